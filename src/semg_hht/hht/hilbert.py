@@ -1,0 +1,48 @@
+"""Instantaneous amplitude and frequency of IMFs, from the analytic signal.
+
+Knows arrays and a sampling rate: nothing of sifting, muscles or files.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+Array = NDArray[np.float64]
+
+
+def analytic_signal(x: Array) -> NDArray[np.complex128]:
+    """Analytic signal along the last axis (Gabor 1946): the negative frequencies of ``x`` set to zero.
+
+    The signal is transformed at its own length: padding to a fast length would move the ends.
+    """
+    n_samples = x.shape[-1]
+    spectrum = fft.fft(x, axis=-1)
+    spectrum[..., 1 : (n_samples + 1) // 2] *= 2
+    spectrum[..., n_samples // 2 + 1 :] = 0
+    return np.asarray(fft.ifft(spectrum, axis=-1), dtype=np.complex128)
+
+
+def instantaneous(imfs: Array, rate_hz: float) -> tuple[Array, Array]:
+    """Instantaneous amplitude and frequency of each row (Huang et al. 1998, doi 10.1098/rspa.1998.0193).
+
+    Parameters
+    ----------
+    imfs : (..., n_samples) rows of zero local mean, in units of the signal.
+    rate_hz : samples a second.
+
+    Returns
+    -------
+    amplitude : (..., n_samples) in units of the signal.
+    frequency : (..., n_samples) in Hz: the phase step across each sample, half the step from the sample before plus half
+        the step to the one after (one-sided at the ends). It is negative where the phase runs backwards: such samples
+        are not a rotation, and the spectrum drops them.
+    """
+    z = analytic_signal(imfs)
+    step = np.angle(z[..., 1:] * np.conj(z[..., :-1]))  # (..., n_samples - 1) radians a sample, no unwrapping needed
+    phase_step = np.empty(imfs.shape)
+    phase_step[..., 1:-1] = (step[..., 1:] + step[..., :-1]) / 2
+    phase_step[..., 0] = step[..., 0]
+    phase_step[..., -1] = step[..., -1]
+    return np.abs(z), phase_step * (rate_hz / (2 * np.pi))
