@@ -1,5 +1,22 @@
-"""Surface EMG of exercise repetitions in; action quality and recorded gender out."""
+"""Surface EMG of exercise repetitions in; action quality and recorded gender out.
 
+Importing this loads neither torch nor matplotlib.
+"""
+
+from semg_hht import hht
+from semg_hht.errors import InputError
+from semg_hht.pipeline import configure
+from semg_hht.predict import open_run
+from semg_hht.signals.recording import Recording, read_recording, write_recording
 from semg_hht.version import __version__
 
-__all__ = ["__version__"]
+__all__ = [
+    "InputError",
+    "Recording",
+    "__version__",
+    "configure",
+    "hht",
+    "open_run",
+    "read_recording",
+    "write_recording",
+]

@@ -1,0 +1,426 @@
+"""The command line: parse, call, print. What is computed stands in the other rooms."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semg_hht import console
+from semg_hht.errors import InputError
+from semg_hht.hht.spectrum import DECOMPOSITIONS
+from semg_hht.pipeline import CHANNELS, Failure, Job, PipelineConfig, configure, notes_on, transform_all
+from semg_hht.scaling import SCALINGS
+from semg_hht.storage import require_new_file, write_json
+from semg_hht.version import __version__
+
+# Both --snake_case and --kebab-case name an option.
+CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Surface EMG of exercise repetitions in; action quality and recorded gender out, with honest confidence.",
+    epilog="Start with [bold]semg-hht demo[/]: the whole path on simulated people, in about a minute. "
+    "--debug with any command shows the traceback of an error.",
+)
+
+Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  [default: 20 450]")]
+Mains = Annotated[
+    str | None, typer.Option(help="Mains frequency to notch, with harmonics: 50, 60 or off.  [default: 50]")
+]
+Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  [default: emd]")]
+Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  [default: log]")]
+Channels = Annotated[
+    str | None,
+    typer.Option(help=f"{' or '.join(CHANNELS)}: a matrix a channel, or all as planes of one.  [default: separate]"),
+]
+References = Annotated[Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.")]
+RateHz = Annotated[float | None, typer.Option(help="Samples a second, where a recording does not say.")]
+Units = Annotated[str, typer.Option(help="Units of the samples (V, mV, uV), where a recording does not say.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
+
+
+def _config(
+    band: tuple[float, float] | None,
+    mains: str | None,
+    decomposition: str | None,
+    scaling: str | None,
+    channels: str | None,
+) -> PipelineConfig:
+    stated = {"band_hz": band, "decomposition": decomposition, "scaling": scaling, "channels": channels}
+    chosen: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
+    if mains is not None:
+        chosen["mains_hz"] = _mains_hz(mains)
+    return configure(**chosen)
+
+
+def _mains_hz(text: str) -> float | None:
+    known = {"50": 50.0, "60": 60.0, "off": None}
+    if text not in known:
+        raise InputError(f"--mains must be 50, 60 or off; got {text!r}")
+    return known[text]
+
+
+def _say_notes(jobs: list[Job], config: PipelineConfig) -> None:
+    for note in notes_on(jobs, config):
+        console.err.print(f"[cyan]note:[/] {note}")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        console.out.print(f"semg-hht {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog="Example: semg-hht demo --out demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
+    seed: Seed = 42,
+    overwrite: Overwrite = False,
+) -> None:
+    """The whole path on simulated people, ending with a picture to open."""
+    from semg_hht.demo import run_demo
+
+    with _TrainingBar() as bar:
+        shown = run_demo(out, seed, overwrite=overwrite, say=console.out.print, track=console.track, **bar.callbacks())
+    console.show_reports(shown.result.reports, "subject")
+    console.out.print(f"\n{shown.n_right} of {shown.n_repetitions} repetitions of unseen people are right.")
+    console.out.print(f"All answers:      {shown.predictions_file}")
+    console.out.print(f"Now open:         [bold]{shown.picture}[/]")
+
+
+@app.command(epilog="Example: semg-hht simulate --out recordings --n_subjects 10")
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the recordings and their manifest.csv.")],
+    n_subjects: Annotated[int, typer.Option(help="People, men and women in turn.")] = 6,
+    n_sessions: Annotated[int, typer.Option(help="Recordings of each person; the electrodes shift between them.")] = 1,
+    n_repetitions: Annotated[
+        int, typer.Option(help="Repetitions of each kind (full, half, invalid) in a recording.")
+    ] = 4,
+    n_channels: Annotated[int, typer.Option(help="Channels of each recording.")] = 1,
+    rate_hz: Annotated[float, typer.Option(help="Samples a second.")] = 1000.0,
+    mains: Annotated[str, typer.Option(help="Hum of the mains: 50, 60 or off.")] = "50",
+    fatigue: Annotated[float, typer.Option(help="Share by which frequencies fall over a recording.")] = 0.25,
+    seed: Seed = 42,
+    overwrite: Overwrite = False,
+) -> None:
+    """Raw sEMG recordings of known truth: people who differ, full, half and invalid repetitions, fatigue, hum, ECG."""
+    from semg_hht.samples import write_simulation
+    from semg_hht.signals.simulate import SimulationConfig
+
+    mains_hz = _mains_hz(mains)
+    hum = {"mains_uv": 0.0} if mains_hz is None else {"mains_hz": mains_hz}
+    config = SimulationConfig(n_subjects, n_sessions, n_repetitions, rate_hz, n_channels, fatigue=fatigue, **hum)
+    n_recordings = n_subjects * n_sessions
+    manifest = write_simulation(
+        out,
+        config,
+        seed,
+        overwrite=overwrite,
+        track=lambda it: console.track(it, total=n_recordings, label="recording"),
+    )
+    console.out.print(f"{n_recordings} recordings, {3 * n_repetitions} repetitions each; the truth is in {manifest}")
+
+
+@app.command(epilog="Example: semg-hht prepare recordings/manifest.csv --out prepared --band 20 450")
+def prepare(
+    input: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or a manifest.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for hht_matrices/ and manifest.csv.")],
+    band: Band = None,
+    mains: Mains = None,
+    decomposition: Decomposition = None,
+    scaling: Scaling = None,
+    references: References = None,
+    channels: Channels = None,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    images: Annotated[bool, typer.Option("--images", help="Write hht_images/*.png too.")] = False,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recordings -> 256x256 Hilbert-Huang matrices and a manifest.csv that train reads."""
+    from semg_hht.prepare import prepare as prepare_folder
+    from semg_hht.references import with_references
+    from semg_hht.sources import find_jobs
+
+    config = _config(band, mains, decomposition, scaling, channels)
+    jobs = with_references(find_jobs(input, rate_hz=rate_hz, units=units), config, references)
+    _say_notes(jobs, config)
+    done = prepare_folder(
+        jobs, out, config, images=images, overwrite=overwrite,
+        progress=lambda it: console.track(it, total=len(jobs), label="transforming"),
+    )  # fmt: skip
+    console.list_failures(done.failures)
+    if as_json:
+        _print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
+    else:
+        console.out.print(f"{done.n_matrices} matrices of {done.n_recordings} recordings in {out}/hht_matrices")
+        console.out.print(f"  {done.dropped:.1%} of the energy lay outside the band and was dropped")
+        console.out.print(f"  {done.n_labelled} are labelled; labels can be edited in {done.manifest}")
+    _exit_if_strict(strict, done.failures)
+
+
+@app.command(
+    epilog="Example: semg-hht train --data_dir prepared/hht_matrices --checkpoint_dir checkpoints --base_channels 8"
+)
+def train(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of matrices (.npz), labelled by name or manifest.csv.")
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Table of labels; its files, matrices or raw recordings, lie in --data_dir or beside it."),
+    ] = None,
+    checkpoint_dir: Annotated[Path, typer.Option(help="The run directory.")] = Path("checkpoints"),
+    epochs: Annotated[int, typer.Option(help="Times every example is trained on.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Peak, after the warm-up.")] = 1e-4,
+    test_size: Annotated[float, typer.Option(help="Share of people held out for the final score.")] = 0.2,
+    num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
+    base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
+    task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better score.  [default: never]")
+    ] = None,
+    checkpoint_every: Annotated[int, typer.Option(help="Epochs between the checkpoints that are kept.")] = 20,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --checkpoint_dir.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where a run stands.")] = False,
+    cpu: Cpu = False,
+    seed: Seed = 42,
+    band: Band = None,
+    mains: Mains = None,
+    decomposition: Decomposition = None,
+    scaling: Scaling = None,
+    references: References = None,
+    channels: Channels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train both classifiers, score them on people never trained on, predict the files named Test*."""
+    from semg_hht.figures import draw_confusion, draw_history
+
+    _require_training()
+    from semg_hht.learning.run import train as train_run
+    from semg_hht.learning.training import TrainingConfig
+
+    training = TrainingConfig(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, test_size=test_size,
+        patience=patience, checkpoint_every=checkpoint_every, seed=seed,
+    )  # fmt: skip
+    stated = (band, mains, decomposition, scaling, channels)
+    dataset = _dataset(data_dir, manifest, stated, references)
+    console.list_failures(dataset.failures)
+    with _TrainingBar() as bar:
+        try:
+            result = train_run(
+                dataset, checkpoint_dir, training, n_layers=num_encoder_layers, base_channels=base_channels,
+                task=task, resume=resume, overwrite=overwrite, cpu=cpu, **bar.callbacks(),
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            raise InputError(f"stopped; the same command with --resume goes on from {checkpoint_dir}") from None
+    draw_history(result.history, result.best_epoch, checkpoint_dir / "history.png")
+    draw_confusion(result.reports, checkpoint_dir / "confusion.png")
+    if as_json:
+        console.out.print_json(checkpoint_dir.joinpath("metrics.json").read_text(encoding="utf-8"))
+        return
+    console.show_reports(result.reports, result.split_by)
+    console.out.print(f"\nbest epoch {result.best_epoch} of {len(result.history)}; the run is in {checkpoint_dir}")
+    console.out.print(f"  pictures    {checkpoint_dir / 'history.png'}, {checkpoint_dir / 'confusion.png'}")
+    if result.n_unlabelled:
+        console.out.print(
+            f"  {result.n_unlabelled} unlabelled files predicted: {checkpoint_dir / 'test_predictions.json'}"
+        )
+    console.out.print(
+        f"  next        semg-hht predict --checkpoint {checkpoint_dir} --input FILE_OR_DIR --output predictions.json"
+    )
+
+
+@app.command(epilog="Example: semg-hht predict --checkpoint checkpoints --input new_data --output predictions.json")
+def predict(
+    checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
+    input: Annotated[Path, typer.Option(help="A matrix or recording, a folder of them, or a manifest.csv.")],
+    output: Annotated[Path, typer.Option(help="JSON file for the answers.")] = Path("predictions.json"),
+    batch_size: Annotated[int, typer.Option(help="Matrices a batch.")] = 32,
+    cpu: Cpu = False,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    references: References = None,
+    band: Band = None,
+    mains: Mains = None,
+    decomposition: Decomposition = None,
+    scaling: Scaling = None,
+    channels: Channels = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answers for new files. Recordings are prepared as the run's training data was, unless flags say otherwise."""
+    from semg_hht.predict import open_run
+
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1; got {batch_size}")
+    require_new_file(output, overwrite=overwrite)
+    run = open_run(checkpoint, cpu=cpu)
+    stated = (band, mains, decomposition, scaling, channels)
+    if any(value is not None for value in stated):
+        config = _config(*stated)
+        if run.recording_config not in (None, config):
+            console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
+        run = replace(run, recording_config=config)
+    predictions = run.predict(
+        input, batch_size=batch_size, rate_hz=rate_hz, units=units, references=references,
+        track=lambda items, total: console.track(items, total=total, label="predicting"),
+    )  # fmt: skip
+    failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
+    console.list_failures(failures)
+    if not predictions.predictions:
+        raise InputError(f"none of {len(failures)} files could be predicted")
+    write_json(output, predictions.to_json())
+    if as_json:
+        _print_json(predictions.to_json())
+    else:
+        for prediction in predictions.predictions[: console.MAX_LISTED]:
+            said = ", ".join(f"{answer.prediction} ({answer.confidence:.0%})" for answer in prediction.answers.values())
+            console.out.print(f"  {prediction.file}: {said}", markup=False)
+        rest = len(predictions.predictions) - console.MAX_LISTED
+        if rest > 0:
+            console.out.print(f"  and {rest} more")
+        console.out.print(f"{len(predictions.predictions)} files predicted: {output}")
+    _exit_if_strict(strict, failures)
+
+
+def sample_data(
+    output_dir: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data"),
+    n_samples: Annotated[int, typer.Option(help="Labelled files.")] = 20,
+    n_test: Annotated[int, typer.Option(help="Unlabelled files, named Test*.")] = 10,
+    raw: Annotated[bool, typer.Option("--raw", help="Write recordings (.csv) instead of matrices (.npz).")] = False,
+    seed: Seed = 42,
+    overwrite: Overwrite = False,
+) -> None:
+    """Files to practise with: simulated repetitions through the real transform."""
+    from semg_hht.samples import write_samples
+
+    written = write_samples(
+        output_dir, n_samples, n_test, seed, raw=raw, overwrite=overwrite,
+        track=lambda it: console.track(it, total=n_samples + n_test, label="transforming"),
+    )  # fmt: skip
+    console.out.print(f"{len(written)} files in {output_dir}, for example {written[0].name}")
+
+
+def _dataset(data_dir: Path | None, manifest: Path | None, stated: tuple[Any, ...], references: Path | None) -> Any:
+    """Matrices of a folder or manifest as they are, or recordings of a manifest through the pipeline."""
+    from semg_hht.labels import read_manifest
+    from semg_hht.learning.dataset import from_examples, load_folder, load_manifest
+    from semg_hht.matrices import is_matrix_file
+    from semg_hht.references import with_references
+    from semg_hht.sources import find_jobs
+
+    if data_dir is None and manifest is None:
+        raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
+    transforms = references is not None or any(value is not None for value in stated)
+    if manifest is not None:
+        base = data_dir or manifest.parent
+        if not is_matrix_file(base / read_manifest(manifest)[0].file):
+            config = _config(*stated)
+            jobs = with_references(find_jobs(manifest, base=base), config, references)
+            _say_notes(jobs, config)
+            results = transform_all(jobs, config)
+            return from_examples(console.track(results, total=len(jobs), label="transforming"))
+    if transforms:
+        raise InputError("matrices are trained on as they are: --band, --scaling and the like go with recordings")
+    if manifest is not None:
+        return load_manifest(manifest, base=base, track=_loading)
+    assert data_dir is not None
+    return load_folder(data_dir, track=_loading)
+
+
+def _loading(items: Any) -> Any:
+    return console.track(items, total=len(items), label="loading")
+
+
+class _TrainingBar:
+    """Progress over the steps of a run, and a line an epoch."""
+
+    def __enter__(self) -> _TrainingBar:
+        self._bar = console.progress()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def callbacks(self) -> dict[str, Any]:
+        return {"on_start": self._start, "on_step": self._step, "on_epoch": self._epoch}
+
+    def _start(self, done: int, total: int) -> None:
+        self._task = self._bar.add_task("training", total=total, completed=done)
+        self._bar.start()
+
+    def _step(self) -> None:
+        self._bar.advance(self._task)
+
+    def _epoch(self, epoch: Any) -> None:
+        console.err.print(
+            f"  epoch {epoch.epoch:3d}   loss {epoch.train_loss:.3f}   training {epoch.train_accuracy:.2f}   "
+            f"validation {epoch.validation_balanced_accuracy:.2f}"
+        )
+        if self._bar.tasks[self._task].finished:
+            self._bar.stop()
+
+
+def _require_training() -> None:
+    try:
+        import lightning_fabric  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise InputError(f"training needs {error.name}: pip install 'semg-hht[train]'") from None
+
+
+def _print_json(content: Any) -> None:
+    console.out.print(json.dumps(content, indent=2, ensure_ascii=False), markup=False)
+
+
+def _exit_if_strict(strict: bool, failures: Sequence[Failure]) -> None:
+    if strict and failures:
+        raise typer.Exit(1)
+
+
+def main(args: Sequence[str] | None = None, *, program: typer.Typer = app, name: str = "semg-hht") -> None:
+    """Run the command line. Exit code 0; or 1 with one sentence on standard error; 2 for a wrong flag."""
+    words = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in words
+    console.listen()
+    try:
+        program([word for word in words if word != "--debug"], prog_name=name)
+    except (InputError, OSError) as error:
+        if debug:
+            raise
+        console.err.print("[red]error:[/] ", end="")
+        console.err.print(str(error), markup=False)
+        raise SystemExit(1) from None
+    except Exception as error:
+        if debug:
+            raise
+        console.err.print("[red]error:[/] ", end="")
+        console.err.print(f"{type(error).__name__}: {error} (unexpected; --debug shows where)", markup=False)
+        raise SystemExit(1) from None
+
+
+def script(command: Any, name: str) -> None:
+    """Front of a root script: one command, the same engine."""
+    program = typer.Typer(context_settings=CONTEXT, add_completion=False, pretty_exceptions_enable=False)
+    program.command()(command)
+    main(program=program, name=name)

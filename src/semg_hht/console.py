@@ -1,0 +1,94 @@
+"""How the command line speaks: notes, progress bars, tables.
+
+Knows the terminal: nothing of what is computed. Results go to standard output, all else to standard error, so that
+``--json`` can be piped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from semg_hht.evaluation import Interval, Report
+from semg_hht.pipeline import Failure
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+MAX_LISTED = 10
+
+
+class NoteHandler(logging.Handler):
+    """What the library logs, as one line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        word, style = ("warning", "yellow") if record.levelno >= logging.WARNING else ("note", "cyan")
+        err.print(f"[{style}]{word}:[/] ", end="")
+        err.print(record.getMessage(), markup=False)
+
+
+def listen() -> None:
+    """Show the library's notes."""
+    logger = logging.getLogger("semg_hht")
+    logger.handlers = [NoteHandler()]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,  # a log file gets the lines, not the bar
+    )
+
+
+def track(items: Iterable[Any], *, total: int, label: str = "working") -> Iterator[Any]:
+    """Pass items through under a bar with the time that remains."""
+    with progress() as bar:
+        task = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+def list_failures(failures: Iterable[Failure]) -> None:
+    failures = list(failures)
+    if not failures:
+        return
+    err.print(f"[yellow]left out:[/] {len(failures)} file{'s' * (len(failures) > 1)} could not be used")
+    for failure in failures[:MAX_LISTED]:
+        err.print(f"  {failure.reason}", markup=False)
+    if len(failures) > MAX_LISTED:
+        err.print(f"  and {len(failures) - MAX_LISTED} more")
+
+
+def show_reports(reports: dict[str, Report], split_by: str) -> None:
+    """Scores on people (or repetitions) not trained on, a table a task."""
+    for task, report in reports.items():
+        who = f"{len(report.per_subject)} {split_by}{'s' * (len(report.per_subject) != 1)} not trained on"
+        out.print(f"\n[bold]{task.replace('_', ' ')}[/], {report.n} repetitions of {who}")
+        out.print(f"  balanced accuracy {_with_interval(report.balanced_accuracy, report.balanced_accuracy_interval)}")
+        out.print(f"  accuracy          {_with_interval(report.accuracy, report.accuracy_interval)}")
+        table = Table(box=None, padding=(0, 2))
+        for column in ("class", "precision", "recall", "F1", "n"):
+            table.add_column(column, justify="left" if column == "class" else "right")
+        for name, scores in report.per_class.items():
+            numbers = (f"{scores[key]:.2f}" for key in ("precision", "recall", "f1"))
+            table.add_row(name, *numbers, str(int(scores["support"])))
+        out.print(table)
+
+
+def _with_interval(value: float, interval: Interval | None) -> str:
+    if interval is None:
+        return f"{value:.2f}  (too few people for an interval)"
+    return f"{value:.2f}  (95 % interval over people {interval.low:.2f} to {interval.high:.2f})"

@@ -1,0 +1,124 @@
+"""The whole path on simulated people: simulate, prepare, train, score, predict, draw.
+
+Knows the order of the steps: each is the one that a user's own recordings take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semg_hht.figures import draw_answers, draw_confusion, draw_history
+from semg_hht.labels import Labelled, manifest_text, read_manifest
+from semg_hht.matrices import Matrix, read_matrix
+from semg_hht.pipeline import PipelineConfig
+from semg_hht.predict import open_run
+from semg_hht.predictions import Predictions
+from semg_hht.prepare import prepare
+from semg_hht.samples import write_simulation
+from semg_hht.signals.recording import read_recording
+from semg_hht.signals.simulate import SimulationConfig
+from semg_hht.sources import find_jobs
+from semg_hht.storage import read_json, require_new_folder, write_json, write_text
+
+if TYPE_CHECKING:
+    from semg_hht.learning.run import Result
+
+N_PEOPLE = 12
+N_REPETITIONS = 6  # of each movement and person
+BASE_CHANNELS = 8
+EPOCHS = 20
+TEST_SIZE = 1 / 3
+LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo leaves behind."""
+
+    result: Result
+    predictions: Predictions
+    n_right: int
+    n_repetitions: int
+    picture: Path
+    predictions_file: Path
+
+
+def run_demo(
+    out: Path,
+    seed: int,
+    *,
+    overwrite: bool = False,
+    n_people: int = N_PEOPLE,
+    epochs: int = EPOCHS,
+    say: Callable[[str], None] = lambda _: None,
+    track: Callable[..., Any] = lambda items, **_: items,
+    **callbacks: Any,
+) -> Demo:
+    """Walk the path in ``out``; ``say`` hears each step. A small network: the demo shows the path, not a record."""
+    from semg_hht.learning.dataset import load_folder
+    from semg_hht.learning.run import train
+    from semg_hht.learning.training import TrainingConfig
+
+    require_new_folder(out, overwrite=overwrite)
+    say(f"1/5  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
+    config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
+    manifest = write_simulation(out / "recordings", config, seed, overwrite=overwrite)
+    say(f"2/5  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
+    jobs = find_jobs(manifest)
+    prepared = prepare(
+        jobs, out / "prepared", PipelineConfig(), overwrite=overwrite, progress=lambda it: track(it, total=len(jobs))
+    )
+    say(f"3/5  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
+    dataset = load_folder(out / "prepared" / "hht_matrices")
+    training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
+    result = train(
+        dataset, out / "run", training, base_channels=BASE_CHANNELS, overwrite=overwrite, cpu=True, **callbacks
+    )
+    draw_history(result.history, result.best_epoch, out / "run" / "history.png")
+    draw_confusion(result.reports, out / "run" / "confusion.png")
+
+    unseen = read_json(out / "run" / "split.json")["test"]["subjects"]
+    say(f"4/5  predicting the recordings of {len(unseen)} people it was not trained on: {', '.join(unseen)}")
+    rows = [row for row in read_manifest(manifest) if row.subject in unseen]
+    write_text(out / "recordings" / "unseen.csv", manifest_text(rows))
+    predictions = open_run(out / "run", cpu=True).predict(out / "recordings" / "unseen.csv")
+    write_json(out / "predictions.json", predictions.to_json())
+
+    say("5/5  drawing")
+    marked = [_marked(row, predictions) for row in rows]
+    first = rows[0].file
+    shown = [mark for row, mark in zip(rows, marked, strict=True) if row.file == first]
+    recording = read_recording(out / "recordings" / first, rate_hz=rows[0].rate_hz, units="uV")
+    time_s = np.arange(recording.n_samples) / recording.rate_hz
+    draw_answers(
+        time_s,
+        recording.samples[0],
+        shown,
+        _one_of_each(prepared.manifest, rows[0].subject),
+        result.reports,
+        out / "demo.png",
+    )
+    n_right = sum(true == predicted for _, _, true, predicted, _ in marked)
+    return Demo(result, predictions, n_right, len(marked), out / "demo.png", out / "predictions.json")
+
+
+def _marked(row: Labelled, predictions: Predictions) -> tuple[float, float, str, str, float]:
+    """(start_s, stop_s, true, predicted, confidence) of one repetition."""
+    (prediction,) = (p for p in predictions.predictions if p.file == row.file)
+    (part,) = (p for p in prediction.parts if p.repetition == row.repetition)
+    answer = part.answers["action_quality"]
+    return row.start_s or 0.0, row.stop_s or 0.0, row.movement, answer.prediction, answer.confidence
+
+
+def _one_of_each(manifest: Path, subject: str) -> list[tuple[str, Matrix]]:
+    """The first matrix of each movement of one person."""
+    first: dict[str, Path] = {}
+    for row in read_manifest(manifest):
+        if row.subject == subject:
+            first.setdefault(row.movement, manifest.parent / row.file)
+    return [(movement, read_matrix(path)) for movement, path in sorted(first.items())]

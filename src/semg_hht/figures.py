@@ -1,0 +1,166 @@
+"""Pictures: training history, confusion, one matrix with its axes, a recording with its answers.
+
+The only room that imports matplotlib. Knows what to draw, nothing of how it was computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from semg_hht.matrices import SIZE, Matrix
+from semg_hht.storage import whole_file
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
+MATRIX_COLOURS = "magma"
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG; without a time stamp, so that the same figure gives the same bytes."""
+    with whole_file(path) as part:
+        figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
+
+
+def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
+    """One matrix with axes in Hz and s (bin numbers where the file does not say), a panel a channel."""
+    planes = matrix.values
+    figure = Figure(figsize=(6.4, 0.8 + 3.6 * len(planes)), layout="constrained")
+    for i, plane in enumerate(planes):
+        axes = figure.add_subplot(len(planes), 1, i + 1)
+        show_matrix(axes, plane, matrix.frequency_hz, matrix.time_s)
+        if len(planes) > 1:
+            axes.set_title(f"channel {i + 1}", fontsize="small")
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def show_matrix(
+    axes: Axes,
+    plane: NDArray[np.float32],
+    frequency_hz: NDArray[np.float64] | None,
+    time_s: NDArray[np.float64] | None,
+) -> None:
+    """Draw a plane (256, 256) [frequency, time], low frequencies below."""
+    left, right = _edges(time_s)
+    low, high = _edges(frequency_hz)
+    image = axes.imshow(
+        plane,
+        origin="lower",
+        aspect="auto",
+        cmap=MATRIX_COLOURS,
+        extent=(left, right, low, high),
+        interpolation="nearest",
+    )
+    axes.set_xlabel("time bin" if time_s is None else "time (s)")
+    axes.set_ylabel("frequency bin" if frequency_hz is None else "frequency (Hz)")
+    figure = axes.get_figure()
+    if figure is not None:
+        figure.colorbar(image, ax=axes, label="scaled power")
+
+
+def _edges(centres: NDArray[np.float64] | None) -> tuple[float, float]:
+    if centres is None:
+        return 0.0, float(SIZE)
+    half = (centres[1] - centres[0]) / 2
+    return float(centres[0] - half), float(centres[-1] + half)
+
+
+def draw_history(history: Sequence[Any], best_epoch: int, path: Path) -> None:
+    """Loss, accuracy and learning rate over epochs; the best epoch is marked."""
+    epochs = [record.epoch for record in history]
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    loss, accuracy, rate = figure.subplots(1, 3)
+    loss.plot(epochs, [r.train_loss for r in history], color=BLUE, label="training (weighted, smoothed labels)")
+    loss.plot(epochs, [r.validation_loss for r in history], color=ORANGE, label="validation")
+    loss.set_ylabel("cross-entropy")
+    accuracy.plot(epochs, [r.train_accuracy for r in history], color=BLUE, label="training, each matrix")
+    accuracy.plot(
+        epochs,
+        [r.validation_balanced_accuracy for r in history],
+        color=ORANGE,
+        label="validation, balanced, each repetition",
+    )
+    accuracy.set_ylabel("accuracy")
+    accuracy.set_ylim(0, 1.02)
+    rate.plot(epochs, [r.learning_rate for r in history], color=GREY, label="at the end of the epoch")
+    rate.set_ylabel("learning rate")
+    rate.set_ylim(bottom=0)
+    for axes in (loss, accuracy, rate):
+        axes.axvline(best_epoch, color=GREEN, linestyle=":", label=f"best epoch ({best_epoch})")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(fontsize="small", frameon=False)
+    save(figure, path)
+
+
+def draw_confusion(reports: dict[str, Any], path: Path) -> None:
+    """Confusion matrices of the tasks side by side, classes by name, counts and row shares."""
+    figure = Figure(figsize=(4.6 * len(reports), 4.4), layout="constrained")
+    for axes, (task, report) in zip(figure.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True):
+        show_confusion(axes, report)
+        axes.set_title(f"{task.replace('_', ' ')}: balanced accuracy {report.balanced_accuracy:.2f}", fontsize="medium")
+    save(figure, path)
+
+
+def show_confusion(axes: Axes, report: Any) -> None:
+    counts = report.confusion
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(counts.shape):
+        axes.text(
+            j, i, f"{counts[i, j]}\n{share[i, j]:.0%}", ha="center", va="center",
+            color="white" if share[i, j] > 0.6 else "black", fontsize="small",
+        )  # fmt: skip
+    axes.set_xticks(range(len(report.classes)), report.classes)
+    axes.set_yticks(range(len(report.classes)), report.classes)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("recorded")
+
+
+def draw_answers(
+    time_s: NDArray[np.float64],
+    samples: NDArray[np.float64],
+    repetitions: Sequence[tuple[float, float, str, str, float]],
+    matrices: Sequence[tuple[str, Matrix]],
+    reports: dict[str, Any],
+    path: Path,
+) -> None:
+    """The demo in one picture: a recording with true and predicted labels, a matrix of each class, the confusion.
+
+    Parameters
+    ----------
+    samples : (n_samples,) in microvolts.
+    repetitions : start_s, stop_s, true label, predicted label, confidence.
+    """
+    figure = Figure(figsize=(14, 10), layout="constrained")
+    top_row, middle_row, bottom_row = np.ravel(np.asarray(figure.subfigures(3, 1, height_ratios=[1.1, 1, 1.25])))
+    signal = top_row.add_subplot()
+    signal.plot(time_s, samples, color=GREY, linewidth=0.4)
+    signal.set_xlim(time_s[0], time_s[-1])
+    signal.set_xlabel("time (s)")
+    signal.set_ylabel("sEMG (µV)")
+    top = float(np.max(np.abs(samples)))
+    signal.set_ylim(-1.1 * top, 1.45 * top)
+    for start_s, stop_s, true, predicted, confidence in repetitions:
+        colour = GREEN if predicted == true else ORANGE
+        signal.axvspan(start_s, stop_s, color=colour, alpha=0.18, linewidth=0)
+        words = f"{predicted}\n{confidence:.0%}" if predicted == true else f"{predicted}\n(is {true})\n{confidence:.0%}"
+        signal.text((start_s + stop_s) / 2, 1.4 * top, words, ha="center", va="top", fontsize="small", color=colour)
+    top_row.suptitle("A person not trained on: what was predicted for each repetition (green: right)")
+    for axes, (label, matrix) in zip(middle_row.subplots(1, len(matrices), squeeze=False)[0], matrices, strict=True):
+        show_matrix(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
+        axes.set_title(f"{label}: Hilbert-Huang matrix")
+    for axes, (task, report) in zip(
+        bottom_row.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True
+    ):
+        show_confusion(axes, report)
+        axes.set_title(f"{task.replace('_', ' ')}, all people not trained on")
+    save(figure, path)

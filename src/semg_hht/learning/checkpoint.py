@@ -1,0 +1,238 @@
+"""Run directories: atomic save, safe load, a model rebuilt from its own files.
+
+Knows files, weights and class names: nothing of epochs or data. Nothing here is a pickle: weights are safetensors, the
+SVM is skops with a closed list of types, the rest is JSON, so that opening a stranger's run can't run code.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from semg_hht.errors import InputError
+from semg_hht.learning.gender import load_gender_svm, save_gender_svm
+from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.storage import read_json, require_space, whole_file, whole_folder, write_json
+
+FORMAT = 1
+NETWORK_FILE, GENDER_FILE, MODEL_FILE = "network.safetensors", "gender.skops", "model.json"
+STATE_FILE = "state.safetensors"
+RUN_FILES = (
+    "best", "final", "last", "checkpoint_epoch_*", "config.json", "split.json", "history.jsonl", "metrics.json",
+    "test_predictions.json", "*.png",
+)  # fmt: skip
+INFERENCE_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, the gender SVM on its features, and what both were trained for.
+
+    encoder_task : what the network's head answers: ``action_quality``, or ``gender`` where only that was labelled.
+    classes : task -> class names in output order.
+    preparation : settings of the matrices; None for matrices of another tool.
+    epoch : epochs the weights were trained.
+    """
+
+    network: ActionNetwork
+    gender_svm: Any
+    encoder_task: str
+    classes: dict[str, tuple[str, ...]]
+    preparation: dict[str, Any] | None
+    epoch: int
+
+    @torch.no_grad()
+    def features_and_logits(
+        self, matrices: NDArray[np.float32], batch_size: int = INFERENCE_BATCH
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Matrices (n, n_planes, 256, 256) -> features (n, n_features), logits (n, n_classes); in evaluation mode."""
+        device = next(self.network.parameters()).device
+        self.network.eval()
+        features, logits = [], []
+        for start in range(0, len(matrices), batch_size):
+            batch = torch.from_numpy(matrices[start : start + batch_size]).to(device)
+            encoded = self.network.encoder(batch)
+            features.append(encoded.cpu())
+            logits.append(self.network.head(encoded).cpu())
+        return torch.cat(features).numpy(), torch.cat(logits).numpy()
+
+    def probabilities(
+        self, matrices: NDArray[np.float32], batch_size: int = INFERENCE_BATCH
+    ) -> dict[str, NDArray[np.float64]]:
+        """Task -> (n, n_classes) in the order of ``classes``. Gender is always the SVM's answer."""
+        features, logits = self.features_and_logits(matrices, batch_size)
+        answers = {}
+        if self.encoder_task == "action_quality":
+            shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+            answers["action_quality"] = shifted / shifted.sum(axis=1, keepdims=True)
+        if self.gender_svm is not None:
+            answers["gender"] = gender_probabilities(self.gender_svm, features, self.classes["gender"])
+        return answers
+
+
+def gender_probabilities(svm: Any, features: NDArray[np.float32], classes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Probabilities with columns brought, by name, into the order of ``classes``."""
+    columns = [list(svm.classes_).index(name) for name in classes]
+    return np.asarray(svm.predict_proba(features.astype(np.float64))[:, columns], dtype=np.float64)
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write a checkpoint folder; it appears whole, or what stood there stays."""
+    weights = network_weights(model.network)
+    require_space(folder, _n_bytes(weights))
+    with whole_folder(folder) as part:
+        with whole_file(part / NETWORK_FILE) as weights_file:
+            save_file(weights, weights_file)
+        if model.gender_svm is not None:
+            save_gender_svm(model.gender_svm, part / GENDER_FILE)
+        write_json(
+            part / MODEL_FILE,
+            {
+                "format": FORMAT,
+                "network": asdict(model.network.config),
+                "encoder_task": model.encoder_task,
+                "classes": {task: list(names) for task, names in model.classes.items()},
+                "epoch": model.epoch,
+                "preparation": model.preparation,
+                "versions": versions(),
+            },
+        )
+
+
+def load_model(folder: Path) -> Model:
+    """Rebuild a model from a checkpoint folder alone.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged, from another version, or the weights don't fit the network they claim.
+    """
+    content = read_model_file(folder)
+    try:
+        config = NetworkConfig(**content["network"])
+        classes = {task: tuple(names) for task, names in content["classes"].items()}
+        encoder_task, epoch, preparation = content["encoder_task"], content["epoch"], content["preparation"]
+        n_answers = len(classes[encoder_task])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{folder / MODEL_FILE}: expected a model description; {error}") from None
+    if n_answers != config.n_classes:
+        raise InputError(f"{folder / MODEL_FILE}: {n_answers} class names, but a network of {config.n_classes} classes")
+    network = ActionNetwork(config)
+    load_weights(network, _read_tensors(folder / NETWORK_FILE), folder / NETWORK_FILE)
+    svm = load_gender_svm(folder / GENDER_FILE) if (folder / GENDER_FILE).is_file() else None
+    if svm is not None and set(svm.classes_) != set(classes.get("gender", ())):
+        raise InputError(f"{folder / GENDER_FILE}: answers {', '.join(svm.classes_)}; {MODEL_FILE} says otherwise")
+    return Model(network, svm, encoder_task, classes, preparation, epoch)
+
+
+def read_model_file(folder: Path) -> dict[str, Any]:
+    """The description of a checkpoint, its format checked."""
+    content = read_json(folder / MODEL_FILE)
+    if not isinstance(content, dict) or "format" not in content:
+        raise InputError(f"{folder / MODEL_FILE}: expected a model description with a 'format'")
+    if content["format"] != FORMAT:
+        written_by = content.get("versions", {}).get("semg-hht", "an unknown version")
+        raise InputError(
+            f"{folder / MODEL_FILE}: format {content['format']}, written by semg-hht {written_by}; "
+            f"this version reads format {FORMAT}"
+        )
+    return content
+
+
+def network_weights(network: ActionNetwork) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def load_weights(network: ActionNetwork, weights: Mapping[str, Tensor], source: Path) -> None:
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"{source}: these weights don't fit the network described beside them; {reason}") from None
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything resume needs, in one file, so that it is replaced in one step.
+
+    facts : JSON: epoch, best score, history, settings and the data's fingerprint.
+    """
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    facts: dict[str, Any]
+
+
+def save_state(state: State, folder: Path) -> None:
+    tensors = {f"network.{name}": tensor for name, tensor in state.weights.items()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in state.optimizer.items()}
+    require_space(folder, _n_bytes(tensors))
+    with whole_file(folder / STATE_FILE) as part:
+        save_file(tensors, part, metadata={"format": str(FORMAT), "facts": json.dumps(state.facts)})
+
+
+def load_state(folder: Path) -> State:
+    """Read what `save_state` wrote.
+
+    Raises
+    ------
+    InputError
+        Missing, damaged, or of another format.
+    """
+    path = folder / STATE_FILE
+    tensors = _read_tensors(path)
+    with safe_open(path, framework="pt") as archive:
+        metadata = archive.metadata() or {}
+    if metadata.get("format") != str(FORMAT):
+        raise InputError(f"{path}: format {metadata.get('format')}; this version resumes format {FORMAT}")
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+    return State(part("network."), part("optimizer."), json.loads(metadata["facts"]))
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer as flat names: ``<parameter number>.<moment>``."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{name}": t.detach().cpu().contiguous() for i, moments in state.items() for name, t in moments.items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    content = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, moment = name.split(".", 1)
+        state.setdefault(int(number), {})[moment] = tensor
+    optimizer.load_state_dict({**content, "state": state})
+
+
+def versions() -> dict[str, str]:
+    """What wrote a run, to be found again years later."""
+    names = ("semg-hht", "torch", "numpy", "scipy", "scikit-learn", "skops")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _n_bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: can't be read as safetensors (cut short, or another format); {error}") from None

@@ -1,0 +1,96 @@
+"""Gender from the trained encoder's features: StandardScaler, then a calibrated RBF SVM, as one scikit-learn Pipeline.
+
+Knows feature arrays: nothing of torch, matrices or files.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+
+log = logging.getLogger(__name__)
+
+C = 10.0
+MAX_FOLDS = 5
+# Everything a saved SVM may contain beyond what skops trusts by itself. Nothing else is ever loaded.
+TRUSTED_TYPES: tuple[str, ...] = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+)
+
+
+def fit_gender_svm(
+    features: NDArray[np.float32], labels: Sequence[str], groups: Sequence[str], *, by: str, seed: int
+) -> Any:
+    """Fit the SVM and calibrate its probabilities on people it was not trained on.
+
+    Parameters
+    ----------
+    features : (n_examples, n_features) of the trained encoder.
+    labels : class name of each example.
+    groups : subject (or repetition) of each example; no group stands on both sides of a calibration fold.
+    by : what the groups are, for messages.
+
+    Returns
+    -------
+    A fitted scikit-learn Pipeline; ``classes_`` are the class names.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    y = np.array(labels)
+    who = np.array(groups)
+    n_folds = min(MAX_FOLDS, *(len(set(who[y == name])) for name in set(labels)))
+    if n_folds < 2:
+        log.warning("a gender has only one %s: probabilities are calibrated on its own examples, and optimistic", by)
+        who = np.arange(len(y)).astype(str)
+        n_folds = 2
+    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    svm = CalibratedClassifierCV(
+        SVC(C=C, gamma="scale", class_weight="balanced"),
+        method="sigmoid",
+        ensemble=False,
+        cv=list(folds.split(features, y, who)),
+    )
+    pipeline = make_pipeline(StandardScaler(), svm)
+    pipeline.fit(features.astype(np.float64), y)
+    svm.cv = None  # the folds are spent; a saved model does not list its people
+    return pipeline
+
+
+def save_gender_svm(pipeline: Any, path: Path) -> None:
+    """Write without pickle (skops)."""
+    import skops.io
+
+    skops.io.dump(pipeline, path)
+
+
+def load_gender_svm(path: Path) -> Any:
+    """Read a file of `save_gender_svm`.
+
+    Raises
+    ------
+    InputError
+        The file is no skops file, or holds a type that is not on the list: it is refused, not run.
+    """
+    import skops.io
+
+    try:
+        foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
+        if foreign:
+            raise InputError(f"{path}: holds types that this project does not write ({', '.join(foreign)}); refused")
+        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    except InputError:
+        raise
+    except Exception as error:  # skops raises whatever a damaged archive leads it to
+        raise InputError(f"{path}: can't be read as a skops file; {error}") from error

@@ -1,0 +1,180 @@
+"""A whole training run: split, train, fit the gender SVM, score people never seen, predict the unlabelled.
+
+Knows the order of the steps: how each is done stands in the other files.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from semg_hht.errors import InputError
+from semg_hht.evaluation import Report
+from semg_hht.labels import TASKS
+from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, load_model, save_model, versions
+from semg_hht.learning.dataset import Dataset, Indices, split_dataset
+from semg_hht.learning.gender import fit_gender_svm
+from semg_hht.learning.network import NetworkConfig
+from semg_hht.learning.training import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
+from semg_hht.predictions import answers, answers_json
+from semg_hht.storage import clear_folder, require_new_folder, write_json
+
+log = logging.getLogger(__name__)
+
+TASK_CHOICES = ("both", *TASKS)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run knows: scores of each task on the test people, and where everything is."""
+
+    folder: Path
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    split_by: str
+    reports: dict[str, Report]
+    n_unlabelled: int
+
+
+def train(
+    dataset: Dataset,
+    folder: Path,
+    config: TrainingConfig,
+    *,
+    n_layers: int = 7,
+    base_channels: int = 64,
+    task: str = "both",
+    resume: bool = False,
+    overwrite: bool = False,
+    cpu: bool = False,
+    on_start: Callable[[int, int], None] = lambda done, total: None,
+    on_step: Callable[[], None] = lambda: None,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Result:
+    """Train on the labelled examples of ``dataset`` and leave a run directory.
+
+    Parameters
+    ----------
+    task : ``both``, or the one task to train and report where the data is labelled for two.
+    resume : go on with the run in ``folder``; where there is none, begin one.
+    overwrite : begin anew in a folder that holds a run.
+    cpu : don't use a GPU.
+    on_start, on_step, on_epoch : told the steps done and to do, each step, and each epoch with its figures.
+
+    Raises
+    ------
+    InputError
+        Nothing to learn (no labels, one class), too little to split, a folder that holds another run.
+    """
+    kept = _classes(dataset, task)
+    what = encoder_task(kept)
+    labelled = dataset.subset(np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows]))
+    unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
+    resuming = resume and (folder / "last" / STATE_FILE).is_file()
+    if resume and not resuming:
+        log.info("%s holds no run to resume: a new one begins", folder)
+    if not resuming:
+        require_new_folder(folder, overwrite=overwrite)
+        clear_folder(folder, RUN_FILES)
+    split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
+    fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1)
+    network_config = NetworkConfig(
+        n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=dataset.matrices.shape[1]
+    )
+    fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
+    if resuming:
+        fitting.resume()
+        log.info("resumed after epoch %d of %d", len(fitting.history), config.epochs)
+    write_config(fitting)
+    n_steps = fitting.n_steps_per_epoch
+    on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
+    fit(fitting, on_step=on_step, on_epoch=on_epoch)
+    return _finish(fitting, unlabelled)
+
+
+def _classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
+    if task not in TASK_CHOICES:
+        raise InputError(f"task {task!r} is unknown; expected one of {', '.join(TASK_CHOICES)}")
+    classes = dataset.classes()
+    if task != "both":
+        if task not in classes:
+            raise InputError(f"no file has a label for {task}; expected one in file names or in a manifest.csv")
+        return {task: classes[task]}
+    if "action_quality" in classes and len(classes.get("gender", ())) == 1:
+        log.warning("every file is of gender %s: gender is not trained", classes["gender"][0])
+        del classes["gender"]
+    return classes
+
+
+def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
+    """SVMs for the best and the final weights, the final score with the best, and the files without labels."""
+    folder = fitting.folder
+    final = _with_svm(fitting.model(None), fitting)
+    save_model(final, folder / "final")
+    best = _with_svm(load_model(folder / "best"), fitting)
+    save_model(best, folder / "best")
+    test = fitting.dataset.subset(fitting.split.test)
+    reports = _reports(best, test)
+    if len(unlabelled):
+        write_json(folder / "test_predictions.json", predictions_of(best, unlabelled))
+    write_json(
+        folder / "metrics.json",
+        {
+            "best_epoch": fitting.best.epoch,
+            "n_epochs": len(fitting.history),
+            "split_by": fitting.split.by,
+            "notes": list(fitting.split.notes),
+            "test": {name: report.to_json() for name, report in reports.items()},
+            "validation_balanced_accuracy": fitting.best.validation_balanced_accuracy,
+            "versions": versions(),
+        },
+    )
+    return Result(folder, tuple(fitting.history), fitting.best.epoch, fitting.split.by, reports, len(unlabelled))
+
+
+def _with_svm(model: Model, fitting: Fitting) -> Model:
+    """The gender SVM is fitted on everyone but the test people, on features of the trained encoder."""
+    if "gender" not in fitting.classes:
+        return model
+    seen = np.concatenate([fitting.split.train, fitting.split.validation])
+    seen = seen[np.array([bool(label) for label in fitting.dataset.labels("gender")])[seen]]
+    people = fitting.dataset.subset(seen)
+    missing = sorted(set(fitting.classes["gender"]) - set(people.labels("gender")))
+    if missing:
+        raise InputError(f"gender: nobody is left to train {', '.join(missing)} on; expected several subjects of each")
+    model.network.to(next(fitting.network.parameters()).device)
+    features, _ = model.features_and_logits(people.matrices)
+    by_subject = fitting.split.by == "subject"
+    svm = fit_gender_svm(
+        features,
+        people.labels("gender"),
+        people.subjects if by_subject else people.repetitions,
+        by=fitting.split.by,
+        seed=fitting.config.seed,
+    )
+    return Model(model.network, svm, model.encoder_task, model.classes, model.preparation, model.epoch)
+
+
+def _reports(model: Model, test: Dataset) -> dict[str, Report]:
+    probabilities = model.probabilities(test.matrices)
+    reports = {}
+    for task, of_task in probabilities.items():
+        known: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
+        if known.size:
+            reports[task] = score(test, known, task, model.classes, of_task[known])
+    return reports
+
+
+def predictions_of(model: Model, dataset: Dataset) -> dict[str, Any]:
+    """File -> answers, as the prediction JSON has them."""
+    probabilities = model.probabilities(dataset.matrices)
+    return {
+        row.file: answers_json(answers({task: of_task[i] for task, of_task in probabilities.items()}, model.classes))
+        for i, row in enumerate(dataset.rows)
+    }

@@ -1,0 +1,141 @@
+"""256 x 256 matrices on disk: ours, with axes and settings, and those of other tools.
+
+Knows npz files: nothing of recordings, labels or networks. No file read here can run code (no pickles).
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.scaling import min_max
+from semg_hht.storage import whole_file
+
+SIZE = 256
+MATRIX_KEYS = ("hht", "spectrum")
+MAX_PLANES = 1024  # a header that claims more is broken or hostile; refused before memory is asked for
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What the network sees of one example.
+
+    values : (n_planes, 256, 256) float32 [plane, frequency, time].
+    settings : how it was prepared (see `semg_hht.pipeline.PipelineConfig`); None for a matrix of another tool, whose
+        values were stretched to 0..1 when it was read, because nothing is known of their scale.
+    frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not say.
+    """
+
+    values: NDArray[np.float32]
+    settings: dict[str, Any] | None = None
+    frequency_hz: NDArray[np.float64] | None = None
+    time_s: NDArray[np.float64] | None = None
+
+
+def is_matrix_file(path: Path) -> bool:
+    """Whether an npz holds a matrix rather than a recording. Broken files count as matrices; reading says why."""
+    if path.suffix.lower() != ".npz":
+        return False
+    try:
+        shapes = _shapes(path)
+    except InputError:
+        return True
+    return any(key in shapes for key in MATRIX_KEYS) or (SIZE, SIZE) in shapes.values()
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read key ``hht``, else ``spectrum``, else the only two-dimensional array.
+
+    Raises
+    ------
+    InputError
+        Not an npz, cut short, no such array, not 256 x 256, an array of objects, NaN or infinite values.
+    """
+    shapes = _shapes(path)
+    key = next((key for key in MATRIX_KEYS if key in shapes), None)
+    if key is None:
+        flat = [name for name, shape in shapes.items() if len(shape) == 2]
+        if len(flat) != 1:
+            found = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no arrays"
+            raise InputError(
+                f"{path}: expected a matrix under 'hht' or 'spectrum', or a single 2-D array; found {found}"
+            )
+        key = flat[0]
+    shape = shapes[key]
+    if len(shape) not in (2, 3) or shape[-2:] != (SIZE, SIZE) or not 1 <= (*shape, 1)[0] <= MAX_PLANES:
+        raise InputError(f"{path}: expected a matrix of {SIZE}x{SIZE} under {key!r}; found {'x'.join(map(str, shape))}")
+    arrays = _load(path, {key, "settings", "frequency_hz", "time_s"} & set(shapes))
+    raw = arrays[key]
+    if raw.dtype.kind not in "biuf":
+        raise InputError(f"{path}: expected numbers under {key!r}; found {raw.dtype}")
+    values = raw.reshape(-1, SIZE, SIZE)  # (256, 256) or (n_planes, 256, 256) -> (n_planes, 256, 256)
+    n_bad = int(np.count_nonzero(~np.isfinite(values)))
+    if n_bad:
+        raise InputError(f"{path}: expected finite values; {n_bad} of {values.size} are NaN or infinite")
+    settings = _settings(path, arrays.get("settings"))
+    if settings is None:
+        values = np.stack([min_max(plane) for plane in values.astype(np.float64)])
+    return Matrix(
+        np.ascontiguousarray(values, dtype=np.float32), settings, arrays.get("frequency_hz"), arrays.get("time_s")
+    )
+
+
+def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
+    """Write a matrix of ours with its axes, settings and further facts (source, rate_hz, dropped)."""
+    values = matrix.values[0] if matrix.values.shape[0] == 1 else matrix.values
+    arrays: dict[str, Any] = {"hht": values, **{name: np.asarray(value) for name, value in facts.items()}}
+    if matrix.frequency_hz is not None and matrix.time_s is not None:
+        arrays |= {"frequency_hz": matrix.frequency_hz, "time_s": matrix.time_s}
+    arrays["settings"] = np.array(json.dumps(matrix.settings, sort_keys=True))
+    with whole_file(path) as part, part.open("wb") as handle:
+        np.savez_compressed(handle, **arrays)
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the arrays, from their headers alone."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            shapes = {}
+            for name in archive.namelist():
+                with archive.open(name) as member:
+                    version = np.lib.format.read_magic(member)
+                    read = {
+                        (1, 0): np.lib.format.read_array_header_1_0,
+                        (2, 0): np.lib.format.read_array_header_2_0,
+                    }[version]
+                    shapes[name.removesuffix(".npy")] = read(member)[0]
+            return shapes
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: can't be read as npz (cut short, or another format); {error}") from None
+
+
+def _load(path: Path, keys: set[str]) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in keys}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: can't be read (cut short, or an array of objects, which is never unpickled); {error}"
+        ) from None
+
+
+def _settings(path: Path, stored: NDArray[Any] | None) -> dict[str, Any] | None:
+    if stored is None:
+        return None
+    try:
+        settings = json.loads(str(stored))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: expected the settings as JSON; {error}") from None
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: expected the settings as a JSON object; found {type(settings).__name__}")
+    return settings

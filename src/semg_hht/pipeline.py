@@ -1,0 +1,210 @@
+"""Recording -> Examples: the one path that prepare, training on recordings, prediction and the demo walk.
+
+Read, filter the whole recording, cut the repetition, transform each channel, scale. Knows nothing of networks, and of
+folders only what a job names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from semg_hht.errors import InputError
+from semg_hht.hht import SpectrumConfig, hilbert_spectrum
+from semg_hht.labels import Labelled
+from semg_hht.matrices import Matrix
+from semg_hht.scaling import SCALINGS, scale_power
+from semg_hht.signals.filters import FilterConfig, effective_band_hz, preprocess
+from semg_hht.signals.recording import Recording, read_recording
+from semg_hht.signals.repetitions import cut_repetition
+
+CHANNELS = ("separate", "stack")
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Everything that decides a matrix; stored with it and in the run, so prediction can't drift from training."""
+
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    spectrum: SpectrumConfig = field(default_factory=SpectrumConfig)
+    scaling: str = "log"
+    channels: str = "separate"
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("scaling", self.scaling, SCALINGS), ("channels", self.channels, CHANNELS)):
+            if value not in known:
+                raise InputError(f"{name} {value!r} is unknown; expected one of {', '.join(known)}")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> PipelineConfig:
+        """The inverse of `to_json`.
+
+        Raises
+        ------
+        InputError
+            An unknown key: the settings come from another version, or were edited.
+        """
+        try:
+            parts = dict(content)
+            filters = {**parts.pop("filter"), "band_hz": tuple(parts["spectrum"]["band_hz"])}
+            spectrum = {**parts.pop("spectrum"), "band_hz": filters["band_hz"]}
+            return cls(filter=FilterConfig(**filters), spectrum=SpectrumConfig(**spectrum), **parts)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"preparation settings can't be understood by this version; {error}") from None
+
+
+def configure(
+    *,
+    band_hz: tuple[float, float] = (20.0, 450.0),
+    mains_hz: float | None = 50.0,
+    decomposition: str = "emd",
+    scaling: str = "log",
+    channels: str = "separate",
+) -> PipelineConfig:
+    """A configuration whose filter and frequency axis share one band."""
+    try:
+        spectrum = SpectrumConfig(band_hz=band_hz, decomposition=decomposition)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return PipelineConfig(FilterConfig(band_hz, mains_hz), spectrum, scaling, channels)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One matrix with what is known of it.
+
+    matrix : (n_planes, 256, 256); one plane, or with stacked channels one a channel.
+    row : labels and provenance; ``row.file`` is the recording as the manifest names it.
+    channel : name of the channel, or of all of them joined by ``+``.
+    dropped : share of energy outside the band, mean over planes.
+    """
+
+    matrix: Matrix
+    row: Labelled
+    channel: str
+    rate_hz: float
+    dropped: float
+
+    @property
+    def repetition_key(self) -> str:
+        """What is pooled to one answer: the repetition, over its channels."""
+        return f"{self.row.file}|{self.row.start_s}|{self.row.stop_s}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording and the rows of the manifest that speak of it: read once, however many repetitions it holds."""
+
+    path: Path
+    rows: tuple[Labelled, ...]
+    reference: dict[str, float] | None = None  # channel -> amplitude, for scalings that need one
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be used, and why; the others go on."""
+
+    file: str
+    reason: str
+
+
+def read_job(job: Job) -> Recording:
+    """The recording of a job, at the rate and in the units its rows state."""
+    first = job.rows[0]
+    return read_recording(job.path, rate_hz=first.rate_hz, units=first.units)
+
+
+def transform(job: Job, config: PipelineConfig) -> list[Example]:
+    """All examples of one recording: repetition by repetition, channel by channel.
+
+    Raises
+    ------
+    InputError
+        The recording can't be used; the text names the file.
+    """
+    recording = read_job(job)
+    try:
+        filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
+    except InputError as error:
+        raise InputError(f"{job.path}: {error}") from None
+    for name, channel in zip(recording.channel_names, recording.samples, strict=True):
+        if np.ptp(channel) == 0:
+            raise InputError(f"{job.path}: channel {name} holds the same value throughout; expected a signal")
+    examples = []
+    for row in job.rows:
+        chosen = filtered.select(row.channels)
+        repetition = cut_repetition(chosen, row.start_s, row.stop_s)
+        spectra = []
+        for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
+            try:
+                spectra.append(hilbert_spectrum(samples / _unit(job, recording, name), chosen.rate_hz, config.spectrum))
+            except ValueError as error:
+                raise InputError(f"{job.path}, channel {name}: {error}") from None
+        planes = np.stack([scale_power(s.power, config.scaling) for s in spectra])  # (n_channels, 256, 256)
+        axes = (config.to_json(), spectra[0].frequency_hz, spectra[0].time_s)
+        row = replace(row, rate_hz=recording.rate_hz, units=recording.units)
+        if config.channels == "stack":
+            dropped = float(np.mean([s.dropped for s in spectra]))
+            examples.append(
+                Example(Matrix(planes, *axes), row, "+".join(chosen.channel_names), recording.rate_hz, dropped)
+            )
+        else:
+            examples += [
+                Example(Matrix(plane[None], *axes), row, name, recording.rate_hz, s.dropped)
+                for plane, name, s in zip(planes, chosen.channel_names, spectra, strict=True)
+            ]
+    return examples
+
+
+def _unit(job: Job, recording: Recording, channel: str) -> float:
+    """What one is, in units of the recording: the reference amplitude, else a microvolt, else the device's own unit."""
+    if job.reference is not None:
+        if channel not in job.reference:
+            raise ValueError("no reference amplitude for this channel")
+        return job.reference[channel]
+    factor = recording.microvolts_per_unit
+    return 1.0 if factor is None else 1.0 / factor
+
+
+def notes_on(jobs: Iterable[Job], config: PipelineConfig) -> list[str]:
+    """What a user should know before a long computation: a band that the rate can't hold.
+
+    Raises
+    ------
+    InputError
+        A rate that can't hold any of the band.
+    """
+    notes = []
+    asked = config.filter.band_hz[1]
+    for rate_hz in sorted({row.rate_hz for job in jobs for row in job.rows if row.rate_hz}):
+        low, high = effective_band_hz(config.filter, rate_hz)
+        if high < asked:
+            note = f"at {rate_hz:g} Hz the band-pass ends at {high:g} Hz instead of {asked:g} Hz"
+            if rate_hz / 2 < asked:
+                note += f"; rows above {rate_hz / 2:g} Hz stay empty (--band {low:g} {rate_hz / 2:g} would use them)"
+            notes.append(note)
+    return notes
+
+
+def transform_all(jobs: list[Job], config: PipelineConfig, *, n_jobs: int = -1) -> Iterator[list[Example] | Failure]:
+    """`transform` for each job, in order, over ``n_jobs`` processes (-1: all cores); a failure stops only itself."""
+    if n_jobs == 1 or len(jobs) == 1:
+        return (_transform_or_fail(job, config) for job in jobs)
+    return iter(
+        Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_transform_or_fail)(job, config) for job in jobs)
+    )
+
+
+def _transform_or_fail(job: Job, config: PipelineConfig) -> list[Example] | Failure:
+    try:
+        return transform(job, config)
+    except InputError as error:
+        return Failure(job.rows[0].file, str(error))

@@ -1,0 +1,267 @@
+"""Open a run; recordings or matrices in, Predictions out.
+
+The one place where a run meets new files. torch is imported only once a run needs it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.labels import Labelled, read_manifest
+from semg_hht.matrices import is_matrix_file, read_matrix
+from semg_hht.pipeline import Failure, Job, PipelineConfig, notes_on, transform_all
+from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
+from semg_hht.references import with_references
+from semg_hht.sources import MANIFEST, find_jobs, is_manifest
+
+log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What answers for a batch of matrices: task -> (n, n_classes) in the order of the run's classes."""
+
+    def probabilities(self, matrices: NDArray[np.float32], batch_size: int = ...) -> dict[str, NDArray[np.float64]]: ...
+
+
+@dataclass(frozen=True)
+class _Place:
+    row: Labelled
+    channel: str
+    repetition_key: str
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The matrices of one file and what each is of."""
+
+    file: str
+    matrices: NDArray[np.float32]  # (n, n_planes, 256, 256)
+    examples: tuple[_Place, ...] = ()  # of a recording: where each matrix comes from
+
+
+Track = Callable[[Iterable[Any], int], Iterable[Any]]
+
+
+def _silent(items: Iterable[Any], _: int) -> Iterable[Any]:
+    return items
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained run, ready to answer.
+
+    classes : task -> class names in output order.
+    n_planes : channels an example must have; 1 unless channels were stacked.
+    preparation : settings of the matrices the run was trained on; None for matrices of another tool.
+    recording_config : how recordings are transformed: as in training, unless the user said otherwise.
+    """
+
+    folder: Path
+    engine: Engine
+    classes: dict[str, tuple[str, ...]]
+    n_planes: int
+    preparation: dict[str, Any] | None
+    recording_config: PipelineConfig | None
+
+    def predict(
+        self,
+        inputs: str | Path | Sequence[str | Path],
+        *,
+        batch_size: int = 32,
+        rate_hz: float | None = None,
+        units: str = "",
+        references: str | Path | None = None,
+        n_jobs: int = -1,
+        track: Track = _silent,
+    ) -> Predictions:
+        """Answer for matrices, recordings, folders of either, or a manifest.csv.
+
+        Parameters
+        ----------
+        rate_hz, units : of recordings that don't say themselves.
+        references : manifest of maximal contractions, where the run was trained with the scaling ``mvc``.
+
+        Returns
+        -------
+        One prediction a file; a recording's is the mean over its repetitions and channels, which are listed as parts.
+        A file that can't be used is listed under ``errors``, and the others are still answered.
+
+        Raises
+        ------
+        InputError
+            Nothing to predict.
+        """
+        paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+        matrices: list[tuple[Path, str]] = []
+        jobs: list[Job] = []
+        for path in map(Path, paths):
+            found = _sources(path, rate_hz, units)
+            matrices += found[0]
+            jobs += found[1]
+        predictions: dict[str, Prediction] = {}
+        errors: dict[str, str] = {}
+        loaded = chain(self._load_matrices(matrices), self._load_recordings(jobs, references, n_jobs))
+        for batch in _batches(track(loaded, len(matrices) + len(jobs)), batch_size):
+            good = [item for item in batch if isinstance(item, _Loaded)]
+            errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
+            if good:
+                for prediction in self._answer(good, batch_size):
+                    predictions[prediction.file] = prediction
+        return Predictions(tuple(predictions.values()), errors)
+
+    def _answer(self, batch: list[_Loaded], batch_size: int) -> Iterator[Prediction]:
+        by_task = self.engine.probabilities(np.concatenate([item.matrices for item in batch]), batch_size)
+        stop = 0
+        for item in batch:
+            start, stop = stop, stop + len(item.matrices)
+            own = {task: rows[start:stop] for task, rows in by_task.items()}
+            yield Prediction(item.file, self._pooled(own), self._parts(item, own))
+
+    def _pooled(self, by_task: dict[str, NDArray[np.float64]]) -> dict[str, Answer]:
+        """Task -> (n, n_classes), to the answers of their mean."""
+        return answers({task: rows.mean(axis=0) for task, rows in by_task.items()}, self.classes)
+
+    def _parts(self, item: _Loaded, by_task: dict[str, NDArray[np.float64]]) -> tuple[Part, ...]:
+        """Repetition by repetition, in order of appearance; none for a matrix, which is its own answer."""
+        members: dict[str, list[int]] = {}
+        for i, example in enumerate(item.examples):
+            members.setdefault(example.repetition_key, []).append(i)
+        parts = []
+        for indices in members.values():
+            row = item.examples[indices[0]].row
+            channels = {
+                item.examples[i].channel: answers({task: rows[i] for task, rows in by_task.items()}, self.classes)
+                for i in indices
+            }
+            pooled = self._pooled({task: rows[indices] for task, rows in by_task.items()})
+            parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if len(channels) > 1 else {}))
+        return tuple(parts)
+
+    def _load_matrices(self, sources: list[tuple[Path, str]]) -> Iterator[_Loaded | Failure]:
+        n_foreign = 0
+        for path, name in sources:
+            try:
+                matrix = read_matrix(path)
+                self._require_planes(path, matrix.values.shape[0])
+                if matrix.settings is None and self.preparation is not None:
+                    n_foreign += 1
+                elif matrix.settings != self.preparation:
+                    raise InputError(
+                        f"{path}: prepared otherwise than the matrices this run was trained on; "
+                        "expected the same settings, or the recording itself"
+                    )
+                yield _Loaded(name, matrix.values[None])
+            except InputError as error:
+                yield Failure(name, str(error))
+        if n_foreign:
+            log.warning(
+                "%d matrices come from another tool, and this run was trained on matrices of this one: "
+                "their values were stretched to 0..1, their axes taken as they are; the answers are a guess",
+                n_foreign,
+            )
+
+    def _load_recordings(
+        self, jobs: list[Job], references: str | Path | None, n_jobs: int
+    ) -> Iterator[_Loaded | Failure]:
+        if not jobs:
+            return
+        config = self.recording_config
+        if config is None:
+            reason = (
+                "this run was trained on matrices of another tool and can't know how to transform a recording; "
+                "say how, for example with --band 20 450"
+            )
+            yield from (Failure(job.rows[0].file, f"{job.path}: {reason}") for job in jobs)
+            return
+        jobs = with_references(jobs, config, None if references is None else Path(references), n_jobs=n_jobs)
+        for note in notes_on(jobs, config):
+            log.warning(note)
+        for job, result in zip(jobs, transform_all(jobs, config, n_jobs=n_jobs), strict=True):
+            name = job.rows[0].file
+            if isinstance(result, Failure):
+                yield result
+                continue
+            try:
+                self._require_planes(job.path, result[0].matrix.values.shape[0])
+            except InputError as error:
+                yield Failure(name, str(error))
+                continue
+            values = np.stack([example.matrix.values for example in result])
+            yield _Loaded(name, values, tuple(_Place(e.row, e.channel, e.repetition_key) for e in result))
+
+    def _require_planes(self, path: Path, n_planes: int) -> None:
+        if n_planes != self.n_planes:
+            raise InputError(f"{path}: has {n_planes} channels; this run was trained on {self.n_planes}")
+
+
+def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
+    """Open a run directory (its best weights) or one of its checkpoints (``best``, ``final``, ``checkpoint_epoch_20``).
+
+    Raises
+    ------
+    InputError
+        No run there, a damaged one, one of another version, or torch is not installed.
+    """
+    folder = Path(folder)
+    checkpoint = next(
+        (path for path in (folder, folder / "best", folder / "final") if (path / "model.json").is_file()), None
+    )
+    if checkpoint is None:
+        raise InputError(f"{folder}: expected a run directory or a checkpoint in it; found no model.json")
+    try:
+        import torch
+
+        from semg_hht.learning.checkpoint import load_model
+    except ImportError as error:
+        raise InputError(f"this run needs {error.name}: pip install 'semg-hht[train]'") from error
+    model = load_model(checkpoint)
+    if torch.cuda.is_available() and not cpu:
+        model.network.to("cuda")
+    config = None if model.preparation is None else PipelineConfig.from_json(model.preparation)
+    return Run(checkpoint, model, model.classes, model.network.config.n_planes, model.preparation, config)
+
+
+def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Matrices (path, name) and recordings among what ``path`` names."""
+    if path.is_dir() and (path / MANIFEST).is_file():
+        path = path / MANIFEST
+    if is_manifest(path):
+        files = list(dict.fromkeys(row.file for row in read_manifest(path)))
+        matrices = [(path.parent / file, file) for file in files if is_matrix_file(path.parent / file)]
+        names = {name for _, name in matrices}
+        jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
+        return matrices, jobs
+    if path.is_dir():
+        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*.npz")) if is_matrix_file(p)]
+        try:
+            return matrices, find_jobs(path, rate_hz=rate_hz, units=units)
+        except InputError:
+            if matrices:
+                return matrices, []
+            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none") from None
+    if is_matrix_file(path) and path.is_file():
+        return [(path, path.name)], []
+    return [], find_jobs(path, rate_hz=rate_hz, units=units)
+
+
+def _batches(items: Iterable[_Loaded | Failure], batch_size: int) -> Iterator[list[_Loaded | Failure]]:
+    """Whole files together until they hold ``batch_size`` matrices, so that memory stays bounded."""
+    batch: list[_Loaded | Failure] = []
+    n_matrices = 0
+    for item in items:
+        batch.append(item)
+        n_matrices += len(item.matrices) if isinstance(item, _Loaded) else 0
+        if n_matrices >= batch_size:
+            yield batch
+            batch, n_matrices = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,68 @@
+"""What there is to work on: a file, a folder or a manifest -> Jobs, one a recording.
+
+Knows paths and labels: reads no samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from semg_hht.errors import InputError
+from semg_hht.labels import Labelled, parse_file_name, read_manifest
+from semg_hht.matrices import is_matrix_file
+from semg_hht.pipeline import Job
+from semg_hht.signals.recording import RECORDING_SUFFIXES
+
+MANIFEST = "manifest.csv"
+
+
+def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base: Path | None = None) -> list[Job]:
+    """Recordings to work on: of a manifest, a folder (its manifest.csv, else every recording in it), or one file.
+
+    Without a manifest, labels come from file names; a name that says nothing gives empty labels, to be filled in later.
+
+    Parameters
+    ----------
+    rate_hz, units : where neither the manifest nor the recording says.
+    base : folder the manifest's files are relative to; by default its own.
+
+    Raises
+    ------
+    InputError
+        Nothing there, or nothing that could be a recording.
+    """
+    if path.is_dir() and (path / MANIFEST).is_file():
+        path = path / MANIFEST
+    if is_manifest(path):
+        by_file: dict[str, list[Labelled]] = {}
+        for row in read_manifest(path):
+            filled = replace(row, rate_hz=row.rate_hz or rate_hz, units=row.units or units)
+            by_file.setdefault(row.file, []).append(filled)
+        return [Job((base or path.parent) / file, tuple(rows)) for file, rows in by_file.items()]
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and not is_matrix_file(p))
+        if not files:
+            raise InputError(
+                f"{path}: expected recordings ({', '.join(RECORDING_SUFFIXES)}) or a manifest.csv; found none"
+            )
+        return [_job_from_name(p, p.relative_to(path).as_posix(), rate_hz, units) for p in files]
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return [_job_from_name(path, path.name, rate_hz, units)]
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a table with a column ``file``, rather than a recording."""
+    if not path.is_file() or path.suffix.lower() != ".csv":
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as handle:
+        return "file" in [cell.strip() for cell in handle.readline().split(",")]
+
+
+def _job_from_name(path: Path, name: str, rate_hz: float | None, units: str) -> Job:
+    try:
+        row = parse_file_name(name)
+    except InputError:
+        row = Labelled(file=name)
+    return Job(path, (replace(row, rate_hz=rate_hz, units=units),))

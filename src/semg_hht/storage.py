@@ -1,0 +1,134 @@
+"""Files and folders that appear under their final name whole, or not at all.
+
+Knows bytes and paths only: nothing of what they hold.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from semg_hht.errors import InputError
+
+_PART = ".part"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; it takes the final name when the block ends well, else it is removed.
+
+    Raises
+    ------
+    InputError
+        The disk is full or the folder can't be written; the text says where.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        mode = part.stat().st_mode  # what this user's files are; some libraries write theirs for the owner alone
+        yield part
+        part.chmod(mode)
+        _flush_to_disk(part)
+        part.replace(path)
+    except OSError as error:
+        raise _explained(error, path) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """As `whole_file`, for a folder; a folder of that name is replaced only once the new one is complete."""
+    part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
+    except OSError as error:
+        raise _explained(error, path) from error
+    finally:
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON a person can read; keys keep their order and Chinese text stays Chinese."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: expected JSON; {error}") from None
+
+
+def require_space(folder: Path, n_bytes: int) -> None:
+    """Refuse to begin a write that the disk can't hold.
+
+    Raises
+    ------
+    InputError
+        Less than ``n_bytes`` are free where ``folder`` is or will be.
+    """
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    if free < n_bytes:
+        raise InputError(
+            f"{folder}: the disk has {free / 1e6:.1f} MB free, {n_bytes / 1e6:.1f} MB are needed; nothing was written"
+        )
+
+
+def require_new_folder(folder: Path, *, overwrite: bool) -> None:
+    """Refuse an output folder that already holds something, unless the user said ``--overwrite``."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder to write into; found a file")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise InputError(f"{folder}: this folder is not empty; name another one, or say --overwrite to write into it")
+
+
+def clear_folder(folder: Path, patterns: tuple[str, ...]) -> None:
+    """Remove what matches ``patterns`` in ``folder``, and nothing else: leftovers must not pass for new results."""
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def require_new_file(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace a file, unless the user said ``--overwrite``."""
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write; found a folder")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path}: exists already; name another file, or say --overwrite to replace it")
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _explained(error: OSError, path: Path) -> OSError | InputError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(f"{path}: the disk is full; the file was not written and what stood there is untouched")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InputError(f"{path}: no permission to write here ({os.strerror(error.errno)})")
+    return error
