@@ -14,7 +14,7 @@ import typer
 from semg_hht import console
 from semg_hht.errors import InputError
 from semg_hht.hht.spectrum import DECOMPOSITIONS
-from semg_hht.pipeline import CHANNELS, Failure, Job, PipelineConfig, configure, notes_on, transform_all
+from semg_hht.pipeline import CHANNELS, Failure, PipelineConfig, configure, transform_all
 from semg_hht.scaling import SCALINGS
 from semg_hht.storage import require_new_file, write_json
 from semg_hht.version import __version__
@@ -72,11 +72,6 @@ def _mains_hz(text: str) -> float | None:
     if text not in known:
         raise InputError(f"--mains must be 50, 60 or off; got {text!r}")
     return known[text]
-
-
-def _say_notes(jobs: list[Job], config: PipelineConfig) -> None:
-    for note in notes_on(jobs, config):
-        console.err.print(f"[cyan]note:[/] {note}")
 
 
 @app.callback(invoke_without_command=True)
@@ -160,7 +155,6 @@ def prepare(
 
     config = _config(band, mains, decomposition, scaling, channels)
     jobs = with_references(find_jobs(input, rate_hz=rate_hz, units=units), config, references)
-    _say_notes(jobs, config)
     done = prepare_folder(
         jobs, out, config, images=images, overwrite=overwrite,
         progress=lambda it: console.track(it, total=len(jobs), label="transforming"),
@@ -337,8 +331,7 @@ def _dataset(data_dir: Path | None, manifest: Path | None, stated: tuple[Any, ..
         if not is_matrix_file(base / read_manifest(manifest)[0].file):
             config = _config(*stated)
             jobs = with_references(find_jobs(manifest, base=base), config, references)
-            _say_notes(jobs, config)
-            results = transform_all(jobs, config)
+                    results = transform_all(jobs, config)
             return from_examples(console.track(results, total=len(jobs), label="transforming"))
     if transforms:
         raise InputError("matrices are trained on as they are: --band, --scaling and the like go with recordings")

@@ -6,6 +6,7 @@ folders only what a job names.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from semg_hht.scaling import SCALINGS, scale_power
 from semg_hht.signals.filters import FilterConfig, effective_band_hz, preprocess
 from semg_hht.signals.recording import Recording, read_recording
 from semg_hht.signals.repetitions import cut_repetition
+
+log = logging.getLogger(__name__)
 
 CHANNELS = ("separate", "stack")
 
@@ -174,33 +177,20 @@ def _unit(job: Job, recording: Recording, channel: str) -> float:
     return 1.0 if factor is None else 1.0 / factor
 
 
-def notes_on(jobs: Iterable[Job], config: PipelineConfig) -> list[str]:
-    """What a user should know before a long computation: a band that the rate can't hold.
-
-    Raises
-    ------
-    InputError
-        A rate that can't hold any of the band.
-    """
-    notes = []
-    asked = config.filter.band_hz[1]
-    for rate_hz in sorted({row.rate_hz for job in jobs for row in job.rows if row.rate_hz}):
-        low, high = effective_band_hz(config.filter, rate_hz)
-        if high < asked:
-            note = f"at {rate_hz:g} Hz the band-pass ends at {high:g} Hz instead of {asked:g} Hz"
-            if rate_hz / 2 < asked:
-                note += f"; rows above {rate_hz / 2:g} Hz stay empty (--band {low:g} {rate_hz / 2:g} would use them)"
-            notes.append(note)
-    return notes
-
-
 def transform_all(jobs: list[Job], config: PipelineConfig, *, n_jobs: int = -1) -> Iterator[list[Example] | Failure]:
     """`transform` for each job, in order, over ``n_jobs`` processes (-1: all cores); a failure stops only itself."""
+    results: Iterable[list[Example] | Failure]
     if n_jobs == 1 or len(jobs) == 1:
-        return (_transform_or_fail(job, config) for job in jobs)
-    return iter(
-        Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_transform_or_fail)(job, config) for job in jobs)
-    )
+        results = (_transform_or_fail(job, config) for job in jobs)
+    else:
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+        results = parallel(delayed(_transform_or_fail)(job, config) for job in jobs)
+    noted: set[float] = set()
+    for result in results:
+        if not isinstance(result, Failure) and result[0].rate_hz not in noted:
+            noted.add(result[0].rate_hz)
+            _note_clipping(result[0].rate_hz, config)
+        yield result
 
 
 def _transform_or_fail(job: Job, config: PipelineConfig) -> list[Example] | Failure:
@@ -208,3 +198,15 @@ def _transform_or_fail(job: Job, config: PipelineConfig) -> list[Example] | Fail
         return transform(job, config)
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
+
+
+def _note_clipping(rate_hz: float, config: PipelineConfig) -> None:
+    """Say where a rate can't hold the band that was asked for."""
+    asked = config.filter.band_hz[1]
+    low, high = effective_band_hz(config.filter, rate_hz)
+    if high >= asked:
+        return
+    note = f"at {rate_hz:g} Hz the band-pass ends at {high:g} Hz instead of {asked:g} Hz"
+    if rate_hz / 2 < asked:
+        note += f"; rows above {rate_hz / 2:g} Hz stay empty (--band {low:g} {rate_hz / 2:g} would use them)"
+    log.warning(note)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, read_manifest
 from semg_hht.matrices import is_matrix_file, read_matrix
-from semg_hht.pipeline import Failure, Job, PipelineConfig, notes_on, transform_all
+from semg_hht.pipeline import Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
 from semg_hht.sources import MANIFEST, find_jobs, is_manifest
@@ -183,8 +183,6 @@ class Run:
             yield from (Failure(job.rows[0].file, f"{job.path}: {reason}") for job in jobs)
             return
         jobs = with_references(jobs, config, None if references is None else Path(references), n_jobs=n_jobs)
-        for note in notes_on(jobs, config):
-            log.warning(note)
         for job, result in zip(jobs, transform_all(jobs, config, n_jobs=n_jobs), strict=True):
             name = job.rows[0].file
             if isinstance(result, Failure):

@@ -46,21 +46,32 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
             if largest:
                 raise InputError(level.reason)
             continue
-        levels.setdefault(job.rows[0].subject, []).append(level)
+        levels.setdefault(_who(job), []).append(level)
     amplitudes = {}
-    for subject, of_subject in levels.items():
-        channels = {channel for level in of_subject for channel in level}
-        amplitudes[subject] = {
-            channel: _pooled([level[channel] for level in of_subject if channel in level], largest)
-            for channel in sorted(channels)
+    for who, of_person in levels.items():
+        channels = sorted({channel for level in of_person for channel in level})
+        amplitudes[who] = {
+            channel: _pooled([level[channel] for level in of_person if channel in level], largest)
+            for channel in channels
         }
-    result = []
-    for job in jobs:
-        subject = job.rows[0].subject
-        if subject not in amplitudes and largest:
-            raise InputError(f"{references}: no maximal contraction of subject {subject!r}, who recorded {job.path}")
-        result.append(replace(job, reference=amplitudes.get(subject, {})))
-    return result
+    return [replace(job, reference=_reference_of(job, amplitudes, references)) for job in jobs]
+
+
+def _who(job: Job) -> str:
+    """The subject; a recording of nobody known stands for itself."""
+    return job.rows[0].subject or f"file {job.path}"
+
+
+def _reference_of(job: Job, amplitudes: dict[str, dict[str, float]], references: Path | None) -> dict[str, float]:
+    if references is None:
+        return amplitudes.get(_who(job), {})
+    people = list(amplitudes)
+    who = job.rows[0].subject
+    if not who and len(people) == 1:  # contractions of one person, recordings that don't say whose: theirs
+        who = people[0]
+    if who not in amplitudes:
+        raise InputError(f"{references}: no maximal contraction of subject {who!r}, who recorded {job.path}")
+    return amplitudes[who]
 
 
 def _pooled(values: list[float], largest: bool) -> float:
