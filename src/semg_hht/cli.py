@@ -331,7 +331,7 @@ def _dataset(data_dir: Path | None, manifest: Path | None, stated: tuple[Any, ..
         if not is_matrix_file(base / read_manifest(manifest)[0].file):
             config = _config(*stated)
             jobs = with_references(find_jobs(manifest, base=base), config, references)
-                    results = transform_all(jobs, config)
+            results = transform_all(jobs, config)
             return from_examples(console.track(results, total=len(jobs), label="transforming"))
     if transforms:
         raise InputError("matrices are trained on as they are: --band, --scaling and the like go with recordings")
