@@ -14,7 +14,7 @@ import typer
 from semg_hht import console
 from semg_hht.errors import InputError
 from semg_hht.hht.spectrum import DECOMPOSITIONS
-from semg_hht.pipeline import CHANNELS, Failure, PipelineConfig, configure, transform_all
+from semg_hht.pipeline import CHANNELS, Failure, PipelineConfig, configure
 from semg_hht.scaling import SCALINGS
 from semg_hht.storage import require_new_file, write_json
 from semg_hht.version import __version__
@@ -90,7 +90,7 @@ def demo(
     """The whole path on simulated people, ending with a picture to open."""
     from semg_hht.demo import run_demo
 
-    with _TrainingBar() as bar:
+    with console.TrainingBar() as bar:
         shown = run_demo(out, seed, overwrite=overwrite, say=console.out.print, track=console.track, **bar.callbacks())
     console.show_reports(shown.result.reports, "subject")
     console.out.print(f"\n{shown.n_right} of {shown.n_repetitions} repetitions of unseen people are right.")
@@ -126,9 +126,11 @@ def simulate(
         config,
         seed,
         overwrite=overwrite,
-        track=lambda it: console.track(it, total=n_recordings, label="recording"),
+        track=console.track,
     )
-    console.out.print(f"{n_recordings} recordings, {3 * n_repetitions} repetitions each; the truth is in {manifest}")
+    console.out.print(
+        f"{console.counted(n_recordings, 'recording')}, {3 * n_repetitions} repetitions each; the truth: {manifest}"
+    )
 
 
 @app.command(epilog="Example: semg-hht prepare recordings/manifest.csv --out prepared --band 20 450")
@@ -157,13 +159,16 @@ def prepare(
     jobs = with_references(find_jobs(input, rate_hz=rate_hz, units=units), config, references)
     done = prepare_folder(
         jobs, out, config, images=images, overwrite=overwrite,
-        progress=lambda it: console.track(it, total=len(jobs), label="transforming"),
+        track=console.track,
     )  # fmt: skip
     console.list_failures(done.failures)
     if as_json:
         _print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
     else:
-        console.out.print(f"{done.n_matrices} matrices of {done.n_recordings} recordings in {out}/hht_matrices")
+        console.out.print(
+            f"{console.counted(done.n_matrices, 'matrix', 'matrices')} of "
+            f"{console.counted(done.n_recordings, 'recording')} in {out / 'hht_matrices'}"
+        )
         console.out.print(f"  {done.dropped:.1%} of the energy lay outside the band and was dropped")
         console.out.print(f"  {done.n_labelled} are labelled; labels can be edited in {done.manifest}")
     _exit_if_strict(strict, done.failures)
@@ -208,6 +213,7 @@ def train(
     from semg_hht.figures import draw_confusion, draw_history
 
     _require_training()
+    from semg_hht.learning.dataset import find_dataset
     from semg_hht.learning.run import train as train_run
     from semg_hht.learning.training import TrainingConfig
 
@@ -216,9 +222,12 @@ def train(
         patience=patience, checkpoint_every=checkpoint_every, seed=seed,
     )  # fmt: skip
     stated = (band, mains, decomposition, scaling, channels)
-    dataset = _dataset(data_dir, manifest, stated, references)
+    transforms = references is not None or any(value is not None for value in stated)
+    dataset = find_dataset(
+        data_dir, manifest, _config(*stated) if transforms else None, references, track=console.track
+    )
     console.list_failures(dataset.failures)
-    with _TrainingBar() as bar:
+    with console.TrainingBar() as bar:
         try:
             result = train_run(
                 dataset, checkpoint_dir, training, n_layers=num_encoder_layers, base_channels=base_channels,
@@ -235,9 +244,8 @@ def train(
     console.out.print(f"\nbest epoch {result.best_epoch} of {len(result.history)}; the run is in {checkpoint_dir}")
     console.out.print(f"  pictures    {checkpoint_dir / 'history.png'}, {checkpoint_dir / 'confusion.png'}")
     if result.n_unlabelled:
-        console.out.print(
-            f"  {result.n_unlabelled} unlabelled files predicted: {checkpoint_dir / 'test_predictions.json'}"
-        )
+        told = console.counted(result.n_unlabelled, "unlabelled file")
+        console.out.print(f"  {told} predicted: {checkpoint_dir / 'test_predictions.json'}")
     console.out.print(
         f"  next        semg-hht predict --checkpoint {checkpoint_dir} --input FILE_OR_DIR --output predictions.json"
     )
@@ -277,7 +285,7 @@ def predict(
         run = replace(run, recording_config=config)
     predictions = run.predict(
         input, batch_size=batch_size, rate_hz=rate_hz, units=units, references=references,
-        track=lambda items, total: console.track(items, total=total, label="predicting"),
+        track=console.track,
     )  # fmt: skip
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)
@@ -293,7 +301,7 @@ def predict(
         rest = len(predictions.predictions) - console.MAX_LISTED
         if rest > 0:
             console.out.print(f"  and {rest} more")
-        console.out.print(f"{len(predictions.predictions)} files predicted: {output}")
+        console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     _exit_if_strict(strict, failures)
 
 
@@ -310,68 +318,9 @@ def sample_data(
 
     written = write_samples(
         output_dir, n_samples, n_test, seed, raw=raw, overwrite=overwrite,
-        track=lambda it: console.track(it, total=n_samples + n_test, label="transforming"),
+        track=console.track,
     )  # fmt: skip
     console.out.print(f"{len(written)} files in {output_dir}, for example {written[0].name}")
-
-
-def _dataset(data_dir: Path | None, manifest: Path | None, stated: tuple[Any, ...], references: Path | None) -> Any:
-    """Matrices of a folder or manifest as they are, or recordings of a manifest through the pipeline."""
-    from semg_hht.labels import read_manifest
-    from semg_hht.learning.dataset import from_examples, load_folder, load_manifest
-    from semg_hht.matrices import is_matrix_file
-    from semg_hht.references import with_references
-    from semg_hht.sources import find_jobs
-
-    if data_dir is None and manifest is None:
-        raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
-    transforms = references is not None or any(value is not None for value in stated)
-    if manifest is not None:
-        base = data_dir or manifest.parent
-        if not is_matrix_file(base / read_manifest(manifest)[0].file):
-            config = _config(*stated)
-            jobs = with_references(find_jobs(manifest, base=base), config, references)
-            results = transform_all(jobs, config)
-            return from_examples(console.track(results, total=len(jobs), label="transforming"))
-    if transforms:
-        raise InputError("matrices are trained on as they are: --band, --scaling and the like go with recordings")
-    if manifest is not None:
-        return load_manifest(manifest, base=base, track=_loading)
-    assert data_dir is not None
-    return load_folder(data_dir, track=_loading)
-
-
-def _loading(items: Any) -> Any:
-    return console.track(items, total=len(items), label="loading")
-
-
-class _TrainingBar:
-    """Progress over the steps of a run, and a line an epoch."""
-
-    def __enter__(self) -> _TrainingBar:
-        self._bar = console.progress()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def callbacks(self) -> dict[str, Any]:
-        return {"on_start": self._start, "on_step": self._step, "on_epoch": self._epoch}
-
-    def _start(self, done: int, total: int) -> None:
-        self._task = self._bar.add_task("training", total=total, completed=done)
-        self._bar.start()
-
-    def _step(self) -> None:
-        self._bar.advance(self._task)
-
-    def _epoch(self, epoch: Any) -> None:
-        console.err.print(
-            f"  epoch {epoch.epoch:3d}   loss {epoch.train_loss:.3f}   training {epoch.train_accuracy:.2f}   "
-            f"validation {epoch.validation_balanced_accuracy:.2f}"
-        )
-        if self._bar.tasks[self._task].finished:
-            self._bar.stop()
 
 
 def _require_training() -> None:

@@ -52,7 +52,7 @@ def progress() -> Progress:
     )
 
 
-def track(items: Iterable[Any], *, total: int, label: str = "working") -> Iterator[Any]:
+def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
     """Pass items through under a bar with the time that remains."""
     with progress() as bar:
         task = bar.add_task(label, total=total)
@@ -61,11 +61,45 @@ def track(items: Iterable[Any], *, total: int, label: str = "working") -> Iterat
             bar.advance(task)
 
 
+class TrainingBar:
+    """Progress over the steps of a run, and a line an epoch."""
+
+    def __enter__(self) -> TrainingBar:
+        self._bar = progress()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def callbacks(self) -> dict[str, Any]:
+        return {"on_start": self._start, "on_step": self._step, "on_epoch": self._epoch}
+
+    def _start(self, done: int, total: int) -> None:
+        self._task = self._bar.add_task("training", total=total, completed=done)
+        self._bar.start()
+
+    def _step(self) -> None:
+        self._bar.advance(self._task)
+
+    def _epoch(self, epoch: Any) -> None:
+        err.print(
+            f"  epoch {epoch.epoch:3d}   loss {epoch.train_loss:.3f}   training {epoch.train_accuracy:.2f}   "
+            f"validation {epoch.validation_balanced_accuracy:.2f}"
+        )
+        if self._bar.tasks[self._task].finished:
+            self._bar.stop()
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``; ``many`` where an s is not enough."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def list_failures(failures: Iterable[Failure]) -> None:
     failures = list(failures)
     if not failures:
         return
-    err.print(f"[yellow]left out:[/] {len(failures)} file{'s' * (len(failures) > 1)} could not be used")
+    err.print(f"[yellow]left out:[/] {counted(len(failures), 'file')} could not be used")
     for failure in failures[:MAX_LISTED]:
         err.print(f"  {failure.reason}", markup=False)
     if len(failures) > MAX_LISTED:
@@ -75,8 +109,8 @@ def list_failures(failures: Iterable[Failure]) -> None:
 def show_reports(reports: dict[str, Report], split_by: str) -> None:
     """Scores on people (or repetitions) not trained on, a table a task."""
     for task, report in reports.items():
-        who = f"{len(report.per_subject)} {split_by}{'s' * (len(report.per_subject) != 1)} not trained on"
-        out.print(f"\n[bold]{task.replace('_', ' ')}[/], {report.n} repetitions of {who}")
+        who = f"{counted(len(report.per_subject), split_by)} not trained on"
+        out.print(f"\n[bold]{task.replace('_', ' ')}[/], {counted(report.n, 'repetition')} of {who}")
         out.print(f"  balanced accuracy {_with_interval(report.balanced_accuracy, report.balanced_accuracy_interval)}")
         out.print(f"  accuracy          {_with_interval(report.accuracy, report.accuracy_interval)}")
         table = Table(box=None, padding=(0, 2))

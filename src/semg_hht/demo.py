@@ -24,6 +24,7 @@ from semg_hht.signals.recording import read_recording
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.sources import find_jobs
 from semg_hht.storage import read_json, require_new_folder, write_json, write_text
+from semg_hht.tracking import Track, untracked
 
 if TYPE_CHECKING:
     from semg_hht.learning.run import Result
@@ -56,7 +57,7 @@ def run_demo(
     n_people: int = N_PEOPLE,
     epochs: int = EPOCHS,
     say: Callable[[str], None] = lambda _: None,
-    track: Callable[..., Any] = lambda items, **_: items,
+    track: Track = untracked,
     **callbacks: Any,
 ) -> Demo:
     """Walk the path in ``out``; ``say`` hears each step. A small network: the demo shows the path, not a record."""
@@ -70,9 +71,7 @@ def run_demo(
     manifest = write_simulation(out / "recordings", config, seed, overwrite=overwrite)
     say(f"2/5  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
     jobs = find_jobs(manifest)
-    prepared = prepare(
-        jobs, out / "prepared", PipelineConfig(), overwrite=overwrite, progress=lambda it: track(it, total=len(jobs))
-    )
+    prepared = prepare(jobs, out / "prepared", PipelineConfig(), overwrite=overwrite, track=track)
     say(f"3/5  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
     dataset = load_folder(out / "prepared" / "hht_matrices")
     training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)

@@ -6,7 +6,7 @@ The one place where a run meets new files. torch is imported only once a run nee
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from semg_hht.pipeline import Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
 from semg_hht.sources import MANIFEST, find_jobs, is_manifest
+from semg_hht.tracking import Track, untracked
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,6 @@ class _Loaded:
     file: str
     matrices: NDArray[np.float32]  # (n, n_planes, 256, 256)
     examples: tuple[_Place, ...] = ()  # of a recording: where each matrix comes from
-
-
-Track = Callable[[Iterable[Any], int], Iterable[Any]]
-
-
-def _silent(items: Iterable[Any], _: int) -> Iterable[Any]:
-    return items
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ class Run:
         units: str = "",
         references: str | Path | None = None,
         n_jobs: int = -1,
-        track: Track = _silent,
+        track: Track = untracked,
     ) -> Predictions:
         """Answer for matrices, recordings, folders of either, or a manifest.csv.
 
@@ -110,7 +104,7 @@ class Run:
         predictions: dict[str, Prediction] = {}
         errors: dict[str, str] = {}
         loaded = chain(self._load_matrices(matrices), self._load_recordings(jobs, references, n_jobs))
-        for batch in _batches(track(loaded, len(matrices) + len(jobs)), batch_size):
+        for batch in _batches(track(loaded, len(matrices) + len(jobs), "predicting"), batch_size):
             good = [item for item in batch if isinstance(item, _Loaded)]
             errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
             if good:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from semg_hht.matrices import write_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, transform_all
 from semg_hht.sources import MANIFEST
 from semg_hht.storage import clear_folder, require_new_folder, write_text
+from semg_hht.tracking import Track, untracked
 
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
@@ -44,7 +44,7 @@ def prepare(
     images: bool = False,
     overwrite: bool = False,
     n_jobs: int = -1,
-    progress: Any = iter,
+    track: Track = untracked,
 ) -> Prepared:
     """Write ``out/hht_matrices/*.npz``, ``out/manifest.csv`` and, with ``images``, ``out/hht_images/*.png``.
 
@@ -59,7 +59,7 @@ def prepare(
     rows: list[Labelled] = []
     failures: list[Failure] = []
     dropped: list[float] = []
-    for result in progress(transform_all(jobs, config, n_jobs=n_jobs)):
+    for result in track(transform_all(jobs, config, n_jobs=n_jobs), len(jobs), "transforming"):
         if isinstance(result, Failure):
             failures.append(result)
             continue

@@ -6,10 +6,8 @@ Knows the file conventions: nothing of physiology, which the simulator holds, or
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, manifest_text
@@ -19,15 +17,14 @@ from semg_hht.signals.recording import write_recording
 from semg_hht.signals.simulate import MOVEMENTS, SimulatedRecording, SimulationConfig, simulate_people
 from semg_hht.sources import MANIFEST, find_jobs
 from semg_hht.storage import require_new_folder, write_text
+from semg_hht.tracking import Track, untracked
 
 MUSCLE = "BICEPS"
 N_PEOPLE = 8  # sample files come from as many people, so that a split by subject leaves some on every side
 
-Track = Callable[[Iterable[Any]], Iterable[Any]]
-
 
 def write_simulation(
-    out: Path, config: SimulationConfig, seed: int, *, overwrite: bool = False, track: Track = iter
+    out: Path, config: SimulationConfig, seed: int, *, overwrite: bool = False, track: Track = untracked
 ) -> Path:
     """Recordings as CSV, one a person and session, and a manifest.csv with the truth: one row a repetition.
 
@@ -35,7 +32,8 @@ def write_simulation(
     """
     require_new_folder(out, overwrite=overwrite)
     rows = []
-    for simulated in track(simulate_people(config, seed)):
+    people = simulate_people(config, seed)
+    for simulated in track(people, len(people), "writing"):
         file = f"{simulated.person.subject}_{simulated.session}_{MUSCLE}.csv"
         write_recording(simulated.recording, out / file)
         rows += [
@@ -66,7 +64,7 @@ def write_samples(
     *,
     raw: bool = False,
     overwrite: bool = False,
-    track: Track = iter,
+    track: Track = untracked,
 ) -> list[Path]:
     """One file a repetition: ``S01_BICEPS_half_F_003.npz`` and unlabelled ``Test1_1_001.npz`` of other people.
 
@@ -81,7 +79,8 @@ def write_samples(
     with tempfile.TemporaryDirectory(prefix="semg-hht-") as folder:
         _write_repetitions(Path(folder), n_samples, n_test, seed)
         written = []
-        for result in track(transform_all(find_jobs(Path(folder), units="uV"), PipelineConfig())):
+        jobs = find_jobs(Path(folder), units="uV")
+        for result in track(transform_all(jobs, PipelineConfig()), len(jobs), "transforming"):
             if isinstance(result, Failure):
                 raise InputError(result.reason)
             (example,) = result

@@ -1,4 +1,4 @@
-"""Examples in memory, from a folder of matrices, a manifest or the pipeline; splits by subject.
+"""Examples in memory, from a folder of matrices, a manifest or the pipeline.
 
 Knows labels and arrays: nothing of networks, and does not import torch.
 """
@@ -6,9 +6,8 @@ Knows labels and arrays: nothing of networks, and does not import torch.
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.labels import TASKS, Labelled, class_names, parse_file_name, read_manifest
-from semg_hht.matrices import Matrix, read_matrix
-from semg_hht.pipeline import Example, Failure
+from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
+from semg_hht.pipeline import Example, Failure, PipelineConfig, transform_all
 from semg_hht.prepare import MATRIX_FOLDER
-from semg_hht.sources import MANIFEST
-
-log = logging.getLogger(__name__)
+from semg_hht.references import with_references
+from semg_hht.sources import MANIFEST, find_jobs
+from semg_hht.tracking import Track, untracked
 
 Indices = NDArray[np.intp]
 
@@ -78,10 +77,42 @@ class Dataset:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-Track = Callable[[Iterable[Any]], Iterable[Any]]
+def find_dataset(
+    data_dir: Path | None,
+    manifest: Path | None,
+    config: PipelineConfig | None,
+    references: Path | None,
+    *,
+    track: Track = untracked,
+) -> Dataset:
+    """What a user named to train on: a folder of matrices, or a manifest of matrices or of raw recordings.
+
+    Parameters
+    ----------
+    manifest : beats file names; its files lie in ``data_dir`` where both are given, else beside it.
+    config : how to transform recordings; None: as by default. Matrices are taken as they are.
+
+    Raises
+    ------
+    InputError
+        Nothing was named, or a transform was asked for that matrices have behind them.
+    """
+    if manifest is not None:
+        base = data_dir or manifest.parent
+        if not is_matrix_file(base / read_manifest(manifest)[0].file):
+            config = config or PipelineConfig()
+            jobs = with_references(find_jobs(manifest, base=base), config, references)
+            return from_examples(track(transform_all(jobs, config), len(jobs), "transforming"))
+    if config is not None:
+        raise InputError("matrices are trained on as they are: --band, --scaling and the like go with recordings")
+    if manifest is not None:
+        return load_manifest(manifest, base=base, track=track)
+    if data_dir is not None:
+        return load_folder(data_dir, track=track)
+    raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
 
 
-def load_folder(folder: Path, *, track: Track = iter) -> Dataset:
+def load_folder(folder: Path, *, track: Track = untracked) -> Dataset:
     """Matrices of a folder. Labels come from manifest.csv in it (or beside ``hht_matrices/``), else from file names.
 
     Raises
@@ -104,7 +135,7 @@ def load_folder(folder: Path, *, track: Track = iter) -> Dataset:
     return _load(list(zip(files, rows, strict=True)), track)
 
 
-def load_manifest(manifest: Path, *, base: Path | None = None, track: Track = iter) -> Dataset:
+def load_manifest(manifest: Path, *, base: Path | None = None, track: Track = untracked) -> Dataset:
     """Matrices that a manifest.csv lists, relative to ``base`` (by default the manifest's folder)."""
     return _load([((base or manifest.parent) / row.file, row) for row in read_manifest(manifest)], track)
 
@@ -112,7 +143,7 @@ def load_manifest(manifest: Path, *, base: Path | None = None, track: Track = it
 def _load(sources: list[tuple[Path, Labelled]], track: Track) -> Dataset:
     loaded: list[tuple[Labelled, str, Matrix]] = []
     failures = []
-    for path, row in track(sources):
+    for path, row in track(sources, len(sources), "loading"):
         try:
             loaded.append((row, _repetition_key(row), read_matrix(path)))
         except InputError as error:
@@ -169,110 +200,3 @@ def _difference(a: dict[str, Any] | None, b: dict[str, Any] | None) -> str:
     if a is None or b is None:
         return "one by this project, one by another tool"
     return "; ".join(f"{key}: {a.get(key)} and {b.get(key)}" for key in sorted({*a, *b}) if a.get(key) != b.get(key))
-
-
-@dataclass(frozen=True)
-class Split:
-    """Who is trained on, who picks the best epoch, and who the final score is reported on: indices into a dataset."""
-
-    train: Indices
-    validation: Indices
-    test: Indices
-    by: str  # "subject" or "repetition"
-    notes: tuple[str, ...] = field(default=())
-
-    def to_json(self, dataset: Dataset) -> dict[str, Any]:
-        sides = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {
-            "by": self.by,
-            "notes": list(self.notes),
-            **{
-                side: {
-                    "subjects": sorted({dataset.subjects[i] for i in indices}),
-                    "files": sorted({dataset.rows[i].file for i in indices}),
-                }
-                for side, indices in sides.items()
-            },
-        }
-
-
-def split_dataset(dataset: Dataset, test_size: float, validation_size: float, seed: int) -> Split:
-    """Split by subject where there are at least two, else by repetition, with a warning that the score flatters.
-
-    Parameters
-    ----------
-    test_size : share held out for the final score.
-    validation_size : share of the rest that picks the best epoch.
-
-    Raises
-    ------
-    InputError
-        A share outside (0, 1), or too little data to leave something on every side.
-    """
-    for name, share in (("test_size", test_size), ("validation_size", validation_size)):
-        if not 0 < share < 1:
-            raise InputError(f"{name} must lie between 0 and 1; got {share:g}")
-    notes = []
-    everything = np.arange(len(dataset))
-    subjects = np.array(dataset.subjects)
-    repetitions = np.array(dataset.repetitions)
-    n_subjects = len(set(subjects))
-    by_subject = n_subjects >= 2 and "" not in subjects
-    if not by_subject:
-        why = "there is only one subject" if n_subjects == 1 and "" not in subjects else "subjects are not known"
-        notes.append(
-            f"{why}, so the split is by repetition: the score is optimistic, because the same person may stand on both "
-            "sides. A manifest.csv with a column 'subject' mends that"
-        )
-    groups = subjects if by_subject else repetitions
-    rest, test = _divide(everything, groups, dataset, test_size, seed)
-    if by_subject and len(set(subjects[rest])) < 2:
-        notes.append("one subject is left to train on, so the epoch is picked on other repetitions of that subject")
-        groups = repetitions
-    train, validation = _divide(rest, groups, dataset, validation_size, seed + 1)
-    for note in notes:
-        log.warning(note)
-    return Split(train, validation, test, "subject" if by_subject else "repetition", tuple(notes))
-
-
-N_DRAWS = 300
-
-
-def _divide(
-    indices: Indices, groups: NDArray[np.str_], dataset: Dataset, share: float, seed: int
-) -> tuple[Indices, Indices]:
-    """Set whole groups of about ``share`` aside, so that both sides hold the classes in like proportion.
-
-    Among random draws the one with the most even classes wins; a class missing on the larger side counts most.
-    """
-    names = sorted(set(groups[indices]))
-    if len(names) < 2:
-        raise InputError(
-            f"too little data to split: expected at least three repetitions or subjects; found {len(set(groups))}"
-        )
-    group_of = np.searchsorted(names, groups[indices])  # (n,) index into names
-    columns = [_one_hot(dataset.labels(task), indices) for task in TASKS]
-    labels = np.concatenate(columns, axis=1)  # (n, classes of both tasks)
-    counts = np.stack([labels[group_of == g].sum(axis=0) for g in range(len(names))])  # (n_groups, n_classes)
-    sizes = np.bincount(group_of, minlength=len(names))
-    n_aside = min(max(1, round(share * len(names))), len(names) - 1)
-    rng = np.random.default_rng(seed)
-    total = counts.sum(axis=0)
-    best: tuple[float, Indices] | None = None
-    for _ in range(N_DRAWS):
-        aside = np.sort(rng.permutation(len(names))[:n_aside])
-        held = counts[aside].sum(axis=0)
-        kept = total - held
-        uneven = float(np.abs(held / np.maximum(total, 1) - sizes[aside].sum() / sizes.sum()).sum())
-        cost = uneven + 10 * float(np.sum((total > 0) & (held == 0))) + 1000 * float(np.sum((total > 0) & (kept == 0)))
-        if best is None or cost < best[0]:
-            best = (cost, aside)
-    assert best is not None
-    is_aside = np.isin(group_of, best[1])
-    return indices[~is_aside], indices[is_aside]
-
-
-def _one_hot(labels: Sequence[str], indices: Indices) -> NDArray[np.intp]:
-    chosen = np.array(labels)[indices]
-    names = sorted(set(chosen) - {""})
-    return np.asarray(chosen[:, None] == np.array(names, dtype=str)[None, :], dtype=np.intp)  # (n, n_classes)

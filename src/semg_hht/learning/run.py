@@ -18,9 +18,10 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation import Report
 from semg_hht.labels import TASKS
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, load_model, save_model, versions
-from semg_hht.learning.dataset import Dataset, Indices, split_dataset
+from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.gender import fit_gender_svm
 from semg_hht.learning.network import NetworkConfig
+from semg_hht.learning.split import split_dataset
 from semg_hht.learning.training import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.predictions import answers, answers_json
 from semg_hht.storage import clear_folder, require_new_folder, write_json
@@ -80,6 +81,8 @@ def train(
     if resume and not resuming:
         log.info("%s holds no run to resume: a new one begins", folder)
     if not resuming:
+        if not overwrite and (folder / "last" / STATE_FILE).is_file():
+            raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
         require_new_folder(folder, overwrite=overwrite)
         clear_folder(folder, RUN_FILES)
     split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)

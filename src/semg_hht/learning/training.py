@@ -34,9 +34,10 @@ from semg_hht.learning.checkpoint import (
     save_model,
     save_state,
 )
-from semg_hht.learning.dataset import Dataset, Indices, Split
+from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
+from semg_hht.learning.split import Split
 from semg_hht.storage import write_json, write_text
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,127 @@
+"""Who is trained on, who picks the best epoch, who gives the final score: people are divided, never their repetitions.
+
+Knows subjects and labels: nothing of matrices or networks, and does not import torch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.labels import TASKS
+from semg_hht.learning.dataset import Dataset, Indices
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is trained on, who picks the best epoch, and who the final score is reported on: indices into a dataset."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+    by: str  # "subject" or "repetition"
+    notes: tuple[str, ...] = ()
+
+    def to_json(self, dataset: Dataset) -> dict[str, Any]:
+        sides = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {
+            "by": self.by,
+            "notes": list(self.notes),
+            **{
+                side: {
+                    "subjects": sorted({dataset.subjects[i] for i in indices}),
+                    "files": sorted({dataset.rows[i].file for i in indices}),
+                }
+                for side, indices in sides.items()
+            },
+        }
+
+
+def split_dataset(dataset: Dataset, test_size: float, validation_size: float, seed: int) -> Split:
+    """Split by subject where there are at least two, else by repetition, with a warning that the score flatters.
+
+    Parameters
+    ----------
+    test_size : share held out for the final score.
+    validation_size : share of the rest that picks the best epoch.
+
+    Raises
+    ------
+    InputError
+        A share outside (0, 1), or too little data to leave something on every side.
+    """
+    for name, share in (("test_size", test_size), ("validation_size", validation_size)):
+        if not 0 < share < 1:
+            raise InputError(f"{name} must lie between 0 and 1; got {share:g}")
+    notes = []
+    everything = np.arange(len(dataset))
+    subjects = np.array(dataset.subjects)
+    repetitions = np.array(dataset.repetitions)
+    n_subjects = len(set(subjects))
+    by_subject = n_subjects >= 2 and "" not in subjects
+    if not by_subject:
+        why = "there is only one subject" if n_subjects == 1 and "" not in subjects else "subjects are not known"
+        notes.append(
+            f"{why}, so the split is by repetition: the score is optimistic, because the same person may stand on both "
+            "sides. A manifest.csv with a column 'subject' mends that"
+        )
+    groups = subjects if by_subject else repetitions
+    rest, test = _divide(everything, groups, dataset, test_size, seed)
+    if by_subject and len(set(subjects[rest])) < 2:
+        notes.append("one subject is left to train on, so the epoch is picked on other repetitions of that subject")
+        groups = repetitions
+    train, validation = _divide(rest, groups, dataset, validation_size, seed + 1)
+    for note in notes:
+        log.warning(note)
+    return Split(train, validation, test, "subject" if by_subject else "repetition", tuple(notes))
+
+
+N_DRAWS = 300
+
+
+def _divide(
+    indices: Indices, groups: NDArray[np.str_], dataset: Dataset, share: float, seed: int
+) -> tuple[Indices, Indices]:
+    """Set whole groups of about ``share`` aside, so that both sides hold the classes in like proportion.
+
+    Among random draws the one with the most even classes wins; a class missing on the larger side counts most.
+    """
+    names = sorted(set(groups[indices]))
+    if len(names) < 2:
+        raise InputError(
+            f"too little data to split: expected at least three repetitions or subjects; found {len(set(groups))}"
+        )
+    group_of = np.searchsorted(names, groups[indices])  # (n,) index into names
+    columns = [_one_hot(dataset.labels(task), indices) for task in TASKS]
+    labels = np.concatenate(columns, axis=1)  # (n, classes of both tasks)
+    counts = np.stack([labels[group_of == g].sum(axis=0) for g in range(len(names))])  # (n_groups, n_classes)
+    sizes = np.bincount(group_of, minlength=len(names))
+    n_aside = min(max(1, round(share * len(names))), len(names) - 1)
+    rng = np.random.default_rng(seed)
+    total = counts.sum(axis=0)
+    best: tuple[float, Indices] | None = None
+    for _ in range(N_DRAWS):
+        aside = np.sort(rng.permutation(len(names))[:n_aside])
+        held = counts[aside].sum(axis=0)
+        kept = total - held
+        uneven = float(np.abs(held / np.maximum(total, 1) - sizes[aside].sum() / sizes.sum()).sum())
+        cost = uneven + 10 * float(np.sum((total > 0) & (held == 0))) + 1000 * float(np.sum((total > 0) & (kept == 0)))
+        if best is None or cost < best[0]:
+            best = (cost, aside)
+    assert best is not None
+    is_aside = np.isin(group_of, best[1])
+    return indices[~is_aside], indices[is_aside]
+
+
+def _one_hot(labels: Sequence[str], indices: Indices) -> NDArray[np.intp]:
+    chosen = np.array(labels)[indices]
+    names = sorted(set(chosen) - {""})
+    return np.asarray(chosen[:, None] == np.array(names, dtype=str)[None, :], dtype=np.intp)  # (n, n_classes)
