@@ -29,11 +29,11 @@ from semg_hht.tracking import Track, untracked
 if TYPE_CHECKING:
     from semg_hht.learning.run import Result
 
-N_PEOPLE = 12
-N_REPETITIONS = 6  # of each movement and person
+N_PEOPLE = 20
+N_REPETITIONS = 3  # of each movement and person
 BASE_CHANNELS = 8
 EPOCHS = 20
-TEST_SIZE = 1 / 3
+TEST_SIZE = 0.25
 LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
 
 

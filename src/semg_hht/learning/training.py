@@ -108,7 +108,7 @@ def encoder_task(classes: dict[str, tuple[str, ...]]) -> str:
             f"{task}: only one class ({classes[task][0]}) is labelled; expected at least two to tell apart"
         )
     if task == "gender":
-        log.info("only gender is labelled: the encoder is trained on gender, then the SVM on its features")
+        log.info("no action labels are used: the encoder is trained on gender first, then the SVM on its features")
     return task
 
 
