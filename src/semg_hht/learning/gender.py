@@ -63,8 +63,8 @@ def fit_gender_svm(
         cv=list(folds.split(features, y, who)),
     )
     pipeline = make_pipeline(StandardScaler(), svm)
-    # Both genders weigh the same in the SVM and in its calibration. Weights in the SVM alone would leave the calibration
-    # to answer with the commoner gender wherever in doubt (balanced accuracy 0.50 instead of 0.70, experiments/LOG.md).
+    # Both genders weigh the same in the SVM and in its calibration. Were it in the SVM alone, the calibration would
+    # answer with the commoner gender wherever in doubt (balanced accuracy 0.50 instead of 0.70, experiments/LOG.md).
     names, counts = np.unique(y, return_counts=True)
     weight = len(y) / (len(names) * counts)
     pipeline.fit(

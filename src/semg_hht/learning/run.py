@@ -73,7 +73,7 @@ def train(
     InputError
         Nothing to learn (no labels, one class), too little to split, a folder that holds another run.
     """
-    kept = _classes(dataset, task)
+    kept = choose_classes(dataset, task)
     what = encoder_task(kept)
     labelled = dataset.subset(np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows]))
     unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
@@ -101,7 +101,7 @@ def train(
     return _finish(fitting, unlabelled)
 
 
-def _classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
+def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
     if task not in TASK_CHOICES:
         raise InputError(f"task {task!r} is unknown; expected one of {', '.join(TASK_CHOICES)}")
     classes = dataset.classes()
@@ -118,9 +118,9 @@ def _classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
 def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
     """SVMs for the best and the final weights, the final score with the best, and the files without labels."""
     folder = fitting.folder
-    final = _with_svm(fitting.model(None), fitting)
+    final = with_svm(fitting.model(None), fitting)
     save_model(final, folder / "final")
-    best = _with_svm(load_model(folder / "best"), fitting)
+    best = with_svm(load_model(folder / "best"), fitting)
     save_model(best, folder / "best")
     test = fitting.dataset.subset(fitting.split.test)
     reports = _reports(best, test)
@@ -141,7 +141,7 @@ def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
     return Result(folder, tuple(fitting.history), fitting.best.epoch, fitting.split.by, reports, len(unlabelled))
 
 
-def _with_svm(model: Model, fitting: Fitting) -> Model:
+def with_svm(model: Model, fitting: Fitting) -> Model:
     """The gender SVM is fitted on everyone but the test people, on features of the trained encoder."""
     if "gender" not in fitting.classes:
         return model

@@ -74,11 +74,11 @@ def split_dataset(dataset: Dataset, test_size: float, validation_size: float, se
             "sides. A manifest.csv with a column 'subject' mends that"
         )
     groups = subjects if by_subject else repetitions
-    rest, test = _divide(everything, groups, dataset, test_size, seed)
+    rest, test = divide(everything, groups, dataset, test_size, seed)
     if by_subject and len(set(subjects[rest])) < 2:
         notes.append("one subject is left to train on, so the epoch is picked on other repetitions of that subject")
         groups = repetitions
-    train, validation = _divide(rest, groups, dataset, validation_size, seed + 1)
+    train, validation = divide(rest, groups, dataset, validation_size, seed + 1)
     for note in notes:
         log.warning(note)
     return Split(train, validation, test, "subject" if by_subject else "repetition", tuple(notes))
@@ -87,7 +87,7 @@ def split_dataset(dataset: Dataset, test_size: float, validation_size: float, se
 N_DRAWS = 300
 
 
-def _divide(
+def divide(
     indices: Indices, groups: NDArray[np.str_], dataset: Dataset, share: float, seed: int
 ) -> tuple[Indices, Indices]:
     """Set whole groups of about ``share`` aside, so that both sides hold the classes in like proportion.
