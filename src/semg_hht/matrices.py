@@ -6,8 +6,8 @@ Knows npz files: nothing of recordings, labels or networks. No file read here ca
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.scaling import min_max
-from semg_hht.storage import whole_file
+from semg_hht.storage import BROKEN_NPZ, whole_file
 
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
@@ -72,7 +72,11 @@ def read_matrix(path: Path) -> Matrix:
     shape = shapes[key]
     if len(shape) not in (2, 3) or shape[-2:] != (SIZE, SIZE) or not 1 <= (*shape, 1)[0] <= MAX_PLANES:
         raise InputError(f"{path}: expected a matrix of {SIZE}x{SIZE} under {key!r}; found {'x'.join(map(str, shape))}")
-    arrays = _load(path, {key, "settings", "frequency_hz", "time_s"} & set(shapes))
+    sides = {"settings": (), "frequency_hz": (SIZE,), "time_s": (SIZE,)}
+    for name, expected in sides.items():
+        if shapes.get(name, expected) != expected:
+            raise InputError(f"{path}: expected {name!r} of shape {expected}; found {shapes[name]}")
+    arrays = _load(path, {key, *(name for name in sides if name in shapes)})
     raw = arrays[key]
     if raw.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected numbers under {key!r}; found {raw.dtype}")
@@ -115,15 +119,15 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
             return shapes
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (*BROKEN_NPZ, tokenize.TokenError, SyntaxError) as error:
         raise InputError(f"{path}: can't be read as npz (cut short, or another format); {error}") from None
 
 
 def _load(path: Path, keys: set[str]) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             return {key: archive[key] for key in keys}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN_NPZ as error:
         raise InputError(
             f"{path}: can't be read (cut short, or an array of objects, which is never unpickled); {error}"
         ) from None

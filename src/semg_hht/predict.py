@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -98,9 +98,12 @@ class Run:
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
         for path in map(Path, paths):
-            found = _sources(path, rate_hz, units)
-            matrices += found[0]
-            jobs += found[1]
+            more_matrices, more_jobs = _sources(path, rate_hz, units)
+            taken = {name for _, name in matrices} | {job.rows[0].file for job in jobs}
+            if taken & ({name for _, name in more_matrices} | {job.rows[0].file for job in more_jobs}):
+                more_matrices, more_jobs = _with_long_names(path, more_matrices, more_jobs)
+            matrices += more_matrices
+            jobs += more_jobs
         predictions: dict[str, Prediction] = {}
         errors: dict[str, str] = {}
         loaded = chain(self._load_matrices(matrices), self._load_recordings(jobs, references, n_jobs))
@@ -243,6 +246,17 @@ def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[
     if is_matrix_file(path) and path.is_file():
         return [(path, path.name)], []
     return [], find_jobs(path, rate_hz=rate_hz, units=units)
+
+
+def _with_long_names(
+    path: Path, matrices: list[tuple[Path, str]], jobs: list[Job]
+) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Put the input's own folder before names that another input has too, so that no answer hides another."""
+    folder = path if path.is_dir() else path.parent
+    renamed = [
+        replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
+    ]
+    return [(source, (folder / name).as_posix()) for source, name in matrices], renamed
 
 
 def _batches(items: Iterable[_Loaded | Failure], batch_size: int) -> Iterator[list[_Loaded | Failure]]:

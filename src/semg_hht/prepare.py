@@ -54,7 +54,6 @@ def prepare(
         The folder holds something already (unless ``overwrite``), or not one recording could be used.
     """
     require_new_folder(out, overwrite=overwrite)
-    clear_folder(out, (f"{MATRIX_FOLDER}/*.npz", f"{IMAGE_FOLDER}/*.png", MANIFEST))
     stems = _unique_stems([row for job in jobs for row in job.rows])
     rows: list[Labelled] = []
     failures: list[Failure] = []
@@ -63,6 +62,8 @@ def prepare(
         if isinstance(result, Failure):
             failures.append(result)
             continue
+        if not rows:  # what an earlier run left goes once there is something to put in its place
+            clear_folder(out, (f"{MATRIX_FOLDER}/*.npz", f"{IMAGE_FOLDER}/*.png", MANIFEST))
         numbers = {channel: i for i, channel in enumerate(dict.fromkeys(e.channel for e in result), start=1)}
         for example in result:
             stem = stems[_row_key(example.row)]

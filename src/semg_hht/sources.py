@@ -5,6 +5,7 @@ Knows paths and labels: reads no samples.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def is_manifest(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() != ".csv":
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as handle:
-        return "file" in [cell.strip() for cell in handle.readline().split(",")]
+        return "file" in [cell.strip() for cell in next(csv.reader(handle), [])]
 
 
 def _job_from_name(path: Path, name: str, rate_hz: float | None, units: str) -> Job:

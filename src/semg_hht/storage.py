@@ -9,14 +9,22 @@ import errno
 import json
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
 
 _PART = ".part"
+# All that zipfile and numpy raise on an npz that is cut short, encrypted, or tampered with.
+BROKEN_NPZ = (
+    OSError, EOFError, ValueError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+LEFTOVERS = (".*.part", ".*.old")  # what a killed process may leave beside its files
 
 
 @contextmanager
@@ -31,10 +39,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        mode = part.stat().st_mode  # what this user's files are; some libraries write theirs for the owner alone
         yield part
-        part.chmod(mode)
         _flush_to_disk(part)
         part.replace(path)
     except OSError as error:
@@ -53,12 +58,24 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield part
         if path.exists():
             path.rename(old)
-        part.rename(path)
+        try:
+            part.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)  # what stood there is worth more than a tidy folder
+            raise
     except OSError as error:
         raise _explained(error, path) from error
     finally:
         for leftover in (part, old):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def recover_folder(path: Path) -> None:
+    """Undo a replacement that a kill cut between its two renames: the old folder takes its name back."""
+    old = sorted(path.parent.glob(f".{path.name}.*.old"))
+    if old and not path.exists():
+        old[-1].rename(path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -98,11 +115,16 @@ def require_space(folder: Path, n_bytes: int) -> None:
         )
 
 
-def require_new_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse an output folder that already holds something, unless the user said ``--overwrite``."""
+def require_new_folder(folder: Path, *, overwrite: bool, except_for: tuple[str, ...] = ()) -> None:
+    """Refuse an output folder that already holds something, unless the user said ``--overwrite``.
+
+    What matches a pattern of ``except_for`` does not count.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder to write into; found a file")
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+    if overwrite or not folder.is_dir():
+        return
+    if any(not any(fnmatch(path.name, pattern) for pattern in except_for) for path in folder.iterdir()):
         raise InputError(f"{folder}: this folder is not empty; name another one, or say --overwrite to write into it")
 
 

@@ -6,6 +6,7 @@ SVM is skops with a closed list of types, the rest is JSON, so that opening a st
 
 from __future__ import annotations
 
+import errno
 import json
 import platform
 from collections.abc import Mapping
@@ -93,8 +94,7 @@ def save_model(model: Model, folder: Path) -> None:
     weights = network_weights(model.network)
     require_space(folder, _n_bytes(weights))
     with whole_folder(folder) as part:
-        with whole_file(part / NETWORK_FILE) as weights_file:
-            save_file(weights, weights_file)
+        _write_tensors(part / NETWORK_FILE, weights)
         if model.gender_svm is not None:
             save_gender_svm(model.gender_svm, part / GENDER_FILE)
         write_json(
@@ -111,6 +111,12 @@ def save_model(model: Model, folder: Path) -> None:
         )
 
 
+def add_gender_svm(svm: Any, folder: Path) -> None:
+    """Put the SVM into a checkpoint that was saved without one."""
+    with whole_file(folder / GENDER_FILE) as part:
+        save_gender_svm(svm, part)
+
+
 def load_model(folder: Path) -> Model:
     """Rebuild a model from a checkpoint folder alone.
 
@@ -125,6 +131,8 @@ def load_model(folder: Path) -> Model:
         classes = {task: tuple(names) for task, names in content["classes"].items()}
         encoder_task, epoch, preparation = content["encoder_task"], content["epoch"], content["preparation"]
         n_answers = len(classes[encoder_task])
+    except InputError as error:
+        raise InputError(f"{folder / MODEL_FILE}: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder / MODEL_FILE}: expected a model description; {error}") from None
     if n_answers != config.n_classes:
@@ -180,7 +188,7 @@ def save_state(state: State, folder: Path) -> None:
     tensors |= {f"optimizer.{name}": tensor for name, tensor in state.optimizer.items()}
     require_space(folder, _n_bytes(tensors))
     with whole_file(folder / STATE_FILE) as part:
-        save_file(tensors, part, metadata={"format": str(FORMAT), "facts": json.dumps(state.facts)})
+        _write_tensors(part, tensors, {"format": str(FORMAT), "facts": json.dumps(state.facts)})
 
 
 def load_state(folder: Path) -> State:
@@ -227,6 +235,18 @@ def versions() -> dict[str, str]:
 
 def _n_bytes(tensors: Mapping[str, Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """With the user's file mode (the library writes for the owner alone) and errors that say what they are."""
+    path.touch()
+    mode = path.stat().st_mode
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:
+        full = "os error 28" in str(error)
+        raise OSError(errno.ENOSPC if full else errno.EIO, f"{path}: could not be written; {error}") from None
+    path.chmod(mode)
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
 
 
 def fit_gender_svm(
-    features: NDArray[np.float32], labels: Sequence[str], groups: Sequence[str], *, by: str, seed: int
+    features: NDArray[np.float32], labels: tuple[str, ...], groups: Sequence[str], *, by: str, seed: int
 ) -> Any:
     """Fit the SVM and calibrate its probabilities on people it was not trained on.
 
@@ -50,6 +50,9 @@ def fit_gender_svm(
 
     y = np.array(labels)
     who = np.array(groups)
+    fewest = min(labels.count(name) for name in set(labels))
+    if fewest < 2:
+        raise InputError(f"gender: expected at least two examples of each to calibrate on; found {fewest}")
     n_folds = min(MAX_FOLDS, *(len(set(who[y == name])) for name in set(labels)))
     if n_folds < 2:
         log.warning("a gender has only one %s: probabilities are calibrated on its own examples, and optimistic", by)
@@ -90,13 +93,17 @@ def load_gender_svm(path: Path) -> Any:
         The file is no skops file, or holds a type that is not on the list: it is refused, not run.
     """
     import skops.io
+    from sklearn.pipeline import Pipeline
 
     try:
         foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
         if foreign:
             raise InputError(f"{path}: holds types that this project does not write ({', '.join(foreign)}); refused")
-        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        svm = skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except InputError:
         raise
     except Exception as error:  # skops raises whatever a damaged archive leads it to
         raise InputError(f"{path}: can't be read as a skops file; {error}") from error
+    if not isinstance(svm, Pipeline):
+        raise InputError(f"{path}: expected a scikit-learn Pipeline; found {type(svm).__name__}")
+    return svm

@@ -16,6 +16,7 @@ from semg_hht.errors import InputError
 SLOPE = 0.2
 FIRST_SHORTCUT = 3  # layers counted from 0: shortcuts from the fourth layer on
 MAX_DOUBLINGS = 5
+MAX_BASE_CHANNELS = 256  # a billion weights; a file that claims more is broken or hostile
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,13 @@ class NetworkConfig:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
+        for name in ("n_classes", "n_layers", "base_channels", "n_planes"):
+            if type(getattr(self, name)) is not int:
+                raise InputError(f"{name} must be a whole number; got {getattr(self, name)!r}")
         if not 1 <= self.n_layers <= 8:
             raise InputError(f"num_encoder_layers must be 1 to 8; got {self.n_layers}")
-        if self.base_channels < 1:
-            raise InputError(f"base_channels must be at least 1; got {self.base_channels}")
+        if not 1 <= self.base_channels <= MAX_BASE_CHANNELS:
+            raise InputError(f"base_channels must be 1 to {MAX_BASE_CHANNELS}; got {self.base_channels}")
         if self.n_classes < 2:
             raise InputError(f"a classifier needs at least 2 classes; got {self.n_classes}")
 

@@ -17,14 +17,14 @@ from lightning_fabric import Fabric
 from semg_hht.errors import InputError
 from semg_hht.evaluation import Report
 from semg_hht.labels import TASKS
-from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, load_model, save_model, versions
+from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, add_gender_svm, load_model, save_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.gender import fit_gender_svm
 from semg_hht.learning.network import NetworkConfig
-from semg_hht.learning.split import split_dataset
+from semg_hht.learning.split import Split, split_dataset
 from semg_hht.learning.training import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.predictions import answers, answers_json
-from semg_hht.storage import clear_folder, require_new_folder, write_json
+from semg_hht.storage import LEFTOVERS, clear_folder, recover_folder, require_new_folder, write_json
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,14 @@ def train(
     if not resuming:
         if not overwrite and (folder / "last" / STATE_FILE).is_file():
             raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
-        require_new_folder(folder, overwrite=overwrite)
+        # A run killed before its first epoch was saved left its files, and nothing to lose.
+        require_new_folder(folder, overwrite=overwrite, except_for=(*RUN_FILES, *LEFTOVERS) if resume else ())
         clear_folder(folder, RUN_FILES)
+    recover_folder(folder / "best")
+    clear_folder(folder, LEFTOVERS)
     split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
+    if "gender" in kept:
+        _require_both_genders(labelled, split, kept["gender"])
     fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1)
     network_config = NetworkConfig(
         n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=dataset.matrices.shape[1]
@@ -121,7 +126,8 @@ def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
     final = with_svm(fitting.model(None), fitting)
     save_model(final, folder / "final")
     best = with_svm(load_model(folder / "best"), fitting)
-    save_model(best, folder / "best")
+    if best.gender_svm is not None:
+        add_gender_svm(best.gender_svm, folder / "best")
     test = fitting.dataset.subset(fitting.split.test)
     reports = _reports(best, test)
     if len(unlabelled):
@@ -148,9 +154,6 @@ def with_svm(model: Model, fitting: Fitting) -> Model:
     seen = np.concatenate([fitting.split.train, fitting.split.validation])
     seen = seen[np.array([bool(label) for label in fitting.dataset.labels("gender")])[seen]]
     people = fitting.dataset.subset(seen)
-    missing = sorted(set(fitting.classes["gender"]) - set(people.labels("gender")))
-    if missing:
-        raise InputError(f"gender: nobody is left to train {', '.join(missing)} on; expected several subjects of each")
     model.network.to(next(fitting.network.parameters()).device)
     features, _ = model.features_and_logits(people.matrices)
     by_subject = fitting.split.by == "subject"
@@ -162,6 +165,15 @@ def with_svm(model: Model, fitting: Fitting) -> Model:
         seed=fitting.config.seed,
     )
     return Model(model.network, svm, model.encoder_task, model.classes, model.preparation, model.epoch)
+
+
+def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ...]) -> None:
+    """Say it before the epochs, not after them."""
+    labels = dataset.labels("gender")
+    found = {labels[i] for i in np.concatenate([split.train, split.validation])}
+    missing = [name for name in genders if name not in found]
+    if missing:
+        raise InputError(f"gender: nobody is left to train {', '.join(missing)} on; expected several subjects of each")
 
 
 def _reports(model: Model, test: Dataset) -> dict[str, Report]:

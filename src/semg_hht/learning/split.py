@@ -74,7 +74,8 @@ def split_dataset(dataset: Dataset, test_size: float, validation_size: float, se
             "sides. A manifest.csv with a column 'subject' mends that"
         )
     groups = subjects if by_subject else repetitions
-    rest, test = divide(everything, groups, dataset, test_size, seed)
+    # Two people at least stay on the other side where there are three: one to train on, one to pick the epoch.
+    rest, test = divide(everything, groups, dataset, test_size, seed, n_kept=2 if len(set(groups)) > 2 else 1)
     if by_subject and len(set(subjects[rest])) < 2:
         notes.append("one subject is left to train on, so the epoch is picked on other repetitions of that subject")
         groups = repetitions
@@ -88,7 +89,7 @@ N_DRAWS = 300
 
 
 def divide(
-    indices: Indices, groups: NDArray[np.str_], dataset: Dataset, share: float, seed: int
+    indices: Indices, groups: NDArray[np.str_], dataset: Dataset, share: float, seed: int, n_kept: int = 1
 ) -> tuple[Indices, Indices]:
     """Set whole groups of about ``share`` aside, so that both sides hold the classes in like proportion.
 
@@ -104,7 +105,7 @@ def divide(
     labels = np.concatenate(columns, axis=1)  # (n, classes of both tasks)
     counts = np.stack([labels[group_of == g].sum(axis=0) for g in range(len(names))])  # (n_groups, n_classes)
     sizes = np.bincount(group_of, minlength=len(names))
-    n_aside = min(max(1, round(share * len(names))), len(names) - 1)
+    n_aside = min(max(1, round(share * len(names))), len(names) - n_kept)
     rng = np.random.default_rng(seed)
     total = counts.sum(axis=0)
     best: tuple[float, Indices] | None = None

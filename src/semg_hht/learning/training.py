@@ -172,14 +172,16 @@ class Fitting:
             loss = functional.cross_entropy(
                 logits, target, weight=self.class_weights, label_smoothing=self.config.label_smoothing
             )
+            if not torch.isfinite(loss):
+                raise InputError(
+                    f"the loss became {loss.item()} in epoch {epoch + 1}; a lower --learning_rate may help"
+                )
             self.fabric.backward(loss)
             self.fabric.clip_gradients(self.wrapped, self.optimizer, max_norm=self.config.clip_norm)
             self.optimizer.step()
             loss_sum += loss.item() * len(chosen)
             n_right += int((logits.argmax(dim=1) == target).sum())
             on_step()
-        if not np.isfinite(loss_sum):
-            raise InputError(f"the loss became {loss_sum} in epoch {epoch + 1}; a lower --learning_rate may help")
         recalibrate_batch_norm(self.network, self._recalibration_batches())
         validation_loss, accuracy, balanced = self._validate()
         return Epoch(

@@ -6,7 +6,6 @@ Knows files and physical units: nothing of filters, spectra or labels.
 from __future__ import annotations
 
 import re
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.storage import whole_file
+from semg_hht.storage import BROKEN_NPZ, whole_file
 
 Array = NDArray[np.float64]
 
@@ -109,7 +108,7 @@ def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str
         found = readers.get(suffix, _read_table)(path)
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+    except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
     return _checked(found, path, rate_hz, units)
 
@@ -209,7 +208,7 @@ def _read_mat(path: Path) -> _Found:
 
 
 def _read_npz(path: Path) -> _Found:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
         return _from_arrays(path, {name: archive[name] for name in archive.files})
 
 

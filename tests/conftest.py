@@ -1,0 +1,112 @@
+"""Fixtures that several files share: simulated people, prepared matrices and one small trained run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from making import make_dataset
+from semg_hht.learning.dataset import load_folder
+from semg_hht.learning.run import Result, train
+from semg_hht.learning.training import TrainingConfig
+from semg_hht.pipeline import PipelineConfig, configure
+from semg_hht.prepare import prepare
+from semg_hht.samples import write_simulation
+from semg_hht.signals.simulate import SimulationConfig
+from semg_hht.sources import find_jobs
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Two test processes on two cores: more threads would only wait for each other. Processes that tests start inherit it.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
+TINY = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3)
+
+
+@pytest.fixture(autouse=True)
+def library_log() -> Iterator[None]:
+    """The command line takes the library's log over; each test gets it back as it was."""
+    logger = logging.getLogger("semg_hht")
+    before = logger.handlers[:], logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before[0], before[1], before[2]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real recordings beside the repository; tests that need them skip where they are absent."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real recordings beside the repository")
+    return folder
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Four simulated people, three repetitions each, at 500 Hz."""
+
+    manifest: Path
+    matrices: Path
+    prepared_manifest: Path
+    config: PipelineConfig
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
+    folder = tmp_path_factory.mktemp("simulated")
+    config = configure(band_hz=(20.0, 200.0))
+    manifest = write_simulation(folder / "recordings", SimulationConfig(4, n_repetitions=1, rate_hz=500.0), seed=1)
+    done = prepare(find_jobs(manifest), folder / "prepared", config, n_jobs=1)
+    return Simulated(manifest, done.folder / "hht_matrices", done.manifest, config)
+
+
+@pytest.fixture(scope="session")
+def simulated_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run on the simulated people's matrices. Read it, don't write into it."""
+    folder = tmp_path_factory.mktemp("simulated_run") / "run"
+    train(load_folder(simulated.matrices), folder, TINY, base_channels=2, cpu=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A tiny run on drawn matrices, with unlabelled files and periodic checkpoints. Read it, don't write into it."""
+    folder = tmp_path_factory.mktemp("tiny") / "run"
+    config = TrainingConfig(epochs=3, batch_size=8, learning_rate=1e-3, checkpoint_every=2)
+    return train(make_dataset(n_unlabelled=2), folder, config, base_channels=2, cpu=True)
+
+
+@pytest.fixture
+def tiny_copy(tiny_result: Result, tmp_path: Path) -> Path:
+    """A copy of the tiny run, to be damaged."""
+    return Path(shutil.copytree(tiny_result.folder, tmp_path / "run"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 256 kB; needs root."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("a small disk can't be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,148 @@
+"""Who may import whom, as data; and what importing the package may load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "semg_hht"
+MAX_LINES = 400
+FORBIDDEN_NAMES = {"utils", "util", "common", "core", "base", "manager", "helpers", "misc"}
+
+# Room -> the rooms of ours it may import. A folder's name stands for everything in it.
+ROOMS: dict[str, set[str]] = {
+    "version": set(),
+    "errors": set(),
+    "tracking": set(),
+    "hht": {"hht"},
+    "storage": {"errors"},
+    "labels": {"errors"},
+    "scaling": set(),
+    "signals": {"signals", "errors", "storage"},
+    "matrices": {"errors", "scaling", "storage"},
+    "evaluation": {"labels"},
+    "predictions": {"labels"},
+    "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
+    "sources": {"errors", "labels", "matrices", "pipeline", "signals"},
+    "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
+    "figures": {"errors", "matrices", "storage", "evaluation"},
+    "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "sources", "storage", "tracking"},
+    "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
+    "learning": {
+        "learning", "errors", "evaluation", "labels", "matrices", "pipeline", "predictions", "prepare", "sources",
+        "references", "storage", "tracking", "version",
+    },
+    "predict": {
+        "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "sources", "storage",
+        "tracking",
+    },
+    "demo": {
+        "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
+        "prepare", "samples", "signals", "sources", "storage", "tracking",
+    },
+    "console": {"errors", "evaluation", "pipeline"},
+    "cli": {
+        "console", "demo", "errors", "tracking", "evaluation", "figures", "hht", "labels", "learning", "matrices",
+        "pipeline", "predict", "predictions", "prepare", "references", "samples", "scaling", "signals", "sources",
+        "storage", "version",
+    },
+    "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
+    "__main__": {"cli"},
+}  # fmt: skip
+
+# Library -> the rooms that may import it.
+LIBRARIES: dict[str, set[str]] = {
+    "torch": {"learning", "predict", "cli"},
+    "lightning_fabric": {"learning", "cli"},  # cli only asks whether it is there
+    "safetensors": {"learning"},
+    "sklearn": {"learning"},
+    "skops": {"learning"},
+    "matplotlib": {"figures"},
+    "typer": {"cli"},
+    "rich": {"cli", "console"},
+}
+LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}
+
+
+def files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """(dotted name, whether it is imported at the top of the module)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "semg_hht":
+                yield from ((f"semg_hht.{alias.name}", id(node) in top) for alias in node.names)
+            else:
+                yield node.module or "", id(node) in top
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
+    room = room_of(path)
+    assert room in ROOMS, f"{room} is a new room: say in ROOMS what it may import"
+    for name, at_top in imports(path):
+        library = name.split(".")[0]
+        if library == "semg_hht":
+            target = name.split(".")[1] if "." in name else "__init__"
+            assert target in ROOMS[room], f"{room} imports {name}"
+            assert not (at_top and (room, target) in LAZY), f"{room} imports {name} at its top"
+        elif library in LIBRARIES:
+            assert room in LIBRARIES[library], f"{room} imports {name}"
+            assert not (at_top and (room, library) in LAZY), f"{room} imports {name} at its top"
+
+
+def test_the_table_lists_no_room_that_is_gone() -> None:
+    assert set(ROOMS) == {room_of(path) for path in files()}
+
+
+def test_signals_and_hht_do_not_know_each_other() -> None:
+    assert "hht" not in ROOMS["signals"]
+    assert ROOMS["hht"] == {"hht"}
+
+
+def test_nothing_imports_the_command_line() -> None:
+    assert [room for room, known in ROOMS.items() if "cli" in known] == ["__main__"]
+
+
+def test_evaluation_knows_only_labels_and_arrays() -> None:
+    assert ROOMS["evaluation"] <= {"labels"}
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_file_outgrows_its_room(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_LINES
+    assert path.stem not in FORBIDDEN_NAMES
+    assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{path}: a module says what it does"
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The libraries that a statement loads in a fresh process."""
+    code = f"import sys\n{statement}\nsys.stdout.write(' '.join({{m.split('.')[0] for m in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_neither_torch_nor_matplotlib() -> None:
+    heavy = {"torch", "matplotlib", "lightning_fabric", "sklearn", "skops", "typer", "rich"}
+    assert not loaded_by("import semg_hht") & heavy
+
+
+def test_asking_the_command_line_for_help_loads_no_torch() -> None:
+    assert not loaded_by("import semg_hht.cli") & {"torch", "matplotlib", "sklearn"}

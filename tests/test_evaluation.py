@@ -1,0 +1,120 @@
+"""evaluation.py: scores and intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from making import as_json
+from semg_hht.evaluation import evaluate, pool
+
+CLASSES = ("low", "mid", "high")
+
+
+def certain(names: list[str]) -> np.ndarray:
+    return np.array([[float(name == c) for c in CLASSES] for name in names])
+
+
+TRUE = ["low"] * 4 + ["mid"] * 2 + ["high"] * 2
+CLAIMED = ["low", "low", "low", "mid", "mid", "low", "high", "high"]
+WHO = ["a", "a", "b", "b", "a", "b", "a", "b"]
+
+
+def test_perfect_input_scores_one() -> None:
+    report = evaluate(TRUE, certain(TRUE), CLASSES, WHO)
+    assert_allclose([report.accuracy, report.balanced_accuracy], 1)
+    for scores in report.per_class.values():
+        assert_allclose([scores["precision"], scores["recall"], scores["f1"]], 1)
+    assert_allclose(list(report.per_subject.values()), 1)
+
+
+def test_scores_computed_by_hand() -> None:
+    report = evaluate(TRUE, certain(CLAIMED), CLASSES, WHO)
+    assert_allclose(report.confusion, [[3, 1, 0], [1, 1, 0], [0, 0, 2]])
+    assert_allclose(report.accuracy, 6 / 8)
+    assert_allclose(report.balanced_accuracy, (3 / 4 + 1 / 2 + 1) / 3)
+    low, mid = report.per_class["low"], report.per_class["mid"]
+    assert_allclose([low["precision"], low["recall"], low["f1"], low["support"]], [3 / 4, 3 / 4, 3 / 4, 4])
+    assert_allclose([mid["precision"], mid["recall"], mid["f1"], mid["support"]], [1 / 2, 1 / 2, 1 / 2, 2])
+    assert_allclose([report.per_subject["a"], report.per_subject["b"]], [1, (1 / 2 + 0 + 1) / 3])
+    assert report.n == 8
+
+
+def test_json_names_classes_and_never_counts_them() -> None:
+    content = as_json(evaluate(TRUE, certain(CLAIMED), CLASSES, WHO).to_json())
+    assert content["confusion"]["low"] == {"low": 3, "mid": 1, "high": 0}
+    assert list(content["per_class"]) == list(CLASSES)
+    assert content["accuracy_interval_95"] is None
+
+
+def test_a_class_that_never_occurs_counts_for_nothing() -> None:
+    report = evaluate(["low", "mid"], certain(["low", "low"]), CLASSES, ["a", "b"])
+    assert_allclose(report.balanced_accuracy, 0.5)
+    assert_allclose([report.per_class["high"][k] for k in ("precision", "recall", "f1", "support")], 0)
+
+
+def test_the_interval_needs_three_people_and_resamples_them() -> None:
+    rng = np.random.default_rng(0)
+    right = {"a": 1.0, "b": 0.5, "c": 0.9, "d": 0.2}
+    labels, claimed, subjects = [], [], []
+    for who, share in right.items():
+        for i in range(100):
+            labels.append("low")
+            claimed.append("low" if i < 100 * share else "mid")
+            subjects.append(who)
+    report = evaluate(labels, certain(claimed), CLASSES, subjects, seed=1)
+    assert report.accuracy_interval is not None
+    means = [np.mean([right[w] for w in rng.choice(list(right), 4)]) for _ in range(4000)]
+    expected = np.quantile(means, [0.025, 0.975])
+    assert_allclose([report.accuracy_interval.low, report.accuracy_interval.high], expected, atol=0.06)
+    # Over 400 independent rows the interval would be a fifth as wide.
+    assert report.accuracy_interval.high - report.accuracy_interval.low > 0.3
+    two = [who if who in "ab" else "a" for who in subjects]
+    assert evaluate(labels, certain(claimed), CLASSES, two).accuracy_interval is None
+
+
+def test_a_seed_gives_the_same_interval() -> None:
+    subjects = [str(i) for i in range(8)]
+    first, again = (evaluate(TRUE, certain(CLAIMED), CLASSES, subjects, seed=3) for _ in range(2))
+    assert first.accuracy_interval == again.accuracy_interval
+
+
+@given(st.lists(st.tuples(st.sampled_from(CLASSES), st.sampled_from(CLASSES)), min_size=1, max_size=30))
+def test_scores_agree_with_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support, recall_score
+
+    true, claimed = [a for a, _ in pairs], [b for _, b in pairs]
+    report = evaluate(true, certain(claimed), CLASSES, ["a"] * len(true))
+    assert_allclose(report.accuracy, accuracy_score(true, claimed))
+    present = sorted(set(true))
+    assert_allclose(
+        report.balanced_accuracy, recall_score(true, claimed, labels=present, average="macro", zero_division=0)
+    )
+    scores = precision_recall_fscore_support(true, claimed, labels=list(CLASSES), zero_division=0)
+    ours = [[report.per_class[c][k] for c in CLASSES] for k in ("precision", "recall", "f1", "support")]
+    assert_allclose(ours, np.array(scores, dtype=float))
+
+
+def test_pooling_is_the_mean_over_rows_of_one_key() -> None:
+    keys, pooled = pool(np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.2, 0.8]]), ["b", "a", "b", "a"])
+    assert keys == ["b", "a"]
+    assert_allclose(pooled, [[0.75, 0.25], [0.1, 0.9]])
+
+
+def test_lengths_must_agree() -> None:
+    for labels, probabilities, subjects in (
+        ([], np.zeros((0, 3)), []),
+        (["low"], np.zeros((2, 3)), ["a"]),
+        (["low"], np.zeros((1, 2)), ["a"]),
+        (["low"], np.zeros((1, 3)), []),
+    ):
+        with pytest.raises(ValueError, match="expected as many labels, subjects and rows of 3 probabilities"):
+            evaluate(labels, probabilities, CLASSES, subjects)
+
+
+def test_a_label_that_is_no_class_is_named() -> None:
+    with pytest.raises(ValueError, match="labels full are not among the classes low, mid, high"):
+        evaluate(["full"], np.ones((1, 3)), CLASSES, ["a"])

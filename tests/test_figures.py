@@ -1,0 +1,76 @@
+"""figures.py: pictures are written, whole, the same for the same input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose
+
+from semg_hht.evaluation import evaluate
+from semg_hht.figures import draw_answers, draw_confusion, draw_history, draw_matrix, show_confusion, show_matrix
+from semg_hht.learning.run import Result
+from semg_hht.learning.training import Epoch
+from semg_hht.matrices import Matrix
+
+AXIS = (np.arange(256) + 0.5) / 256
+VALUES = np.random.default_rng(0).random((2, 256, 256), dtype=np.float32)
+REPORT = evaluate(["low", "mid", "mid"], np.eye(3)[[0, 1, 0]], ("low", "mid", "high"), ["a", "b", "c"])
+
+
+def is_png(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_matrix_has_axes_in_hz_and_seconds() -> None:
+    axes = Figure().add_subplot()
+    show_matrix(axes, VALUES[0], 20 + 430 * AXIS, 2 * AXIS)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time (s)", "frequency (Hz)")
+    assert_allclose(axes.get_xlim(), (0, 2), atol=1e-9)
+    assert_allclose(axes.get_ylim(), (20, 450))  # low frequencies below
+
+
+def test_a_matrix_without_axes_has_bins() -> None:
+    axes = Figure().add_subplot()
+    show_matrix(axes, VALUES[0], None, None)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time bin", "frequency bin")
+    assert_allclose(axes.get_xlim(), (0, 256))
+
+
+@pytest.mark.parametrize("n_planes", [1, 2])
+def test_a_picture_of_a_matrix(tmp_path: Path, n_planes: int) -> None:
+    matrix = Matrix(VALUES[:n_planes], {}, 20 + 430 * AXIS, 2 * AXIS)
+    draw_matrix(matrix, tmp_path / "a.png", title="S01")
+    draw_matrix(matrix, tmp_path / "b.png", title="S01")
+    assert is_png(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_picture_of_the_history(tmp_path: Path, tiny_result: Result) -> None:
+    draw_history(tiny_result.history, tiny_result.best_epoch, tmp_path / "a.png")
+    draw_history([Epoch(1, 1e-4, 1.1, 0.3, 1.0, 0.4, 0.4)], 1, tmp_path / "one.png")
+    assert is_png(tmp_path / "a.png")
+    assert is_png(tmp_path / "one.png")
+
+
+def test_confusion_names_its_classes() -> None:
+    axes = Figure().add_subplot()
+    show_confusion(axes, REPORT)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["low", "mid", "high"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["low", "mid", "high"]
+    assert [text.get_text() for text in axes.texts][:2] == ["1\n100%", "0\n0%"]
+
+
+def test_a_picture_of_the_confusion_and_of_the_answers(tmp_path: Path) -> None:
+    reports: dict[str, Any] = {"action_quality": REPORT, "gender": REPORT}
+    draw_confusion(reports, tmp_path / "a.png")
+    time_s = np.arange(1000) / 500
+    marks = [(0.1, 0.5, "low", "low", 0.9), (0.7, 1.5, "mid", "low", 0.5)]
+    matrix = Matrix(VALUES[:1], {}, 20 + 430 * AXIS, 2 * AXIS)
+    draw_answers(time_s, np.sin(time_s), marks, [("low", matrix)], reports, tmp_path / "b.png")
+    assert is_png(tmp_path / "a.png")
+    assert is_png(tmp_path / "b.png")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]

@@ -1,0 +1,148 @@
+"""pipeline.py: the one path from recordings to matrices."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from making import noise
+from semg_hht.errors import InputError
+from semg_hht.labels import Labelled
+from semg_hht.pipeline import Failure, Job, PipelineConfig, configure, transform, transform_all
+from semg_hht.signals.recording import write_recording
+
+CONFIG = configure(band_hz=(20, 200))
+
+
+def job(folder: Path, *rows: Labelled, n_channels: int = 2, name: str = "a.npz") -> Job:
+    write_recording(noise(n_channels), folder / name)
+    return Job(folder / name, rows or (Labelled(name),))
+
+
+def test_one_matrix_a_channel_with_axes_and_settings(tmp_path: Path) -> None:
+    examples = transform(job(tmp_path), CONFIG)
+    assert [example.channel for example in examples] == ["ch1", "ch2"]
+    for example in examples:
+        assert example.matrix.values.shape == (1, 256, 256)
+        assert example.matrix.values.dtype == np.float32
+        assert example.matrix.settings == CONFIG.to_json()
+        assert (example.row.rate_hz, example.row.units, example.rate_hz) == (500.0, "uV", 500.0)
+        assert 0 <= example.dropped < 1
+    matrix = examples[0].matrix
+    assert matrix.frequency_hz is not None
+    assert matrix.time_s is not None
+    assert_allclose(matrix.frequency_hz[[0, -1]], [20 + 180 / 512, 200 - 180 / 512])
+    assert_allclose(matrix.time_s[-1], 2 - 2 / 512)  # true time: the signal lasts 2 s
+
+
+def test_stacked_channels_are_planes_of_one(tmp_path: Path) -> None:
+    separate = transform(job(tmp_path), CONFIG)
+    (stacked,) = transform(job(tmp_path), replace(CONFIG, channels="stack"))
+    assert stacked.channel == "ch1+ch2"
+    assert_allclose(stacked.matrix.values, np.concatenate([e.matrix.values for e in separate]))
+    assert_allclose(stacked.dropped, np.mean([e.dropped for e in separate]))
+
+
+def test_repetitions_are_cut_after_the_filter(tmp_path: Path) -> None:
+    rows = [Labelled("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
+    examples = transform(job(tmp_path, *rows, n_channels=1), CONFIG)
+    assert [example.row.repetition for example in examples] == ["0", "1"]
+    assert len({example.repetition_key for example in examples}) == 2
+    time_s = examples[1].matrix.time_s
+    assert time_s is not None
+    assert_allclose(time_s[-1], 1 - 1 / 512)
+
+
+def test_chosen_channels_only(tmp_path: Path) -> None:
+    examples = transform(job(tmp_path, Labelled("a.npz", channels=("2",))), CONFIG)
+    assert [example.channel for example in examples] == ["ch2"]
+
+
+def test_volts_and_microvolts_give_the_same_matrix(tmp_path: Path) -> None:
+    microvolts = transform(job(tmp_path), CONFIG)[0].matrix.values
+    recording = noise(2)
+    write_recording(replace(recording, samples=recording.samples / 1e6, units="V"), tmp_path / "a.npz")
+    volts = transform(Job(tmp_path / "a.npz", (Labelled("a.npz"),)), CONFIG)[0].matrix.values
+    assert_allclose(volts, microvolts, rtol=1e-5, atol=1e-5)
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    first, again = (transform(job(tmp_path), CONFIG)[0].matrix.values for _ in range(2))
+    assert first.tobytes() == again.tobytes()
+
+
+def test_settings_survive_json() -> None:
+    for config in (PipelineConfig(), configure(band_hz=(5, 100), mains_hz=None, scaling="db", channels="stack")):
+        assert PipelineConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"unheard_of": 1},
+        {**PipelineConfig().to_json(), "unheard_of": 1},
+        {**PipelineConfig().to_json(), "filter": 3},
+    ],
+)
+def test_settings_of_another_version_are_refused(content: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="preparation settings can't be understood by this version"):
+        PipelineConfig.from_json(content)
+
+
+def test_unknown_choices_are_refused() -> None:
+    with pytest.raises(InputError, match="scaling 'loud' is unknown; expected one of minmax, log, db, mvc, subject"):
+        configure(scaling="loud")
+    with pytest.raises(InputError, match="channels 'mixed' is unknown; expected one of separate, stack"):
+        configure(channels="mixed")
+    with pytest.raises(InputError, match="decomposition 'wavelet' is unknown; expected one of"):
+        configure(decomposition="wavelet")
+    with pytest.raises(InputError, match="band 450-20 Hz is empty"):
+        configure(band_hz=(450, 20))
+
+
+def test_a_constant_channel_is_named(tmp_path: Path) -> None:
+    recording = noise(2)
+    recording.samples[1] = 3
+    write_recording(recording, tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"a\.npz: channel ch2 holds the same value throughout; expected a signal"):
+        transform(Job(tmp_path / "a.npz", (Labelled("a.npz"),)), CONFIG)
+
+
+def test_a_band_above_the_rate_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.npz: band 300-400 Hz needs a rate above .*; the recording has 500 Hz"):
+        transform(job(tmp_path), configure(band_hz=(300, 400)))
+
+
+def test_a_repetition_of_too_few_samples_names_file_and_channel(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.npz, channel ch1: a signal needs at least \d+ samples; got 3"):
+        transform(job(tmp_path, Labelled("a.npz", start_s=0, stop_s=0.006)), CONFIG)
+
+
+def test_a_band_that_the_rate_can_not_hold_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    jobs = [job(tmp_path, name=f"{name}.npz", n_channels=1) for name in "ab"]
+    assert len(list(transform_all(jobs, configure(), n_jobs=1))) == 2
+    (record,) = caplog.records
+    assert "at 500 Hz the band-pass ends at 237.5 Hz instead of 450 Hz" in record.getMessage()
+    assert "--band 20 250" in record.getMessage()
+    caplog.clear()
+    assert len(list(transform_all(jobs, CONFIG, n_jobs=1))) == 2
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_bad_file_stops_only_itself(tmp_path: Path, n_jobs: int) -> None:
+    jobs = [job(tmp_path, name=f"{name}.npz", n_channels=1) for name in "abc"]
+    (tmp_path / "b.npz").write_bytes(b"nothing")
+    first, broken, last = transform_all(jobs, CONFIG, n_jobs=n_jobs)
+    assert isinstance(broken, Failure)
+    assert broken.file == "b.npz"
+    assert "b.npz: can't be read as NPZ" in broken.reason
+    assert not isinstance(first, Failure)
+    assert not isinstance(last, Failure)
+    assert last[0].row.file == "c.npz"

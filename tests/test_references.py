@@ -1,0 +1,95 @@
+"""references.py: amplitudes of reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from making import noise
+from semg_hht.errors import InputError
+from semg_hht.pipeline import configure, transform
+from semg_hht.references import with_references
+from semg_hht.signals.recording import write_recording
+from semg_hht.sources import find_jobs
+
+MVC = configure(band_hz=(20, 200), mains_hz=None, scaling="mvc")
+SUBJECT = replace(MVC, scaling="subject")
+
+
+def write(folder: Path, name: str, gain: float, *, n_channels: int = 2) -> None:
+    recording = noise(n_channels)
+    write_recording(replace(recording, samples=gain * recording.samples), folder / name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, gain in (("a.npz", 1), ("b.npz", 3), ("c.npz", 10), ("max1.npz", 20), ("max2.npz", 40), ("max3.npz", 5)):
+        write(tmp_path, name, gain)
+    (tmp_path / "manifest.csv").write_text("file,subject\na.npz,S1\nb.npz,S1\nc.npz,S2\n")
+    (tmp_path / "mvc.csv").write_text("file,subject\nmax1.npz,S1\nmax2.npz,S1\nmax3.npz,S2\n")
+    return tmp_path
+
+
+def test_mvc_is_the_largest_contraction_of_the_subject(folder: Path) -> None:
+    jobs = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    first, second, other = (job.reference for job in jobs)
+    assert first is not None
+    assert second == first
+    assert other is not None
+    for channel in ("ch1", "ch2"):
+        assert_allclose(first[channel] / other[channel], 8)
+
+
+def test_subject_is_the_root_mean_power_of_the_subjects_own(folder: Path) -> None:
+    jobs = with_references(find_jobs(folder), SUBJECT, None, n_jobs=1)
+    first, _, other = (job.reference for job in jobs)
+    assert first is not None
+    assert other is not None
+    assert_allclose(first["ch1"] / other["ch1"], np.sqrt((1 + 9) / 2) / 10)
+
+
+def test_effort_stays_visible_and_devices_cancel(folder: Path) -> None:
+    weak, strong, _ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    weaker, stronger = transform(weak, MVC)[0].matrix.values, transform(strong, MVC)[0].matrix.values
+    assert stronger.sum() > 1.05 * weaker.sum()
+    for name, gain in (("a.npz", 1000), ("max2.npz", 40_000)):  # another gain of the same device changes nothing
+        write(folder, name, gain)
+    louder, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    assert_allclose(transform(louder, MVC)[0].matrix.values, weaker, rtol=1e-4, atol=1e-5)
+
+
+def test_other_scalings_need_none(folder: Path) -> None:
+    jobs = find_jobs(folder)
+    assert with_references(jobs, configure(band_hz=(20, 200)), None) is jobs
+
+
+def test_mvc_and_references_go_together(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"scaling 'mvc' and --references go together; got scaling 'mvc' and no ref"):
+        with_references(find_jobs(folder), MVC, None)
+    with pytest.raises(InputError, match=r"go together; got scaling 'subject' and .*mvc\.csv"):
+        with_references(find_jobs(folder), SUBJECT, folder / "mvc.csv")
+
+
+def test_a_subject_without_maximal_contraction_is_named(folder: Path) -> None:
+    (folder / "mvc.csv").write_text("file,subject\nmax1.npz,S1\n")
+    with pytest.raises(InputError, match=r"mvc\.csv: no maximal contraction of subject 'S2', who recorded .*c\.npz"):
+        with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+
+
+def test_a_broken_reference_is_an_error_a_broken_recording_is_not(folder: Path) -> None:
+    (folder / "b.npz").write_bytes(b"")
+    assert len(with_references(find_jobs(folder), SUBJECT, None, n_jobs=1)) == 3
+    (folder / "max3.npz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"max3\.npz: can't be read"):
+        with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+
+
+def test_a_channel_without_reference_is_named(folder: Path) -> None:
+    write(folder, "a.npz", 1, n_channels=3)
+    job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    with pytest.raises(InputError, match=r"a\.npz, channel ch3: no reference amplitude for this channel"):
+        transform(job, MVC)

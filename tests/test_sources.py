@@ -1,0 +1,73 @@
+"""sources.py: what there is to work on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from making import foreign_matrix, noise
+from semg_hht.errors import InputError
+from semg_hht.signals.recording import write_recording
+from semg_hht.sources import find_jobs, is_manifest
+
+
+def test_a_single_recording_is_labelled_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "S01_BICEPS_half_F_003.csv"
+    write_recording(noise(), path)
+    (job,) = find_jobs(path, rate_hz=500.0, units="mV")
+    (row,) = job.rows
+    assert job.path == path
+    assert (row.file, row.subject, row.movement, row.rate_hz, row.units) == (path.name, "S01", "half", 500.0, "mV")
+
+
+def test_a_name_that_says_nothing_gives_empty_labels(tmp_path: Path) -> None:
+    write_recording(noise(), tmp_path / "curl.csv")
+    (job,) = find_jobs(tmp_path)
+    assert (job.rows[0].movement, job.rows[0].gender, job.rows[0].file) == ("", "", "curl.csv")
+
+
+def test_a_folder_is_searched_for_recordings_but_not_matrices(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    write_recording(noise(), tmp_path / "deep" / "b.npz")
+    write_recording(noise(), tmp_path / "a.csv")
+    (tmp_path / "notes.md").write_text("")
+    foreign_matrix(tmp_path / "matrix.npz")
+    assert [job.rows[0].file for job in find_jobs(tmp_path)] == ["a.csv", "deep/b.npz"]
+
+
+def test_a_folder_with_a_manifest_is_what_the_manifest_says(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text(
+        "file,rate_hz,units,start_s,stop_s\na.csv,1000,,0,1\na.csv,1000,,1,2\nb.csv,,V,,\n"
+    )
+    write_recording(noise(), tmp_path / "unlisted.csv")
+    jobs = find_jobs(tmp_path, rate_hz=200.0, units="mV")
+    assert [(job.path, len(job.rows)) for job in jobs] == [(tmp_path / "a.csv", 2), (tmp_path / "b.csv", 1)]
+    assert [(row.rate_hz, row.units) for job in jobs for row in job.rows] == [
+        (1000.0, "mV"), (1000.0, "mV"), (200.0, "V"),
+    ]  # fmt: skip
+
+
+def test_the_files_of_a_manifest_may_lie_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,movement\na.csv,low\n")
+    assert find_jobs(tmp_path / "labels.csv", base=tmp_path / "data")[0].path == tmp_path / "data" / "a.csv"
+
+
+def test_a_table_of_samples_is_no_manifest(tmp_path: Path) -> None:
+    write_recording(noise(), tmp_path / "a.csv")
+    (tmp_path / "labels.csv").write_text("subject, file\n", encoding="utf-8-sig")
+    assert not is_manifest(tmp_path / "a.csv")
+    assert is_manifest(tmp_path / "labels.csv")
+    assert not is_manifest(tmp_path / "nowhere.csv")
+
+
+def test_a_manifest_with_quoted_header_is_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text('"file","movement"\n"a.csv","low"\n')
+    assert is_manifest(tmp_path / "labels.csv")
+
+
+def test_an_empty_folder_says_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected recordings \(\.csv, .*\) or a manifest\.csv; found none"):
+        find_jobs(tmp_path)
+    with pytest.raises(InputError, match="nowhere: no such file or folder"):
+        find_jobs(tmp_path / "nowhere")
