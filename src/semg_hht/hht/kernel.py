@@ -1,0 +1,163 @@
+"""One door to the compiled kernel or, where it was not built, to the NumPy sift that does the same, slowly.
+
+Knows rows of numbers, rules and threads. Results never depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.hht import sifting
+from semg_hht.hht.rules import Rule
+
+compiled: ModuleType | None
+try:
+    from semg_hht.hht import _kernel
+
+    compiled = _kernel
+except ImportError:
+    compiled = None
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int32]
+
+CHUNK = 8  # trials added up one after the other by one thread: fixed, so that sums round alike on any number of threads
+
+_log = logging.getLogger(__name__)
+_told = False
+
+
+def available() -> ModuleType | None:
+    """The compiled kernel, or None after saying so once."""
+    global _told
+    if compiled is None and not _told:
+        _told = True
+        _log.warning(
+            "the compiled Hilbert-Huang transform was not built (no C compiler at install?): "
+            "using NumPy, with the same results but a hundred times slower"
+        )
+    return compiled
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def over_threads(work: Callable[[int, int], Any], n_items: int, n_threads: int | None, chunk: int = 1) -> list[Any]:
+    """``work(start, stop)`` on consecutive chunks of ``range(n_items)``; results in order."""
+    starts = range(0, n_items, chunk)
+    n_threads = min(n_threads or cores(), len(starts))
+    if n_threads <= 1:
+        return [work(start, min(start + chunk, n_items)) for start in starts]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(lambda start: work(start, min(start + chunk, n_items)), starts))
+
+
+def _numbers(rule: Rule) -> tuple[int, float, int, int, int]:
+    return rule.code, rule.threshold, rule.max_imfs, rule.max_sifts, rule.n_sifts
+
+
+def decompose(signals: Array, rule: Rule, n_threads: int | None = 1) -> tuple[Array, Counts, Counts]:
+    """Decompose each row of ``signals`` (n_signals, n_samples), contiguous.
+
+    Returns
+    -------
+    rows : (n_signals, max_imfs + 1, n_samples); after a signal's last mode comes its residue, the rest is undefined.
+    n_imfs : (n_signals,)
+    n_sifts : (n_signals, max_imfs + 1) sifts spent on each mode; the one after the last belongs to the residue.
+    """
+    n_signals, n_samples = signals.shape
+    rows = np.empty((n_signals, rule.max_imfs + 1, n_samples))
+    n_imfs = np.zeros(n_signals, np.int32)
+    n_sifts = np.zeros((n_signals, rule.max_imfs + 1), np.int32)
+    kernel = available()
+
+    def work(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        if kernel:
+            buffers = signals[part], rows[part], n_imfs[part], n_sifts[part]
+            kernel.decompose(*buffers, stop - start, n_samples, *_numbers(rule))
+            return
+        for i in range(start, stop):
+            stream = sifting.open_stream(signals[i])
+            while True:
+                mode, sifts = sifting.next_mode(stream, rule)
+                n_sifts[i, n_imfs[i]] = sifts
+                if mode is None:
+                    break
+                rows[i, n_imfs[i]] = mode
+                n_imfs[i] += 1
+            rows[i, n_imfs[i]] = stream.rest
+
+    over_threads(work, n_signals, n_threads, chunk=max(1, -(-n_signals // (8 * (n_threads or cores())))))
+    return rows, n_imfs, n_sifts
+
+
+def next_modes(x: Array, rest: Array, counts: Counts, rule: Rule, n_threads: int | None = 1) -> Array:
+    """One more mode of every row of ``x`` (n_rows, n_samples); zeros where a row has no more.
+
+    ``rest`` (a copy of ``x`` at first) and ``counts`` (zeros at first, -1 once a row has no more) are updated.
+    """
+    n_rows, n_samples = x.shape
+    modes = np.zeros(x.shape)
+    kernel = available()
+
+    def work(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        if kernel:
+            buffers = x[part], rest[part], counts[part], modes[part], np.zeros(stop - start, np.int32)
+            kernel.next_modes(*buffers, stop - start, n_samples, *_numbers(rule))
+            return
+        for i in range(start, stop):
+            done = bool(counts[i] < 0)
+            stream = sifting.Stream(x[i], rest[i].copy(), x[i] - rest[i], max(int(counts[i]), 0), done)
+            mode, _ = sifting.next_mode(stream, rule)
+            if mode is not None:
+                modes[i] = mode
+            rest[i] = stream.rest
+            counts[i] = -1 if stream.done else stream.n_modes
+
+    over_threads(work, n_rows, n_threads, CHUNK)
+    return modes
+
+
+def ensemble_mean(
+    base: Array, noise: Array, scale: Array, rule: Rule, *, local_mean: bool, n_threads: int | None = 1
+) -> Array:
+    """Mean over trials of the first mode of ``base + scale[i] * noise[i]``, or of what that mode leaves.
+
+    base (n_samples,); noise (n_trials, n_samples); scale (n_trials,). A trial that has no mode counts whole, as a mode
+    and as what is left alike.
+    """
+    n_trials, n_samples = noise.shape
+    kernel = available()
+
+    def work(start: int, stop: int) -> Array:
+        part = slice(start, stop)
+        total = np.zeros(n_samples)
+        if kernel:
+            buffers = base, noise[part], scale[part], total, np.zeros(stop - start, np.int32)
+            kernel.ensemble_sum(*buffers, stop - start, n_samples, local_mean, *_numbers(rule))
+            return total
+        for much, own in zip(scale[part], noise[part], strict=True):
+            trial = base + much * own
+            mode, _, n_extrema = sifting.extract_mode(trial, rule)
+            if mode is None or (rule.name == "pyemd" and n_extrema <= 2):  # PyEMD drops such a mode
+                total += trial
+            else:
+                total += trial - mode if local_mean else mode
+        return total
+
+    total = np.zeros(n_samples)
+    for part in over_threads(work, n_trials, n_threads, CHUNK):
+        total += part
+    return total / n_trials
