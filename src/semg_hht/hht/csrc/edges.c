@@ -117,16 +117,27 @@ int add_mirrored_knots(struct workspace *w, enum rule rule) {
     return 1;
 }
 
-/* The upstream envelope has no mirrored knots: its end points are extrema, and it is constant outside its knots. */
-int add_upstream_ends(struct workspace *w) {
+/* The upstream envelope has no mirrored knots: end points are extrema, and it is constant outside its knots. */
+void add_upstream_ends(struct workspace *w) {
+    const double *h = w->h;
+    int64_t last = w->n - 1;
     for (int k = 0; k < 2; k++) {
         struct envelope *e = &w->env[k];
+        double sign = k == MAXIMA ? 1 : -1;
         e->first = LEAD;
-        e->count = e->interior;
-        if (e->count < 2) return 0;
+        e->start = -1;
         e->sparse = 1; /* extrema of one kind are at least two samples apart under this rule */
-        e->start = e->t[LEAD] <= 0 ? 0 : -1;
-        e->marks[0] &= (uint8_t)~1u;
+        if (sign * h[last] > sign * h[last - 1]) {
+            e->t[LEAD + e->interior] = (double)last;
+            e->y[LEAD + e->interior++] = h[last];
+            mark(e, last);
+        }
+        if (sign * h[0] > sign * h[1]) {
+            e->t[--e->first] = 0;
+            e->y[e->first] = h[0];
+            e->start = 0;
+            e->interior++;
+        }
+        e->count = e->interior;
     }
-    return 1;
 }

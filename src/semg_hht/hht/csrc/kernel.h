@@ -36,8 +36,9 @@ struct settings {
 struct envelope {
     double *t, *y;             /* knot positions in samples, and values */
     double *c1, *c2, *c3;      /* y + c1 s + c2 s^2 + c3 s^3, s = samples since the interval's knot */
-    double *gap, *slope;       /* interval lengths, secant slopes; later 1/length in gap's place is in inverse */
-    double *inverse, *diagonal, *rhs, *ratio, *partial;
+    double *gap, *slope;       /* interval lengths, secant slopes */
+    double *inverse, *diagonal, *scaled, *rhs, *ratio, *partial; /* inverse of gap, scaled of diagonal */
+    double scratch[1024];
     uint8_t *marks;            /* bit i: a new interval begins at sample i */
     int64_t first, count;      /* knots are [first, first + count) */
     int64_t interior;          /* of these, extrema of the signal itself: they begin at LEAD */
@@ -82,7 +83,7 @@ extern const struct kernel kernel_avx512;
 void find_extrema_in_runs(struct workspace *w, enum rule rule);
 /* Knots past the ends: edges.c */
 int add_mirrored_knots(struct workspace *w, enum rule rule);
-int add_upstream_ends(struct workspace *w);
+void add_upstream_ends(struct workspace *w);
 
 static inline void mark(struct envelope *e, int64_t sample) { e->marks[sample >> 3] |= (uint8_t)(1u << (sample & 7)); }
 

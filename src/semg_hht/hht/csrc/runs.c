@@ -57,19 +57,14 @@ static void pyemd_extrema(struct workspace *w) {
     }
 }
 
-/* The upstream tool's rule: a rise (fall) followed by anything that is not a rise (fall); end points count. */
+/* The upstream tool's rule: a rise (fall) followed by anything that is not a rise (fall). */
 static void upstream_extrema(struct workspace *w) {
     const double *h = w->h;
-    int64_t last = w->n - 1;
-    if (h[0] > h[1]) add(w, MAXIMA, 0, h[0]);
-    if (h[0] < h[1]) add(w, MINIMA, 0, h[0]);
-    for (int64_t i = 1; i < last; i++) {
+    for (int64_t i = 1; i < w->n - 1; i++) {
         double before = h[i] - h[i - 1], after = h[i + 1] - h[i];
         if (before > 0 && after <= 0) add(w, MAXIMA, (double)i, h[i]);
         if (before < 0 && after >= 0) add(w, MINIMA, (double)i, h[i]);
     }
-    if (h[last] > h[last - 1]) add(w, MAXIMA, (double)last, h[last]);
-    if (h[last] < h[last - 1]) add(w, MINIMA, (double)last, h[last]);
 }
 
 void find_extrema_in_runs(struct workspace *w, enum rule rule) {

@@ -33,12 +33,17 @@ static int ISA(strict_extrema)(struct workspace *w) {
         unsigned is_max = rises & falls & valid, is_min = drops & climbs & valid;
         up->marks[i >> 3] = (uint8_t)is_max;
         low->marks[i >> 3] = (uint8_t)is_min;
+        /* Extrema of one kind are two samples apart: half a vector holds those of one. */
+        if (!(is_max | is_min)) {
+            for (int k = 0; k < 8 / LANES; k++) position = advance(position);
+            continue;
+        }
         for (int k = 0; k < 8 / LANES; k++) {
             unsigned bits = is_max >> (k * LANES) & LANE_BITS, others = is_min >> (k * LANES) & LANE_BITS;
-            store(t_up + n_up, squeeze(bits, position));
-            store(y_up + n_up, squeeze(bits, part[k]));
-            store(t_low + n_low, squeeze(others, position));
-            store(y_low + n_low, squeeze(others, part[k]));
+            store_half(t_up + n_up, squeeze(bits, position));
+            store_half(y_up + n_up, squeeze(bits, part[k]));
+            store_half(t_low + n_low, squeeze(others, position));
+            store_half(y_low + n_low, squeeze(others, part[k]));
             n_up += __builtin_popcount(bits);
             n_low += __builtin_popcount(others);
             position = advance(position);
@@ -67,7 +72,8 @@ static int ISA(strict_extrema)(struct workspace *w) {
 
 /* Extrema by the definition that belongs to the rule. */
 static int64_t ISA(find_extrema)(struct workspace *w, enum rule rule) {
-    if (rule == RULE_UPSTREAM || (ISA(strict_extrema)(w) && rule != RULE_EMD)) find_extrema_in_runs(w, rule);
+    if (ISA(strict_extrema)(w) && rule != RULE_EMD) find_extrema_in_runs(w, rule);
+    if (rule == RULE_UPSTREAM) add_upstream_ends(w);
     return w->env[MAXIMA].interior + w->env[MINIMA].interior;
 }
 
@@ -106,142 +112,237 @@ static void ISA(three_knots)(struct envelope *e, int natural) {
     e->c1[j + 1] = q - b * (2 * m + m0) / 3;
 }
 
+static void ISA(differences)(int64_t n, const double *restrict t, double *restrict gap) {
+    for (int64_t j = 0; j < n; j++) gap[j] = t[j + 1] - t[j];
+}
+
+/* Diagonal, and with one division its inverse (scaled) and that of the gap. gap[-1] is read. */
+static void ISA(diagonals)(int64_t n, const double *restrict gap, const double *restrict y, double *restrict diagonal,
+                           double *restrict inverse, double *restrict scaled, double *restrict slope) {
+    for (int64_t j = 0; j < n; j++) {
+        double g = gap[j], d = 2 * (gap[j - 1] + g), both = 1 / (g * d);
+        diagonal[j] = d;
+        inverse[j] = d * both;
+        scaled[j] = g * both;
+        slope[j] = (y[j + 1] - y[j]) * (d * both);
+    }
+}
+
+static void ISA(right_sides)(int64_t n, const double *restrict slope, double *restrict rhs) {
+    for (int64_t j = 0; j < n; j++) rhs[j] = 3 * (slope[j] - slope[j - 1]);
+}
+
 /* The equations of a not-a-knot cubic for m = half the second derivative at the inner knots (four knots or more):
  * gap[j-1] m[j-1] + 2 (gap[j-1] + gap[j]) m[j] + gap[j] m[j+1] = 3 (slope[j] - slope[j-1]), the outer two unknowns put
  * in by a continuous third derivative. off[j] couples m[j] to m[j+1] and is not symmetric in the first and last row. */
 static void ISA(equations)(struct envelope *e) {
     int64_t f = e->first, n = e->count;
-    const double *restrict t = e->t + f, *restrict y = e->y + f;
-    double *restrict gap = e->gap, *restrict slope = e->slope, *restrict inverse = e->inverse;
-    double *restrict diagonal = e->diagonal, *restrict rhs = e->rhs;
-    for (int64_t j = 0; j < n - 1; j++) {
-        double g = t[j + 1] - t[j], i = 1 / g;
-        gap[j] = g;
-        inverse[j] = i;
-        slope[j] = (y[j + 1] - y[j]) * i;
-    }
-    for (int64_t j = 1; j < n - 1; j++) {
-        diagonal[j] = 2 * (gap[j - 1] + gap[j]);
-        rhs[j] = 3 * (slope[j] - slope[j - 1]);
-    }
+    double *gap = e->gap, *inverse = e->inverse, *diagonal = e->diagonal;
+    ISA(differences)(n - 1, e->t + f, gap);
+    inverse[0] = 1 / gap[0];
+    e->slope[0] = (e->y[f + 1] - e->y[f]) * inverse[0];
+    ISA(diagonals)(n - 2, gap + 1, e->y + f + 1, diagonal + 1, inverse + 1, e->scaled + 1, e->slope + 1);
+    ISA(right_sides)(n - 2, e->slope + 1, e->rhs + 1);
     diagonal[1] += gap[0] * (1 + gap[0] * inverse[1]);
     diagonal[n - 2] += gap[n - 2] * (1 + gap[n - 2] * inverse[n - 3]);
+    e->scaled[1] = 1 / diagonal[1];
+    e->scaled[n - 2] = 1 / diagonal[n - 2];
 }
 
-/* Both systems are eliminated from both ends towards the middle: four chains of dependent divisions run side by side. */
+/* One elimination step from the left or the right: row j is divided by its pivot and taken from the row `next`. */
+#define ELIMINATE(e, pivot, right_side, j, next, to_next, from_next)                    \
+    do {                                                                                \
+        double inverse_ = 1 / (pivot);                                                  \
+        (e)->ratio[j] = (to_next) * inverse_;                                           \
+        (e)->partial[j] = (right_side) * inverse_;                                      \
+        (pivot) = (e)->diagonal[next] - (to_next) * (from_next) * inverse_;             \
+        (right_side) = (e)->rhs[next] - (from_next) * (e)->partial[j];                  \
+    } while (0)
+
+#define STRETCH 128 /* steps between two renewals of the pivots' running products: far too few to underflow */
+
+/* What the elimination knows of one spline: unknowns 1..n, met in the middle. */
+struct ISA(halves) {
+    int64_t n, middle, steps[2];
+    double first_off, last_off; /* row 1 to unknown 2, row n to unknown n - 1 */
+    double pivot[2], right_side[2];
+};
+
+static struct ISA(halves) ISA(open_halves)(struct envelope *e) {
+    ISA(equations)(e);
+    struct ISA(halves) s;
+    int64_t last = e->count - 2; /* last gap */
+    s.n = e->count - 2;
+    s.middle = (s.n + 1) / 2;
+    s.steps[0] = s.middle - 1;
+    s.steps[1] = s.n - s.middle;
+    s.first_off = e->gap[1] - e->gap[0] * e->gap[0] * e->inverse[1];
+    s.last_off = e->gap[last - 1] - e->gap[last] * e->gap[last] * e->inverse[last - 1];
+    s.pivot[0] = e->diagonal[1];
+    s.right_side[0] = e->rhs[1];
+    s.pivot[1] = e->diagonal[s.n];
+    s.right_side[1] = e->rhs[s.n];
+    if (s.steps[0] > 0) ELIMINATE(e, s.pivot[0], s.right_side[0], 1, 2, s.first_off, e->gap[1]);
+    /* Of two unknowns, the row that takes is the first one. */
+    if (s.steps[1] > 0)
+        ELIMINATE(e, s.pivot[1], s.right_side[1], s.n, s.n - 1, s.last_off, s.n == 2 ? s.first_off : e->gap[s.n - 1]);
+    return s;
+}
+
+/* gap^2 over the product of the two diagonals it couples. */
+static void ISA(couplings)(int64_t n, const double *restrict gap, const double *restrict scaled, double *restrict q) {
+    for (int64_t i = 0; i < n; i++) q[i] = gap[i] * gap[i] * (scaled[i] * scaled[i + 1]);
+}
+
+/* Rows divided by their pivots; reach is what then couples each to the row eliminated before it. */
+static void ISA(divide_rows)(int64_t n, const double *restrict product_before, const double *restrict product,
+                             const double *restrict scaled, const double *restrict rhs,
+                             const double *restrict gap_next, const double *restrict gap_before, double *restrict ratio,
+                             double *restrict partial, double *restrict reach) {
+    for (int64_t i = 0; i < n; i++) {
+        double inverse = product_before[i] / product[i] * scaled[i];
+        ratio[i] = gap_next[i] * inverse;
+        partial[i] = rhs[i] * inverse;
+        reach[i] = gap_before[i] * inverse;
+    }
+}
+
+/* Steps from..to - 1 of both splines from both ends: four chains side by side. With q = gap^2 over the two diagonals,
+ * pivot / diagonal is p[j] / p[j-1], where p[j] = p[j-1] - q p[j-2]: so no division stands in a chain, and all of them
+ * are done at once afterwards. Scratch arrays ascend with the row, on both sides. */
+static void ISA(eliminate_together)(struct envelope *env, struct ISA(halves) *s, int64_t from, int64_t to) {
+    int64_t count = to - from, low[2][2]; /* lowest row of each chain */
+    double *product[2][2], *q[2][2], *reach[2][2];
+    for (int k = 0; k < 2; k++) {
+        struct envelope *e = &env[k];
+        low[k][0] = 1 + from;
+        low[k][1] = s[k].n - to + 1;
+        for (int side = 0; side < 2; side++) {
+            product[k][side] = e->scratch + (3 * side) * (STRETCH + 16);
+            q[k][side] = e->scratch + (3 * side + 1) * (STRETCH + 16);
+            reach[k][side] = e->scratch + (3 * side + 2) * (STRETCH + 16);
+            int64_t first = low[k][side] - side; /* coupling to the next row: above on the left, below on the right */
+            ISA(couplings)(count, e->gap + first, e->scaled + first, q[k][side]);
+        }
+    }
+    double *restrict p0 = product[0][0], *restrict p1 = product[0][1] + count;
+    double *restrict p2 = product[1][0], *restrict p3 = product[1][1] + count;
+    const double *restrict q0 = q[0][0], *restrict q1 = q[0][1] + count - 1;
+    const double *restrict q2 = q[1][0], *restrict q3 = q[1][1] + count - 1;
+    double b0 = 1, b1 = 1, b2 = 1, b3 = 1; /* p[j-2] and p[j-1] */
+    double a0 = s[0].pivot[0] / env[0].diagonal[1 + from], a1 = s[0].pivot[1] / env[0].diagonal[s[0].n - from];
+    double a2 = s[1].pivot[0] / env[1].diagonal[1 + from], a3 = s[1].pivot[1] / env[1].diagonal[s[1].n - from];
+    p0[0] = p1[0] = p2[0] = p3[0] = 1;
+    for (int64_t i = 0; i < count; i++) {
+        double c0 = a0 - q0[i] * b0, c1 = a1 - q1[-i] * b1, c2 = a2 - q2[i] * b2, c3 = a3 - q3[-i] * b3;
+        p0[i + 1] = b0 = a0;
+        p1[-i - 1] = b1 = a1;
+        p2[i + 1] = b2 = a2;
+        p3[-i - 1] = b3 = a3;
+        a0 = c0;
+        a1 = c1;
+        a2 = c2;
+        a3 = c3;
+    }
+    for (int k = 0; k < 2; k++)
+        for (int side = 0; side < 2; side++) {
+            struct envelope *e = &env[k];
+            int64_t row = low[k][side];
+            ISA(divide_rows)(count, product[k][side] + side, product[k][side] + 1 - side, e->scaled + row,
+                             e->rhs + row, e->gap + row - side, e->gap + row - 1 + side, e->ratio + row,
+                             e->partial + row, reach[k][side]);
+        }
+    double *restrict pa = env[0].partial + 1 + from, *restrict pb = env[1].partial + 1 + from;
+    double *restrict pc = env[0].partial + s[0].n - from, *restrict pd = env[1].partial + s[1].n - from;
+    const double *restrict r0 = reach[0][0], *restrict r1 = reach[0][1] + count - 1;
+    const double *restrict r2 = reach[1][0], *restrict r3 = reach[1][1] + count - 1;
+    double v0 = pa[-1], v1 = pc[1], v2 = pb[-1], v3 = pd[1];
+    for (int64_t i = 0; i < count; i++) {
+        pa[i] = v0 = pa[i] - r0[i] * v0;
+        pc[-i] = v1 = pc[-i] - r1[-i] * v1;
+        pb[i] = v2 = pb[i] - r2[i] * v2;
+        pd[-i] = v3 = pd[-i] - r3[-i] * v3;
+    }
+    for (int k = 0; k < 2; k++) { /* the rows at `to` take what is left of their neighbours */
+        struct envelope *e = &env[k];
+        int64_t j = 1 + to, p = s[k].n - to;
+        s[k].pivot[0] = e->diagonal[j] - e->gap[j - 1] * e->ratio[j - 1];
+        s[k].right_side[0] = e->rhs[j] - e->gap[j - 1] * e->partial[j - 1];
+        s[k].pivot[1] = e->diagonal[p] - e->gap[p] * e->ratio[p + 1];
+        s[k].right_side[1] = e->rhs[p] - e->gap[p] * e->partial[p + 1];
+    }
+}
+
+/* Both splines at once, each eliminated from both ends towards its middle. */
 static void ISA(solve)(struct envelope *env) {
-    int64_t n[2], middle[2];
-    double d_left[2], d_right[2], r_left[2], r_right[2], first_off[2], last_off[2];
-    for (int k = 0; k < 2; k++) {
-        struct envelope *e = &env[k];
-        ISA(equations)(e);
-        n[k] = e->count - 2; /* unknowns are 1..n */
-        middle[k] = (n[k] + 1) / 2;
-        d_left[k] = e->diagonal[1];
-        r_left[k] = e->rhs[1];
-        d_right[k] = e->diagonal[n[k]];
-        r_right[k] = e->rhs[n[k]];
-        first_off[k] = e->gap[1] - e->gap[0] * e->gap[0] * e->inverse[1];
-        int64_t l = e->count - 2; /* last gap */
-        last_off[k] = e->gap[l - 1] - e->gap[l] * e->gap[l] * e->inverse[l - 1];
-    }
-    struct envelope *a = &env[0], *b = &env[1];
-    /* One step of a left chain at j: row j is divided by its pivot and taken from row j + 1. */
-#define LEFT(e, k, j, to_next, from_next)                       \
-    do {                                                        \
-        double inverse_ = 1 / d_left[k];                        \
-        e->ratio[j] = (to_next) * inverse_;                     \
-        e->partial[j] = r_left[k] * inverse_;                   \
-        d_left[k] = e->diagonal[(j) + 1] - (to_next) * (from_next) * inverse_; \
-        r_left[k] = e->rhs[(j) + 1] - (from_next) * e->partial[j]; \
-    } while (0)
-#define RIGHT(e, k, j, to_next, from_next)                      \
-    do {                                                        \
-        double inverse_ = 1 / d_right[k];                       \
-        e->ratio[j] = (to_next) * inverse_;                     \
-        e->partial[j] = r_right[k] * inverse_;                  \
-        d_right[k] = e->diagonal[(j) - 1] - (to_next) * (from_next) * inverse_; \
-        r_right[k] = e->rhs[(j) - 1] - (from_next) * e->partial[j]; \
-    } while (0)
-    int64_t steps[2][2]; /* [kind][end]: eliminations on that side of the middle */
-    for (int k = 0; k < 2; k++) {
-        struct envelope *e = &env[k];
-        steps[k][0] = middle[k] - 1;
-        steps[k][1] = n[k] - middle[k];
-        if (steps[k][0] > 0) LEFT(e, k, 1, first_off[k], e->gap[1]);
-        /* Of two unknowns, the row that takes is the first one. */
-        if (steps[k][1] > 0) RIGHT(e, k, n[k], last_off[k], n[k] == 2 ? first_off[k] : e->gap[n[k] - 1]);
-    }
-    int64_t shared = steps[0][0];
+    struct ISA(halves) s[2] = {ISA(open_halves)(&env[0]), ISA(open_halves)(&env[1])};
+    int64_t common = s[0].steps[0];
     for (int k = 0; k < 2; k++)
         for (int side = 0; side < 2; side++)
-            if (steps[k][side] < shared) shared = steps[k][side];
-    for (int64_t s = 1; s < shared; s++) {
-        int64_t j = 1 + s, p = n[0] - s, q = n[1] - s;
-        LEFT(a, 0, j, a->gap[j], a->gap[j]);
-        LEFT(b, 1, j, b->gap[j], b->gap[j]);
-        RIGHT(a, 0, p, a->gap[p - 1], a->gap[p - 1]);
-        RIGHT(b, 1, q, b->gap[q - 1], b->gap[q - 1]);
+            if (s[k].steps[side] < common) common = s[k].steps[side];
+    int64_t done = 1; /* the first step of each is made: its coefficients are not symmetric */
+    while (done + 8 <= common) {
+        int64_t to = done + STRETCH < common ? done + STRETCH : common;
+        ISA(eliminate_together)(env, s, done, to);
+        done = to;
     }
-    if (shared < 1) shared = 1;
+    double middle_value[2];
     for (int k = 0; k < 2; k++) {
         struct envelope *e = &env[k];
-        for (int64_t s = shared; s < steps[k][0]; s++) LEFT(e, k, 1 + s, e->gap[1 + s], e->gap[1 + s]);
-        for (int64_t s = shared; s < steps[k][1]; s++) {
-            int64_t j = n[k] - s;
-            RIGHT(e, k, j, e->gap[j - 1], e->gap[j - 1]);
+        for (int64_t i = done; i < s[k].steps[0]; i++)
+            ELIMINATE(e, s[k].pivot[0], s[k].right_side[0], 1 + i, 2 + i, e->gap[1 + i], e->gap[1 + i]);
+        for (int64_t i = done; i < s[k].steps[1]; i++) {
+            int64_t j = s[k].n - i;
+            ELIMINATE(e, s[k].pivot[1], s[k].right_side[1], j, j - 1, e->gap[j - 1], e->gap[j - 1]);
         }
-    }
-#undef LEFT
-#undef RIGHT
-    double m_left[2], m_right[2];
-    for (int k = 0; k < 2; k++) {
-        struct envelope *e = &env[k];
-        double *m = e->c2 + e->first;
-        int64_t c = middle[k];
         /* The middle row takes what both neighbours left of it. */
-        double d = d_left[k], r = r_left[k];
-        if (steps[k][1] > 0) {
-            d += d_right[k] - e->diagonal[c];
-            r += r_right[k] - e->rhs[c];
+        int64_t c = s[k].middle;
+        double d = s[k].pivot[0], r = s[k].right_side[0];
+        if (s[k].steps[1] > 0) {
+            d += s[k].pivot[1] - e->diagonal[c];
+            r += s[k].right_side[1] - e->rhs[c];
         }
-        m[c] = m_left[k] = m_right[k] = r / d;
+        (e->c2 + e->first)[c] = middle_value[k] = r / d;
     }
-    double *ma = a->c2 + a->first, *mb = b->c2 + b->first;
-    int64_t common = steps[0][0];
-    for (int k = 0; k < 2; k++)
-        for (int side = 0; side < 2; side++)
-            if (steps[k][side] < common) common = steps[k][side];
-    for (int64_t s = 1; s <= common; s++) {
-        int64_t i = middle[0] - s, j = middle[0] + s, p = middle[1] - s, q = middle[1] + s;
-        ma[i] = m_left[0] = a->partial[i] - a->ratio[i] * m_left[0];
-        ma[j] = m_right[0] = a->partial[j] - a->ratio[j] * m_right[0];
-        mb[p] = m_left[1] = b->partial[p] - b->ratio[p] * m_left[1];
-        mb[q] = m_right[1] = b->partial[q] - b->ratio[q] * m_right[1];
+    double *restrict ma = env[0].c2 + env[0].first, *restrict mb = env[1].c2 + env[1].first;
+    const double *restrict pa = env[0].partial, *restrict pb = env[1].partial;
+    const double *restrict ra = env[0].ratio, *restrict rb = env[1].ratio;
+    double v0 = middle_value[0], v1 = v0, v2 = middle_value[1], v3 = v2;
+    for (int64_t i = 1; i <= common; i++) {
+        int64_t l = s[0].middle - i, r = s[0].middle + i, p = s[1].middle - i, q = s[1].middle + i;
+        ma[l] = v0 = pa[l] - ra[l] * v0;
+        ma[r] = v1 = pa[r] - ra[r] * v1;
+        mb[p] = v2 = pb[p] - rb[p] * v2;
+        mb[q] = v3 = pb[q] - rb[q] * v3;
     }
     for (int k = 0; k < 2; k++) {
-        struct envelope *e = &env[k];
+        const struct envelope *e = &env[k];
         double *m = e->c2 + e->first;
-        for (int64_t i = middle[k] - common - 1; i >= 1; i--) m[i] = e->partial[i] - e->ratio[i] * m[i + 1];
-        for (int64_t j = middle[k] + common + 1; j <= n[k]; j++) m[j] = e->partial[j] - e->ratio[j] * m[j - 1];
+        for (int64_t i = s[k].middle - common - 1; i >= 1; i--) m[i] = e->partial[i] - e->ratio[i] * m[i + 1];
+        for (int64_t j = s[k].middle + common + 1; j <= s[k].n; j++) m[j] = e->partial[j] - e->ratio[j] * m[j - 1];
+    }
+}
+
+static void ISA(coefficients)(int64_t n, const double *restrict m, const double *restrict gap,
+                              const double *restrict inverse, const double *restrict slope, double *restrict c1,
+                              double *restrict c3) {
+    for (int64_t j = 0; j < n; j++) {
+        c1[j] = slope[j] - gap[j] * (2 * m[j] + m[j + 1]) * (1.0 / 3);
+        c3[j] = (m[j + 1] - m[j]) * inverse[j] * (1.0 / 3);
     }
 }
 
 /* Polynomials of all intervals from the second derivatives. */
 static void ISA(polynomials)(struct envelope *e) {
     int64_t f = e->first, n = e->count;
-    double *restrict m = e->c2 + f, *restrict c1 = e->c1 + f, *restrict c3 = e->c3 + f;
-    const double *restrict gap = e->gap, *restrict inverse = e->inverse, *restrict slope = e->slope;
-    m[0] = m[1] + (m[1] - m[2]) * gap[0] * inverse[1];
-    m[n - 1] = m[n - 2] + (m[n - 2] - m[n - 3]) * gap[n - 2] * inverse[n - 3];
-    for (int64_t j = 0; j < n - 1; j++) {
-        c1[j] = slope[j] - gap[j] * (2 * m[j] + m[j + 1]) * (1.0 / 3);
-        c3[j] = (m[j + 1] - m[j]) * inverse[j] * (1.0 / 3);
-    }
+    double *m = e->c2 + f;
+    m[0] = m[1] + (m[1] - m[2]) * e->gap[0] * e->inverse[1];
+    m[n - 1] = m[n - 2] + (m[n - 2] - m[n - 3]) * e->gap[n - 2] * e->inverse[n - 3];
+    ISA(coefficients)(n - 1, m, e->gap, e->inverse, e->slope, e->c1 + f, e->c3 + f);
 }
 
 static int ISA(splines)(struct workspace *w, enum rule rule) {
-    if (!(rule == RULE_UPSTREAM ? add_upstream_ends(w) : add_mirrored_knots(w, rule))) return 0;
+    if (rule != RULE_UPSTREAM && !add_mirrored_knots(w, rule)) return 0;
     if (w->env[0].count >= 4 && w->env[1].count >= 4) {
         ISA(solve)(w->env);
         for (int k = 0; k < 2; k++) ISA(polynomials)(&w->env[k]);
@@ -290,6 +391,24 @@ static inline void ISA(subtract_mean)(struct workspace *w, enum keep keep, doubl
         vector mean_squares = zeros(), squares = zeros(), position = first_positions(), half = spread(0.5);
         for (; i + 8 <= n; i += 8) {
             unsigned marks_up = up->marks[i >> 3], marks_low = low->marks[i >> 3];
+            if (!(marks_up | marks_low)) { /* one cubic each serves the block, as in most blocks of a slow mode */
+                vector t_up = spread(up->t[j]), t_low = spread(low->t[k]);
+                for (int part = 0; part < 8 / LANES; part++) {
+                    vector s = minus(position, t_up), r = minus(position, t_low);
+                    vector u = fused(spread(up->c3[j]), s, spread(up->c2[j]));
+                    vector l = fused(spread(low->c3[k]), r, spread(low->c2[k]));
+                    u = fused(fused(u, s, spread(up->c1[j])), s, spread(up->y[j]));
+                    l = fused(fused(l, r, spread(low->c1[k])), r, spread(low->y[k]));
+                    vector mean = times(plus(u, l), half), v = load(h + i + part * LANES);
+                    mean_squares = fused(mean, mean, mean_squares);
+                    squares = fused(v, v, squares);
+                    store(h + i + part * LANES, minus(v, mean));
+                    if (keep != NOTHING) store(w->mean + i + part * LANES, mean);
+                    if (keep == ENVELOPES) store(w->amplitude + i + part * LANES, times(minus(u, l), half));
+                    position = advance(position);
+                }
+                continue;
+            }
             for (int part = 0; part < 8 / LANES; part++) {
                 unsigned bits = marks_up >> (part * LANES) & LANE_BITS;
                 unsigned others = marks_low >> (part * LANES) & LANE_BITS;

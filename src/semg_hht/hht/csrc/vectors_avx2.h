@@ -6,6 +6,7 @@ typedef __m256d vector;
 typedef __m256i selection;
 static inline vector load(const double *p) { return _mm256_loadu_pd(p); }
 static inline void store(double *p, vector v) { _mm256_storeu_pd(p, v); }
+static inline void store_half(double *p, vector v) { _mm_storeu_pd(p, _mm256_castpd256_pd128(v)); }
 static inline vector spread(double x) { return _mm256_set1_pd(x); }
 static inline vector zeros(void) { return _mm256_setzero_pd(); }
 static inline vector first_positions(void) { return _mm256_setr_pd(0, 1, 2, 3); }

@@ -6,6 +6,7 @@ typedef __m512d vector;
 typedef __m512i selection;
 static inline vector load(const double *p) { return _mm512_loadu_pd(p); }
 static inline void store(double *p, vector v) { _mm512_storeu_pd(p, v); }
+static inline void store_half(double *p, vector v) { _mm256_storeu_pd(p, _mm512_castpd512_pd256(v)); }
 static inline vector spread(double x) { return _mm512_set1_pd(x); }
 static inline vector zeros(void) { return _mm512_setzero_pd(); }
 static inline vector first_positions(void) { return _mm512_setr_pd(0, 1, 2, 3, 4, 5, 6, 7); }
@@ -20,9 +21,7 @@ static inline unsigned above(vector a, vector b) { return _mm512_cmp_pd_mask(a, 
 static inline vector squeeze(unsigned bits, vector v) { return _mm512_maskz_compress_pd((__mmask8)bits, v); }
 /* For each lane, how many set bits stand at or before it. */
 static inline selection intervals(unsigned bits) {
-    uint64_t packed = (bits * 0x0101010101010101u) & 0x8040201008040201u; /* bit i of the mask, in byte i */
-    packed = ((packed + 0x7F7F7F7F7F7F7F7Fu) >> 7) & 0x0101010101010101u; /* 0 or 1 a byte; byte 7 sets no carry */
-    packed *= 0x0101010101010101u;                                        /* running sums */
-    return _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)packed));
+    uint64_t spread_out = _pdep_u64(bits, 0x0101010101010101u), sums = spread_out * 0x0101010101010101u; /* a byte each */
+    return _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)sums));
 }
 static inline vector choose(vector v, selection s) { return _mm512_permutexvar_pd(s, v); }
