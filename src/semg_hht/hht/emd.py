@@ -75,9 +75,10 @@ def as_signals(x: ArrayLike) -> Array:
     if raw.shape[-1] < MIN_SAMPLES:
         raise ValueError(f"a signal needs at least {MIN_SAMPLES} samples; got {raw.shape[-1]}")
     signals = np.ascontiguousarray(raw, dtype=np.float64)
-    n_bad = int(np.count_nonzero(~np.isfinite(signals)))
-    if n_bad:
+    low, high = signals.min(axis=-1), signals.max(axis=-1)  # a NaN is both
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        n_bad = int(np.count_nonzero(~np.isfinite(signals)))
         raise ValueError(f"a signal must be finite; {n_bad} of {signals.size} samples are NaN or infinite")
-    if np.any(np.ptp(signals, axis=-1) == 0):
+    if np.any(low == high):
         raise ValueError("a signal must vary; got the same value in every sample")
     return signals

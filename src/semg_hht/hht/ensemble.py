@@ -156,8 +156,8 @@ def masked_sift(
 
     Each IMF is the mean, over ``n_phases`` phases of a sine, of the first IMF of residue plus sine less the sine. The
     first sine has a quarter of the zero-crossing count of the signal's first IMF as its cycles a signal, each further
-    one half of that (as emd, doi 10.21105/joss.02977, sets them); ``mask_std`` is its amplitude in standard deviations of
-    the residue. Nothing is random. Other parameters, result and errors are those of :func:`emd`.
+    one half of that (as emd, doi 10.21105/joss.02977, sets them); ``mask_std`` is its amplitude in standard deviations
+    of the residue. Nothing is random. Other parameters, result and errors are those of :func:`emd`.
     """
     rule = rule_named(stopping, max_imfs=max_imfs)
     if n_phases < 2 or not mask_std > 0:
@@ -193,8 +193,8 @@ def upstream_ceemdan(
 ) -> Array:
     """The decomposition most of our users' present matrices were made with, to reproduce them.
 
-    At most ten levels; level k = 0, 1, ... adds to the residue fresh white noise of ``noise_std * std(x) / (k + 1)`` and
-    takes the mean of the first IMFs, each sifted until ``sum(mean**2) / sum(h**2) < 0.05`` with end points as extrema.
+    At most ten levels; level k = 0, 1, ... adds to the residue fresh white noise of ``noise_std * std(x) / (k + 1)``
+    and takes the mean of the first IMFs, each sifted until ``sum(mean**2) / sum(h**2) < 0.05`` with end points as extrema.
     The original is not seeded; ``noise`` (10, n_trials, n_samples) of unit variance injects what it drew. Other
     parameters, result and errors are those of :func:`eemd`. For new data prefer another method.
     """

@@ -35,8 +35,8 @@ def instantaneous(imfs: Array, rate_hz: float) -> tuple[Array, Array]:
     Returns
     -------
     amplitude : (..., n_samples) in units of the signal.
-    frequency : (..., n_samples) in Hz: the phase step across each sample, half the step from the sample before plus half
-        the step to the one after (one-sided at the ends). It is negative where the phase runs backwards: such samples
+    frequency : (..., n_samples) in Hz: the phase step across each sample, half the step from the sample before plus
+        half the step to the one after (one-sided at the ends). It is negative where the phase runs backwards: such samples
         are not a rotation, and the spectrum drops them.
     """
     z = analytic_signal(imfs)

@@ -157,7 +157,8 @@ def ensemble_mean(
                 total += trial - mode if local_mean else mode
         return total
 
-    total = np.zeros(n_samples)
+    total: Array = np.zeros(n_samples)
     for part in over_threads(work, n_trials, n_threads, CHUNK):
         total += part
-    return total / n_trials
+    total /= n_trials
+    return total

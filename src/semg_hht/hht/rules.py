@@ -63,8 +63,11 @@ def rule_named(
             raise ValueError(f"sd_threshold must be above 0; got {sd_threshold}")
         rule = replace(rule, threshold=float(sd_threshold))
     for field, value in (("max_imfs", max_imfs), ("max_sifts", max_sifts), ("n_sifts", n_sifts)):
-        if value is not None:
-            if not 1 <= value <= 10**6:
-                raise ValueError(f"{field} must be from 1 to 1000000; got {value}")
-            rule = replace(rule, **{field: int(value)})
-    return rule
+        if value is not None and not 1 <= value <= 10**6:
+            raise ValueError(f"{field} must be from 1 to 1000000; got {value}")
+    return replace(
+        rule,
+        max_imfs=rule.max_imfs if max_imfs is None else int(max_imfs),
+        max_sifts=rule.max_sifts if max_sifts is None else int(max_sifts),
+        n_sifts=rule.n_sifts if n_sifts is None else int(n_sifts),
+    )

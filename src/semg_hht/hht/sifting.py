@@ -196,8 +196,8 @@ def find_extrema(x: Array) -> tuple[Array, Array]:
 
 
 def _pyemd_extrema(x: Array) -> tuple[Array, Array]:
-    """PyEMD's rule: a plateau stands at its middle sample, halves to the even one. One that begins at sample 1 or reaches
-    the end is ignored, and one that begins at sample 0 looks at the last step of the signal for the step before it."""
+    """PyEMD's rule: a plateau stands at its middle sample, halves to the even one. One that begins at sample 1 or
+    reaches the end is ignored, and one that begins at sample 0 takes the last step of the signal for the one before."""
     starts = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1]]))
     ends = np.concatenate([starts[1:] - 1, [x.size - 1]])
     single = starts == ends

@@ -36,11 +36,11 @@ def upstream_matrix(imfs: Array, rate_hz: float, band_hz: tuple[float, float]) -
         column = np.searchsorted(edges, np.arange(n_samples), side="right") - 1
         width = np.diff(edges).astype(np.float64)
     cell = row * N_BINS + np.minimum(column, N_BINS - 1)
-    pooled = np.bincount(cell.ravel(), weights=np.abs(z).ravel(), minlength=N_BINS * N_BINS)
-    pooled = pooled.reshape(N_BINS, N_BINS) / width  # (65536,) -> (256 frequency, 256 time)
+    summed = np.bincount(cell.ravel(), weights=np.abs(z).ravel(), minlength=N_BINS * N_BINS)
+    pooled: Array = summed.reshape(N_BINS, N_BINS) / width  # (65536,) -> (256 frequency, 256 time)
     spread = np.zeros_like(pooled)
     for d in range(-SPREAD, SPREAD + 1):
         to = slice(max(d, 0), N_BINS + min(d, 0))
         spread[to] += np.exp(-0.5 * d * d) * pooled[max(-d, 0) : N_BINS + min(-d, 0)]
     positive = spread[spread > 0]
-    return np.log1p(spread / np.percentile(positive, 5)) if positive.size else spread
+    return np.asarray(np.log1p(spread / np.percentile(positive, 5))) if positive.size else spread
