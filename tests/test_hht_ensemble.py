@@ -80,6 +80,24 @@ def test_intermittent_tone_is_not_mixed(method):
     assert np.std(method(TONES, 50)[0][slow_part]) < 0.35 * mixed
 
 
+@pytest.mark.parametrize("method", [ceemdan, iceemdan])
+class TestNoiseBank:
+    def test_complete_and_repeatable(self, method):
+        rows = method(TONES, 9, noise="bank")
+        assert_allclose(rows.sum(axis=0), TONES, rtol=0, atol=1e-13)
+        assert_array_equal(method(TONES, 9, noise="bank", n_threads=3), rows)
+
+    def test_unmixes_like_independent_noise(self, method):
+        apart, bank = method(TONES, 60)[0], method(TONES, 60, noise="bank")[0]
+        assert np.std(bank - apart) < 0.1 * np.std(apart)
+
+    def test_refuses(self, method):
+        with pytest.raises(ValueError, match="noise must be numbers or 'bank'; got 'bench'"):
+            method(TONES, 9, noise="bench")
+        with pytest.raises(ValueError, match="an ensemble needs a trial"):
+            method(TONES, 0, noise="bank")
+
+
 class TestMaskedSift:
     def test_complete_and_not_random(self):
         rows = masked_sift(TONES)

@@ -19,6 +19,7 @@ def next_modes(
     rest: Buffer,
     counts: Buffer,
     modes: Buffer,
+    smallest: Buffer,
     n_sifts: Buffer,
     n_rows: int,
     n_samples: int,

@@ -36,8 +36,8 @@ def instantaneous(imfs: Array, rate_hz: float) -> tuple[Array, Array]:
     -------
     amplitude : (..., n_samples) in units of the signal.
     frequency : (..., n_samples) in Hz: the phase step across each sample, half the step from the sample before plus
-        half the step to the one after (one-sided at the ends). It is negative where the phase runs backwards: such samples
-        are not a rotation, and the spectrum drops them.
+        half the step to the one after (one-sided at the ends). It is negative where the phase runs backwards: such
+        samples are not a rotation, and the spectrum drops them.
     """
     z = analytic_signal(imfs)
     step = np.angle(z[..., 1:] * np.conj(z[..., :-1]))  # (..., n_samples - 1) radians a sample, no unwrapping needed

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -58,8 +59,14 @@ def over_threads(work: Callable[[int, int], Any], n_items: int, n_threads: int |
     n_threads = min(n_threads or cores(), len(starts))
     if n_threads <= 1:
         return [work(start, min(start + chunk, n_items)) for start in starts]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(lambda start: work(start, min(start + chunk, n_items)), starts))
+    pool = _pool(n_threads, os.getpid())
+    return list(pool.map(lambda start: work(start, min(start + chunk, n_items)), starts))
+
+
+@lru_cache(maxsize=4)
+def _pool(n_threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads to keep: an ensemble asks for them a few times a millisecond. A forked process needs its own."""
+    return ThreadPoolExecutor(n_threads, thread_name_prefix=f"hht-{process}")
 
 
 def _numbers(rule: Rule) -> tuple[int, float, int, int, int]:
@@ -102,32 +109,44 @@ def decompose(signals: Array, rule: Rule, n_threads: int | None = 1) -> tuple[Ar
     return rows, n_imfs, n_sifts
 
 
-def next_modes(x: Array, rest: Array, counts: Counts, rule: Rule, n_threads: int | None = 1) -> Array:
-    """One more mode of every row of ``x`` (n_rows, n_samples); zeros where a row has no more.
+class Streams:
+    """The modes of every row of ``x`` (n_rows, n_samples), one level at a time, fastest first.
 
-    ``rest`` (a copy of ``x`` at first) and ``counts`` (zeros at first, -1 once a row has no more) are updated.
+    rest : (n_rows, n_samples) what is left of each row.
+    counts : (n_rows,) modes taken of each row, -1 once it has no more.
     """
-    n_rows, n_samples = x.shape
-    modes = np.zeros(x.shape)
-    kernel = available()
 
-    def work(start: int, stop: int) -> None:
-        part = slice(start, stop)
-        if kernel:
-            buffers = x[part], rest[part], counts[part], modes[part], np.zeros(stop - start, np.int32)
-            kernel.next_modes(*buffers, stop - start, n_samples, *_numbers(rule))
-            return
-        for i in range(start, stop):
-            done = bool(counts[i] < 0)
-            stream = sifting.Stream(x[i], rest[i].copy(), x[i] - rest[i], max(int(counts[i]), 0), done)
-            mode, _ = sifting.next_mode(stream, rule)
-            if mode is not None:
-                modes[i] = mode
-            rest[i] = stream.rest
-            counts[i] = -1 if stream.done else stream.n_modes
+    def __init__(self, x: Array, rule: Rule, n_threads: int | None = 1) -> None:
+        self.x, self.rule, self.n_threads = x, rule, n_threads
+        self.rest = x.copy()
+        self.counts: Counts = np.zeros(len(x), np.int32)
+        self._smallest = np.zeros(len(x))
+        self._modes = np.empty(x.shape)  # one buffer for all levels: fresh memory costs more than a sift
 
-    over_threads(work, n_rows, n_threads, CHUNK)
-    return modes
+    def next(self) -> Array:
+        """One more mode of every row; zeros where a row has no more. Good until the next call."""
+        n_rows, n_samples = self.x.shape
+        modes, rule = self._modes, self.rule
+        kernel = available()
+
+        def work(start: int, stop: int) -> None:
+            part = slice(start, stop)
+            if kernel:
+                n_sifts = np.zeros(stop - start, np.int32)
+                buffers = self.x[part], self.rest[part], self.counts[part], modes[part], self._smallest[part], n_sifts
+                kernel.next_modes(*buffers, stop - start, n_samples, *_numbers(rule))
+                return
+            for i in range(start, stop):
+                done = bool(self.counts[i] < 0)
+                taken = max(int(self.counts[i]), 0)
+                stream = sifting.Stream(self.x[i], self.rest[i].copy(), self.x[i] - self.rest[i], taken, done)
+                mode, _ = sifting.next_mode(stream, rule)
+                modes[i] = 0 if mode is None else mode
+                self.rest[i] = stream.rest
+                self.counts[i] = -1 if stream.done else stream.n_modes
+
+        over_threads(work, n_rows, self.n_threads, CHUNK)
+        return modes
 
 
 def ensemble_mean(

@@ -242,16 +242,17 @@ static PyObject *decompose(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* next_modes(x, rest, counts, modes, n_sifts, n_rows, n_samples, settings...): one more mode of each row. counts
- * (n_rows) holds modes taken so far, or -1 once there are no more; modes has zeros where there was none. */
+/* next_modes(x, rest, counts, modes, smallest, n_sifts, n_rows, n_samples, settings...): one more mode of each row.
+ * counts (n_rows) holds modes taken so far, or -1 once there are no more; modes has zeros where there was none; smallest
+ * (n_rows), the range below which a rest is rounding noise, is filled with the first modes. */
 static PyObject *next_modes(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *x_object, *rest_object, *counts_object, *modes_object, *sifts_object;
+    PyObject *x_object, *rest_object, *counts_object, *modes_object, *smallest_object, *sifts_object;
     long long n_rows, n;
     int rule;
     struct settings set;
-    if (!PyArg_ParseTuple(args, "OOOOOLLidiii", &x_object, &rest_object, &counts_object, &modes_object, &sifts_object,
-                          &n_rows, &n, &rule, &set.threshold, &set.max_imfs, &set.max_sifts, &set.n_sifts))
+    if (!PyArg_ParseTuple(args, "OOOOOOLLidiii", &x_object, &rest_object, &counts_object, &modes_object,
+                          &smallest_object, &sifts_object, &n_rows, &n, &rule, &set.threshold, &set.max_imfs, &set.max_sifts, &set.n_sifts))
         return NULL;
     set.rule = (enum rule)rule;
     if (check_settings(&set, n_rows, n) < 0) return NULL;
@@ -260,7 +261,8 @@ static PyObject *next_modes(PyObject *self, PyObject *args) {
     double *rest = x ? items(&b, rest_object, n_rows * n, sizeof(double), 1) : NULL;
     int32_t *counts = rest ? items(&b, counts_object, n_rows, sizeof(int32_t), 1) : NULL;
     double *modes = counts ? items(&b, modes_object, n_rows * n, sizeof(double), 1) : NULL;
-    int32_t *n_sifts = modes ? items(&b, sifts_object, n_rows, sizeof(int32_t), 1) : NULL;
+    double *smallest = modes ? items(&b, smallest_object, n_rows, sizeof(double), 1) : NULL;
+    int32_t *n_sifts = smallest ? items(&b, sifts_object, n_rows, sizeof(int32_t), 1) : NULL;
     int failed = 0;
     if (n_sifts) {
         Py_BEGIN_ALLOW_THREADS
@@ -268,10 +270,13 @@ static PyObject *next_modes(PyObject *self, PyObject *args) {
         double *sum = malloc(sizeof(double) * (size_t)n);
         failed = open_workspace(&w, n) < 0 || !sum;
         for (int64_t i = 0; i < n_rows && !failed; i++) {
-            struct stream s = {.x = x + i * n, .rest = rest + i * n, .sum = sum, .smallest = smallest_of(x + i * n, n)};
+            struct stream s = {.x = x + i * n, .rest = rest + i * n, .sum = sum};
             s.done = counts[i] < 0;
             s.n_modes = s.done ? 0 : counts[i];
-            for (int64_t j = 0; j < n; j++) sum[j] = s.x[j] - s.rest[j];
+            if (s.n_modes == 0 && !s.done) smallest[i] = smallest_of(s.x, n);
+            s.smallest = smallest[i];
+            if (set.rule == RULE_PYEMD)
+                for (int64_t j = 0; j < n; j++) sum[j] = s.x[j] - s.rest[j];
             if (!next_mode(&s, &w, &set, modes + i * n, &n_sifts[i])) memset(modes + i * n, 0, sizeof(double) * (size_t)n);
             counts[i] = s.done ? -1 : s.n_modes;
         }
