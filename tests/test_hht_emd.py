@@ -171,6 +171,9 @@ class TestCompiledIsNumpy:
             kernel.compiled.normals(np.zeros(3), 4, 0)
         with pytest.raises(ValueError, match="settings or shape out of range"):
             kernel.compiled.decompose(*[np.zeros(9)] * 4, 1, 3, 0, 0.1, 1, 1, 1)
+        with pytest.raises(ValueError, match="outside the noise"):
+            start, scale, options = np.array([3]), np.ones(1), RULES["sd"]
+            kernel.ensemble_mean(np.zeros(9), np.zeros(9), scale, options, local_mean=True, starts=start)
         with pytest.raises(ValueError, match="shape out of range"):
             kernel.compiled.spectrum(np.zeros(9), 1, 1, 1.0, 0.0, 1.0, *[np.zeros(9)] * 4, 0)
 

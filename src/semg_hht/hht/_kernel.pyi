@@ -33,6 +33,8 @@ def next_modes(
 def ensemble_sum(
     base: Buffer,
     noise: Buffer,
+    n_noise: int,
+    starts: Buffer,
     scale: Buffer,
     out: Buffer,
     n_sifts: Buffer,

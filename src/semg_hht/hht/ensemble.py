@@ -8,6 +8,7 @@ place in a batch nor on threads. Every function takes (n_samples,) or (n_signals
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,12 +96,12 @@ def ceemdan(
         whole = signal / scale
         bank = _noise_modes(signal, n_trials, noise_std, seed, noise, rule, n_threads)
         first = bank.next()
-        unit = np.maximum(first.std(axis=1), np.finfo(float).tiny)  # (n_trials,)
-        modes = [ensemble_mean(whole, first, noise_std / unit, rule, local_mean=False, n_threads=n_threads)]
+        unit = first.std(signal.size)
+        modes = [first.mean_modes(whole, noise_std / unit, rule, local_mean=False, n_threads=n_threads)]
         total, rest = modes[0].copy(), whole - modes[0]
         while len(modes) < rule.max_imfs and not _is_trend(whole - total, whole, rule):
             beta = noise_std * rest.std() / unit
-            mean = ensemble_mean(rest, bank.next(), beta, rule, local_mean=True, n_threads=n_threads)
+            mean = bank.next().mean_modes(rest, beta, rule, local_mean=True, n_threads=n_threads)
             modes.append(rest - mean)
             total += modes[-1]
             rest = mean
@@ -137,8 +138,8 @@ def iceemdan(
             added = bank.next()
             beta = np.full(n_trials, noise_std * rest.std())
             if not modes:
-                beta /= np.maximum(added.std(axis=1), np.finfo(float).tiny)
-            mean = ensemble_mean(rest, added, beta, rule, local_mean=True, n_threads=n_threads)
+                beta /= added.std(signal.size)
+            mean = added.mean_modes(rest, beta, rule, local_mean=True, n_threads=n_threads)
             modes.append(rest - mean)
             rest = mean
         return modes
@@ -221,6 +222,26 @@ def upstream_ceemdan(
     return _over_signals(x, modes_of)
 
 
+@dataclass
+class _Level:
+    """One IMF of every trial's noise: where each begins in ``numbers``, and which side up."""
+
+    numbers: Array
+    starts: NDArray[np.int64]
+    signs: Array
+
+    def std(self, n_samples: int) -> Array:
+        """(n_trials,) standard deviations, never 0."""
+        flat = self.numbers.ravel()
+        stds = [flat[start : start + n_samples].std() for start in self.starts]
+        return np.maximum(stds, np.finfo(float).tiny)
+
+    def mean_modes(self, base: Array, beta: Array, rule: Rule, *, local_mean: bool, n_threads: int | None) -> Array:
+        """:func:`ensemble_mean` of ``base`` and ``beta`` (n_trials,) times this noise."""
+        much, starts = beta * self.signs, self.starts
+        return ensemble_mean(base, self.numbers, much, rule, local_mean=local_mean, starts=starts, n_threads=n_threads)
+
+
 class _BankModes:
     """IMFs of one long noise in overlapping stretches, each once as it is and once turned over."""
 
@@ -228,16 +249,16 @@ class _BankModes:
         n_long = 20 * n_samples
         rows, n_imfs, _ = decompose(white_noise(1, n_long, seed), rule)
         self.levels = list(rows[0, : n_imfs[0]])
-        starts = np.linspace(0, n_long - n_samples, (n_trials + 1) // 2).astype(np.intp)
-        self.stretches = [slice(start, start + n_samples) for start in starts for _ in (1, -1)][:n_trials]
-        self.noise = np.zeros((n_trials, n_samples))
+        self.n_samples = n_samples
+        trial = np.arange(n_trials)
+        n_stretches = (n_trials + 1) // 2
+        self.starts = trial // 2 * ((n_long - n_samples) // n_stretches)
+        self.signs = np.where(trial % 2, -1.0, 1.0)
 
-    def next(self) -> Array:
-        """(n_trials, n_samples); zeros once the noise has no more IMFs. Good until the next call."""
-        level = self.levels.pop(0) if self.levels else None
-        for trial, stretch in enumerate(self.stretches):
-            self.noise[trial] = 0 if level is None else level[stretch] * (-1) ** trial
-        return self.noise
+    def next(self) -> _Level:
+        """Zeros once the noise has no more IMFs."""
+        numbers = self.levels.pop(0) if self.levels else np.zeros(20 * self.n_samples)
+        return _Level(numbers, self.starts, self.signs)
 
 
 def _noise_modes(
@@ -257,18 +278,24 @@ def _noise_modes(
     return _NoiseModes(_noise_for(signal, n_trials, noise_std, seed, noise, n_threads), rule, n_threads)
 
 
-class _NoiseModes(Streams):
-    """The IMFs of each trial's noise, one level at a time."""
+class _NoiseModes:
+    """IMFs of each trial's own noise, one level at a time."""
 
-    def next(self) -> Array:
-        """(n_trials, n_samples); zeros for a trial whose noise has no such IMF. Good until the next call."""
-        before = self.counts.copy()
-        modes = super().next()
+    def __init__(self, noise: Array, rule: Rule, n_threads: int | None) -> None:
+        self.streams, self.rule = Streams(noise, rule, n_threads), rule
+        n_trials, n_samples = noise.shape
+        self.starts, self.signs = np.arange(n_trials) * n_samples, np.ones(n_trials)
+
+    def next(self) -> _Level:
+        """Zeros for a trial whose noise has no such IMF. Good until the next call."""
+        streams = self.streams
+        before = streams.counts.copy()
+        modes = streams.next()
         if self.rule.name == "pyemd":  # there the residue counts as one more IMF of the noise
-            for trial in np.flatnonzero((before >= 0) & (self.counts < 0)):
-                if not np.allclose(self.rest[trial], 0):
-                    modes[trial] = self.rest[trial]
-        return modes
+            for trial in np.flatnonzero((before >= 0) & (streams.counts < 0)):
+                if not np.allclose(streams.rest[trial], 0):
+                    modes[trial] = streams.rest[trial]
+        return _Level(modes, self.starts, self.signs)
 
 
 def _is_trend(rest: Array, whole: Array, rule: Rule) -> bool:

@@ -150,25 +150,35 @@ class Streams:
 
 
 def ensemble_mean(
-    base: Array, noise: Array, scale: Array, rule: Rule, *, local_mean: bool, n_threads: int | None = 1
+    base: Array,
+    noise: Array,
+    scale: Array,
+    rule: Rule,
+    *,
+    local_mean: bool,
+    starts: NDArray[np.int64] | None = None,
+    n_threads: int | None = 1,
 ) -> Array:
     """Mean over trials of the first mode of ``base + scale[i] * noise[i]``, or of what that mode leaves.
 
-    base (n_samples,); noise (n_trials, n_samples); scale (n_trials,). A trial that has no mode counts whole, as a mode
-    and as what is left alike.
+    base (n_samples,); noise (n_trials, n_samples), or any numbers in which trial i's begin at ``starts[i]``; scale
+    (n_trials,). A trial that has no mode counts whole, as a mode and as what is left alike.
     """
-    n_trials, n_samples = noise.shape
+    n_trials, n_samples = scale.size, base.size
+    if starts is None:
+        starts = np.arange(n_trials, dtype=np.int64) * n_samples
     kernel = available()
 
     def work(start: int, stop: int) -> Array:
         part = slice(start, stop)
         total = np.zeros(n_samples)
         if kernel:
-            buffers = base, noise[part], scale[part], total, np.zeros(stop - start, np.int32)
-            kernel.ensemble_sum(*buffers, stop - start, n_samples, local_mean, *_numbers(rule))
+            buffers = starts[part], scale[part], total, np.zeros(stop - start, np.int32)
+            shape = stop - start, n_samples, local_mean
+            kernel.ensemble_sum(base, noise, noise.size, *buffers, *shape, *_numbers(rule))
             return total
-        for much, own in zip(scale[part], noise[part], strict=True):
-            trial = base + much * own
+        for much, first in zip(scale[part], starts[part], strict=True):
+            trial = base + much * noise.ravel()[first : first + n_samples]
             mode, _, n_extrema = sifting.extract_mode(trial, rule)
             if mode is None or (rule.name == "pyemd" and n_extrema <= 2):  # PyEMD drops such a mode
                 total += trial

@@ -290,25 +290,26 @@ static PyObject *next_modes(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* ensemble_sum(base, noise, scale, out, n_sifts, n_trials, n_samples, want_mean, settings...): adds to out, over
- * trials, the first mode of base + scale * noise, or with want_mean what that mode leaves. A trial without a mode counts
- * itself, as a mode and as what is left alike. */
+/* ensemble_sum(base, noise, n_noise, starts, scale, out, n_sifts, n_trials, n_samples, want_mean, settings...): adds to
+ * out, over trials, the first mode of base + scale * noise, or with want_mean what that mode leaves. A trial's noise
+ * begins at its start in the n_noise numbers. A trial without a mode counts itself, as a mode and as what is left. */
 static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *base_object, *noise_object, *scale_object, *out_object, *sifts_object;
-    long long n_trials, n;
+    PyObject *base_object, *noise_object, *starts_object, *scale_object, *out_object, *sifts_object;
+    long long n_noise, n_trials, n;
     int rule, want_mean;
     struct settings set;
-    if (!PyArg_ParseTuple(args, "OOOOOLLpidiii", &base_object, &noise_object, &scale_object, &out_object, &sifts_object,
-                          &n_trials, &n, &want_mean, &rule, &set.threshold, &set.max_imfs, &set.max_sifts, &set.n_sifts))
+    if (!PyArg_ParseTuple(args, "OOLOOOOLLpidiii", &base_object, &noise_object, &n_noise, &starts_object, &scale_object,
+                          &out_object, &sifts_object, &n_trials, &n, &want_mean, &rule, &set.threshold, &set.max_imfs, &set.max_sifts, &set.n_sifts))
         return NULL;
     set.rule = (enum rule)rule;
     set.max_imfs = 1;
     if (check_settings(&set, n_trials, n) < 0) return NULL;
     struct buffers b = {.count = 0};
     const double *base = items(&b, base_object, n, sizeof(double), 0);
-    const double *noise = base ? items(&b, noise_object, n_trials * n, sizeof(double), 0) : NULL;
-    const double *scale = noise ? items(&b, scale_object, n_trials, sizeof(double), 0) : NULL;
+    const double *noise = base ? items(&b, noise_object, n_noise, sizeof(double), 0) : NULL;
+    const int64_t *starts = noise ? items(&b, starts_object, n_trials, sizeof(int64_t), 0) : NULL;
+    const double *scale = starts ? items(&b, scale_object, n_trials, sizeof(double), 0) : NULL;
     double *out = scale ? items(&b, out_object, n, sizeof(double), 1) : NULL;
     int32_t *n_sifts = out ? items(&b, sifts_object, n_trials, sizeof(int32_t), 1) : NULL;
     int failed = 0;
@@ -318,7 +319,11 @@ static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
         double *trial = malloc(sizeof(double) * (size_t)n);
         failed = open_workspace(&w, n) < 0 || !trial;
         for (int64_t i = 0; i < n_trials && !failed; i++) {
-            const double *own = noise + i * n;
+            if (starts[i] < 0 || starts[i] > n_noise - n) {
+                failed = -1;
+                break;
+            }
+            const double *own = noise + starts[i];
             double much = scale[i];
             int64_t n_extrema;
             for (int64_t j = 0; j < n; j++) w.h[j] = trial[j] = base[j] + much * own[j];
@@ -337,7 +342,8 @@ static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
         Py_END_ALLOW_THREADS
     }
     release(&b);
-    if (failed) return PyErr_NoMemory();
+    if (failed > 0) return PyErr_NoMemory();
+    if (failed < 0) PyErr_SetString(PyExc_ValueError, "a trial's noise begins or ends outside the noise");
     if (PyErr_Occurred()) return NULL;
     Py_RETURN_NONE;
 }
