@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semg_hht.hht.emd import as_signals
-from semg_hht.hht.kernel import Streams, decompose, ensemble_mean
+from semg_hht.hht.kernel import Streams, decompose, ensemble_mean, over_threads
 from semg_hht.hht.noise import white_noise
 from semg_hht.hht.rules import Rule, rule_named
 from semg_hht.hht.sifting import extract_mode, extrema_of, zero_crossings
@@ -55,7 +55,7 @@ def eemd(
     """
     rule = rule_named(stopping, max_imfs=max_imfs)
 
-    def modes_of(signal: Array) -> list[Array]:
+    def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         given = _noise_for(signal, n_trials, noise_std, seed, noise, n_threads)
         trials = signal + noise_std * signal.std() * given
         streams = Streams(trials, rule, n_threads)
@@ -67,7 +67,7 @@ def eemd(
             modes.append(level.mean(axis=0))
         return modes
 
-    return _over_signals(x, modes_of)
+    return _over_signals(x, modes_of, n_threads)
 
 
 def ceemdan(
@@ -91,7 +91,7 @@ def ceemdan(
     """
     rule = rule_named(stopping, max_imfs=max_imfs)
 
-    def modes_of(signal: Array) -> list[Array]:
+    def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         scale = signal.std()
         whole = signal / scale
         bank = _noise_modes(signal, n_trials, noise_std, seed, noise, rule, n_threads)
@@ -107,7 +107,7 @@ def ceemdan(
             rest = mean
         return [scale * mode for mode in modes]
 
-    return _over_signals(x, modes_of)
+    return _over_signals(x, modes_of, n_threads)
 
 
 def iceemdan(
@@ -131,7 +131,7 @@ def iceemdan(
     """
     rule = rule_named(stopping, max_imfs=max_imfs)
 
-    def modes_of(signal: Array) -> list[Array]:
+    def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         bank = _noise_modes(signal, n_trials, noise_std, seed, noise, rule, n_threads)
         rest, modes = signal, list[Array]()
         while len(modes) < rule.max_imfs and not _is_trend(rest, signal, rule):
@@ -144,7 +144,7 @@ def iceemdan(
             rest = mean
         return modes
 
-    return _over_signals(x, modes_of)
+    return _over_signals(x, modes_of, n_threads)
 
 
 def masked_sift(
@@ -167,7 +167,7 @@ def masked_sift(
     if n_phases < 2 or not mask_std > 0:
         raise ValueError(f"a masked sift needs two phases and a positive mask; got {n_phases} and {mask_std:g}")
 
-    def modes_of(signal: Array) -> list[Array]:
+    def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         n_samples = signal.size
         probe, _, _ = extract_mode(signal, rule)
         cycles = 0.0 if probe is None else zero_crossings(probe) / 4
@@ -183,7 +183,7 @@ def masked_sift(
             cycles /= 2
         return modes
 
-    return _over_signals(x, modes_of)
+    return _over_signals(x, modes_of, n_threads)
 
 
 def upstream_ceemdan(
@@ -204,7 +204,7 @@ def upstream_ceemdan(
     """
     rule = rule_named("upstream")
 
-    def modes_of(signal: Array) -> list[Array]:
+    def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         modes: list[Array] = []
         rest = signal
         while len(modes) < rule.max_imfs:
@@ -219,7 +219,7 @@ def upstream_ceemdan(
             rest = rest - modes[-1]
         return modes
 
-    return _over_signals(x, modes_of)
+    return _over_signals(x, modes_of, n_threads)
 
 
 @dataclass
@@ -308,9 +308,14 @@ def _is_trend(rest: Array, whole: Array, rule: Rule) -> bool:
 
 
 def _noise_for(
-    signal: Array, n_trials: int, noise_std: float, seed: int, noise: ArrayLike | None, n_threads: int | None,
+    signal: Array,
+    n_trials: int,
+    noise_std: float,
+    seed: int,
+    noise: ArrayLike | None,
+    n_threads: int | None,
     first_trial: int = 0,
-) -> Array:  # fmt: skip
+) -> Array:
     """Noise (n_trials, n_samples), checked where it was given."""
     _check_ensemble(n_trials, noise_std)
     if noise is None:
@@ -326,12 +331,17 @@ def _check_ensemble(n_trials: int, noise_std: float) -> None:
         raise ValueError(f"an ensemble needs a trial and noise of no negative size; got {n_trials} and {noise_std:g}")
 
 
-def _over_signals(x: ArrayLike, modes_of: Callable[[Array], list[Array]]) -> Array:
+def _over_signals(x: ArrayLike, modes_of: Callable[[Array, int | None], list[Array]], n_threads: int | None) -> Array:
+    """Modes of one signal, its trials spread over threads, or of a batch, its signals spread over them."""
     signals = as_signals(x)
-    parts = [modes_of(signal) for signal in np.atleast_2d(signals)]
+    batch = np.atleast_2d(signals)
+    if len(batch) == 1:
+        parts = [modes_of(batch[0], n_threads)]
+    else:
+        parts = over_threads(lambda start, _: modes_of(batch[start], 1), len(batch), n_threads)
     n_imfs = max(len(modes) for modes in parts)
     rows = np.zeros((len(parts), n_imfs + 1, signals.shape[-1]))
-    for row, signal, modes in zip(rows, np.atleast_2d(signals), parts, strict=True):
+    for row, signal, modes in zip(rows, batch, parts, strict=True):
         row[-1] = signal
         for k, mode in enumerate(modes):
             row[k] = mode

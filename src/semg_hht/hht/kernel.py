@@ -30,7 +30,9 @@ except ImportError:
 Array = NDArray[np.float64]
 Counts = NDArray[np.int32]
 
-CHUNK = 8  # trials added up one after the other by one thread: fixed, so that sums round alike on any number of threads
+CHUNK = (
+    16  # trials added up one after the other by one thread: fixed, so that sums round alike on any number of threads
+)
 
 _log = logging.getLogger(__name__)
 _told = False
