@@ -117,9 +117,11 @@ static int monotonic(const double *x, int64_t n) {
 
 /* Whether what is left is too little to sift, by the library the rule comes from. */
 static int spent(const struct stream *s, const struct settings *set, int64_t n) {
-    double sum = 0;
-    if (set->rule == RULE_PYEMD || set->rule == RULE_EMD)
-        for (int64_t i = 0; i < n; i++) sum += fabs(s->rest[i]);
+    double sum = 0, sums[4] = {0, 0, 0, 0};
+    if (set->rule == RULE_PYEMD || set->rule == RULE_EMD) {
+        for (int64_t i = 0; i < n; i++) sums[i & 3] += fabs(s->rest[i]);
+        sum = sums[0] + sums[1] + sums[2] + sums[3];
+    }
     if (set->rule == RULE_PYEMD) return s->n_modes > 0 && (range_of(s->rest, n) < 0.001 || sum < 0.005);
     if (set->rule == RULE_UPSTREAM) return s->n_modes > 0 && monotonic(s->rest, n);
     if (set->rule == RULE_EMD) /* 50 dB as emd counts them: 20 log10 of a ratio of energies */

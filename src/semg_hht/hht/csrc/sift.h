@@ -470,14 +470,42 @@ static int ISA(rilling_satisfied)(const struct workspace *w) {
 /* PyEMD's three tests, of which one suffices. h is the new proto-IMF, old_range and energy are of the one before. */
 static int ISA(pyemd_satisfied)(const struct workspace *w, double old_range, double mean_energy, double energy) {
     double new_energy = 0, relative = 0;
-    for (int64_t i = 0; i < w->n; i++) new_energy += w->h[i] * w->h[i];
-    if (new_energy < 1e-10) return 0;
-    if (mean_energy / old_range < 0.001 || mean_energy / energy < 0.2) return 1;
-    for (int64_t i = 0; i < w->n; i++) {
-        double change = w->mean[i] / w->h[i];
-        relative += change * change;
+    if (!(mean_energy / old_range < 0.001 || mean_energy / energy < 0.2)) {
+        /* Changes of which none is above sqrt(0.2) of its sample cannot add up to 0.66 of the energy before. */
+        if (mean_energy > 0.7 * energy) return 0;
+        for (int64_t i = 0; i < w->n; i++) {
+            double change = w->mean[i] / w->h[i];
+            relative += change * change;
+        }
+        if (!(relative < 0.2)) return 0;
     }
-    return relative < 0.2;
+    for (int64_t i = 0; i < w->n; i++) new_energy += w->h[i] * w->h[i];
+    return new_energy >= 1e-10;
+}
+
+static void ISA(widen)(const double *x, int64_t n, double *lowest, double *highest) {
+    double low = *lowest, high = *highest;
+    int64_t i = 0;
+#if LANES > 1
+    vector lows = spread(low), highs = spread(high);
+    for (; i + LANES <= n; i += LANES) {
+        lows = lower(lows, load(x + i));
+        highs = higher(highs, load(x + i));
+    }
+    double part[2][LANES];
+    store(part[0], lows);
+    store(part[1], highs);
+    for (int k = 0; k < LANES; k++) {
+        low = part[0][k] < low ? part[0][k] : low;
+        high = part[1][k] > high ? part[1][k] : high;
+    }
+#endif
+    for (; i < n; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    *lowest = low;
+    *highest = high;
 }
 
 /* Whether PyEMD would look at the tests: no maximum below zero, no minimum above; also the range of h. */
@@ -485,14 +513,8 @@ static int ISA(envelopes_on_their_sides)(const struct workspace *w, double *rang
     const struct envelope *up = &w->env[MAXIMA], *low = &w->env[MINIMA];
     double lowest_max = INFINITY, highest_min = -INFINITY;
     double top = fmax(fmax(w->h[0], w->h[1]), w->h[w->n - 1]), bottom = fmin(fmin(w->h[0], w->h[1]), w->h[w->n - 1]);
-    for (int64_t j = up->first; j < up->first + up->count; j++) {
-        lowest_max = up->y[j] < lowest_max ? up->y[j] : lowest_max;
-        top = up->y[j] > top ? up->y[j] : top;
-    }
-    for (int64_t j = low->first; j < low->first + low->count; j++) {
-        highest_min = low->y[j] > highest_min ? low->y[j] : highest_min;
-        bottom = low->y[j] < bottom ? low->y[j] : bottom;
-    }
+    ISA(widen)(up->y + up->first, up->count, &lowest_max, &top);
+    ISA(widen)(low->y + low->first, low->count, &bottom, &highest_min);
     *range = top - bottom; /* the greatest sample is a maximum or one of the first two or the last */
     return lowest_max >= 0 && highest_min <= 0;
 }

@@ -15,6 +15,8 @@ static inline vector plus(vector a, vector b) { return _mm256_add_pd(a, b); }
 static inline vector minus(vector a, vector b) { return _mm256_sub_pd(a, b); }
 static inline vector times(vector a, vector b) { return _mm256_mul_pd(a, b); }
 static inline vector fused(vector a, vector b, vector c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vector lower(vector a, vector b) { return _mm256_min_pd(a, b); }
+static inline vector higher(vector a, vector b) { return _mm256_max_pd(a, b); }
 static inline double total(vector v) {
     __m128d s = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
     return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));

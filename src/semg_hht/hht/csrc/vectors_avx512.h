@@ -15,6 +15,8 @@ static inline vector plus(vector a, vector b) { return _mm512_add_pd(a, b); }
 static inline vector minus(vector a, vector b) { return _mm512_sub_pd(a, b); }
 static inline vector times(vector a, vector b) { return _mm512_mul_pd(a, b); }
 static inline vector fused(vector a, vector b, vector c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vector lower(vector a, vector b) { return _mm512_min_pd(a, b); }
+static inline vector higher(vector a, vector b) { return _mm512_max_pd(a, b); }
 static inline double total(vector v) { return _mm512_reduce_add_pd(v); }
 static inline unsigned above(vector a, vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
 /* The lanes whose bit is set, moved to the front. */
