@@ -1,7 +1,22 @@
 """The Hilbert-Huang transform on arrays. Imports nothing of ours outside this folder."""
 
 from semg_hht.hht.emd import emd
+from semg_hht.hht.ensemble import ceemdan, eemd, iceemdan, masked_sift, upstream_ceemdan
 from semg_hht.hht.hilbert import analytic_signal, instantaneous
-from semg_hht.hht.spectrum import HilbertSpectrum, SpectrumConfig, hilbert_spectrum
+from semg_hht.hht.spectrum import DECOMPOSITIONS, HilbertSpectrum, SpectrumConfig, hilbert_spectra, hilbert_spectrum
 
-__all__ = ["HilbertSpectrum", "SpectrumConfig", "analytic_signal", "emd", "hilbert_spectrum", "instantaneous"]
+__all__ = [
+    "DECOMPOSITIONS",
+    "HilbertSpectrum",
+    "SpectrumConfig",
+    "analytic_signal",
+    "ceemdan",
+    "eemd",
+    "emd",
+    "hilbert_spectra",
+    "hilbert_spectrum",
+    "iceemdan",
+    "instantaneous",
+    "masked_sift",
+    "upstream_ceemdan",
+]

@@ -7,25 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import fft
 
-from semg_hht.hht.emd import emd
+from semg_hht.hht import kernel
+from semg_hht.hht.emd import as_signals, emd
+from semg_hht.hht.ensemble import ceemdan, eemd, iceemdan, masked_sift, upstream_ceemdan
 from semg_hht.hht.hilbert import instantaneous
+from semg_hht.hht.upstream import upstream_matrix
 
 Array = NDArray[np.float64]
 
 N_BINS = 256
-DECOMPOSITIONS: dict[str, Callable[[ArrayLike], Array]] = {"emd": emd}
 
 
 @dataclass(frozen=True)
 class SpectrumConfig:
-    """How a signal becomes a spectrum. ``band_hz`` are the outer edges of the frequency grid."""
+    """How a signal becomes a spectrum.
+
+    band_hz : outer edges of the frequency grid.
+    decomposition : one of ``DECOMPOSITIONS``. ``"upstream"`` makes the matrix of the tool most of our users prepared
+        theirs with: a logarithm of smeared amplitudes, frequencies clipped into the edge rows.
+    n_trials, noise_std, seed : of the ensembles; ``n_trials`` None is 50, for ``"upstream"`` 30.
+    """
 
     band_hz: tuple[float, float] = (20.0, 450.0)
     decomposition: str = "emd"
+    n_trials: int | None = None
+    noise_std: float = 0.2
+    seed: int = 0
 
     def __post_init__(self) -> None:
         low, high = self.band_hz
@@ -36,12 +49,32 @@ class SpectrumConfig:
             raise ValueError(f"decomposition {self.decomposition!r} is unknown; expected one of {known}")
 
 
+def _ensemble(method: Callable[..., Array], n_trials: int) -> Callable[[Array, SpectrumConfig, int | None], Array]:
+    def decompose(signal: Array, config: SpectrumConfig, n_threads: int | None) -> Array:
+        trials = n_trials if config.n_trials is None else config.n_trials
+        return method(signal, trials, config.noise_std, config.seed, n_threads=n_threads)
+
+    return decompose
+
+
+# (signal, config, n_threads) -> (n_imfs + 1, n_samples)
+DECOMPOSITIONS: dict[str, Callable[[Array, SpectrumConfig, int | None], Array]] = {
+    "emd": lambda signal, config, n_threads: emd(signal, n_threads=n_threads),
+    "eemd": _ensemble(eemd, 50),
+    "ceemdan": _ensemble(ceemdan, 50),
+    "iceemdan": _ensemble(iceemdan, 50),
+    "mask": lambda signal, config, n_threads: masked_sift(signal, n_threads=n_threads),
+    "upstream": _ensemble(upstream_ceemdan, 30),
+}
+
+
 @dataclass(frozen=True)
 class HilbertSpectrum:
     """Power on a grid of frequency and time.
 
     power : (256, 256) [frequency, time], in squared units of the signal. A column adds up to the mean power of the
-        signal's oscillations in that time bin, whatever the sampling rate and however long the recording.
+        signal's oscillations in that time bin, whatever the sampling rate and however long the recording. (Under
+        ``"upstream"`` it is that recipe's matrix, which is no power.)
     frequency_hz : (256,) centres of the frequency bins.
     time_s : (256,) centres of the time bins; the first bin starts at 0, the last ends where the signal ends.
     dropped : share (0..1) of the IMFs' energy whose frequency lay outside the band. It is in no cell.
@@ -55,13 +88,16 @@ class HilbertSpectrum:
     n_imfs: int
 
 
-def hilbert_spectrum(x: ArrayLike, rate_hz: float, config: SpectrumConfig | None = None) -> HilbertSpectrum:
+def hilbert_spectrum(
+    x: ArrayLike, rate_hz: float, config: SpectrumConfig | None = None, *, n_threads: int | None = None
+) -> HilbertSpectrum:
     """Hilbert spectrum of one signal (Huang et al. 1998, doi 10.1098/rspa.1998.0193).
 
     Parameters
     ----------
     x : (n_samples,) real and finite, at its own sampling: it is never resampled or padded.
     rate_hz : samples a second, above 0.
+    n_threads : for the trials of an ensemble; None for all cores. The result does not depend on it.
 
     Raises
     ------
@@ -74,17 +110,75 @@ def hilbert_spectrum(x: ArrayLike, rate_hz: float, config: SpectrumConfig | None
     signal = np.asarray(x)
     if signal.ndim != 1:
         raise ValueError(f"expected one signal (n_samples,); got shape {signal.shape}")
-    imfs = DECOMPOSITIONS[config.decomposition](signal)[:-1]  # the residue does not oscillate
-    power, dropped = accumulate(*instantaneous(imfs, rate_hz), config.band_hz)
+    imfs = DECOMPOSITIONS[config.decomposition](signal, config, n_threads)[:-1]  # the residue does not oscillate
     low, high = config.band_hz
     centres = (np.arange(N_BINS) + 0.5) / N_BINS
+    frequency_hz = low + centres * (high - low)
+    if config.decomposition == "upstream":
+        power, dropped = upstream_matrix(imfs, rate_hz, config.band_hz), 0.0
+        frequency_hz = np.linspace(low, high, N_BINS)
+    else:
+        power, dropped = power_on_grid(imfs, rate_hz, config.band_hz)
     return HilbertSpectrum(
         power=power,
-        frequency_hz=low + centres * (high - low),
+        frequency_hz=frequency_hz,
         time_s=centres * (signal.size / rate_hz),
         dropped=dropped,
         n_imfs=imfs.shape[0],
     )
+
+
+def hilbert_spectra(
+    x: ArrayLike, rate_hz: float, config: SpectrumConfig | None = None, n_threads: int | None = None
+) -> list[HilbertSpectrum]:
+    """Hilbert spectra of a batch (n_signals, n_samples), spread over ``n_threads`` (None: all cores).
+
+    Each is what :func:`hilbert_spectrum` gives for that signal alone; errors are the same.
+    """
+    signals = as_signals(x)
+    if signals.ndim != 2:
+        raise ValueError(f"expected a batch (n_signals, n_samples); got shape {signals.shape}")
+
+    def work(start: int, stop: int) -> HilbertSpectrum:
+        return hilbert_spectrum(signals[start], rate_hz, config, n_threads=1)
+
+    return kernel.over_threads(work, len(signals), n_threads)
+
+
+def power_on_grid(imfs: Array, rate_hz: float, band_hz: tuple[float, float]) -> tuple[Array, float]:
+    """IMFs (n_imfs, n_samples) to (power (256, 256) [frequency, time], share dropped), as :func:`accumulate` says."""
+    compiled = kernel.available()
+    if compiled is None:
+        return accumulate(*instantaneous(imfs, rate_hz), band_hz)
+    n_imfs, n_samples = imfs.shape
+    grid = np.zeros((N_BINS, N_BINS))
+    tables = _fourier_tables(n_samples)
+    n_chirp = tables[2].size
+    rows = np.ascontiguousarray(imfs)
+    dropped = compiled.spectrum(rows, n_imfs, n_samples, rate_hz, *map(float, band_hz), grid, *tables, n_chirp)
+    return grid, dropped
+
+
+@lru_cache(maxsize=32)
+def _fourier_tables(n_samples: int) -> tuple[NDArray[np.complex128], ...]:
+    """What the kernel's Fourier transform needs: turns exp(-2 pi i k / m), and a chirp and its filter where the length
+    has a large prime factor (Bluestein 1970, doi 10.1109/TAU.1970.1162132); else these two are empty."""
+    left = n_samples
+    for prime in (2, 3, 5, 7, 11, 13):
+        while left % prime == 0:
+            left //= prime
+    if left == 1:
+        empty = np.zeros(0, np.complex128)
+        return np.exp(-2j * np.pi * np.arange(n_samples) / n_samples), empty, empty
+    n_chirp = int(fft.next_fast_len(2 * n_samples - 1, real=False))
+    while n_chirp % 7 == 0 or n_chirp % 11 == 0:  # of small primes the kernel is quickest with these
+        n_chirp = int(fft.next_fast_len(n_chirp + 1, real=False))
+    square = np.arange(n_samples, dtype=np.int64) ** 2 % (2 * n_samples)  # exact, where the angle would lose digits
+    chirp = np.exp(-1j * np.pi * square / n_samples)
+    padded = np.zeros(n_chirp, np.complex128)
+    padded[:n_samples] = chirp.conj()
+    padded[n_chirp - n_samples + 1 :] = chirp[:0:-1].conj()
+    return np.exp(-2j * np.pi * np.arange(n_chirp) / n_chirp), chirp, np.asarray(fft.fft(padded), np.complex128)
 
 
 def accumulate(amplitude: Array, frequency_hz: Array, band_hz: tuple[float, float]) -> tuple[Array, float]:

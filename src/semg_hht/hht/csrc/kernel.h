@@ -1,0 +1,90 @@
+/* Types shared by every instruction-set build of the sift and spectrum loops. Knows arrays only. */
+#ifndef SEMG_HHT_KERNEL_H
+#define SEMG_HHT_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEAD 8    /* free slots before the first interior knot, for mirrored ones */
+#define SLACK 24  /* free slots after the last, for mirrored ones and for whole-vector loads */
+#define N_BINS 256
+
+#if defined(_MSC_VER)
+#define ALWAYS_INLINE static __forceinline
+#else
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#endif
+
+enum rule { RULE_SD, RULE_EMD, RULE_RILLING, RULE_S_NUMBER, RULE_FIXED, RULE_PYEMD, RULE_UPSTREAM };
+enum kind { MAXIMA, MINIMA };
+
+/* What subtract_mean leaves behind besides h. */
+enum keep { NOTHING, MEAN, ENVELOPES };
+
+/* What one call to extract_mode found. */
+enum outcome { TREND, MODE };
+
+struct settings {
+    enum rule rule;
+    double threshold;  /* of the sd rules */
+    int32_t max_imfs;
+    int32_t max_sifts;
+    int32_t n_sifts;   /* RULE_FIXED: sifts spent on every IMF; RULE_S_NUMBER: sifts that must agree */
+};
+
+/* One envelope: its knots, the spline through them as one cubic an interval, and scratch space for solving it. */
+struct envelope {
+    double *t, *y;             /* knot positions in samples, and values */
+    double *c1, *c2, *c3;      /* y + c1 s + c2 s^2 + c3 s^3, s = samples since the interval's knot */
+    double *gap, *slope;       /* interval lengths, secant slopes */
+    double *inverse, *diagonal, *scaled, *rhs, *ratio, *partial; /* inverse of gap, scaled of diagonal */
+    double scratch[1024];
+    uint8_t *marks;            /* bit i: a new interval begins at sample i */
+    int64_t first, count;      /* knots are [first, first + count) */
+    int64_t interior;          /* of these, extrema of the signal itself: they begin at LEAD */
+    int64_t start;             /* interval that sample 0 lies in */
+    int sparse;                /* no two knots closer than two samples: the vector evaluation may be used */
+};
+
+struct workspace {
+    int64_t n;
+    double *h;                 /* the proto-IMF; eight samples of zeros stand before and after it */
+    double *mean, *amplitude;  /* of the two envelopes; only the Rilling rule writes them */
+    struct envelope env[2];
+    void *memory;
+};
+
+struct spectrum_task {
+    const double *imfs;        /* (n_imfs, n) */
+    int64_t n_imfs, n;
+    double rate_hz, low_hz, high_hz;
+    double *grid;              /* (256, 256) [frequency, time], zeros */
+    const double *turns;       /* exp(-2 pi i k / m), m = n_chirp or n */
+    const double *chirp, *filter; /* Bluestein's, where n has a large prime factor; else n_chirp is 0 */
+    int64_t n_chirp;
+    double dropped;
+};
+
+struct kernel {
+    const char *name;
+    enum outcome (*extract_mode)(struct workspace *, const struct settings *, int32_t *n_sifts, int64_t *n_extrema);
+    void (*normals)(double *out, int64_t n, uint64_t key);
+    int (*spectrum)(struct spectrum_task *);
+};
+
+extern const struct kernel kernel_generic;
+#if defined(__GNUC__) && defined(__x86_64__)
+#define HAVE_X86_BUILDS 1
+extern const struct kernel kernel_avx2;
+extern const struct kernel kernel_avx512;
+#endif
+
+/* Extrema where neighbouring samples may be equal: runs.c */
+void find_extrema_in_runs(struct workspace *w, enum rule rule);
+/* Knots past the ends: edges.c */
+int add_mirrored_knots(struct workspace *w, enum rule rule);
+void add_upstream_ends(struct workspace *w);
+
+static inline void mark(struct envelope *e, int64_t sample) { e->marks[sample >> 3] |= (uint8_t)(1u << (sample & 7)); }
+
+#endif

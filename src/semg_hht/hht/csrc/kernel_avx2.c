@@ -1,0 +1,31 @@
+/* The kernel for x86 processors with AVX2; module.c asks the processor before it calls anything here. */
+#include "kernel.h"
+
+#ifdef HAVE_X86_BUILDS
+#include <float.h>
+#include <immintrin.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi,bmi2,popcnt"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi,bmi2,popcnt")
+#endif
+
+#define ISA(name) name##_avx2
+#include "vectors_avx2.h"
+#include "sift.h"
+#include "noise.h"
+#include "spectrum.h"
+
+const struct kernel kernel_avx2 = {"avx2", ISA(extract_mode), ISA(normals), ISA(spectrum)};
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

@@ -1,0 +1,31 @@
+/* The kernel for x86 processors with AVX512; module.c asks the processor before it calls anything here. */
+#include "kernel.h"
+
+#ifdef HAVE_X86_BUILDS
+#include <float.h>
+#include <immintrin.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi,bmi2,popcnt"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi,bmi2,popcnt")
+#endif
+
+#define ISA(name) name##_avx512
+#include "vectors_avx512.h"
+#include "sift.h"
+#include "noise.h"
+#include "spectrum.h"
+
+const struct kernel kernel_avx512 = {"avx512", ISA(extract_mode), ISA(normals), ISA(spectrum)};
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

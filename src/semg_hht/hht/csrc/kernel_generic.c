@@ -1,0 +1,11 @@
+/* The kernel for any processor (on ARM64 the compiler's own use of NEON). */
+#include "kernel.h"
+
+#define ISA(name) name##_generic
+#define LANES 1
+#include <stdlib.h>
+#include "sift.h"
+#include "noise.h"
+#include "spectrum.h"
+
+const struct kernel kernel_generic = {"generic", ISA(extract_mode), ISA(normals), ISA(spectrum)};

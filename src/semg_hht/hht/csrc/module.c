@@ -1,0 +1,439 @@
+/* Binding: Python buffers in, the loops without the GIL, nothing allocated in Python. Stable ABI of Python 3.11. */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel.h"
+
+static const struct kernel *kernels[3];
+static int n_kernels;
+static const struct kernel *kernel;
+
+static void find_kernels(void) {
+    kernels[n_kernels++] = &kernel_generic;
+#ifdef HAVE_X86_BUILDS
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+        kernels[n_kernels++] = &kernel_avx2;
+    if (n_kernels == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+        kernels[n_kernels++] = &kernel_avx512;
+#endif
+    kernel = kernels[n_kernels - 1];
+}
+
+/* ---- workspace --------------------------------------------------------------------------------------------- */
+
+static int open_workspace(struct workspace *w, int64_t n) {
+    /* Arrays begin nine cache lines apart modulo a page: at one place of a page each they would share a few cache sets. */
+    size_t signal = ((size_t)n + 32 + 511) / 512 * 512 + 72, marks = (size_t)n / 8 + 16, arrays = 13; /* a kind */
+    size_t knots = ((size_t)n / 2 + LEAD + SLACK + 511) / 512 * 512 + 72;
+    double *at = malloc(sizeof(double) * (3 * signal + 2 * arrays * knots + (2 * marks) / sizeof(double) + 10));
+    w->memory = at;
+    if (!at) return -1;
+    at += (64 - ((uintptr_t)at & 63)) / sizeof(double); /* a cache line */
+    w->n = n;
+    w->h = at + 8;
+    w->mean = (at += signal);
+    w->amplitude = (at += signal);
+    at += signal;
+    for (int k = 0; k < 2; k++) {
+        struct envelope *e = &w->env[k];
+        double **slots[13] = {&e->t,       &e->y,        &e->c1,     &e->c2,  &e->c3,    &e->gap,    &e->slope,
+                              &e->inverse, &e->diagonal, &e->scaled, &e->rhs, &e->ratio, &e->partial};
+        for (size_t i = 0; i < arrays; i++, at += knots) *slots[i] = at;
+    }
+    w->env[0].marks = (uint8_t *)at;
+    w->env[1].marks = (uint8_t *)at + marks;
+    for (int i = 1; i <= 8; i++) w->h[-i] = w->h[n + i - 1] = 0;
+    return 0;
+}
+
+/* ---- decomposition of one signal, mode by mode --------------------------------------------------------------- */
+
+/* rest is what is left of x. (Under PyEMD's rule it is x less the sum of the modes, its rounding kept.) */
+struct stream {
+    const double *x;
+    double *rest, *sum; /* sum: only PyEMD's rule keeps one */
+    double smallest;
+    int32_t n_modes;
+    int done;
+};
+
+/* Four running values at once: a single one would wait for itself at every sample. */
+static void extent(const double *x, int64_t n, double *lowest, double *highest) {
+    double low[4] = {x[0], x[0], x[0], x[0]}, high[4] = {x[0], x[0], x[0], x[0]};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) {
+            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
+            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
+        }
+    for (; i < n; i++) {
+        low[0] = x[i] < low[0] ? x[i] : low[0];
+        high[0] = x[i] > high[0] ? x[i] : high[0];
+    }
+    for (int k = 1; k < 4; k++) {
+        low[0] = low[k] < low[0] ? low[k] : low[0];
+        high[0] = high[k] > high[0] ? high[k] : high[0];
+    }
+    *lowest = low[0];
+    *highest = high[0];
+}
+
+static double range_of(const double *x, int64_t n) {
+    double low, high;
+    extent(x, n, &low, &high);
+    return high - low;
+}
+
+static double energy_of(const double *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sum;
+}
+
+/* Below 1e-10 of the signal, what is left is rounding noise of the subtraction. */
+static double smallest_of(const double *x, int64_t n) {
+    double mean[4] = {0, 0, 0, 0}, low, high;
+    for (int64_t i = 0; i < n; i++) mean[i & 3] += x[i];
+    double centre = (mean[0] + mean[1] + mean[2] + mean[3]) / (double)n;
+    extent(x, n, &low, &high);
+    return 1e-10 * fmax(high - centre, centre - low);
+}
+
+static int monotonic(const double *x, int64_t n) {
+    int rises = 0, falls = 0;
+    for (int64_t i = 1; i < n; i++) {
+        rises |= x[i] > x[i - 1];
+        falls |= x[i] < x[i - 1];
+    }
+    return !(rises && falls);
+}
+
+/* Whether what is left is too little to sift, by the library the rule comes from. */
+static int spent(const struct stream *s, const struct settings *set, int64_t n) {
+    double sum = 0, sums[4] = {0, 0, 0, 0};
+    if (set->rule == RULE_PYEMD || set->rule == RULE_EMD) {
+        for (int64_t i = 0; i < n; i++) sums[i & 3] += fabs(s->rest[i]);
+        sum = sums[0] + sums[1] + sums[2] + sums[3];
+    }
+    if (set->rule == RULE_PYEMD) return s->n_modes > 0 && (range_of(s->rest, n) < 0.001 || sum < 0.005);
+    if (set->rule == RULE_UPSTREAM) return s->n_modes > 0 && monotonic(s->rest, n);
+    if (set->rule == RULE_EMD) /* 50 dB as emd counts them: 20 log10 of a ratio of energies */
+        return s->n_modes > 0 && (sum < 1e-8 || energy_of(s->x, n) > pow(10, 2.5) * energy_of(s->rest, n));
+    return !(range_of(s->rest, n) > s->smallest);
+}
+
+/* The next mode into out and 1, or 0 where there is none; rest is updated. */
+static int next_mode(struct stream *s, struct workspace *w, const struct settings *set, double *out, int32_t *n_sifts) {
+    int64_t n = w->n, n_extrema;
+    *n_sifts = 0;
+    if (s->done || s->n_modes >= set->max_imfs || spent(s, set, n)) {
+        s->done = 1;
+        return 0;
+    }
+    memcpy(w->h, s->rest, sizeof(double) * (size_t)n);
+    w->h[-1] = w->h[n] = 0;
+    if (kernel->extract_mode(w, set, n_sifts, &n_extrema) == TREND) {
+        s->done = 1;
+        return 0;
+    }
+    memcpy(out, w->h, sizeof(double) * (size_t)n);
+    s->n_modes++;
+    if (set->rule != RULE_PYEMD) {
+        for (int64_t i = 0; i < n; i++) s->rest[i] -= out[i];
+        return 1;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        w->h[i] = s->sum[i] + out[i];
+        w->mean[i] = s->rest[i]; /* in case this mode is taken back */
+        s->rest[i] = s->x[i] - w->h[i];
+    }
+    if ((spent(s, set, n) || s->n_modes == set->max_imfs) && n_extrema <= 2) { /* PyEMD drops it */
+        memcpy(s->rest, w->mean, sizeof(double) * (size_t)n);
+        s->done = 1;
+        return 0;
+    }
+    memcpy(s->sum, w->h, sizeof(double) * (size_t)n);
+    return 1;
+}
+
+/* ---- arguments ----------------------------------------------------------------------------------------------- */
+
+#define MAX_BUFFERS 6
+struct buffers {
+    Py_buffer view[MAX_BUFFERS];
+    int count;
+};
+
+static void release(struct buffers *b) {
+    while (b->count > 0) PyBuffer_Release(&b->view[--b->count]);
+}
+
+/* Data of a contiguous buffer of at least n items, or NULL with an error set. */
+static void *items(struct buffers *b, PyObject *object, int64_t n, size_t size, int writable) {
+    Py_buffer *view = &b->view[b->count];
+    if (PyObject_GetBuffer(object, view, writable ? PyBUF_CONTIG : PyBUF_CONTIG_RO) < 0) return NULL;
+    b->count++;
+    if (n < 0 || (uint64_t)view->len / size < (uint64_t)n) {
+        PyErr_SetString(PyExc_ValueError, "a buffer is shorter than its stated shape");
+        return NULL;
+    }
+    return view->buf;
+}
+
+static int check_settings(const struct settings *s, int64_t n_signals, int64_t n) {
+    if (n < 8 || n_signals < 0 || s->rule < RULE_SD || s->rule > RULE_UPSTREAM || s->max_imfs < 0 ||
+        n_signals > INT64_MAX / 64 / n / (s->max_imfs + 1)) {
+        PyErr_SetString(PyExc_ValueError, "settings or shape out of range");
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- functions of the module ----------------------------------------------------------------------------------- */
+
+/* decompose(x, rows, n_imfs, n_sifts, n_signals, n_samples, rule, threshold, max_imfs, max_sifts, rule_sifts): x
+ * (n_signals, n_samples) -> rows (n_signals, max_imfs + 1, n_samples), the residue in row n_imfs[signal]. */
+static PyObject *decompose(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x_object, *rows_object, *imfs_object, *sifts_object;
+    long long n_signals, n;
+    int rule;
+    struct settings set;
+    if (!PyArg_ParseTuple(args, "OOOOLLidiii", &x_object, &rows_object, &imfs_object, &sifts_object, &n_signals, &n,
+                          &rule, &set.threshold, &set.max_imfs, &set.max_sifts, &set.n_sifts))
+        return NULL;
+    set.rule = (enum rule)rule;
+    if (check_settings(&set, n_signals, n) < 0) return NULL;
+    struct buffers b = {.count = 0};
+    int64_t per_signal = set.max_imfs + 1;
+    const double *x = items(&b, x_object, n_signals * n, sizeof(double), 0);
+    double *rows = x ? items(&b, rows_object, n_signals * per_signal * n, sizeof(double), 1) : NULL;
+    int32_t *n_imfs = rows ? items(&b, imfs_object, n_signals, sizeof(int32_t), 1) : NULL;
+    int32_t *n_sifts = n_imfs ? items(&b, sifts_object, n_signals * per_signal, sizeof(int32_t), 1) : NULL;
+    int failed = 0;
+    if (n_sifts) {
+        Py_BEGIN_ALLOW_THREADS
+        struct workspace w;
+        double *sum = set.rule == RULE_PYEMD ? malloc(sizeof(double) * (size_t)n) : NULL;
+        double *rest = malloc(sizeof(double) * (size_t)n);
+        failed = open_workspace(&w, n) < 0 || !rest || (set.rule == RULE_PYEMD && !sum);
+        for (int64_t i = 0; i < n_signals && !failed; i++) {
+            double *row = rows + i * per_signal * n;
+            struct stream s = {.x = x + i * n, .rest = rest, .sum = sum, .smallest = smallest_of(x + i * n, n)};
+            memcpy(rest, s.x, sizeof(double) * (size_t)n);
+            if (sum) memset(sum, 0, sizeof(double) * (size_t)n);
+            while (next_mode(&s, &w, &set, row, n_sifts + i * per_signal + s.n_modes)) row += n;
+            memcpy(row, rest, sizeof(double) * (size_t)n);
+            n_imfs[i] = (int32_t)((row - rows - i * per_signal * n) / n);
+        }
+        free(w.memory);
+        free(rest);
+        free(sum);
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (failed) return PyErr_NoMemory();
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* next_modes(x, rest, counts, modes, smallest, n_sifts, n_rows, n_samples, settings...): one more mode of each row.
+ * counts (n_rows) holds modes taken so far, or -1 once there are no more; modes has zeros where there was none; smallest
+ * (n_rows), the range below which a rest is rounding noise, is filled with the first modes. */
+static PyObject *next_modes(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x_object, *rest_object, *counts_object, *modes_object, *smallest_object, *sifts_object;
+    long long n_rows, n;
+    int rule;
+    struct settings set;
+    if (!PyArg_ParseTuple(args, "OOOOOOLLidiii", &x_object, &rest_object, &counts_object, &modes_object,
+                          &smallest_object, &sifts_object, &n_rows, &n, &rule, &set.threshold, &set.max_imfs, &set.max_sifts, &set.n_sifts))
+        return NULL;
+    set.rule = (enum rule)rule;
+    if (check_settings(&set, n_rows, n) < 0) return NULL;
+    struct buffers b = {.count = 0};
+    const double *x = items(&b, x_object, n_rows * n, sizeof(double), 0);
+    double *rest = x ? items(&b, rest_object, n_rows * n, sizeof(double), 1) : NULL;
+    int32_t *counts = rest ? items(&b, counts_object, n_rows, sizeof(int32_t), 1) : NULL;
+    double *modes = counts ? items(&b, modes_object, n_rows * n, sizeof(double), 1) : NULL;
+    double *smallest = modes ? items(&b, smallest_object, n_rows, sizeof(double), 1) : NULL;
+    int32_t *n_sifts = smallest ? items(&b, sifts_object, n_rows, sizeof(int32_t), 1) : NULL;
+    int failed = 0;
+    if (n_sifts) {
+        Py_BEGIN_ALLOW_THREADS
+        struct workspace w;
+        double *sum = malloc(sizeof(double) * (size_t)n);
+        failed = open_workspace(&w, n) < 0 || !sum;
+        for (int64_t i = 0; i < n_rows && !failed; i++) {
+            struct stream s = {.x = x + i * n, .rest = rest + i * n, .sum = sum};
+            s.done = counts[i] < 0;
+            s.n_modes = s.done ? 0 : counts[i];
+            if (s.n_modes == 0 && !s.done) smallest[i] = smallest_of(s.x, n);
+            s.smallest = smallest[i];
+            if (set.rule == RULE_PYEMD)
+                for (int64_t j = 0; j < n; j++) sum[j] = s.x[j] - s.rest[j];
+            if (!next_mode(&s, &w, &set, modes + i * n, &n_sifts[i])) memset(modes + i * n, 0, sizeof(double) * (size_t)n);
+            counts[i] = s.done ? -1 : s.n_modes;
+        }
+        free(w.memory);
+        free(sum);
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (failed) return PyErr_NoMemory();
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ensemble_sum(base, noise, n_noise, starts, scale, out, n_sifts, n_trials, n_samples, want_mean, settings...): adds to
+ * out, over trials, the first mode of base + scale * noise, or with want_mean what that mode leaves. A trial's noise
+ * begins at its start in the n_noise numbers. A trial without a mode counts itself, as a mode and as what is left. */
+static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *base_object, *noise_object, *starts_object, *scale_object, *out_object, *sifts_object;
+    long long n_noise, n_trials, n;
+    int rule, want_mean;
+    struct settings set;
+    if (!PyArg_ParseTuple(args, "OOLOOOOLLpidiii", &base_object, &noise_object, &n_noise, &starts_object, &scale_object,
+                          &out_object, &sifts_object, &n_trials, &n, &want_mean, &rule, &set.threshold, &set.max_imfs, &set.max_sifts, &set.n_sifts))
+        return NULL;
+    set.rule = (enum rule)rule;
+    set.max_imfs = 1;
+    if (check_settings(&set, n_trials, n) < 0) return NULL;
+    struct buffers b = {.count = 0};
+    const double *base = items(&b, base_object, n, sizeof(double), 0);
+    const double *noise = base ? items(&b, noise_object, n_noise, sizeof(double), 0) : NULL;
+    const int64_t *starts = noise ? items(&b, starts_object, n_trials, sizeof(int64_t), 0) : NULL;
+    const double *scale = starts ? items(&b, scale_object, n_trials, sizeof(double), 0) : NULL;
+    double *out = scale ? items(&b, out_object, n, sizeof(double), 1) : NULL;
+    int32_t *n_sifts = out ? items(&b, sifts_object, n_trials, sizeof(int32_t), 1) : NULL;
+    int failed = 0;
+    if (n_sifts) {
+        Py_BEGIN_ALLOW_THREADS
+        struct workspace w;
+        double *trial = malloc(sizeof(double) * (size_t)n);
+        failed = open_workspace(&w, n) < 0 || !trial;
+        for (int64_t i = 0; i < n_trials && !failed; i++) {
+            if (starts[i] < 0 || starts[i] > n_noise - n) {
+                failed = -1;
+                break;
+            }
+            const double *own = noise + starts[i];
+            double much = scale[i];
+            int64_t n_extrema;
+            for (int64_t j = 0; j < n; j++) w.h[j] = trial[j] = base[j] + much * own[j];
+            w.h[-1] = w.h[n] = 0;
+            enum outcome outcome = kernel->extract_mode(&w, &set, &n_sifts[i], &n_extrema);
+            /* PyEMD drops a mode that ended with two extrema or fewer. */
+            if (outcome == TREND || (set.rule == RULE_PYEMD && n_extrema <= 2))
+                for (int64_t j = 0; j < n; j++) out[j] += trial[j];
+            else if (want_mean)
+                for (int64_t j = 0; j < n; j++) out[j] += trial[j] - w.h[j];
+            else
+                for (int64_t j = 0; j < n; j++) out[j] += w.h[j];
+        }
+        free(w.memory);
+        free(trial);
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (failed > 0) return PyErr_NoMemory();
+    if (failed < 0) PyErr_SetString(PyExc_ValueError, "a trial's noise begins or ends outside the noise");
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* normals(out, n, key): a stream of standard normal numbers. */
+static PyObject *normals(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *object;
+    long long n;
+    unsigned long long key;
+    if (!PyArg_ParseTuple(args, "OLK", &object, &n, &key)) return NULL;
+    struct buffers b = {.count = 0};
+    double *out = items(&b, object, n, sizeof(double), 1);
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        kernel->normals(out, n, key);
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (!out) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* spectrum(imfs, n_imfs, n, rate_hz, low_hz, high_hz, grid, turns, chirp, filter, n_chirp) -> share dropped. */
+static PyObject *spectrum(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *imfs, *grid, *turns, *chirp, *filter;
+    long long n_imfs, n, n_chirp;
+    struct spectrum_task k = {.dropped = 0};
+    if (!PyArg_ParseTuple(args, "OLLdddOOOOL", &imfs, &n_imfs, &n, &k.rate_hz, &k.low_hz, &k.high_hz, &grid, &turns,
+                          &chirp, &filter, &n_chirp))
+        return NULL;
+    if (n < 2 || n_imfs < 0 || n_chirp < 0 || (n_chirp && n_chirp < 2 * n - 1) || n_imfs > INT64_MAX / 64 / n) {
+        PyErr_SetString(PyExc_ValueError, "shape out of range");
+        return NULL;
+    }
+    k.n_imfs = n_imfs;
+    k.n = n;
+    k.n_chirp = n_chirp;
+    struct buffers b = {.count = 0};
+    int failed = 0, ok = (k.imfs = items(&b, imfs, n_imfs * n, sizeof(double), 0)) &&
+                         (k.grid = items(&b, grid, N_BINS * N_BINS, sizeof(double), 1)) &&
+                         (k.turns = items(&b, turns, 2 * (n_chirp ? n_chirp : n), sizeof(double), 0)) &&
+                         (k.chirp = items(&b, chirp, n_chirp ? 2 * n : 0, sizeof(double), 0)) &&
+                         (k.filter = items(&b, filter, 2 * n_chirp, sizeof(double), 0));
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = kernel->spectrum(&k) < 0;
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (!ok) return NULL;
+    return failed ? PyErr_NoMemory() : PyFloat_FromDouble(k.dropped);
+}
+
+/* builds() -> names of the builds this processor can run, slowest first; choose(name) uses one of them. */
+static PyObject *builds(PyObject *self, PyObject *args) {
+    (void)self;
+    (void)args;
+    PyObject *names = PyTuple_New(n_kernels);
+    for (int i = 0; names && i < n_kernels; i++) PyTuple_SetItem(names, i, PyUnicode_FromString(kernels[i]->name));
+    return names;
+}
+
+static PyObject *choose_build(PyObject *self, PyObject *args) {
+    (void)self;
+    const char *name;
+    if (!PyArg_ParseTuple(args, "s", &name)) return NULL;
+    for (int i = 0; i < n_kernels; i++)
+        if (strcmp(kernels[i]->name, name) == 0) {
+            kernel = kernels[i];
+            Py_RETURN_NONE;
+        }
+    return PyErr_Format(PyExc_ValueError, "no build %s for this processor", name);
+}
+
+static PyMethodDef methods[] = {{"decompose", decompose, METH_VARARGS, NULL},
+                                {"next_modes", next_modes, METH_VARARGS, NULL},
+                                {"ensemble_sum", ensemble_sum, METH_VARARGS, NULL},
+                                {"normals", normals, METH_VARARGS, NULL},
+                                {"spectrum", spectrum, METH_VARARGS, NULL},
+                                {"builds", builds, METH_NOARGS, NULL},
+                                {"choose", choose_build, METH_VARARGS, NULL},
+                                {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "_kernel", .m_size = -1, .m_methods = methods};
+
+PyMODINIT_FUNC PyInit__kernel(void) {
+    if (n_kernels == 0) find_kernels();
+    return PyModule_Create(&module);
+}

@@ -1,0 +1,66 @@
+"""The signals of the transform's references, made the same way everywhere: from counters, not from a library's stream.
+
+Knows nothing of the libraries the references were made with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.hht.noise import key, numpy_normals
+
+Array = NDArray[np.float64]
+
+RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "data"
+N_SIMULATED, N_REAL = 112, 48
+
+
+def semg_like(n_samples: int, seed: int) -> Array:
+    """Noise of the band of surface EMG at 1000 Hz in bursts, in millivolts."""
+    white = numpy_normals(n_samples + 64, key(seed, 0))
+    taps = np.arange(-32, 33)
+    window = np.hanning(67)[1:-1]
+    band = (0.9 * np.sinc(0.9 * taps) - 0.04 * np.sinc(0.04 * taps)) * window  # 20-450 Hz
+    time = np.arange(n_samples) / n_samples
+    return np.convolve(white, band, mode="valid") * (0.2 + np.sin(np.pi * (1 + seed % 3) * time) ** 2)
+
+
+def simulated(index: int) -> Array:
+    """Signal ``index`` of the simulated ones: band-limited, quantised, drifting, or large."""
+    signal = semg_like(64 + 11 * index, 1000 + index)
+    if index % 4 == 1:
+        signal = np.round(signal * 8)  # coarse counts: plateaus
+    elif index % 4 == 2:
+        signal = signal + 3 * np.cos(np.arange(signal.size) / 90)
+    elif index % 4 == 3:
+        signal = 100 * signal
+    return signal
+
+
+def list_recordings() -> list[str]:
+    """The recordings that the references use, where they are at hand: one for each real excerpt."""
+    found = []
+    for index in range(N_REAL):
+        folder = RECORDINGS / ("contraction_intensity" if index % 2 == 0 else "myo_armband")
+        files = sorted(path for path in folder.rglob("*.csv") if not path.name.startswith("manifest"))
+        found.append(files[(37 * index) % len(files)].relative_to(RECORDINGS).as_posix())
+    return found
+
+
+def real(recording: str, index: int) -> Array | None:
+    """Excerpt ``index``, of the recording that the references name for it; None where that is not at hand."""
+    path = RECORDINGS / recording
+    if not path.is_file():
+        return None
+    has_header = recording.startswith("myo")
+    samples = np.loadtxt(path, delimiter=",", skiprows=int(has_header), ndmin=2)  # (n_samples, n_channels)
+    excerpt = samples[100 : 100 + 300 + 9 * index, index % 8]
+    return np.ascontiguousarray(excerpt) * (1 if has_header else 1000)  # counts stay counts; volts to millivolts
+
+
+def probes(rows: Array) -> Array:
+    """Twelve samples of each row, spread over its length, ends included: (n_rows, n_samples) -> (n_rows, 12)."""
+    return rows[:, np.linspace(0, rows.shape[1] - 1, 12).astype(np.intp)]

@@ -1,0 +1,140 @@
+"""The Hilbert spectrum: known frequencies are found, energy is accounted for, the compiled grid is the NumPy one."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from semg_hht.hht import DECOMPOSITIONS, SpectrumConfig, emd, hilbert_spectra, hilbert_spectrum, instantaneous, kernel
+from semg_hht.hht.spectrum import accumulate, power_on_grid
+
+RATE_HZ = 1000.0
+BAND_HZ = (20.0, 450.0)
+
+
+def seconds(n_samples):
+    return np.arange(n_samples) / RATE_HZ
+
+
+def mean_frequency(spectrum):
+    """(256,) power-weighted frequency of each time bin."""
+    return spectrum.frequency_hz @ spectrum.power / spectrum.power.sum(axis=0)
+
+
+class TestKnownSignals:
+    @pytest.mark.parametrize("hz", [30.0, 100.0, 200.0])
+    def test_tone(self, hz):
+        spectrum = hilbert_spectrum(2 * np.sin(2 * np.pi * hz * seconds(2000)), RATE_HZ)
+        # Bins are 1.7 Hz wide. Above a quarter of the rate too few samples fall on an extremum for an envelope.
+        assert_allclose(mean_frequency(spectrum)[16:-16], hz, atol=2.0)
+        assert_allclose(spectrum.power.sum(axis=0)[16:-16], 2.0, rtol=0.02)  # amplitude 2: mean square 2
+
+    def test_chirp_within_four_hertz(self):
+        time_s = seconds(4000)
+        true_hz = 40 + 50 * time_s
+        spectrum = hilbert_spectrum(np.sin(2 * np.pi * (40 + 25 * time_s) * time_s), RATE_HZ)
+        expected_hz = np.interp(spectrum.time_s, time_s, true_hz)
+        assert np.abs(mean_frequency(spectrum) - expected_hz)[16:-16].max() < 4.0
+
+    def test_am_fm_within_six_percent(self):
+        time_s = seconds(4000)
+        true_hz = 120 + 30 * np.cos(2 * np.pi * time_s)
+        true_amplitude = 1 + 0.3 * np.sin(2 * np.pi * 0.7 * time_s)
+        x = true_amplitude * np.sin(2 * np.pi * 120 * time_s + 30 * np.sin(2 * np.pi * time_s))
+        amplitude, frequency_hz = instantaneous(emd(x)[:1], RATE_HZ)
+        inner = slice(200, -200)
+        assert_allclose(frequency_hz[0, inner], true_hz[inner], rtol=0.06)
+        assert_allclose(amplitude[0, inner], true_amplitude[inner], rtol=0.06)
+
+    def test_two_tones_are_two_imfs(self):
+        time_s = seconds(2000)
+        fast, slow = np.sin(2 * np.pi * 200 * time_s), np.sin(2 * np.pi * 45 * time_s)
+        rows = emd(fast + slow)
+        inner = slice(200, -200)
+        assert_allclose(rows[0, inner], fast[inner], atol=0.02)
+        assert_allclose(rows[1, inner], slow[inner], atol=0.03)
+
+
+class TestGrid:
+    @pytest.mark.parametrize("n_samples", [8, 9, 100, 127, 255, 256, 257, 509, 640, 847, 1000, 1001, 1013, 2187, 3125])
+    def test_compiled_is_numpy(self, n_samples):
+        rng = np.random.default_rng(n_samples)
+        for n_imfs in (1, 2, 7, 8, 9):
+            imfs = rng.standard_normal((n_imfs, n_samples))
+            power, dropped = power_on_grid(imfs, RATE_HZ, BAND_HZ)
+            expected, expected_dropped = accumulate(*instantaneous(imfs, RATE_HZ), BAND_HZ)
+            assert_allclose(power, expected, rtol=0, atol=1e-10 * expected.max())
+            assert abs(dropped - expected_dropped) < 1e-12
+
+    def test_without_kernel(self, monkeypatch):
+        x = np.random.default_rng(0).standard_normal(500)
+        compiled = hilbert_spectrum(x, RATE_HZ)
+        monkeypatch.setattr(kernel, "compiled", None)
+        monkeypatch.setattr(kernel, "_told", True)
+        assert_allclose(hilbert_spectrum(x, RATE_HZ).power, compiled.power, rtol=0, atol=1e-10 * compiled.power.max())
+
+    def test_energy_is_in_a_cell_or_counted(self):
+        x = np.random.default_rng(1).standard_normal(1500)
+        spectrum = hilbert_spectrum(x, RATE_HZ)
+        amplitude, _ = instantaneous(emd(x)[:-1], RATE_HZ)
+        total = np.sum(amplitude**2 / 2) * 256 / 1500
+        assert_allclose(spectrum.power.sum() / (1 - spectrum.dropped), total, rtol=1e-12)
+
+    def test_out_of_band_is_dropped_not_piled_up(self):
+        spectrum = hilbert_spectrum(np.sin(2 * np.pi * 10 * seconds(3000)), RATE_HZ)
+        assert spectrum.dropped > 0.99
+        assert spectrum.power[0].sum() < 0.01
+
+    def test_no_imf(self):
+        spectrum = hilbert_spectrum(np.arange(100.0), RATE_HZ)
+        assert (spectrum.n_imfs, spectrum.dropped, spectrum.power.sum()) == (0, 0.0, 0.0)
+
+    @pytest.mark.parametrize("n_samples", [60, 256, 1000, 5000])
+    def test_time_axis_is_true_and_every_column_filled(self, n_samples):
+        spectrum = hilbert_spectrum(np.sin(2 * np.pi * 100 * seconds(n_samples)), RATE_HZ)
+        step_s = n_samples / RATE_HZ / 256
+        assert_allclose(spectrum.time_s, step_s * (np.arange(256) + 0.5))
+        assert np.all(spectrum.power.sum(axis=0) > 0)
+
+
+class TestConfig:
+    @pytest.mark.parametrize("name", sorted(DECOMPOSITIONS))
+    def test_every_decomposition_is_repeatable(self, name):
+        x = np.random.default_rng(2).standard_normal(400)
+        config = SpectrumConfig(decomposition=name, n_trials=4, seed=7)
+        one, other = hilbert_spectrum(x, RATE_HZ, config, n_threads=1), hilbert_spectrum(x, RATE_HZ, config)
+        assert_array_equal(one.power, other.power)
+        assert one.power.shape == (256, 256)
+        assert np.all(np.isfinite(one.power))
+
+    def test_upstream_matrix_of_a_short_signal_ends_in_zeros(self):
+        x = np.random.default_rng(3).standard_normal(100)
+        power = hilbert_spectrum(x, RATE_HZ, SpectrumConfig(decomposition="upstream")).power
+        assert np.any(power[:, 99] > 0)
+        assert not np.any(power[:, 100:])
+
+    def test_upstream_matrix_of_a_trend_is_one_row(self):
+        spectrum = hilbert_spectrum(np.arange(300.0), RATE_HZ, SpectrumConfig(decomposition="upstream"))
+        assert np.all(np.isfinite(spectrum.power))
+
+    def test_refuses(self):
+        with pytest.raises(ValueError, match="band 9-9 Hz is empty"):
+            SpectrumConfig(band_hz=(9, 9))
+        with pytest.raises(ValueError, match="decomposition 'wavelet' is unknown; expected one of emd, eemd"):
+            SpectrumConfig(decomposition="wavelet")
+        with pytest.raises(ValueError, match="rate must be above 0 Hz; got 0"):
+            hilbert_spectrum(np.arange(9.0), 0)
+        with pytest.raises(ValueError, match="expected one signal"):
+            hilbert_spectrum(np.zeros((2, 9)), RATE_HZ)
+        with pytest.raises(ValueError, match="expected a batch"):
+            hilbert_spectra(np.arange(9.0), RATE_HZ)
+
+
+@pytest.mark.parametrize("name", ["emd", "iceemdan"])
+def test_batch_is_its_signals(name):
+    x = np.random.default_rng(4).standard_normal((5, 300))
+    config = SpectrumConfig(decomposition=name, n_trials=4)
+    for n_threads in (1, 3, None):
+        for spectrum, signal in zip(hilbert_spectra(x, RATE_HZ, config, n_threads), x, strict=True):
+            alone = hilbert_spectrum(signal, RATE_HZ, config)
+            assert_array_equal(spectrum.power, alone.power)
+            assert (spectrum.dropped, spectrum.n_imfs) == (alone.dropped, alone.n_imfs)
