@@ -18,6 +18,7 @@ from semg_hht.pipeline import CHANNELS, Failure, PipelineConfig, configure
 from semg_hht.scaling import SCALINGS
 from semg_hht.storage import require_new_file, write_json
 from semg_hht.version import __version__
+from semg_hht.workers import BACKENDS, workers
 
 # Both --snake_case and --kebab-case name an option.
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "help_option_names": ["-h", "--help"]}
@@ -59,12 +60,13 @@ def _config(
     decomposition: str | None,
     scaling: str | None,
     channels: str | None,
+    seed: int,
 ) -> PipelineConfig:
     stated = {"band_hz": band, "decomposition": decomposition, "scaling": scaling, "channels": channels}
     chosen: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
     if mains is not None:
         chosen["mains_hz"] = _mains_hz(mains)
-    return configure(**chosen)
+    return configure(**chosen, seed=seed)
 
 
 def _mains_hz(text: str) -> float | None:
@@ -145,7 +147,11 @@ def prepare(
     channels: Channels = None,
     rate_hz: RateHz = None,
     units: Units = "",
+    seed: Seed = 42,
     images: Annotated[bool, typer.Option("--images", help="Write hht_images/*.png too.")] = False,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    backend: Annotated[str, typer.Option(help=f"Who works: {', '.join(BACKENDS)}.")] = "loky",
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, for --backend dask.")] = "",
     overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -155,12 +161,12 @@ def prepare(
     from semg_hht.references import with_references
     from semg_hht.sources import find_jobs
 
-    config = _config(band, mains, decomposition, scaling, channels)
-    jobs = with_references(find_jobs(input, rate_hz=rate_hz, units=units), config, references)
-    done = prepare_folder(
-        jobs, out, config, images=images, overwrite=overwrite,
-        track=console.track,
-    )  # fmt: skip
+    config = _config(band, mains, decomposition, scaling, channels, seed)
+    with workers(backend, scheduler):
+        jobs = with_references(find_jobs(input, rate_hz=rate_hz, units=units), config, references, n_jobs=jobs_at_once)
+        done = prepare_folder(
+            jobs, out, config, images=images, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
+        )
     console.list_failures(done.failures)
     if as_json:
         _print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
@@ -169,6 +175,10 @@ def prepare(
             f"{console.counted(done.n_matrices, 'matrix', 'matrices')} of "
             f"{console.counted(done.n_recordings, 'recording')} in {out / 'hht_matrices'}"
         )
+        if done.n_reused:
+            console.out.print(
+                f"  {done.n_reused} of them were there already, unchanged: not computed again"
+            )
         console.out.print(f"  {done.dropped:.1%} of the energy lay outside the band and was dropped")
         console.out.print(f"  {done.n_labelled} are labelled; labels can be edited in {done.manifest}")
     _exit_if_strict(strict, done.failures)
@@ -224,7 +234,7 @@ def train(
     stated = (band, mains, decomposition, scaling, channels)
     transforms = references is not None or any(value is not None for value in stated)
     dataset = find_dataset(
-        data_dir, manifest, _config(*stated) if transforms else None, references, track=console.track
+        data_dir, manifest, _config(*stated, seed) if transforms else None, references, track=console.track
     )
     console.list_failures(dataset.failures)
     with console.TrainingBar() as bar:
@@ -266,6 +276,7 @@ def predict(
     decomposition: Decomposition = None,
     scaling: Scaling = None,
     channels: Channels = None,
+    seed: Seed = 42,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -279,7 +290,7 @@ def predict(
     run = open_run(checkpoint, cpu=cpu)
     stated = (band, mains, decomposition, scaling, channels)
     if any(value is not None for value in stated):
-        config = _config(*stated)
+        config = _config(*stated, seed)
         if run.recording_config not in (None, config):
             console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
         run = replace(run, recording_config=config)

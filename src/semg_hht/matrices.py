@@ -103,6 +103,18 @@ def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
         np.savez_compressed(handle, **arrays)
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """The scalars beside a matrix (source, key, rate_hz ...), without reading the matrix.
+
+    Raises
+    ------
+    InputError
+        Not an npz, or cut short.
+    """
+    names = {name for name, shape in _shapes(path).items() if shape == ()}
+    return {name: value.item() for name, value in _load(path, names).items()}
+
+
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the arrays, from their headers alone."""
     try:

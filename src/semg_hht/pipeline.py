@@ -7,16 +7,16 @@ folders only what a job names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed
 
 from semg_hht.errors import InputError
-from semg_hht.hht import SpectrumConfig, hilbert_spectrum
+from semg_hht.hht import ENSEMBLES, SpectrumConfig, hilbert_spectrum
 from semg_hht.labels import Labelled
 from semg_hht.matrices import Matrix
 from semg_hht.scaling import SCALINGS, scale_power
@@ -25,6 +25,8 @@ from semg_hht.signals.recording import Recording, read_recording
 from semg_hht.signals.repetitions import cut_repetition
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 CHANNELS = ("separate", "stack")
 
@@ -42,6 +44,11 @@ class PipelineConfig:
         for name, value, known in (("scaling", self.scaling, SCALINGS), ("channels", self.channels, CHANNELS)):
             if value not in known:
                 raise InputError(f"{name} {value!r} is unknown; expected one of {', '.join(known)}")
+        if (self.scaling == "upstream") != (self.spectrum.decomposition == "upstream"):
+            raise InputError(
+                f"the recipe 'upstream' is a decomposition with its own scaling; "
+                f"got decomposition {self.spectrum.decomposition!r} with scaling {self.scaling!r}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -69,12 +76,22 @@ def configure(
     band_hz: tuple[float, float] = (20.0, 450.0),
     mains_hz: float | None = 50.0,
     decomposition: str = "emd",
-    scaling: str = "log",
+    scaling: str | None = None,
     channels: str = "separate",
+    seed: int = 0,
 ) -> PipelineConfig:
-    """A configuration whose filter and frequency axis share one band."""
+    """A configuration whose filter and frequency axis share one band.
+
+    Parameters
+    ----------
+    scaling : None: ``log``, or the recipe's own where ``decomposition`` is ``upstream``.
+    seed : of the ensembles' noise; decompositions without noise leave it out of their settings.
+    """
+    scaling = scaling or ("upstream" if decomposition == "upstream" else "log")
     try:
-        spectrum = SpectrumConfig(band_hz=band_hz, decomposition=decomposition)
+        spectrum = SpectrumConfig(
+            band_hz=band_hz, decomposition=decomposition, seed=seed if decomposition in ENSEMBLES else 0
+        )
     except ValueError as error:
         raise InputError(str(error)) from None
     return PipelineConfig(FilterConfig(band_hz, mains_hz), spectrum, scaling, channels)
@@ -125,8 +142,10 @@ def read_job(job: Job) -> Recording:
     return read_recording(job.path, rate_hz=first.rate_hz, units=first.units)
 
 
-def transform(job: Job, config: PipelineConfig) -> list[Example]:
+def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None) -> list[Example]:
     """All examples of one recording: repetition by repetition, channel by channel.
+
+    ``n_threads`` (None: all cores) work on one signal; the result does not depend on it.
 
     Raises
     ------
@@ -148,7 +167,8 @@ def transform(job: Job, config: PipelineConfig) -> list[Example]:
         spectra = []
         for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
             try:
-                spectra.append(hilbert_spectrum(samples / _unit(job, recording, name), chosen.rate_hz, config.spectrum))
+                scaled = samples / _unit(job, recording, name)
+                spectra.append(hilbert_spectrum(scaled, chosen.rate_hz, config.spectrum, n_threads=n_threads))
             except ValueError as error:
                 raise InputError(f"{job.path}, channel {name}: {error}") from None
         planes = np.stack([scale_power(s.power, config.scaling) for s in spectra])  # (n_channels, 256, 256)
@@ -177,35 +197,40 @@ def _unit(job: Job, recording: Recording, channel: str) -> float:
     return 1.0 if factor is None else 1.0 / factor
 
 
-def transform_all(jobs: list[Job], config: PipelineConfig, *, n_jobs: int = -1) -> Iterator[list[Example] | Failure]:
-    """`transform` for each job, in order, over ``n_jobs`` processes (-1: all cores); a failure stops only itself."""
-    results: Iterable[list[Example] | Failure]
+def for_each(work: Callable[..., T], jobs: list[Job], *args: Any, n_jobs: int = -1) -> Iterator[T]:
+    """``work(job, n_threads, *args)`` for each job, results in order, over ``n_jobs`` processes (-1: all cores).
+
+    Where the processes run is joblib's choice of backend, so `joblib.parallel_config` can make it a cluster.
+    """
     if n_jobs == 1 or len(jobs) == 1:
-        results = (_transform_or_fail(job, config) for job in jobs)
-    else:
-        parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-        results = parallel(delayed(_transform_or_fail)(job, config) for job in jobs)
+        return (work(job, None, *args) for job in jobs)
+    # The cores are busy with other recordings: one thread each.
+    return iter(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(job, 1, *args) for job in jobs))
+
+
+def transform_all(jobs: list[Job], config: PipelineConfig, *, n_jobs: int = -1) -> Iterator[list[Example] | Failure]:
+    """`transform` for each job, in order; a failure stops only itself."""
     noted: set[float] = set()
-    for result in results:
-        if not isinstance(result, Failure) and result[0].rate_hz not in noted:
-            noted.add(result[0].rate_hz)
-            _note_clipping(result[0].rate_hz, config)
+    for result in for_each(_transform_or_fail, jobs, config, n_jobs=n_jobs):
+        if not isinstance(result, Failure):
+            note_clipping(result[0].rate_hz, config, noted)
         yield result
 
 
-def _transform_or_fail(job: Job, config: PipelineConfig) -> list[Example] | Failure:
+def _transform_or_fail(job: Job, n_threads: int | None, config: PipelineConfig) -> list[Example] | Failure:
     try:
-        return transform(job, config)
+        return transform(job, config, n_threads=n_threads)
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
 
 
-def _note_clipping(rate_hz: float, config: PipelineConfig) -> None:
-    """Say where a rate can't hold the band that was asked for."""
+def note_clipping(rate_hz: float, config: PipelineConfig, noted: set[float]) -> None:
+    """Say, once a rate, where it can't hold the band that was asked for."""
     asked = config.filter.band_hz[1]
     low, high = effective_band_hz(config.filter, rate_hz)
-    if high >= asked:
+    if high >= asked or rate_hz in noted:
         return
+    noted.add(rate_hz)
     note = f"at {rate_hz:g} Hz the band-pass ends at {high:g} Hz instead of {asked:g} Hz"
     if rate_hz / 2 < asked:
         note += f"; rows above {rate_hz / 2:g} Hz stay empty (--band {low:g} {rate_hz / 2:g} would use them)"

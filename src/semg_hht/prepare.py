@@ -1,10 +1,14 @@
-"""Examples -> a prepared folder: ``hht_matrices/``, ``hht_images/`` and ``manifest.csv``.
+"""Recordings -> a prepared folder: ``hht_matrices/``, ``hht_images/`` and ``manifest.csv``.
 
-Knows names and folders: nothing of how a matrix is made.
+Knows names and folders: nothing of how a matrix is made. The folder is its own cache: each matrix carries a key of the
+recording's bytes and the settings, and what is there already under the same key is not computed again.
 """
 
 from __future__ import annotations
 
+import glob
+import hashlib
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -13,23 +17,25 @@ import numpy as np
 
 from semg_hht.errors import InputError
 from semg_hht.labels import GENDER_TOKENS, MOVEMENT_TOKENS, Labelled, is_test_name, manifest_text
-from semg_hht.matrices import write_matrix
-from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, transform_all
+from semg_hht.matrices import read_facts, read_matrix, write_matrix
+from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, for_each, note_clipping, transform
 from semg_hht.sources import MANIFEST
-from semg_hht.storage import clear_folder, require_new_folder, write_text
+from semg_hht.storage import LEFTOVERS, clear_folder, require_new_folder, write_text
 from semg_hht.tracking import Track, untracked
 
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
+TRANSFORM_VERSION = 1  # part of the key: to be raised when the same settings give other matrices
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` left in its folder."""
+    """What `prepare` left in its folder. ``n_reused`` recordings were there already and not computed again."""
 
     folder: Path
     manifest: Path
     n_recordings: int
+    n_reused: int
     n_matrices: int
     n_labelled: int
     dropped: float  # mean share of energy outside the band
@@ -48,63 +54,164 @@ def prepare(
 ) -> Prepared:
     """Write ``out/hht_matrices/*.npz``, ``out/manifest.csv`` and, with ``images``, ``out/hht_images/*.png``.
 
+    A run that was killed left no manifest.csv: it is simply run again, and goes on where it stood.
+
     Raises
     ------
     InputError
-        The folder holds something already (unless ``overwrite``), or not one recording could be used.
+        The folder holds something else, or a manifest.csv that somebody may have edited (unless ``overwrite``); or not
+        one recording could be used.
     """
-    require_new_folder(out, overwrite=overwrite)
+    require_new_folder(out, overwrite=overwrite, except_for=(MATRIX_FOLDER, IMAGE_FOLDER, *LEFTOVERS))
     stems = _unique_stems([row for job in jobs for row in job.rows])
-    rows: list[Labelled] = []
+    written: list[_Written] = []
     failures: list[Failure] = []
-    dropped: list[float] = []
-    for result in track(transform_all(jobs, config, n_jobs=n_jobs), len(jobs), "transforming"):
+    noted: set[float] = set()
+    results = for_each(_prepare_one, jobs, config, out, stems, images, n_jobs=n_jobs)
+    for result in track(results, len(jobs), "transforming"):
         if isinstance(result, Failure):
             failures.append(result)
-            continue
-        if not rows:  # what an earlier run left goes once there is something to put in its place
-            clear_folder(out, (f"{MATRIX_FOLDER}/*.npz", f"{IMAGE_FOLDER}/*.png", MANIFEST))
-        numbers = {channel: i for i, channel in enumerate(dict.fromkeys(e.channel for e in result), start=1)}
-        for example in result:
-            stem = stems[_row_key(example.row)]
-            if len(numbers) > 1:
-                stem += f"_ch{numbers[example.channel]}"
-            write_matrix(
-                out / MATRIX_FOLDER / f"{stem}.npz",
-                example.matrix,
-                rate_hz=example.rate_hz,
-                dropped=example.dropped,
-                source=example.row.file,
-                channel=example.channel,
-            )
-            if images:
-                from semg_hht.figures import draw_matrix
-
-                draw_matrix(example.matrix, out / IMAGE_FOLDER / f"{stem}.png", title=stem)
-            rows.append(_matrix_row(example, f"{MATRIX_FOLDER}/{stem}.npz"))
-            dropped.append(example.dropped)
+        else:
+            written.append(result)
+            note_clipping(result.rate_hz, config, noted)
+    rows = [row for result in written for row in result.rows]
     if not rows:
         raise InputError(f"none of {len(failures)} recordings could be used; the first: {failures[0].reason}")
+    _remove_others(out, rows)
     write_text(out / MANIFEST, manifest_text(rows))
     return Prepared(
         folder=out,
         manifest=out / MANIFEST,
-        n_recordings=len(jobs) - len(failures),
+        n_recordings=len(written),
+        n_reused=sum(result.reused for result in written),
         n_matrices=len(rows),
         n_labelled=sum(bool(row.movement or row.gender) for row in rows),
-        dropped=float(np.mean(dropped)),
+        dropped=float(np.mean([share for result in written for share in result.dropped])),
         failures=tuple(failures),
     )
 
 
-def _matrix_row(example: Example, file: str) -> Labelled:
+@dataclass(frozen=True)
+class _Written:
+    """The matrices of one recording, on disk: their manifest rows and shares dropped."""
+
+    rows: tuple[Labelled, ...]
+    dropped: tuple[float, ...]
+    rate_hz: float
+    reused: bool
+
+
+def _prepare_one(
+    job: Job, n_threads: int | None, config: PipelineConfig, out: Path, stems: dict[_RowKey, str], images: bool
+) -> _Written | Failure:
+    """In a worker: nothing but names travels, matrices go straight to their files."""
+    try:
+        key = _key(job, config)
+        found = _reusable(job, key, out, stems)
+        if found is None:
+            found = _write(job, key, transform(job, config, n_threads=n_threads), out, stems)
+    except InputError as error:
+        return Failure(job.rows[0].file, str(error))
+    if images:
+        _draw_missing(found, out)
+    return found
+
+
+def _key(job: Job, config: PipelineConfig) -> str:
+    """SHA-256 over all that decides the matrices of a recording: its bytes, what is cut from it, and the settings."""
+    try:
+        content = hashlib.sha256(job.path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
+    cuts = [[row.start_s, row.stop_s, row.channels, row.rate_hz, row.units] for row in job.rows]
+    decides = [TRANSFORM_VERSION, content, cuts, job.reference, config.to_json()]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def _write(job: Job, key: str, examples: list[Example], out: Path, stems: dict[_RowKey, str]) -> _Written:
+    numbers = {channel: i for i, channel in enumerate(dict.fromkeys(e.channel for e in examples), start=1)}
+    rows = []
+    for example, source in zip(examples, _sources_of(examples, job), strict=True):
+        stem = stems[_row_key(source)] + (f"_ch{numbers[example.channel]}" if len(numbers) > 1 else "")
+        write_matrix(
+            out / MATRIX_FOLDER / f"{stem}.npz",
+            example.matrix,
+            key=key,
+            n_of_recording=len(examples),
+            rate_hz=example.rate_hz,
+            units=example.row.units,
+            dropped=example.dropped,
+            source=example.row.file,
+            channel=example.channel,
+        )
+        rows.append(_matrix_row(example.row, example.channel, f"{MATRIX_FOLDER}/{stem}.npz"))
+    return _Written(tuple(rows), tuple(e.dropped for e in examples), examples[0].rate_hz, reused=False)
+
+
+def _sources_of(examples: list[Example], job: Job) -> list[Labelled]:
+    """The job's row of each example: `transform` fills in rate and units, which are no part of a row's name."""
+    by_key = {_row_key(row): row for row in job.rows}
+    return [by_key[_row_key(example.row)] for example in examples]
+
+
+def _reusable(job: Job, key: str, out: Path, stems: dict[_RowKey, str]) -> _Written | None:
+    """The matrices of an earlier run, if all of them are there under the same key."""
+    rows: list[Labelled] = []
+    dropped: list[float] = []
+    n_expected = 0
+    rate_hz = 0.0
+    for row in job.rows:
+        stem = stems[_row_key(row)]
+        single = out / MATRIX_FOLDER / f"{stem}.npz"
+        several = sorted((out / MATRIX_FOLDER).glob(f"{glob.escape(stem)}_ch*.npz"), key=_channel_number)
+        for path in [single] if single.is_file() else several:
+            try:
+                facts = read_facts(path)
+            except InputError:  # damaged since: it is made again
+                return None
+            if facts.get("key") != key:
+                return None
+            n_expected, rate_hz = int(facts["n_of_recording"]), float(facts["rate_hz"])
+            filled = replace(row, rate_hz=rate_hz, units=str(facts["units"]))
+            rows.append(_matrix_row(filled, str(facts["channel"]), f"{MATRIX_FOLDER}/{path.name}"))
+            dropped.append(float(facts["dropped"]))
+    if not rows or len(rows) != n_expected:
+        return None
+    return _Written(tuple(rows), tuple(dropped), rate_hz, reused=True)
+
+
+def _channel_number(path: Path) -> int:
+    number = path.stem.rsplit("_ch", 1)[1]
+    return int(number) if number.isdigit() else 0
+
+
+def _draw_missing(found: _Written, out: Path) -> None:
+    from semg_hht.figures import draw_matrix
+
+    for row in found.rows:
+        stem = PurePosixPath(row.file).stem
+        picture = out / IMAGE_FOLDER / f"{stem}.png"
+        if not (found.reused and picture.is_file()):
+            draw_matrix(read_matrix(out / row.file), picture, title=stem)
+
+
+def _remove_others(out: Path, rows: list[Labelled]) -> None:
+    """What an earlier run left under other names must not pass for a result of this one."""
+    kept = {PurePosixPath(row.file).stem for row in rows}
+    for folder, ending in ((MATRIX_FOLDER, "npz"), (IMAGE_FOLDER, "png")):
+        clear_folder(out / folder, LEFTOVERS)
+        for path in (out / folder).glob(f"*.{ending}"):
+            if path.stem not in kept:
+                path.unlink()
+
+
+def _matrix_row(row: Labelled, channel: str, file: str) -> Labelled:
     """The manifest row of a matrix: its labels, and in extra columns the recording it was cut from."""
-    row = example.row
     origin = {
         "recording": row.file,
         "recording_start_s": "" if row.start_s is None else f"{row.start_s:.10g}",
         "recording_stop_s": "" if row.stop_s is None else f"{row.stop_s:.10g}",
-        "channel": example.channel,
+        "channel": channel,
     }
     return replace(row, file=file, start_s=None, stop_s=None, channels=(), extra={**row.extra, **origin})
 

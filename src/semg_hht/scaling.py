@@ -17,6 +17,7 @@ SCALINGS = {
     "db": "decibels below the strongest cell of each matrix, 60 dB deep; effort is thrown away",
     "mvc": "as log, above 1 % of the subject's maximal contraction (--references); effort stays",
     "subject": "as log, above 1 % of the subject's mean amplitude over all recordings given",
+    "upstream": "as the recipe has it; goes with the decomposition upstream, and with no other",
 }
 WITH_REFERENCE = ("mvc", "subject")
 DEPTH_DB = 60.0
@@ -28,6 +29,8 @@ def scale_power(power: Array, scaling: str) -> NDArray[np.float32]:
 
     For ``mvc`` and ``subject`` the power is that of a signal already divided by its reference amplitude.
     """
+    if scaling == "upstream":
+        return np.asarray(power, dtype=np.float32)
     if scaling == "minmax":
         return min_max(np.sqrt(power))
     if scaling == "db":

@@ -3,10 +3,18 @@
 from semg_hht.hht.emd import emd
 from semg_hht.hht.ensemble import ceemdan, eemd, iceemdan, masked_sift, upstream_ceemdan
 from semg_hht.hht.hilbert import analytic_signal, instantaneous
-from semg_hht.hht.spectrum import DECOMPOSITIONS, HilbertSpectrum, SpectrumConfig, hilbert_spectra, hilbert_spectrum
+from semg_hht.hht.spectrum import (
+    DECOMPOSITIONS,
+    ENSEMBLES,
+    HilbertSpectrum,
+    SpectrumConfig,
+    hilbert_spectra,
+    hilbert_spectrum,
+)
 
 __all__ = [
     "DECOMPOSITIONS",
+    "ENSEMBLES",
     "HilbertSpectrum",
     "SpectrumConfig",
     "analytic_signal",

@@ -57,6 +57,7 @@ def _ensemble(method: Callable[..., Array], n_trials: int) -> Callable[[Array, S
     return decompose
 
 
+ENSEMBLES = ("eemd", "ceemdan", "iceemdan", "upstream")  # those that draw noise
 # (signal, config, n_threads) -> (n_imfs + 1, n_samples)
 DECOMPOSITIONS: dict[str, Callable[[Array, SpectrumConfig, int | None], Array]] = {
     "emd": lambda signal, config, n_threads: emd(signal, n_threads=n_threads),

@@ -1,0 +1,49 @@
+"""Who does the work: processes on this machine, or a Dask cluster.
+
+Knows joblib's backends: nothing of what the work is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import joblib
+
+from semg_hht.errors import InputError
+
+BACKENDS = ("loky", "threading", "dask")
+
+
+@contextmanager
+def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
+    """Let parallel work within the block run on ``backend``.
+
+    Parameters
+    ----------
+    backend : ``loky`` (processes), ``threading``, or ``dask``: on the cluster whose scheduler has the address
+        ``scheduler``, or on one of this machine's cores where none is named. Its workers must see the same files.
+
+    Raises
+    ------
+    InputError
+        An unknown backend, Dask not installed, a scheduler that doesn't answer, or one named without ``dask``.
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"--backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
+    if scheduler and backend != "dask":
+        raise InputError(f"--scheduler goes with --backend dask; got {backend!r}")
+    if backend != "dask":
+        with joblib.parallel_config(backend=backend):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--backend dask needs distributed: pip install 'semg-hht[dask]'") from None
+    try:
+        client = Client(scheduler or None, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {scheduler}; {error}") from None
+    with client, joblib.parallel_config(backend="dask"):
+        yield
