@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "version": set(),
     "errors": set(),
     "tracking": set(),
+    "workers": {"errors"},
     "hht": {"hht"},
     "storage": {"errors"},
     "labels": {"errors"},
@@ -49,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {
         "console", "demo", "errors", "tracking", "evaluation", "figures", "hht", "labels", "learning", "matrices",
         "pipeline", "predict", "predictions", "prepare", "references", "samples", "scaling", "signals", "sources",
-        "storage", "version",
+        "storage", "version", "workers",
     },
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
     "__main__": {"cli"},
@@ -65,6 +66,8 @@ LIBRARIES: dict[str, set[str]] = {
     "matplotlib": {"figures"},
     "typer": {"cli"},
     "rich": {"cli", "console"},
+    "joblib": {"pipeline", "references", "workers"},
+    "distributed": {"workers"},
 }
 LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}
 

@@ -15,6 +15,7 @@ from semg_hht.errors import InputError
 from semg_hht.labels import Labelled
 from semg_hht.pipeline import Failure, Job, PipelineConfig, configure, transform, transform_all
 from semg_hht.signals.recording import write_recording
+from semg_hht.sources import find_jobs
 
 CONFIG = configure(band_hz=(20, 200))
 
@@ -146,3 +147,33 @@ def test_a_bad_file_stops_only_itself(tmp_path: Path, n_jobs: int) -> None:
     assert not isinstance(first, Failure)
     assert not isinstance(last, Failure)
     assert last[0].row.file == "c.npz"
+
+
+def test_the_upstream_recipe_has_its_own_scaling(tmp_path: Path) -> None:
+    write_recording(noise(), tmp_path / "a.npz")
+    config = configure(band_hz=(20, 200), decomposition="upstream", seed=3)
+    assert config.scaling == "upstream"
+    (example, *_) = transform(find_jobs(tmp_path / "a.npz")[0], config)
+    positive = example.matrix.values[example.matrix.values > 0]
+    # the recipe divides by the 5th percentile of the positive cells, then takes log1p
+    assert abs(float(np.percentile(positive, 5)) - np.log(2)) < 1e-3
+    with pytest.raises(InputError, match="'upstream' is a decomposition with its own scaling; got .* 'minmax'"):
+        configure(decomposition="upstream", scaling="minmax")
+    with pytest.raises(InputError, match="got decomposition 'emd' with scaling 'upstream'"):
+        configure(scaling="upstream")
+
+
+def test_the_seed_counts_where_noise_is_drawn() -> None:
+    assert configure(seed=1) == configure(seed=2)
+    assert configure(decomposition="eemd", seed=1) != configure(decomposition="eemd", seed=2)
+
+
+@pytest.mark.parametrize("decomposition", ["eemd", "ceemdan", "iceemdan", "mask"])
+def test_every_decomposition_reaches_the_matrix(tmp_path: Path, decomposition: str) -> None:
+    write_recording(noise(), tmp_path / "a.npz")
+    job = find_jobs(tmp_path / "a.npz")[0]
+    by_seed = [transform(job, configure(band_hz=(20, 200), decomposition=decomposition, seed=s)) for s in (1, 1, 2)]
+    values = [examples[0].matrix.values for examples in by_seed]
+    np.testing.assert_array_equal(values[0], values[1])
+    assert np.array_equal(values[0], values[2]) == (decomposition == "mask")
+    assert not np.array_equal(values[0], transform(job, configure(band_hz=(20, 200)))[0].matrix.values)

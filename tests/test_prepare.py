@@ -22,6 +22,7 @@ from semg_hht.prepare import prepare
 from semg_hht.references import with_references
 from semg_hht.signals.recording import write_recording
 from semg_hht.sources import find_jobs
+from semg_hht.workers import workers
 
 CONFIG = configure(band_hz=(20, 200))
 
@@ -162,3 +163,84 @@ def test_real_recordings_of_two_people_end_to_end(real_data: Path, tmp_path: Pat
             for movement in ("low", "high")
         }  # fmt: skip
         assert level["high"] > level["low"]
+
+
+def dates(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "out" / "hht_matrices").iterdir()}
+
+
+def two_recordings(folder: Path) -> str:
+    for number in (1, 2):
+        write_recording(noise(seed=number), folder / f"r{number}.npz")
+    return "file,movement\nr1.npz,low\nr2.npz,high\n"
+
+
+def test_a_second_run_computes_nothing_again(tmp_path: Path) -> None:
+    manifest = two_recordings(tmp_path)
+    first = prepared(tmp_path, manifest)
+    before, written = dates(tmp_path), first.manifest.read_text()
+    again = prepared(tmp_path, manifest, overwrite=True)
+    assert (first.n_reused, again.n_reused) == (0, 2)
+    assert dates(tmp_path) == before
+    assert again.manifest.read_text() == written
+    assert again.dropped == first.dropped
+
+
+def test_what_changed_is_computed_again_and_only_that(tmp_path: Path) -> None:
+    manifest = two_recordings(tmp_path)
+    prepared(tmp_path, manifest)
+    before = dates(tmp_path)
+    write_recording(noise(seed=3), tmp_path / "r2.npz")
+    assert prepared(tmp_path, manifest, overwrite=True).n_reused == 1
+    changed = {name for name, date in dates(tmp_path).items() if date != before[name]}
+    assert changed
+    assert all(name.startswith("r2") for name in changed)
+    (tmp_path / "manifest.csv").write_text(manifest)
+    other = prepare(find_jobs(tmp_path), tmp_path / "out", configure(band_hz=(30, 200)), n_jobs=1, overwrite=True)
+    assert other.n_reused == 0
+
+
+def test_new_labels_need_no_new_transform(tmp_path: Path) -> None:
+    manifest = two_recordings(tmp_path)
+    prepared(tmp_path, manifest)
+    relabelled = prepared(tmp_path, manifest.replace("high", "mid"), overwrite=True)
+    assert relabelled.n_reused == 2
+    assert {row.movement for row in read_manifest(relabelled.manifest)} == {"low", "mid"}
+
+
+def test_a_run_that_was_killed_goes_on_without_being_told(tmp_path: Path) -> None:
+    """A kill leaves matrices, perhaps a half-written one under a temporary name, and no manifest."""
+    manifest = two_recordings(tmp_path)
+    whole = prepared(tmp_path, manifest)
+    wanted = {path.name: path.read_bytes() for path in (tmp_path / "out" / "hht_matrices").iterdir()}
+    whole.manifest.unlink()
+    gone = next(path for path in (tmp_path / "out" / "hht_matrices").iterdir() if path.name.startswith("r2"))
+    gone.rename(gone.with_name(f".{gone.name}.1.part"))
+    assert prepared(tmp_path, manifest).n_reused == 1
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out" / "hht_matrices").iterdir()} == wanted
+
+
+def test_a_matrix_damaged_since_is_made_again(tmp_path: Path) -> None:
+    manifest = two_recordings(tmp_path)
+    prepared(tmp_path, manifest)
+    damaged = sorted((tmp_path / "out" / "hht_matrices").iterdir())[0]
+    good = damaged.read_bytes()
+    damaged.write_bytes(good[: len(good) // 2])
+    assert prepared(tmp_path, manifest, overwrite=True).n_reused == 1
+    assert damaged.read_bytes() == good
+
+
+def test_leftovers_of_other_recordings_go(tmp_path: Path) -> None:
+    manifest = two_recordings(tmp_path)
+    prepared(tmp_path, manifest)
+    prepared(tmp_path, "file\nr1.npz\n", overwrite=True)
+    assert all(stem.startswith("r1") for stem in stems(tmp_path))
+
+
+def test_processes_and_threads_give_the_same_bytes(tmp_path: Path) -> None:
+    manifest = two_recordings(tmp_path)
+    prepared(tmp_path, manifest)
+    wanted = {path.name: path.read_bytes() for path in (tmp_path / "out" / "hht_matrices").iterdir()}
+    with workers("threading"):
+        prepare(find_jobs(tmp_path / "manifest.csv"), tmp_path / "threads", CONFIG, n_jobs=2)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "threads" / "hht_matrices").iterdir()} == wanted

@@ -121,6 +121,8 @@ def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 over all that decides the matrices of a recording: its bytes, what is cut from it, and the settings."""
     try:
         content = hashlib.sha256(job.path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise InputError(f"{job.path}: no such file") from None
     except OSError as error:
         raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
     cuts = [[row.start_s, row.stop_s, row.channels, row.rate_hz, row.units] for row in job.rows]
