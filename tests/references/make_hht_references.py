@@ -1,7 +1,9 @@
 """Makes hht_references.npz with the libraries themselves.
 
-    pip install EMD-signal==1.10.0 emd==0.8.1 && git clone https://github.com/PRIMOCOSMOS/sEMG-pre-processing
-    python tests/references/make_hht_references.py sEMG-pre-processing/semg_preprocessing/hht.py
+    pip install EMD-signal==1.10.0 emd==0.8.1
+    python tests/references/make_hht_references.py PATH/sEMG-pre-processing/semg_preprocessing/hht.py
+
+The last is a file of the tool our users prepare matrices with (github.com/PRIMOCOSMOS/sEMG-pre-processing).
 
 Made last with the versions stored in the file under ``versions``.
 """
