@@ -77,6 +77,9 @@ def train(
     what = encoder_task(kept)
     labelled = dataset.subset(np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows]))
     unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
+    split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
+    if "gender" in kept:
+        _require_both_genders(labelled, split, kept["gender"])
     resuming = resume and (folder / "last" / STATE_FILE).is_file()
     if resume and not resuming:
         log.info("%s holds no run to resume: a new one begins", folder)
@@ -88,9 +91,6 @@ def train(
         clear_folder(folder, RUN_FILES)
     recover_folder(folder / "best")
     clear_folder(folder, LEFTOVERS)
-    split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
-    if "gender" in kept:
-        _require_both_genders(labelled, split, kept["gender"])
     fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1)
     network_config = NetworkConfig(
         n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=dataset.matrices.shape[1]
