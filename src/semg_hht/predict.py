@@ -56,6 +56,7 @@ class Run:
     classes : task -> class names in output order.
     n_planes : channels an example must have; 1 unless channels were stacked.
     preparation : settings of the matrices the run was trained on; None for matrices of another tool.
+    peak : largest value of a training matrix, on average.
     recording_config : how recordings are transformed: as in training, unless the user said otherwise.
     """
 
@@ -64,6 +65,7 @@ class Run:
     classes: dict[str, tuple[str, ...]]
     n_planes: int
     preparation: dict[str, Any] | None
+    peak: float
     recording_config: PipelineConfig | None
 
     def predict(
@@ -148,21 +150,23 @@ class Run:
         for path, name in sources:
             try:
                 matrix = read_matrix(path)
-                self._require_planes(path, matrix.values.shape[0])
+                values = matrix.values
+                self._require_planes(path, values.shape[0])
                 if matrix.settings is None and self.preparation is not None:
                     n_foreign += 1
+                    values = values * np.float32(self.peak)  # read as 0..1; the network knows values up to its peak
                 elif matrix.settings != self.preparation:
                     raise InputError(
                         f"{path}: prepared otherwise than the matrices this run was trained on; "
                         "expected the same settings, or the recording itself"
                     )
-                yield _Loaded(name, matrix.values[None])
+                yield _Loaded(name, values[None])
             except InputError as error:
                 yield Failure(name, str(error))
         if n_foreign:
             log.warning(
-                "%d matrices come from another tool, and this run was trained on matrices of this one: "
-                "their values were stretched to 0..1, their axes taken as they are; the answers are a guess",
+                "matrices of another tool (%d), but this run was trained on matrices of this one: their values were "
+                "stretched to the run's range, their axes taken as they are; the answers are a guess",
                 n_foreign,
             )
 
@@ -222,7 +226,7 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
     if torch.cuda.is_available() and not cpu:
         model.network.to("cuda")
     config = None if model.preparation is None else PipelineConfig.from_json(model.preparation)
-    return Run(checkpoint, model, model.classes, model.network.config.n_planes, model.preparation, config)
+    return Run(checkpoint, model, model.classes, model.network.config.n_planes, model.preparation, model.peak, config)
 
 
 def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:

@@ -45,6 +45,7 @@ class Model:
     classes : task -> class names in output order.
     preparation : settings of the matrices; None for matrices of another tool.
     epoch : epochs the weights were trained.
+    peak : largest value of a training matrix, on average; matrices of other tools are stretched to it.
     """
 
     network: ActionNetwork
@@ -53,6 +54,7 @@ class Model:
     classes: dict[str, tuple[str, ...]]
     preparation: dict[str, Any] | None
     epoch: int
+    peak: float = 1.0
 
     @torch.no_grad()
     def features_and_logits(
@@ -106,6 +108,7 @@ def save_model(model: Model, folder: Path) -> None:
                 "classes": {task: list(names) for task, names in model.classes.items()},
                 "epoch": model.epoch,
                 "preparation": model.preparation,
+                "peak": model.peak,
                 "versions": versions(),
             },
         )
@@ -130,10 +133,11 @@ def load_model(folder: Path) -> Model:
         config = NetworkConfig(**content["network"])
         classes = {task: tuple(names) for task, names in content["classes"].items()}
         encoder_task, epoch, preparation = content["encoder_task"], content["epoch"], content["preparation"]
+        peak = float(content["peak"])
         n_answers = len(classes[encoder_task])
     except InputError as error:
         raise InputError(f"{folder / MODEL_FILE}: {error}") from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{folder / MODEL_FILE}: expected a model description; {error}") from None
     if n_answers != config.n_classes:
         raise InputError(f"{folder / MODEL_FILE}: {n_answers} class names, but a network of {config.n_classes} classes")
@@ -142,7 +146,7 @@ def load_model(folder: Path) -> Model:
     svm = load_gender_svm(folder / GENDER_FILE) if (folder / GENDER_FILE).is_file() else None
     if svm is not None and set(svm.classes_) != set(classes.get("gender", ())):
         raise InputError(f"{folder / GENDER_FILE}: answers {', '.join(svm.classes_)}; {MODEL_FILE} says otherwise")
-    return Model(network, svm, encoder_task, classes, preparation, epoch)
+    return Model(network, svm, encoder_task, classes, preparation, epoch, peak)
 
 
 def read_model_file(folder: Path) -> dict[str, Any]:

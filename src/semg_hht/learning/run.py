@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ def with_svm(model: Model, fitting: Fitting) -> Model:
         by=fitting.split.by,
         seed=fitting.config.seed,
     )
-    return Model(model.network, svm, model.encoder_task, model.classes, model.preparation, model.epoch)
+    return replace(model, gender_svm=svm)
 
 
 def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ...]) -> None:

@@ -138,6 +138,7 @@ class Fitting:
         self.target = np.array([names.index(label) if label else -1 for label in self.dataset.labels(self.task)])
         self.train = self._labelled(self.split.train)
         self.validation = self._labelled(self.split.validation)
+        self.peak = float(np.mean([self.dataset.matrices[i].max() for i in self.train]))
         counts = np.bincount(self.target[self.train], minlength=len(names))
         if np.any(counts == 0):
             missing = ", ".join(name for name, count in zip(names, counts, strict=True) if count == 0)
@@ -210,7 +211,9 @@ class Fitting:
         return loss, report.accuracy, report.balanced_accuracy
 
     def model(self, gender_svm: Any) -> Model:
-        return Model(self.network, gender_svm, self.task, self.classes, self.dataset.settings, len(self.history))
+        return Model(
+            self.network, gender_svm, self.task, self.classes, self.dataset.settings, len(self.history), self.peak
+        )
 
     @property
     def best(self) -> Epoch:
