@@ -39,8 +39,8 @@ ROOMS: dict[str, set[str]] = {
         "references", "storage", "tracking", "version",
     },
     "predict": {
-        "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "sources", "storage",
-        "tracking",
+        "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling", "sources",
+        "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",

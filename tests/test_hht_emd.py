@@ -1,6 +1,7 @@
 """Empirical mode decomposition: what must hold for any signal, and that the compiled kernel is the NumPy one."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -240,3 +241,18 @@ class TestInput:
         assert_array_equal(n_sifts[0, : n_imfs[0] - 1], 10)
         assert len(emd(x, max_imfs=2)) == 3
         assert np.any(emd(x, sd_threshold=0.01)[0] != emd(x)[0])
+
+
+@pytest.mark.parametrize("n", [24, 60, 100, 400])
+@pytest.mark.parametrize("rule", ["sd", "upstream"])
+def test_one_dense_and_one_sparse_envelope(monkeypatch: pytest.MonkeyPatch, rule: str, n: int) -> None:
+    """A rising staircase with two drops: many maxima, two minima, so one spline is solved without its companion."""
+    steps = np.zeros(n)
+    steps[::2] = np.random.default_rng(0).uniform(1, 5, n // 2)
+    steps[n // 3 // 2 * 2], steps[2 * n // 3 // 2 * 2] = -40, -50
+    x = np.cumsum(steps)
+    once = replace(RULES[rule], max_imfs=1, max_sifts=1)
+    compiled, *_ = kernel.decompose(x[None], once)
+    monkeypatch.setattr(kernel, "compiled", None)
+    expected, *_ = kernel.decompose(x[None], once)
+    assert_allclose(compiled, expected, rtol=0, atol=1e-12 * np.ptp(x))

@@ -40,7 +40,7 @@ def test_leading_subject_and_session_are_optional() -> None:
     assert (row.subject, row.session, row.muscle, row.repetition) == ("S01", "E02", "BICEPS", "003")
     bare = parse_file_name("BICEPS_half_F_003.npz")
     assert (bare.subject, bare.session, bare.muscle) == ("", "", "BICEPS")
-    assert parse_file_name("s7_TRICEPS_full_M_1.npz").subject == "s7"
+    assert parse_file_name("s7_TRICEPS_full_M_1.npz").subject == "S7"
     assert parse_file_name("E03_TRICEPS_full_M_1.npz").session == "E03"
 
 

@@ -12,8 +12,10 @@ from numpy.testing import assert_allclose
 
 from making import noise
 from semg_hht.errors import InputError
+from semg_hht.hht import SpectrumConfig
 from semg_hht.labels import Labelled
 from semg_hht.pipeline import Failure, Job, PipelineConfig, configure, transform, transform_all
+from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.recording import write_recording
 from semg_hht.sources import find_jobs
 
@@ -177,3 +179,11 @@ def test_every_decomposition_reaches_the_matrix(tmp_path: Path, decomposition: s
     np.testing.assert_array_equal(values[0], values[1])
     assert np.array_equal(values[0], values[2]) == (decomposition == "mask")
     assert not np.array_equal(values[0], transform(job, configure(band_hz=(20, 200)))[0].matrix.values)
+
+
+def test_each_part_keeps_its_own_band() -> None:
+    config = PipelineConfig(FilterConfig((20.0, 450.0)), SpectrumConfig((10.0, 500.0)))
+    assert PipelineConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    broken = {**config.to_json(), "spectrum": {**config.to_json()["spectrum"], "decomposition": "vmd"}}
+    with pytest.raises(InputError, match="can't be understood by this version; decomposition 'vmd' is unknown"):
+        PipelineConfig.from_json(broken)

@@ -158,7 +158,7 @@ def test_a_matrix_of_another_tool_is_a_guess(opened: Run, tmp_path: Path, caplog
     said = opened.predict(foreign_matrix(tmp_path / "Test1_1_001.npz"))
     assert not said.errors
     assert len(said.predictions) == 1
-    assert "come from another tool" in caplog.text
+    assert "matrices of another tool (1)" in caplog.text
     assert "the answers are a guess" in caplog.text
 
 
@@ -265,3 +265,33 @@ def test_predictions_of_a_folder_are_the_same_as_in_training(tiny_result: Result
     assert load_folder(tmp_path / "data").fingerprint() == data.fingerprint()
     said = open_run(tiny_result.folder, cpu=True).predict(tmp_path / "data").to_json()
     assert len(said) == len(data)
+
+
+def test_a_checkpoint_without_its_svm_says_so(tiny_copy: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = open_run(tiny_copy / "checkpoint_epoch_2", cpu=True)
+    assert "has no gender SVM (it comes when training ends): only action quality is answered" in caplog.text
+    assert run.classes["action_quality"]
+
+
+def test_a_gender_run_without_its_svm_can_not_answer(tmp_path: Path) -> None:
+    train(make_dataset(movements=("",)), tmp_path / "run", TINY, base_channels=2, cpu=True)
+    (tmp_path / "run" / "best" / "gender.skops").unlink()
+    with pytest.raises(InputError, match="has no gender SVM, which is fitted at the end .*; use best or final"):
+        open_run(tmp_path / "run", cpu=True)
+
+
+def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Path) -> None:
+    """The engine is asked what reached it: matrices stretched to 0..1, as in training."""
+    train(replace(make_dataset(), settings=None), tmp_path / "run", TINY, base_channels=2, cpu=True)
+    write_recording(noise(), tmp_path / "curl.csv")
+    seen: list[np.ndarray] = []
+
+    class Spy:
+        def probabilities(self, matrices: np.ndarray, batch_size: int = 32) -> dict[str, np.ndarray]:
+            seen.append(matrices)
+            return {"action_quality": np.full((len(matrices), 3), 1 / 3)}
+
+    run = open_run(tmp_path / "run", cpu=True)
+    told = replace(run, engine=Spy(), recording_config=configure(band_hz=(20, 200)))
+    told.predict(tmp_path / "curl.csv", rate_hz=500, n_jobs=1)
+    assert (seen[0].min(), seen[0].max()) == (0, 1)

@@ -244,3 +244,42 @@ def test_processes_and_threads_give_the_same_bytes(tmp_path: Path) -> None:
     with workers("threading"):
         prepare(find_jobs(tmp_path / "manifest.csv"), tmp_path / "threads", CONFIG, n_jobs=2)
     assert {path.name: path.read_bytes() for path in (tmp_path / "threads" / "hht_matrices").iterdir()} == wanted
+
+
+def test_matrices_of_another_tool_are_left_alone(tmp_path: Path) -> None:
+    manifest = two_recordings(tmp_path)
+    theirs = tmp_path / "out" / "hht_matrices" / "BICEPS_half_F_001.npz"
+    theirs.parent.mkdir(parents=True)
+    np.savez(theirs, hht=np.ones((256, 256)))
+    before = theirs.read_bytes()
+    with pytest.raises(InputError, match=r"BICEPS_half_F_001\.npz: was not written by prepare; .* --overwrite"):
+        prepared(tmp_path, manifest)
+    prepared(tmp_path, manifest, overwrite=True)
+    assert theirs.read_bytes() == before
+
+
+def test_a_full_disk_is_no_fault_of_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise InputError("out.npz: the disk is full")
+
+    manifest = two_recordings(tmp_path)
+    monkeypatch.setattr("semg_hht.prepare.write_matrix", full)
+    with pytest.raises(InputError, match=r"^out\.npz: the disk is full"):
+        prepared(tmp_path, manifest)
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_a_name_that_ends_like_a_channel_hides_no_channel(tmp_path: Path) -> None:
+    write_recording(noise(2), tmp_path / "curl.npz")
+    write_recording(noise(1, seed=1), tmp_path / "curl_ch2.npz")
+    done = prepared(tmp_path, "file\ncurl.npz\ncurl_ch2.npz\n")
+    assert done.n_matrices == len(stems(tmp_path)) == 3
+
+
+def test_a_dead_channel_that_is_not_used_does_no_harm(tmp_path: Path) -> None:
+    recording = noise(2)
+    recording.samples[1] = 0
+    write_recording(recording, tmp_path / "a.npz")
+    assert prepared(tmp_path, "file,channels\na.npz,ch1\n").n_matrices == 1
+    with pytest.raises(InputError, match="channel ch2 holds the same value throughout"):
+        prepared(tmp_path, "file,channels\na.npz,ch1;ch2\n", overwrite=True)

@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose
 
 from making import noise
 from semg_hht.errors import InputError
-from semg_hht.pipeline import configure, transform
+from semg_hht.pipeline import Failure, Reference, configure, transform, transform_all
 from semg_hht.references import with_references
-from semg_hht.signals.recording import write_recording
+from semg_hht.signals.recording import read_recording, write_recording
 from semg_hht.sources import find_jobs
 
 MVC = configure(band_hz=(20, 200), mains_hz=None, scaling="mvc")
@@ -41,7 +41,7 @@ def test_mvc_is_the_largest_contraction_of_the_subject(folder: Path) -> None:
     assert second == first
     assert other is not None
     for channel in ("ch1", "ch2"):
-        assert_allclose(first[channel] / other[channel], 8)
+        assert_allclose(first.amplitude[channel] / other.amplitude[channel], 8)
 
 
 def test_subject_is_the_root_mean_power_of_the_subjects_own(folder: Path) -> None:
@@ -49,7 +49,7 @@ def test_subject_is_the_root_mean_power_of_the_subjects_own(folder: Path) -> Non
     first, _, other = (job.reference for job in jobs)
     assert first is not None
     assert other is not None
-    assert_allclose(first["ch1"] / other["ch1"], np.sqrt((1 + 9) / 2) / 10)
+    assert_allclose(first.amplitude["ch1"] / other.amplitude["ch1"], np.sqrt((1 + 9) / 2) / 10)
 
 
 def test_effort_stays_visible_and_devices_cancel(folder: Path) -> None:
@@ -76,8 +76,11 @@ def test_mvc_and_references_go_together(folder: Path) -> None:
 
 def test_a_subject_without_maximal_contraction_is_named(folder: Path) -> None:
     (folder / "mvc.csv").write_text("file,subject\nmax1.npz,S1\n")
-    with pytest.raises(InputError, match=r"mvc\.csv: no maximal contraction of subject 'S2', who recorded .*c\.npz"):
-        with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    jobs = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    first, _, other = transform_all(jobs, MVC, n_jobs=1)
+    assert not isinstance(first, Failure)
+    assert isinstance(other, Failure)
+    assert "c.npz, channel ch1: no reference amplitude of subject 'S2' for this channel" in other.reason
 
 
 def test_a_broken_reference_is_an_error_a_broken_recording_is_not(folder: Path) -> None:
@@ -91,5 +94,39 @@ def test_a_broken_reference_is_an_error_a_broken_recording_is_not(folder: Path) 
 def test_a_channel_without_reference_is_named(folder: Path) -> None:
     write(folder, "a.npz", 1, n_channels=3)
     job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    with pytest.raises(InputError, match=r"a\.npz, channel ch3: no reference amplitude for this channel"):
+    with pytest.raises(InputError, match=r"a\.npz, channel ch3: no reference amplitude of subject 'S1'"):
         transform(job, MVC)
+
+
+def amplitude(folder: Path, references: str) -> Reference:
+    (folder / "mvc.csv").write_text(references)
+    job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    assert job.reference is not None
+    return job.reference
+
+
+def test_units_of_a_reference_are_converted(folder: Path) -> None:
+    recording = read_recording(folder / "max1.npz")
+    for name, units, factor in (("uv.npz", "uV", 1.0), ("mv.npz", "mV", 1e-3)):
+        write_recording(replace(recording, samples=recording.samples * factor, units=units), folder / name)
+    in_uv, in_mv = (amplitude(folder, f"file,subject\n{name},S1\n") for name in ("uv.npz", "mv.npz"))
+    assert_allclose(in_uv.amplitude["ch1"], in_mv.amplitude["ch1"], rtol=1e-9)
+
+
+def test_units_that_do_not_compare_are_refused(folder: Path) -> None:
+    write_recording(replace(read_recording(folder / "max1.npz"), units="adc"), folder / "max1.npz")
+    (folder / "mvc.csv").write_text("file,subject\nmax1.npz,S1\n")
+    job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    with pytest.raises(InputError, match=r"a\.npz, channel ch1: the units .* don't compare; state both in V, mV or uV"):
+        transform(job, MVC)
+
+
+def test_a_reference_is_its_interval_not_its_file(folder: Path) -> None:
+    recording = read_recording(folder / "max1.npz")
+    samples = recording.samples.copy()
+    samples[:, recording.n_samples // 4 :] *= 0.01  # the contraction is over after a quarter
+    write_recording(replace(recording, samples=samples), folder / "burst.npz")
+    stop_s = recording.duration_s / 4
+    whole = amplitude(folder, "file,subject\nburst.npz,S1\n")
+    burst = amplitude(folder, f"file,subject,start_s,stop_s\nburst.npz,S1,0,{stop_s}\n")
+    assert 1.8 < burst.amplitude["ch1"] / whole.amplitude["ch1"] < 2.1

@@ -377,7 +377,7 @@ def test_one_subject_works_by_repetition_with_a_loud_warning(tmp_path: Path, cap
     result = run(make_dataset(n_subjects=1, n_repetitions=5), tmp_path / "run", replace(CONFIG, epochs=1))
     assert result.split_by == "repetition"
     assert "the score is optimistic" in caplog.text
-    assert "every file is of gender F: gender is not trained" in caplog.text
+    assert "every label of gender is F: it is not trained" in caplog.text
     assert "optimistic" in read(tmp_path / "run" / "metrics.json")["notes"][0]
 
 
@@ -406,7 +406,7 @@ def test_no_labels_and_one_class_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file has a label; expected movement or gender"):
         run(make_dataset(movements=("",), genders=()), tmp_path / "a")
     with pytest.raises(InputError, match=r"action_quality: only one class \(full\) is labelled; expected at least two"):
-        run(make_dataset(movements=("full",)), tmp_path / "b")
+        run(make_dataset(movements=("full",), genders=()), tmp_path / "b")
     with pytest.raises(InputError, match=r"gender: only one class \(F\) is labelled"):
         run(make_dataset(movements=("",), genders=("F",)), tmp_path / "c")
     with pytest.raises(InputError, match="gender: only one class"):
@@ -485,3 +485,83 @@ def test_gradients_are_clipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     fit.run_epoch(0, lambda: None)
     assert norms
     assert max(norms) <= 1.0 + 1e-4
+
+
+def test_resume_never_clears_a_trained_model(dataset: Dataset, uninterrupted: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    shutil.rmtree(folder / "last")
+    with pytest.raises(
+        InputError, match=r"holds a trained model but not last/state\.safetensors, .* --overwrite begins"
+    ):
+        run(dataset, folder, resume=True)
+    assert weights(folder) == weights(uninterrupted)
+
+
+@pytest.mark.parametrize("mistake", [{"n_layers": 99}, {"task": "age"}, {"config": replace(CONFIG, test_size=2)}])
+def test_a_mistake_with_overwrite_costs_no_run(
+    dataset: Dataset, uninterrupted: Path, tmp_path: Path, mistake: dict[str, Any]
+) -> None:
+    folder = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    with pytest.raises(InputError, match=r"num_encoder_layers|task 'age'|test_size"):
+        run(dataset, folder, overwrite=True, **mistake)
+    assert weights(folder) == weights(uninterrupted)
+
+
+def test_overwrite_leaves_what_is_not_the_runs(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "holiday.png").write_bytes(b"mine")
+    run(dataset, tmp_path / "run", replace(CONFIG, epochs=1), overwrite=True)
+    assert (tmp_path / "run" / "holiday.png").read_bytes() == b"mine"
+
+
+def test_people_who_changed_sides_stop_a_resume(dataset: Dataset, uninterrupted: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    split = read(folder / "split.json")
+    split["test"], split["train"] = split["train"], split["test"]
+    (folder / "split.json").write_text(json.dumps(split))
+    with pytest.raises(InputError, match=r"people would stand on other sides than in split\.json"):
+        run(dataset, folder, resume=True)
+
+
+def test_one_action_and_two_genders_train_gender(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    result = run(make_dataset(movements=("curl",)), tmp_path / "run", replace(CONFIG, epochs=1))
+    assert set(result.reports) == {"gender"}
+    assert "every label of action quality is curl: it is not trained" in caplog.text
+
+
+def test_labels_that_end_before_validation_are_said_before_training(tmp_path: Path) -> None:
+    data = make_dataset(n_subjects=8)
+    split = split_dataset(data, CONFIG.test_size, CONFIG.validation_size, CONFIG.seed)
+    known = {data.subjects[i] for i in split.train}
+    partly = replace(data, rows=tuple(row if row.subject in known else replace(row, movement="") for row in data.rows))
+    fabric = Fabric(accelerator="cpu", devices=1)
+    with pytest.raises(InputError, match="action_quality: nobody with a label is left to pick the best epoch on"):
+        Fitting(
+            partly, split, "action_quality", data.classes(), NetworkConfig(3, base_channels=2), CONFIG, tmp_path, fabric
+        )
+
+
+def test_unlabelled_files_with_odd_names_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = make_dataset(n_unlabelled=2)
+    rows = [replace(r, file=r.file if r.movement or r.gender else r.file.replace("Test", "haf")) for r in data.rows]
+    run(replace(data, rows=tuple(rows)), tmp_path / "run", replace(CONFIG, epochs=1))
+    assert "without labels, so not trained on but predicted: haf" in caplog.text
+
+
+def test_without_subjects_there_is_no_interval_over_people(tmp_path: Path) -> None:
+    data = make_dataset()
+    nameless = replace(data, rows=tuple(replace(row, subject="") for row in data.rows))
+    result = run(nameless, tmp_path / "run", replace(CONFIG, epochs=1))
+    assert result.split_by == "repetition"
+    assert all(report.balanced_accuracy_interval is None for report in result.reports.values())
+
+
+def test_the_order_of_a_manifest_changes_nothing(tmp_path: Path) -> None:
+    write_dataset(make_dataset(), tmp_path / "data")
+    manifest = tmp_path / "data" / "manifest.csv"
+    header, *lines = manifest.read_text().splitlines()
+    before = load_folder(tmp_path / "data")
+    manifest.write_text("\n".join([header, *lines[::-1]]) + "\n")
+    after = load_folder(tmp_path / "data")
+    assert [row.file for row in before.rows] == [row.file for row in after.rows]
+    assert before.fingerprint() == after.fingerprint()

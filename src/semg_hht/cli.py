@@ -60,13 +60,28 @@ def _config(
     decomposition: str | None,
     scaling: str | None,
     channels: str | None,
-    seed: int,
+    seed: int | None,
+    *,
+    base: PipelineConfig | None = None,
 ) -> PipelineConfig:
-    stated = {"band_hz": band, "decomposition": decomposition, "scaling": scaling, "channels": channels}
-    chosen: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
+    """The settings that were stated, the rest as in ``base`` or by default."""
+    chosen: dict[str, Any] = {}
+    if base is not None:
+        chosen = {
+            "band_hz": base.spectrum.band_hz,
+            "mains_hz": base.filter.mains_hz,
+            "decomposition": base.spectrum.decomposition,
+            "scaling": base.scaling,
+            "channels": base.channels,
+            "seed": base.spectrum.seed,
+        }
+        if decomposition is not None:
+            del chosen["scaling"]  # each recipe has its own default
+    stated = {"band_hz": band, "decomposition": decomposition, "scaling": scaling, "channels": channels, "seed": seed}
+    chosen |= {name: value for name, value in stated.items() if value is not None}
     if mains is not None:
         chosen["mains_hz"] = _mains_hz(mains)
-    return configure(**chosen, seed=seed)
+    return configure(**chosen)
 
 
 def _mains_hz(text: str) -> float | None:
@@ -178,7 +193,9 @@ def prepare(
         if done.n_reused:
             console.out.print(f"  {done.n_reused} of them were there already, unchanged: not computed again")
         console.out.print(f"  {done.dropped:.1%} of the energy lay outside the band and was dropped")
-        console.out.print(f"  {done.n_labelled} are labelled; labels can be edited in {done.manifest}")
+        console.out.print(
+            f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}"
+        )
     _exit_if_strict(strict, done.failures)
 
 
@@ -274,7 +291,7 @@ def predict(
     decomposition: Decomposition = None,
     scaling: Scaling = None,
     channels: Channels = None,
-    seed: Seed = 42,
+    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  [default: the run's]")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -287,9 +304,9 @@ def predict(
     require_new_file(output, overwrite=overwrite)
     run = open_run(checkpoint, cpu=cpu)
     stated = (band, mains, decomposition, scaling, channels)
-    if any(value is not None for value in stated):
-        config = _config(*stated, seed)
-        if run.recording_config not in (None, config):
+    if any(value is not None for value in (*stated, seed)):
+        config = _config(*stated, seed, base=run.recording_config)
+        if run.recording_config != config:
             console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
         run = replace(run, recording_config=config)
     predictions = run.predict(

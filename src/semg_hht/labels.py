@@ -84,9 +84,9 @@ def parse_file_name(name: str) -> Labelled:
     tokens = re.split(r"[_-]", base.rsplit(".", 1)[0])
     subject = session = ""
     if len(tokens) > 1 and _SUBJECT.fullmatch(tokens[0]):
-        subject = tokens.pop(0)
+        subject = tokens.pop(0).upper()
     if len(tokens) > 1 and _SESSION.fullmatch(tokens[0]):
-        session = tokens.pop(0)
+        session = tokens.pop(0).upper()
     muscle = tokens[0]  # never read as a label: a muscle may be called FULL or M
     rest = tokens[1:]
     movements = {MOVEMENT_TOKENS[t.lower()] for t in rest if t.lower() in MOVEMENT_TOKENS}
@@ -123,7 +123,7 @@ def class_names(labels: Iterable[str]) -> tuple[str, ...]:
     for label in sorted(distinct):
         if label.lower() in by_folded:
             raise InputError(
-                f"classes {by_folded[label.lower()]!r} and {label!r} differ only in upper and lower case; "
+                f"names {by_folded[label.lower()]!r} and {label!r} differ only in upper and lower case; "
                 "expected one spelling"
             )
         by_folded[label.lower()] = label
@@ -161,6 +161,10 @@ def read_manifest(path: Path) -> list[Labelled]:
         raise InputError(f"{path}: expected comma-separated text; {error}") from None
     if not rows:
         raise InputError(f"{path}: expected one row a recording or matrix; found none")
+    try:
+        class_names(row.subject for row in rows)
+    except InputError as error:
+        raise InputError(f"{path}: column subject: {error}") from None
     seen: set[tuple[str, float | None, float | None, tuple[str, ...]]] = set()
     for row in rows:
         key = (row.file, row.start_s, row.stop_s, row.channels)
@@ -213,7 +217,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> Labelled:
         rate_hz=_number(where, "rate_hz", text),
         start_s=_number(where, "start_s", text),
         stop_s=_number(where, "stop_s", text),
-        channels=tuple(part for part in re.split(r"[;\s]+", text.get("channels", "")) if part),
+        channels=tuple(part.strip() for part in text.get("channels", "").split(";") if part.strip()),
         extra={name: value for name, value in text.items() if name and name not in MANIFEST_COLUMNS},
     )
     if row.rate_hz is not None and row.rate_hz <= 0:

@@ -64,10 +64,13 @@ class PipelineConfig:
         """
         try:
             parts = dict(content)
-            filters = {**parts.pop("filter"), "band_hz": tuple(parts["spectrum"]["band_hz"])}
-            spectrum = {**parts.pop("spectrum"), "band_hz": filters["band_hz"]}
-            return cls(filter=FilterConfig(**filters), spectrum=SpectrumConfig(**spectrum), **parts)
-        except (KeyError, TypeError, AttributeError) as error:
+            filters, spectrum = parts.pop("filter"), parts.pop("spectrum")
+            return cls(
+                filter=FilterConfig(**{**filters, "band_hz": tuple(filters["band_hz"])}),
+                spectrum=SpectrumConfig(**{**spectrum, "band_hz": tuple(spectrum["band_hz"])}),
+                **parts,
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InputError(f"preparation settings can't be understood by this version; {error}") from None
 
 
@@ -120,12 +123,20 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What counts as 1: channel -> amplitude, in microvolts or, where the units are not volts, in the device's own."""
+
+    amplitude: dict[str, float]
+    in_microvolts: bool
+
+
+@dataclass(frozen=True)
 class Job:
     """One recording and the rows of the manifest that speak of it: read once, however many repetitions it holds."""
 
     path: Path
     rows: tuple[Labelled, ...]
-    reference: dict[str, float] | None = None  # channel -> amplitude, for scalings that need one
+    reference: Reference | None = None  # for scalings that need one
 
 
 @dataclass(frozen=True)
@@ -157,12 +168,12 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
     except InputError as error:
         raise InputError(f"{job.path}: {error}") from None
-    for name, channel in zip(recording.channel_names, recording.samples, strict=True):
-        if np.ptp(channel) == 0:
-            raise InputError(f"{job.path}: channel {name} holds the same value throughout; expected a signal")
     examples = []
     for row in job.rows:
         chosen = filtered.select(row.channels)
+        for name, channel in zip(chosen.channel_names, recording.select(row.channels).samples, strict=True):
+            if np.ptp(channel) == 0:
+                raise InputError(f"{job.path}: channel {name} holds the same value throughout; expected a signal")
         repetition = cut_repetition(chosen, row.start_s, row.stop_s)
         spectra = []
         for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
@@ -189,12 +200,14 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
 
 def _unit(job: Job, recording: Recording, channel: str) -> float:
     """What one is, in units of the recording: the reference amplitude, else a microvolt, else the device's own unit."""
-    if job.reference is not None:
-        if channel not in job.reference:
-            raise ValueError("no reference amplitude for this channel")
-        return job.reference[channel]
     factor = recording.microvolts_per_unit
-    return 1.0 if factor is None else 1.0 / factor
+    if job.reference is None:
+        return 1.0 / (factor or 1.0)
+    if channel not in job.reference.amplitude:
+        raise ValueError(f"no reference amplitude of subject {job.rows[0].subject!r} for this channel")
+    if job.reference.in_microvolts != (factor is not None):
+        raise ValueError("the units of the recording and of its reference don't compare; state both in V, mV or uV")
+    return job.reference.amplitude[channel] / (factor or 1.0)
 
 
 def for_each(work: Callable[..., T], jobs: list[Job], *args: Any, n_jobs: int = -1) -> Iterator[T]:

@@ -21,6 +21,7 @@ from semg_hht.matrices import is_matrix_file, read_matrix
 from semg_hht.pipeline import Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
+from semg_hht.scaling import min_max
 from semg_hht.sources import MANIFEST, find_jobs, is_manifest
 from semg_hht.tracking import Track, untracked
 
@@ -195,6 +196,8 @@ class Run:
                 yield Failure(name, str(error))
                 continue
             values = np.stack([example.matrix.values for example in result])
+            if self.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
+                values = np.stack([[min_max(plane) for plane in example] for example in values])
             yield _Loaded(name, values, tuple(_Place(e.row, e.channel, e.repetition_key) for e in result))
 
     def _require_planes(self, path: Path, n_planes: int) -> None:
@@ -225,6 +228,11 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
     model = load_model(checkpoint)
     if torch.cuda.is_available() and not cpu:
         model.network.to("cuda")
+    unanswered = [task for task in model.classes if task == "gender" and model.gender_svm is None]
+    if unanswered and model.encoder_task == "gender":
+        raise InputError(f"{checkpoint}: has no gender SVM, which is fitted at the end of training; use best or final")
+    if unanswered:
+        log.warning("%s has no gender SVM (it comes when training ends): only action quality is answered", checkpoint)
     config = None if model.preparation is None else PipelineConfig.from_json(model.preparation)
     return Run(checkpoint, model, model.classes, model.network.config.n_planes, model.preparation, model.peak, config)
 
@@ -240,7 +248,7 @@ def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[
         jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
         return matrices, jobs
     if path.is_dir():
-        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*.npz")) if is_matrix_file(p)]
+        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
         try:
             return matrices, find_jobs(path, rate_hz=rate_hz, units=units)
         except InputError:

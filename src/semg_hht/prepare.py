@@ -10,7 +10,7 @@ import glob
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -63,6 +63,8 @@ def prepare(
         one recording could be used.
     """
     require_new_folder(out, overwrite=overwrite, except_for=(MATRIX_FOLDER, IMAGE_FOLDER, *LEFTOVERS))
+    if not overwrite:
+        _require_only_ours(out)
     stems = _unique_stems([row for job in jobs for row in job.rows])
     written: list[_Written] = []
     failures: list[Failure] = []
@@ -108,10 +110,11 @@ def _prepare_one(
     try:
         key = _key(job, config)
         found = _reusable(job, key, out, stems)
-        if found is None:
-            found = _write(job, key, transform(job, config, n_threads=n_threads), out, stems)
+        examples = transform(job, config, n_threads=n_threads) if found is None else []
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
+    if found is None:  # a disk that is full is no fault of the recording: it ends the run
+        found = _write(job, key, examples, out, stems)
     if images:
         _draw_missing(found, out)
     return found
@@ -126,7 +129,7 @@ def _key(job: Job, config: PipelineConfig) -> str:
     except OSError as error:
         raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
     cuts = [[row.start_s, row.stop_s, row.channels, row.rate_hz, row.units] for row in job.rows]
-    decides = [TRANSFORM_VERSION, content, cuts, job.reference, config.to_json()]
+    decides = [TRANSFORM_VERSION, content, cuts, job.reference and asdict(job.reference), config.to_json()]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
@@ -200,11 +203,26 @@ def _draw_missing(found: _Written, out: Path) -> None:
 def _remove_others(out: Path, rows: list[Labelled]) -> None:
     """What an earlier run left under other names must not pass for a result of this one."""
     kept = {PurePosixPath(row.file).stem for row in rows}
-    for folder, ending in ((MATRIX_FOLDER, "npz"), (IMAGE_FOLDER, "png")):
+    for path in (out / MATRIX_FOLDER).glob("*.npz"):
+        if path.stem not in kept and _is_ours(path):
+            path.unlink()
+            (out / IMAGE_FOLDER / f"{path.stem}.png").unlink(missing_ok=True)
+    for folder in (MATRIX_FOLDER, IMAGE_FOLDER):
         clear_folder(out / folder, LEFTOVERS)
-        for path in (out / folder).glob(f"*.{ending}"):
-            if path.stem not in kept:
-                path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return "key" in read_facts(path)
+    except InputError:
+        return False
+
+
+def _require_only_ours(out: Path) -> None:
+    """Matrices of another tool in the folder are somebody's work: nothing is written among them unasked."""
+    others = [path for path in sorted((out / MATRIX_FOLDER).glob("*.npz")) if not _is_ours(path)]
+    if others:
+        raise InputError(f"{others[0]}: was not written by prepare; name another folder, or say --overwrite")
 
 
 def _matrix_row(row: Labelled, channel: str, file: str) -> Labelled:
@@ -240,6 +258,7 @@ def _unique_stems(rows: list[Labelled]) -> dict[_RowKey, str]:
         else:
             stem = "_".join(PurePosixPath(row.file).with_suffix("").parts)
         stem = re.sub(r"[^\w.+-]", "_", stem.replace("..", ""))
+        stem = re.sub(r"_ch(\d+)$", r"-ch\1", stem)  # that ending is a channel's
         unique, number = stem, 1
         while unique.lower() in taken:  # some file systems are case-blind
             number += 1

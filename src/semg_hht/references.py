@@ -5,16 +5,17 @@ Knows subjects and amplitudes: nothing of spectra.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
 
 from semg_hht.errors import InputError
-from semg_hht.pipeline import Failure, Job, PipelineConfig, read_job
+from semg_hht.pipeline import Failure, Job, PipelineConfig, Reference, read_job
 from semg_hht.scaling import WITH_REFERENCE, rms
 from semg_hht.signals.filters import preprocess
+from semg_hht.signals.repetitions import cut_repetition
 from semg_hht.sources import find_jobs
 
 
@@ -27,7 +28,7 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
     Raises
     ------
     InputError
-        ``mvc`` without references, references without ``mvc``, or a subject that has none.
+        ``mvc`` without references, references without ``mvc``, or a reference that can't be read.
     """
     if (config.scaling == "mvc") != (references is not None):
         raise InputError(
@@ -38,23 +39,25 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
         return jobs
     sources = jobs if references is None else find_jobs(references)
     largest = references is not None
-    levels: dict[str, list[dict[str, float]]] = {}
+    levels: dict[str, list[_Levels]] = {}
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    for job, level in zip(sources, parallel(delayed(_channel_rms)(job, config) for job in sources), strict=True):
+    for job, found in zip(sources, parallel(delayed(_levels)(job, config) for job in sources), strict=True):
         # A recording that can't be read is reported when its own turn comes; a broken reference is an error now.
-        if isinstance(level, Failure):
+        if isinstance(found, Failure):
             if largest:
-                raise InputError(level.reason)
+                raise InputError(found.reason)
             continue
-        levels.setdefault(_who(job), []).append(level)
-    amplitudes = {}
-    for who, of_person in levels.items():
-        channels = sorted({channel for level in of_person for channel in level})
-        amplitudes[who] = {
-            channel: _pooled([level[channel] for level in of_person if channel in level], largest)
-            for channel in channels
-        }
+        levels.setdefault(_who(job), []).extend(found)
+    amplitudes = {who: _pooled(of_person, largest) for who, of_person in levels.items()}
     return [replace(job, reference=_reference_of(job, amplitudes, references)) for job in jobs]
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """Root mean square of each channel over one interval; in microvolts, or in a device's own units."""
+
+    rms: dict[str, float]
+    in_microvolts: bool
 
 
 def _who(job: Job) -> str:
@@ -62,26 +65,39 @@ def _who(job: Job) -> str:
     return job.rows[0].subject or f"file {job.path}"
 
 
-def _reference_of(job: Job, amplitudes: dict[str, dict[str, float]], references: Path | None) -> dict[str, float]:
-    if references is None:
-        return amplitudes.get(_who(job), {})
+def _reference_of(job: Job, amplitudes: dict[str, Reference], references: Path | None) -> Reference:
     people = list(amplitudes)
-    who = job.rows[0].subject
-    if not who and len(people) == 1:  # contractions of one person, recordings that don't say whose: theirs
-        who = people[0]
-    if who not in amplitudes:
-        raise InputError(f"{references}: no maximal contraction of subject {who!r}, who recorded {job.path}")
-    return amplitudes[who]
+    who = _who(job)
+    if references is not None and not job.rows[0].subject and len(people) == 1:
+        who = people[0]  # contractions of one person, recordings that don't say whose: theirs
+    # Without one the recording is listed as a failure when its turn comes; the others go on.
+    return amplitudes.get(who, Reference({}, True))
 
 
-def _pooled(values: list[float], largest: bool) -> float:
-    return max(values) if largest else float(np.sqrt(np.mean(np.square(values))))
+def _pooled(levels: list[_Levels], largest: bool) -> Reference:
+    """The largest level of each channel, or the root of the mean power."""
+    by_channel: dict[str, list[float]] = {}
+    for level in levels:
+        for channel, value in level.rms.items():
+            by_channel.setdefault(channel, []).append(value)
+    pooled = {
+        channel: max(values) if largest else float(np.sqrt(np.mean(np.square(values))))
+        for channel, values in sorted(by_channel.items())
+    }
+    return Reference(pooled, all(level.in_microvolts for level in levels))
 
 
-def _channel_rms(job: Job, config: PipelineConfig) -> dict[str, float] | Failure:
+def _levels(job: Job, config: PipelineConfig) -> list[_Levels] | Failure:
+    """One for each row of the job: its interval, its channels."""
     try:
         recording = read_job(job)
-        filtered = preprocess(recording.samples, recording.rate_hz, config.filter)
+        filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
+        factor = recording.microvolts_per_unit
+        found = []
+        for row in job.rows:
+            chosen = filtered.select(row.channels)
+            levels = rms(cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)) * (factor or 1.0)
+            found.append(_Levels(dict(zip(chosen.channel_names, levels.tolist(), strict=True)), factor is not None))
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
-    return dict(zip(recording.channel_names, rms(filtered).tolist(), strict=True))
+    return found

@@ -32,7 +32,7 @@ NETWORK_FILE, GENDER_FILE, MODEL_FILE = "network.safetensors", "gender.skops", "
 STATE_FILE = "state.safetensors"
 RUN_FILES = (
     "best", "final", "last", "checkpoint_epoch_*", "config.json", "split.json", "history.jsonl", "metrics.json",
-    "test_predictions.json", "*.png",
+    "test_predictions.json", "history.png", "confusion.png",
 )  # fmt: skip
 INFERENCE_BATCH = 32
 

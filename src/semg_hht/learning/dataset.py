@@ -148,11 +148,11 @@ def load_manifest(manifest: Path, *, base: Path | None = None, track: Track = un
 
 
 def _load(sources: list[tuple[Path, Labelled]], track: Track) -> Dataset:
-    loaded: list[tuple[Labelled, str, Matrix]] = []
+    loaded: list[_Loaded] = []
     failures = []
     for path, row in track(sources, len(sources), "loading"):
         try:
-            loaded.append((row, _repetition_key(row), read_matrix(path)))
+            loaded.append(_Loaded(row, _repetition_key(row), row.extra.get("channel", ""), read_matrix(path)))
         except InputError as error:
             failures.append(Failure(row.file, str(error)))
     return _assemble(loaded, failures)
@@ -160,13 +160,13 @@ def _load(sources: list[tuple[Path, Labelled]], track: Track) -> Dataset:
 
 def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
     """What the pipeline made of raw recordings, as a dataset."""
-    loaded: list[tuple[Labelled, str, Matrix]] = []
+    loaded: list[_Loaded] = []
     failures = []
     for result in results:
         if isinstance(result, Failure):
             failures.append(result)
         else:
-            loaded += [(example.row, example.repetition_key, example.matrix) for example in result]
+            loaded += [_Loaded(e.row, e.repetition_key, e.channel, e.matrix) for e in result]
     return _assemble(loaded, failures)
 
 
@@ -176,29 +176,52 @@ def _repetition_key(row: Labelled) -> str:
     return "|".join(row.extra.get(name, "") for name in ("recording", "recording_start_s", "recording_stop_s"))
 
 
-def _assemble(loaded: list[tuple[Labelled, str, Matrix]], failures: list[Failure]) -> Dataset:
+@dataclass(frozen=True)
+class _Loaded:
+    row: Labelled
+    repetition: str
+    channel: str
+    matrix: Matrix
+
+    @property
+    def place(self) -> tuple[str, float, float, str, str]:
+        """Where it stands in a dataset: by recording, time and channel, in whatever order files are listed."""
+        extra = self.row.extra
+        start = float(extra.get("recording_start_s") or self.row.start_s or 0)
+        stop = float(extra.get("recording_stop_s") or self.row.stop_s or 0)
+        return extra.get("recording", self.row.file), start, stop, self.channel, self.row.file
+
+
+def _assemble(loaded: list[_Loaded], failures: list[Failure]) -> Dataset:
     if not loaded:
         raise InputError(f"none of {len(failures)} files could be used; the first: {failures[0].reason}")
-    first = loaded[0][2]
-    for row, _, matrix in loaded:
-        if matrix.settings != first.settings:
+    loaded.sort(key=lambda item: item.place)
+    first = loaded[0]
+    shape = first.matrix.values.shape
+    for item in loaded:
+        if item.matrix.settings != first.matrix.settings:
             raise InputError(
-                f"{row.file} and {loaded[0][0].file} were prepared with different settings "
-                f"({_difference(matrix.settings, first.settings)}); expected one preparation for all"
+                f"{item.row.file} and {first.row.file} were prepared with different settings "
+                f"({_difference(item.matrix.settings, first.matrix.settings)}); expected one preparation for all"
             )
-        if matrix.values.shape != first.values.shape:
+        if item.matrix.values.shape != shape:
             raise InputError(
-                f"{row.file} has {matrix.values.shape[0]} channels, {loaded[0][0].file} has {first.values.shape[0]}; "
+                f"{item.row.file} has {item.matrix.values.shape[0]} channels, {first.row.file} has {shape[0]}; "
                 "expected the same number in every stacked example"
             )
-    matrices = np.empty((len(loaded), *first.values.shape), dtype=np.float32)
-    for i, (_, _, matrix) in enumerate(loaded):
-        matrices[i] = matrix.values
+        if shape[0] > 1 and item.channel != first.channel:
+            raise InputError(
+                f"{item.row.file} stacks channels {item.channel}, {first.row.file} {first.channel}; "
+                "expected the same channels in the same order"
+            )
+    matrices = np.empty((len(loaded), *shape), dtype=np.float32)
+    for i, item in enumerate(loaded):
+        matrices[i] = item.matrix.values
     return Dataset(
         matrices,
-        tuple(row for row, _, _ in loaded),
-        tuple(key for _, key, _ in loaded),
-        first.settings,
+        tuple(item.row for item in loaded),
+        tuple(item.repetition for item in loaded),
+        first.matrix.settings,
         tuple(failures),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from lightning_fabric import Fabric
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation import Report
-from semg_hht.labels import TASKS
+from semg_hht.labels import TASKS, is_test_name
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, add_gender_svm, load_model, save_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.gender import fit_gender_svm
@@ -77,28 +77,25 @@ def train(
     what = encoder_task(kept)
     labelled = dataset.subset(np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows]))
     unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
+    _name_unexpected(unlabelled)
     split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
     if "gender" in kept:
         _require_both_genders(labelled, split, kept["gender"])
     resuming = resume and (folder / "last" / STATE_FILE).is_file()
-    if resume and not resuming:
-        log.info("%s holds no run to resume: a new one begins", folder)
     if not resuming:
-        if not overwrite and (folder / "last" / STATE_FILE).is_file():
-            raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
-        # A run killed before its first epoch was saved left its files, and nothing to lose.
-        require_new_folder(folder, overwrite=overwrite, except_for=(*RUN_FILES, *LEFTOVERS) if resume else ())
-        clear_folder(folder, RUN_FILES)
-    recover_folder(folder / "best")
-    clear_folder(folder, LEFTOVERS)
+        _require_no_run(folder, resume=resume, overwrite=overwrite)
     fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1)
     network_config = NetworkConfig(
         n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=dataset.matrices.shape[1]
     )
     fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
     if resuming:
+        recover_folder(folder / "best")
         fitting.resume()
         log.info("resumed after epoch %d of %d", len(fitting.history), config.epochs)
+    else:
+        clear_folder(folder, RUN_FILES)  # only now: what could fail before training has been tried
+    clear_folder(folder, LEFTOVERS)
     write_config(fitting)
     n_steps = fitting.n_steps_per_epoch
     on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
@@ -106,7 +103,30 @@ def train(
     return _finish(fitting, unlabelled)
 
 
+def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """A new run begins in an empty folder, over what ``--overwrite`` gives up, or over a run without a saved epoch."""
+    if resume and not any((folder / name).exists() for name in ("final", "metrics.json")):
+        log.info("%s holds no run to resume: a new one begins", folder)
+        require_new_folder(folder, overwrite=overwrite, except_for=(*RUN_FILES, *LEFTOVERS))
+        return
+    if resume and not overwrite:
+        raise InputError(
+            f"{folder}: holds a trained model but not last/{STATE_FILE}, without which it can't be resumed; "
+            "--overwrite begins anew"
+        )
+    if not overwrite and (folder / "last" / STATE_FILE).is_file():
+        raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
+    require_new_folder(folder, overwrite=overwrite)
+
+
 def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
+    """The tasks to train, with their class names. Of two labelled tasks one without a choice of classes is left out.
+
+    Raises
+    ------
+    InputError
+        An unknown task, or no labels for the one that was asked for.
+    """
     if task not in TASK_CHOICES:
         raise InputError(f"task {task!r} is unknown; expected one of {', '.join(TASK_CHOICES)}")
     classes = dataset.classes()
@@ -114,9 +134,10 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
         if task not in classes:
             raise InputError(f"no file has a label for {task}; expected one in file names or in a manifest.csv")
         return {task: classes[task]}
-    if "action_quality" in classes and len(classes.get("gender", ())) == 1:
-        log.warning("every file is of gender %s: gender is not trained", classes["gender"][0])
-        del classes["gender"]
+    for one, other in (TASKS, TASKS[::-1]):
+        if len(classes.get(one, ())) == 1 and len(classes.get(other, ())) > 1:
+            log.warning("every label of %s is %s: it is not trained", one.replace("_", " "), classes[one][0])
+            del classes[one]
     return classes
 
 
@@ -165,6 +186,15 @@ def with_svm(model: Model, fitting: Fitting) -> Model:
         seed=fitting.config.seed,
     )
     return replace(model, gender_svm=svm)
+
+
+def _name_unexpected(unlabelled: Dataset) -> None:
+    """A file without labels and not called ``Test*`` may be a mistyped name: it is predicted, but not in silence."""
+    files = sorted({row.extra.get("recording", row.file) for row in unlabelled.rows})
+    odd = [file for file in files if not is_test_name(PurePosixPath(file).name)]
+    if odd:
+        more = " ..." if len(odd) > 5 else ""
+        log.warning("without labels, so not trained on but predicted: %s%s", ", ".join(odd[:5]), more)
 
 
 def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ...]) -> None:

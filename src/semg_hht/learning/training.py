@@ -38,7 +38,7 @@ from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
 from semg_hht.learning.split import Split
-from semg_hht.storage import write_json, write_text
+from semg_hht.storage import read_json, write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,8 @@ class Fitting:
         self.target = np.array([names.index(label) if label else -1 for label in self.dataset.labels(self.task)])
         self.train = self._labelled(self.split.train)
         self.validation = self._labelled(self.split.validation)
+        if not len(self.validation):
+            raise InputError(f"{self.task}: nobody with a label is left to pick the best epoch on; expected more")
         self.peak = float(np.mean([self.dataset.matrices[i].max() for i in self.train]))
         counts = np.bincount(self.target[self.train], minlength=len(names))
         if np.any(counts == 0):
@@ -183,7 +185,7 @@ class Fitting:
             loss_sum += loss.item() * len(chosen)
             n_right += int((logits.argmax(dim=1) == target).sum())
             on_step()
-        recalibrate_batch_norm(self.network, self._recalibration_batches())
+        recalibrate_batch_norm(self.network.encoder, self._recalibration_batches())
         validation_loss, accuracy, balanced = self._validate()
         return Epoch(
             epoch + 1, rate, loss_sum / len(self.train), n_right / len(self.train), validation_loss, accuracy, balanced
@@ -274,6 +276,9 @@ class Fitting:
                 "the run was begun for %d epochs and goes on for %d: the learning rate follows the new length",
                 state.facts["epochs"], self.config.epochs,
             )  # fmt: skip
+        before = read_json(self.folder / "split.json")
+        if before != self.split.to_json(self.dataset):
+            raise InputError(f"{self.folder}: people would stand on other sides than in split.json; can't be resumed")
         load_weights(self.network, state.weights, self.folder / "last" / STATE_FILE)
         load_optimizer(self.optimizer, state.optimizer)
         self.history = [Epoch(**record) for record in state.facts["history"]]
@@ -303,7 +308,8 @@ def score(
     keys, pooled = pool(np.asarray(probabilities), repetitions)
     first = {key: i for key, i in zip(reversed(repetitions), reversed(indices), strict=True)}
     labels = [dataset.labels(task)[first[key]] for key in keys]
-    subjects = [dataset.subjects[first[key]] or key for key in keys]
+    # Nobody known is one person: without names there is nobody to resample, and no interval.
+    subjects = [dataset.subjects[first[key]] for key in keys]
     return evaluate(labels, pooled, classes[task], subjects)
 
 

@@ -273,11 +273,11 @@ static void ISA(eliminate_together)(struct envelope *env, struct ISA(halves) *s,
     }
 }
 
-/* Both splines at once, each eliminated from both ends towards its middle. */
-static void ISA(solve)(struct envelope *env) {
-    struct ISA(halves) s[2] = {ISA(open_halves)(&env[0]), ISA(open_halves)(&env[1])};
-    int64_t common = s[0].steps[0];
-    for (int k = 0; k < 2; k++)
+/* Each spline is eliminated from both ends towards its middle; two of them at once, as far as both go. */
+static void ISA(solve)(struct envelope *env, int n_splines) {
+    struct ISA(halves) s[2] = {ISA(open_halves)(&env[0]), ISA(open_halves)(&env[n_splines - 1])};
+    int64_t common = n_splines == 2 ? s[0].steps[0] : 0; /* a lone spline shares no step: its rows are not aliased */
+    for (int k = 0; k < n_splines; k++)
         for (int side = 0; side < 2; side++)
             if (s[k].steps[side] < common) common = s[k].steps[side];
     int64_t done = 1; /* the first step of each is made: its coefficients are not symmetric */
@@ -286,8 +286,8 @@ static void ISA(solve)(struct envelope *env) {
         ISA(eliminate_together)(env, s, done, to);
         done = to;
     }
-    double middle_value[2];
-    for (int k = 0; k < 2; k++) {
+    double middle_value[2] = {0, 0};
+    for (int k = 0; k < n_splines; k++) {
         struct envelope *e = &env[k];
         for (int64_t i = done; i < s[k].steps[0]; i++)
             ELIMINATE(e, s[k].pivot[0], s[k].right_side[0], 1 + i, 2 + i, e->gap[1 + i], e->gap[1 + i]);
@@ -304,10 +304,11 @@ static void ISA(solve)(struct envelope *env) {
         }
         (e->c2 + e->first)[c] = middle_value[k] = r / d;
     }
-    double *restrict ma = env[0].c2 + env[0].first, *restrict mb = env[1].c2 + env[1].first;
-    const double *restrict pa = env[0].partial, *restrict pb = env[1].partial;
-    const double *restrict ra = env[0].ratio, *restrict rb = env[1].ratio;
-    double v0 = middle_value[0], v1 = v0, v2 = middle_value[1], v3 = v2;
+    const struct envelope *other = &env[n_splines - 1];
+    double *restrict ma = env[0].c2 + env[0].first, *restrict mb = other->c2 + other->first;
+    const double *restrict pa = env[0].partial, *restrict pb = other->partial;
+    const double *restrict ra = env[0].ratio, *restrict rb = other->ratio;
+    double v0 = middle_value[0], v1 = v0, v2 = middle_value[n_splines - 1], v3 = v2;
     for (int64_t i = 1; i <= common; i++) {
         int64_t l = s[0].middle - i, r = s[0].middle + i, p = s[1].middle - i, q = s[1].middle + i;
         ma[l] = v0 = pa[l] - ra[l] * v0;
@@ -315,7 +316,7 @@ static void ISA(solve)(struct envelope *env) {
         mb[p] = v2 = pb[p] - rb[p] * v2;
         mb[q] = v3 = pb[q] - rb[q] * v3;
     }
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < n_splines; k++) {
         const struct envelope *e = &env[k];
         double *m = e->c2 + e->first;
         for (int64_t i = s[k].middle - common - 1; i >= 1; i--) m[i] = e->partial[i] - e->ratio[i] * m[i + 1];
@@ -344,14 +345,13 @@ static void ISA(polynomials)(struct envelope *e) {
 static int ISA(splines)(struct workspace *w, enum rule rule) {
     if (rule != RULE_UPSTREAM && !add_mirrored_knots(w, rule)) return 0;
     if (w->env[0].count >= 4 && w->env[1].count >= 4) {
-        ISA(solve)(w->env);
+        ISA(solve)(w->env, 2);
         for (int k = 0; k < 2; k++) ISA(polynomials)(&w->env[k]);
     } else {
         for (int k = 0; k < 2; k++) {
             struct envelope *e = &w->env[k];
-            if (e->count >= 4) { /* the pair is solved together: beside a short one, a copy of itself */
-                struct envelope pair[2] = {*e, *e};
-                ISA(solve)(pair);
+            if (e->count >= 4) {
+                ISA(solve)(e, 1);
                 ISA(polynomials)(e);
             } else if (e->count == 3 && rule != RULE_UPSTREAM) {
                 ISA(three_knots)(e, rule == RULE_PYEMD);
