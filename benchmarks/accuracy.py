@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 from lightning_fabric import Fabric
 
-from semg_hht.evaluation import evaluate, pool
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import NetworkConfig
 from semg_hht.learning.run import choose_classes, with_svm
 from semg_hht.learning.split import Split, divide
-from semg_hht.learning.training import Fitting, TrainingConfig, encoder_task, fit
+from semg_hht.learning.training import Fitting, TrainingConfig, encoder_task, fit, score
 
 
 def main() -> None:
@@ -40,7 +39,8 @@ def main() -> None:
     task = encoder_task(classes)
     subjects = np.array(dataset.subjects)
     people = np.random.default_rng(args.seed).permutation(sorted(set(subjects)))
-    answers: dict[str, list[tuple[str, str, str, np.ndarray]]] = {name: [] for name in classes}
+    asked: list[np.ndarray] = []
+    answered: dict[str, list[np.ndarray]] = {name: [] for name in classes}
     for held_out in np.array_split(people, args.folds):
         test = np.flatnonzero(np.isin(subjects, held_out))
         rest = np.flatnonzero(~np.isin(subjects, held_out))
@@ -54,19 +54,15 @@ def main() -> None:
             )  # fmt: skip
             fit(fitting)
             model = with_svm(load_model(Path(folder) / "best"), fitting)
+        asked.append(test)
         for name, probabilities in model.probabilities(dataset.matrices[test]).items():
-            labels = dataset.labels(name)
-            first = {dataset.repetitions[i]: i for i in reversed(test)}
-            keys, pooled = pool(probabilities, [dataset.repetitions[i] for i in test])
-            answers[name] += [
-                (labels[first[key]], dataset.subjects[first[key]], key, row)
-                for key, row in zip(keys, pooled, strict=True)
-            ]
+            answered[name].append(probabilities)
         print(f"held out {', '.join(held_out)}", flush=True)
 
-    for name, rows in answers.items():
-        rows = [row for row in rows if row[0]]
-        report = evaluate([r[0] for r in rows], np.stack([r[3] for r in rows]), classes[name], [r[1] for r in rows])
+    indices = np.concatenate(asked)
+    for name, folds in answered.items():
+        labelled = np.array([bool(dataset.labels(name)[i]) for i in indices])
+        report = score(dataset, indices[labelled], name, classes, np.concatenate(folds)[labelled])
         interval = report.balanced_accuracy_interval
         between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else "too few people"
         print(f"{name}: balanced accuracy {report.balanced_accuracy:.3f} (95 % interval over people {between})")

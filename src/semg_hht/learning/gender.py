@@ -29,7 +29,7 @@ TRUSTED_TYPES: tuple[str, ...] = (
 def fit_gender_svm(
     features: NDArray[np.float32], labels: tuple[str, ...], groups: Sequence[str], *, by: str, seed: int
 ) -> Any:
-    """Fit the SVM and calibrate its probabilities on people it was not trained on.
+    """Fit the SVM and calibrate its probabilities on people it was not fitted on (though the encoder may have been).
 
     Parameters
     ----------
