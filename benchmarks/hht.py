@@ -30,6 +30,7 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / "build" / "peers"
 RATE_HZ = 1000.0
+Duel = tuple[str, Callable, Callable | None, float]
 
 
 def install_peers() -> None:
@@ -96,9 +97,16 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, "--ours"], check=True)
 
 
-def compare(peers: Path, rounds: int) -> None:
-    import numpy as np
+def emd_spectrum(library, x) -> None:
+    """Signal to 256 frequency bins over time, by the library's own functions."""
+    imfs = library.sift.sift(x)
+    _, frequency, amplitude = library.spectra.frequency_transform(imfs, RATE_HZ, "hilbert")
+    edges, _ = library.spectra.define_hist_bins(20, 450, 256)
+    library.spectra.hilberthuang(frequency, amplitude, edges, sum_time=False)
 
+
+def duels(peers: Path) -> list[Duel]:
+    """Every goal: what it is called, ours, the peer (None where it is not there), and the ratio to reach."""
     from semg_hht import hht
 
     pyemd, emd_library = peer_module("PyEMD"), peer_module("emd")
@@ -106,7 +114,7 @@ def compare(peers: Path, rounds: int) -> None:
     library = peers / "ICEEMDAN-MKL" / "libiceemdan.so"
     mkl = ctypes.CDLL(str(library)) if library.is_file() else None
     x = {n: band_limited(n) for n in (1000, 2000, 5000, 20000)}
-    rows: list[tuple[str, Callable, Callable | None, float]] = []
+    rows: list[Duel] = []
 
     for n, goal in ((1000, 200), (5000, 100), (20000, 40)):
         rows.append(
@@ -127,18 +135,17 @@ def compare(peers: Path, rounds: int) -> None:
             )
         )
 
-    def emd_spectrum(n: int) -> None:
-        imfs = emd_library.sift.sift(x[n])
-        _, frequency, amplitude = emd_library.spectra.frequency_transform(imfs, RATE_HZ, "hilbert")
-        edges, _ = emd_library.spectra.define_hist_bins(20, 450, 256)
-        emd_library.spectra.hilberthuang(frequency, amplitude, edges, sum_time=False)
-
     plain = hht.SpectrumConfig(decomposition="emd")
     recipe = hht.SpectrumConfig(decomposition="upstream")
     for n in (2000, 5000):
         ours = lambda n=n: hht.hilbert_spectrum(x[n], RATE_HZ, plain, n_threads=1)  # noqa: E731
         rows.append(
-            (f"256 x 256 with EMD, against emd, N={n}", ours, emd_library and (lambda n=n: emd_spectrum(n)), 25)
+            (
+                f"256 x 256 with EMD, against emd, N={n}",
+                ours,
+                emd_library and (lambda n=n: emd_spectrum(emd_library, x[n])),
+                25,
+            )
         )
         rows.append(
             (
@@ -178,10 +185,15 @@ def compare(peers: Path, rounds: int) -> None:
                 6,
             )
         )
+    return rows
+
+
+def compare(peers: Path, rounds: int) -> None:
+    import numpy as np
 
     warnings.simplefilter("ignore")  # the peers' own
     print(f"{'what':54} {'ours ms':>9} {'peer ms':>10} {'ratio':>8} {'goal':>6}")
-    for name, ours, theirs, goal in rows:
+    for name, ours, theirs, goal in duels(peers):
         if not theirs:
             print(f"{name:54} {'peer not installed':>29}")
             continue
