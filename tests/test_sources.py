@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from making import foreign_matrix, noise
+from making import foreign_matrix, make_dataset, noise, write_dataset
 from semg_hht.errors import InputError
+from semg_hht.learning.dataset import load_folder
+from semg_hht.learning.run import Result
+from semg_hht.predict import open_run
 from semg_hht.signals.recording import write_recording
-from semg_hht.sources import find_jobs, is_manifest
+from semg_hht.sources import find_jobs, is_manifest, note_unlisted
 
 
 def test_a_single_recording_is_labelled_by_its_name(tmp_path: Path) -> None:
@@ -71,3 +75,25 @@ def test_an_empty_folder_says_what_was_expected(tmp_path: Path) -> None:
         find_jobs(tmp_path)
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
         find_jobs(tmp_path / "nowhere")
+
+
+def test_npz_files_that_a_manifest_does_not_list_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.npz", "Test1_1_001.npz"):
+        np.savez(tmp_path / name, hht=np.zeros((256, 256)))
+    (tmp_path / "manifest.csv").write_text("file,movement\na.npz,low\n")
+    note_unlisted(tmp_path, tmp_path / "manifest.csv")
+    assert "does not list, and that are left out: 1" in caplog.text
+    caplog.clear()
+    (tmp_path / "manifest.csv").write_text("file,movement\na.npz,low\nTest1_1_001.npz,\n")
+    note_unlisted(tmp_path, tmp_path / "manifest.csv")
+    assert not caplog.text
+
+
+def test_training_and_prediction_both_say_so(
+    tiny_result: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_dataset(make_dataset(n_subjects=1, n_repetitions=1), tmp_path)
+    np.savez(tmp_path / "more.npz", hht=np.zeros((256, 256)))
+    load_folder(tmp_path)
+    open_run(tiny_result.folder, cpu=True).predict(tmp_path)
+    assert caplog.text.count("does not list, and that are left out: 1") == 2

@@ -22,7 +22,7 @@ from semg_hht.pipeline import Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
 from semg_hht.scaling import min_max
-from semg_hht.sources import MANIFEST, find_jobs, is_manifest
+from semg_hht.sources import MANIFEST, find_jobs, is_manifest, note_unlisted
 from semg_hht.tracking import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -240,6 +240,7 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
 def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
     """Matrices (path, name) and recordings among what ``path`` names."""
     if path.is_dir() and (path / MANIFEST).is_file():
+        note_unlisted(path, path / MANIFEST)
         path = path / MANIFEST
     if is_manifest(path):
         files = list(dict.fromkeys(row.file for row in read_manifest(path)))

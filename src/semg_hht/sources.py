@@ -6,6 +6,7 @@ Knows paths and labels: reads no samples.
 from __future__ import annotations
 
 import csv
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from semg_hht.labels import Labelled, parse_file_name, read_manifest
 from semg_hht.matrices import is_matrix_file
 from semg_hht.pipeline import Job
 from semg_hht.signals.recording import RECORDING_SUFFIXES
+
+log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.csv"
 
@@ -51,6 +54,14 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     return [_job_from_name(path, path.name, rate_hz, units)]
+
+
+def note_unlisted(folder: Path, manifest: Path) -> None:
+    """Say how many npz files of a folder its manifest does not list: they are left out, but not in silence."""
+    listed = {(manifest.parent / row.file).resolve() for row in read_manifest(manifest)}
+    n_unlisted = sum(p.suffix.lower() == ".npz" and p.resolve() not in listed for p in folder.rglob("*"))
+    if n_unlisted:
+        log.warning("npz files in %s that %s does not list, and that are left out: %d", folder, manifest, n_unlisted)
 
 
 def is_manifest(path: Path) -> bool:

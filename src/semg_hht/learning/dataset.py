@@ -6,7 +6,6 @@ Knows labels and arrays: nothing of networks, and does not import torch.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,8 @@ from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
 from semg_hht.pipeline import Example, Failure, PipelineConfig, transform_all
 from semg_hht.prepare import MATRIX_FOLDER
 from semg_hht.references import with_references
-from semg_hht.sources import MANIFEST, find_jobs
+from semg_hht.sources import MANIFEST, find_jobs, note_unlisted
 from semg_hht.tracking import Track, untracked
-
-log = logging.getLogger(__name__)
 
 Indices = NDArray[np.intp]
 
@@ -129,13 +126,10 @@ def load_folder(folder: Path, *, track: Track = untracked) -> Dataset:
         )
     beside = [folder / MANIFEST] + ([folder.parent / MANIFEST] if folder.name == MATRIX_FOLDER else [])
     manifest = next((path for path in beside if path.is_file()), None)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
     if manifest is not None:
-        listed = {(manifest.parent / row.file).resolve() for row in read_manifest(manifest)}
-        n_unlisted = sum(path.resolve() not in listed for path in files)
-        if n_unlisted:
-            log.warning("%d npz files in %s are not listed in %s and are left out", n_unlisted, folder, manifest)
+        note_unlisted(folder, manifest)
         return load_manifest(manifest, track=track)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
     if not files:
         raise InputError(f"{folder}: expected npz matrices or a manifest.csv; found none")
     rows = [parse_file_name(path.relative_to(folder).as_posix()) for path in files]
