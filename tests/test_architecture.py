@@ -66,7 +66,7 @@ LIBRARIES: dict[str, set[str]] = {
     "matplotlib": {"figures"},
     "typer": {"cli"},
     "rich": {"cli", "console"},
-    "joblib": {"pipeline", "references", "workers"},
+    "joblib": {"pipeline", "workers"},
     "distributed": {"workers"},
 }
 LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}

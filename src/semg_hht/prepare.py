@@ -114,7 +114,7 @@ def _prepare_one(
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
     if found is None:  # a disk that is full is no fault of the recording: it ends the run
-        found = _write(job, key, examples, out, stems)
+        found = _write(key, examples, out, stems)
     if images:
         _draw_missing(found, out)
     return found
@@ -133,11 +133,11 @@ def _key(job: Job, config: PipelineConfig) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
-def _write(job: Job, key: str, examples: list[Example], out: Path, stems: dict[_RowKey, str]) -> _Written:
+def _write(key: str, examples: list[Example], out: Path, stems: dict[_RowKey, str]) -> _Written:
     numbers = {channel: i for i, channel in enumerate(dict.fromkeys(e.channel for e in examples), start=1)}
     rows = []
-    for example, source in zip(examples, _sources_of(examples, job), strict=True):
-        stem = stems[_row_key(source)] + (f"_ch{numbers[example.channel]}" if len(numbers) > 1 else "")
+    for example in examples:
+        stem = stems[_row_key(example.row)] + (f"_ch{numbers[example.channel]}" if len(numbers) > 1 else "")
         write_matrix(
             out / MATRIX_FOLDER / f"{stem}.npz",
             example.matrix,
@@ -151,12 +151,6 @@ def _write(job: Job, key: str, examples: list[Example], out: Path, stems: dict[_
         )
         rows.append(_matrix_row(example.row, example.channel, f"{MATRIX_FOLDER}/{stem}.npz"))
     return _Written(tuple(rows), tuple(e.dropped for e in examples), examples[0].rate_hz, reused=False)
-
-
-def _sources_of(examples: list[Example], job: Job) -> list[Labelled]:
-    """The job's row of each example: `transform` fills in rate and units, which are no part of a row's name."""
-    by_key = {_row_key(row): row for row in job.rows}
-    return [by_key[_row_key(example.row)] for example in examples]
 
 
 def _reusable(job: Job, key: str, out: Path, stems: dict[_RowKey, str]) -> _Written | None:

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from semg_hht.errors import InputError
-from semg_hht.pipeline import Failure, Job, PipelineConfig, Reference, read_job
+from semg_hht.pipeline import Failure, Job, PipelineConfig, Reference, for_each, read_job
 from semg_hht.scaling import WITH_REFERENCE, rms
 from semg_hht.signals.filters import preprocess
 from semg_hht.signals.repetitions import cut_repetition
@@ -40,8 +39,7 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
     sources = jobs if references is None else find_jobs(references)
     largest = references is not None
     levels: dict[str, list[_Levels]] = {}
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    for job, found in zip(sources, parallel(delayed(_levels)(job, config) for job in sources), strict=True):
+    for job, found in zip(sources, for_each(_levels, sources, config, n_jobs=n_jobs), strict=True):
         # A recording that can't be read is reported when its own turn comes; a broken reference is an error now.
         if isinstance(found, Failure):
             if largest:
@@ -87,7 +85,7 @@ def _pooled(levels: list[_Levels], largest: bool) -> Reference:
     return Reference(pooled, all(level.in_microvolts for level in levels))
 
 
-def _levels(job: Job, config: PipelineConfig) -> list[_Levels] | Failure:
+def _levels(job: Job, _: int | None, config: PipelineConfig) -> list[_Levels] | Failure:
     """One for each row of the job: its interval, its channels."""
     try:
         recording = read_job(job)
