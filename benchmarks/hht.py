@@ -105,6 +105,15 @@ def emd_spectrum(library, x) -> None:
     library.spectra.hilberthuang(frequency, amplitude, edges, sum_time=False)
 
 
+def mkl_iceemdan(library: ctypes.CDLL, x, trials: int) -> None:
+    """One decomposition through the library's C interface."""
+    library.iceemdan_create.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(library.iceemdan_create(0))
+    library.iceemdan_set_ensemble_size(handle, trials)
+    library.iceemdan_decompose(handle, x.ctypes.data_as(ctypes.c_void_p), len(x))
+    library.iceemdan_destroy(handle)
+
+
 def duels(peers: Path) -> list[Duel]:
     """Every goal: what it is called, ours, the peer (None where it is not there), and the ratio to reach."""
     from semg_hht import hht
@@ -169,19 +178,12 @@ def duels(peers: Path) -> list[Duel]:
         )
     )
 
-    def mkl_iceemdan(n: int, trials: int) -> None:
-        mkl.iceemdan_create.restype = ctypes.c_void_p
-        handle = ctypes.c_void_p(mkl.iceemdan_create(0))
-        mkl.iceemdan_set_ensemble_size(handle, trials)
-        mkl.iceemdan_decompose(handle, x[n].ctypes.data_as(ctypes.c_void_p), n)
-        mkl.iceemdan_destroy(handle)
-
     for n, trials in ((2000, 50), (2000, 100), (5000, 50)):
         rows.append(
             (
                 f"ICEEMDAN, noise bank, against ICEEMDAN-MKL, N={n}, {trials} trials",
                 lambda n=n, t=trials: hht.iceemdan(x[n], t, noise="bank", n_threads=1),
-                mkl and (lambda n=n, t=trials: mkl_iceemdan(n, t)),
+                mkl and (lambda n=n, t=trials: mkl_iceemdan(mkl, x[n], t)),
                 6,
             )
         )

@@ -267,6 +267,17 @@ def test_predictions_of_a_folder_are_the_same_as_in_training(tiny_result: Result
     assert len(said) == len(data)
 
 
+def test_rows_that_stack_different_channels_are_one_files_error(opened: Run, tmp_path: Path) -> None:
+    write_recording(noise(2), tmp_path / "a.npz")
+    write_recording(noise(1), tmp_path / "b.npz")
+    rows = "file,start_s,stop_s,channels\na.npz,0,1,ch1\na.npz,1,2,ch1;ch2\nb.npz,0,1,ch1\n"
+    (tmp_path / "manifest.csv").write_text(rows)
+    stacked = replace(opened, recording_config=configure(band_hz=(20, 200), channels="stack"))
+    said = stacked.predict(tmp_path / "manifest.csv", n_jobs=1)
+    assert [prediction.file for prediction in said.predictions] == ["b.npz"]
+    assert "has 2 channels; this run was trained on 1" in said.errors["a.npz"]
+
+
 def test_a_checkpoint_without_its_svm_says_so(tiny_copy: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = open_run(tiny_copy / "checkpoint_epoch_2", cpu=True)
     assert "has no gender SVM (it comes when training ends): only action quality is answered" in caplog.text

@@ -114,8 +114,7 @@ class Run:
             good = [item for item in batch if isinstance(item, _Loaded)]
             errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
             if good:
-                for prediction in self._answer(good, batch_size):
-                    predictions[prediction.file] = prediction
+                predictions |= {prediction.file: prediction for prediction in self._answer(good, batch_size)}
         return Predictions(tuple(predictions.values()), errors)
 
     def _answer(self, batch: list[_Loaded], batch_size: int) -> Iterator[Prediction]:
@@ -191,7 +190,8 @@ class Run:
                 yield result
                 continue
             try:
-                self._require_planes(job.path, result[0].matrix.values.shape[0])
+                for example in result:  # rows of one recording may choose different channels to stack
+                    self._require_planes(job.path, example.matrix.values.shape[0])
             except InputError as error:
                 yield Failure(name, str(error))
                 continue
@@ -228,10 +228,10 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
     model = load_model(checkpoint)
     if torch.cuda.is_available() and not cpu:
         model.network.to("cuda")
-    unanswered = [task for task in model.classes if task == "gender" and model.gender_svm is None]
-    if unanswered and model.encoder_task == "gender":
+    lacks_svm = "gender" in model.classes and model.gender_svm is None
+    if lacks_svm and model.encoder_task == "gender":
         raise InputError(f"{checkpoint}: has no gender SVM, which is fitted at the end of training; use best or final")
-    if unanswered:
+    if lacks_svm:
         log.warning("%s has no gender SVM (it comes when training ends): only action quality is answered", checkpoint)
     config = None if model.preparation is None else PipelineConfig.from_json(model.preparation)
     return Run(checkpoint, model, model.classes, model.network.config.n_planes, model.preparation, model.peak, config)
