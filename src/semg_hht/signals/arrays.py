@@ -1,0 +1,67 @@
+"""Recordings kept as named arrays: NPZ and MAT files.
+
+Knows names and shapes of arrays: nothing of what a recording must be.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.signals.contents import Contents
+
+SAMPLE_KEYS = ("samples", "emg", "semg", "data", "signal")
+RATE_KEYS = ("rate_hz", "fs", "sampling_rate", "sample_rate", "samplerate")
+
+
+def read_mat(path: Path) -> Contents:
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        content = loadmat(path)
+    except NotImplementedError:
+        raise InputError(f"{path}: this is a MATLAB 7.3 file; save it with '-v7' to have it read") from None
+    except (MatReadError, TypeError) as error:
+        raise InputError(f"{path}: can't be read as a MAT file; {error}") from None
+    return _from_arrays(path, {name: value for name, value in content.items() if not name.startswith("__")})
+
+
+def read_npz(path: Path) -> Contents:
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+        return _from_arrays(path, {name: archive[name] for name in archive.files})
+
+
+def _from_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> Contents:
+    by_lower = {name.lower(): value for name, value in arrays.items()}
+    rates = [by_lower[key] for key in RATE_KEYS if key in by_lower and by_lower[key].size == 1]
+    tables = {
+        name: value
+        for name, value in arrays.items()
+        if value.dtype.kind in "biuf" and value.ndim <= 2 and value.size > 1
+    }
+    named = [by_lower[key] for key in SAMPLE_KEYS if key in by_lower]
+    if named:
+        table = named[0]
+    elif len(tables) == 1:
+        table = next(iter(tables.values()))
+    else:
+        found = ", ".join(f"{name} {value.shape}" for name, value in arrays.items()) or "nothing"
+        raise InputError(f"{path}: expected samples under one of {', '.join(SAMPLE_KEYS)}; found {found}")
+    if table.ndim not in (1, 2):
+        raise InputError(f"{path}: expected samples of one or two dimensions; found shape {table.shape}")
+    table = np.atleast_2d(table)
+    if table.shape[0] < table.shape[1]:  # recordings are longer than they have channels
+        table = table.T
+    names = by_lower.get("channel_names")
+    units = by_lower.get("units")
+    return Contents(
+        table,
+        float(rates[0].reshape(-1)[0]) if rates else None,
+        tuple(str(n) for n in names.reshape(-1)) if names is not None and names.size == table.shape[1] else (),
+        str(units.reshape(-1)[0]) if units is not None and units.size == 1 else "",
+    )
