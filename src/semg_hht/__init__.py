@@ -8,13 +8,17 @@ from semg_hht.errors import InputError
 from semg_hht.pipeline import configure
 from semg_hht.predict import open_run
 from semg_hht.signals.recording import Recording, read_recording, write_recording
+from semg_hht.signals.repetitions import Repetition, SegmentConfig, find_repetitions
 from semg_hht.version import __version__
 
 __all__ = [
     "InputError",
     "Recording",
+    "Repetition",
+    "SegmentConfig",
     "__version__",
     "configure",
+    "find_repetitions",
     "hht",
     "open_run",
     "read_recording",

@@ -33,6 +33,7 @@ class SimulationConfig:
     rate_hz: float = 1000.0
     n_channels: int = 1
     noise_uv: float = 4.0
+    snr_db: float | None = None  # instead of noise_uv: power of the muscle while it works, over that of the noise
     mains_uv: float = 6.0
     mains_hz: float = 50.0
     ecg_uv: float = 5.0
@@ -129,7 +130,12 @@ def _record(person: Person, session: int, config: SimulationConfig, rng: np.rand
         pieces.append(_rest(config, rng))
         n_before += activation.size + pieces[-1].shape[1]
     samples = np.concatenate(pieces, axis=1)
-    samples += _disturbances(samples.shape, config, rng)
+    active = np.any(samples != 0, axis=0)  # (n_samples,)
+    noise_uv = np.full((config.n_channels, 1), config.noise_uv)
+    if config.snr_db is not None:
+        muscle_uv = np.sqrt(np.mean(samples[:, active] ** 2, axis=1, keepdims=True))  # (n_channels, 1)
+        noise_uv = muscle_uv / 10 ** (config.snr_db / 20)
+    samples += _disturbances(samples.shape, noise_uv, config, rng)
     name = f"{person.subject}_E{session + 1:02d}"
     recording = Recording(
         samples=samples,
@@ -184,8 +190,9 @@ def _coloured_noise(n_samples: int, rate_hz: float, low_hz: float, high_hz: floa
     return np.asarray(shaped / np.sqrt(np.mean(shaped**2)))
 
 
-def _disturbances(shape: tuple[int, ...], config: SimulationConfig, rng: np.random.Generator) -> Array:
-    """What electrodes record beside the muscle: noise, mains hum, the heart, drift; (n_channels, n_samples)."""
+def _disturbances(shape: tuple[int, ...], noise_uv: Array, config: SimulationConfig, rng: np.random.Generator) -> Array:
+    """What electrodes record beside the muscle: noise of ``noise_uv`` (n_channels, 1), mains hum, the heart, drift;
+    (n_channels, n_samples)."""
     n_channels, n_samples = shape
     t = np.arange(n_samples) / config.rate_hz
     hum = sum(
@@ -201,8 +208,10 @@ def _disturbances(shape: tuple[int, ...], config: SimulationConfig, rng: np.rand
         heart[near] += (1 - x**2) * np.exp(-(x**2) / 2)
     drift = np.sin(2 * np.pi * 0.3 * t + rng.uniform(0, 2 * np.pi))
     strength = rng.uniform(0.5, 1.5, (4, n_channels, 1))
+    if config.snr_db is not None:
+        strength[0] = 1.0  # the ratio is what was asked for
     return np.asarray(
-        strength[0] * config.noise_uv * rng.standard_normal(shape)
+        strength[0] * noise_uv * rng.standard_normal(shape)
         + strength[1] * config.mains_uv * np.sqrt(2) * hum
         + strength[2] * config.ecg_uv * 4 * heart  # a QRS complex stands about four times above its RMS
         + strength[3] * config.drift_uv * np.sqrt(2) * drift
