@@ -13,8 +13,8 @@ import pytest
 
 from conftest import Simulated
 from making import make_dataset, noise, write_dataset
-from semg_hht import cli
 from semg_hht.cli import main
+from semg_hht.options import config_of
 from semg_hht.pipeline import configure
 from semg_hht.signals.recording import write_recording
 
@@ -280,8 +280,8 @@ def test_train_goes_on_past_a_bad_file(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_predict_keeps_the_runs_settings_but_what_is_stated() -> None:
     base = configure(band_hz=(5, 100), scaling="minmax", channels="stack", decomposition="eemd", seed=7)
-    kept = cli._config(None, "60", None, None, None, None, base=base)
+    kept = config_of(None, "60", None, None, None, None, base=base)
     assert kept.filter.mains_hz == 60
     assert (kept.spectrum, kept.scaling, kept.channels) == (base.spectrum, base.scaling, base.channels)
-    assert cli._config(None, None, None, None, None, 8, base=base).spectrum.seed == 8
-    assert cli._config(None, None, "upstream", None, None, None, base=base).scaling == "upstream"
+    assert config_of(None, None, None, None, None, 8, base=base).spectrum.seed == 8
+    assert config_of(None, None, "upstream", None, None, None, base=base).scaling == "upstream"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -13,9 +12,26 @@ import typer
 
 from semg_hht import console
 from semg_hht.errors import InputError
-from semg_hht.hht.spectrum import DECOMPOSITIONS
-from semg_hht.pipeline import CHANNELS, Failure, PipelineConfig, configure
-from semg_hht.scaling import SCALINGS
+from semg_hht.options import (
+    AsJson,
+    Band,
+    Channels,
+    Cpu,
+    Decomposition,
+    Mains,
+    Overwrite,
+    RateHz,
+    References,
+    Scaling,
+    Seed,
+    Strict,
+    Units,
+    config_of,
+    mains_hz_of,
+)
+from semg_hht.pipeline import Failure
+from semg_hht.signals.activity import METHODS
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.storage import require_new_file, write_json
 from semg_hht.version import __version__
 from semg_hht.workers import BACKENDS, workers
@@ -33,62 +49,6 @@ app = typer.Typer(
     epilog="Start with [bold]semg-hht demo[/]: the whole path on simulated people, in about a minute. "
     "--debug with any command shows the traceback of an error.",
 )
-
-Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  [default: 20 450]")]
-Mains = Annotated[
-    str | None, typer.Option(help="Mains frequency to notch, with harmonics: 50, 60 or off.  [default: 50]")
-]
-Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  [default: emd]")]
-Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  [default: log]")]
-Channels = Annotated[
-    str | None,
-    typer.Option(help=f"{' or '.join(CHANNELS)}: a matrix a channel, or all as planes of one.  [default: separate]"),
-]
-References = Annotated[Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.")]
-RateHz = Annotated[float | None, typer.Option(help="Samples a second, where a recording does not say.")]
-Units = Annotated[str, typer.Option(help="Units of the samples (V, mV, uV), where a recording does not say.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
-
-
-def _config(
-    band: tuple[float, float] | None,
-    mains: str | None,
-    decomposition: str | None,
-    scaling: str | None,
-    channels: str | None,
-    seed: int | None,
-    *,
-    base: PipelineConfig | None = None,
-) -> PipelineConfig:
-    """The settings that were stated, the rest as in ``base`` or by default."""
-    chosen: dict[str, Any] = {}
-    if base is not None:
-        chosen = {
-            "band_hz": base.spectrum.band_hz,
-            "mains_hz": base.filter.mains_hz,
-            "decomposition": base.spectrum.decomposition,
-            "scaling": base.scaling,
-            "channels": base.channels,
-            "seed": base.spectrum.seed,
-        }
-        if decomposition is not None:
-            del chosen["scaling"]  # each recipe has its own default
-    stated = {"band_hz": band, "decomposition": decomposition, "scaling": scaling, "channels": channels, "seed": seed}
-    chosen |= {name: value for name, value in stated.items() if value is not None}
-    if mains is not None:
-        chosen["mains_hz"] = _mains_hz(mains)
-    return configure(**chosen)
-
-
-def _mains_hz(text: str) -> float | None:
-    known = {"50": 50.0, "60": 60.0, "off": None}
-    if text not in known:
-        raise InputError(f"--mains must be 50, 60 or off; got {text!r}")
-    return known[text]
 
 
 @app.callback(invoke_without_command=True)
@@ -134,7 +94,7 @@ def simulate(
     from semg_hht.samples import write_simulation
     from semg_hht.signals.simulate import SimulationConfig
 
-    mains_hz = _mains_hz(mains)
+    mains_hz = mains_hz_of(mains)
     hum = {"mains_uv": 0.0} if mains_hz is None else {"mains_hz": mains_hz}
     config = SimulationConfig(n_subjects, n_sessions, n_repetitions, rate_hz, n_channels, fatigue=fatigue, **hum)
     n_recordings = n_subjects * n_sessions
@@ -148,6 +108,66 @@ def simulate(
     console.out.print(
         f"{console.counted(n_recordings, 'recording')}, {3 * n_repetitions} repetitions each; the truth: {manifest}"
     )
+
+
+@app.command(epilog="Example: semg-hht segment recordings --out reps.csv")
+def segment(
+    input: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or a manifest.csv.")],
+    out: Annotated[Path, typer.Option(help="Table to write; one that exists is never touched.")] = Path("reps.csv"),
+    method: Annotated[str, typer.Option(help=f"{' or '.join(METHODS)}.")] = "markov",
+    channel: Annotated[
+        list[str] | None, typer.Option(help="Channel to go by, by name or number; may be repeated.  [default: all]")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="Intervals or clicks somebody noted, to go by; or a folder of such files.")
+    ] = None,
+    merge_gap_s: Annotated[float, typer.Option(help="Shorter rests lie within a repetition.")] = 0.5,
+    min_duration_s: Annotated[float, typer.Option(help="Shorter activity is no repetition.")] = 0.3,
+    max_duration_s: Annotated[float, typer.Option(help="Longer activity is parted at its deepest pause.")] = 15.0,
+    ghost_share: Annotated[
+        float, typer.Option(help="Activity weaker than this share of the others' amplitude is left out.")
+    ] = 0.2,
+    band: Band = None,
+    mains: Mains = None,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    pictures: Annotated[bool, typer.Option(help="Draw each recording with what was found.")] = True,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the repetitions: a table to check and edit, which prepare reads, and a picture of each recording."""
+    from semg_hht.segment import segment as segment_jobs
+    from semg_hht.sources import find_jobs
+
+    jobs = find_jobs(input, rate_hz=rate_hz, units=units)
+    if channel:
+        jobs = [replace(job, rows=tuple(replace(row, channels=tuple(channel)) for row in job.rows)) for job in jobs]
+    config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
+    filters = config_of(band, mains, None, None, None, None).filter
+    done = segment_jobs(
+        jobs, out, config, filters, events=events, pictures=pictures, n_jobs=jobs_at_once, track=console.track
+    )
+    console.list_failures(done.failures)
+    console.list_remarks([*done.remarks, *(f"{file}: no repetition was found" for file in done.empty)])
+    if as_json:
+        console.print_json(
+            {
+                **asdict(done),
+                "table": str(done.table),
+                "pictures": None if done.pictures is None else str(done.pictures),
+            }
+        )
+    else:
+        console.out.print(
+            f"{console.counted(done.n_repetitions, 'repetition')} in "
+            f"{console.counted(done.n_recordings, 'recording')}: {out}"
+        )
+        if done.pictures is not None:
+            console.out.print(f"  pictures    {done.pictures}")
+        console.out.print("  next        check the pictures, correct times and fill in labels in the table, then")
+        console.out.print(f"              semg-hht prepare {out} --out prepared")
+    _exit_if_strict(strict, done.failures)
 
 
 @app.command(epilog="Example: semg-hht prepare recordings/manifest.csv --out prepared --band 20 450")
@@ -176,7 +196,7 @@ def prepare(
     from semg_hht.references import with_references
     from semg_hht.sources import find_jobs
 
-    config = _config(band, mains, decomposition, scaling, channels, seed)
+    config = config_of(band, mains, decomposition, scaling, channels, seed)
     with workers(backend, scheduler):
         jobs = with_references(find_jobs(input, rate_hz=rate_hz, units=units), config, references, n_jobs=jobs_at_once)
         done = prepare_folder(
@@ -184,7 +204,7 @@ def prepare(
         )
     console.list_failures(done.failures)
     if as_json:
-        _print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
+        console.print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
     else:
         console.out.print(
             f"{console.counted(done.n_matrices, 'matrix', 'matrices')} of "
@@ -249,7 +269,7 @@ def train(
     stated = (band, mains, decomposition, scaling, channels)
     transforms = references is not None or any(value is not None for value in stated)
     dataset = find_dataset(
-        data_dir, manifest, _config(*stated, seed) if transforms else None, references, track=console.track
+        data_dir, manifest, config_of(*stated, seed) if transforms else None, references, track=console.track
     )
     console.list_failures(dataset.failures)
     with console.TrainingBar() as bar:
@@ -305,7 +325,7 @@ def predict(
     run = open_run(checkpoint, cpu=cpu)
     stated = (band, mains, decomposition, scaling, channels)
     if any(value is not None for value in (*stated, seed)):
-        config = _config(*stated, seed, base=run.recording_config)
+        config = config_of(*stated, seed, base=run.recording_config)
         if run.recording_config != config:
             console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
         run = replace(run, recording_config=config)
@@ -319,7 +339,7 @@ def predict(
         raise InputError(f"none of {len(failures)} files could be predicted")
     write_json(output, predictions.to_json())
     if as_json:
-        _print_json(predictions.to_json())
+        console.print_json(predictions.to_json())
     else:
         for prediction in predictions.predictions[: console.MAX_LISTED]:
             said = ", ".join(f"{answer.prediction} ({answer.confidence:.0%})" for answer in prediction.answers.values())
@@ -357,10 +377,6 @@ def _require_training() -> None:
         raise InputError(f"training needs {error.name}: pip install 'semg-hht[train]'") from None
 
 
-def _print_json(content: Any) -> None:
-    console.out.print(json.dumps(content, indent=2, ensure_ascii=False), markup=False)
-
-
 def _exit_if_strict(strict: bool, failures: Sequence[Failure]) -> None:
     if strict and failures:
         raise typer.Exit(1)
@@ -369,22 +385,9 @@ def _exit_if_strict(strict: bool, failures: Sequence[Failure]) -> None:
 def main(args: Sequence[str] | None = None, *, program: typer.Typer = app, name: str = "semg-hht") -> None:
     """Run the command line. Exit code 0; or 1 with one sentence on standard error; 2 for a wrong flag."""
     words = list(sys.argv[1:] if args is None else args)
-    debug = "--debug" in words
     console.listen()
-    try:
+    with console.one_sentence(debug="--debug" in words):
         program([word for word in words if word != "--debug"], prog_name=name)
-    except (InputError, OSError) as error:
-        if debug:
-            raise
-        console.err.print("[red]error:[/] ", end="")
-        console.err.print(str(error), markup=False)
-        raise SystemExit(1) from None
-    except Exception as error:
-        if debug:
-            raise
-        console.err.print("[red]error:[/] ", end="")
-        console.err.print(f"{type(error).__name__}: {error} (unexpected; --debug shows where)", markup=False)
-        raise SystemExit(1) from None
 
 
 def script(command: Any, name: str) -> None:

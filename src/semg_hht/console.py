@@ -6,14 +6,17 @@ Knows the terminal: nothing of what is computed. Results go to standard output, 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from semg_hht.errors import InputError
 from semg_hht.evaluation import Interval, Report
 from semg_hht.pipeline import Failure
 
@@ -106,6 +109,20 @@ def list_failures(failures: Iterable[Failure]) -> None:
         err.print(f"  and {len(failures) - MAX_LISTED} more")
 
 
+def print_json(content: Any) -> None:
+    out.print(json.dumps(content, indent=2, ensure_ascii=False), markup=False)
+
+
+def list_remarks(remarks: Iterable[str]) -> None:
+    """What a person should know of recordings that were used."""
+    remarks = list(remarks)
+    for remark in remarks[:MAX_LISTED]:
+        err.print("[yellow]note:[/] ", end="")
+        err.print(remark, markup=False)
+    if len(remarks) > MAX_LISTED:
+        err.print(f"  and {len(remarks) - MAX_LISTED} more notes")
+
+
 def show_reports(reports: dict[str, Report], split_by: str) -> None:
     """Scores on people (or repetitions) not trained on, a table a task."""
     for task, report in reports.items():
@@ -126,3 +143,18 @@ def _with_interval(value: float, interval: Interval | None) -> str:
     if interval is None:
         return f"{value:.2f}  (too few people for an interval)"
     return f"{value:.2f}  (95 % interval over people {interval.low:.2f} to {interval.high:.2f})"
+
+
+@contextmanager
+def one_sentence(*, debug: bool) -> Iterator[None]:
+    """An error becomes one sentence and exit code 1; with ``debug`` it keeps its traceback."""
+    try:
+        yield
+    except Exception as error:
+        if debug:
+            raise
+        expected = isinstance(error, (InputError, OSError))
+        said = str(error) if expected else f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
+        err.print("[red]error:[/] ", end="")
+        err.print(said, markup=False)
+        raise SystemExit(1) from None

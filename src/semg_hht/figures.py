@@ -73,6 +73,54 @@ def _edges(centres: NDArray[np.float64] | None) -> tuple[float, float]:
     return float(centres[0] - half), float(centres[-1] + half)
 
 
+ROW_S = 30.0  # of a recording in one row of its picture
+MAX_ROWS = 8
+MAX_COLUMNS = 3000  # points a row; more would fall on the same pixels
+
+
+def draw_repetitions(
+    samples: NDArray[np.float64],
+    rate_hz: float,
+    units: str,
+    spans: Sequence[tuple[float, float, float]],
+    path: Path,
+    *,
+    title: str = "",
+) -> None:
+    """A filtered channel (n_samples,) with its repetitions, numbered; orange where the confidence is below one half.
+
+    spans : start_s, stop_s and confidence of each.
+    """
+    duration_s = samples.size / rate_hz
+    n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
+    row_s = duration_s / n_rows
+    figure = Figure(figsize=(14, 0.8 + 2.2 * n_rows), layout="constrained")
+    top = 1.05 * float(np.max(np.abs(samples))) or 1.0
+    for i, axes in enumerate(figure.subplots(n_rows, 1, squeeze=False)[:, 0]):
+        left, right = i * row_s, (i + 1) * row_s
+        start = round(left * rate_hz)
+        _plot_extremes(axes, samples[start : round(right * rate_hz)], start / rate_hz, rate_hz)
+        for number, (start_s, stop_s, confidence) in enumerate(spans, start=1):
+            colour = GREEN if confidence >= 0.5 else ORANGE
+            axes.axvspan(start_s, stop_s, color=colour, alpha=0.18, linewidth=0)
+            if left <= start_s < right:
+                words = f"{number}" if confidence == 1 else f"{number}  {confidence:.0%}"
+                axes.text(start_s, top, words, va="top", fontsize="small", color=colour)
+        axes.set(xlim=(left, right), ylim=(-top, top), ylabel=f"sEMG ({units})" if units else "sEMG")
+    axes.set_xlabel("time (s)")
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def _plot_extremes(axes: Axes, samples: NDArray[np.float64], start_s: float, rate_hz: float) -> None:
+    """Plot (n_samples,); of a long stretch the lowest and highest value of each of `MAX_COLUMNS` parts."""
+    step = max(1, samples.size // MAX_COLUMNS)
+    parts = samples[: samples.size // step * step].reshape(-1, step)  # (n_parts, step)
+    times = start_s + np.repeat(np.arange(len(parts)) * step, 2) / rate_hz
+    extremes = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).ravel()  # (2 n_parts,)
+    axes.plot(times, extremes, color=GREY, linewidth=0.5)
+
+
 def draw_history(history: Sequence[Any], best_epoch: int, path: Path) -> None:
     """Loss, accuracy and learning rate over epochs; the best epoch is marked."""
     epochs = [record.epoch for record in history]

@@ -21,6 +21,7 @@ PERIODS_S = (0.5, 8.0)
 MIN_RHYTHM = 0.3  # correlation of the level with itself, a period later
 MERGED_OF_PERIOD = 0.2  # a longer rest parts two repetitions
 LONGEST_OF_PERIOD = 1.2  # a repetition lasts no longer
+BLIP_S = 0.25  # a heart beat, smoothed
 PAUSE_DB = 6.0  # a pause within activity: half the amplitude of both sides
 
 
@@ -97,7 +98,8 @@ def repetitions_in(samples: Array, rate_hz: float, config: SegmentConfig) -> lis
     activity = find_activity(alive, rate_hz, config.method)
     frame_s = activity.n_frame / rate_hz
     period_s = _period_s(activity.level_db, frame_s)
-    spans = _joined(runs(activity.active), min(config.merge_gap_s, MERGED_OF_PERIOD * period_s) / frame_s)
+    spans = _without_blips(runs(activity.active), activity.level_db, BLIP_S / frame_s, config.ghost_share)
+    spans = _joined(spans, min(config.merge_gap_s, MERGED_OF_PERIOD * period_s) / frame_s)
     longest, shortest = min(config.max_duration_s, LONGEST_OF_PERIOD * period_s), config.min_duration_s
     spans = [part for span in spans for part in _parted(span, activity.level_db, longest / frame_s, shortest / frame_s)]
     spans = [(start, stop) for start, stop in spans if (stop - start) * frame_s >= config.min_duration_s]
@@ -134,6 +136,17 @@ def cut_repetition(recording: Recording, start_s: float | None, stop_s: float | 
 
 
 _Span = tuple[int, int]  # frames [start, stop)
+
+
+def _without_blips(spans: list[_Span], level_db: Array, shortest: float, share: float) -> list[_Span]:
+    """Drop what is short and weak, as heart beats are, before it joins what is near or stretches a repetition."""
+    if not spans:
+        return []
+    loud_db = float(np.quantile(np.concatenate([level_db[slice(*span)] for span in spans]), 0.9))
+    faint_db = loud_db + 20 * np.log10(max(share, 1e-6))
+    return [
+        (start, stop) for start, stop in spans if stop - start >= shortest or level_db[start:stop].max() >= faint_db
+    ]
 
 
 def _joined(spans: list[_Span], min_gap: float) -> list[_Span]:

@@ -1,0 +1,72 @@
+"""Flags that several commands share, and the settings they make.
+
+Knows names, help texts and defaults: nothing of what is computed with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semg_hht.errors import InputError
+from semg_hht.hht.spectrum import DECOMPOSITIONS
+from semg_hht.pipeline import CHANNELS, PipelineConfig, configure
+from semg_hht.scaling import SCALINGS
+
+Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  [default: 20 450]")]
+Mains = Annotated[
+    str | None, typer.Option(help="Mains frequency to notch, with harmonics: 50, 60 or off.  [default: 50]")
+]
+Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  [default: emd]")]
+Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  [default: log]")]
+Channels = Annotated[
+    str | None,
+    typer.Option(help=f"{' or '.join(CHANNELS)}: a matrix a channel, or all as planes of one.  [default: separate]"),
+]
+References = Annotated[Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.")]
+RateHz = Annotated[float | None, typer.Option(help="Samples a second, where a recording does not say.")]
+Units = Annotated[str, typer.Option(help="Units of the samples (V, mV, uV), where a recording does not say.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
+
+
+def config_of(
+    band: tuple[float, float] | None,
+    mains: str | None,
+    decomposition: str | None,
+    scaling: str | None,
+    channels: str | None,
+    seed: int | None,
+    *,
+    base: PipelineConfig | None = None,
+) -> PipelineConfig:
+    """The settings that were stated, the rest as in ``base`` or by default."""
+    chosen: dict[str, Any] = {}
+    if base is not None:
+        chosen = {
+            "band_hz": base.spectrum.band_hz,
+            "mains_hz": base.filter.mains_hz,
+            "decomposition": base.spectrum.decomposition,
+            "scaling": base.scaling,
+            "channels": base.channels,
+            "seed": base.spectrum.seed,
+        }
+        if decomposition is not None:
+            del chosen["scaling"]  # each recipe has its own default
+    stated = {"band_hz": band, "decomposition": decomposition, "scaling": scaling, "channels": channels, "seed": seed}
+    chosen |= {name: value for name, value in stated.items() if value is not None}
+    if mains is not None:
+        chosen["mains_hz"] = mains_hz_of(mains)
+    return configure(**chosen)
+
+
+def mains_hz_of(text: str) -> float | None:
+    known = {"50": 50.0, "60": 60.0, "off": None}
+    if text not in known:
+        raise InputError(f"--mains must be 50, 60 or off; got {text!r}")
+    return known[text]

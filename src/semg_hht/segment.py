@@ -1,0 +1,216 @@
+"""Recordings -> a table of repetitions that a person can check and edit, and a picture of each recording beside it.
+
+Knows tables and files: what a repetition is stands in `signals/repetitions.py`. The table is a manifest, so `prepare`,
+`train` and `predict` take it, edited or not, as they take any other.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from semg_hht.errors import InputError
+from semg_hht.labels import Labelled, manifest_text
+from semg_hht.pipeline import Failure, Job, for_each, read_job
+from semg_hht.signals.events import Event, read_events
+from semg_hht.signals.filters import FilterConfig, preprocess
+from semg_hht.signals.recording import Array, Recording
+from semg_hht.signals.repetitions import Repetition, SegmentConfig, cut_repetition, repetitions_in
+from semg_hht.storage import write_text
+from semg_hht.tracking import Track, untracked
+
+# Of a recording with several rows, what they share holds for each repetition.
+_SHARED = ("subject", "session", "muscle", "movement", "gender")
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """What `segment` wrote. ``pictures`` is None where none were asked for."""
+
+    table: Path
+    pictures: Path | None
+    n_recordings: int
+    n_repetitions: int
+    empty: tuple[str, ...]  # recordings in which nothing was found
+    failures: tuple[Failure, ...]
+    remarks: tuple[str, ...]
+
+
+def segment(
+    jobs: list[Job],
+    out: Path,
+    config: SegmentConfig,
+    filters: FilterConfig,
+    *,
+    events: Path | None = None,
+    pictures: bool = True,
+    n_jobs: int = -1,
+    track: Track = untracked,
+) -> Segmented:
+    """Write the table ``out`` and, with ``pictures``, a folder of PNGs beside it.
+
+    Parameters
+    ----------
+    events : intervals or clicks to go by instead of the signal alone; a file, or for several recordings a folder with
+        a file of the same stem for each.
+
+    Raises
+    ------
+    InputError
+        ``out`` exists: somebody may have edited it. Or no recording could be used, or no repetition was found.
+    """
+    if out.exists():
+        raise InputError(f"{out}: exists already and may have been edited; name another file, or remove this one")
+    folder = out.with_name(f"{out.stem}_pictures") if pictures else None
+    results = for_each(_segment_one, jobs, config, filters, _events_of(jobs, events), out.parent, folder, n_jobs=n_jobs)
+    rows: list[Labelled] = []
+    empty: list[str] = []
+    failures: list[Failure] = []
+    remarks: list[str] = []
+    for job, result in zip(jobs, track(results, len(jobs), "looking for repetitions"), strict=True):
+        if isinstance(result, Failure):
+            failures.append(result)
+            continue
+        remarks += result.remarks
+        rows += result.rows
+        if not result.rows:
+            empty.append(job.rows[0].file)
+    if not rows:
+        why = failures[0].reason if failures else f"{jobs[0].path}: no activity stands out of rest"
+        raise InputError(f"no repetition was found in {len(jobs)} recordings; the first: {why}")
+    write_text(out, manifest_text(rows))
+    return Segmented(
+        out, folder, len(jobs) - len(failures), len(rows), tuple(empty), tuple(failures), tuple(remarks)
+    )  # fmt: skip
+
+
+def with_repetitions(
+    jobs: list[Job], config: SegmentConfig, filters: FilterConfig, *, n_jobs: int = -1, track: Track = untracked
+) -> tuple[list[Job], list[Failure]]:
+    """The jobs with one row a repetition found; those that can't be used, or hold none, are failures."""
+    found, failures = [], []
+    results = for_each(_segment_one, jobs, config, filters, {}, None, None, n_jobs=n_jobs)
+    for job, result in zip(jobs, track(results, len(jobs), "looking for repetitions"), strict=True):
+        if isinstance(result, Failure):
+            failures.append(result)
+        elif not result.rows:
+            failures.append(Failure(job.rows[0].file, f"{job.path}: no repetition was found; no activity stands out"))
+        else:
+            found.append(replace(job, rows=result.rows))
+    return found, failures
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The rows of one recording, and what is to be known of it."""
+
+    rows: tuple[Labelled, ...]
+    remarks: tuple[str, ...]
+
+
+def _segment_one(
+    job: Job,
+    _: int | None,
+    config: SegmentConfig,
+    filters: FilterConfig,
+    events: dict[Path, Path],
+    base: Path | None,
+    pictures: Path | None,
+) -> _Found | Failure:
+    try:
+        recording = read_job(job)
+        chosen = recording.select(job.rows[0].channels)
+        try:
+            samples = preprocess(chosen.samples, chosen.rate_hz, filters)
+        except InputError as error:
+            raise InputError(f"{job.path}: {error}") from None
+        found = repetitions_in(samples, chosen.rate_hz, config)
+        stated = [Event(r.start / chosen.rate_hz, r.stop / chosen.rate_hz, "") for r in found]
+        if job.path in events:
+            stated = read_events(events[job.path], chosen.duration_s)
+            found = [_within(event, found, chosen) for event in stated]
+    except InputError as error:
+        return Failure(job.rows[0].file, str(error))
+    row = _shared_row(job, chosen, base)
+    rows = tuple(
+        _row(row, number, repetition, event.label, repetition.cut(samples), chosen.rate_hz)
+        for number, (repetition, event) in enumerate(zip(found, stated, strict=True), start=1)
+    )
+    if pictures is not None:
+        _draw(chosen, samples, found, pictures / f"{'_'.join(Path(job.rows[0].file).with_suffix('').parts)}.png")
+    return _Found(rows, tuple(f"{job.rows[0].file}: {remark}" for remark in recording.remarks))
+
+
+def _within(event: Event, found: list[Repetition], recording: Recording) -> Repetition:
+    """The interval a person stated; between two clicks only the activity found there, as a click is no exact edge."""
+    stated = cut_repetition(recording, event.start_s, event.stop_s)
+    inside = [r for r in found if stated.start <= (r.start + r.stop) // 2 < stated.stop] if event.is_click else []
+    if not inside:
+        return stated
+    return Repetition(max(stated.start, inside[0].start), min(stated.stop, inside[-1].stop))
+
+
+def _shared_row(job: Job, recording: Recording, base: Path | None) -> Labelled:
+    """What holds for every repetition of a recording; its file as seen from the folder ``base``."""
+    values = {name: {getattr(row, name) for row in job.rows} for name in _SHARED}
+    shared = {name: found.pop() for name, found in values.items() if len(found) == 1}
+    return Labelled(
+        file=job.rows[0].file if base is None else _seen_from(base, job.path),
+        channels=job.rows[0].channels,
+        rate_hz=recording.rate_hz,
+        units=recording.units,
+        **shared,
+    )
+
+
+def _seen_from(base: Path, path: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, base)).as_posix()
+    except ValueError:  # another drive
+        return path.absolute().as_posix()
+
+
+def _row(shared: Labelled, number: int, repetition: Repetition, label: str, samples: Array, rate_hz: float) -> Labelled:
+    rms = np.sqrt(np.mean(samples**2, axis=1))  # (n_channels,)
+    return replace(
+        shared,
+        repetition=str(number),
+        movement=label or shared.movement,
+        start_s=round(repetition.start / rate_hz, 6),
+        stop_s=round(repetition.stop / rate_hz, 6),
+        extra={
+            "peak": f"{np.abs(samples).max():.6g}",
+            "rms": f"{rms.max():.6g}",
+            "confidence": f"{repetition.confidence:.2f}",
+        },
+    )
+
+
+def _events_of(jobs: list[Job], events: Path | None) -> dict[Path, Path]:
+    """Which file of events belongs to which recording."""
+    if events is None:
+        return {}
+    if not events.is_dir():
+        if len(jobs) != 1:
+            raise InputError(f"{events}: one file for {len(jobs)} recordings; expected a folder with a file for each")
+        return {jobs[0].path: events}
+    found = {}
+    for job in jobs:
+        own = [events / f"{job.path.stem}{ending}" for ending in (".csv", ".tsv", ".txt", "_events.tsv", "_events.csv")]
+        match = next((path for path in own if path.is_file() and path != job.path), None)
+        if match is None:
+            raise InputError(f"{events}: no events for {job.path.name}; expected {own[0].name} or {own[3].name}")
+        found[job.path] = match
+    return found
+
+
+def _draw(recording: Recording, samples: Array, found: list[Repetition], path: Path) -> None:
+    from semg_hht.figures import draw_repetitions
+
+    strongest = int(np.argmax(samples.std(axis=1)))
+    spans = [(r.start / recording.rate_hz, r.stop / recording.rate_hz, r.confidence) for r in found]
+    title = f"{Path(recording.source).name}, {recording.channel_names[strongest]}: {len(found)} repetitions"
+    draw_repetitions(samples[strongest], recording.rate_hz, recording.units, spans, path, title=title)

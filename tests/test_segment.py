@@ -1,0 +1,182 @@
+"""segment.py and signals/events.py: recordings -> a table that a person edits, and that prepare honours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_allclose
+
+from making import noise
+from semg_hht.cli import main
+from semg_hht.errors import InputError
+from semg_hht.labels import Labelled, manifest_text, read_manifest
+from semg_hht.pipeline import Job
+from semg_hht.samples import write_simulation
+from semg_hht.segment import segment, with_repetitions
+from semg_hht.signals.events import Event, read_events
+from semg_hht.signals.filters import FilterConfig
+from semg_hht.signals.recording import write_recording
+from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.signals.simulate import SimulationConfig
+from semg_hht.sources import find_jobs
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two simulated people, three repetitions each, with their truth."""
+    folder = tmp_path_factory.mktemp("people") / "recordings"
+    return write_simulation(folder, SimulationConfig(n_subjects=2, n_repetitions=1), seed=2)
+
+
+def cut(jobs: list[Job], out: Path, **options: object) -> list[Labelled]:
+    segment(jobs, out, SegmentConfig(), FilterConfig(), n_jobs=1, **options)  # type: ignore[arg-type]
+    return read_manifest(out)
+
+
+def run(*words: str) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(words)
+    assert exit_.value.code == 0
+
+
+def test_the_table_holds_the_repetitions_and_what_their_recording_says(manifest: Path, tmp_path: Path) -> None:
+    rows = cut(find_jobs(manifest), tmp_path / "reps.csv")
+    truth = read_manifest(manifest)
+    assert len(rows) == len(truth) == 6
+    assert_allclose([r.start_s for r in rows], [r.start_s for r in truth], atol=0.3)
+    assert [r.repetition for r in rows] == ["1", "2", "3"] * 2
+    assert [(r.subject, r.gender, r.units, r.rate_hz) for r in rows] == [
+        (r.subject, r.gender, r.units, r.rate_hz) for r in truth
+    ]
+    assert {r.movement for r in rows} == {""}, "the rows of a recording differ in it: it is left to be filled in"
+    assert all((tmp_path / r.file).is_file() for r in rows)
+    for row in rows:
+        assert float(row.extra["peak"]) > float(row.extra["rms"]) > 0
+        assert 0 <= float(row.extra["confidence"]) <= 1
+
+
+def test_each_recording_is_drawn(manifest: Path, tmp_path: Path) -> None:
+    cut(find_jobs(manifest), tmp_path / "reps.csv")
+    assert sorted(p.name for p in (tmp_path / "reps_pictures").iterdir()) == [
+        "S01_E01_BICEPS.png",
+        "S02_E01_BICEPS.png",
+    ]
+
+
+def test_a_table_that_exists_is_never_touched(manifest: Path, tmp_path: Path) -> None:
+    table = tmp_path / "reps.csv"
+    table.write_text("mine")
+    with pytest.raises(InputError, match=r"reps\.csv: exists already and may have been edited"):
+        cut(find_jobs(manifest), table)
+    assert table.read_text() == "mine"
+
+
+def test_prepare_honours_the_edited_table(manifest: Path, tmp_path: Path) -> None:
+    table = tmp_path / "reps.csv"
+    run("segment", str(manifest), "--out", str(table), "--no-pictures", "--jobs", "1")
+    first, second, *_ = read_manifest(table)
+    edited = [replace(first, stop_s=first.start_s + 0.75, movement="half"), replace(second, movement="full")]
+    table.write_text(manifest_text(edited))
+    run("prepare", str(table), "--out", str(tmp_path / "prepared"), "--jobs", "1")
+    done = read_manifest(tmp_path / "prepared" / "manifest.csv")
+    assert [(row.movement, row.extra["recording_stop_s"]) for row in done] == [
+        ("half", f"{first.start_s + 0.75:.10g}"),
+        ("full", f"{second.stop_s:.10g}"),
+    ]
+
+
+def test_a_channel_can_be_chosen_and_stays_chosen(tmp_path: Path) -> None:
+    people = write_simulation(tmp_path / "two", SimulationConfig(n_subjects=1, n_repetitions=1, n_channels=2), seed=1)
+    table = tmp_path / "reps.csv"
+    run("segment", str(people), "--out", str(table), "--channel", "ch2", "--no-pictures", "--jobs", "1")
+    assert {row.channels for row in read_manifest(table)} == {("ch2",)}
+
+
+def test_noise_holds_no_repetition_and_says_so(tmp_path: Path) -> None:
+    write_recording(noise(1, duration_s=10.0), tmp_path / "noise.npz")
+    jobs = find_jobs(tmp_path / "noise.npz")
+    with pytest.raises(InputError, match=r"no repetition was found in 1 recordings.*no activity stands out"):
+        cut(jobs, tmp_path / "reps.csv")
+    found, failures = with_repetitions(jobs, SegmentConfig(), FilterConfig(), n_jobs=1)
+    assert found == []
+    assert "no repetition was found" in failures[0].reason
+
+
+def test_a_bad_recording_stops_only_itself(manifest: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text("1\n2\n")
+    jobs = [Job(bad, (Labelled("bad.csv", rate_hz=1000.0),)), *find_jobs(manifest)]
+    done = segment(jobs, tmp_path / "reps.csv", SegmentConfig(), FilterConfig(), pictures=False, n_jobs=1)
+    assert [failure.file for failure in done.failures] == ["bad.csv"]
+    assert (done.n_recordings, done.n_repetitions, done.pictures) == (2, 6, None)
+
+
+def test_intervals_somebody_noted_are_taken_as_they_are(manifest: Path, tmp_path: Path) -> None:
+    job = find_jobs(manifest)[0]
+    noted = tmp_path / "run_events.tsv"
+    noted.write_text("onset\tduration\ttrial_type\n1.5\t0.5\tfull\n0.25\t1\tn/a\n")
+    rows = cut([job], tmp_path / "reps.csv", events=noted)
+    assert [(r.start_s, r.stop_s, r.movement) for r in rows] == [(0.25, 1.25, ""), (1.5, 2.0, "full")]
+
+
+def test_between_clicks_the_activity_gives_the_edges(manifest: Path, tmp_path: Path) -> None:
+    job = find_jobs(manifest)[0]
+    truth = [row for row in read_manifest(manifest) if row.file == job.rows[0].file]
+    clicks = tmp_path / "clicks"
+    clicks.mkdir()
+    lines = "\n".join(f"{(row.start_s or 0) - 0.3:.3f}" for row in truth)
+    (clicks / f"{job.path.stem}.txt").write_text(f"click_s\n{lines}\n")
+    rows = cut([job], tmp_path / "reps.csv", events=clicks)
+    assert len(rows) == len(truth)
+    assert_allclose([r.stop_s for r in rows], [r.stop_s for r in truth], atol=0.35)
+
+
+def test_events_must_belong_to_the_recordings(manifest: Path, tmp_path: Path) -> None:
+    jobs = find_jobs(manifest)
+    noted = tmp_path / "events.csv"
+    noted.write_text("0.1,0.6\n")
+    with pytest.raises(InputError, match="one file for 2 recordings; expected a folder with a file for each"):
+        cut(jobs, tmp_path / "reps.csv", events=noted)
+    with pytest.raises(InputError, match=r"no events for S01_E01_BICEPS\.csv; expected S01_E01_BICEPS\.csv or"):
+        cut(jobs, tmp_path / "reps.csv", events=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("start_s;stop_s;label\n1;2;full\n", [Event(1, 2, "full")]),
+        ("0.5,1.5\n3,4\n", [Event(0.5, 1.5, ""), Event(3, 4, "")]),
+        ("# clicks\n1\n4\n", [Event(1, 4, "", True), Event(4, 10, "", True)]),
+        ("\ufeffonset\tduration\n2\t3\n", [Event(2, 5, "")]),
+    ],
+)
+def test_tables_of_events(tmp_path: Path, text: str, expected: list[Event]) -> None:
+    path = tmp_path / "events.tsv"
+    path.write_text(text, encoding="utf-8")
+    assert read_events(path, duration_s=10.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected one line an event; found none"),
+        ("onset\tduration\n", "expected one line an event; found only a header"),
+        ("onset\tlabel\n1\tfull\n", "expected a column 'duration' or 'stop_s' beside the start; found onset, label"),
+        ("onset\tduration\n1\tsoon\n", "line 2: expected a time in seconds; found 'soon'"),
+        ("1,2\n3,nan\n", "line 2: expected a time in seconds; found 'nan'"),
+        ("8,12\n", "from 8 s to 12 s does not lie within the recording of 10 s"),
+        ("3,2\n", "from 3 s to 2 s does not lie"),
+    ],
+)
+def test_tables_of_events_that_make_no_sense(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "events.tsv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_events(path, duration_s=10.0)
+
+
+def test_a_file_of_events_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.tsv: can't be read as a table of events"):
+        read_events(tmp_path / "none.tsv", 10.0)
