@@ -16,6 +16,7 @@ from semg_hht.errors import InputError
 from semg_hht.hht.spectrum import DECOMPOSITIONS
 from semg_hht.pipeline import CHANNELS, Failure, PipelineConfig, configure
 from semg_hht.scaling import SCALINGS
+from semg_hht.signals.filters import MainsHz
 from semg_hht.storage import require_new_file, write_json
 from semg_hht.version import __version__
 from semg_hht.workers import BACKENDS, workers
@@ -36,7 +37,7 @@ app = typer.Typer(
 
 Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  [default: 20 450]")]
 Mains = Annotated[
-    str | None, typer.Option(help="Mains frequency to notch, with harmonics: 50, 60 or off.  [default: 50]")
+    str | None, typer.Option(help="Mains to notch: 50 or 60, with harmonics; auto: what hums; off.  [default: auto]")
 ]
 Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  [default: emd]")]
 Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  [default: log]")]
@@ -84,10 +85,10 @@ def _config(
     return configure(**chosen)
 
 
-def _mains_hz(text: str) -> float | None:
-    known = {"50": 50.0, "60": 60.0, "off": None}
+def _mains_hz(text: str) -> MainsHz:
+    known: dict[str, MainsHz] = {"auto": "auto", "50": 50.0, "60": 60.0, "off": None}
     if text not in known:
-        raise InputError(f"--mains must be 50, 60 or off; got {text!r}")
+        raise InputError(f"--mains must be auto, 50, 60 or off; got {text!r}")
     return known[text]
 
 
@@ -135,6 +136,8 @@ def simulate(
     from semg_hht.signals.simulate import SimulationConfig
 
     mains_hz = _mains_hz(mains)
+    if mains_hz == "auto":
+        raise InputError("--mains of a simulation must be 50, 60 or off; got 'auto'")
     hum = {"mains_uv": 0.0} if mains_hz is None else {"mains_hz": mains_hz}
     config = SimulationConfig(n_subjects, n_sessions, n_repetitions, rate_hz, n_channels, fatigue=fatigue, **hum)
     n_recordings = n_subjects * n_sessions
