@@ -58,7 +58,7 @@ def test_every_beat_is_found_where_it_is(drift: float) -> None:
     samples = heart() * CHANNELS + muscle(0) + drift * np.sin(2 * np.pi * 0.3 * TIME_S) + 5 * drift
     found_s = find_r_peaks(samples, RATE_HZ) / RATE_HZ
     assert found_s.shape == beats_s().shape
-    assert_allclose(found_s, beats_s(), rtol=0, atol=0.015)
+    assert_allclose(found_s, beats_s(), rtol=0, atol=0.0015)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
@@ -115,7 +115,7 @@ def test_the_muscle_is_left() -> None:
     before = error_db(preprocess(noisy, RATE_HZ, FILTERS), wanted)
     after = error_db(preprocess(noisy, RATE_HZ, FilterConfig(mains_hz=None, ecg=True)), wanted)
     assert before > 0
-    assert after < -18
+    assert after < -20  # -19 if bursts counted as much as rests
 
 
 def test_a_heart_that_breathes_is_followed() -> None:
@@ -123,6 +123,23 @@ def test_a_heart_that_breathes_is_followed() -> None:
     noisy = heart(sizes)[None] + 0.1 * muscle(1, 1)
     after = filter_steps(noisy, RATE_HZ, FilterConfig(mains_hz=None, ecg=True))[-1][1]
     assert error_db(after, preprocess(0.1 * muscle(1, 1), RATE_HZ, FILTERS)) < -10
+
+
+def test_the_size_of_a_beat_is_not_read_out_of_muscle() -> None:
+    samples = heart() + np.random.default_rng(0).standard_normal((1, N_SAMPLES))
+    peaks = np.round(beats_s() * RATE_HZ).astype(np.intp)
+    removed = (samples - remove_ecg(samples, RATE_HZ, peaks))[0]
+    sizes = np.array([np.ptp(removed[peak - 60 : peak + 60]) for peak in peaks])
+    assert sizes.std() < 0.1 * sizes.mean()
+
+
+def test_what_is_removed_begins_and_ends_at_zero() -> None:
+    samples = heart() * CHANNELS + muscle(0)
+    peaks = find_r_peaks(samples, RATE_HZ)
+    removed = samples - remove_ecg(samples, RATE_HZ, peaks)
+    assert np.max(np.abs(removed[:, peaks - 100])) < 1e-3
+    assert np.max(np.abs(removed[:, peaks + 149])) < 1e-3
+    assert np.min(np.abs(removed[0, peaks])) > 0.5
 
 
 def test_nothing_found_nothing_changed() -> None:

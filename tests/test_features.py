@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 
 from semg_hht.errors import InputError
 from semg_hht.signals import features
@@ -170,6 +171,28 @@ def test_the_trend_of_a_constant_is_none() -> None:
     found = trend([3.0] * 6)
     assert_allclose([found.slope, found.low, found.high, found.start], [0, 0, 0, 3], atol=1e-12)
     assert np.isnan(Trend(1, 0, 2, 0, 5).percent).all()
+
+
+def test_the_trend_is_that_of_whole_covariance_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    strengths = np.array([0.0, 0.4, 0.8])
+    monkeypatch.setattr("semg_hht.signals.trend.FOLLOWING", strengths)
+    y, x = wobbly(0.5, 3, 8), np.array([0.0, 1, 2, 4, 5, 6, 7.5, 8])
+    design = np.stack([np.ones(8), x], axis=1)
+    fits = []
+    for strength in strengths:
+        covariance = strength ** np.abs(np.subtract.outer(np.arange(8), np.arange(8))) / (1 - strength**2)
+        information = design.T @ np.linalg.solve(covariance, design)
+        line = np.linalg.solve(information, design.T @ np.linalg.solve(covariance, y))
+        residual = y - design @ line
+        variance = residual @ np.linalg.solve(covariance, residual) / 6
+        weight = np.linalg.det(covariance) ** -0.5 * np.linalg.det(information) ** -0.5 * variance**-3
+        fits.append((line[1], np.sqrt(variance * np.linalg.inv(information)[1, 1]), line[0], weight))
+    slopes, spreads, starts, weights = np.array(fits).T
+    weights /= weights.sum()
+    found = trend(y, x)
+    assert_allclose([found.slope, found.start], [weights @ slopes, weights @ starts])
+    assert_allclose(weights @ stats.t.cdf((found.low - slopes) / spreads, 6), 0.025)
+    assert_allclose(weights @ stats.t.cdf((found.high - slopes) / spreads, 6), 0.975)
 
 
 def wobbly(following: float, seed: int, n: int = 15) -> np.ndarray:

@@ -127,6 +127,19 @@ def test_noise_does_not_hum(seed: int, n_samples: int) -> None:
     assert find_mains_hz(noise(seed, n_samples=n_samples), RATE_HZ) is None
 
 
+def test_noise_hums_less_than_once_in_a_hundred() -> None:
+    assert sum(find_mains_hz(noise(seed, n_samples=3000), RATE_HZ) is not None for seed in range(150)) <= 1
+
+
+def test_a_line_beside_it_does_not_hide_the_hum() -> None:
+    assert find_mains_hz(noise(0) + 0.5 * hum(50, 1) + 5 * hum(57, 1), RATE_HZ) == 50
+
+
+def test_half_a_second_is_the_least() -> None:
+    assert find_mains_hz(noise(0, n_samples=500) + 5 * hum(60, 1, n_samples=500), RATE_HZ) == 60
+    assert find_mains_hz(noise(0, n_samples=499) + 5 * hum(60, 1, n_samples=499), RATE_HZ) is None
+
+
 @pytest.mark.parametrize("frequency_hz", [30, 47, 55, 70, 130])
 def test_another_line_is_not_the_mains(frequency_hz: float) -> None:
     assert find_mains_hz(noise(0) + hum(frequency_hz, 1), RATE_HZ) is None
@@ -174,6 +187,8 @@ def test_auto_takes_off_what_hums_and_nothing_else() -> None:
 def test_the_hum_outside_the_band_is_left_to_the_band_pass() -> None:
     steps = filter_steps(noise(0) + hum(60, 1), RATE_HZ, FilterConfig((100, 450)))
     assert [name for name, _ in steps] == ["raw", "band-pass 100-450 Hz"]
+    steps = filter_steps(noise(0) + hum(60, 1, 3), RATE_HZ, FilterConfig((20, 150)))
+    assert [name for name, _ in steps] == ["raw", "band-pass 20-150 Hz", "notch 60 Hz"]
 
 
 def test_a_stated_mains_is_notched_whether_it_hums_or_not() -> None:
