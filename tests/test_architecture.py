@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
         "prepare", "samples", "signals", "sources", "storage", "tracking",
     },
     "console": {"errors", "evaluation", "pipeline"},
-    "options": {"errors", "hht", "pipeline", "scaling"},
+    "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "cli": {
         "console", "demo", "errors", "tracking", "evaluation", "figures", "hht", "labels", "learning", "matrices",
         "pipeline", "predict", "predictions", "prepare", "references", "samples", "segment", "signals", "sources",
@@ -70,6 +70,7 @@ LIBRARIES: dict[str, set[str]] = {
     "rich": {"cli", "console"},
     "joblib": {"pipeline", "workers"},
     "distributed": {"workers"},
+    "h5py": {"signals"},
 }
 LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}
 

@@ -132,7 +132,7 @@ def test_flags_that_make_no_sense_are_one_sentence(
     for words, message in (
         (
             ["prepare", path / "rec", "--out", tmp_path / "a", "--mains", "55"],
-            "--mains must be 50, 60 or off; got '55'",
+            "--mains must be auto, 50, 60 or off; got '55'",
         ),
         (["prepare", path / "rec", "--out", path / "prep"], "this folder is not empty"),
         (["prepare", tmp_path / "nowhere", "--out", tmp_path / "a"], "nowhere: no such file or folder"),

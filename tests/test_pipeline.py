@@ -80,8 +80,19 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_settings_survive_json() -> None:
-    for config in (PipelineConfig(), configure(band_hz=(5, 100), mains_hz=None, scaling="db", channels="stack")):
+    for config in (
+        PipelineConfig(),
+        configure(band_hz=(5, 100), mains_hz=None, scaling="db", channels="stack"),
+        configure(mains_hz=60.0, ecg=True),
+    ):
         assert PipelineConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert PipelineConfig().to_json()["filter"]["mains_hz"] == configure().filter.mains_hz == "auto"
+
+
+def test_settings_stored_before_mains_was_found_and_hearts_were_removed_still_load() -> None:
+    content = PipelineConfig().to_json()
+    old = {**content, "filter": {"band_hz": [20.0, 450.0], "mains_hz": 50.0}}
+    assert PipelineConfig.from_json(old).filter == FilterConfig((20.0, 450.0), 50.0, ecg=False)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +102,7 @@ def test_settings_survive_json() -> None:
         {"unheard_of": 1},
         {**PipelineConfig().to_json(), "unheard_of": 1},
         {**PipelineConfig().to_json(), "filter": 3},
+        {**PipelineConfig().to_json(), "filter": {"band_hz": [20.0, 450.0], "mains_hz": "50"}},
     ],
 )
 def test_settings_of_another_version_are_refused(content: dict[str, object]) -> None:

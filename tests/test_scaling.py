@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from semg_hht.scaling import SCALINGS, min_max, rms, scale_power
+from semg_hht.scaling import SCALINGS, min_max, scale_power
 
 POWER = np.random.default_rng(0).exponential(100.0, (256, 256))
 
@@ -47,7 +47,3 @@ def test_logarithms_have_their_floors() -> None:
     assert_allclose(scale_power(np.array([[1.0]]), "log"), [[np.log(2)]], rtol=1e-6)
     assert_allclose(scale_power(np.array([[1e-4]]), "mvc"), [[np.log(2)]], rtol=1e-6)
     assert_allclose(scale_power(np.array([[1e-4]]), "subject"), [[np.log(2)]], rtol=1e-6)
-
-
-def test_rms_of_each_channel() -> None:
-    assert_allclose(rms(np.array([[3.0, -3.0], [1.0, 7.0]])), [3, 5])

@@ -95,6 +95,8 @@ def simulate(
     from semg_hht.signals.simulate import SimulationConfig
 
     mains_hz = mains_hz_of(mains)
+    if mains_hz == "auto":
+        raise InputError("--mains of a simulation must be 50, 60 or off; got 'auto'")
     hum = {"mains_uv": 0.0} if mains_hz is None else {"mains_hz": mains_hz}
     config = SimulationConfig(n_subjects, n_sessions, n_repetitions, rate_hz, n_channels, fatigue=fatigue, **hum)
     n_recordings = n_subjects * n_sessions

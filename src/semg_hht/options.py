@@ -14,10 +14,11 @@ from semg_hht.errors import InputError
 from semg_hht.hht.spectrum import DECOMPOSITIONS
 from semg_hht.pipeline import CHANNELS, PipelineConfig, configure
 from semg_hht.scaling import SCALINGS
+from semg_hht.signals.filters import MainsHz
 
 Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  [default: 20 450]")]
 Mains = Annotated[
-    str | None, typer.Option(help="Mains frequency to notch, with harmonics: 50, 60 or off.  [default: 50]")
+    str | None, typer.Option(help="Mains to notch: 50 or 60, with harmonics; auto: what hums; off.  [default: auto]")
 ]
 Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  [default: emd]")]
 Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  [default: log]")]
@@ -65,8 +66,8 @@ def config_of(
     return configure(**chosen)
 
 
-def mains_hz_of(text: str) -> float | None:
-    known = {"50": 50.0, "60": 60.0, "off": None}
+def mains_hz_of(text: str) -> MainsHz:
+    known: dict[str, MainsHz] = {"auto": "auto", "50": 50.0, "60": 60.0, "off": None}
     if text not in known:
-        raise InputError(f"--mains must be 50, 60 or off; got {text!r}")
+        raise InputError(f"--mains must be auto, 50, 60 or off; got {text!r}")
     return known[text]

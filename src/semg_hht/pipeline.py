@@ -20,7 +20,7 @@ from semg_hht.hht import ENSEMBLES, SpectrumConfig, hilbert_spectrum
 from semg_hht.labels import Labelled
 from semg_hht.matrices import Matrix
 from semg_hht.scaling import SCALINGS, scale_power
-from semg_hht.signals.filters import FilterConfig, effective_band_hz, preprocess
+from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz, preprocess
 from semg_hht.signals.recording import Recording, read_recording
 from semg_hht.signals.repetitions import cut_repetition
 
@@ -77,7 +77,8 @@ class PipelineConfig:
 def configure(
     *,
     band_hz: tuple[float, float] = (20.0, 450.0),
-    mains_hz: float | None = 50.0,
+    mains_hz: MainsHz = "auto",
+    ecg: bool = False,
     decomposition: str = "emd",
     scaling: str | None = None,
     channels: str = "separate",
@@ -97,7 +98,7 @@ def configure(
         )
     except ValueError as error:
         raise InputError(str(error)) from None
-    return PipelineConfig(FilterConfig(band_hz, mains_hz), spectrum, scaling, channels)
+    return PipelineConfig(FilterConfig(band_hz, mains_hz, ecg), spectrum, scaling, channels)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 
 from semg_hht.errors import InputError
 from semg_hht.pipeline import Failure, Job, PipelineConfig, Reference, for_each, read_job
-from semg_hht.scaling import WITH_REFERENCE, rms
+from semg_hht.scaling import WITH_REFERENCE
+from semg_hht.signals.features import rms
 from semg_hht.signals.filters import preprocess
 from semg_hht.signals.repetitions import cut_repetition
 from semg_hht.sources import find_jobs

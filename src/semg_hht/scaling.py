@@ -50,8 +50,3 @@ def min_max(matrix: NDArray[np.floating]) -> NDArray[np.float32]:
     if high == low:
         return np.zeros(matrix.shape, dtype=np.float32)
     return np.asarray((matrix - low) / (high - low), dtype=np.float32)
-
-
-def rms(samples: Array) -> Array:
-    """Root mean square of each row: (n_channels, n_samples) -> (n_channels,)."""
-    return np.asarray(np.sqrt(np.mean(samples**2, axis=-1)))

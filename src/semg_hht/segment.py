@@ -16,6 +16,7 @@ from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, manifest_text
 from semg_hht.pipeline import Failure, Job, for_each, read_job
 from semg_hht.signals.events import Event, read_events
+from semg_hht.signals.features import rms
 from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.recording import Array, Recording
 from semg_hht.signals.repetitions import Repetition, SegmentConfig, cut_repetition, repetitions_in
@@ -174,7 +175,6 @@ def _seen_from(base: Path, path: Path) -> str:
 
 
 def _row(shared: Labelled, number: int, repetition: Repetition, label: str, samples: Array, rate_hz: float) -> Labelled:
-    rms = np.sqrt(np.mean(samples**2, axis=1))  # (n_channels,)
     return replace(
         shared,
         repetition=str(number),
@@ -183,7 +183,7 @@ def _row(shared: Labelled, number: int, repetition: Repetition, label: str, samp
         stop_s=round(repetition.stop / rate_hz, 6),
         extra={
             "peak": f"{np.abs(samples).max():.6g}",
-            "rms": f"{rms.max():.6g}",
+            "rms": f"{rms(samples).max():.6g}",
             "confidence": f"{repetition.confidence:.2f}",
         },
     )

@@ -24,19 +24,17 @@ def read_mat(path: Path) -> Contents:
 
     try:
         content = loadmat(path)
-    except NotImplementedError:
-        raise InputError(f"{path}: this is a MATLAB 7.3 file; save it with '-v7' to have it read") from None
-    except (MatReadError, TypeError) as error:
+    except (MatReadError, NotImplementedError, TypeError) as error:
         raise InputError(f"{path}: can't be read as a MAT file; {error}") from None
-    return _from_arrays(path, {name: value for name, value in content.items() if not name.startswith("__")})
+    return from_arrays(path, {name: value for name, value in content.items() if not name.startswith("__")})
 
 
 def read_npz(path: Path) -> Contents:
     with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-        return _from_arrays(path, {name: archive[name] for name in archive.files})
+        return from_arrays(path, {name: archive[name] for name in archive.files})
 
 
-def _from_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> Contents:
+def from_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> Contents:
     by_lower = {name.lower(): value for name, value in arrays.items()}
     rates = [by_lower[key] for key in RATE_KEYS if key in by_lower and by_lower[key].size == 1]
     tables = {

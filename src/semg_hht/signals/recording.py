@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.signals.arrays import read_mat, read_npz
 from semg_hht.signals.contents import Contents
+from semg_hht.signals.hdf5 import is_matlab_73, read_hdf5
 from semg_hht.signals.tables import read_table
 from semg_hht.storage import BROKEN_NPZ, whole_file
 
 Array = NDArray[np.float64]
 
-RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz")
+RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz", ".h5", ".hdf5")
 MICROVOLTS = {"v": 1e6, "mv": 1e3, "uv": 1.0, "µv": 1.0, "μv": 1.0}
 MIN_SAMPLES = 32
 
@@ -84,7 +85,7 @@ class Recording:
 
 
 def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str = "") -> Recording:
-    """Read a CSV/TXT table (one column a channel), a MAT file (version 5) or an NPZ file.
+    """Read a CSV/TXT table (one column a channel), a MAT, NPZ or HDF5 file (PLUX devices, or plain datasets).
 
     Parameters
     ----------
@@ -101,13 +102,14 @@ def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    readers = {".mat": read_mat, ".npz": read_npz}
+    readers = {".mat": read_mat, ".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
     suffix = path.suffix.lower()
     if suffix not in RECORDING_SUFFIXES:
         known = ", ".join(RECORDING_SUFFIXES)
         raise InputError(f"{path}: recordings are read from {known}; found {suffix or 'no ending'}")
     try:
-        found = readers.get(suffix, read_table)(path)
+        reader = read_hdf5 if suffix == ".mat" and is_matlab_73(path) else readers.get(suffix, read_table)
+        found = reader(path)
     except InputError:
         raise
     except BROKEN_NPZ as error:

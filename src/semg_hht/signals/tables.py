@@ -17,6 +17,11 @@ from semg_hht.signals.contents import Contents
 Array = NDArray[np.float64]
 
 _RATE_COMMENT = re.compile(r"sampl\w*[ _-]*(?:rate|freq\w*)[^0-9]*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
+# Names of what is recorded beside the muscle: joints, forces, movement, the heart, the button that was pressed.
+_NO_EMG = re.compile(
+    r"angle|flexo|gonio|\bacc|accel|gyro|magnet|force|torque|trigger|marker|label|temperature|\becg\b|\beeg\b|角度|力矩",
+    re.IGNORECASE,
+)
 _TIME_NAME = re.compile(
     r"(time|times|timestamp|t|zeit|时间)[\s_]*([\[(/]?\s*(s|sec|seconds|ms)\s*[\])]?)?", re.IGNORECASE
 )
@@ -49,7 +54,9 @@ def read_table(path: Path) -> Contents:
         rate = _rate_of_time_column(path, names[time[0]], table[:, time[0]])
         names = tuple(name for i, name in enumerate(names) if i != time[0])
         table = np.delete(table, time[0], axis=1)
-    return Contents(table, rate, names)
+    other = tuple(name for name in names if _NO_EMG.search(name))
+    remarks = (f"not taken for EMG, by name: {', '.join(other)}",) if other else ()
+    return Contents(table, rate, names, other=other, remarks=remarks)
 
 
 def _rate_of_time_column(path: Path, name: str, time: Array) -> float:
