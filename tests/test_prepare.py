@@ -283,3 +283,12 @@ def test_a_dead_channel_that_is_not_used_does_no_harm(tmp_path: Path) -> None:
     assert prepared(tmp_path, "file,channels\na.npz,ch1\n").n_matrices == 1
     with pytest.raises(InputError, match="channel ch2 holds the same value throughout"):
         prepared(tmp_path, "file,channels\na.npz,ch1;ch2\n", overwrite=True)
+
+
+def test_what_a_person_should_know_of_a_recording_is_handed_on(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = "\n".join(f"{a:.4f},{b:.1f}" for a, b in rng.standard_normal((800, 2)))
+    (tmp_path / "knee.csv").write_text(f"Biceps Femoral,Knee angle\n{rows}\n")
+    done = prepare(find_jobs(tmp_path / "knee.csv", rate_hz=1000.0), tmp_path / "out", configure(), n_jobs=1)
+    assert done.n_matrices == 1
+    assert done.remarks == ("knee.csv: not taken for EMG, by name: Knee angle",)

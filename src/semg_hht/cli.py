@@ -205,6 +205,7 @@ def prepare(
             jobs, out, config, images=images, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
         )
     console.list_failures(done.failures)
+    console.list_remarks(done.remarks)
     if as_json:
         console.print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
     else:

@@ -109,6 +109,7 @@ class Example:
     row : labels and provenance; ``row.file`` is the recording as the manifest names it.
     channel : name of the channel, or of all of them joined by ``+``.
     dropped : share of energy outside the band, mean over planes.
+    remarks : what a person should know of the recording.
     """
 
     matrix: Matrix
@@ -116,6 +117,7 @@ class Example:
     channel: str
     rate_hz: float
     dropped: float
+    remarks: tuple[str, ...] = ()
 
     @property
     def repetition_key(self) -> str:
@@ -169,6 +171,7 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
     except InputError as error:
         raise InputError(f"{job.path}: {error}") from None
+    remarks = tuple(f"{job.rows[0].file}: {remark}" for remark in recording.remarks)
     examples = []
     for row in job.rows:
         chosen = filtered.select(row.channels)
@@ -189,11 +192,11 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         if config.channels == "stack":
             dropped = float(np.mean([s.dropped for s in spectra]))
             examples.append(
-                Example(Matrix(planes, *axes), row, "+".join(chosen.channel_names), recording.rate_hz, dropped)
+                Example(Matrix(planes, *axes), row, "+".join(chosen.channel_names), recording.rate_hz, dropped, remarks)
             )
         else:
             examples += [
-                Example(Matrix(plane[None], *axes), row, name, recording.rate_hz, s.dropped)
+                Example(Matrix(plane[None], *axes), row, name, recording.rate_hz, s.dropped, remarks)
                 for plane, name, s in zip(planes, chosen.channel_names, spectra, strict=True)
             ]
     return examples

@@ -40,6 +40,7 @@ class Prepared:
     n_labelled: int
     dropped: float  # mean share of energy outside the band
     failures: tuple[Failure, ...]
+    remarks: tuple[str, ...]  # on the recordings that were computed
 
 
 def prepare(
@@ -90,6 +91,7 @@ def prepare(
         n_labelled=sum(bool(row.movement or row.gender) for row in rows),
         dropped=float(np.mean([share for result in written for share in result.dropped])),
         failures=tuple(failures),
+        remarks=tuple(remark for result in written for remark in result.remarks),
     )
 
 
@@ -101,6 +103,7 @@ class _Written:
     dropped: tuple[float, ...]
     rate_hz: float
     reused: bool
+    remarks: tuple[str, ...] = ()
 
 
 def _prepare_one(
@@ -150,7 +153,7 @@ def _write(key: str, examples: list[Example], out: Path, stems: dict[_RowKey, st
             channel=example.channel,
         )
         rows.append(_matrix_row(example.row, example.channel, f"{MATRIX_FOLDER}/{stem}.npz"))
-    return _Written(tuple(rows), tuple(e.dropped for e in examples), examples[0].rate_hz, reused=False)
+    return _Written(tuple(rows), tuple(e.dropped for e in examples), examples[0].rate_hz, False, examples[0].remarks)
 
 
 def _reusable(job: Job, key: str, out: Path, stems: dict[_RowKey, str]) -> _Written | None:
