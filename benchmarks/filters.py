@@ -36,13 +36,14 @@ def main() -> None:
         false_alarms_and_detections()
         notch_errors()
     else:
+        hearts_imagined()
         hearts_found()
         hearts_removed(np.loadtxt(args.ecg_csv) if args.ecg_csv else None)
 
 
-def muscle(tonic: bool, rate_hz: float = 1000.0, n_channels: int = 1) -> list[Array]:
+def muscle(tonic: bool, rate_hz: float = 1000.0, n_channels: int = 1, ecg_uv: float = 5.0) -> list[Array]:
     """Hum-free recordings: curls with rests, or a contraction that goes on at one level."""
-    config = SimulationConfig(24, n_repetitions=6, rate_hz=rate_hz, n_channels=n_channels, mains_uv=0.0)
+    config = SimulationConfig(24, n_repetitions=6, rate_hz=rate_hz, n_channels=n_channels, mains_uv=0.0, ecg_uv=ecg_uv)
     people = simulate_people(config, 7)
     if not tonic:
         return [person.recording.samples for person in people]
@@ -174,6 +175,28 @@ def f1(found_s: Array, true_s: Array, within_s: float = 0.03) -> float:
             free.remove(min(near, key=lambda f: abs(f - beat)))
             hits += 1
     return 2 * hits / max(1, len(found_s) + len(true_s))
+
+
+def hearts_imagined(n_pieces: int = 200) -> None:
+    print("| muscle without heart | channels | hearts believed in, of so many pieces of 6, 10, 30 s |")
+    curls = {n_channels: muscle(False, n_channels=n_channels, ecg_uv=0.0) for n_channels in (1, 2)}
+    devices = {f"bursts, band-passed from {low} Hz": FilterConfig((low, 450), None) for low in (20, 30)}
+    for name in ("curls", "bursts", "steady", *devices):
+        for n_channels in (1, 2):
+            counts = []
+            for length_s in (6, 10, 30):
+                believed = 0
+                for seed in range(n_pieces):
+                    if name == "curls":
+                        samples = piece(curls[n_channels], 1000 * length_s, np.random.default_rng(seed))
+                    else:
+                        samples = trunk(seed, -300, n_channels, name == "steady", None, length_s)[1]
+                    if name in devices:
+                        samples = preprocess(samples, 1000.0, devices[name])
+                    believed += find_r_peaks(samples, 1000.0).size > 0
+                counts.append(f"{believed}")
+            print(f"| {name} | {n_channels} | {', '.join(counts)} of {n_pieces} |", flush=True)
+    print()
 
 
 def hearts_found() -> None:

@@ -224,8 +224,8 @@ def test_the_slope_lies_in_its_interval_and_confidence_widens_it() -> None:
 
 @pytest.mark.parametrize("following", [0.0, 0.6])
 def test_the_interval_holds_the_truth_as_often_as_it_says(following: float) -> None:
-    found = [trend(wobbly(following, seed)) for seed in range(200)]
-    assert np.mean([t.low <= -1 <= t.high for t in found]) > 0.92  # 0.95 less two standard errors
+    found = [trend(wobbly(following, seed)) for seed in range(120)]
+    assert np.mean([t.low <= -1 <= t.high for t in found]) > 0.91  # 0.95 less two standard errors
     assert np.mean([t.high < 0 for t in found]) > 0.2  # and it still says something
     assert_allclose(np.mean([t.slope for t in found]), -1, atol=0.1)
 
