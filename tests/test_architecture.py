@@ -71,6 +71,7 @@ LIBRARIES: dict[str, set[str]] = {
     "joblib": {"pipeline", "workers"},
     "distributed": {"workers"},
     "h5py": {"signals"},
+    "pyedflib": {"signals"},
 }
 LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}
 

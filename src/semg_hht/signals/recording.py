@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.signals.arrays import read_mat, read_npz
 from semg_hht.signals.contents import Contents
+from semg_hht.signals.edf import read_edf
 from semg_hht.signals.hdf5 import is_matlab_73, read_hdf5
 from semg_hht.signals.tables import read_table
 from semg_hht.storage import BROKEN_NPZ, whole_file
 
 Array = NDArray[np.float64]
 
-RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz", ".h5", ".hdf5")
+RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz", ".h5", ".hdf5", ".edf", ".bdf")
 MICROVOLTS = {"v": 1e6, "mv": 1e3, "uv": 1.0, "µv": 1.0, "μv": 1.0}
 MIN_SAMPLES = 32
 
@@ -85,7 +86,7 @@ class Recording:
 
 
 def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str = "") -> Recording:
-    """Read a CSV/TXT table (one column a channel), a MAT, NPZ or HDF5 file (PLUX devices, or plain datasets).
+    """Read a CSV/TXT table (one column a channel), a MAT, NPZ, HDF5 (PLUX or plain), EDF or BDF file.
 
     Parameters
     ----------
@@ -103,6 +104,7 @@ def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     readers = {".mat": read_mat, ".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
+    readers |= {".edf": read_edf, ".bdf": read_edf}
     suffix = path.suffix.lower()
     if suffix not in RECORDING_SUFFIXES:
         known = ", ".join(RECORDING_SUFFIXES)
