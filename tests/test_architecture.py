@@ -29,7 +29,8 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"labels"},
     "predictions": {"labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
-    "sources": {"errors", "labels", "matrices", "pipeline", "signals"},
+    "bids": {"errors", "labels", "storage"},
+    "sources": {"bids", "errors", "labels", "matrices", "pipeline", "signals"},
     "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "figures": {"errors", "matrices", "storage", "evaluation"},
@@ -40,8 +41,8 @@ ROOMS: dict[str, set[str]] = {
         "references", "storage", "tracking", "version",
     },
     "predict": {
-        "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling", "sources",
-        "storage", "tracking",
+        "bids", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling",
+        "sources", "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.bids import is_bids
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, read_manifest
 from semg_hht.matrices import is_matrix_file, read_matrix
@@ -248,6 +249,8 @@ def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[
         names = {name for _, name in matrices}
         jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
         return matrices, jobs
+    if is_bids(path):  # matrices among its derivatives are made of the same recordings
+        return [], find_jobs(path, rate_hz=rate_hz, units=units)
     if path.is_dir():
         matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
         try:

@@ -1,4 +1,4 @@
-"""What there is to work on: a file, a folder or a manifest -> Jobs, one a recording.
+"""What there is to work on: a file, a folder, a manifest or a BIDS dataset -> Jobs, one a recording.
 
 Knows paths and labels: reads no samples.
 """
@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from semg_hht.bids import is_bids, read_bids
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, parse_file_name, read_manifest
 from semg_hht.matrices import is_matrix_file
@@ -22,7 +23,8 @@ MANIFEST = "manifest.csv"
 
 
 def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base: Path | None = None) -> list[Job]:
-    """Recordings to work on: of a manifest, a folder (its manifest.csv, else every recording in it), or one file.
+    """Recordings to work on: of a manifest, a folder (its manifest.csv, else what it says as a BIDS dataset, else every
+    recording in it), or one file.
 
     Without a manifest, labels come from file names; a name that says nothing gives empty labels, to be filled in later.
 
@@ -39,11 +41,9 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
     if path.is_dir() and (path / MANIFEST).is_file():
         path = path / MANIFEST
     if is_manifest(path):
-        by_file: dict[str, list[Labelled]] = {}
-        for row in read_manifest(path):
-            filled = replace(row, rate_hz=row.rate_hz or rate_hz, units=row.units or units)
-            by_file.setdefault(row.file, []).append(filled)
-        return [Job((base or path.parent) / file, tuple(rows)) for file, rows in by_file.items()]
+        return _jobs_of_rows(read_manifest(path), base or path.parent, rate_hz, units)
+    if is_bids(path):
+        return _jobs_of_rows(read_bids(path), path, rate_hz, units)
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and not is_matrix_file(p))
         if not files:
@@ -70,6 +70,14 @@ def is_manifest(path: Path) -> bool:
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as handle:
         return "file" in [cell.strip() for cell in next(csv.reader(handle), [])]
+
+
+def _jobs_of_rows(rows: list[Labelled], base: Path, rate_hz: float | None, units: str) -> list[Job]:
+    by_file: dict[str, list[Labelled]] = {}
+    for row in rows:
+        filled = replace(row, rate_hz=row.rate_hz or rate_hz, units=row.units or units)
+        by_file.setdefault(row.file, []).append(filled)
+    return [Job(base / file, tuple(own)) for file, own in by_file.items()]
 
 
 def _job_from_name(path: Path, name: str, rate_hz: float | None, units: str) -> Job:
