@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from semg_hht.bids import is_bids, parse_name, read_bids
 from semg_hht.errors import InputError
+from semg_hht.labels import read_manifest
+from semg_hht.pipeline import configure
 from semg_hht.predict import _sources
+from semg_hht.prepare import prepare
 from semg_hht.sources import find_jobs
 
 CURL = "sub-01/emg/sub-01_task-curl_emg.edf"
@@ -160,3 +164,31 @@ def test_jobs_come_from_a_dataset_and_not_from_its_derivatives(tmp_path: Path) -
 
 def test_names_are_read_by_their_entities() -> None:
     assert parse_name("sub-01_task-curl_emg.edf") == ({"sub": "01", "task": "curl"}, "emg.edf")
+
+
+def test_a_dataset_is_prepared_as_it_stands(tmp_path: Path) -> None:
+    pyedflib = pytest.importorskip("pyedflib")
+    folder = tmp_path / "data" / "sub-01" / "emg"
+    folder.mkdir(parents=True)
+    (tmp_path / "data" / "dataset_description.json").write_text('{"Name": "curls", "BIDSVersion": "1.11.0"}')
+    (tmp_path / "data" / "participants.tsv").write_text("participant_id\tsex\nsub-01\tF\n")
+    stem = folder / "sub-01_task-curl"
+    stem.with_name("sub-01_task-curl_emg.json").write_text('{"SamplingFrequency": 1000, "TaskName": "curl"}')
+    stem.with_name("sub-01_task-curl_channels.tsv").write_text("name\ttype\tunits\nBiceps\tEMG\tuV\nSwitch\tTRIG\tuV\n")
+    stem.with_name("sub-01_task-curl_events.tsv").write_text(
+        "onset\tduration\ttrial_type\n0.5\t1.0\tfull\n2.0\t0.8\thalf\n"
+    )
+    with pyedflib.EdfWriter(f"{stem}_emg.edf", 2, file_type=pyedflib.FILETYPE_EDFPLUS) as file:
+        for i, label in enumerate(("Biceps", "Switch")):
+            file.setSignalHeader(
+                i,
+                {"label": label, "dimension": "uV", "sample_frequency": 1000, "physical_max": 1000.0,
+                 "physical_min": -1000.0, "digital_max": 32767, "digital_min": -32768, "prefilter": "",
+                 "transducer": ""},
+            )  # fmt: skip
+        file.writeSamples([100 * np.random.default_rng(i).standard_normal(4000) for i in range(2)])
+    done = prepare(find_jobs(tmp_path / "data"), tmp_path / "out", configure(), n_jobs=1)
+    rows = read_manifest(done.manifest)
+    assert done.failures == ()
+    assert [(row.subject, row.gender, row.movement) for row in rows] == [("01", "F", "full"), ("01", "F", "half")]
+    assert {row.extra["channel"] for row in rows} == {"Biceps"}

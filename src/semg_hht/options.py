@@ -52,6 +52,7 @@ def config_of(
         chosen = {
             "band_hz": base.spectrum.band_hz,
             "mains_hz": base.filter.mains_hz,
+            "ecg": base.filter.ecg,
             "decomposition": base.spectrum.decomposition,
             "scaling": base.scaling,
             "channels": base.channels,
