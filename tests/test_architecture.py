@@ -50,31 +50,31 @@ ROOMS: dict[str, set[str]] = {
     },
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
-    "cli": {
-        "console", "demo", "errors", "tracking", "evaluation", "figures", "hht", "labels", "learning", "matrices",
-        "pipeline", "predict", "predictions", "prepare", "references", "samples", "segment", "signals", "sources",
-        "storage", "version", "workers", "options",
+    "commands": {
+        "commands", "console", "demo", "errors", "figures", "learning", "options", "pipeline", "predict", "prepare",
+        "references", "samples", "segment", "signals", "sources", "storage", "workers",
     },
+    "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
     "__main__": {"cli"},
 }  # fmt: skip
 
 # Library -> the rooms that may import it.
 LIBRARIES: dict[str, set[str]] = {
-    "torch": {"learning", "predict", "cli"},
-    "lightning_fabric": {"learning", "cli"},  # cli only asks whether it is there
+    "torch": {"commands", "learning", "predict"},
+    "lightning_fabric": {"commands", "learning"},  # commands only ask whether it is there
     "safetensors": {"learning"},
     "sklearn": {"learning"},
     "skops": {"learning"},
     "matplotlib": {"figures"},
-    "typer": {"cli", "options"},
+    "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
     "joblib": {"pipeline", "workers"},
     "distributed": {"workers"},
     "h5py": {"signals"},
     "pyedflib": {"signals"},
 }
-LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}
+LAZY = {("predict", "torch"), ("commands", "torch"), ("commands", "lightning_fabric"), ("predict", "learning")}
 
 
 def files() -> list[Path]:

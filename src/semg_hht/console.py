@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -158,3 +158,9 @@ def one_sentence(*, debug: bool) -> Iterator[None]:
         err.print("[red]error:[/] ", end="")
         err.print(said, markup=False)
         raise SystemExit(1) from None
+
+
+def exit_if_strict(strict: bool, failures: Sequence[Failure]) -> None:
+    """With ``--strict`` a file that had to be left out is an error, once the others are done."""
+    if strict and failures:
+        raise SystemExit(1)
