@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "predict": {
         "bids", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling",
-        "sources", "storage", "tracking",
+        "segment", "signals", "sources", "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",

@@ -280,9 +280,10 @@ def test_train_goes_on_past_a_bad_file(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_predict_keeps_the_runs_settings_but_what_is_stated() -> None:
     base = configure(band_hz=(5, 100), ecg=True, scaling="minmax", channels="stack", decomposition="eemd", seed=7)
-    kept = config_of(None, "60", None, None, None, None, base=base)
+    kept = config_of(mains="60", base=base)
     assert kept.filter.mains_hz == 60
     assert kept.filter.ecg
+    assert not config_of(ecg=False, base=base).filter.ecg
     assert (kept.spectrum, kept.scaling, kept.channels) == (base.spectrum, base.scaling, base.channels)
-    assert config_of(None, None, None, None, None, 8, base=base).spectrum.seed == 8
-    assert config_of(None, None, "upstream", None, None, None, base=base).scaling == "upstream"
+    assert config_of(seed=8, base=base).spectrum.seed == 8
+    assert config_of(decomposition="upstream", base=base).scaling == "upstream"

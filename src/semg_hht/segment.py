@@ -14,7 +14,7 @@ import numpy as np
 
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, manifest_text
-from semg_hht.pipeline import Failure, Job, for_each, read_job
+from semg_hht.pipeline import Failure, Job, Remark, for_each, read_job
 from semg_hht.signals.events import Event, read_events
 from semg_hht.signals.features import rms
 from semg_hht.signals.filters import FilterConfig, preprocess
@@ -37,7 +37,7 @@ class Segmented:
     n_repetitions: int
     empty: tuple[str, ...]  # recordings in which nothing was found
     failures: tuple[Failure, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
 
 def segment(
@@ -70,12 +70,12 @@ def segment(
     rows: list[Labelled] = []
     empty: list[str] = []
     failures: list[Failure] = []
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     for job, result in zip(jobs, track(results, len(jobs), "looking for repetitions"), strict=True):
         if isinstance(result, Failure):
             failures.append(result)
             continue
-        remarks += result.remarks
+        remarks += [Remark(job.rows[0].file, text) for text in result.remarks]
         rows += result.rows
         if not result.rows:
             empty.append(job.rows[0].file)
@@ -91,10 +91,19 @@ def segment(
 def with_repetitions(
     jobs: list[Job], config: SegmentConfig, filters: FilterConfig, *, n_jobs: int = -1, track: Track = untracked
 ) -> tuple[list[Job], list[Failure]]:
-    """The jobs with one row a repetition found; those that can't be used, or hold none, are failures."""
+    """The jobs with one row a repetition found; those that can't be used, or hold none, are failures.
+
+    Jobs whose rows state a start or a stop keep them.
+    """
     found, failures = [], []
-    results = for_each(_segment_one, jobs, config, filters, {}, None, None, n_jobs=n_jobs)
-    for job, result in zip(jobs, track(results, len(jobs), "looking for repetitions"), strict=True):
+    whole = [job for job in jobs if not _states_times(job)]
+    results = for_each(_segment_one, whole, config, filters, {}, None, None, n_jobs=n_jobs)
+    results = iter(track(results, len(whole), "looking for repetitions"))
+    for job in jobs:
+        if _states_times(job):
+            found.append(job)
+            continue
+        result = next(results)
         if isinstance(result, Failure):
             failures.append(result)
         elif not result.rows:
@@ -102,6 +111,10 @@ def with_repetitions(
         else:
             found.append(replace(job, rows=result.rows))
     return found, failures
+
+
+def _states_times(job: Job) -> bool:
+    return any(row.start_s is not None or row.stop_s is not None for row in job.rows)
 
 
 @dataclass(frozen=True)
@@ -123,7 +136,7 @@ def _segment_one(
 ) -> _Found | Failure:
     try:
         recording = read_job(job)
-        chosen = recording.select(job.rows[0].channels)
+        chosen = recording.select(_channels_of(job))
         try:
             samples = preprocess(chosen.samples, chosen.rate_hz, filters)
         except InputError as error:
@@ -142,7 +155,7 @@ def _segment_one(
     )
     if pictures is not None:
         _draw(chosen, samples, found, pictures / f"{'_'.join(Path(job.rows[0].file).with_suffix('').parts)}.png")
-    return _Found(rows, tuple(f"{job.rows[0].file}: {remark}" for remark in recording.remarks))
+    return _Found(rows, recording.remarks)
 
 
 def _within(event: Event, found: list[Repetition], recording: Recording) -> Repetition:
@@ -160,11 +173,18 @@ def _shared_row(job: Job, recording: Recording, base: Path | None) -> Labelled:
     shared = {name: found.pop() for name, found in values.items() if len(found) == 1}
     return Labelled(
         file=job.rows[0].file if base is None else _seen_from(base, job.path),
-        channels=job.rows[0].channels,
+        channels=_channels_of(job),
         rate_hz=recording.rate_hz,
         units=recording.units,
         **shared,
     )
+
+
+def _channels_of(job: Job) -> tuple[str, ...]:
+    """All that any row of a recording names; empty, which is all, where one names none."""
+    if not all(row.channels for row in job.rows):
+        return ()
+    return tuple(dict.fromkeys(channel for row in job.rows for channel in row.channels))
 
 
 def _seen_from(base: Path, path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,15 +16,18 @@ from semg_hht.options import (
     Channels,
     Cpu,
     Decomposition,
+    Ecg,
     Mains,
     RateHz,
     References,
     Scaling,
+    Segment,
     Strict,
     Units,
     config_of,
 )
-from semg_hht.pipeline import Failure
+from semg_hht.pipeline import Failure, Remark
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.storage import require_new_file, write_json
 
 
@@ -39,10 +42,12 @@ def predict(
     references: References = None,
     band: Band = None,
     mains: Mains = None,
+    ecg: Ecg = None,
     decomposition: Decomposition = None,
     scaling: Scaling = None,
     channels: Channels = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  [default: the run's]")] = None,
+    segment: Segment = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -54,16 +59,20 @@ def predict(
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
     require_new_file(output, overwrite=overwrite)
     run = open_run(checkpoint, cpu=cpu)
-    stated = (band, mains, decomposition, scaling, channels)
-    if any(value is not None for value in (*stated, seed)):
-        config = config_of(*stated, seed, base=run.recording_config)
+    stated: dict[str, Any] = {
+        "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
+        "channels": channels, "seed": seed,
+    }  # fmt: skip
+    if any(value is not None for value in stated.values()):
+        config = config_of(**stated, base=run.recording_config)
         if run.recording_config != config:
             console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
         run = replace(run, recording_config=config)
     predictions = run.predict(
         input, batch_size=batch_size, rate_hz=rate_hz, units=units, references=references,
-        track=console.track,
+        repetitions=SegmentConfig() if segment else None, track=console.track,
     )  # fmt: skip
+    console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)
     if not predictions.predictions:

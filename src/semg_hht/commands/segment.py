@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from semg_hht import console
-from semg_hht.options import AsJson, Band, Mains, RateHz, Strict, Units, config_of
+from semg_hht.options import AsJson, Band, Ecg, Mains, RateHz, Strict, Units, config_of
+from semg_hht.pipeline import Remark
 from semg_hht.signals.activity import METHODS
 from semg_hht.signals.repetitions import SegmentConfig
 
@@ -32,6 +33,7 @@ def segment(
     ] = 0.2,
     band: Band = None,
     mains: Mains = None,
+    ecg: Ecg = None,
     rate_hz: RateHz = None,
     units: Units = "",
     pictures: Annotated[bool, typer.Option(help="Draw each recording with what was found.")] = True,
@@ -47,12 +49,12 @@ def segment(
     if channel:
         jobs = [replace(job, rows=tuple(replace(row, channels=tuple(channel)) for row in job.rows)) for job in jobs]
     config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
-    filters = config_of(band, mains, None, None, None, None).filter
+    filters = config_of(band=band, mains=mains, ecg=ecg).filter
     done = segment_jobs(
         jobs, out, config, filters, events=events, pictures=pictures, n_jobs=jobs_at_once, track=console.track
     )
     console.list_failures(done.failures)
-    console.list_remarks([*done.remarks, *(f"{file}: no repetition was found" for file in done.empty)])
+    console.list_remarks([*done.remarks, *(Remark(file, "no repetition was found") for file in done.empty)])
     if as_json:
         console.print_json(
             {

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from semg_hht import console
 from semg_hht.errors import InputError
-from semg_hht.options import AsJson, Band, Channels, Cpu, Decomposition, Mains, References, Scaling, Seed, config_of
+from semg_hht.options import (
+    AsJson,
+    Band,
+    Channels,
+    Cpu,
+    Decomposition,
+    Ecg,
+    Mains,
+    References,
+    Scaling,
+    Seed,
+    config_of,
+)
 
 
 def train(
@@ -38,6 +50,7 @@ def train(
     seed: Seed = 42,
     band: Band = None,
     mains: Mains = None,
+    ecg: Ecg = None,
     decomposition: Decomposition = None,
     scaling: Scaling = None,
     references: References = None,
@@ -56,11 +69,13 @@ def train(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, test_size=test_size,
         patience=patience, checkpoint_every=checkpoint_every, seed=seed,
     )  # fmt: skip
-    stated = (band, mains, decomposition, scaling, channels)
-    transforms = references is not None or any(value is not None for value in stated)
-    dataset = find_dataset(
-        data_dir, manifest, config_of(*stated, seed) if transforms else None, references, track=console.track
-    )
+    stated: dict[str, Any] = {
+        "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
+        "channels": channels,
+    }  # fmt: skip
+    transforms = references is not None or any(value is not None for value in stated.values())
+    config = config_of(**stated, seed=seed) if transforms else None
+    dataset = find_dataset(data_dir, manifest, config, references, track=console.track)
     console.list_failures(dataset.failures)
     with console.TrainingBar() as bar:
         try:
