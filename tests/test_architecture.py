@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "sources": {"bids", "errors", "labels", "matrices", "pipeline", "signals"},
     "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
+    "measure": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "figures": {"errors", "matrices", "storage", "evaluation"},
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
@@ -51,8 +52,8 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "commands", "console", "demo", "errors", "figures", "learning", "options", "pipeline", "predict", "prepare",
-        "references", "samples", "segment", "signals", "sources", "storage", "workers",
+        "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline", "predict",
+        "prepare", "references", "samples", "segment", "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},

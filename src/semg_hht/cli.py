@@ -13,6 +13,7 @@ import typer
 
 from semg_hht import console
 from semg_hht.commands.demo import demo
+from semg_hht.commands.features import features
 from semg_hht.commands.predict import predict
 from semg_hht.commands.prepare import prepare
 from semg_hht.commands.segment import segment
@@ -38,6 +39,7 @@ for _verb, _example in (
     (demo, "demo --out demo"),
     (simulate, "simulate --out recordings --n_subjects 10"),
     (segment, "segment recordings --out reps.csv"),
+    (features, "features reps.csv --out features.csv"),
     (prepare, "prepare recordings/manifest.csv --out prepared --band 20 450"),
     (train, "train --data_dir prepared/hht_matrices --checkpoint_dir checkpoints --base_channels 8"),
     (predict, "predict --checkpoint checkpoints --input new_data --output predictions.json"),

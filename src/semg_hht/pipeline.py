@@ -189,7 +189,7 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         spectra = []
         for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
             try:
-                scaled = samples / _unit(job, recording, name)
+                scaled = samples / unit_amplitude(job, recording, name)
                 spectra.append(hilbert_spectrum(scaled, chosen.rate_hz, config.spectrum, n_threads=n_threads))
             except ValueError as error:
                 raise InputError(f"{job.path}, channel {name}: {error}") from None
@@ -208,8 +208,14 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
     return examples
 
 
-def _unit(job: Job, recording: Recording, channel: str) -> float:
-    """What one is, in units of the recording: the reference amplitude, else a microvolt, else the device's own unit."""
+def unit_amplitude(job: Job, recording: Recording, channel: str) -> float:
+    """What one is, in units of the recording: the reference amplitude, else a microvolt, else the device's own unit.
+
+    Raises
+    ------
+    ValueError
+        The reference does not know the channel, or its units don't compare.
+    """
     factor = recording.microvolts_per_unit
     if job.reference is None:
         return 1.0 / (factor or 1.0)

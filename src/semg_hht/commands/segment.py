@@ -10,7 +10,6 @@ import typer
 
 from semg_hht import console
 from semg_hht.options import AsJson, Band, Ecg, Mains, RateHz, Strict, Units, config_of
-from semg_hht.pipeline import Remark
 from semg_hht.signals.activity import METHODS
 from semg_hht.signals.repetitions import SegmentConfig
 
@@ -37,6 +36,9 @@ def segment(
     rate_hz: RateHz = None,
     units: Units = "",
     pictures: Annotated[bool, typer.Option(help="Draw each recording with what was found.")] = True,
+    filter_pictures: Annotated[
+        bool, typer.Option("--filter_pictures", help="Draw what each step of filtering does to it, too.")
+    ] = False,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -51,10 +53,18 @@ def segment(
     config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
     filters = config_of(band=band, mains=mains, ecg=ecg).filter
     done = segment_jobs(
-        jobs, out, config, filters, events=events, pictures=pictures, n_jobs=jobs_at_once, track=console.track
+        jobs,
+        out,
+        config,
+        filters,
+        events=events,
+        pictures=pictures,
+        filter_pictures=filter_pictures,
+        n_jobs=jobs_at_once,
+        track=console.track,
     )
     console.list_failures(done.failures)
-    console.list_remarks([*done.remarks, *(Remark(file, "no repetition was found") for file in done.empty)])
+    console.list_remarks(done.remarks)
     if as_json:
         console.print_json(
             {
