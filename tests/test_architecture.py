@@ -47,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
-        "prepare", "samples", "signals", "sources", "storage", "tracking",
+        "prepare", "samples", "segment", "signals", "sources", "storage", "tracking",
     },
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},

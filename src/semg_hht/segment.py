@@ -104,12 +104,12 @@ def with_repetitions(
     found, failures = [], []
     whole = [job for job in jobs if not _states_times(job)]
     results = for_each(_segment_one, whole, config, filters, {}, None, None, n_jobs=n_jobs)
-    results = iter(track(results, len(whole), "looking for repetitions"))
+    answers = iter(list(track(results, len(whole), "looking for repetitions")))
     for job in jobs:
         if _states_times(job):
             found.append(job)
             continue
-        result = next(results)
+        result = next(answers)
         if isinstance(result, Failure):
             failures.append(result)
         elif not result.rows:
