@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from making import noise
 from semg_hht.errors import InputError
 from semg_hht.signals.activity import METHODS, find_activity, runs
-from semg_hht.signals.recording import Recording
+from semg_hht.signals.recording import Recording, read_recording
 from semg_hht.signals.repetitions import (
     Repetition,
     SegmentConfig,
@@ -201,3 +201,12 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float], said: 
 def test_a_recording_that_cannot_be_filtered_is_named() -> None:
     with pytest.raises(InputError, match=r"slow\.csv: band 20-450 Hz needs a rate above"):
         find_repetitions(Recording(np.ones((1, 200)), 20.0, ("a",), source="slow.csv"))
+
+
+@pytest.mark.parametrize(("walker", "n_bends"), [(1, 7), (2, 9), (3, 33)])
+def test_steps_are_found_that_the_knee_bends_for(real_data: Path, walker: int, n_bends: int) -> None:
+    path = real_data / "formats" / "lower_limb" / f"Abnormal-{walker}Agait_-_Sheet1.csv"
+    recording = read_recording(path, rate_hz=1000)
+    assert abs(len(find_repetitions(recording.select(()))) - n_bends) <= 1
+    semitendinosus = recording.select((recording.channel_names[3],))
+    assert abs(len(find_repetitions(semitendinosus)) - n_bends) <= 2

@@ -27,6 +27,7 @@ MIN_CONTRAST_DB = 2.0
 DWELL_S = 0.5  # how long rest or activity lasts, to a factor of a few
 MAX_EVIDENCE = 4.0  # natural logarithm: no single frame, such as an R wave, outweighs its neighbours
 SPECTRUM_S = 0.25
+LEAST_NOISE = 0.1  # of the median over frequencies: where a filter left nothing, little would tell everything
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
         frames = np.lib.stride_tricks.sliding_window_view(channel, n)[starts]  # (n_spectra, n)
         power = np.abs(fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
         noise = _over_neighbours(np.median(power[~is_active], axis=0) / np.log(2)) + np.finfo(float).tiny
+        noise = np.maximum(noise, LEAST_NOISE * np.median(noise))
         signal = np.maximum(_over_neighbours(power[is_active].mean(axis=0)) - noise, 0)
         gain = np.sqrt(signal / (noise * (signal + noise)))
         spectrum = fft.rfft(channel, n_fft) * np.interp(frequency, fft.rfftfreq(n), gain)
