@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from making import as_json
-from semg_hht.evaluation import evaluate, pool
+from semg_hht.evaluation import auroc, ece, evaluate, pool, reliability
 
 CLASSES = ("low", "mid", "high")
 
@@ -82,9 +84,10 @@ def test_a_seed_gives_the_same_interval() -> None:
     assert first.accuracy_interval == again.accuracy_interval
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(CLASSES), st.sampled_from(CLASSES)), min_size=1, max_size=30))
 def test_scores_agree_with_scikit_learn(pairs: list[tuple[str, str]]) -> None:
-    from sklearn.metrics import accuracy_score, precision_recall_fscore_support, recall_score
+    from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support, recall_score
 
     true, claimed = [a for a, _ in pairs], [b for _, b in pairs]
     report = evaluate(true, certain(claimed), CLASSES, ["a"] * len(true))
@@ -93,9 +96,49 @@ def test_scores_agree_with_scikit_learn(pairs: list[tuple[str, str]]) -> None:
     assert_allclose(
         report.balanced_accuracy, recall_score(true, claimed, labels=present, average="macro", zero_division=0)
     )
+    assert_allclose(report.macro_f1, f1_score(true, claimed, labels=present, average="macro", zero_division=0))
     scores = precision_recall_fscore_support(true, claimed, labels=list(CLASSES), zero_division=0)
     ours = [[report.per_class[c][k] for c in CLASSES] for k in ("precision", "recall", "f1", "support")]
     assert_allclose(ours, np.array(scores, dtype=float))
+
+
+def test_the_area_under_the_curve_agrees_with_scikit_learn() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    true = rng.integers(3, size=60)
+    probabilities = np.round(rng.dirichlet(np.ones(3), size=60), 1) + 0.1 * (true[:, None] == np.arange(3))
+    ones = [roc_auc_score(true == c, probabilities[:, c]) for c in range(3)]
+    assert_allclose(auroc(true, probabilities), np.mean(ones))
+    assert auroc(np.zeros(5, dtype=np.intp), np.full((5, 2), 0.5)) is None
+    report = evaluate([CLASSES[c] for c in true], probabilities, CLASSES, [str(i % 6) for i in range(60)])
+    assert report.auroc_interval is not None
+    assert report.auroc is not None
+    assert report.auroc_interval.low < report.auroc < report.auroc_interval.high
+
+
+def test_calibration_error_is_zero_when_confidence_is_kept_and_the_gap_when_not() -> None:
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 1, size=20_000)
+    right = rng.random(20_000) < confidence
+    probabilities = np.column_stack([confidence, 1 - confidence])
+    true = np.where(right, 0, 1)
+    assert ece(true, probabilities) < 0.015
+    assert_allclose(ece(np.zeros(10, dtype=np.intp), np.tile([0.7, 0.3], (10, 1))), 0.3)
+    bins = reliability(true, probabilities)
+    assert [found.n for found in bins] == [2000] * 10
+    assert all(a.confidence < b.confidence for a, b in pairwise(bins))
+
+
+def test_without_intervals_the_scores_are_the_same() -> None:
+    subjects = [str(i) for i in range(8)]
+    whole = evaluate(TRUE, certain(CLAIMED), CLASSES, subjects)
+    quick = evaluate(TRUE, certain(CLAIMED), CLASSES, subjects, intervals=False)
+    assert whole.ece_interval is not None
+    assert quick.accuracy_interval is quick.ece_interval is None
+    assert (quick.accuracy, quick.macro_f1, quick.auroc, quick.ece) == (
+        whole.accuracy, whole.macro_f1, whole.auroc, whole.ece
+    )  # fmt: skip
 
 
 def test_pooling_is_the_mean_over_rows_of_one_key() -> None:

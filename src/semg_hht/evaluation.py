@@ -7,15 +7,18 @@ interval resamples whole subjects, because repetitions of one person are not ind
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
 N_RESAMPLES = 2000
+N_RESAMPLES_RANKED = 300  # of scores that need the probabilities sorted anew each time
+N_BINS = 10  # of confidence, each of as many repetitions
 MIN_SUBJECTS = 3  # resampling one or two people says nothing about others
 COVERAGE = 0.95
 
@@ -29,9 +32,24 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Bin:
+    """Repetitions of like confidence: their mean confidence, the share that is right, how many they are."""
+
+    confidence: float
+    accuracy: float
+    n: int
+
+
+@dataclass(frozen=True)
 class Report:
     """Scores of one task.
 
+    macro_f1 : mean F1 over the classes that occur.
+    auroc : area under the ROC curve of each class against the others, mean over the classes that occur (Hand and Till
+        2001 call it the one-against-rest form, doi 10.1023/A:1010920819831); None where only one occurs.
+    ece : expected calibration error: how far confidence and share of right answers lie apart, mean over ``reliability``
+        weighted by size (Guo et al. 2017, arXiv 1706.04599, with bins of equal size).
+    *_interval : 95 % over subjects, None below three.
     confusion : (n_classes, n_classes) counts [true, predicted], in the order of ``classes``.
     per_class : class -> precision, recall, f1, support.
     per_subject : subject -> balanced accuracy over the classes that subject shows.
@@ -41,11 +59,18 @@ class Report:
     n: int
     accuracy: float
     balanced_accuracy: float
+    macro_f1: float
+    auroc: float | None
+    ece: float
     accuracy_interval: Interval | None
     balanced_accuracy_interval: Interval | None
+    macro_f1_interval: Interval | None
+    auroc_interval: Interval | None
+    ece_interval: Interval | None
     per_class: dict[str, dict[str, float]]
     per_subject: dict[str, float]
     confusion: NDArray[np.intp]
+    reliability: tuple[Bin, ...]
 
     def to_json(self) -> dict[str, Any]:
         def interval(value: Interval | None) -> list[float] | None:
@@ -57,17 +82,30 @@ class Report:
             "accuracy_interval_95": interval(self.accuracy_interval),
             "balanced_accuracy": self.balanced_accuracy,
             "balanced_accuracy_interval_95": interval(self.balanced_accuracy_interval),
+            "macro_f1": self.macro_f1,
+            "macro_f1_interval_95": interval(self.macro_f1_interval),
+            "auroc": self.auroc,
+            "auroc_interval_95": interval(self.auroc_interval),
+            "ece": self.ece,
+            "ece_interval_95": interval(self.ece_interval),
             "per_class": self.per_class,
             "per_subject": self.per_subject,
             "confusion": {  # true class -> predicted class -> count
                 true: {name: int(count) for name, count in zip(self.classes, row, strict=True)}
                 for true, row in zip(self.classes, self.confusion, strict=True)
             },
+            "reliability": [asdict(found) for found in self.reliability],
         }
 
 
 def evaluate(
-    labels: Sequence[str], probabilities: Array, classes: Sequence[str], subjects: Sequence[str], *, seed: int = 0
+    labels: Sequence[str],
+    probabilities: Array,
+    classes: Sequence[str],
+    subjects: Sequence[str],
+    *,
+    intervals: bool = True,
+    seed: int = 0,
 ) -> Report:
     """Score predictions, one row a repetition.
 
@@ -76,6 +114,7 @@ def evaluate(
     labels : true class names, each one of ``classes``.
     probabilities : (n, n_classes) in the order of ``classes``; the largest is the prediction.
     subjects : who each row is of; the interval resamples them.
+    intervals : False leaves them out, which is many times as fast.
 
     Raises
     ------
@@ -94,21 +133,61 @@ def evaluate(
     true = np.array([classes.index(label) for label in labels])
     predicted = probabilities.argmax(axis=1)
     people = sorted(set(subjects))
+    who = np.searchsorted(people, np.array(subjects))
     by_person = np.zeros((len(people), len(classes), len(classes)), dtype=np.intp)
-    np.add.at(by_person, (np.searchsorted(people, np.array(subjects)), true, predicted), 1)
+    np.add.at(by_person, (who, true, predicted), 1)
     confusion = by_person.sum(axis=0)
-    intervals = _intervals(by_person, seed)
+    enough = intervals and len(people) >= MIN_SUBJECTS
+    counted = _intervals(by_person, seed) if enough else [None, None, None]
+    ranked = _ranked_intervals(true, probabilities, who, seed) if enough else [None, None]
     return Report(
         classes=classes,
         n=len(labels),
         accuracy=float(_accuracy(confusion)),
         balanced_accuracy=float(_balanced_accuracy(confusion)),
-        accuracy_interval=intervals[0],
-        balanced_accuracy_interval=intervals[1],
+        macro_f1=float(_macro_f1(confusion)),
+        auroc=auroc(true, probabilities),
+        ece=ece(true, probabilities),
+        accuracy_interval=counted[0],
+        balanced_accuracy_interval=counted[1],
+        macro_f1_interval=counted[2],
+        auroc_interval=ranked[0],
+        ece_interval=ranked[1],
         per_class=_per_class(confusion, classes),
         per_subject={person: float(_balanced_accuracy(c)) for person, c in zip(people, by_person, strict=True)},
         confusion=confusion,
+        reliability=reliability(true, probabilities),
     )
+
+
+def auroc(true: NDArray[np.intp], probabilities: Array) -> float | None:
+    """Area under the ROC curve, each class against the rest, mean over the classes that occur beside others.
+
+    true : (n,) index of the class; probabilities : (n, n_classes). Ties count half.
+    """
+    areas = []
+    for c in range(probabilities.shape[1]):
+        positive = true == c
+        n_positive = int(positive.sum())
+        if 0 < n_positive < true.size:
+            ranks = rankdata(probabilities[:, c])
+            above = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
+            areas.append(above / (n_positive * (true.size - n_positive)))
+    return float(np.mean(areas)) if areas else None
+
+
+def reliability(true: NDArray[np.intp], probabilities: Array) -> tuple[Bin, ...]:
+    """Answers in order of confidence, in ten bins of equal size (fewer where there are fewer than ten answers)."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == true
+    order = np.argsort(confidence, kind="stable")
+    parts = np.array_split(order, min(N_BINS, true.size))
+    return tuple(Bin(float(confidence[i].mean()), float(right[i].mean()), int(i.size)) for i in parts)
+
+
+def ece(true: NDArray[np.intp], probabilities: Array) -> float:
+    """Expected calibration error over the bins of `reliability`."""
+    return float(sum(b.n * abs(b.confidence - b.accuracy) for b in reliability(true, probabilities)) / true.size)
 
 
 def pool(probabilities: Array, keys: Sequence[str]) -> tuple[list[str], Array]:
@@ -133,15 +212,41 @@ def _balanced_accuracy(confusion: NDArray[Any]) -> Any:
     return recall.sum(axis=-1) / (support > 0).sum(axis=-1)
 
 
-def _intervals(by_person: NDArray[np.intp], seed: int) -> tuple[Interval | None, Interval | None]:
+def _macro_f1(confusion: NDArray[Any]) -> Any:
+    """Mean F1 over the classes that occur: (..., n_classes, n_classes) -> (...)."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    support, claimed = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    f1 = 2 * hits / np.maximum(support + claimed, 1)
+    return np.sum(f1 * (support > 0), axis=-1) / (support > 0).sum(axis=-1)
+
+
+def _intervals(by_person: NDArray[np.intp], seed: int) -> list[Interval | None]:
+    """Of accuracy, balanced accuracy and macro F1."""
     n_people = by_person.shape[0]
-    if n_people < MIN_SUBJECTS:
-        return None, None
     drawn = np.random.default_rng(seed).integers(n_people, size=(N_RESAMPLES, n_people))
     resampled = by_person[drawn].sum(axis=1)  # (n_resamples, n_people, c, c) -> (n_resamples, c, c)
-    edges = [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]
-    low_high = [np.quantile(score(resampled), edges) for score in (_accuracy, _balanced_accuracy)]
-    return Interval(*map(float, low_high[0])), Interval(*map(float, low_high[1]))
+    return [_interval(score(resampled)) for score in (_accuracy, _balanced_accuracy, _macro_f1)]
+
+
+def _ranked_intervals(
+    true: NDArray[np.intp], probabilities: Array, who: NDArray[np.intp], seed: int
+) -> list[Interval | None]:
+    """Of AUROC and calibration error."""
+    n_people = int(who.max()) + 1
+    members = [np.flatnonzero(who == person) for person in range(n_people)]
+    areas, errors = [], []
+    for drawn in np.random.default_rng(seed).integers(n_people, size=(N_RESAMPLES_RANKED, n_people)):
+        rows = np.concatenate([members[person] for person in drawn])
+        area = auroc(true[rows], probabilities[rows])
+        errors.append(ece(true[rows], probabilities[rows]))
+        if area is not None:
+            areas.append(area)
+    return [_interval(np.array(areas)) if areas else None, _interval(np.array(errors))]
+
+
+def _interval(scores: Array) -> Interval:
+    low, high = np.quantile(scores, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return Interval(float(low), float(high))
 
 
 def _per_class(confusion: NDArray[np.intp], classes: tuple[str, ...]) -> dict[str, dict[str, float]]:

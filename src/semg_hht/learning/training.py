@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation import evaluate, pool
+from semg_hht.evaluation import Report, evaluate, pool
 from semg_hht.labels import TASKS
 from semg_hht.learning.checkpoint import (
     STATE_FILE,
@@ -209,7 +209,7 @@ class Fitting:
         target = self.target[self.validation]
         loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(target)).item()
         probabilities = functional.softmax(torch.from_numpy(logits).double(), dim=1).numpy()
-        report = score(self.dataset, self.validation, self.task, self.classes, probabilities)
+        report = score(self.dataset, self.validation, self.task, self.classes, probabilities, intervals=False)
         return loss, report.accuracy, report.balanced_accuracy
 
     def model(self, gender_svm: Any) -> Model:
@@ -301,8 +301,14 @@ def fit(
 
 
 def score(
-    dataset: Dataset, indices: Indices, task: str, classes: dict[str, tuple[str, ...]], probabilities: Any
-) -> Any:
+    dataset: Dataset,
+    indices: Indices,
+    task: str,
+    classes: dict[str, tuple[str, ...]],
+    probabilities: Any,
+    *,
+    intervals: bool = True,
+) -> Report:
     """Report on ``indices``, one row a repetition: the probabilities (n, n_classes) of its channels are averaged."""
     repetitions = [dataset.repetitions[i] for i in indices]
     keys, pooled = pool(np.asarray(probabilities), repetitions)
@@ -310,7 +316,7 @@ def score(
     labels = [dataset.labels(task)[first[key]] for key in keys]
     # Nobody known is one person: without names there is nobody to resample, and no interval.
     subjects = [dataset.subjects[first[key]] for key in keys]
-    return evaluate(labels, pooled, classes[task], subjects)
+    return evaluate(labels, pooled, classes[task], subjects, intervals=intervals)
 
 
 def _changed(name: str, then: Any, now: Any) -> str:
