@@ -245,7 +245,7 @@ def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[li
             recording,
             repetition=event.get("repetition") or str(len(rows) + 1),
             muscle=event.get("muscle") or recording.muscle,
-            movement=next((event[column] for column in MOVEMENT_COLUMNS if column in event), ""),
+            movement=event.get(_movement_column(event), ""),
             start_s=start_s,
             stop_s=stop_s,
             channels=channels,
@@ -254,8 +254,12 @@ def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[li
     return list(rows.values()), len(table) - len(lasting)
 
 
+def _movement_column(event: dict[str, str]) -> str:
+    return next((column for column in MOVEMENT_COLUMNS if column in event), "")
+
+
 def _extra(event: dict[str, str]) -> dict[str, str]:
-    known = {"onset", "duration", "channel", "task", *MOVEMENT_COLUMNS, *MANIFEST_COLUMNS}
+    known = {"onset", "duration", "channel", "task", _movement_column(event), *MANIFEST_COLUMNS}
     return {name: value for name, value in event.items() if value and name not in known}
 
 

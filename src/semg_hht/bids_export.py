@@ -6,12 +6,13 @@ BIDS itself: doi 10.1038/sdata.2016.44): nothing of matrices. What nobody stated
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from semg_hht.bids import DESCRIPTION, PARTICIPANTS, is_bids
+from semg_hht.bids import DESCRIPTION, PARTICIPANTS, is_bids, standard_units
 from semg_hht.bids_names import Place, Plan, plan_dataset
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled
@@ -73,23 +74,26 @@ def export_bids(
         The folder holds something (with ``overwrite``: something that is no dataset of ours); one subject has two
         genders; not one recording could be used; edfio is not installed.
     """
+    if power_line_hz is not None and not (math.isfinite(power_line_hz) and power_line_hz > 0):
+        raise InputError(f"the mains frequency must be above 0 Hz; got {power_line_hz:g}")
     _require_free(out, overwrite)
     plan = plan_dataset(jobs, task)
-    columns = _EventColumns.of([row for place in plan.places for row in place.job.rows])
+    columns = _EventColumns.of([place.job for place in plan.places])
     failures, remarks = list(plan.failures), list(plan.remarks)
     rounding = 0.0
     written: list[Place] = []
     with whole_folder(out) as root:
         for place in track(plan.places, len(plan.places), "exporting"):
             try:
-                recording, labels, events, file = _write_samples(place, columns, root)
+                read = _read(place.job)
+                events = _events(read, columns)
+                file = write_bdf(read.recording, root / place.folder / "emg" / f"{place.stem}_emg.bdf", read.labels)
             except InputError as error:
                 failures.append(Failure(place.job.rows[0].file, str(error)))
                 continue
-            _write_sidecars(place, recording, labels, power_line_hz, root)
-            write_text(root / place.folder / "emg" / f"{place.stem}_events.tsv", _tsv(events))
+            _write_tables(root / place.folder / "emg" / place.stem, read, events, place.task, power_line_hz)
             rounding = max(rounding, file.rounding)
-            remarks += _remarks(place, recording, labels, file)
+            remarks += _remarks(read, file)
             written.append(place)
         if not written:
             raise InputError(f"none of {len(failures)} recordings could be exported; the first: {failures[0].reason}")
@@ -118,12 +122,14 @@ class _EventColumns:
     extra: dict[str, str]
 
     @classmethod
-    def of(cls, rows: list[Labelled]) -> _EventColumns:
-        own = sorted({name for row in rows for name in row.extra} - {"task"})
+    def of(cls, jobs: list[Job]) -> _EventColumns:
+        own = sorted({name for job in jobs for row in job.rows for name in row.extra} - {"task"})
         extra = {name: f"stated_{name}" if name in RESERVED else re.sub(r"\s", " ", name) for name in own}
         names = ["onset", "duration", "trial_type", "repetition"]
-        if any(row.channels for row in rows) or len({row.muscle for row in rows}) > 1:
-            names += ["channel", "muscle"]  # else the channels table says it all
+        if any(row.channels for job in jobs for row in job.rows):
+            names += ["channel", "muscle"]
+        elif any(len({row.muscle for row in job.rows}) > 1 for job in jobs):  # else the channels tables say it all
+            names.append("muscle")
         return cls((*names, *extra.values()), extra)
 
     def described(self) -> dict[str, Any]:
@@ -143,25 +149,33 @@ class _EventColumns:
 _Rows = list[dict[str, str]]
 
 
-def _write_samples(
-    place: Place, columns: _EventColumns, root: Path
-) -> tuple[Recording, tuple[str, ...], _Rows, Written]:
-    recording = read_job(place.job)
-    labels = header_labels(recording)
-    events = _events(place, recording, labels, columns)
-    path = root / place.folder / "emg" / f"{place.stem}_emg.bdf"
-    return recording, labels, events, write_bdf(recording, path, labels)
+@dataclass(frozen=True)
+class _Read:
+    """A recording with the names its channels take, and the channels that each choice of its rows means."""
+
+    rows: tuple[Labelled, ...]
+    recording: Recording
+    labels: tuple[str, ...]
+    chosen: dict[tuple[str, ...], tuple[str, ...]]
 
 
-def _events(place: Place, recording: Recording, labels: tuple[str, ...], columns: _EventColumns) -> _Rows:
+def _read(job: Job) -> _Read:
+    recording = read_job(job)
+    recording = replace(recording, units=standard_units(recording.units))
+    chosen = {channels: recording.select(channels).channel_names for channels in {row.channels for row in job.rows}}
+    return _Read(job.rows, recording, header_labels(recording), chosen)
+
+
+def _events(read: _Read, columns: _EventColumns) -> _Rows:
     """One a repetition, in order of time."""
-    label_of = dict(zip(recording.channel_names, labels, strict=True))
+    recording = read.recording
+    label_of = dict(zip(recording.channel_names, read.labels, strict=True))
     found: dict[tuple[float, float, str], dict[str, str]] = {}
-    for row in place.job.rows:
+    for row in read.rows:
         cut_repetition(recording, row.start_s, row.stop_s)  # refuses what does not lie within
         start_s = row.start_s or 0.0
         stop_s = recording.duration_s if row.stop_s is None else row.stop_s
-        chosen = DELIMITER.join(label_of[name] for name in recording.select(row.channels).channel_names)
+        chosen = DELIMITER.join(label_of[name] for name in read.chosen[row.channels])
         if (start_s, stop_s, chosen) in found:
             raise InputError(
                 f"{recording.source}: two rows speak of {start_s:g} s to {stop_s:g} s; expected one a repetition"
@@ -175,17 +189,16 @@ def _events(place: Place, recording: Recording, labels: tuple[str, ...], columns
             "muscle": row.muscle,
             **{name: row.extra.get(column, "") for column, name in columns.extra.items()},
         }
-    return [{name: cells[name] for name in columns.names} for _, cells in sorted(found.items(), key=lambda e: e[0])]
+    return [{name: found[key][name] for name in columns.names} for key in sorted(found)]
 
 
-def _write_sidecars(
-    place: Place, recording: Recording, labels: tuple[str, ...], power_line_hz: float | None, root: Path
-) -> None:
-    stem = root / place.folder / "emg" / place.stem
+def _write_tables(stem: Path, read: _Read, events: _Rows, task: str, power_line_hz: float | None) -> None:
+    """The sidecar, the channels and the events of one recording."""
+    recording = read.recording
     channels = []
-    for name, label in zip(recording.channel_names, labels, strict=True):
+    for name, label in zip(recording.channel_names, read.labels, strict=True):
         is_emg = name not in recording.other
-        muscles = {row.muscle for row in place.job.rows if name in recording.select(row.channels).channel_names}
+        muscles = {row.muscle for row in read.rows if name in read.chosen[row.channels]}
         channels.append({
             "name": label,
             "type": "EMG" if is_emg else _channel_type(label),
@@ -193,9 +206,8 @@ def _write_sidecars(
             "description": name if name != label else "",
             "target_muscle": muscles.pop() if is_emg and len(muscles) == 1 else "",
         })  # fmt: skip
-    write_text(stem.with_name(f"{stem.name}_channels.tsv"), _tsv(channels))
     sidecar = {
-        "TaskName": place.task,
+        "TaskName": task,
         "SamplingFrequency": _number(recording.rate_hz),
         "PowerLineFrequency": NOT_STATED if power_line_hz is None else _number(power_line_hz),
         "EMGReference": NOT_STATED,
@@ -207,6 +219,8 @@ def _write_sidecars(
         "SoftwareFilters": NOT_STATED,
         "HardwareFilters": NOT_STATED,
     }
+    write_text(stem.with_name(f"{stem.name}_channels.tsv"), _tsv(channels))
+    write_text(stem.with_name(f"{stem.name}_events.tsv"), _tsv(events))
     write_json(stem.with_name(f"{stem.name}_emg.json"), sidecar)
 
 
@@ -214,13 +228,13 @@ def _channel_type(label: str) -> str:
     return next((kind for start, kind in CHANNEL_TYPES.items() if label.upper().startswith(start)), "MISC")
 
 
-def _remarks(place: Place, recording: Recording, labels: tuple[str, ...], file: Written) -> list[str]:
-    own = list(recording.remarks)
-    own += [f"channel {name!r} is {label!r} in the dataset"
-            for name, label in zip(recording.channel_names, labels, strict=True) if name != label]  # fmt: skip
+def _remarks(read: _Read, file: Written) -> list[str]:
+    own = list(read.recording.remarks)
+    names = zip(read.recording.channel_names, read.labels, strict=True)
+    own += [f"channel {name!r} is {label!r} in the dataset" for name, label in names if name != label]
     if file.n_padded:
         own.append(f"the last sample is repeated {file.n_padded} times at the end, as BDF holds whole records only")
-    return [f"{place.job.rows[0].file}: {remark}" for remark in own]
+    return [f"{read.rows[0].file}: {remark}" for remark in own]
 
 
 def _write_dataset(

@@ -24,7 +24,7 @@ _DIGITAL = (-(2**23), 2**23 - 1)
 _LARGEST = 9_999_999  # with its sign the eight characters of a number in the header
 _SMALLEST = 1e-4  # less would be written with an exponent, which not every reader knows
 _MAX_RECORD_BYTES = 10_000_000  # what readers of the format accept as one record
-_RATE_TOLERANCE = 1e-6  # 4 ms in an hour
+_MAX_DRIFT = 0.5  # samples that the last one may stand off for a rate the header can't say
 _MAX_ROUNDING = 2.0**-17  # of the channel's range: half a step of 16 bits
 
 
@@ -73,7 +73,7 @@ def write_bdf(recording: Recording, path: Path, labels: Sequence[str]) -> Writte
     try:
         from edfio import Bdf, BdfSignal
     except ImportError:
-        raise InputError(f"{path}: writing .bdf needs edfio: pip install 'semg-hht[readers]'") from None
+        raise InputError(f"{recording.source}: writing BDF needs edfio: pip install 'semg-hht[readers]'") from None
     record, duration_s = _record(recording.n_samples, recording.rate_hz, len(labels))
     n_padded = -recording.n_samples % record
     signals = []
@@ -121,8 +121,8 @@ def _range(source: str, name: str, samples: Array) -> tuple[float, float]:
 def _record(n_samples: int, rate_hz: float, n_channels: int) -> tuple[int, float]:
     """Samples and seconds of one data record.
 
-    A file is a whole number of records, and a record's duration has eight characters: what fits both without changing
-    the rate or adding samples is taken, the nearest to a second of those. One record may hold the whole file.
+    A file is a whole number of records, and a record's duration has eight characters. What fits both is taken: no
+    samples added, the rate the truest, the record nearest to a second. One record may hold the whole file.
     """
     most = _MAX_RECORD_BYTES // (3 * n_channels)
     sizes = {*range(max(1, round(rate_hz / 10)), min(n_samples, most, round(2 * rate_hz)) + 1)}
@@ -132,9 +132,9 @@ def _record(n_samples: int, rate_hz: float, n_channels: int) -> tuple[int, float
     options = []
     for size in sizes:
         duration_s = round(size / rate_hz, 7 - len(str(int(size / rate_hz))))
-        if duration_s >= _SMALLEST:
-            error = round(abs(size / duration_s / rate_hz - 1), 12)
-            cost = (error > _RATE_TOLERANCE, -n_samples % size, error, abs(math.log(size / rate_hz)))
+        if _SMALLEST <= duration_s <= _LARGEST:
+            drift = round(abs(size / duration_s / rate_hz - 1) * n_samples, 3)
+            cost = (drift > _MAX_DRIFT, -n_samples % size, drift, abs(math.log(size / rate_hz)))
             options.append((cost, size, duration_s))
     if not options:
         raise InputError(f"a rate of {rate_hz:g} Hz does not fit the header of a BDF file")
