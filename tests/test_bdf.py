@@ -112,7 +112,7 @@ def test_a_long_recording_of_an_awkward_length_is_padded_by_little(
 
 @pytest.mark.parametrize(
     ("rate_hz", "n_channels", "message"),
-    [(1e-9, 1, "a rate of 1e-09 Hz does not fit"), (1e5, 1000, "1000 channels at 100000 Hz are more than")],
+    [(1e-9, 1, "here: a rate of 1e-09 Hz does not fit"), (1e5, 1000, "here: 1000 channels at 100000 Hz are more than")],
 )
 def test_rates_that_no_record_fits_are_refused(tmp_path: Path, rate_hz: float, n_channels: int, message: str) -> None:
     samples = np.zeros((n_channels, 20_000 if n_channels > 1 else 40))

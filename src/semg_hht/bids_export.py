@@ -311,6 +311,6 @@ Each event is one repetition; `trial_type` is the movement.
 ## What nobody has stated yet
 
 Reference, placement of the electrodes, filters of the device and, where it is `n/a`, the mains frequency were not in
-the recordings: see `*_emg.json`. Authors and licence belong into `dataset_description.json`, and whose recordings these
-are, and how they were made, into this file.
+the recordings: see `*_emg.json`. Authors and licence belong in `dataset_description.json`, and whose recordings these
+are, and how they were made, in this file.
 """

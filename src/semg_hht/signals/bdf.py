@@ -51,7 +51,7 @@ def header_labels(recording: Recording) -> tuple[str, ...]:
         if name not in recording.other and plain.upper().startswith(NO_EMG):
             plain = f"EMG {plain}"
         label, number = plain[:MAX_LABEL].strip(), 1
-        while label.lower() in {taken.lower() for taken in labels}:
+        while label in labels:
             number += 1
             ending = f"_{number}"
             label = plain[: MAX_LABEL - len(ending)].strip() + ending
@@ -68,13 +68,13 @@ def write_bdf(recording: Recording, path: Path, labels: Sequence[str]) -> Writte
     Raises
     ------
     InputError
-        edfio is not installed, or a channel's values are too large or too small for the header.
+        edfio is not installed, or the rate or a channel's values don't fit the header.
     """
     try:
         from edfio import Bdf, BdfSignal
     except ImportError:
         raise InputError(f"{recording.source}: writing BDF needs edfio: pip install 'semg-hht[readers]'") from None
-    record, duration_s = _record(recording.n_samples, recording.rate_hz, len(labels))
+    record, duration_s = _record(recording)
     n_padded = -recording.n_samples % record
     signals = []
     rounding = 0.0
@@ -118,24 +118,28 @@ def _range(source: str, name: str, samples: Array) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def _record(n_samples: int, rate_hz: float, n_channels: int) -> tuple[int, float]:
+def _record(recording: Recording) -> tuple[int, float]:
     """Samples and seconds of one data record.
 
     A file is a whole number of records, and a record's duration has eight characters. What fits both is taken: no
     samples added, the rate the truest, the record nearest to a second. One record may hold the whole file.
     """
+    n_samples, rate_hz, n_channels = recording.n_samples, recording.rate_hz, len(recording.channel_names)
     most = _MAX_RECORD_BYTES // (3 * n_channels)
     sizes = {*range(max(1, round(rate_hz / 10)), min(n_samples, most, round(2 * rate_hz)) + 1)}
     sizes |= {n_samples} if n_samples <= most else set()
     if not sizes:
-        raise InputError(f"{n_channels} channels at {rate_hz:g} Hz are more than a data record holds")
+        raise InputError(
+            f"{recording.source}: {n_channels} channels at {rate_hz:g} Hz are more than a record of a BDF file holds"
+        )
     options = []
     for size in sizes:
         duration_s = round(size / rate_hz, 7 - len(str(int(size / rate_hz))))
         if _SMALLEST <= duration_s <= _LARGEST:
             drift = round(abs(size / duration_s / rate_hz - 1) * n_samples, 3)
-            cost = (drift > _MAX_DRIFT, -n_samples % size, drift, abs(math.log(size / rate_hz)))
+            inexact = size / duration_s != rate_hz  # as readers compute it
+            cost = (drift > _MAX_DRIFT, -n_samples % size, inexact, drift, abs(math.log(size / rate_hz)))
             options.append((cost, size, duration_s))
     if not options:
-        raise InputError(f"a rate of {rate_hz:g} Hz does not fit the header of a BDF file")
+        raise InputError(f"{recording.source}: a rate of {rate_hz:g} Hz does not fit the header of a BDF file")
     return min(options)[1:]
