@@ -99,15 +99,35 @@ def test_names_become_labels() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("rate_hz", "n_samples"), [(1000.0, 10_007), (58000 / 27, 1_000_003)])  # both are primes
 def test_a_long_recording_of_an_awkward_length_is_padded_by_little(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate_hz: float, n_samples: int
 ) -> None:
     monkeypatch.setattr(bdf, "_MAX_RECORD_BYTES", 3 * 1500)
-    recording = noise(rate_hz=1000.0, duration_s=10.007)  # 10007 is a prime
-    back, done = written(recording, tmp_path / "a.bdf")
-    assert done.n_padded <= 3
-    assert back.n_samples == 10007 + done.n_padded
-    assert_array_equal(back.samples[0, 10007:], back.samples[0, 10006])
+    recording = replace(noise(rate_hz=1000.0, duration_s=n_samples / 1000), rate_hz=rate_hz)
+    done = write_bdf(recording, tmp_path / "a.bdf", ("a",))
+    back = read_recording(tmp_path / "a.bdf")
+    assert 0 < done.n_padded <= 3
+    assert back.n_samples == n_samples + done.n_padded
+    assert_array_equal(back.samples[0, n_samples:], back.samples[0, n_samples - 1])
+    assert abs(n_samples / back.rate_hz - recording.duration_s) * rate_hz < 0.5
+
+
+def test_a_rate_that_the_header_can_say_is_said_exactly(tmp_path: Path) -> None:
+    recording = noise(rate_hz=1000.0, duration_s=28.519)  # 19 records of 1.501 s would do, but 1501 / 1.501 is not 1000
+    write_bdf(recording, tmp_path / "a.bdf", ("a",))
+    header = (tmp_path / "a.bdf").read_bytes()[:512]
+    assert int(header[472:480]) / float(header[244:252]) == 1000.0
+
+
+def test_no_number_of_the_header_has_an_exponent(tmp_path: Path) -> None:
+    for low, high in ((-1e-5, 2e-5), (1e-5, 2e-5), (-2e-5, -1e-5)):
+        recording = replace(noise(), samples=np.linspace(low, high, 1000)[None], units="V")
+        write_bdf(recording, tmp_path / "a.bdf", ("a",))
+        header = (tmp_path / "a.bdf").read_bytes()[256:512]
+        numbers = header[104:136].decode()  # behind label, transducer and dimension
+        assert "e" not in numbers
+        assert float(numbers[:8]) <= low < high <= float(numbers[8:16])
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,24 @@ def test_names_and_tables_are_those_of_bids(tmp_path: Path) -> None:
     assert [maker["Name"] for maker in made_by] == ["semg-hht"]
 
 
+def test_events_come_in_order_of_time_and_columns_never_pass_for_those_of_bids(tmp_path: Path) -> None:
+    first = Labelled("", "S01", start_s=1.0, stop_s=1.5, extra={"onset": "late", "task": "curl", "event_type": "x"})
+    second = replace(first, start_s=0.5, stop_s=1.0, extra={"task": "curl", "onset": "early"})
+    root = export([job(tmp_path, "a.csv", first, second)], tmp_path).folder
+    assert table(root / "sub-S01/emg/sub-S01_task-curl_events.tsv") == [
+        ["onset", "duration", "trial_type", "repetition", "event_type", "stated_onset"],
+        ["0.5", "0.5", "n/a", "n/a", "n/a", "early"],
+        ["1", "0.5", "n/a", "n/a", "x", "late"],
+    ]
+    assert read_bids(root)[1].extra == {"task": "curl", "event_type": "x", "stated_onset": "late"}
+
+
+def test_microvolts_are_spelt_as_headers_hold_them(tmp_path: Path) -> None:
+    done = export([job(tmp_path, "a.csv", Labelled("", "S01", units="µV"))], tmp_path)
+    assert table(next(done.folder.rglob("*_channels.tsv")))[1][2] == "uV"
+    assert edfio.read_bdf(next(done.folder.rglob("*.bdf"))).signals[0].physical_dimension == "uV"
+
+
 def test_a_whole_recording_is_one_event_and_what_is_not_stated_is_not_guessed(tmp_path: Path) -> None:
     done = export([job(tmp_path, "a.csv", Labelled("", "S01"))], tmp_path)
     (row,) = read_bids(done.folder)

@@ -121,8 +121,8 @@ def _range(source: str, name: str, samples: Array) -> tuple[float, float]:
 def _record(recording: Recording) -> tuple[int, float]:
     """Samples and seconds of one data record.
 
-    A file is a whole number of records, and a record's duration has eight characters. What fits both is taken: no
-    samples added, the rate the truest, the record nearest to a second. One record may hold the whole file.
+    A file is a whole number of records, and a record's duration has eight characters. What fits both is taken: the
+    rate true, no samples added, the record nearest to a second. One record may hold the whole file.
     """
     n_samples, rate_hz, n_channels = recording.n_samples, recording.rate_hz, len(recording.channel_names)
     most = _MAX_RECORD_BYTES // (3 * n_channels)
@@ -136,9 +136,9 @@ def _record(recording: Recording) -> tuple[int, float]:
     for size in sizes:
         duration_s = round(size / rate_hz, 7 - len(str(int(size / rate_hz))))
         if _SMALLEST <= duration_s <= _LARGEST:
-            drift = round(abs(size / duration_s / rate_hz - 1) * n_samples, 3)
+            drift = abs(size / duration_s / rate_hz - 1) * n_samples
             inexact = size / duration_s != rate_hz  # as readers compute it
-            cost = (drift > _MAX_DRIFT, -n_samples % size, inexact, drift, abs(math.log(size / rate_hz)))
+            cost = (drift > _MAX_DRIFT, -n_samples % size, inexact, abs(math.log(size / rate_hz)))
             options.append((cost, size, duration_s))
     if not options:
         raise InputError(f"{recording.source}: a rate of {rate_hz:g} Hz does not fit the header of a BDF file")
