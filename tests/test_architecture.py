@@ -30,6 +30,8 @@ ROOMS: dict[str, set[str]] = {
     "predictions": {"labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
+    "bids_names": {"errors", "pipeline"},
+    "bids_export": {"bids", "bids_names", "errors", "labels", "pipeline", "signals", "storage", "tracking", "version"},
     "sources": {"bids", "errors", "labels", "matrices", "pipeline", "signals"},
     "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
@@ -74,6 +76,7 @@ LIBRARIES: dict[str, set[str]] = {
     "distributed": {"workers"},
     "h5py": {"signals"},
     "pyedflib": {"signals"},
+    "edfio": {"signals"},
 }
 LAZY = {("predict", "torch"), ("commands", "torch"), ("commands", "lightning_fabric"), ("predict", "learning")}
 

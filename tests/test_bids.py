@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from semg_hht.bids import is_bids, parse_name, read_bids
 from semg_hht.errors import InputError
 from semg_hht.labels import read_manifest
-from semg_hht.pipeline import configure
+from semg_hht.pipeline import configure, read_job
 from semg_hht.predict import _sources
 from semg_hht.prepare import prepare
 from semg_hht.sources import find_jobs
@@ -164,6 +165,25 @@ def test_jobs_come_from_a_dataset_and_not_from_its_derivatives(tmp_path: Path) -
 
 def test_names_are_read_by_their_entities() -> None:
     assert parse_name("sub-01_task-curl_emg.edf") == ({"sub": "01", "task": "curl"}, "emg.edf")
+
+
+def test_a_rate_that_contradicts_the_file_names_both(tmp_path: Path) -> None:
+    dataset(tmp_path, **{"task-curl_emg.json": '{"SamplingFrequency": 2000}'})
+    (tmp_path / CURL).with_suffix(".csv").write_text("time,ch1\n" + "".join(f"{i / 1000},{i}\n" for i in range(100)))
+    (job,) = find_jobs(tmp_path)
+    job = replace(job, path=job.path.with_suffix(".csv"))
+    with pytest.raises(InputError) as caught:
+        read_job(job)
+    assert str(caught.value) == (
+        f"{job.path}: the file says 1000 Hz, but {tmp_path / 'task-curl_emg.json'} states 2000 Hz; "
+        "expected them to agree"
+    )
+
+
+def test_an_event_may_name_its_muscle_and_a_second_kind_of_event_is_carried_along(tmp_path: Path) -> None:
+    events = "onset\tduration\ttrial_type\tgesture\tmuscle\n0\t1\tfull\tfist\ttriceps\n"
+    (row,) = read_bids(with_events(tmp_path, events))
+    assert (row.movement, row.muscle, row.extra) == ("full", "triceps", {"task": "curl", "gesture": "fist"})
 
 
 def test_a_dataset_is_prepared_as_it_stands(tmp_path: Path) -> None:

@@ -47,6 +47,13 @@ def test_volts_of_different_kinds_become_microvolts(tmp_path: Path) -> None:
     assert_allclose(recording.samples, SIGNAL_UV, atol=0.07)
 
 
+def test_volts_beside_other_things_stay_the_volts_they_are(tmp_path: Path) -> None:
+    recording = read_recording(write(tmp_path / "a.edf", ["EMG", "ACC x"], [1000, 1000], ["mV", "g"]))
+    assert recording.units == "mV"
+    assert_allclose(recording.samples[0], SIGNAL_UV[0] * 1e-3, atol=7e-5)
+    assert_allclose(recording.samples[1], SIGNAL_UV[1], atol=0.07)
+
+
 def test_what_is_no_emg_is_not_taken_unasked_and_another_rate_is_left_out_aloud(tmp_path: Path) -> None:
     path = write(tmp_path / "a.edf", ["EMG", "ECG", "ACC x"], [1000, 1000, 100], ["uV", "uV", "g"])
     recording = read_recording(path)

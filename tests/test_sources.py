@@ -11,6 +11,7 @@ from making import foreign_matrix, make_dataset, noise, write_dataset
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.run import Result
+from semg_hht.pipeline import read_job
 from semg_hht.predict import open_run
 from semg_hht.signals.recording import write_recording
 from semg_hht.sources import find_jobs, is_manifest, note_unlisted
@@ -97,3 +98,15 @@ def test_training_and_prediction_both_say_so(
     load_folder(tmp_path)
     open_run(tiny_result.folder, cpu=True).predict(tmp_path)
     assert caplog.text.count("does not list, and that are left out: 1") == 2
+
+
+def test_a_rate_that_contradicts_the_file_names_who_states_it(tmp_path: Path) -> None:
+    table = "time,ch1\n" + "".join(f"{i / 1000},{i}\n" for i in range(100))
+    (tmp_path / "a.csv").write_text(table)
+    (tmp_path / "b.csv").write_text(table)
+    (tmp_path / "manifest.csv").write_text("file,rate_hz\na.csv,500\nb.csv,\n")
+    by_manifest, by_user = find_jobs(tmp_path, rate_hz=200.0)
+    with pytest.raises(InputError, match=r"a\.csv: the file says 1000 Hz, but \S+manifest\.csv states 500 Hz"):
+        read_job(by_manifest)
+    with pytest.raises(InputError, match=r"b\.csv: the file says 1000 Hz, but 200 Hz was stated; expected"):
+        read_job(by_user)

@@ -155,6 +155,7 @@ def _recording_row(dataset: _Dataset, path: Path) -> Labelled | None:
     if channels is None:
         log.warning("%s: all EMG channels are marked bad in %s; the recording is left out", path, table)
         return None
+    rate_hz, rate_from = _rate_hz(dataset.merged(path, "emg.json"))
     return Labelled(
         file=path.relative_to(dataset.root).as_posix(),
         subject=entities.get("sub", ""),
@@ -162,10 +163,11 @@ def _recording_row(dataset: _Dataset, path: Path) -> Labelled | None:
         repetition=entities.get("run", "").lstrip("0"),
         muscle=channels.muscle,
         gender=dataset.genders.get(entities.get("sub", ""), ""),
-        rate_hz=_rate_hz(dataset.merged(path, "emg.json")),
+        rate_hz=rate_hz,
         units=channels.units,
         channels=channels.chosen,
         extra={"task": entities.get("task", "")},
+        rate_from=rate_from,
     )
 
 
@@ -198,13 +200,14 @@ def _channels(path: Path) -> _Channels | None:
     )
 
 
-def _rate_hz(sidecar: dict[str, tuple[Path, Any]]) -> float | None:
+def _rate_hz(sidecar: dict[str, tuple[Path, Any]]) -> tuple[float | None, str]:
+    """The rate that is stated, and the file that states it."""
     if "SamplingFrequency" not in sidecar:
-        return None  # the recording's own header says
+        return None, ""  # the recording's own header says
     path, rate = sidecar["SamplingFrequency"]
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
         raise InputError(f"{path}: SamplingFrequency must be a number above 0; found {rate!r}")
-    return float(rate)
+    return float(rate), str(path)
 
 
 def _genders(path: Path) -> dict[str, str]:
@@ -241,7 +244,8 @@ def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[li
         rows[start_s, stop_s, channels] = replace(
             recording,
             repetition=event.get("repetition") or str(len(rows) + 1),
-            movement=next((event[column] for column in MOVEMENT_COLUMNS if column in event), ""),
+            muscle=event.get("muscle") or recording.muscle,
+            movement=event.get(_movement_column(event), ""),
             start_s=start_s,
             stop_s=stop_s,
             channels=channels,
@@ -250,8 +254,12 @@ def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[li
     return list(rows.values()), len(table) - len(lasting)
 
 
+def _movement_column(event: dict[str, str]) -> str:
+    return next((column for column in MOVEMENT_COLUMNS if column in event), "")
+
+
 def _extra(event: dict[str, str]) -> dict[str, str]:
-    known = {"onset", "duration", "channel", "task", *MOVEMENT_COLUMNS, *MANIFEST_COLUMNS}
+    known = {"onset", "duration", "channel", "task", _movement_column(event), *MANIFEST_COLUMNS}
     return {name: value for name, value in event.items() if value and name not in known}
 
 

@@ -44,6 +44,7 @@ class Labelled:
     start_s, stop_s : the repetition within the recording, in seconds; None: from its start, to its end.
     channels : names or 1-based numbers of the channels to use; empty: all.
     extra : columns of the user's own, carried along.
+    rate_from : the file that states ``rate_hz``, for messages; empty: whoever runs the program.
     """
 
     file: str
@@ -59,6 +60,7 @@ class Labelled:
     stop_s: float | None = None
     channels: tuple[str, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
+    rate_from: str = field(default="", compare=False)
 
     def label(self, task: str) -> str:
         """The class for ``task``, empty where it is unknown."""
@@ -219,6 +221,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> Labelled:
         stop_s=_number(where, "stop_s", text),
         channels=tuple(part.strip() for part in text.get("channels", "").split(";") if part.strip()),
         extra={name: value for name, value in text.items() if name and name not in MANIFEST_COLUMNS},
+        rate_from=str(path),
     )
     if row.rate_hz is not None and row.rate_hz <= 0:
         raise InputError(f"{where}: rate_hz must be above 0; found {row.rate_hz:g}")

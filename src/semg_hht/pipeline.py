@@ -161,7 +161,7 @@ class Remark:
 def read_job(job: Job) -> Recording:
     """The recording of a job, at the rate and in the units its rows state."""
     first = job.rows[0]
-    return read_recording(job.path, rate_hz=first.rate_hz, units=first.units)
+    return read_recording(job.path, rate_hz=first.rate_hz, units=first.units, rate_from=first.rate_from)
 
 
 def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None) -> list[Example]:

@@ -75,7 +75,9 @@ def is_manifest(path: Path) -> bool:
 def _jobs_of_rows(rows: list[Labelled], base: Path, rate_hz: float | None, units: str) -> list[Job]:
     by_file: dict[str, list[Labelled]] = {}
     for row in rows:
-        filled = replace(row, rate_hz=row.rate_hz or rate_hz, units=row.units or units)
+        filled = replace(row, units=row.units or units)
+        if filled.rate_hz is None:
+            filled = replace(filled, rate_hz=rate_hz, rate_from="")
         by_file.setdefault(row.file, []).append(filled)
     return [Job(base / file, tuple(own)) for file, own in by_file.items()]
 

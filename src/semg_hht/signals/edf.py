@@ -68,7 +68,8 @@ def _units(stated: list[str]) -> tuple[str, list[float]]:
     clean = [unit.replace("µ", "u").replace("μ", "u") for unit in stated]
     if len(set(clean)) == 1:
         return clean[0], [1.0] * len(clean)
-    if all(unit in MICROVOLTS for unit in clean):
-        return "uV", [MICROVOLTS[unit] for unit in clean]
     # Those that are no volts are other things beside the muscle; they keep their numbers.
+    volts = {unit for unit in clean if unit in MICROVOLTS}
+    if len(volts) == 1:
+        return volts.pop(), [1.0] * len(clean)
     return "uV", [MICROVOLTS.get(unit, 1.0) for unit in clean]

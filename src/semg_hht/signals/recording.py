@@ -86,7 +86,9 @@ class Recording:
         return replace(self, samples=self.samples[chosen], channel_names=tuple(self.channel_names[i] for i in chosen))
 
 
-def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str = "") -> Recording:
+def read_recording(
+    path: str | Path, *, rate_hz: float | None = None, units: str = "", rate_from: str = ""
+) -> Recording:
     """Read a CSV/TXT table (one column a channel), a MAT, NPZ, HDF5 (PLUX or plain), EDF or BDF file.
 
     Parameters
@@ -94,6 +96,7 @@ def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str
     rate_hz : samples a second, where the file does not say. Where it does (a time column, a comment line, a key
         ``rate_hz`` or ``fs``) the two must agree within 1 %.
     units : units of the samples, where the file does not say.
+    rate_from : the file that states ``rate_hz``, to name both where they contradict each other.
 
     Raises
     ------
@@ -117,14 +120,13 @@ def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str
         raise
     except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
-    return _checked(found, path, rate_hz, units)
+    return _checked(found, path, rate_hz, units, rate_from)
 
 
-def _checked(found: Contents, path: Path, rate_hz: float | None, units: str) -> Recording:
+def _checked(found: Contents, path: Path, rate_hz: float | None, units: str, rate_from: str) -> Recording:
     if found.rate_hz is not None and rate_hz is not None and abs(found.rate_hz - rate_hz) > 0.01 * rate_hz:
-        raise InputError(
-            f"{path}: the file says {found.rate_hz:g} Hz, but {rate_hz:g} Hz was stated; expected them to agree"
-        )
+        stated = f"{rate_from} states {rate_hz:g} Hz" if rate_from else f"{rate_hz:g} Hz was stated"
+        raise InputError(f"{path}: the file says {found.rate_hz:g} Hz, but {stated}; expected them to agree")
     rate = rate_hz if rate_hz is not None else found.rate_hz
     if rate is None:
         raise InputError(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
