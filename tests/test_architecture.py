@@ -73,6 +73,8 @@ LIBRARIES: dict[str, set[str]] = {
     "distributed": {"workers"},
     "h5py": {"signals"},
     "pyedflib": {"signals"},
+    "pyxdf": {"signals"},
+    "wfdb": {"signals"},
 }
 LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}
 
