@@ -35,6 +35,7 @@ BROKEN_XDF = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeErr
 class _Stream:
     header: Element
     n_samples: int = 0
+    has_footer: bool = False
 
     def text(self, key: str) -> str:
         return (self.header.findtext(key) or "").strip()
@@ -105,6 +106,8 @@ def _streams(path: Path) -> dict[int, _Stream]:
                     if tag == STREAM_HEADER:
                         streams[key] = _Stream(root)
                         str(streams[key])  # a rate that is no number shows here
+                    else:
+                        streams[key].has_footer = True
                 elif tag == SAMPLES:
                     stream = streams[int(struct.unpack("<I", file.read(4))[0])]
                     n_samples = _number(file)
@@ -156,15 +159,14 @@ def _choose(path: Path, streams: dict[int, _Stream]) -> int:
 def _contents(path: Path, stream: _Stream, found: dict[str, Any], left: list[str]) -> Contents:
     table = np.asarray(found["time_series"])  # (n_samples, n_channels)
     stamps = np.asarray(found["time_stamps"], dtype=np.float64)
-    segments = found["info"]["segments"]
-    for (_, last), (first, _) in zip(segments[:-1], segments[1:], strict=True):
-        gap_s = float(stamps[first] - stamps[last]) - 1 / stream.rate_hz
-        # Stamps that came late in one bundle leave no gap once jitter is taken out on both sides.
-        if abs(gap_s) > MIN_GAP_S:
-            raise InputError(
-                f"{path}: the time stamps jump by {gap_s:.3g} s at {stamps[last] - stamps[0]:.3f} s; "
-                "expected one unbroken recording"
-            )
+    # Jitter is taken out of each part between two jumps, so stamps that came late in one bundle leave none.
+    jumps_s = np.diff(stamps) - 1 / stream.rate_hz
+    broken = np.flatnonzero(np.abs(jumps_s) > MIN_GAP_S)
+    if broken.size:
+        raise InputError(
+            f"{path}: the time stamps jump by {jumps_s[broken[0]]:.3g} s at {stamps[broken[0]] - stamps[0]:.3f} s; "
+            "expected one unbroken recording"
+        )
     rate_hz, remarks = stream.rate_hz, []
     effective = float(found["info"]["effective_srate"])
     if np.isfinite(effective) and effective > 0 and abs(effective - rate_hz) > RATE_TOLERANCE * rate_hz:
@@ -174,6 +176,8 @@ def _contents(path: Path, stream: _Stream, found: dict[str, Any], left: list[str
         rate_hz = effective
     if len(table) != stream.n_samples:
         remarks.append(f"{stream.n_samples - len(table)} of {stream.n_samples} samples are damaged and were left out")
+    if not stream.has_footer:
+        remarks.append("the file ends without the footer of the stream: the recording may have been broken off")
     if left:
         remarks.append(f"streams that were left out: {'; '.join(left)}")
     labels, kinds, units = (_described(stream, key) for key in ("label", "type", "unit"))
