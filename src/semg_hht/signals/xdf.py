@@ -153,6 +153,8 @@ def _choose(path: Path, streams: dict[int, _Stream]) -> int:
     if len(candidates) != 1:
         found = "; ".join(str(stream) for stream in streams.values()) or "none"
         raise InputError(f"{path}: expected one stream of type EMG, or a single one with a rate; found {found}")
+    if not streams[candidates[0]].n_samples:
+        raise InputError(f"{path}: stream {streams[candidates[0]]} holds no samples")
     return candidates[0]
 
 
