@@ -34,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "figures": {"errors", "matrices", "storage", "evaluation"},
-    "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "sources", "storage", "tracking"},
+    "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
         "learning", "errors", "evaluation", "labels", "matrices", "pipeline", "predictions", "prepare", "sources",

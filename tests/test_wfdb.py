@@ -10,7 +10,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from semg_hht.errors import InputError
-from semg_hht.signals.recording import read_recording
+from semg_hht.pipeline import configure
+from semg_hht.prepare import prepare
+from semg_hht.signals.recording import files_of, read_recording
 from semg_hht.sources import find_jobs
 
 wfdb = pytest.importorskip("wfdb")
@@ -108,6 +110,27 @@ def test_a_folder_lists_headers_and_neither_signal_files_nor_segments(tmp_path: 
     segmented(tmp_path, "a_1 2000", "a_2 2000")
     write(tmp_path, "b")
     assert [job.path.name for job in find_jobs(tmp_path)] == ["a.hea", "b.hea"]
+
+
+def test_all_files_of_a_record_are_known(tmp_path: Path) -> None:
+    path = segmented(tmp_path, "a_1 2000", "~ 500", "a_2 2000")
+    write(tmp_path, "b")
+    assert [p.name for p in files_of(path)] == ["a.hea", "a_1.hea", "a_1.dat", "a_2.hea", "a_2.dat"]
+    assert [p.name for p in files_of(tmp_path / "b.dat")] == ["b.hea", "b.dat"]
+    assert files_of(tmp_path / "c.csv") == (tmp_path / "c.csv",)
+
+
+def test_samples_that_changed_behind_the_same_header_are_prepared_again(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    config = configure(band_hz=(20.0, 200.0))
+
+    def run() -> int:
+        return prepare(find_jobs(path), tmp_path / "out", config, n_jobs=1, overwrite=True).n_reused
+
+    assert [run(), run()] == [0, 1]
+    signal = path.with_suffix(".dat")
+    signal.write_bytes(signal.read_bytes()[::-1])
+    assert run() == 0
 
 
 def test_a_header_without_its_signal_file_and_the_reverse(tmp_path: Path) -> None:

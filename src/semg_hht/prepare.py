@@ -19,6 +19,7 @@ from semg_hht.errors import InputError
 from semg_hht.labels import GENDER_TOKENS, MOVEMENT_TOKENS, Labelled, is_test_name, manifest_text
 from semg_hht.matrices import read_facts, read_matrix, write_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, for_each, note_clipping, transform
+from semg_hht.signals.recording import files_of
 from semg_hht.sources import MANIFEST
 from semg_hht.storage import LEFTOVERS, clear_folder, require_new_folder, write_text
 from semg_hht.tracking import Track, untracked
@@ -126,7 +127,7 @@ def _prepare_one(
 def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 over all that decides the matrices of a recording: its bytes, what is cut from it, and the settings."""
     try:
-        content = hashlib.sha256(job.path.read_bytes()).hexdigest()
+        content = hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
     except FileNotFoundError:
         raise InputError(f"{job.path}: no such file") from None
     except OSError as error:

@@ -19,7 +19,7 @@ from semg_hht.signals.hdf5 import is_matlab_73, read_hdf5
 from semg_hht.signals.otb import read_otb
 from semg_hht.signals.tables import read_table
 from semg_hht.signals.trigno import is_trigno, read_trigno
-from semg_hht.signals.wfdb import read_wfdb
+from semg_hht.signals.wfdb import read_wfdb, record_files
 from semg_hht.signals.xdf import read_xdf
 from semg_hht.storage import BROKEN_NPZ, whole_file
 
@@ -129,6 +129,19 @@ def read_recording(path: str | Path, *, rate_hz: float | None = None, units: str
     except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
     return _checked(found, path, rate_hz, units)
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """All files that ``read_recording(path)`` reads: the file itself, and the others of a WFDB record.
+
+    Raises
+    ------
+    InputError
+        A WFDB signal file without its header.
+    """
+    if path.suffix.lower() not in (".hea", ".dat") or not path.is_file():
+        return (path,)
+    return record_files(_header_of(path) if path.suffix.lower() == ".dat" else path)
 
 
 def _header_of(path: Path) -> Path:

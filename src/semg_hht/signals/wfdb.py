@@ -71,12 +71,25 @@ def read_wfdb(path: Path) -> Contents:
 
 def segment_headers(headers: Iterable[Path]) -> set[Path]:
     """Those of these ``.hea`` files that others of them name as their segments: parts, no recordings of their own."""
-    parts = set()
-    for header in headers:
-        lines = [line for line in header.read_text("ascii", "ignore").splitlines() if line and line[0] != "#"]
-        if lines and re.match(r"\S+/\d", lines[0]):
-            parts |= {header.with_name(f"{line.split()[0]}.hea") for line in lines[1:] if line.split()}
-    return parts
+    return {part for header in headers for part in _named(header) if part.suffix == ".hea"}
+
+
+def record_files(header: Path) -> tuple[Path, ...]:
+    """All files that a record is read from and that are there: its header, those of its segments, the signal files."""
+    parts = [header]
+    for part in _named(header):
+        parts += [part, *_named(part)] if part.suffix == ".hea" else [part]
+    return tuple(dict.fromkeys(part for part in parts if part.is_file()))
+
+
+def _named(header: Path) -> list[Path]:
+    """The files that a header names: signal files, or headers of segments where the record line counts some."""
+    text = header.read_text("ascii", "ignore") if header.is_file() else ""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        return []
+    ending = ".hea" if re.fullmatch(r"[-\w]+/\d+", lines[0][0]) else ""
+    return [header.parent / f"{line[0]}{ending}" for line in lines[1:] if re.fullmatch(r"[-\w]+(\.\w+)?", line[0])]
 
 
 def _check_lengths(path: Path, header: MultiRecord) -> None:
