@@ -78,7 +78,7 @@ def read_xdf(path: Path) -> Contents:
     streams = _streams(path)
     chosen = _choose(path, streams)
     try:
-        with np.errstate(all="ignore"):  # stamps that are all alike: the rate is then no number, and is not taken
+        with np.errstate(all="ignore"):  # stamps that are all alike have no rate, which pyxdf would divide for
             # Clocks of other computers matter only to other streams.
             (found,), _ = load_xdf(
                 path, [chosen], synchronize_clocks=False, jitter_break_threshold_seconds=MIN_GAP_S,
@@ -170,8 +170,9 @@ def _contents(path: Path, stream: _Stream, found: dict[str, Any], left: list[str
             "expected one unbroken recording"
         )
     rate_hz, remarks = stream.rate_hz, []
-    effective = float(found["info"]["effective_srate"])
-    if np.isfinite(effective) and effective > 0 and abs(effective - rate_hz) > RATE_TOLERANCE * rate_hz:
+    lasted_s = float(stamps[-1] - stamps[0]) if stamps.size else 0.0
+    effective = (stamps.size - 1) / lasted_s if lasted_s > 0 else rate_hz
+    if abs(effective - rate_hz) > RATE_TOLERANCE * rate_hz:
         remarks.append(
             f"samples arrived at {effective:.6g} Hz, the header says {rate_hz:g} Hz: {effective:.6g} Hz was taken"
         )
