@@ -93,6 +93,13 @@ def test_discover(tmp_path: Path, with_rates: bool) -> None:
     assert "ACC X" in recording.remarks[0]
 
 
+def test_volts_of_different_kinds_become_microvolts(tmp_path: Path) -> None:
+    columns = [("EMG 1 (mV)", EMG_HZ, VOLTS[0] * 1e3), ("EMG 2 (V)", EMG_HZ, VOLTS[1])]
+    recording = read_recording(discover(tmp_path, columns))
+    assert_allclose(recording.samples, VOLTS * 1e6)
+    assert recording.units == "uV"
+
+
 def test_one_column_of_times_for_all(tmp_path: Path) -> None:
     lines = [f"{i / 1000},{a!r},{b!r}" for i, (a, b) in enumerate(VOLTS.T.tolist())]
     path = tmp_path / "a.csv"

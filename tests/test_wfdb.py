@@ -169,6 +169,7 @@ def test_a_compressed_signal_file_that_is_cut_short(tmp_path: Path) -> None:
     [
         ("1000 2000", "1000 1000000000000", "declares 2000000000000 samples in all; expected no more than"),
         ("1000 2000", "1000 20000000", r"a\.dat holds 12000 bytes; the header says 120000000"),
+        ("a.dat 24 ", "a.dat 24+3000 ", r"a\.dat holds 12000 bytes; the header says 15000"),
         ("a.dat", "../a.dat", "can't be read as WFDB; invalid syntax"),
         ("a.dat", "/etc/hostname", "can't be read as WFDB; invalid syntax"),
         ("a.dat", "s3://bucket/a.dat", "can't be read as WFDB; invalid syntax"),

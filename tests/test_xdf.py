@@ -188,6 +188,20 @@ def test_a_stream_that_says_it_may_lose_samples_is_measured_too(tmp_path: Path) 
         read_recording(write(tmp_path, changed))
 
 
+def test_samples_that_a_chunk_lacks_are_left_out_aloud(tmp_path: Path) -> None:
+    short = samples(1, SIGNAL_UV[:60], STAMPS[-1] + np.arange(1, 61) / RATE_HZ)
+    short = short.replace(struct.pack("<I", 60), struct.pack("<I", 100), 1)
+    recording = read_recording(write(tmp_path, emg(), short))
+    assert recording.n_samples == len(SIGNAL_UV)
+    assert recording.remarks == ("100 of 4100 samples are damaged and were left out",)
+
+
+def test_a_description_larger_than_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semg_hht.signals.markup.MAX_BYTES", 200)
+    with pytest.raises(InputError, match=r"the description of stream 1 takes \d+ bytes; expected no more than 200"):
+        read_recording(write(tmp_path, emg()))
+
+
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.xdf"
     path.write_bytes(b"<xdf/>")
