@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "sources": {"bids", "errors", "labels", "matrices", "pipeline", "signals"},
     "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
+    "measure": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "figures": {"errors", "matrices", "storage", "evaluation"},
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
@@ -42,32 +43,32 @@ ROOMS: dict[str, set[str]] = {
     },
     "predict": {
         "bids", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling",
-        "sources", "storage", "tracking",
+        "segment", "signals", "sources", "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
-        "prepare", "samples", "signals", "sources", "storage", "tracking",
+        "prepare", "samples", "segment", "signals", "sources", "storage", "tracking",
     },
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
-    "cli": {
-        "console", "demo", "errors", "tracking", "evaluation", "figures", "hht", "labels", "learning", "matrices",
-        "pipeline", "predict", "predictions", "prepare", "references", "samples", "segment", "signals", "sources",
-        "storage", "version", "workers", "options",
+    "commands": {
+        "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline", "predict",
+        "prepare", "references", "samples", "segment", "signals", "sources", "storage", "workers",
     },
+    "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
     "__main__": {"cli"},
 }  # fmt: skip
 
 # Library -> the rooms that may import it.
 LIBRARIES: dict[str, set[str]] = {
-    "torch": {"learning", "predict", "cli"},
-    "lightning_fabric": {"learning", "cli"},  # cli only asks whether it is there
+    "torch": {"commands", "learning", "predict"},
+    "lightning_fabric": {"commands", "learning"},  # commands only ask whether it is there
     "safetensors": {"learning"},
     "sklearn": {"learning"},
     "skops": {"learning"},
     "matplotlib": {"figures"},
-    "typer": {"cli", "options"},
+    "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
     "joblib": {"pipeline", "workers"},
     "distributed": {"workers"},
@@ -76,7 +77,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pyxdf": {"signals"},
     "wfdb": {"signals"},
 }
-LAZY = {("predict", "torch"), ("cli", "torch"), ("cli", "lightning_fabric"), ("predict", "learning")}
+LAZY = {("predict", "torch"), ("commands", "torch"), ("commands", "lightning_fabric"), ("predict", "learning")}
 
 
 def files() -> list[Path]:

@@ -202,14 +202,14 @@ def test_the_bare_command_names_the_demo(capsys: pytest.CaptureFixture[str]) -> 
     run()
     said = capsys.readouterr()
     assert "semg-hht demo" in said.out + said.err
-    for verb in ("demo", "simulate", "prepare", "train", "predict"):
+    for verb in ("demo", "simulate", "segment", "features", "prepare", "train", "predict"):
         assert verb in said.out + said.err
 
 
 def test_version_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("semg-hht 0.")
-    for verb in ("demo", "simulate", "prepare", "train", "predict"):
+    for verb in ("demo", "simulate", "segment", "features", "prepare", "train", "predict"):
         assert run(verb, "--help") == 0
         assert f"Example: semg-hht {verb}" in capsys.readouterr().out
 
@@ -231,6 +231,8 @@ def test_the_demo_walks_the_whole_path(
     assert "demo.png" in said.splitlines()[-1]
     assert (tmp_path / "demo" / "demo.png").read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((tmp_path / "demo" / "predictions.json").read_text())) == 1
+    assert len(list((tmp_path / "demo" / "reps_pictures").glob("*.png"))) == 4
+    assert "among them" in said
     assert run("demo", "--out", tmp_path / "demo") == 1
 
 
@@ -280,9 +282,10 @@ def test_train_goes_on_past_a_bad_file(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_predict_keeps_the_runs_settings_but_what_is_stated() -> None:
     base = configure(band_hz=(5, 100), ecg=True, scaling="minmax", channels="stack", decomposition="eemd", seed=7)
-    kept = config_of(None, "60", None, None, None, None, base=base)
+    kept = config_of(mains="60", base=base)
     assert kept.filter.mains_hz == 60
     assert kept.filter.ecg
+    assert not config_of(ecg=False, base=base).filter.ecg
     assert (kept.spectrum, kept.scaling, kept.channels) == (base.spectrum, base.scaling, base.channels)
-    assert config_of(None, None, None, None, None, 8, base=base).spectrum.seed == 8
-    assert config_of(None, None, "upstream", None, None, None, base=base).scaling == "upstream"
+    assert config_of(seed=8, base=base).spectrum.seed == 8
+    assert config_of(decomposition="upstream", base=base).scaling == "upstream"

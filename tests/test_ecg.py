@@ -70,6 +70,14 @@ def test_units_do_not_matter(factor: float) -> None:
     assert_allclose(remove_ecg(factor * samples, RATE_HZ, peaks), factor * cleaned, rtol=1e-9, atol=1e-9 * factor)
 
 
+def test_a_channel_that_was_unplugged_for_half_of_the_time_stays_finite() -> None:
+    samples = heart() * CHANNELS + muscle(0)
+    samples[1, N_SAMPLES // 2 :] = 0.0
+    cleaned = remove_ecg(samples, RATE_HZ, find_r_peaks(samples, RATE_HZ))
+    assert np.all(np.isfinite(cleaned))
+    assert np.ptp(cleaned[1, -round(RATE_HZ) :]) < 0.05 * np.ptp(samples[1])
+
+
 def test_a_flat_channel_beside_it_does_no_harm() -> None:
     samples = np.concatenate([heart() * CHANNELS + muscle(0), np.full((1, N_SAMPLES), 3.0)])
     peaks = find_r_peaks(samples, RATE_HZ)

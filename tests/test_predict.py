@@ -22,6 +22,7 @@ from semg_hht.pipeline import configure, transform_all
 from semg_hht.predict import Run, open_run
 from semg_hht.predictions import answer
 from semg_hht.signals.recording import write_recording
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.sources import find_jobs
 
 
@@ -81,6 +82,29 @@ def test_a_recording_is_pooled_over_its_channels(opened: Run, tmp_path: Path) ->
     assert list(part["channels"]) == ["ch1", "ch2"]
     pooled = np.mean([probabilities(channel) for channel in part["channels"].values()], axis=0)
     assert_allclose(probabilities(part), pooled, atol=3e-6)
+
+
+def test_repetitions_that_nobody_stated_are_found(opened: Run, simulated: Simulated, tmp_path: Path) -> None:
+    job, *_ = find_jobs(simulated.manifest)
+    recording = tmp_path / "curls.csv"
+    recording.write_bytes(job.path.read_bytes())
+    flat = tmp_path / "flat.csv"
+    flat.write_text("time_s,ch1\n" + "".join(f"{i / 500},1\n" for i in range(1000)))
+    (whole,) = opened.predict(recording, units="uV").predictions
+    assert len(whole.parts) == 1
+    found = opened.predict([recording, flat], units="uV", repetitions=SegmentConfig())
+    (cut,) = found.predictions
+    assert_allclose([p.start_s for p in cut.parts], [row.start_s for row in job.rows], atol=0.3)
+    assert "no repetition was found" in found.errors["flat.csv"]
+    stated = opened.predict(simulated.manifest, repetitions=SegmentConfig())
+    assert stated == opened.predict(simulated.manifest), "times that somebody stated are kept"
+
+
+def test_what_a_person_should_know_stands_in_the_answer(opened: Run, tmp_path: Path) -> None:
+    recording = noise(1)
+    write_recording(replace(recording, samples=np.rint(50 * recording.samples), units=""), tmp_path / "counts.npz")
+    answer = opened.predict(tmp_path / "counts.npz").to_json()["counts.npz"]
+    assert "whole numbers" in answer["remarks"][0]
 
 
 def test_batches_do_not_change_answers_or_order(opened: Run, simulated: Simulated) -> None:

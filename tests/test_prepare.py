@@ -17,7 +17,7 @@ from semg_hht.errors import InputError
 from semg_hht.labels import parse_file_name, read_manifest
 from semg_hht.learning.dataset import load_folder
 from semg_hht.matrices import read_matrix
-from semg_hht.pipeline import configure, transform
+from semg_hht.pipeline import Remark, configure, transform
 from semg_hht.prepare import prepare
 from semg_hht.references import with_references
 from semg_hht.signals.recording import write_recording
@@ -291,4 +291,7 @@ def test_what_a_person_should_know_of_a_recording_is_handed_on(tmp_path: Path) -
     (tmp_path / "knee.csv").write_text(f"Biceps Femoral,Knee angle\n{rows}\n")
     done = prepare(find_jobs(tmp_path / "knee.csv", rate_hz=1000.0), tmp_path / "out", configure(), n_jobs=1)
     assert done.n_matrices == 1
-    assert done.remarks == ("knee.csv: not taken for EMG, by name: Knee angle",)
+    said = (Remark("knee.csv", "not taken for EMG, by name: Knee angle"),)
+    assert done.remarks == said
+    again = prepare(find_jobs(tmp_path / "knee.csv", rate_hz=1000.0), tmp_path / "out", configure(), overwrite=True)
+    assert (again.n_reused, again.remarks) == (1, said), "they are kept with the matrices"

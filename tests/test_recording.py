@@ -143,7 +143,7 @@ def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: float) -> None:
         ("time_s\n" + lines(40), "expected at least one channel of 32 samples; found 0 of 40"),
         (lines(40) + "1,2\n", "can't be read as CSV"),
         (lines(40) + "much\n", "can't be read as CSV"),
-        (lines(40) + "nan\n" + "inf\n", "channel ch1 has 2 samples that are NaN or infinite"),
+        (lines(40) + "nan\n" + "inf\n", "channel ch1 has 1 infinite samples; expected finite numbers"),
         ("biceps,t\n" + lines(40, "{i},1"), "column 't' must rise from line to line"),
         ("time_s,a\n" + lines(40, "{i},1") + "90,1\n", r"column 'time_s' has gaps (steps of 1 to 51 s)"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
@@ -17,7 +18,7 @@ from semg_hht.samples import write_simulation
 from semg_hht.segment import segment, with_repetitions
 from semg_hht.signals.events import Event, read_events
 from semg_hht.signals.filters import FilterConfig
-from semg_hht.signals.recording import write_recording
+from semg_hht.signals.recording import Recording, write_recording
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.sources import find_jobs
@@ -180,3 +181,62 @@ def test_tables_of_events_that_make_no_sense(tmp_path: Path, text: str, said: st
 def test_a_file_of_events_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.tsv: can't be read as a table of events"):
         read_events(tmp_path / "none.tsv", 10.0)
+
+
+def bursts(folder: Path, duration_s: float) -> Path:
+    """Eight bursts of muscle between rests, at 1000 Hz."""
+    rng = np.random.default_rng(0)
+    samples = 0.02 * rng.standard_normal(17_000)
+    for start in range(1000, 17_000, 2000):
+        samples[start : start + round(1000 * duration_s)] += rng.standard_normal(round(1000 * duration_s))
+    write_recording(Recording(samples[None], 1000.0, ("ch1",), "mV"), folder / "bursts.npz")
+    return folder / "bursts.npz"
+
+
+def test_what_is_too_short_is_said(tmp_path: Path) -> None:
+    config, filters = SegmentConfig(), FilterConfig()
+    with pytest.raises(InputError, match=r"bursts\.npz: 8 activities shorter than 0\.3 s were left out"):
+        segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "a.csv", config, filters, n_jobs=1)
+    recording = bursts(tmp_path, 0.15)
+    found = segment(find_jobs(recording), tmp_path / "b.csv", SegmentConfig(min_duration_s=0.1), filters, n_jobs=1)
+    assert (found.n_repetitions, found.remarks) == (8, ())
+    long = segment(find_jobs(bursts(tmp_path, 0.8)), tmp_path / "c.csv", config, filters, n_jobs=1)
+    assert (long.n_repetitions, long.remarks) == (8, ())
+
+
+def test_jumps_that_are_left_out_are_said(real_data: Path, tmp_path: Path) -> None:
+    jumps = real_data / "formats" / "biosignalsnotebooks" / "emg_1000_hz_16_bits_solo.h5"
+    found = segment(find_jobs(jumps), tmp_path / "r.csv", SegmentConfig(), FilterConfig(), pictures=False, n_jobs=1)
+    assert any("shorter than 0.3 s were left out" in remark.text for remark in found.remarks)
+
+
+def test_each_step_of_the_filters_is_drawn(manifest: Path, tmp_path: Path) -> None:
+    out = tmp_path / "reps.csv"
+    run("segment", str(manifest), "--out", str(out), "--no-pictures", "--filter_pictures", "--ecg")
+    pictures = sorted(path.name for path in (tmp_path / "reps_pictures").glob("*"))
+    assert len(pictures) == 2
+    assert all(name.endswith("_filters.png") for name in pictures)
+
+
+def test_ecg_removal_reaches_the_filters(tmp_path: Path) -> None:
+    """The flag changes what is measured; it is not only parsed."""
+    manifest = write_simulation(tmp_path / "people", SimulationConfig(n_subjects=1, ecg_uv=100), seed=2)
+    peaks = []
+    for flag in ("--ecg", "--no-ecg"):
+        run("segment", str(manifest), "--out", str(tmp_path / f"{flag}.csv"), "--no-pictures", flag)
+        peaks.append([row.extra["rms"] for row in read_manifest(tmp_path / f"{flag}.csv")])
+    assert peaks[0] != peaks[1]
+
+
+def test_repetitions_are_found_on_the_way_to_matrices(manifest: Path, tmp_path: Path) -> None:
+    for job in find_jobs(manifest):
+        row = replace(job.rows[0], movement="", repetition="", start_s=None, stop_s=None)
+        (tmp_path / Path(row.file).name).write_bytes(job.path.read_bytes())
+    (tmp_path / "empty.csv").write_text("time_s,ch1\n" + "".join(f"{i / 1000},1\n" for i in range(2000)))
+    run("prepare", str(tmp_path), "--out", str(tmp_path / "out"), "--segment", "--units", "uV")
+    rows = read_manifest(tmp_path / "out" / "manifest.csv")
+    truth = read_manifest(manifest)
+    assert len(rows) == len(truth)
+    assert_allclose(
+        [float(r.extra["recording_start_s"]) for r in rows], [r.start_s for r in truth], atol=0.3
+    )  # fmt: skip

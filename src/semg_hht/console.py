@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation import Interval, Report
-from semg_hht.pipeline import Failure
+from semg_hht.pipeline import Failure, Remark
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -113,14 +113,17 @@ def print_json(content: Any) -> None:
     out.print(json.dumps(content, indent=2, ensure_ascii=False), markup=False)
 
 
-def list_remarks(remarks: Iterable[str]) -> None:
-    """What a person should know of recordings that were used."""
-    remarks = list(remarks)
-    for remark in remarks[:MAX_LISTED]:
+def list_remarks(remarks: Iterable[Remark]) -> None:
+    """What a person should know of recordings that were used; what holds for several of them is said once."""
+    files: dict[str, list[str]] = {}
+    for remark in remarks:
+        files.setdefault(remark.text, []).append(remark.file)
+    for text, of_files in list(files.items())[:MAX_LISTED]:
+        others = f" and {counted(len(of_files) - 1, 'other')}" if len(of_files) > 1 else ""
         err.print("[yellow]note:[/] ", end="")
-        err.print(remark, markup=False)
-    if len(remarks) > MAX_LISTED:
-        err.print(f"  and {len(remarks) - MAX_LISTED} more notes")
+        err.print(f"{of_files[0]}{others}: {text}", markup=False)
+    if len(files) > MAX_LISTED:
+        err.print(f"  and {counted(len(files) - MAX_LISTED, 'more note')}; --json lists all")
 
 
 def show_reports(reports: dict[str, Report], split_by: str) -> None:
@@ -158,3 +161,9 @@ def one_sentence(*, debug: bool) -> Iterator[None]:
         err.print("[red]error:[/] ", end="")
         err.print(said, markup=False)
         raise SystemExit(1) from None
+
+
+def exit_if_strict(strict: bool, failures: Sequence[Failure]) -> None:
+    """With ``--strict`` a file that had to be left out is an error, once the others are done."""
+    if strict and failures:
+        raise SystemExit(1)

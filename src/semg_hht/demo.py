@@ -1,4 +1,4 @@
-"""The whole path on simulated people: simulate, prepare, train, score, predict, draw.
+"""The whole path on simulated people: simulate, segment, prepare, train, score, predict, draw.
 
 Knows the order of the steps: each is the one that a user's own recordings take.
 """
@@ -6,7 +6,7 @@ Knows the order of the steps: each is the one that a user's own recordings take.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,9 @@ from semg_hht.predict import open_run
 from semg_hht.predictions import Predictions
 from semg_hht.prepare import prepare
 from semg_hht.samples import write_simulation
+from semg_hht.segment import segment
 from semg_hht.signals.recording import read_recording
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.sources import find_jobs
 from semg_hht.storage import read_json, require_new_folder, write_json, write_text
@@ -34,6 +36,7 @@ N_REPETITIONS = 3  # of each movement and person
 BASE_CHANNELS = 8
 EPOCHS = 20
 TEST_SIZE = 0.25
+UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}
 LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
 
 
@@ -66,13 +69,21 @@ def run_demo(
     from semg_hht.learning.training import TrainingConfig
 
     require_new_folder(out, overwrite=overwrite)
-    say(f"1/5  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
+    say(f"1/6  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
     config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
     manifest = write_simulation(out / "recordings", config, seed, overwrite=overwrite)
-    say(f"2/5  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
-    jobs = find_jobs(manifest)
-    prepared = prepare(jobs, out / "prepared", PipelineConfig(), overwrite=overwrite, track=track)
-    say(f"3/5  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
+    say(f"2/6  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording beside it")
+    (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
+    settings = PipelineConfig()
+    whole = [replace(job, rows=(replace(job.rows[0], **UNKNOWN),)) for job in find_jobs(manifest)]
+    segmented = segment(whole, out / "reps.csv", SegmentConfig(), settings.filter, track=track)
+    truth = [replace(row, file=f"recordings/{row.file}") for row in read_manifest(manifest)]
+    rows = _labelled(read_manifest(segmented.table), truth)
+    write_text(out / "labelled.csv", manifest_text(rows))  # a person would fill the table in; here the truth is known
+    say(f"     {segmented.n_repetitions} found; {len(rows)} of {len(truth)} true ones are among them")
+    say(f"3/6  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
+    prepared = prepare(find_jobs(out / "labelled.csv"), out / "prepared", settings, overwrite=overwrite, track=track)
+    say(f"4/6  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
     dataset = load_folder(out / "prepared" / "hht_matrices")
     training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
     result = train(
@@ -82,17 +93,17 @@ def run_demo(
     draw_confusion(result.reports, out / "run" / "confusion.png")
 
     unseen = read_json(out / "run" / "split.json")["test"]["subjects"]
-    say(f"4/5  predicting the recordings of {len(unseen)} people it was not trained on: {', '.join(unseen)}")
-    rows = [row for row in read_manifest(manifest) if row.subject in unseen]
-    write_text(out / "recordings" / "unseen.csv", manifest_text(rows))
-    predictions = open_run(out / "run", cpu=True).predict(out / "recordings" / "unseen.csv")
+    say(f"5/6  predicting the recordings of {len(unseen)} people it was not trained on: {', '.join(unseen)}")
+    rows = [row for row in rows if row.subject in unseen]
+    write_text(out / "unseen.csv", manifest_text(rows))
+    predictions = open_run(out / "run", cpu=True).predict(out / "unseen.csv")
     write_json(out / "predictions.json", predictions.to_json())
 
-    say("5/5  drawing")
+    say("6/6  drawing")
     marked = [_marked(row, predictions) for row in rows]
     first = rows[0].file
     shown = [mark for row, mark in zip(rows, marked, strict=True) if row.file == first]
-    recording = read_recording(out / "recordings" / first, rate_hz=rows[0].rate_hz, units="uV")
+    recording = read_recording(out / first, rate_hz=rows[0].rate_hz, units="uV")
     time_s = np.arange(recording.n_samples) / recording.rate_hz
     draw_answers(
         time_s,
@@ -103,7 +114,19 @@ def run_demo(
         out / "demo.png",
     )
     n_right = sum(true == predicted for _, _, true, predicted, _ in marked)
-    return Demo(result, predictions, n_right, len(marked), out / "demo.png", out / "predictions.json")
+    n_true = sum(row.subject in unseen for row in truth)  # one that was not found is not right
+    return Demo(result, predictions, n_right, n_true, out / "demo.png", out / "predictions.json")
+
+
+def _labelled(found: list[Labelled], truth: list[Labelled]) -> list[Labelled]:
+    """The repetitions found, with the movement of the true one that each covers by half; others are left out."""
+    labelled = []
+    for row in found:
+        for true in truth:
+            starts, stops = zip(*((r.start_s or 0.0, r.stop_s or 0.0) for r in (row, true)), strict=True)
+            if row.file == true.file and min(stops) - max(starts) >= 0.5 * (max(stops) - min(starts)):
+                labelled.append(replace(row, movement=true.movement))
+    return labelled
 
 
 def _marked(row: Labelled, predictions: Predictions) -> tuple[float, float, str, str, float]:

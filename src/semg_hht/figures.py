@@ -6,7 +6,7 @@ The only room that imports matplotlib. Knows what to draw, nothing of how it was
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,12 @@ def save(figure: Figure, path: Path) -> None:
     """Write a PNG; without a time stamp, so that the same figure gives the same bytes."""
     with whole_file(path) as part:
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
+
+
+def picture_of(folder: Path, file: str) -> Path:
+    """Where the picture of a recording goes: its folders belong to its name, so that two of one name get two."""
+    parts = [part for part in PurePosixPath(file).with_suffix("").parts if part.strip("./")]
+    return folder / f"{'_'.join(parts)}.png"
 
 
 def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
@@ -119,6 +125,70 @@ def _plot_extremes(axes: Axes, samples: NDArray[np.float64], start_s: float, rat
     times = start_s + np.repeat(np.arange(len(parts)) * step, 2) / rate_hz
     extremes = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).ravel()  # (2 n_parts,)
     axes.plot(times, extremes, color=GREY, linewidth=0.5)
+
+
+def draw_filter_steps(
+    steps: Sequence[tuple[str, NDArray[np.float64]]],
+    spectra: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    rate_hz: float,
+    units: str,
+    path: Path,
+    *,
+    title: str = "",
+) -> None:
+    """A channel after each step of filtering, a row a step: the whole of it, a second of it, and its spectrum.
+
+    steps : name and samples (n_samples,); spectra : frequencies in Hz and squared units per Hz, one a step.
+    """
+    figure = Figure(figsize=(15, 0.6 + 2.1 * len(steps)), layout="constrained")
+    last = steps[-1][1]
+    n_shown = min(last.size, round(rate_hz))
+    loudest = int(np.argmax(np.convolve(last**2, np.ones(n_shown), mode="valid")))
+    for row, (name, samples), (frequency_hz, power) in zip(
+        figure.subplots(len(steps), 3, squeeze=False, width_ratios=[2, 1, 1]), steps, spectra, strict=True
+    ):
+        whole, part, spectrum = row
+        _plot_extremes(whole, samples, 0.0, rate_hz)
+        whole.set(title=name, xlim=(0, samples.size / rate_hz), ylabel=f"sEMG ({units})" if units else "sEMG")
+        times = (loudest + np.arange(n_shown)) / rate_hz
+        part.plot(times, samples[loudest : loudest + n_shown], color=BLUE, linewidth=0.6)
+        part.set(title="its strongest second", xlim=(times[0], times[-1]))
+        spectrum.semilogy(frequency_hz, np.maximum(power, power.max() * 1e-8), color=BLUE, linewidth=0.8)
+        spectrum.set(title="power spectrum", xlim=(0, frequency_hz[-1]))
+    for axes, label in zip(row, ("time (s)", "time (s)", "frequency (Hz)"), strict=True):
+        axes.set_xlabel(label)
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def draw_trends(
+    panels: Sequence[tuple[str, str, str, Sequence[float], Any]], n_columns: int, path: Path, *, title: str = ""
+) -> None:
+    """Features of a recording over its repetitions, a row a channel, with their straight lines and intervals.
+
+    panels : channel, feature, units, values and `semg_hht.signals.trend.Trend` of each.
+    """
+    n_rows = -(-len(panels) // n_columns)
+    figure = Figure(figsize=(6 * n_columns, 0.6 + 2.6 * n_rows), layout="constrained")
+    every = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, (channel, feature, units, values, line) in zip(every, panels, strict=False):
+        numbers = np.arange(1, len(values) + 1)
+        middle = numbers.mean()
+        centre = line.start + line.slope * (middle - 1)
+        low, high = (centre + slope * (numbers - middle) for slope in (line.low, line.high))
+        axes.fill_between(numbers, low, high, color=BLUE, alpha=0.15, linewidth=0)
+        axes.plot(numbers, centre + line.slope * (numbers - middle), color=BLUE)
+        axes.plot(numbers, values, "o", color=GREY, markersize=4)
+        percent = line.percent
+        axes.set_title(
+            f"{channel}: {percent[0]:+.2g} % a repetition (95 % interval {percent[1]:+.2g} to {percent[2]:+.2g})",
+            fontsize="small",
+        )
+        axes.set_ylabel(f"{feature.removesuffix('_hz').upper()} ({units})" if units else feature.upper())
+        axes.set_xlabel("repetition")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.suptitle(title)
+    save(figure, path)
 
 
 def draw_history(history: Sequence[Any], best_epoch: int, path: Path) -> None:

@@ -20,11 +20,18 @@ Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low 
 Mains = Annotated[
     str | None, typer.Option(help="Mains to notch: 50 or 60, with harmonics; auto: what hums; off.  [default: auto]")
 ]
+Ecg = Annotated[
+    bool | None,
+    typer.Option("--ecg/--no-ecg", help="Take the heart's beat off, for muscles of the trunk.  [default: no]"),
+]
 Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  [default: emd]")]
 Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  [default: log]")]
 Channels = Annotated[
     str | None,
     typer.Option(help=f"{' or '.join(CHANNELS)}: a matrix a channel, or all as planes of one.  [default: separate]"),
+]
+Segment = Annotated[
+    bool, typer.Option("--segment", help="Find the repetitions of recordings whose manifest states no times.")
 ]
 References = Annotated[Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.")]
 RateHz = Annotated[float | None, typer.Option(help="Samples a second, where a recording does not say.")]
@@ -37,13 +44,14 @@ Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there i
 
 
 def config_of(
-    band: tuple[float, float] | None,
-    mains: str | None,
-    decomposition: str | None,
-    scaling: str | None,
-    channels: str | None,
-    seed: int | None,
     *,
+    band: tuple[float, float] | None = None,
+    mains: str | None = None,
+    ecg: bool | None = None,
+    decomposition: str | None = None,
+    scaling: str | None = None,
+    channels: str | None = None,
+    seed: int | None = None,
     base: PipelineConfig | None = None,
 ) -> PipelineConfig:
     """The settings that were stated, the rest as in ``base`` or by default."""
@@ -60,7 +68,14 @@ def config_of(
         }
         if decomposition is not None:
             del chosen["scaling"]  # each recipe has its own default
-    stated = {"band_hz": band, "decomposition": decomposition, "scaling": scaling, "channels": channels, "seed": seed}
+    stated = {
+        "band_hz": band,
+        "ecg": ecg,
+        "decomposition": decomposition,
+        "scaling": scaling,
+        "channels": channels,
+        "seed": seed,
+    }
     chosen |= {name: value for name, value in stated.items() if value is not None}
     if mains is not None:
         chosen["mains_hz"] = mains_hz_of(mains)

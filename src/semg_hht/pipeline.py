@@ -109,7 +109,7 @@ class Example:
     row : labels and provenance; ``row.file`` is the recording as the manifest names it.
     channel : name of the channel, or of all of them joined by ``+``.
     dropped : share of energy outside the band, mean over planes.
-    remarks : what a person should know of the recording.
+    remarks : what a person should know of the recording, a short sentence each.
     """
 
     matrix: Matrix
@@ -150,6 +150,14 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What a person should know of a recording that was used."""
+
+    file: str
+    text: str
+
+
 def read_job(job: Job) -> Recording:
     """The recording of a job, at the rate and in the units its rows state."""
     first = job.rows[0]
@@ -171,7 +179,6 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
     except InputError as error:
         raise InputError(f"{job.path}: {error}") from None
-    remarks = tuple(f"{job.rows[0].file}: {remark}" for remark in recording.remarks)
     examples = []
     for row in job.rows:
         chosen = filtered.select(row.channels)
@@ -182,7 +189,7 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         spectra = []
         for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
             try:
-                scaled = samples / _unit(job, recording, name)
+                scaled = samples / unit_amplitude(job, recording, name)
                 spectra.append(hilbert_spectrum(scaled, chosen.rate_hz, config.spectrum, n_threads=n_threads))
             except ValueError as error:
                 raise InputError(f"{job.path}, channel {name}: {error}") from None
@@ -191,19 +198,24 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         row = replace(row, rate_hz=recording.rate_hz, units=recording.units)
         if config.channels == "stack":
             dropped = float(np.mean([s.dropped for s in spectra]))
-            examples.append(
-                Example(Matrix(planes, *axes), row, "+".join(chosen.channel_names), recording.rate_hz, dropped, remarks)
-            )
+            channel = "+".join(chosen.channel_names)
+            examples.append(Example(Matrix(planes, *axes), row, channel, recording.rate_hz, dropped, recording.remarks))
         else:
             examples += [
-                Example(Matrix(plane[None], *axes), row, name, recording.rate_hz, s.dropped, remarks)
+                Example(Matrix(plane[None], *axes), row, name, recording.rate_hz, s.dropped, recording.remarks)
                 for plane, name, s in zip(planes, chosen.channel_names, spectra, strict=True)
             ]
     return examples
 
 
-def _unit(job: Job, recording: Recording, channel: str) -> float:
-    """What one is, in units of the recording: the reference amplitude, else a microvolt, else the device's own unit."""
+def unit_amplitude(job: Job, recording: Recording, channel: str) -> float:
+    """What one is, in units of the recording: the reference amplitude, else a microvolt, else the device's own unit.
+
+    Raises
+    ------
+    ValueError
+        The reference does not know the channel, or its units don't compare.
+    """
     factor = recording.microvolts_per_unit
     if job.reference is None:
         return 1.0 / (factor or 1.0)

@@ -23,6 +23,8 @@ from semg_hht.pipeline import Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
 from semg_hht.scaling import min_max
+from semg_hht.segment import with_repetitions
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.sources import MANIFEST, find_jobs, is_manifest, note_unlisted
 from semg_hht.tracking import Track, untracked
 
@@ -49,6 +51,7 @@ class _Loaded:
     file: str
     matrices: NDArray[np.float32]  # (n, n_planes, 256, 256)
     examples: tuple[_Place, ...] = ()  # of a recording: where each matrix comes from
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Run:
         rate_hz: float | None = None,
         units: str = "",
         references: str | Path | None = None,
+        repetitions: SegmentConfig | None = None,
         n_jobs: int = -1,
         track: Track = untracked,
     ) -> Predictions:
@@ -87,6 +91,7 @@ class Run:
         ----------
         rate_hz, units : of recordings that don't say themselves.
         references : manifest of maximal contractions, where the run was trained with the scaling ``mvc``.
+        repetitions : find them so in recordings whose manifest states no times; None: such a recording is one.
 
         Returns
         -------
@@ -110,6 +115,10 @@ class Run:
             jobs += more_jobs
         predictions: dict[str, Prediction] = {}
         errors: dict[str, str] = {}
+        if repetitions is not None and self.recording_config is not None:
+            filters = self.recording_config.filter
+            jobs, without = with_repetitions(jobs, repetitions, filters, n_jobs=n_jobs, track=track)
+            errors |= {failure.file: failure.reason for failure in without}
         loaded = chain(self._load_matrices(matrices), self._load_recordings(jobs, references, n_jobs))
         for batch in _batches(track(loaded, len(matrices) + len(jobs), "predicting"), batch_size):
             good = [item for item in batch if isinstance(item, _Loaded)]
@@ -124,7 +133,7 @@ class Run:
         for item in batch:
             start, stop = stop, stop + len(item.matrices)
             own = {task: rows[start:stop] for task, rows in by_task.items()}
-            yield Prediction(item.file, self._pooled(own), self._parts(item, own))
+            yield Prediction(item.file, self._pooled(own), self._parts(item, own), item.remarks)
 
     def _pooled(self, by_task: dict[str, NDArray[np.float64]]) -> dict[str, Answer]:
         """Task -> (n, n_classes), to the answers of their mean."""
@@ -199,7 +208,8 @@ class Run:
             values = np.stack([example.matrix.values for example in result])
             if self.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
                 values = np.stack([[min_max(plane) for plane in example] for example in values])
-            yield _Loaded(name, values, tuple(_Place(e.row, e.channel, e.repetition_key) for e in result))
+            places = tuple(_Place(e.row, e.channel, e.repetition_key) for e in result)
+            yield _Loaded(name, values, places, result[0].remarks)
 
     def _require_planes(self, path: Path, n_planes: int) -> None:
         if n_planes != self.n_planes:

@@ -56,16 +56,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answers for one file, pooled over its repetitions and channels, which are listed as parts."""
+    """The answers for one file, pooled over its repetitions and channels, which are listed as parts.
+
+    remarks : what a person should know of the recording, a short sentence each.
+    """
 
     file: str
     answers: dict[str, Answer]
     parts: tuple[Part, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         content = answers_json(self.answers)
         if self.parts:
             content["parts"] = [part.to_json() for part in self.parts]
+        if self.remarks:
+            content["remarks"] = list(self.remarks)
         return content
 
 

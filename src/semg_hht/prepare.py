@@ -18,7 +18,7 @@ import numpy as np
 from semg_hht.errors import InputError
 from semg_hht.labels import GENDER_TOKENS, MOVEMENT_TOKENS, Labelled, is_test_name, manifest_text
 from semg_hht.matrices import read_facts, read_matrix, write_matrix
-from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, for_each, note_clipping, transform
+from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, Remark, for_each, note_clipping, transform
 from semg_hht.signals.recording import files_of
 from semg_hht.sources import MANIFEST
 from semg_hht.storage import LEFTOVERS, clear_folder, require_new_folder, write_text
@@ -26,7 +26,7 @@ from semg_hht.tracking import Track, untracked
 
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
-TRANSFORM_VERSION = 1  # part of the key: to be raised when the same settings give other matrices
+TRANSFORM_VERSION = 2  # part of the key: to be raised when the same settings give other matrices
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Prepared:
     n_labelled: int
     dropped: float  # mean share of energy outside the band
     failures: tuple[Failure, ...]
-    remarks: tuple[str, ...]  # on the recordings that were computed
+    remarks: tuple[Remark, ...]
 
 
 def prepare(
@@ -92,7 +92,7 @@ def prepare(
         n_labelled=sum(bool(row.movement or row.gender) for row in rows),
         dropped=float(np.mean([share for result in written for share in result.dropped])),
         failures=tuple(failures),
-        remarks=tuple(remark for result in written for remark in result.remarks),
+        remarks=tuple(Remark(r.rows[0].extra["recording"], text) for r in written for text in r.remarks),
     )
 
 
@@ -104,7 +104,7 @@ class _Written:
     dropped: tuple[float, ...]
     rate_hz: float
     reused: bool
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...]
 
 
 def _prepare_one(
@@ -152,6 +152,7 @@ def _write(key: str, examples: list[Example], out: Path, stems: dict[_RowKey, st
             dropped=example.dropped,
             source=example.row.file,
             channel=example.channel,
+            remarks="\n".join(example.remarks),
         )
         rows.append(_matrix_row(example.row, example.channel, f"{MATRIX_FOLDER}/{stem}.npz"))
     return _Written(tuple(rows), tuple(e.dropped for e in examples), examples[0].rate_hz, False, examples[0].remarks)
@@ -163,6 +164,7 @@ def _reusable(job: Job, key: str, out: Path, stems: dict[_RowKey, str]) -> _Writ
     dropped: list[float] = []
     n_expected = 0
     rate_hz = 0.0
+    remarks: tuple[str, ...] = ()
     for row in job.rows:
         stem = stems[_row_key(row)]
         single = out / MATRIX_FOLDER / f"{stem}.npz"
@@ -175,12 +177,13 @@ def _reusable(job: Job, key: str, out: Path, stems: dict[_RowKey, str]) -> _Writ
             if facts.get("key") != key:
                 return None
             n_expected, rate_hz = int(facts["n_of_recording"]), float(facts["rate_hz"])
+            remarks = tuple(str(facts["remarks"]).splitlines())
             filled = replace(row, rate_hz=rate_hz, units=str(facts["units"]))
             rows.append(_matrix_row(filled, str(facts["channel"]), f"{MATRIX_FOLDER}/{path.name}"))
             dropped.append(float(facts["dropped"]))
     if not rows or len(rows) != n_expected:
         return None
-    return _Written(tuple(rows), tuple(dropped), rate_hz, reused=True)
+    return _Written(tuple(rows), tuple(dropped), rate_hz, True, remarks)
 
 
 def _channel_number(path: Path) -> int:

@@ -14,15 +14,17 @@ import numpy as np
 
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, manifest_text
-from semg_hht.pipeline import Failure, Job, for_each, read_job
+from semg_hht.pipeline import Failure, Job, Remark, for_each, read_job
 from semg_hht.signals.events import Event, read_events
-from semg_hht.signals.features import rms
-from semg_hht.signals.filters import FilterConfig, preprocess
+from semg_hht.signals.features import power_spectrum, rms
+from semg_hht.signals.filters import FilterConfig, filter_steps
 from semg_hht.signals.recording import Array, Recording
 from semg_hht.signals.repetitions import Repetition, SegmentConfig, cut_repetition, repetitions_in
 from semg_hht.storage import write_text
 from semg_hht.tracking import Track, untracked
 
+SHORT_S = 0.1
+MANY_SHORT = 3
 # Of a recording with several rows, what they share holds for each repetition.
 _SHARED = ("subject", "session", "muscle", "movement", "gender")
 
@@ -37,7 +39,7 @@ class Segmented:
     n_repetitions: int
     empty: tuple[str, ...]  # recordings in which nothing was found
     failures: tuple[Failure, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
 
 def segment(
@@ -48,6 +50,7 @@ def segment(
     *,
     events: Path | None = None,
     pictures: bool = True,
+    filter_pictures: bool = False,
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> Segmented:
@@ -55,6 +58,7 @@ def segment(
 
     Parameters
     ----------
+    filter_pictures : draw what each step of filtering does too (``*_filters.png``).
     events : intervals or clicks to go by instead of the signal alone; a file, or for several recordings a folder with
         a file of the same stem for each.
 
@@ -65,23 +69,25 @@ def segment(
     """
     if out.exists():
         raise InputError(f"{out}: exists already and may have been edited; name another file, or remove this one")
-    folder = out.with_name(f"{out.stem}_pictures") if pictures else None
-    results = for_each(_segment_one, jobs, config, filters, _events_of(jobs, events), out.parent, folder, n_jobs=n_jobs)
+    folder = out.with_name(f"{out.stem}_pictures") if pictures or filter_pictures else None
+    drawing = None if folder is None else _Pictures(folder, pictures, filter_pictures)
+    own_events = _events_of(jobs, events)
+    results = for_each(_segment_one, jobs, config, filters, own_events, out.parent, drawing, n_jobs=n_jobs)
     rows: list[Labelled] = []
     empty: list[str] = []
     failures: list[Failure] = []
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     for job, result in zip(jobs, track(results, len(jobs), "looking for repetitions"), strict=True):
         if isinstance(result, Failure):
             failures.append(result)
             continue
-        remarks += result.remarks
+        remarks += [Remark(job.rows[0].file, text) for text in result.remarks]
         rows += result.rows
         if not result.rows:
             empty.append(job.rows[0].file)
     if not rows:
-        why = failures[0].reason if failures else f"{jobs[0].path}: no activity stands out of rest"
-        raise InputError(f"no repetition was found in {len(jobs)} recordings; the first: {why}")
+        why = failures[0].reason if failures else f"{jobs[0].path}: {remarks[-1].text}"
+        raise InputError(f"no repetition was found in {len(jobs)} recordings; {why}")
     write_text(out, manifest_text(rows))
     return Segmented(
         out, folder, len(jobs) - len(failures), len(rows), tuple(empty), tuple(failures), tuple(remarks)
@@ -91,17 +97,39 @@ def segment(
 def with_repetitions(
     jobs: list[Job], config: SegmentConfig, filters: FilterConfig, *, n_jobs: int = -1, track: Track = untracked
 ) -> tuple[list[Job], list[Failure]]:
-    """The jobs with one row a repetition found; those that can't be used, or hold none, are failures."""
+    """The jobs with one row a repetition found; those that can't be used, or hold none, are failures.
+
+    Jobs whose rows state a start or a stop keep them.
+    """
     found, failures = [], []
-    results = for_each(_segment_one, jobs, config, filters, {}, None, None, n_jobs=n_jobs)
-    for job, result in zip(jobs, track(results, len(jobs), "looking for repetitions"), strict=True):
+    whole = [job for job in jobs if not _states_times(job)]
+    results = for_each(_segment_one, whole, config, filters, {}, None, None, n_jobs=n_jobs)
+    answers = iter(list(track(results, len(whole), "looking for repetitions")))
+    for job in jobs:
+        if _states_times(job):
+            found.append(job)
+            continue
+        result = next(answers)
         if isinstance(result, Failure):
             failures.append(result)
         elif not result.rows:
-            failures.append(Failure(job.rows[0].file, f"{job.path}: no repetition was found; no activity stands out"))
+            failures.append(Failure(job.rows[0].file, f"{job.path}: {result.remarks[-1]}"))
         else:
             found.append(replace(job, rows=result.rows))
     return found, failures
+
+
+def _states_times(job: Job) -> bool:
+    return any(row.start_s is not None or row.stop_s is not None for row in job.rows)
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """What is to be drawn, and where."""
+
+    folder: Path
+    repetitions: bool
+    filters: bool
 
 
 @dataclass(frozen=True)
@@ -119,16 +147,18 @@ def _segment_one(
     filters: FilterConfig,
     events: dict[Path, Path],
     base: Path | None,
-    pictures: Path | None,
+    pictures: _Pictures | None,
 ) -> _Found | Failure:
     try:
         recording = read_job(job)
-        chosen = recording.select(job.rows[0].channels)
+        chosen = recording.select(_channels_of(job))
         try:
-            samples = preprocess(chosen.samples, chosen.rate_hz, filters)
+            steps = filter_steps(chosen.samples, chosen.rate_hz, filters)
         except InputError as error:
             raise InputError(f"{job.path}: {error}") from None
+        samples = steps[-1][1]
         found = repetitions_in(samples, chosen.rate_hz, config)
+        remarks = (*recording.remarks, *_remarks_on_found(samples, chosen.rate_hz, config, len(found)))
         stated = [Event(r.start / chosen.rate_hz, r.stop / chosen.rate_hz, "") for r in found]
         if job.path in events:
             stated = read_events(events[job.path], chosen.duration_s)
@@ -141,8 +171,21 @@ def _segment_one(
         for number, (repetition, event) in enumerate(zip(found, stated, strict=True), start=1)
     )
     if pictures is not None:
-        _draw(chosen, samples, found, pictures / f"{'_'.join(Path(job.rows[0].file).with_suffix('').parts)}.png")
-    return _Found(rows, tuple(f"{job.rows[0].file}: {remark}" for remark in recording.remarks))
+        _draw(chosen, steps, found, pictures, job.rows[0].file)
+    return _Found(rows, remarks)
+
+
+def _remarks_on_found(samples: Array, rate_hz: float, config: SegmentConfig, n_found: int) -> tuple[str, ...]:
+    """That nothing was found; or that much was left out as too short, for a jump lasts a fifth of a second."""
+    n_short = 0
+    if config.min_duration_s > SHORT_S:
+        n_short = len(repetitions_in(samples, rate_hz, replace(config, min_duration_s=SHORT_S))) - n_found
+    if n_short >= max(MANY_SHORT, n_found / 2):
+        return (
+            f"{n_short} activities shorter than {config.min_duration_s:g} s were left out: "
+            f"--min_duration_s {SHORT_S:g} keeps them",
+        )
+    return () if n_found else ("no repetition was found: no activity stands out of rest",)
 
 
 def _within(event: Event, found: list[Repetition], recording: Recording) -> Repetition:
@@ -160,11 +203,18 @@ def _shared_row(job: Job, recording: Recording, base: Path | None) -> Labelled:
     shared = {name: found.pop() for name, found in values.items() if len(found) == 1}
     return Labelled(
         file=job.rows[0].file if base is None else _seen_from(base, job.path),
-        channels=job.rows[0].channels,
+        channels=_channels_of(job),
         rate_hz=recording.rate_hz,
         units=recording.units,
         **shared,
     )
+
+
+def _channels_of(job: Job) -> tuple[str, ...]:
+    """All that any row of a recording names; empty, which is all, where one names none."""
+    if not all(row.channels for row in job.rows):
+        return ()
+    return tuple(dict.fromkeys(channel for row in job.rows for channel in row.channels))
 
 
 def _seen_from(base: Path, path: Path) -> str:
@@ -207,10 +257,22 @@ def _events_of(jobs: list[Job], events: Path | None) -> dict[Path, Path]:
     return found
 
 
-def _draw(recording: Recording, samples: Array, found: list[Repetition], path: Path) -> None:
-    from semg_hht.figures import draw_repetitions
+def _draw(
+    recording: Recording, steps: list[tuple[str, Array]], found: list[Repetition], pictures: _Pictures, file: str
+) -> None:
+    from semg_hht.figures import draw_filter_steps, draw_repetitions, picture_of
 
+    rate_hz, samples = recording.rate_hz, steps[-1][1]
     strongest = int(np.argmax(samples.std(axis=1)))
-    spans = [(r.start / recording.rate_hz, r.stop / recording.rate_hz, r.confidence) for r in found]
-    title = f"{Path(recording.source).name}, {recording.channel_names[strongest]}: {len(found)} repetitions"
-    draw_repetitions(samples[strongest], recording.rate_hz, recording.units, spans, path, title=title)
+    name = f"{Path(recording.source).name}, {recording.channel_names[strongest]}"
+    path = picture_of(pictures.folder, file)
+    if pictures.repetitions:
+        spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in found]
+        title = f"{name}: {len(found)} repetitions"
+        draw_repetitions(samples[strongest], rate_hz, recording.units, spans, path, title=title)
+    if pictures.filters:
+        shown = [(step, after[strongest]) for step, after in steps]
+        spectra = [power_spectrum(after, rate_hz) for _, after in shown]
+        draw_filter_steps(
+            shown, spectra, rate_hz, recording.units, path.with_name(f"{path.stem}_filters.png"), title=name
+        )

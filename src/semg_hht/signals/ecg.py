@@ -90,9 +90,11 @@ def remove_ecg(samples: Array, rate_hz: float, r_peaks: Indices) -> Array:
 
 def _templates(beats: Array) -> Array:
     """What is taken off at each beat: (n_beats, width) -> the same shape, running out to zero at both ends."""
-    noise = np.mean((beats - np.median(beats, axis=0)) ** 2, axis=-1) + np.finfo(np.float64).tiny  # (n_beats,)
+    noise = np.mean((beats - np.median(beats, axis=0)) ** 2, axis=-1)  # (n_beats,)
+    noise = noise + 1e-12 * noise.max() + np.finfo(np.float64).tiny  # where a channel is flat, no weight is infinite
     number = np.arange(len(beats))
-    weights = np.exp(-0.5 * ((number[:, None] - number) / NEIGHBOUR_BEATS) ** 2) / noise  # (n_beats, n_beats)
+    quiet = noise.min() / noise  # a ratio: one over the noise of a flat channel would overflow
+    weights = np.exp(-0.5 * ((number[:, None] - number) / NEIGHBOUR_BEATS) ** 2) * quiet  # (n_beats, n_beats)
     template = weights @ beats / weights.sum(axis=-1, keepdims=True)
     energy = np.sum(template**2, axis=-1) + np.finfo(np.float64).tiny
     gain = np.sum(beats * template, axis=-1) / energy

@@ -102,21 +102,41 @@ def filter_steps(samples: Array, rate_hz: float, config: FilterConfig) -> list[t
         samples = remove_ecg(samples, rate_hz, r_peaks)
         steps.append((f"ECG removal ({found})", samples))
     band = signal.butter(BAND_PASS_ORDER, [low, high], btype="bandpass", fs=rate_hz, output="sos")
-    steps.append((f"band-pass {low:g}-{high:g} Hz", _zero_phase(band, samples, rate_hz)))
+    steps.append((f"band-pass {low:g}-{high:g} Hz", _zero_phase(band, samples, rate_hz, [])))
     lines_hz = [line for line in _lines_hz(samples, rate_hz, config.mains_hz, high) if low < line < high]
     if lines_hz:
         notches = [signal.tf2sos(*signal.iirnotch(line, line / NOTCH_WIDTH_HZ, fs=rate_hz)) for line in lines_hz]
         # One run of all sections: a second one over filtered samples would pad their ends anew.
         name = f"notch {', '.join(f'{line:g}' for line in lines_hz)} Hz"
-        steps.append((name, _zero_phase(np.concatenate([band, *notches]), samples, rate_hz)))
+        steps.append((name, _zero_phase(np.concatenate([band, *notches]), samples, rate_hz, lines_hz)))
     return steps
 
 
-def _zero_phase(sos: Array, samples: Array, rate_hz: float) -> Array:
-    """Forwards and backwards through the sections (n_sections, 6)."""
+def _zero_phase(sos: Array, samples: Array, rate_hz: float, lines_hz: list[float]) -> Array:
+    """Forwards and backwards through the sections (n_sections, 6), of which some notch ``lines_hz``."""
     # Half a second settles the notches; scipy's own default counts sections, not seconds.
     n_pad = min(round(0.5 * rate_hz) + 3 * BAND_PASS_ORDER, samples.shape[-1] - 1)
-    return np.asarray(signal.sosfiltfilt(sos, samples, axis=-1, padlen=n_pad), dtype=np.float64)
+    filtered = np.empty(samples.shape)
+    for channel, out in zip(samples, filtered, strict=True):  # one by one: nothing but a channel is held twice
+        before = _continued(channel[::-1], n_pad, rate_hz, lines_hz)[::-1]
+        after = _continued(channel, n_pad, rate_hz, lines_hz)
+        whole = signal.sosfiltfilt(sos, np.concatenate([before, channel, after]), padtype=None)
+        out[:] = whole[n_pad : n_pad + channel.size]
+    return filtered
+
+
+def _continued(channel: Array, n_pad: int, rate_hz: float, lines_hz: list[float]) -> Array:
+    """What may come after (n_samples,): its hum goes on, the rest is turned around its last sample.
+
+    Turned around with the rest, the hum would change its phase at the edge, and a notch rings for a third of a second.
+    """
+    end = channel[-max(n_pad + 1, min(channel.size, round(rate_hz))) :]
+    angles = 2 * np.pi * np.outer(np.arange(end.size + n_pad), lines_hz) / rate_hz
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)  # (n_end + n_pad, 2 n_lines)
+    weights = np.linalg.lstsq(waves[: end.size], end - end.mean(), rcond=None)[0]
+    hum = waves @ weights
+    rest = end - hum[: end.size]
+    return np.asarray(2 * rest[-1] - rest[-2 : -n_pad - 2 : -1] + hum[end.size :])
 
 
 def _lines_hz(samples: Array, rate_hz: float, mains_hz: MainsHz, high_hz: float) -> tuple[float, ...]:

@@ -17,6 +17,7 @@ from semg_hht.signals.contents import Contents
 from semg_hht.signals.edf import read_edf
 from semg_hht.signals.hdf5 import is_matlab_73, read_hdf5
 from semg_hht.signals.otb import read_otb
+from semg_hht.signals.quality import bridge_gaps, examine
 from semg_hht.signals.tables import read_table
 from semg_hht.signals.trigno import is_trigno, read_trigno
 from semg_hht.signals.wfdb import read_wfdb, record_files
@@ -172,13 +173,14 @@ def _checked(found: Contents, path: Path, rate_hz: float | None, units: str) -> 
             f"found {samples.shape[0]} of {samples.shape[1]}"
         )
     names = found.channel_names or tuple(f"ch{i + 1}" for i in range(samples.shape[0]))
-    for name, channel in zip(names, samples, strict=True):
-        n_bad = int(np.count_nonzero(~np.isfinite(channel)))
-        if n_bad:
-            raise InputError(
-                f"{path}: channel {name} has {n_bad} samples that are NaN or infinite; expected finite numbers"
-            )
-    return Recording(samples, float(rate), names, found.units or units, str(path), found.other, found.remarks)
+    try:
+        bridged = bridge_gaps(samples, rate, names)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    units = found.units or units
+    emg = [i for i, name in enumerate(names) if name not in found.other]
+    seen = examine([samples[i] for i in emg], rate, [names[i] for i in emg], units)
+    return Recording(samples, float(rate), names, units, str(path), found.other, (*found.remarks, *bridged, *seen))
 
 
 def write_recording(recording: Recording, path: Path) -> None:

@@ -1,0 +1,91 @@
+"""`semg-hht predict` and `inference.py`: a run and new files -> answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semg_hht import console
+from semg_hht.errors import InputError
+from semg_hht.options import (
+    AsJson,
+    Band,
+    Channels,
+    Cpu,
+    Decomposition,
+    Ecg,
+    Mains,
+    RateHz,
+    References,
+    Scaling,
+    Segment,
+    Strict,
+    Units,
+    config_of,
+)
+from semg_hht.pipeline import Failure, Remark
+from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.storage import require_new_file, write_json
+
+
+def predict(
+    checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
+    input: Annotated[Path, typer.Option(help="A matrix or recording, a folder of them, or a manifest.csv.")],
+    output: Annotated[Path, typer.Option(help="JSON file for the answers.")] = Path("predictions.json"),
+    batch_size: Annotated[int, typer.Option(help="Matrices a batch.")] = 32,
+    cpu: Cpu = False,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    references: References = None,
+    band: Band = None,
+    mains: Mains = None,
+    ecg: Ecg = None,
+    decomposition: Decomposition = None,
+    scaling: Scaling = None,
+    channels: Channels = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  [default: the run's]")] = None,
+    segment: Segment = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answers for new files. Recordings are prepared as the run's training data was, unless flags say otherwise."""
+    from semg_hht.predict import open_run
+
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1; got {batch_size}")
+    require_new_file(output, overwrite=overwrite)
+    run = open_run(checkpoint, cpu=cpu)
+    stated: dict[str, Any] = {
+        "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
+        "channels": channels, "seed": seed,
+    }  # fmt: skip
+    if any(value is not None for value in stated.values()):
+        config = config_of(**stated, base=run.recording_config)
+        if run.recording_config != config:
+            console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
+        run = replace(run, recording_config=config)
+    predictions = run.predict(
+        input, batch_size=batch_size, rate_hz=rate_hz, units=units, references=references,
+        repetitions=SegmentConfig() if segment else None, track=console.track,
+    )  # fmt: skip
+    console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
+    failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
+    console.list_failures(failures)
+    if not predictions.predictions:
+        raise InputError(f"none of {len(failures)} files could be predicted")
+    write_json(output, predictions.to_json())
+    if as_json:
+        console.print_json(predictions.to_json())
+    else:
+        for prediction in predictions.predictions[: console.MAX_LISTED]:
+            said = ", ".join(f"{answer.prediction} ({answer.confidence:.0%})" for answer in prediction.answers.values())
+            console.out.print(f"  {prediction.file}: {said}", markup=False)
+        rest = len(predictions.predictions) - console.MAX_LISTED
+        if rest > 0:
+            console.out.print(f"  and {rest} more")
+        console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
+    console.exit_if_strict(strict, failures)

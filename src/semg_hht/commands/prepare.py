@@ -1,0 +1,95 @@
+"""`semg-hht prepare`: recordings -> a folder of matrices."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semg_hht import console
+from semg_hht.errors import InputError
+from semg_hht.options import (
+    AsJson,
+    Band,
+    Channels,
+    Decomposition,
+    Ecg,
+    Mains,
+    Overwrite,
+    RateHz,
+    References,
+    Scaling,
+    Seed,
+    Segment,
+    Strict,
+    Units,
+    config_of,
+)
+from semg_hht.pipeline import Failure
+from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.workers import BACKENDS, workers
+
+
+def prepare(
+    input: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or a manifest.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for hht_matrices/ and manifest.csv.")],
+    band: Band = None,
+    mains: Mains = None,
+    ecg: Ecg = None,
+    decomposition: Decomposition = None,
+    scaling: Scaling = None,
+    references: References = None,
+    channels: Channels = None,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    seed: Seed = 42,
+    segment: Segment = False,
+    images: Annotated[bool, typer.Option("--images", help="Write hht_images/*.png too.")] = False,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    backend: Annotated[str, typer.Option(help=f"Who works: {', '.join(BACKENDS)}.")] = "loky",
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, for --backend dask.")] = "",
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recordings -> 256x256 Hilbert-Huang matrices and a manifest.csv that train reads."""
+    from semg_hht.prepare import prepare as prepare_folder
+    from semg_hht.references import with_references
+    from semg_hht.segment import with_repetitions
+    from semg_hht.sources import find_jobs
+
+    config = config_of(
+        band=band, mains=mains, ecg=ecg, decomposition=decomposition, scaling=scaling, channels=channels, seed=seed
+    )
+    without: list[Failure] = []
+    with workers(backend, scheduler):
+        jobs = find_jobs(input, rate_hz=rate_hz, units=units)
+        if segment:
+            jobs, without = with_repetitions(
+                jobs, SegmentConfig(), config.filter, n_jobs=jobs_at_once, track=console.track
+            )
+            if not jobs:
+                raise InputError(f"none of {len(without)} recordings could be used; the first: {without[0].reason}")
+        jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
+        done = prepare_folder(
+            jobs, out, config, images=images, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
+        )
+    done = replace(done, failures=(*without, *done.failures))
+    console.list_failures(done.failures)
+    console.list_remarks(done.remarks)
+    if as_json:
+        console.print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
+    else:
+        console.out.print(
+            f"{console.counted(done.n_matrices, 'matrix', 'matrices')} of "
+            f"{console.counted(done.n_recordings, 'recording')} in {out / 'hht_matrices'}"
+        )
+        if done.n_reused:
+            console.out.print(f"  {done.n_reused} of them were there already, unchanged: not computed again")
+        console.out.print(f"  {done.dropped:.1%} of the energy lay outside the band and was dropped")
+        console.out.print(
+            f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}"
+        )
+    console.exit_if_strict(strict, done.failures)
