@@ -4,7 +4,7 @@ Knows adapters and converter counts: nothing of what a recording must be. Nothin
 """
 
 # biosigio unpacks the archive with the program tar into a temporary folder, prints as it goes, and scales every device
-# alike; MNE asks its users to check the scale it gives. So the few lines are here.
+# alike; MNE's reader says in its source that its scale is a guess. So the few lines are here.
 
 from __future__ import annotations
 
