@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "measure": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "figures": {"errors", "matrices", "storage", "evaluation"},
-    "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "sources", "storage", "tracking"},
+    "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
         "learning", "errors", "evaluation", "labels", "matrices", "pipeline", "predictions", "prepare", "sources",
@@ -54,8 +54,8 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline", "predict",
-        "prepare", "references", "samples", "segment", "signals", "sources", "storage", "workers",
+        "bids_export", "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline",
+        "predict", "prepare", "references", "samples", "segment", "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
@@ -77,6 +77,8 @@ LIBRARIES: dict[str, set[str]] = {
     "h5py": {"signals"},
     "pyedflib": {"signals"},
     "edfio": {"signals"},
+    "pyxdf": {"signals"},
+    "wfdb": {"signals"},
 }
 LAZY = {("predict", "torch"), ("commands", "torch"), ("commands", "lightning_fabric"), ("predict", "learning")}
 

@@ -20,7 +20,7 @@ from semg_hht.bids import read_bids
 from semg_hht.bids_export import Exported, export_bids
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled
-from semg_hht.pipeline import Job, read_job
+from semg_hht.pipeline import Job, Remark, read_job
 from semg_hht.signals.bdf import write_bdf
 from semg_hht.signals.recording import Recording, write_recording
 from semg_hht.sources import find_jobs
@@ -197,7 +197,7 @@ def test_a_muscle_whose_name_begins_as_another_signals_label_stays_emg(tmp_path:
     done = export([Job(path, (Labelled("a.npz", "S01"),))], tmp_path)
     (back,) = find_jobs(done.folder)
     assert read_job(back).select(back.rows[0].channels).channel_names == ("EMG Temporalis",)
-    assert done.remarks == ("a.npz: channel 'Temporalis' is 'EMG Temporalis' in the dataset",)
+    assert done.remarks == (Remark("a.npz", "channel 'Temporalis' is 'EMG Temporalis' in the dataset"),)
 
 
 def test_several_recordings_of_a_person_are_runs(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_the_name_of_a_person_that_is_no_label_is_kept_in_a_column(tmp_path: Pat
     assert table(done.folder / "participants.tsv") == [
         ["participant_id", "sex", "gender", "source_name"], ["sub-Muller3", "n/a", "diverse", "Müller 3"],
     ]  # fmt: skip
-    assert done.remarks == (
+    assert tuple(remark.text for remark in done.remarks) == (
         "subject 'Müller 3' is sub-Muller3", "session 'day 2' of subject 'Müller 3' is ses-day2",
     )  # fmt: skip
     assert read_bids(done.folder)[0].gender == "diverse"
@@ -324,7 +324,7 @@ def test_a_padded_end_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("semg_hht.signals.bdf._MAX_RECORD_BYTES", 1500)
     done = export([job(tmp_path, "a.csv", Labelled("", "S01"), n_samples=1999)], tmp_path)
     (remark,) = done.remarks
-    assert remark.startswith("a.csv: the last sample is repeated 1 times at the end")
+    assert remark.text.startswith("the last sample is repeated 1 times at the end")
     assert read_bids(done.folder)[0].stop_s == 1.999
 
 

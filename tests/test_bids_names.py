@@ -69,7 +69,7 @@ def test_recordings_of_nobody_are_listed_and_nobody_is_made_up() -> None:
 def test_the_only_recording_is_of_one_person() -> None:
     plan = plan_dataset(people(""), "x")
     assert ([place.stem for place in plan.places], plan.subjects) == (["sub-01_task-x"], {"01": "01"})
-    assert plan.remarks == ["0.csv: no subject is stated; being the only recording, it is of sub-01"]
+    assert plan.remarks == ["no subject is stated for 0.csv; being the only recording, it is of sub-01"]
 
 
 @pytest.mark.parametrize("what", ["subject", "session"])

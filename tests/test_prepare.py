@@ -295,3 +295,21 @@ def test_what_a_person_should_know_of_a_recording_is_handed_on(tmp_path: Path) -
     assert done.remarks == said
     again = prepare(find_jobs(tmp_path / "knee.csv", rate_hz=1000.0), tmp_path / "out", configure(), overwrite=True)
     assert (again.n_reused, again.remarks) == (1, said), "they are kept with the matrices"
+
+
+def test_recordings_are_written_as_a_bids_dataset_too(simulated: Simulated, tmp_path: Path) -> None:
+    from semg_hht.cli import main
+
+    def run(*words: object) -> int:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(word) for word in words])
+        return int(exit_.value.code or 0)
+
+    assert run("prepare", simulated.manifest, "--out", tmp_path / "one", "--bids", "--band", 20, 200) == 0
+    assert run("prepare", tmp_path / "one" / "bids", "--out", tmp_path / "two", "--band", 20, 200) == 0
+    one, two = (read_manifest(tmp_path / name / "manifest.csv") for name in ("one", "two"))
+    shared = ("file", "subject", "session", "repetition", "muscle", "movement", "gender", "rate_hz", "units")
+    assert [[getattr(r, name) for name in shared] for r in one] == [[getattr(r, name) for name in shared] for r in two]
+    assert run("prepare", simulated.manifest, "--out", tmp_path / "one", "--bids", "--band", 20, 200) == 1
+    again = ["prepare", simulated.manifest, "--out", tmp_path / "one", "--bids", "--band", 20, 200, "--overwrite"]
+    assert run(*again) == 0

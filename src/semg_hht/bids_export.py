@@ -16,7 +16,7 @@ from semg_hht.bids import DESCRIPTION, PARTICIPANTS, is_bids, standard_units
 from semg_hht.bids_names import Place, Plan, plan_dataset
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled
-from semg_hht.pipeline import Failure, Job, read_job
+from semg_hht.pipeline import Failure, Job, Remark, read_job
 from semg_hht.signals.bdf import Written, header_labels, write_bdf
 from semg_hht.signals.recording import Recording
 from semg_hht.signals.repetitions import cut_repetition
@@ -45,7 +45,7 @@ class Exported:
     n_recordings: int
     rounding: float
     failures: tuple[Failure, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
 
 def export_bids(
@@ -79,7 +79,7 @@ def export_bids(
     _require_free(out, overwrite)
     plan = plan_dataset(jobs, task)
     columns = _EventColumns.of([place.job for place in plan.places])
-    failures, remarks = list(plan.failures), list(plan.remarks)
+    failures, remarks = list(plan.failures), [Remark(PARTICIPANTS, text) for text in plan.remarks]
     rounding = 0.0
     written: list[Place] = []
     with whole_folder(out) as root:
@@ -228,13 +228,13 @@ def _channel_type(label: str) -> str:
     return next((kind for start, kind in CHANNEL_TYPES.items() if label.upper().startswith(start)), "MISC")
 
 
-def _remarks(read: _Read, file: Written) -> list[str]:
+def _remarks(read: _Read, file: Written) -> list[Remark]:
     own = list(read.recording.remarks)
     names = zip(read.recording.channel_names, read.labels, strict=True)
     own += [f"channel {name!r} is {label!r} in the dataset" for name, label in names if name != label]
     if file.n_padded:
         own.append(f"the last sample is repeated {file.n_padded} times at the end, as BDF holds whole records only")
-    return [f"{read.rows[0].file}: {remark}" for remark in own]
+    return [Remark(read.rows[0].file, text) for text in own]
 
 
 def _write_dataset(

@@ -137,7 +137,7 @@ def _stated(job: Job, task: str, n_jobs: int, plan: Plan) -> tuple[str, str, str
         plan.failures.append(Failure(file, f"{job.path}: {reason}"))
         return None
     if not subject:
-        plan.remarks.append(f"{file}: no subject is stated; being the only recording, it is of sub-{NOBODY}")
+        plan.remarks.append(f"no subject is stated for {file}; being the only recording, it is of sub-{NOBODY}")
     tasks = {row.extra.get("task", "") for row in job.rows}
     own_task = tasks.pop() if len(tasks) == 1 else ""
     return subject or NOBODY, job.rows[0].session, own_task or task

@@ -19,12 +19,14 @@ from semg_hht.errors import InputError
 from semg_hht.labels import GENDER_TOKENS, MOVEMENT_TOKENS, Labelled, is_test_name, manifest_text
 from semg_hht.matrices import read_facts, read_matrix, write_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, Remark, for_each, note_clipping, transform
+from semg_hht.signals.recording import files_of
 from semg_hht.sources import MANIFEST
 from semg_hht.storage import LEFTOVERS, clear_folder, require_new_folder, write_text
 from semg_hht.tracking import Track, untracked
 
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
+BIDS_FOLDER = "bids"
 TRANSFORM_VERSION = 2  # part of the key: to be raised when the same settings give other matrices
 
 
@@ -63,7 +65,7 @@ def prepare(
         The folder holds something else, or a manifest.csv that somebody may have edited (unless ``overwrite``); or not
         one recording could be used.
     """
-    require_new_folder(out, overwrite=overwrite, except_for=(MATRIX_FOLDER, IMAGE_FOLDER, *LEFTOVERS))
+    require_new_folder(out, overwrite=overwrite, except_for=(MATRIX_FOLDER, IMAGE_FOLDER, BIDS_FOLDER, *LEFTOVERS))
     if not overwrite:
         _require_only_ours(out)
     stems = _unique_stems([row for job in jobs for row in job.rows])
@@ -126,7 +128,7 @@ def _prepare_one(
 def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 over all that decides the matrices of a recording: its bytes, what is cut from it, and the settings."""
     try:
-        content = hashlib.sha256(job.path.read_bytes()).hexdigest()
+        content = hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
     except FileNotFoundError:
         raise InputError(f"{job.path}: no such file") from None
     except OSError as error:

@@ -16,6 +16,7 @@ from semg_hht.labels import Labelled, parse_file_name, read_manifest
 from semg_hht.matrices import is_matrix_file
 from semg_hht.pipeline import Job
 from semg_hht.signals.recording import RECORDING_SUFFIXES
+from semg_hht.signals.wfdb import segment_headers
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
         return _jobs_of_rows(read_bids(path), path, rate_hz, units)
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and not is_matrix_file(p))
+        parts = segment_headers(p for p in files if p.suffix.lower() == ".hea")
+        files = [p for p in files if p not in parts]
         if not files:
             raise InputError(
                 f"{path}: expected recordings ({', '.join(RECORDING_SUFFIXES)}) or a manifest.csv; found none"

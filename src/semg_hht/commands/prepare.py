@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from semg_hht import console
+from semg_hht.bids_export import Exported, export_bids
 from semg_hht.errors import InputError
 from semg_hht.options import (
     AsJson,
@@ -27,8 +28,9 @@ from semg_hht.options import (
     Units,
     config_of,
 )
-from semg_hht.pipeline import Failure
+from semg_hht.pipeline import Failure, Job, PipelineConfig
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.sources import MANIFEST, find_jobs
 from semg_hht.workers import BACKENDS, workers
 
 
@@ -47,6 +49,10 @@ def prepare(
     seed: Seed = 42,
     segment: Segment = False,
     images: Annotated[bool, typer.Option("--images", help="Write hht_images/*.png too.")] = False,
+    bids: Annotated[
+        bool,
+        typer.Option("--bids", help="Write bids/ too: the recordings and repetitions as a BIDS-EMG dataset."),
+    ] = False,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
     backend: Annotated[str, typer.Option(help=f"Who works: {', '.join(BACKENDS)}.")] = "loky",
     scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, for --backend dask.")] = "",
@@ -58,7 +64,6 @@ def prepare(
     from semg_hht.prepare import prepare as prepare_folder
     from semg_hht.references import with_references
     from semg_hht.segment import with_repetitions
-    from semg_hht.sources import find_jobs
 
     config = config_of(
         band=band, mains=mains, ecg=ecg, decomposition=decomposition, scaling=scaling, channels=channels, seed=seed
@@ -76,11 +81,17 @@ def prepare(
         done = prepare_folder(
             jobs, out, config, images=images, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
         )
+        exported = _export(jobs, out, input, config, overwrite) if bids else None
     done = replace(done, failures=(*without, *done.failures))
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)
+    if exported is not None:
+        console.list_failures(exported.failures)
+        console.list_remarks(remark for remark in exported.remarks if remark not in done.remarks)
     if as_json:
-        console.print_json({**asdict(done), "folder": str(done.folder), "manifest": str(done.manifest)})
+        folders = {"folder": str(done.folder), "manifest": str(done.manifest)}
+        more = {} if exported is None else {"bids": asdict(exported) | {"folder": str(exported.folder)}}
+        console.print_json({**asdict(done), **folders, **more})
     else:
         console.out.print(
             f"{console.counted(done.n_matrices, 'matrix', 'matrices')} of "
@@ -92,4 +103,18 @@ def prepare(
         console.out.print(
             f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}"
         )
-    console.exit_if_strict(strict, done.failures)
+        if exported is not None:
+            told = console.counted(exported.n_recordings, "recording")
+            console.out.print(f"  BIDS-EMG    {told} in {exported.folder}")
+    console.exit_if_strict(strict, [*done.failures, *(exported.failures if exported else ())])
+
+
+def _export(jobs: list[Job], out: Path, input: Path, config: PipelineConfig, overwrite: bool) -> Exported:
+    from semg_hht.prepare import BIDS_FOLDER
+
+    input = input.absolute()
+    named_after = input.parent if input.name == MANIFEST else input
+    mains_hz = config.filter.mains_hz if isinstance(config.filter.mains_hz, float) else None
+    return export_bids(
+        jobs, out / BIDS_FOLDER, name=named_after.stem, power_line_hz=mains_hz, overwrite=overwrite, track=console.track
+    )

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.signals.edf import MICROVOLTS, NO_EMG
+from semg_hht.signals.edf import NO_EMG
 from semg_hht.signals.recording import Array, Recording
+from semg_hht.signals.units import MICROVOLTS
 
 MAX_LABEL = 16  # characters of a channel's name in the header
 _DIGITAL = (-(2**23), 2**23 - 1)

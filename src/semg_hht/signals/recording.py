@@ -16,14 +16,18 @@ from semg_hht.signals.arrays import read_mat, read_npz
 from semg_hht.signals.contents import Contents
 from semg_hht.signals.edf import read_edf
 from semg_hht.signals.hdf5 import is_matlab_73, read_hdf5
+from semg_hht.signals.otb import read_otb
 from semg_hht.signals.quality import bridge_gaps, examine
 from semg_hht.signals.tables import read_table
+from semg_hht.signals.trigno import is_trigno, read_trigno
+from semg_hht.signals.units import microvolts_per
+from semg_hht.signals.wfdb import read_wfdb, record_files
+from semg_hht.signals.xdf import read_xdf
 from semg_hht.storage import BROKEN_NPZ, whole_file
 
 Array = NDArray[np.float64]
 
-RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz", ".h5", ".hdf5", ".edf", ".bdf")
-MICROVOLTS = {"v": 1e6, "mv": 1e3, "uv": 1.0, "µv": 1.0, "μv": 1.0}
+RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz", ".h5", ".hdf5", ".edf", ".bdf", ".hea", ".xdf", ".otb+")
 MIN_SAMPLES = 32
 
 
@@ -58,7 +62,7 @@ class Recording:
     @property
     def microvolts_per_unit(self) -> float | None:
         """Factor from ``units`` to microvolts; None where the units are not volts."""
-        return MICROVOLTS.get(self.units.lower())
+        return microvolts_per(self.units)
 
     def select(self, channels: tuple[str, ...]) -> Recording:
         """Only these channels, by name or 1-based number; where ``channels`` is empty, all that are EMG.
@@ -89,7 +93,9 @@ class Recording:
 def read_recording(
     path: str | Path, *, rate_hz: float | None = None, units: str = "", rate_from: str = ""
 ) -> Recording:
-    """Read a CSV/TXT table (one column a channel), a MAT, NPZ, HDF5 (PLUX or plain), EDF or BDF file.
+    """Read a CSV/TXT table (one column a channel), a MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF or OTB+ file.
+
+    A CSV table may be Delsys' export, of several rates. Of a WFDB record, either the header or its .dat file is named.
 
     Parameters
     ----------
@@ -108,19 +114,46 @@ def read_recording(
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     readers = {".mat": read_mat, ".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
-    readers |= {".edf": read_edf, ".bdf": read_edf}
+    readers |= {".edf": read_edf, ".bdf": read_edf, ".hea": read_wfdb, ".xdf": read_xdf, ".otb+": read_otb}
     suffix = path.suffix.lower()
+    if suffix == ".dat":
+        path, suffix = _header_of(path), ".hea"
     if suffix not in RECORDING_SUFFIXES:
         known = ", ".join(RECORDING_SUFFIXES)
         raise InputError(f"{path}: recordings are read from {known}; found {suffix or 'no ending'}")
     try:
-        reader = read_hdf5 if suffix == ".mat" and is_matlab_73(path) else readers.get(suffix, read_table)
-        found = reader(path)
+        if suffix == ".mat" and is_matlab_73(path):
+            found = read_hdf5(path)
+        elif suffix == ".csv" and is_trigno(path):
+            found = read_trigno(path)
+        else:
+            found = readers.get(suffix, read_table)(path)
     except InputError:
         raise
     except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
     return _checked(found, path, rate_hz, units, rate_from)
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """All files that ``read_recording(path)`` reads: the file itself, and the others of a WFDB record.
+
+    Raises
+    ------
+    InputError
+        A WFDB signal file without its header.
+    """
+    if path.suffix.lower() not in (".hea", ".dat") or not path.is_file():
+        return (path,)
+    return record_files(_header_of(path) if path.suffix.lower() == ".dat" else path)
+
+
+def _header_of(path: Path) -> Path:
+    """The header of a WFDB signal file; samples alone say neither rate nor channels."""
+    header = path.with_suffix(".hea")
+    if not header.is_file():
+        raise InputError(f"{path}: expected a WFDB header {header.name} beside it; found none")
+    return header
 
 
 def _checked(found: Contents, path: Path, rate_hz: float | None, units: str, rate_from: str) -> Recording:

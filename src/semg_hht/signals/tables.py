@@ -13,15 +13,11 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.signals.contents import Contents
+from semg_hht.signals.names import is_other
 
 Array = NDArray[np.float64]
 
 _RATE_COMMENT = re.compile(r"sampl\w*[ _-]*(?:rate|freq\w*)[^0-9]*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
-# Names of what is recorded beside the muscle: joints, forces, movement, the heart, the button that was pressed.
-_NO_EMG = re.compile(
-    r"angle|flexo|gonio|\bacc|accel|gyro|magnet|force|torque|trigger|marker|label|temperature|\becg\b|\beeg\b|角度|力矩",
-    re.IGNORECASE,
-)
 _TIME_NAME = re.compile(
     r"(time|times|timestamp|t|zeit|时间)[\s_]*([\[(/]?\s*(s|sec|seconds|ms)\s*[\])]?)?", re.IGNORECASE
 )
@@ -51,15 +47,16 @@ def read_table(path: Path) -> Contents:
     rate = next((float(m.group(1)) for line in comments if (m := _RATE_COMMENT.search(line))), None)
     time = [i for i, name in enumerate(names) if _TIME_NAME.fullmatch(name)]
     if time:
-        rate = _rate_of_time_column(path, names[time[0]], table[:, time[0]])
+        rate = rate_of_time_column(path, names[time[0]], table[:, time[0]])
         names = tuple(name for i, name in enumerate(names) if i != time[0])
         table = np.delete(table, time[0], axis=1)
-    other = tuple(name for name in names if _NO_EMG.search(name))
+    other = tuple(name for name in names if is_other(name))
     remarks = (f"not taken for EMG, by name: {', '.join(other)}",) if other else ()
     return Contents(table, rate, names, other=other, remarks=remarks)
 
 
-def _rate_of_time_column(path: Path, name: str, time: Array) -> float:
+def rate_of_time_column(path: Path, name: str, time: Array) -> float:
+    """Samples a second of a column of rising times in seconds, or in milliseconds where ``name`` says so."""
     step = np.diff(time) / (1000 if "ms" in name.lower() else 1)
     if step.size == 0 or not np.all(step > 0):
         raise InputError(f"{path}: column {name!r} must rise from line to line to be a time in seconds")
