@@ -206,3 +206,19 @@ def test_a_real_matrix_of_another_tool_is_read_from_its_key(real_data: Path) -> 
     matrix = read_matrix(path)
     assert_allclose(matrix.values[0], (raw - raw.min()) / (raw.max() - raw.min()), rtol=1e-5, atol=1e-6)
     assert is_matrix_file(path)
+
+
+def test_features_travel_with_their_matrix(tmp_path: Path) -> None:
+    features = {"rms": (0.1 + 0.2, 3.0), "finsm5": (1.2345678901234567e-14, float("nan"))}
+    write_matrix(tmp_path / "a.npz", Matrix(random(2, 256, 256), {}, AXIS, AXIS, features))
+    read = read_matrix(tmp_path / "a.npz").features
+    assert read["rms"] == features["rms"], "all digits"
+    assert read["finsm5"][0] == features["finsm5"][0]
+    assert np.isnan(read["finsm5"][1])
+
+
+@pytest.mark.parametrize("features", ["[1.0]", '{"rms": [1.0]}', '{"rms": "abc"}', '{"rms": [1.0, null]}', "{"])
+def test_features_that_fit_nothing_are_refused(tmp_path: Path, features: str) -> None:
+    write_matrix(tmp_path / "a.npz", Matrix(random(2, 256, 256), {}, AXIS, AXIS), features=features)
+    with pytest.raises(InputError, match=r"a\.npz: expected"):
+        read_matrix(tmp_path / "a.npz")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tokenize
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,14 @@ class Matrix:
     settings : how it was prepared (see `semg_hht.pipeline.PipelineConfig`); None for a matrix of another tool, whose
         values were stretched to 0..1 when it was read, because nothing is known of their scale.
     frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not say.
+    features : classical features of the same samples, name -> a value a plane; empty where the file does not say.
     """
 
     values: NDArray[np.float32]
     settings: dict[str, Any] | None = None
     frequency_hz: NDArray[np.float64] | None = None
     time_s: NDArray[np.float64] | None = None
+    features: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def is_matrix_file(path: Path) -> bool:
@@ -72,7 +74,7 @@ def read_matrix(path: Path) -> Matrix:
     shape = shapes[key]
     if len(shape) not in (2, 3) or shape[-2:] != (SIZE, SIZE) or not 1 <= (*shape, 1)[0] <= MAX_PLANES:
         raise InputError(f"{path}: expected a matrix of {SIZE}x{SIZE} under {key!r}; found {'x'.join(map(str, shape))}")
-    sides = {"settings": (), "frequency_hz": (SIZE,), "time_s": (SIZE,)}
+    sides = {"settings": (), "features": (), "frequency_hz": (SIZE,), "time_s": (SIZE,)}
     for name, expected in sides.items():
         if shapes.get(name, expected) != expected:
             raise InputError(f"{path}: expected {name!r} of shape {expected}; found {shapes[name]}")
@@ -84,11 +86,16 @@ def read_matrix(path: Path) -> Matrix:
     n_bad = int(np.count_nonzero(~np.isfinite(values)))
     if n_bad:
         raise InputError(f"{path}: expected finite values; {n_bad} of {values.size} are NaN or infinite")
-    settings = _settings(path, arrays.get("settings"))
+    settings = _json_object(path, "settings", arrays)
+    features = _json_object(path, "features", arrays) or {}
     if settings is None:
         values = np.stack([min_max(plane) for plane in values.astype(np.float64)])
     return Matrix(
-        np.ascontiguousarray(values, dtype=np.float32), settings, arrays.get("frequency_hz"), arrays.get("time_s")
+        np.ascontiguousarray(values, dtype=np.float32),
+        settings,
+        arrays.get("frequency_hz"),
+        arrays.get("time_s"),
+        _checked_features(path, features, len(values)),
     )
 
 
@@ -99,6 +106,8 @@ def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
     if matrix.frequency_hz is not None and matrix.time_s is not None:
         arrays |= {"frequency_hz": matrix.frequency_hz, "time_s": matrix.time_s}
     arrays["settings"] = np.array(json.dumps(matrix.settings, sort_keys=True))
+    if matrix.features:
+        arrays["features"] = np.array(json.dumps(matrix.features))
     with whole_file(path) as part, part.open("wb") as handle:
         np.savez_compressed(handle, **arrays)
 
@@ -145,13 +154,20 @@ def _load(path: Path, keys: set[str]) -> dict[str, NDArray[Any]]:
         ) from None
 
 
-def _settings(path: Path, stored: NDArray[Any] | None) -> dict[str, Any] | None:
-    if stored is None:
+def _json_object(path: Path, name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any] | None:
+    if name not in arrays:
         return None
     try:
-        settings = json.loads(str(stored))
+        content = json.loads(str(arrays[name]))
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: expected the settings as JSON; {error}") from None
-    if not isinstance(settings, dict):
-        raise InputError(f"{path}: expected the settings as a JSON object; found {type(settings).__name__}")
-    return settings
+        raise InputError(f"{path}: expected the {name} as JSON; {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected the {name} as a JSON object; found {type(content).__name__}")
+    return content
+
+
+def _checked_features(path: Path, features: dict[str, Any], n_planes: int) -> dict[str, tuple[float, ...]]:
+    for name, numbers in features.items():
+        if not isinstance(numbers, list) or len(numbers) != n_planes or not all(isinstance(n, float) for n in numbers):
+            raise InputError(f"{path}: expected {n_planes} numbers as feature {name!r}; found {numbers!r:.60}")
+    return {name: tuple(numbers) for name, numbers in features.items()}

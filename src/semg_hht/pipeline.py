@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.hht import ENSEMBLES, SpectrumConfig, hilbert_spectrum
 from semg_hht.labels import Labelled
 from semg_hht.matrices import Matrix
 from semg_hht.scaling import SCALINGS, scale_power
+from semg_hht.signals.features import MIN_SAMPLES, repetition_features
 from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz, preprocess
 from semg_hht.signals.recording import Recording, read_recording
 from semg_hht.signals.repetitions import cut_repetition
@@ -187,25 +189,47 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
                 raise InputError(f"{job.path}: channel {name} holds the same value throughout; expected a signal")
         repetition = cut_repetition(chosen, row.start_s, row.stop_s)
         spectra = []
-        for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
+        scaled = repetition.cut(chosen.samples).copy()  # (n_channels, n_samples)
+        for name, samples in zip(chosen.channel_names, scaled, strict=True):
             try:
-                scaled = samples / unit_amplitude(job, recording, name)
-                spectra.append(hilbert_spectrum(scaled, chosen.rate_hz, config.spectrum, n_threads=n_threads))
+                samples /= unit_amplitude(job, recording, name)
+                spectra.append(hilbert_spectrum(samples, chosen.rate_hz, config.spectrum, n_threads=n_threads))
             except ValueError as error:
                 raise InputError(f"{job.path}, channel {name}: {error}") from None
+        features = _features(scaled, chosen.rate_hz)
         planes = np.stack([scale_power(s.power, config.scaling) for s in spectra])  # (n_channels, 256, 256)
         axes = (config.to_json(), spectra[0].frequency_hz, spectra[0].time_s)
         row = replace(row, rate_hz=recording.rate_hz, units=recording.units)
         if config.channels == "stack":
             dropped = float(np.mean([s.dropped for s in spectra]))
             channel = "+".join(chosen.channel_names)
-            examples.append(Example(Matrix(planes, *axes), row, channel, recording.rate_hz, dropped, recording.remarks))
+            examples.append(
+                Example(Matrix(planes, *axes, features), row, channel, recording.rate_hz, dropped, recording.remarks)
+            )
         else:
             examples += [
-                Example(Matrix(plane[None], *axes), row, name, recording.rate_hz, s.dropped, recording.remarks)
-                for plane, name, s in zip(planes, chosen.channel_names, spectra, strict=True)
+                Example(
+                    Matrix(planes[i : i + 1], *axes, _of_plane(features, i)),
+                    row,
+                    name,
+                    recording.rate_hz,
+                    spectra[i].dropped,
+                    recording.remarks,
+                )
+                for i, name in enumerate(chosen.channel_names)
             ]
     return examples
+
+
+def _features(samples: NDArray[np.float64], rate_hz: float) -> dict[str, tuple[float, ...]]:
+    """Classical features of (n_channels, n_samples), name -> a value a channel; none of what is too short for them."""
+    if samples.shape[-1] < MIN_SAMPLES:
+        return {}
+    return {name: tuple(map(float, found)) for name, found in repetition_features(samples, rate_hz).items()}
+
+
+def _of_plane(features: dict[str, tuple[float, ...]], i: int) -> dict[str, tuple[float, ...]]:
+    return {name: (values[i],) for name, values in features.items()}
 
 
 def unit_amplitude(job: Job, recording: Recording, channel: str) -> float:

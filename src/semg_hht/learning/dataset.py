@@ -35,6 +35,7 @@ class Dataset:
     repetitions : key of the repetition each example belongs to; examples of one repetition (its channels) share it.
     settings : how the matrices were prepared; None for matrices of other tools.
     failures : files that were left out, and why.
+    features : classical features of each example, name -> a value a plane; empty for matrices that don't carry them.
     """
 
     matrices: NDArray[np.float32]
@@ -42,6 +43,7 @@ class Dataset:
     repetitions: tuple[str, ...]
     settings: dict[str, Any] | None
     failures: tuple[Failure, ...] = ()
+    features: tuple[dict[str, tuple[float, ...]], ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,6 +56,7 @@ class Dataset:
             tuple(self.rows[i] for i in indices),
             tuple(self.repetitions[i] for i in indices),
             self.settings,
+            features=tuple(self.features[i] for i in indices) if self.features else (),
         )
 
     def labels(self, task: str) -> tuple[str, ...]:
@@ -217,6 +220,7 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure]) -> Dataset:
         tuple(item.repetition for item in loaded),
         first.matrix.settings,
         tuple(failures),
+        tuple(item.matrix.features for item in loaded),
     )
 
 
