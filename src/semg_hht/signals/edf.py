@@ -13,11 +13,11 @@ import numpy as np
 
 from semg_hht.errors import InputError
 from semg_hht.signals.contents import Contents
+from semg_hht.signals.units import one_unit
 
 if TYPE_CHECKING:
     from pyedflib import EdfReader
 
-MICROVOLTS = {"V": 1e6, "mV": 1e3, "uV": 1.0}
 # Labels begin with the type of the signal (EDF+ specification, 2.1.3); these are no EMG.
 NO_EMG = ("ECG", "EEG", "EOG", "ACC", "GYR", "MAG", "RESP", "TEMP", "TRIG", "STATUS", "FORCE", "ANGLE")
 
@@ -54,21 +54,10 @@ def _contents(path: Path, file: EdfReader) -> Contents:
     kept = [i for i, rate in enumerate(rates) if rate == rate_hz]
     left = [labels[i] for i in range(len(labels)) if i not in kept]
     names = [labels[i] if labels.count(labels[i]) == 1 else f"{labels[i]} {i + 1}" for i in kept]
-    units, factors = _units([file.getPhysicalDimension(i).strip() for i in kept])
+    units, factors = one_unit([file.getPhysicalDimension(i).strip() for i in kept])
     table = np.empty((file.getNSamples()[kept[0]], len(kept)))
     for column, (index, factor) in enumerate(zip(kept, factors, strict=True)):
         table[:, column] = file.readSignal(index) * factor
     remarks = (f"signals of another rate than {rate_hz:g} Hz were left out: {', '.join(left)}",) if left else ()
     other = tuple(name for name in names if name.upper().startswith(NO_EMG))
     return Contents(table, rate_hz, tuple(names), units, other, remarks)
-
-
-def _units(stated: list[str]) -> tuple[str, list[float]]:
-    """One unit for all, and the factor of each signal to it: volts of any kind become microvolts where they differ."""
-    clean = [unit.replace("µ", "u").replace("μ", "u") for unit in stated]
-    if len(set(clean)) == 1:
-        return clean[0], [1.0] * len(clean)
-    if all(unit in MICROVOLTS for unit in clean):
-        return "uV", [MICROVOLTS[unit] for unit in clean]
-    # Those that are no volts are other things beside the muscle; they keep their numbers.
-    return "uV", [MICROVOLTS.get(unit, 1.0) for unit in clean]

@@ -1,0 +1,134 @@
+"""Lines of text -> cells -> numbers: separators, decimal commas, quotes, and the line where the samples begin.
+
+Knows nothing of files, headers or time.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+N_PROBED = 8  # lines that must look like samples before the first of them is taken for one
+MISSING = frozenset({"", "nan", "n/a", "na", "null", "none", "missing", "-", "--", "?", "#n/a", "#num!", "#value!"})
+# "#" begins a comment behind the samples of a line too (LabChart), but not the errors of a spreadsheet.
+_COMMENT_BEHIND = re.compile(r"#(?!N/A|NUM!|VALUE!|n/a)")
+_STAMP = re.compile(
+    r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]+)?(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)(?:Z|[+-]\d\d:?\d\d)?"
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a line is cut into cells.
+
+    separator : a character; a space stands for white space of any length, ``", "`` for white space and commas alike.
+    decimal : ``.`` or ``,``.
+    """
+
+    separator: str
+    decimal: str = "."
+
+    def cells(self, line: str) -> list[str]:
+        """The cells of a line, without quotes and the white space around them; numbers with a decimal point."""
+        if self.separator == ", ":
+            return line.replace(",", " ").split()
+        if self.separator == " ":
+            cells = [cell.strip('"') for cell in line.split()]
+        elif '"' in line:
+            cells = next(csv.reader([line.rstrip("\n")], delimiter=self.separator, skipinitialspace=True), [""])
+        else:
+            cells = line.split(self.separator)
+        if self.decimal == ",":
+            return [cell.strip().replace(",", ".") for cell in cells]
+        return [cell.strip() for cell in cells]
+
+    def samples(self, line: str) -> list[str]:
+        """As ``cells``, without a comment behind them."""
+        match = _COMMENT_BEHIND.search(line) if "#" in line else None
+        if match is None:
+            return self.cells(line)
+        line = line[: match.start()].rstrip(" ")
+        return self.cells(line.removesuffix(self.separator) if self.separator.strip(" ") else line)
+
+    def plain(self, lines: list[str], trailing: bool) -> tuple[list[str], str | None] | None:
+        """The lines as ``numpy.loadtxt`` reads them, and its delimiter; None where it can't."""
+        if self.separator == self.decimal:
+            return None
+        if trailing:
+            lines = [line.rstrip(" \n").removesuffix(self.separator) for line in lines]
+        if self.decimal == ",":
+            lines = [line.replace(",", ".") for line in lines]
+        if self.separator == ", ":
+            lines = [line.replace(",", " ") for line in lines]
+        return lines, self.separator.strip(" ,") or ("," if self.separator == "," else None)
+
+
+# In this order: a comma is a separator where it can be one.
+_DIALECTS = (Dialect("\t"), Dialect(";"), Dialect(","), Dialect("\t", ","), Dialect(";", ","), Dialect(" "),
+             Dialect(" ", ","), Dialect(", "), Dialect(",", ","))  # fmt: skip
+
+
+def is_comment(line: str) -> bool:
+    return line.lstrip().startswith(("#", "%", "//"))
+
+
+def is_content(line: str) -> bool:
+    return bool(line.strip()) and not is_comment(line)
+
+
+def number(cell: str) -> float | None:
+    """NaN for what stands for a missing sample; None for what is no number."""
+    if cell.lower() in MISSING:
+        return float("nan")
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def seconds_of_day(cell: str) -> float | None:
+    """Of ``2024-01-02 10:00:00.001``, ``10:00:00.001`` or ``00:01.500`` (minutes); None for other text."""
+    match = _STAMP.fullmatch(cell.strip())
+    if match is None:
+        return None
+    hours, minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(re.sub("[,:]", ".", seconds))
+
+
+def is_sample(cells: list[str]) -> bool:
+    """Whether every cell is a number, missing or a time stamp, and one at least is a number."""
+    found = [number(cell) for cell in cells]
+    return all(value is not None or seconds_of_day(cell) is not None for value, cell in zip(found, cells, strict=True)
+               ) and any(value is not None and value == value for value in found)  # fmt: skip
+
+
+def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
+    """(dialect, index of the first line that is a sample, cells of such a line); None where no line is one.
+
+    Rows below must be of the same kind, so that a number in a preamble is not taken for a sample.
+    """
+    content = [i for i, line in enumerate(lines) if is_content(line)]
+    found = [(dialect, *where) for dialect in _DIALECTS if (where := _first_sample(dialect, lines, content))]
+    wide = [where for where in found if where[2] > 1]
+    return next(iter(wide or found), None)
+
+
+def _first_sample(dialect: Dialect, lines: list[str], content: list[int]) -> tuple[int, int] | None:
+    @lru_cache(maxsize=2 * N_PROBED)
+    def width(at: int) -> int:  # 0: no sample
+        cells = dialect.samples(lines[content[at]])
+        return len(cells) if is_sample(cells) else 0
+
+    for at in range(len(content)):
+        n = width(at)
+        if at == len(content) - 1 and any(width(i) for i in range(at)):
+            break  # one line at the end is no reason to pass over those above it
+        if n and all(width(later) == n for later in range(at + 1, min(at + N_PROBED, len(content)))):
+            # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
+            first = next(i for i in range(at + 1) if width(i) == n)
+            return content[first], n
+    # A few good lines, then a broken one near the end of a short file.
+    runs = [at for at in range(len(content) - 1) if width(at) and width(at) == width(at + 1)]
+    return (content[runs[0]], width(runs[0])) if runs else None
