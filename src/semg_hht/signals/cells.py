@@ -9,6 +9,7 @@ import csv
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count, islice, takewhile
 
 N_PROBED = 8  # lines that must look like samples before the first of them is taken for one
 MISSING = frozenset({"", "nan", "n/a", "na", "null", "none", "missing", "-", "--", "?", "#n/a", "#num!", "#value!"})
@@ -75,7 +76,8 @@ def is_comment(line: str) -> bool:
 
 
 def is_content(line: str) -> bool:
-    return bool(line.strip()) and not is_comment(line)
+    text = line.lstrip()
+    return text != "" and not text.startswith(("#", "%", "//"))
 
 
 def number(cell: str) -> float | None:
@@ -109,26 +111,35 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
 
     Rows below must be of the same kind, so that a number in a preamble is not taken for a sample.
     """
-    content = [i for i, line in enumerate(lines) if is_content(line)]
-    found = [(dialect, *where) for dialect in _DIALECTS if (where := _first_sample(dialect, lines, content))]
-    wide = [where for where in found if where[2] > 1]
-    return next(iter(wide or found), None)
+    rest = (i for i, line in enumerate(lines) if is_content(line))
+    content: list[int] = []  # of these, as many as were asked for: most files begin with samples
 
+    def exists(at: int) -> bool:
+        content.extend(islice(rest, max(at + 1 - len(content), 0)))
+        return at < len(content)
 
-def _first_sample(dialect: Dialect, lines: list[str], content: list[int]) -> tuple[int, int] | None:
-    @lru_cache(maxsize=2 * N_PROBED)
-    def width(at: int) -> int:  # 0: no sample
+    @lru_cache(maxsize=4 * N_PROBED * len(_DIALECTS))
+    def width(at: int, dialect: Dialect) -> int:  # 0: no sample
         cells = dialect.samples(lines[content[at]])
         return len(cells) if is_sample(cells) else 0
 
-    for at in range(len(content)):
-        n = width(at)
-        if at == len(content) - 1 and any(width(i) for i in range(at)):
-            break  # one line at the end is no reason to pass over those above it
-        if n and all(width(later) == n for later in range(at + 1, min(at + N_PROBED, len(content)))):
-            # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
-            first = next(i for i in range(at + 1) if width(i) == n)
-            return content[first], n
-    # A few good lines, then a broken one near the end of a short file.
-    runs = [at for at in range(len(content) - 1) if width(at) and width(at) == width(at + 1)]
-    return (content[runs[0]], width(runs[0])) if runs else None
+    def begins(at: int, dialect: Dialect) -> bool:
+        below = [i for i in range(at + 1, at + N_PROBED) if exists(i)]
+        # One line at the end is no reason to pass over those above it.
+        if not width(at, dialect) or (not below and any(width(i, dialect) for i in range(at))):
+            return False
+        return all(width(i, dialect) == width(at, dialect) for i in below)
+
+    def runs(at: int, dialect: Dialect) -> bool:
+        return exists(at + 1) and 0 < width(at, dialect) == width(at + 1, dialect)
+
+    # The second: a few good lines, then a broken one near the end of a short file.
+    for looks_right in (begins, runs):
+        for at in takewhile(exists, count()):
+            found = [dialect for dialect in _DIALECTS if looks_right(at, dialect)]
+            for dialect in sorted(found, key=lambda dialect: width(at, dialect) == 1):
+                n = width(at, dialect)
+                # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
+                first = next(i for i in range(at + 1) if width(i, dialect) == n)
+                return dialect, content[first], n
+    return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
-from semg_hht.signals.cells import Dialect, find_samples, is_comment, is_content, number, seconds_of_day
+from semg_hht.signals.cells import N_PROBED, Dialect, find_samples, is_comment, is_content, number, seconds_of_day
 from semg_hht.signals.units import volts
 
 _NUMBER = r"([0-9]+(?:[.,][0-9]+)?(?:e[+-]?[0-9]+)?)"
@@ -76,7 +76,7 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
     above = [line.rstrip("\n") for line in lines[:start]]
     layout = Layout(dialect, start, n_columns, rates_hz=_rates(above))
     row = _last_row(above)
-    probed = [line for line in lines[start : start + 100] if is_content(line)]
+    probed = [line for line in lines[start : start + N_PROBED] if is_content(line)]
     ends_empty = n_columns > 1 and all(dialect.samples(line)[-1:] == [""] for line in probed)
     if ends_empty and len(_without_empty_end(dialect.cells(row))) != n_columns:
         layout = replace(layout, n_columns=n_columns - 1, trailing=True)

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,9 @@ def read_table(path: Path) -> Contents:
     """
     encoding, n_lines = _survey(path)
     with path.open(encoding=encoding) as handle:
-        layout = read_layout(path, handle.readlines(PIECE))
-    table = _read(path, encoding, layout, n_lines)
+        head = handle.readlines(PIECE)
+        layout = read_layout(path, head)
+        table = _read(path, layout, _pieces(handle, head, layout), n_lines - layout.start)
     names = list(layout.names) or [""] * layout.n_columns
     lines = Lines(path, lambda sample: _line_of(path, encoding, layout, sample))
     clocks = find_clocks(table, names, layout.stamps, lines)
@@ -156,27 +158,24 @@ def _unread(path: Path) -> str:
     return f"{path}: can't be read as {path.suffix[1:].upper()}"
 
 
-def _pieces(path: Path, encoding: str, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """(number of the first line, counted from 1; lines) from the first sample on."""
-    with path.open(encoding=encoding) as handle:
-        for _ in range(layout.start):
-            handle.readline()
-        first = layout.start + 1
-        while lines := handle.readlines(PIECE):
-            yield first, lines
-            first += len(lines)
+def _pieces(handle: TextIO, head: list[str], layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """(number of the first line, counted from 1; lines) from the first sample on; ``head`` was read already."""
+    first, lines = layout.start + 1, head[layout.start :]
+    while lines:
+        yield first, lines
+        first += len(lines)
+        lines = handle.readlines(PIECE)
 
 
-def _read(path: Path, encoding: str, layout: Layout, n_lines: int) -> Array:
+def _read(path: Path, layout: Layout, pieces: Iterator[tuple[int, list[str]]], bound: int) -> Array:
     """All columns, (n_columns, n_samples), in one array; time stamps in seconds of the day."""
-    bound = n_lines - layout.start
     if bound * layout.n_columns * 8 > MAX_BYTES:
         raise InputError(
             f"{path}: {bound} lines of {layout.n_columns} columns; expected no more than {MAX_BYTES // 8} values"
         )
     table = np.empty((layout.n_columns, bound))
     n = 0
-    for first, lines in _pieces(path, encoding, layout):
+    for first, lines in pieces:
         values = _quickly(layout, lines)
         if values is None:
             values = _carefully(path, layout, lines, first)
@@ -223,11 +222,12 @@ def _carefully(path: Path, layout: Layout, lines: list[str], first: int) -> Arra
 
 
 def _line_of(path: Path, encoding: str, layout: Layout, sample: int) -> int:
-    for first, lines in _pieces(path, encoding, layout):
-        content = [i for i, line in enumerate(lines) if is_content(line)]
-        if sample < len(content):
-            return first + content[sample]
-        sample -= len(content)
+    with path.open(encoding=encoding) as handle:
+        for first, lines in _pieces(handle, handle.readlines(PIECE), layout):
+            content = [i for i, line in enumerate(lines, first) if is_content(line)]
+            if sample < len(content):
+                return content[sample]
+            sample -= len(content)
     raise IndexError(sample)
 
 
