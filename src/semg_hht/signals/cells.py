@@ -13,8 +13,8 @@ from itertools import count, islice, takewhile
 
 N_PROBED = 8  # lines that must look like samples before the first of them is taken for one
 MISSING = frozenset({"", "nan", "n/a", "na", "null", "none", "missing", "-", "--", "?", "#n/a", "#num!", "#value!"})
-# "#" begins a comment behind the samples of a line too (LabChart), but not the errors of a spreadsheet.
-_COMMENT_BEHIND = re.compile(r"#(?!N/A|NUM!|VALUE!|n/a)")
+# Above, between and (LabChart) behind samples; but not the errors of a spreadsheet.
+_COMMENT = re.compile(r"#(?!N/A|NUM!|VALUE!)", re.IGNORECASE)
 _STAMP = re.compile(
     r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]+)?(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)(?:Z|[+-]\d\d:?\d\d)?"
 )
@@ -47,7 +47,7 @@ class Dialect:
 
     def samples(self, line: str) -> list[str]:
         """As ``cells``, without a comment behind them."""
-        match = _COMMENT_BEHIND.search(line) if "#" in line else None
+        match = _COMMENT.search(line) if "#" in line else None
         if match is None:
             return self.cells(line)
         line = line[: match.start()].rstrip(" ")
@@ -72,12 +72,12 @@ _DIALECTS = (Dialect("\t"), Dialect(";"), Dialect(","), Dialect("\t", ","), Dial
 
 
 def is_comment(line: str) -> bool:
-    return line.lstrip().startswith(("#", "%", "//"))
+    text = line.lstrip()
+    return text.startswith(("%", "//")) or (text.startswith("#") and _COMMENT.match(text) is not None)
 
 
 def is_content(line: str) -> bool:
-    text = line.lstrip()
-    return text != "" and not text.startswith(("#", "%", "//"))
+    return not line.isspace() and line != "" and not is_comment(line)
 
 
 def number(cell: str) -> float | None:
@@ -124,11 +124,12 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
         return len(cells) if is_sample(cells) else 0
 
     def begins(at: int, dialect: Dialect) -> bool:
-        below = [i for i in range(at + 1, at + N_PROBED) if exists(i)]
-        # One line at the end is no reason to pass over those above it.
-        if not width(at, dialect) or (not below and any(width(i, dialect) for i in range(at))):
+        n, below = width(at, dialect), [i for i in range(at + 1, at + N_PROBED) if exists(i)]
+        if not n or any(width(i, dialect) != n for i in below):
             return False
-        return all(width(i, dialect) == width(at, dialect) for i in below)
+        # Samples of another width further up must be spoken of; single numbers may be a preamble.
+        above = {width(i, dialect) for i in range(at)} - {0}
+        return above <= {n} or (above == {1} and len(below) == N_PROBED - 1)
 
     def runs(at: int, dialect: Dialect) -> bool:
         return exists(at + 1) and 0 < width(at, dialect) == width(at + 1, dialect)

@@ -23,7 +23,7 @@ from semg_hht.signals.units import one_unit
 
 Array = NDArray[np.float64]
 
-PIECE = 2**20  # characters read at a time; more of them gain no speed
+PIECE = 2**19  # characters read at a time; more of them gain no speed
 # Names of what is recorded beside the muscle: joints, forces, movement, the heart, the button that was pressed.
 _NO_EMG = re.compile(
     r"angle|flexo|gonio|\bacc|accel|gyro|magnet|force|torque|trigger|marker|label|temperature|\becg\b|\beeg\b|角度|力矩"
