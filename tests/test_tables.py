@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.signals import tables
 from semg_hht.signals.contents import Contents
-from semg_hht.signals.recording import read_recording
 from semg_hht.signals.tables import read_table
 
 Array = NDArray[np.float64]
@@ -157,14 +156,21 @@ def test_gb18030_is_said_and_a_micro_sign_of_windows_is_known(tmp_path: Path) ->
     assert found.remarks == ("the text is no UTF-8 and was read as GB18030",)
 
 
-def test_a_character_across_two_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "PIECE", 7)
-    monkeypatch.setattr(tables, "read_layout", lambda path, _, f=tables.read_layout: f(path, lines))
-    text = "# 采样率: 1000 Hz\n肌肉,b\n" + rows(signal())
-    lines = text.splitlines(keepends=True)
-    monkeypatch.setattr(tables, "_pieces", lambda handle, head, layout: [(layout.start + 1, lines[layout.start :])])
-    found = read(tmp_path, text.encode("gb18030"))
-    assert found.channel_names == ("肌肉", "b")
+def test_pieces_leave_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "PIECE", 300)
+    lines = ["时间,肌肉,b", *with_time(0.002, channels=2).splitlines()]
+    lines[20] += "\n\n# 说明\n"
+    lines[40] += " # 说明"
+    found = read(tmp_path, "\r\n".join(lines).encode("gb18030"))
+    assert (found.rate_hz, found.channel_names) == (500, ("肌肉", "b"))
+    assert_array_equal(found.table, signal())
+    assert found.table.T.flags.c_contiguous
+    lines[50] = lines[50].replace(".", "x", 1)
+    with pytest.raises(InputError, match=r"line 54, column '时间': found '0x098000'"):
+        read(tmp_path, "\n".join(lines))
+    lines[50] = lines[49]
+    with pytest.raises(InputError, match=r"'时间' must rise .*; found 0.096 in line 53 and 0.096 in line 54"):
+        read(tmp_path, "\n".join(lines))
 
 
 # Headers --------------------------------------------------------------------------------------------------------------
@@ -365,6 +371,45 @@ def test_myo_with_a_time_in_microseconds(tmp_path: Path) -> None:
     found = read(tmp_path, "timestamp,emg1,emg2\n" + body)
     assert_allclose(found.rate_hz, 200)
     assert found.remarks == ("column 'timestamp' states no unit and rises by 5000 a sample: taken for microseconds",)
+
+
+@pytest.mark.parametrize("time", ["milliSec", "sec", ""])
+def test_acqknowledge(tmp_path: Path, time: str) -> None:
+    step = {"milliSec": "{:g},", "sec": "{:g}e-3,", "": ""}[time]
+    text = "C:\\emg\\a.acq\n0.5 msec/sample\n2 channels\nEMG100C\nmV\nForce\nkg\n"
+    text += (f"{time},CH1,CH2,\n,60,60,\n") if time else "CH1,CH2,\n"
+    text += "".join(f"{step.format(i / 2)}{a},{b},\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, text, "a.txt")
+    assert_allclose(found.rate_hz, 2000)
+    assert (found.channel_names, found.table.shape) == (("EMG100C", "Force"), (60, 2))
+    assert (found.units, found.other) == ("mV", ("Force",))
+    assert_array_equal(found.table, signal())
+
+
+def test_vicon(tmp_path: Path) -> None:
+    body = "".join(f"{i // 10 + 1},{i % 10},{a},{b}\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, "Devices,,,\n1000,,,\n,,EMG,\nFrame,Sub Frame,left,right\n,,V,V\n" + body)
+    assert (found.rate_hz, found.channel_names, found.units) == (1000, ("left", "right"), "V")
+    assert_array_equal(found.table, signal())
+
+
+def test_openbci_with_stamps_of_whole_seconds(tmp_path: Path) -> None:
+    text = "%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = 250 Hz\n"
+    text += "Sample Index, EXG Channel 0, EXG Channel 1, Timestamp (Formatted)\n"
+    for i, (a, b) in enumerate(signal(600)):
+        text += f"{i % 256}, {a}, {b}, 2021-06-12 10:00:{(i + 40) // 250:02d}\n"
+    found = read(tmp_path, text, "a.txt")
+    assert (found.rate_hz, found.channel_names) == (250, ("EXG Channel 0", "EXG Channel 1"))
+    assert_array_equal(found.table, signal(600))
+
+
+@pytest.mark.parametrize("n", [60, 200])
+def test_stamps_too_coarse_to_tell_a_rate_are_an_error(tmp_path: Path, n: int) -> None:
+    body = "".join(f"10:00:{i // 80:02d},{i % 7}\n" for i in range(n))
+    with pytest.raises(
+        InputError, match="column 'time' must rise from line to line to be a time; found 36000 in line 2"
+    ):
+        read(tmp_path, "time,EMG\n" + body)
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
@@ -581,5 +626,5 @@ def test_the_samples_are_held_once(tmp_path: Path) -> None:
     assert found.table.shape == (250_000, 8)
     assert found.table.T.flags.c_contiguous
     assert peak < 1.6 * found.table.nbytes
-    assert_array_equal(found.table[-1], np.fromstring(lines[249_999 % len(lines)], sep=","))
-    assert read_recording(path).samples.base is not None  # as it was read: not copied
+    assert_array_equal(found.table[-1], np.array(lines[249_999 % len(lines)].split(","), dtype=float))
+    assert np.shares_memory(np.ascontiguousarray(found.table.T), found.table)

@@ -18,7 +18,8 @@ from semg_hht.errors import InputError
 Array = NDArray[np.float64]
 
 _UNIT = r"(?:(?P<s>s|secs?|seconds?|秒)|(?P<ms>ms|msecs?|millisecs?|milliseconds?|毫秒)|"
-_UNIT += r"(?P<us>[uµμ]s|microseconds?|微秒)|(?P<min>mins?|minutes?|分钟?)|(?P<stamp>h+:mm:ss\S*))"
+_UNIT += r"(?P<us>[uµμ]s|microseconds?|微秒)|(?P<ns>ns|nanoseconds?|纳秒)|"
+_UNIT += r"(?P<min>mins?|minutes?|分钟?)|(?P<stamp>h+:mm:ss\S*))"
 _TIME = re.compile(
     rf"(?:(?:rel\w*|abs\w*|elapsed|unix|system|local)?[\s_]*(?:times?|time[\s_]*stamps?|t|zeit|temps|tempo|tiempo)"
     rf"|时间戳?|時間)[\s_,]*(?:[\[(/]?\s*{_UNIT}\s*[\])]?)?",
@@ -26,11 +27,12 @@ _TIME = re.compile(
 )
 _TIME_BY_UNIT = re.compile(rf"x\s*[\[(]\s*{_UNIT}\s*[\])]|{_UNIT.replace('?P<', '?P<only_')}", re.IGNORECASE)
 _COUNTER = re.compile(
-    r"n?seq|index|idx|samples?|frames?|(?:samples?|frames?|data)[\s_]*(?:no\.?|num|number|index|#)|no\.?|nr\.?|#|row|"
+    r"n?seq|index|idx|samples?|(?:sub[\s_-]*)?frames?|(?:samples?|frames?|data)[\s_]*(?:no\.?|num|number|index|#)|no\.?|nr\.?|#|row|"
     r"packet\w*|counter|序号|编号|样本(?:点|号)?|帧",
     re.IGNORECASE,
 )
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "stamp": 1.0}
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "stamp": 1.0}
+MIN_STEPS_BETWEEN_JUMPS = 100  # a rate within 1 %
 PLAUSIBLE_HZ = (20.0, 100_000.0)  # where a column without a unit may be seconds
 
 
@@ -134,11 +136,15 @@ def _read_nameless(table: Array, lines: Lines) -> Clock | None:
 
 def _read_counter(name: str, column: Array, lines: Lines) -> Clock | None:
     """What a column counts whose name says that it counts samples, if it does."""
-    if column.size < 2 or not np.isfinite(column).all() or not np.array_equal(column, np.rint(column)):
+    integers = column.size > 1 and np.isfinite(column).all() and np.array_equal(column, np.rint(column))
+    if not integers or float(np.max(np.abs(column))) > 2**53:
         return None
-    if _is_counter(column):
+    step = np.diff(column)
+    # Frames of a camera hold several samples, which are counted within each (Vicon).
+    of_frames = (step.min() >= 0 and step.max() == 1) or np.all(np.mod(step, np.ptp(column) + 1) == 1)
+    if of_frames or _is_counter(column):
         return Clock(None, column.size, f"column {name!r} counts samples and was left out")
-    jumps = np.flatnonzero(np.mod(np.diff(column), _wrap(column)) != 1)
+    jumps = np.flatnonzero(np.mod(step, _wrap(column)) != 1)
     if jumps.size > column.size // 2:
         return None
     at = int(jumps[0])
@@ -163,10 +169,10 @@ def _scale(name: str, time: Array) -> tuple[float, str]:
     step = abs(float(time[-1] - time[0])) / (time.size - 1) if time.size > 1 else 1.0
     if not step > 0 or 1 / step >= PLAUSIBLE_HZ[0] or not step >= 1:
         return 1.0, ""
-    scale, words = (1e-3, "milliseconds") if 1000 / step >= PLAUSIBLE_HZ[0] else (1e-6, "microseconds")
-    if not 1 / (step * scale) >= PLAUSIBLE_HZ[0]:
-        return 1.0, ""
-    return scale, f"column {name!r} states no unit and rises by {step:g} a sample: taken for {words}"
+    for scale, words in ((1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds")):
+        if 1 / (step * scale) >= PLAUSIBLE_HZ[0]:
+            return scale, f"column {name!r} states no unit and rises by {step:g} a sample: taken for {words}"
+    return 1.0, ""
 
 
 def _rate(name: str, time: Array, scale: float, lines: Lines) -> float:
@@ -181,15 +187,10 @@ def _rate(name: str, time: Array, scale: float, lines: Lines) -> float:
     mean = float(time[-1] - time[0]) / step.size
     printed = _printed_step(time)
     uneven = _farthest(step, mean) > 0.5 * mean
-    # Times that were rounded to more than half a sample stand still and jump, but stay near the line.
-    rounded = uneven and mean > 0 and printed > 0.5 * mean and float(step.min()) >= 0
-    if rounded:
-        step -= mean
-        np.cumsum(step, out=step)  # how far each time lies from the line
-        if _farthest(step, 0.0) <= 1.001 * printed:
-            return _round_rate(mean * scale, printed * scale, time.size - 1)
-        step = np.diff(time)
-    falls = np.flatnonzero(step < 0) if rounded else np.flatnonzero(step <= 0)
+    # Times that were rounded to more than half a sample stand still and jump.
+    if uneven and printed > 0.5 * mean and (rate_hz := _rate_of_jumps(time, step, printed, scale)):
+        return rate_hz
+    falls = np.flatnonzero(step <= 0)
     if falls.size:
         at = int(falls[0])
         first, second = lines.of_sample(at), lines.of_sample(at + 1)
@@ -204,6 +205,22 @@ def _rate(name: str, time: Array, scale: float, lines: Lines) -> float:
             f"the longest before line {lines.of_sample(at + 1)}; expected an even rate"
         )
     return _round_rate(mean * scale, printed * scale, time.size - 1)
+
+
+def _rate_of_jumps(time: Array, step: Array, printed: float, scale: float) -> float | None:
+    """The rate from the first jump to the last, each right to a sample; None where times are no rounded even ones."""
+    jumps = np.flatnonzero(step)
+    if jumps.size < 2 or float(step.min()) < 0 or jumps[-1] - jumps[0] < MIN_STEPS_BETWEEN_JUMPS:
+        return None
+    first, n_steps = int(jumps[0]) + 1, int(jumps[-1] - jumps[0])
+    mean = float(time[first + n_steps] - time[first]) / n_steps
+    off: Array = np.arange(-first, time.size - first, dtype=np.float64)
+    off *= mean
+    off += time[first]
+    off -= time  # how far each time lies behind an even one
+    if _farthest(off, 0.0) > 1.001 * printed + mean:
+        return None
+    return _round_rate(mean * scale, mean * scale, n_steps)
 
 
 def _round_rate(step_s: float, printed_s: float, n_steps: int) -> float:
@@ -245,7 +262,7 @@ def _wrap(column: Array) -> float:
 
 
 def _is_counter(column: Array) -> bool:
-    if not np.array_equal(column, np.rint(column)):
+    if float(np.max(np.abs(column))) > 2**53 or not np.array_equal(column, np.rint(column)):
         return False
     if _counts(column):
         return True
@@ -253,7 +270,9 @@ def _is_counter(column: Array) -> bool:
 
 
 def _is_even(column: Array) -> bool:
+    if column.size < 2 or not float(np.max(np.abs(column))) < 1e100:
+        return False
     step = np.diff(column)
-    mean = float(column[-1] - column[0]) / step.size if step.size else 0.0
+    mean = float(column[-1] - column[0]) / step.size
     slack = max(0.01 * abs(mean), min(1.001 * _printed_step(column), 0.5 * abs(mean)))
     return mean != 0 and _farthest(step, mean) <= slack

@@ -29,7 +29,7 @@ _INTERVAL = re.compile(
     r"(?:^\W*|sampl\w*[ _-]*)(?:interval|period)\b[^0-9]*" + _NUMBER + r"\s*(s|ms|us|µs|μs)(?:ec\w*)?\b", re.IGNORECASE
 )
 _UNIT_STATED = re.compile(r"^\W*(?:measure\s+)?units?\s*[:=]\s*(\S+)", re.IGNORECASE)
-_NAME_WITH_UNIT = (re.compile(r"(.*?)\s*[\[(]\s*([^\[\]()]+?)\s*[\])]"), re.compile(r"(.*?)\s*[,/]\s*(\w+)"),
+_NAME_WITH_UNIT = (re.compile(r"(.*?)\s*[\[(（【]\s*([^\[\]()]+?)\s*[\])）】]"), re.compile(r"(.*?)\s*[,/]\s*(\w+)"),
                    re.compile(r"(.*?)_([mu]V)"))  # fmt: skip
 _OPENSIGNALS_DIGITAL = re.compile(r"nSeq|DI\d*|[IO]\d+", re.IGNORECASE)
 
@@ -69,18 +69,24 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
     InputError
         There are no samples, or not as many names as columns.
     """
-    found = find_samples(lines)
+    rate_above = bool(lines) and lines[0].rstrip(",;\t \n") == "Devices"  # Vicon: the second line is the rate alone
+    found = find_samples(["\n", "\n", *lines[2:]] if rate_above else lines)
     if found is None:
-        found = _supposed(path, lines)
+        return _supposed(path, lines)
     dialect, start, n_columns = found
     above = [line.rstrip("\n") for line in lines[:start]]
-    layout = Layout(dialect, start, n_columns, rates_hz=_rates(above))
+    layout = Layout(dialect, start, n_columns, rates_hz=_rates(above, rate_above))
     row = _last_row(above)
     probed = [line for line in lines[start : start + N_PROBED] if is_content(line)]
     ends_empty = n_columns > 1 and all(dialect.samples(line)[-1:] == [""] for line in probed)
     if ends_empty and len(_without_empty_end(dialect.cells(row))) != n_columns:
         layout = replace(layout, n_columns=n_columns - 1, trailing=True)
-    layout = _of_labchart(layout, above) or _of_opensignals(path, layout, above) or _of_rows(path, layout, above)
+    layout = (
+        _of_labchart(layout, above)
+        or _of_acqknowledge(layout, lines)
+        or _of_opensignals(path, layout, above)
+        or _of_rows(path, layout, above)
+    )
     if not layout.names:
         layout = _of_numbers_for_names(layout, lines)
     first = dialect.samples(lines[layout.start])[: layout.n_columns]
@@ -101,21 +107,24 @@ def name_and_unit(name: str) -> tuple[str, str]:
     return name, ""
 
 
-def _supposed(path: Path, lines: list[str]) -> tuple[Dialect, int, int]:
+def _supposed(path: Path, lines: list[str]) -> Layout:
     """Where no line is all numbers: the first is the header, so that the next can be told from it."""
     content = [i for i, line in enumerate(lines) if is_content(line)]
     if not content:
         raise InputError(f"{path}: expected one line a sample; found none")
     if len(content) == 1:
         raise InputError(f"{path}: expected one line a sample after the header; found none")
-    below = lines[content[1]]
-    separator = max((";", "\t", ","), key=below.count)
+    header, below = lines[content[0]], lines[content[1]]
+    separator = max((";", "\t", ","), key=lambda separator: min(header.count(separator), below.count(separator)))
     dialect = Dialect(separator if separator in below else " ")
-    return dialect, content[1], len(dialect.samples(below))
+    names, cells = dialect.cells(header), dialect.samples(below)
+    return Layout(dialect, content[1], len(cells), names=tuple(names) if len(names) == len(cells) else ())
 
 
-def _rates(above: list[str]) -> tuple[float, ...]:
+def _rates(above: list[str], rate_above: bool) -> tuple[float, ...]:
     rates: dict[float, None] = {}
+    if rate_above and (alone := re.match(_NUMBER, above[1])):
+        rates[_float(alone[1])] = None
     for line in above:
         match = next((m for pattern in _RATES if (m := pattern.search(line))), None)
         interval = _INTERVAL.search(line)
@@ -162,6 +171,25 @@ def _of_labchart(layout: Layout, above: list[str]) -> Layout | None:
             titles[i] += f" [{unit}]"
     time = ("",) * n_times
     return replace(layout, names=("Time (s)",) * n_times + tuple(titles), units=time + tuple(map(volts, units)))
+
+
+def _of_acqknowledge(layout: Layout, lines: list[str]) -> Layout | None:
+    """``0.5 msec/sample``, the number of channels, name and unit of each; above the samples, how many there are."""
+    above = [line.strip() for line in lines[: layout.start]]
+    at = next((i for i, line in enumerate(above) if re.fullmatch(_NUMBER + r" m?sec/sample", line)), -1)
+    if at < 0:
+        return None
+    channels = re.fullmatch(r"([0-9]+) channels?", above[at + 1]) if at + 1 < len(above) else None
+    n = int(channels[1]) if channels else 0
+    if layout.n_columns not in (n, n + 1) or len(above) < at + 2 + 2 * n:
+        return None
+    names, units = above[at + 2 : at + 2 + 2 * n : 2], above[at + 3 : at + 3 + 2 * n : 2]
+    step = float(above[at].split()[0]) * (1e-3 if "msec" in above[at] else 1)
+    row = _without_empty_end(layout.dialect.cells(_last_row(above)))
+    time = tuple(row[:1]) if layout.n_columns == n + 1 else ()
+    is_count = not layout.dialect.samples(lines[layout.start])[0]
+    return replace(layout, start=layout.start + is_count, names=time + tuple(names), rates_hz=(1 / step,),
+                   units=("",) * len(time) + tuple(map(volts, units)))  # fmt: skip
 
 
 def _of_opensignals(path: Path, layout: Layout, above: list[str]) -> Layout | None:

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 PIECE = 2**19  # characters read at a time; more of them gain no speed
 # Names of what is recorded beside the muscle: joints, forces, movement, the heart, the button that was pressed.
 _NO_EMG = re.compile(
-    r"angle|flexo|gonio|\bacc|accel|gyro|magnet|force|torque|trigger|marker|label|temperature|\becg\b|\beeg\b|角度|力矩"
+    r"angle|flexo|gonio|\bacc|accel|gyro|magnet|force|torque|trigger|marker|label|\bclass\b|gesture|stimulus|temperature|\becg\b|\beeg\b|角度|力矩"
     r"|[\[(]\s*(?:g|deg\w*|°\w*|n|nm|n\.m|kg|m/s\S*|rad\S*|dps|mmhg|%|bpm|on)\s*[\])]$",
     re.IGNORECASE,
 )
@@ -62,6 +62,9 @@ def read_table(path: Path) -> Contents:
         remarks.append(f"left out, no signals by the header: {', '.join(silent)}")
     other = {i for i in kept if _is_no_emg(layout, i)}
     kept, rate_hz, n, left = _of_one_rate(kept, other, clocks, table.shape[1])
+    ends = {found.n for i in kept if (found := clock_of(i, clocks))}
+    if len(ends) > 1:
+        remarks.append(f"channels end after {min(ends)} to {max(ends)} samples; all were cut to the shortest")
     if left:
         remarks.append(f"left out, of another rate than {rate_hz:g} Hz: {', '.join(names[i] for i in left)}")
     stated = ", ".join(f"{rate:g}" for rate in layout.rates_hz)
