@@ -134,13 +134,20 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
     def runs(at: int, dialect: Dialect) -> bool:
         return exists(at + 1) and 0 < width(at, dialect) == width(at + 1, dialect)
 
+    def place(at: int, dialect: Dialect) -> tuple[Dialect, int, int]:
+        # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
+        first = next(i for i in range(at + 1) if width(i, dialect) == width(at, dialect))
+        return dialect, content[first], width(at, dialect)
+
     # The second: a few good lines, then a broken one near the end of a short file.
     for looks_right in (begins, runs):
         for at in takewhile(exists, count()):
-            found = [dialect for dialect in _DIALECTS if looks_right(at, dialect)]
-            for dialect in sorted(found, key=lambda dialect: width(at, dialect) == 1):
-                n = width(at, dialect)
-                # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
-                first = next(i for i in range(at + 1) if width(i, dialect) == n)
-                return dialect, content[first], n
+            found = (dialect for dialect in _DIALECTS if looks_right(at, dialect))
+            narrow = []
+            for dialect in found:
+                if width(at, dialect) > 1:
+                    return place(at, dialect)
+                narrow.append(dialect)
+            if narrow:
+                return place(at, narrow[0])
     return None

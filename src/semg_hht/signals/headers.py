@@ -181,13 +181,12 @@ def _of_acqknowledge(layout: Layout, lines: list[str]) -> Layout | None:
         return None
     channels = re.fullmatch(r"([0-9]+) channels?", above[at + 1]) if at + 1 < len(above) else None
     n = int(channels[1]) if channels else 0
-    if layout.n_columns not in (n, n + 1) or len(above) < at + 2 + 2 * n:
+    step = float(above[at].split()[0].replace(",", ".")) * (1e-3 if "msec" in above[at] else 1)
+    if not step > 0 or layout.n_columns not in (n, n + 1) or len(above) < at + 2 + 2 * n:
         return None
     names, units = above[at + 2 : at + 2 + 2 * n : 2], above[at + 3 : at + 3 + 2 * n : 2]
-    step = float(above[at].split()[0]) * (1e-3 if "msec" in above[at] else 1)
-    row = _without_empty_end(layout.dialect.cells(_last_row(above)))
-    time = tuple(row[:1]) if layout.n_columns == n + 1 else ()
-    is_count = not layout.dialect.samples(lines[layout.start])[0]
+    time = tuple(layout.dialect.cells(_last_row(above))[: layout.n_columns - n])
+    is_count = not layout.dialect.samples(lines[layout.start])[0] and layout.start + 1 < len(lines)
     return replace(layout, start=layout.start + is_count, names=time + tuple(names), rates_hz=(1 / step,),
                    units=("",) * len(time) + tuple(map(volts, units)))  # fmt: skip
 
