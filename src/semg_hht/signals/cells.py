@@ -112,6 +112,7 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
     Rows below must be of the same kind, so that a number in a preamble is not taken for a sample.
     """
     rest = (i for i, line in enumerate(lines) if is_content(line))
+    refused: set[tuple[Dialect, int]] = set()
     content: list[int] = []  # of these, as many as were asked for: most files begin with samples
 
     def exists(at: int) -> bool:
@@ -125,11 +126,13 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
 
     def begins(at: int, dialect: Dialect) -> bool:
         n, below = width(at, dialect), [i for i in range(at + 1, at + N_PROBED) if exists(i)]
-        if not n or any(width(i, dialect) != n for i in below):
+        if not n or (dialect, n) in refused or any(width(i, dialect) != n for i in below):
             return False
         # Samples of another width further up must be spoken of; single numbers may be a preamble.
-        above = {width(i, dialect) for i in range(at)} - {0}
-        return above <= {n} or (above == {1} and len(below) == N_PROBED - 1)
+        others = {0, n, 1} if len(below) == N_PROBED - 1 else {0, n}
+        if any(width(i, dialect) not in others for i in range(at)):
+            refused.add((dialect, n))  # for good: what stands above stays
+        return (dialect, n) not in refused
 
     def runs(at: int, dialect: Dialect) -> bool:
         return exists(at + 1) and 0 < width(at, dialect) == width(at + 1, dialect)
