@@ -15,7 +15,9 @@ from semg_hht.labels import Labelled, manifest_text
 from semg_hht.learning.dataset import Dataset
 from semg_hht.matrices import SIZE, Matrix, write_matrix
 from semg_hht.pipeline import configure
+from semg_hht.signals.contents import Contents
 from semg_hht.signals.recording import Recording
+from semg_hht.signals.tables import read_table
 
 SETTINGS = configure(band_hz=(20.0, 200.0)).to_json() | {}
 MOVEMENTS = ("full", "half", "invalid")
@@ -132,3 +134,29 @@ def truncate(path: Path, share: float = 0.5) -> Path:
 def noise(n_channels: int = 1, duration_s: float = 2.0, rate_hz: float = 500.0, seed: int = 0) -> Recording:
     samples = 50 * np.random.default_rng(seed).standard_normal((n_channels, round(duration_s * rate_hz)))
     return Recording(samples, rate_hz, tuple(f"ch{i + 1}" for i in range(n_channels)), "uV", f"noise{seed}")
+
+
+def signal(n: int = 60, channels: int = 2) -> np.ndarray:
+    """(n, channels) of numbers that print with few digits and are no ramp."""
+    return np.round(np.random.default_rng(0).normal(0, 50, (n, channels)), 3)
+
+
+def rows(table: np.ndarray, separator: str = ",", end: str = "\n", fmt: str = "{:g}") -> str:
+    """Lines of text, one a row."""
+    return "".join(separator.join(fmt.format(value) for value in row) + end for row in table)
+
+
+def read_text_table(tmp_path: Path, text: str | bytes, name: str = "a.csv") -> Contents:
+    """Write text and read it as a table."""
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_table(path)
+
+
+def with_time(step: float, n: int = 60, digits: int = 6, channels: int = 1, start: float = 0) -> str:
+    """Lines of a time and ``signal``, separated by commas."""
+    times = np.arange(n) * step + start
+    return "".join(
+        f"{time:.{digits}f}," + ",".join(map(str, row)) + "\n"
+        for time, row in zip(times, signal(n, channels), strict=True)
+    )

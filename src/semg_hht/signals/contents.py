@@ -10,6 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+MAX_BYTES = 16 * 2**30  # of decoded samples: a damaged or hostile file may declare any size
+
 
 @dataclass(frozen=True)
 class Contents:

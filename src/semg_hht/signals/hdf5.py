@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.signals.arrays import RATE_KEYS, from_arrays
-from semg_hht.signals.contents import Contents
+from semg_hht.signals.contents import MAX_BYTES, Contents
 
 if TYPE_CHECKING:
     import h5py
-
-MAX_BYTES = 16 * 2**30  # a damaged or hostile header may declare any size
 
 
 def read_hdf5(path: Path) -> Contents:

@@ -5,6 +5,7 @@ Knows files and physical units: nothing of filters, spectra or labels.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def read_recording(
             found = readers.get(suffix, read_table)(path)
     except InputError:
         raise
-    except BROKEN_NPZ as error:
+    except (csv.Error, *BROKEN_NPZ) as error:
         raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
     return _checked(found, path, rate_hz, units, rate_from)
 

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.signals.contents import Contents
 from semg_hht.signals.names import distinct
-from semg_hht.signals.tables import rate_of_time_column
 from semg_hht.signals.units import one_unit
 
 Array = NDArray[np.float64]
@@ -49,7 +48,7 @@ def is_trigno(path: Path) -> bool:
     """Whether a CSV file has Delsys' columns of times."""
     with path.open("rb") as handle:
         head = handle.read(LOOK_BYTES)
-    return any(mark in head for mark in (b"X[s]", b"X [s]", b" Time Series (s)"))
+    return b"EMG" in head.upper() and any(mark in head for mark in (b"X[s]", b"X [s]", b" Time Series (s)"))
 
 
 def read_trigno(path: Path) -> Contents:
@@ -161,7 +160,7 @@ def _rate(path: Path, column: _Column, values: dict[int, Array]) -> float:
             f"{path}: {column.name} has {values[column.at].size} samples at {values[column.time_at].size} times; "
             "expected a time for each"
         )
-    measured = rate_of_time_column(path, f"times of {column.name}", values[column.time_at])
+    measured = _rate_of_times(path, column.name, values[column.time_at])
     if column.stated_hz is None:
         return measured
     if abs(measured - column.stated_hz) > 0.01 * column.stated_hz:
@@ -178,3 +177,15 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _rate_of_times(path: Path, name: str, time_s: Array) -> float:
+    step = np.diff(time_s)
+    if step.size == 0 or not np.all(step > 0):
+        raise InputError(f"{path}: the times of {name} must rise from line to line")
+    mean = float(step.mean())
+    if float(np.max(np.abs(step - mean))) > 0.5 * mean:
+        raise InputError(
+            f"{path}: the times of {name} have gaps, steps of {step.min():g} to {step.max():g} s; expected an even rate"
+        )
+    return 1 / mean
