@@ -186,7 +186,7 @@ def test_a_gap_in_rounded_times_is_found(tmp_path: Path) -> None:
         (rows(signal(1, 3)) + "pause\n" + rows(signal()), "line 2 has 1 cells, expected 3 as above it"),
         ("1,2,3\n" + "pause\n" * 3 + "1,2\n" * 50, "line 2 has 1 cells, expected 3 as above it"),
         ("1,2\n1,2,3\n" * 20, "line 2 has 3 cells, expected 2 as above it"),
-        ("0.5\n0.5\n1,2\n", "line 3 has 2 cells, expected 1 as above it"),
+        ("0.5\n0.5\n1,2\n", "line 3, column 1: found '1,2', expected a number"),
     ],
 )
 def test_samples_are_never_passed_over_as_a_preamble(tmp_path: Path, text: str, message: str) -> None:
