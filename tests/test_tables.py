@@ -179,10 +179,24 @@ def test_a_gap_in_rounded_times_is_found(tmp_path: Path) -> None:
         read(tmp_path, "\n".join(lines))
 
 
-def test_lines_of_two_widths_are_never_a_preamble(tmp_path: Path) -> None:
-    text = rows(signal(5, 3)) + rows(signal(5, 2))
-    with pytest.raises(InputError, match=r"line 6 has 2 cells, expected 3 as above it"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (rows(signal(5, 3)) + rows(signal(5, 2)), "line 6 has 2 cells, expected 3 as above it"),
+        (rows(signal(1, 3)) + "pause\n" + rows(signal()), "line 2 has 1 cells, expected 3 as above it"),
+        ("1,2,3\n" + "pause\n" * 3 + "1,2\n" * 50, "line 2 has 1 cells, expected 3 as above it"),
+        ("1,2\n1,2,3\n" * 20, "line 2 has 3 cells, expected 2 as above it"),
+        ("0.5\n0.5\n1,2\n", "line 3, column 1: found '1,2', expected a number"),
+    ],
+)
+def test_samples_are_never_passed_over_as_a_preamble(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=rf"a\.csv: can't be read as CSV; {message}"):
         read(tmp_path, text)
+
+
+def test_a_line_of_far_too_many_cells_is_no_sample(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 1 has 5001 cells; expected one sample a line, at most 4096 columns"):
+        read(tmp_path, "1,2" * 5000 + "\n")
 
 
 def test_a_column_of_words_is_named(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import csv
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count, islice, takewhile
+from itertools import islice, takewhile
 
+MAX_PREAMBLE = 10_000  # lines above the samples that are looked through
 N_PROBED = 8  # lines that must look like samples before the first of them is taken for one
 MISSING = frozenset({"", "nan", "n/a", "na", "null", "none", "missing", "-", "--", "?", "#n/a", "#num!", "#value!"})
 # Above, between and (LabChart) behind samples; but not the errors of a spreadsheet.
@@ -122,6 +123,8 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
     @lru_cache(maxsize=4 * N_PROBED * len(_DIALECTS))
     def width(at: int, dialect: Dialect) -> int:  # 0: no sample
         cells = dialect.samples(lines[content[at]])
+        if dialect.decimal == "," and len(cells) == 1 and width(at, Dialect(",")) > 1:
+            return 0  # "1,2" is two cells, or nobody knows
         return len(cells) if is_sample(cells) else 0
 
     def begins(at: int, dialect: Dialect) -> bool:
@@ -134,17 +137,17 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
             refused.add((dialect, n))  # for good: what stands above stays
         return (dialect, n) not in refused
 
-    def runs(at: int, dialect: Dialect) -> bool:
-        return exists(at + 1) and 0 < width(at, dialect) == width(at + 1, dialect)
+    def may_be(at: int, dialect: Dialect) -> bool:
+        return width(at, dialect) > 0
 
     def place(at: int, dialect: Dialect) -> tuple[Dialect, int, int]:
         # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
         first = next(i for i in range(at + 1) if width(i, dialect) == width(at, dialect))
         return dialect, content[first], width(at, dialect)
 
-    # The second: a few good lines, then a broken one near the end of a short file.
-    for looks_right in (begins, runs):
-        for at in takewhile(exists, count()):
+    # The second: lines of which each is a sample but no two are alike must be spoken of too.
+    for looks_right in (begins, may_be):
+        for at in takewhile(exists, range(MAX_PREAMBLE)):
             found = (dialect for dialect in _DIALECTS if looks_right(at, dialect))
             narrow = []
             for dialect in found:

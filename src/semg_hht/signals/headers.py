@@ -15,6 +15,7 @@ from semg_hht.errors import InputError
 from semg_hht.signals.cells import N_PROBED, Dialect, find_samples, is_comment, is_content, number, seconds_of_day
 from semg_hht.signals.units import volts
 
+MAX_COLUMNS = 4096
 _NUMBER = r"([0-9]+(?:[.,][0-9]+)?(?:e[+-]?[0-9]+)?)"
 _RATES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -74,6 +75,10 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
     if found is None:
         return _supposed(path, lines)
     dialect, start, n_columns = found
+    if n_columns > MAX_COLUMNS:
+        raise InputError(
+            f"{path}: line {start + 1} has {n_columns} cells; expected one sample a line, at most {MAX_COLUMNS} columns"
+        )
     above = [line.rstrip("\n") for line in lines[:start]]
     layout = Layout(dialect, start, n_columns, rates_hz=_rates(above, rate_above))
     row = _last_row(above)
