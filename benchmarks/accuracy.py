@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import NetworkConfig
-from semg_hht.learning.run import choose_classes, with_svm
+from semg_hht.learning.run import choose_classes, complete
 from semg_hht.learning.split import Split, divide
 from semg_hht.learning.training import Fitting, TrainingConfig, encoder_task, fit, score
 
@@ -53,7 +53,7 @@ def main() -> None:
                 Path(folder), Fabric(accelerator="auto", devices=1),
             )  # fmt: skip
             fit(fitting)
-            model = with_svm(load_model(Path(folder) / "best"), fitting)
+            model = complete(load_model(Path(folder) / "best"), fitting)
         asked.append(test)
         for name, probabilities in model.probabilities(dataset.matrices[test]).items():
             answered[name].append(probabilities)

@@ -27,7 +27,8 @@ ROOMS: dict[str, set[str]] = {
     "signals": {"signals", "errors", "storage"},
     "matrices": {"errors", "scaling", "storage"},
     "evaluation": {"labels"},
-    "predictions": {"labels"},
+    "calibration": {"evaluation"},
+    "predictions": {"calibration", "labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
     "bids_names": {"errors", "pipeline"},
@@ -40,12 +41,12 @@ ROOMS: dict[str, set[str]] = {
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
-        "learning", "errors", "evaluation", "labels", "matrices", "pipeline", "predictions", "prepare", "sources",
-        "references", "storage", "tracking", "version",
+        "calibration", "learning", "errors", "evaluation", "labels", "matrices", "pipeline", "predictions", "prepare",
+        "sources", "references", "storage", "tracking", "version",
     },
     "predict": {
-        "bids", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling",
-        "segment", "signals", "sources", "storage", "tracking",
+        "bids", "calibration", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references",
+        "scaling", "segment", "signals", "sources", "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from conftest import Simulated
 from making import make_dataset, truncate
+from semg_hht.calibration import Calibration, with_temperature
 from semg_hht.errors import InputError
 from semg_hht.learning.checkpoint import (
     Model,
@@ -282,3 +284,29 @@ def test_files_get_the_permissions_a_user_expects(tiny_result: Result, tmp_path:
     ordinary.write_text("")
     files = [path for path in tiny_result.folder.rglob("*") if path.is_file()]
     assert {path.stat().st_mode for path in files} == {ordinary.stat().st_mode}
+
+
+def test_a_calibration_is_kept_and_read(tmp_path: Path) -> None:
+    matrices = make_dataset().matrices[:5]
+    plain = small_model()
+    model = replace(plain, calibration={"action_quality": Calibration(2.0, 0.25)})
+    save_model(model, tmp_path / "best")
+    again = load_model(tmp_path / "best")
+    assert again.calibration == model.calibration
+    expected = with_temperature(plain.probabilities(matrices)["action_quality"], 2.0)
+    assert_allclose(again.probabilities(matrices)["action_quality"], expected, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [None, {"action_quality": 2}, {"action_quality": {"heat": 2}}])
+def test_a_calibration_that_can_not_be_understood_is_refused(tmp_path: Path, wrong: Any) -> None:
+    save_model(small_model(), tmp_path / "best")
+    edit(tmp_path / "best", calibration=wrong)
+    with pytest.raises(InputError, match=r"model\.json: expected a model description"):
+        load_model(tmp_path / "best")
+
+
+def test_a_finished_run_is_calibrated_on_the_people_who_picked_the_epoch(tiny_result: Result) -> None:
+    best, final = (load_model(tiny_result.folder / name) for name in ("best", "final"))
+    for model in (best, final):
+        assert model.calibration["action_quality"].temperature != 1
+    assert not load_model(tiny_result.folder / "checkpoint_epoch_2").calibration

@@ -57,6 +57,16 @@ def test_an_answer_goes_by_name() -> None:
     assert list(said.probabilities) == ["low", "mid", "high"]
 
 
+def test_an_answer_that_could_be_another_is_unsure() -> None:
+    classes = ("low", "mid", "high")
+    sure, unsure = (answer(np.array(p), classes, 0.3) for p in ([0.1, 0.8, 0.1], [0.1, 0.5, 0.4]))
+    assert (sure.possible, sure.is_unsure) == (("mid",), False)
+    assert (unsure.possible, unsure.is_unsure) == (("mid", "high"), True)
+    assert unsure.to_json()["unsure"] is True
+    assert unsure.to_json()["possible"] == ["mid", "high"]
+    assert "unsure" not in answer(np.array([0.1, 0.5, 0.4]), classes).to_json(), "nothing is promised"
+
+
 def test_a_recording_and_its_matrices_get_the_same_answer(opened: Run, simulated: Simulated) -> None:
     by_matrix = opened.predict(simulated.prepared_manifest).to_json()
     by_recording = opened.predict(simulated.manifest, n_jobs=1).to_json()

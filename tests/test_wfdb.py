@@ -16,6 +16,8 @@ from semg_hht.signals.recording import files_of, read_recording
 from semg_hht.sources import find_jobs
 
 wfdb = pytest.importorskip("wfdb")
+# wfdb writes records, which only these tests do, through a way of pandas' that pandas 3.1 calls outdated.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 SIGNAL_MV = 0.3 * np.random.default_rng(0).standard_normal((2000, 2))
 GAIN = 20000.0  # counts a mV
 

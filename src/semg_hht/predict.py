@@ -6,8 +6,8 @@ The one place where a run meets new files. torch is imported only once a run nee
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.bids import is_bids
+from semg_hht.calibration import Calibration
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, read_manifest
 from semg_hht.matrices import is_matrix_file, read_matrix
@@ -63,6 +64,7 @@ class Run:
     preparation : settings of the matrices the run was trained on; None for matrices of another tool.
     peak : largest value of a training matrix, on average.
     recording_config : how recordings are transformed: as in training, unless the user said otherwise.
+    calibration : task -> from which probability on a class is possible.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class Run:
     preparation: dict[str, Any] | None
     peak: float
     recording_config: PipelineConfig | None
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
 
     def predict(
         self,
@@ -137,7 +140,7 @@ class Run:
 
     def _pooled(self, by_task: dict[str, NDArray[np.float64]]) -> dict[str, Answer]:
         """Task -> (n, n_classes), to the answers of their mean."""
-        return answers({task: rows.mean(axis=0) for task, rows in by_task.items()}, self.classes)
+        return answers({task: rows.mean(axis=0) for task, rows in by_task.items()}, self.classes, self.calibration)
 
     def _parts(self, item: _Loaded, by_task: dict[str, NDArray[np.float64]]) -> tuple[Part, ...]:
         """Repetition by repetition, in order of appearance; none for a matrix, which is its own answer."""
@@ -148,7 +151,7 @@ class Run:
         for indices in members.values():
             row = item.examples[indices[0]].row
             channels = {
-                item.examples[i].channel: answers({task: rows[i] for task, rows in by_task.items()}, self.classes)
+                item.examples[i].channel: answers({task: rows[i] for task, rows in by_task.items()}, self.classes, {})
                 for i in indices
             }
             pooled = self._pooled({task: rows[indices] for task, rows in by_task.items()})
@@ -245,7 +248,10 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
     if lacks_svm:
         log.warning("%s has no gender SVM (it comes when training ends): only action quality is answered", checkpoint)
     config = None if model.preparation is None else PipelineConfig.from_json(model.preparation)
-    return Run(checkpoint, model, model.classes, model.network.config.n_planes, model.preparation, model.peak, config)
+    n_planes = model.network.config.n_planes
+    return Run(
+        checkpoint, model, model.classes, n_planes, model.preparation, model.peak, config, model.calibration
+    )  # fmt: skip
 
 
 def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.calibration import Calibration, answer_sets
 from semg_hht.labels import TASKS
 
 DIGITS = 6  # of a probability in JSON: below them lies the rounding of float32
@@ -19,18 +20,27 @@ DIGITS = 6  # of a probability in JSON: below them lies the rounding of float32
 
 @dataclass(frozen=True)
 class Answer:
-    """One task's answer: the likeliest class, its probability, and the probabilities of all classes in output order."""
+    """One task's answer: the likeliest class, its probability, and the probabilities of all classes in output order.
+
+    possible : the classes that can't be told apart at the error rate the run promises; with more than one the answer is
+        unsure. Empty where the run promises nothing.
+    """
 
     prediction: str
     confidence: float
     probabilities: dict[str, float]
+    possible: tuple[str, ...] = ()
+
+    @property
+    def is_unsure(self) -> bool:
+        return len(self.possible) > 1
 
     def to_json(self) -> dict[str, Any]:
         return {
             "prediction": self.prediction,
             "confidence": self.confidence,
             "probabilities": dict(self.probabilities),
-        }
+        } | ({"unsure": self.is_unsure, "possible": list(self.possible)} if self.possible else {})
 
 
 @dataclass(frozen=True)
@@ -89,18 +99,26 @@ class Predictions:
         return content
 
 
-def answer(probabilities: NDArray[np.float64], classes: Sequence[str]) -> Answer:
-    """Probabilities (n_classes,) in the order of ``classes`` -> Answer."""
+def answer(probabilities: NDArray[np.float64], classes: Sequence[str], threshold: float = 0.0) -> Answer:
+    """Probabilities (n_classes,) in the order of ``classes`` -> Answer; see `semg_hht.calibration.set_threshold`."""
+    possible: tuple[str, ...] = ()
+    if threshold > 0:
+        possible = tuple(np.array(classes)[answer_sets(probabilities[None], threshold)[0]].tolist())
     rounded = {name: round(float(p), DIGITS) for name, p in zip(classes, probabilities, strict=True)}
     best = classes[int(np.argmax(probabilities))]
-    return Answer(best, rounded[best], rounded)
+    return Answer(best, rounded[best], rounded, possible)
 
 
 def answers(
-    probabilities: Mapping[str, NDArray[np.float64]], classes: Mapping[str, Sequence[str]]
+    probabilities: Mapping[str, NDArray[np.float64]],
+    classes: Mapping[str, Sequence[str]],
+    calibration: Mapping[str, Calibration],
 ) -> dict[str, Answer]:
     """Task -> probabilities (n_classes,), to task -> Answer."""
-    return {task: answer(of_task, classes[task]) for task, of_task in probabilities.items()}
+    return {
+        task: answer(of_task, classes[task], calibration.get(task, Calibration()).threshold)
+        for task, of_task in probabilities.items()
+    }
 
 
 def answers_json(found: Mapping[str, Answer]) -> dict[str, Any]:

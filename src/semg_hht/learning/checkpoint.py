@@ -10,7 +10,7 @@ import errno
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from semg_hht.calibration import Calibration, with_temperature
 from semg_hht.errors import InputError
 from semg_hht.learning.gender import load_gender_svm, save_gender_svm
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
@@ -46,6 +47,7 @@ class Model:
     preparation : settings of the matrices; None for matrices of another tool.
     epoch : epochs the weights were trained.
     peak : largest value of a training matrix, on average; matrices of other tools are stretched to it.
+    calibration : task -> how its probabilities are read; none before training ends.
     """
 
     network: ActionNetwork
@@ -55,6 +57,7 @@ class Model:
     preparation: dict[str, Any] | None
     epoch: int
     peak: float = 1.0
+    calibration: dict[str, Calibration] = field(default_factory=dict)
 
     @torch.no_grad()
     def features_and_logits(
@@ -82,7 +85,10 @@ class Model:
             answers["action_quality"] = shifted / shifted.sum(axis=1, keepdims=True)
         if self.gender_svm is not None:
             answers["gender"] = gender_probabilities(self.gender_svm, features, self.classes["gender"])
-        return answers
+        return {
+            task: with_temperature(of_task, self.calibration.get(task, Calibration()).temperature)
+            for task, of_task in answers.items()
+        }
 
 
 def gender_probabilities(svm: Any, features: NDArray[np.float32], classes: tuple[str, ...]) -> NDArray[np.float64]:
@@ -99,25 +105,29 @@ def save_model(model: Model, folder: Path) -> None:
         _write_tensors(part / NETWORK_FILE, weights)
         if model.gender_svm is not None:
             save_gender_svm(model.gender_svm, part / GENDER_FILE)
-        write_json(
-            part / MODEL_FILE,
-            {
-                "format": FORMAT,
-                "network": asdict(model.network.config),
-                "encoder_task": model.encoder_task,
-                "classes": {task: list(names) for task, names in model.classes.items()},
-                "epoch": model.epoch,
-                "preparation": model.preparation,
-                "peak": model.peak,
-                "versions": versions(),
-            },
-        )
+        write_json(part / MODEL_FILE, _description(model))
 
 
-def add_gender_svm(svm: Any, folder: Path) -> None:
-    """Put the SVM into a checkpoint that was saved without one."""
-    with whole_file(folder / GENDER_FILE) as part:
-        save_gender_svm(svm, part)
+def complete_model(model: Model, folder: Path) -> None:
+    """Put the SVM and the calibration, which come when training ends, into a checkpoint that was saved without."""
+    if model.gender_svm is not None:
+        with whole_file(folder / GENDER_FILE) as part:
+            save_gender_svm(model.gender_svm, part)
+    write_json(folder / MODEL_FILE, _description(model))
+
+
+def _description(model: Model) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "network": asdict(model.network.config),
+        "encoder_task": model.encoder_task,
+        "classes": {task: list(names) for task, names in model.classes.items()},
+        "epoch": model.epoch,
+        "preparation": model.preparation,
+        "peak": model.peak,
+        "calibration": {task: asdict(found) for task, found in model.calibration.items()},
+        "versions": versions(),
+    }
 
 
 def load_model(folder: Path) -> Model:
@@ -134,6 +144,10 @@ def load_model(folder: Path) -> Model:
         classes = {task: tuple(names) for task, names in content["classes"].items()}
         encoder_task, epoch, preparation = content["encoder_task"], content["epoch"], content["preparation"]
         peak = float(content["peak"])
+        calibration = {
+            task: Calibration(**{name: float(value) for name, value in found.items()})
+            for task, found in content["calibration"].items()
+        }
         n_answers = len(classes[encoder_task])
     except InputError as error:
         raise InputError(f"{folder / MODEL_FILE}: {error}") from None
@@ -146,7 +160,7 @@ def load_model(folder: Path) -> Model:
     svm = load_gender_svm(folder / GENDER_FILE) if (folder / GENDER_FILE).is_file() else None
     if svm is not None and set(svm.classes_) != set(classes.get("gender", ())):
         raise InputError(f"{folder / GENDER_FILE}: answers {', '.join(svm.classes_)}; {MODEL_FILE} says otherwise")
-    return Model(network, svm, encoder_task, classes, preparation, epoch, peak)
+    return Model(network, svm, encoder_task, classes, preparation, epoch, peak, calibration)
 
 
 def read_model_file(folder: Path) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from lightning_fabric import Fabric
 
+from semg_hht.calibration import calibrate
 from semg_hht.errors import InputError
 from semg_hht.evaluation import Report
 from semg_hht.labels import TASKS, is_test_name
-from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, add_gender_svm, load_model, save_model, versions
+from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.gender import fit_gender_svm
 from semg_hht.learning.network import NetworkConfig
@@ -144,11 +145,10 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
 def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
     """SVMs for the best and the final weights, the final score with the best, and the files without labels."""
     folder = fitting.folder
-    final = with_svm(fitting.model(None), fitting)
+    final = complete(fitting.model(None), fitting)
     save_model(final, folder / "final")
-    best = with_svm(load_model(folder / "best"), fitting)
-    if best.gender_svm is not None:
-        add_gender_svm(best.gender_svm, folder / "best")
+    best = complete(load_model(folder / "best"), fitting)
+    complete_model(best, folder / "best")
     test = fitting.dataset.subset(fitting.split.test)
     reports = _reports(best, test)
     if len(unlabelled):
@@ -168,24 +168,42 @@ def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
     return Result(folder, tuple(fitting.history), fitting.best.epoch, fitting.split.by, reports, len(unlabelled))
 
 
-def with_svm(model: Model, fitting: Fitting) -> Model:
-    """The gender SVM is fitted on everyone but the test people, on features of the trained encoder."""
-    if "gender" not in fitting.classes:
-        return model
-    seen = np.concatenate([fitting.split.train, fitting.split.validation])
+def complete(model: Model, fitting: Fitting) -> Model:
+    """The model with its gender SVM, and with probabilities calibrated on the people who picked the epoch.
+
+    The SVM is fitted on everyone but the test people, on features of the trained encoder. Its calibration comes from
+    one fitted on the training people alone: the people it is judged on must be new to it.
+    """
+    model = replace(model, gender_svm=None, calibration={})
+    model.network.to(next(fitting.network.parameters()).device)
+    train, validation = fitting.split.train, fitting.split.validation
+    judged = model
+    if "gender" in fitting.classes:
+        if len({label for label in np.array(fitting.dataset.labels("gender"))[train] if label}) == 2:
+            judged = replace(model, gender_svm=_svm(model, fitting, train))
+        model = replace(model, gender_svm=_svm(model, fitting, np.concatenate([train, validation])))
+    people = fitting.dataset.subset(validation)
+    calibration = {}
+    for task, probabilities in judged.probabilities(people.matrices).items():
+        known = np.flatnonzero([bool(label) for label in people.labels(task)])
+        labels = [fitting.classes[task].index(people.labels(task)[i]) for i in known]
+        if len(set(labels)) > 1:
+            calibration[task] = calibrate(probabilities[known], [people.repetitions[i] for i in known], labels)
+    return replace(model, calibration=calibration)
+
+
+def _svm(model: Model, fitting: Fitting, seen: Indices) -> Any:
     seen = seen[np.array([bool(label) for label in fitting.dataset.labels("gender")])[seen]]
     people = fitting.dataset.subset(seen)
-    model.network.to(next(fitting.network.parameters()).device)
     features, _ = model.features_and_logits(people.matrices)
     by_subject = fitting.split.by == "subject"
-    svm = fit_gender_svm(
+    return fit_gender_svm(
         features,
         people.labels("gender"),
         people.subjects if by_subject else people.repetitions,
         by=fitting.split.by,
         seed=fitting.config.seed,
     )
-    return replace(model, gender_svm=svm)
 
 
 def _name_unexpected(unlabelled: Dataset) -> None:
@@ -220,6 +238,8 @@ def predictions_of(model: Model, dataset: Dataset) -> dict[str, Any]:
     """File -> answers, as the prediction JSON has them."""
     probabilities = model.probabilities(dataset.matrices)
     return {
-        row.file: answers_json(answers({task: of_task[i] for task, of_task in probabilities.items()}, model.classes))
+        row.file: answers_json(
+            answers({task: of_task[i] for task, of_task in probabilities.items()}, model.classes, model.calibration)
+        )
         for i, row in enumerate(dataset.rows)
     }
