@@ -28,6 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "matrices": {"errors", "scaling", "storage"},
     "evaluation": {"labels"},
     "calibration": {"evaluation"},
+    "findings": {"calibration", "evaluation"},
+    "report": {"errors", "storage"},
     "predictions": {"calibration", "labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
@@ -41,8 +43,8 @@ ROOMS: dict[str, set[str]] = {
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
-        "calibration", "learning", "errors", "evaluation", "labels", "matrices", "pipeline", "predictions", "prepare",
-        "sources", "references", "storage", "tracking", "version",
+        "calibration", "learning", "errors", "evaluation", "findings", "labels", "matrices", "pipeline", "predictions",
+        "prepare", "sources", "references", "storage", "tracking", "version",
     },
     "predict": {
         "bids", "calibration", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references",
@@ -56,7 +58,7 @@ ROOMS: dict[str, set[str]] = {
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
         "bids_export", "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline",
-        "predict", "prepare", "references", "samples", "segment", "signals", "sources", "storage", "workers",
+        "predict", "prepare", "references", "report", "samples", "segment", "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
@@ -73,7 +75,7 @@ LIBRARIES: dict[str, set[str]] = {
     "matplotlib": {"figures"},
     "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
-    "joblib": {"pipeline", "workers"},
+    "joblib": {"learning", "pipeline", "workers"},
     "distributed": {"workers"},
     "h5py": {"signals"},
     "pyedflib": {"signals"},

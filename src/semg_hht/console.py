@@ -142,6 +142,33 @@ def show_reports(reports: dict[str, Report], split_by: str) -> None:
         out.print(table)
 
 
+def show_findings(protocol: str, content: dict[str, Any]) -> None:
+    """Scores of an evaluation: the network beside its baselines, a table a task."""
+    n_people = len(content["data"]["subjects"])
+    for task, found in content["tasks"].items():
+        out.print(f"\n[bold]{task.replace('_', ' ')}[/], protocol {protocol}, {counted(n_people, 'subject')}")
+        table = Table(box=None, padding=(0, 2))
+        for column in ("method", "balanced accuracy", "95 % over people", "macro F1", "AUROC", "ECE"):
+            table.add_column(column, justify="left" if column == "method" else "right")
+        for method, scores in {"network": found["network"], **found["baselines"]}.items():
+            low_high = scores["balanced_accuracy_interval_95"]
+            area = scores["auroc"]
+            table.add_row(
+                method, f"{scores['balanced_accuracy']:.2f}",
+                "too few" if low_high is None else f"{low_high[0]:.2f} to {low_high[1]:.2f}",
+                f"{scores['macro_f1']:.2f}", "-" if area is None else f"{area:.2f}", f"{scores['ece']:.2f}",
+            )  # fmt: skip
+        out.print(table)
+        for method in (name for name, duel in found["duel"].items() if duel["decides"]):
+            out.print(f"  [yellow]the network is not clearly better than {method}[/]")
+        unsure = found["unsure"]
+        if unsure is not None:
+            out.print(
+                f"  sets of answers hold the true one in {unsure['coverage']:.0%} (promised {unsure['promise']:.0%}); "
+                f"{unsure['share_unsure']:.0%} are unsure"
+            )
+
+
 def _with_interval(value: float, interval: Interval | None) -> str:
     if interval is None:
         return f"{value:.2f}  (too few people for an interval)"

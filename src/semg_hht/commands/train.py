@@ -60,7 +60,7 @@ def train(
     """Train both classifiers, score them on people never trained on, predict the files named Test*."""
     from semg_hht.figures import draw_confusion, draw_history
 
-    _require_training()
+    require_training()
     from semg_hht.learning.dataset import find_dataset
     from semg_hht.learning.run import train as train_run
     from semg_hht.learning.training import TrainingConfig
@@ -101,7 +101,7 @@ def train(
     )
 
 
-def _require_training() -> None:
+def require_training() -> None:
     try:
         import lightning_fabric  # noqa: F401
         import torch  # noqa: F401

@@ -52,6 +52,7 @@ def train(
     n_layers: int = 7,
     base_channels: int = 64,
     task: str = "both",
+    split: Split | None = None,
     resume: bool = False,
     overwrite: bool = False,
     cpu: bool = False,
@@ -64,6 +65,8 @@ def train(
     Parameters
     ----------
     task : ``both``, or the one task to train and report where the data is labelled for two.
+    split : who stands on which side, indices into ``dataset``; None: as ``config`` says. Those without a label for
+        what is trained are left out of it.
     resume : go on with the run in ``folder``; where there is none, begin one.
     overwrite : begin anew in a folder that holds a run.
     cpu : don't use a GPU.
@@ -76,10 +79,14 @@ def train(
     """
     kept = choose_classes(dataset, task)
     what = encoder_task(kept)
-    labelled = dataset.subset(np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows]))
+    chosen = np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows])
+    labelled = dataset.subset(chosen)
     unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
     _name_unexpected(unlabelled)
-    split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
+    if split is None:
+        split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
+    else:
+        split = split.among(chosen)
     if "gender" in kept:
         _require_both_genders(labelled, split, kept["gender"])
     resuming = resume and (folder / "last" / STATE_FILE).is_file()

@@ -30,6 +30,12 @@ class Split:
     by: str  # "subject" or "repetition"
     notes: tuple[str, ...] = ()
 
+    def among(self, chosen: Indices) -> Split:
+        """The same split of ``chosen`` examples alone: indices into them."""
+        sides = (np.flatnonzero(np.isin(chosen, side)) for side in (self.train, self.validation, self.test))
+        train, validation, test = sides
+        return Split(train, validation, test, self.by, self.notes)
+
     def to_json(self, dataset: Dataset) -> dict[str, Any]:
         sides = {"train": self.train, "validation": self.validation, "test": self.test}
         return {

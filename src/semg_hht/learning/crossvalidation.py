@@ -1,0 +1,249 @@
+"""Every fold a run of its own, the answers of all folds side by side: what a score on new people is computed from.
+
+Knows runs and folds: scores are computed elsewhere. A fold that was finished is not computed again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+
+from semg_hht.calibration import Calibration, answer_sets
+from semg_hht.errors import InputError
+from semg_hht.evaluation import pool
+from semg_hht.findings import OURS, Answers, findings
+from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
+from semg_hht.learning.checkpoint import Model, load_model, versions
+from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.folds import Fold, make_folds
+from semg_hht.learning.run import choose_classes, train
+from semg_hht.learning.training import TrainingConfig
+from semg_hht.storage import read_json, require_new_folder, write_json
+from semg_hht.tracking import Track, untracked
+
+FOLDS = "folds"
+SETTINGS = "settings.json"
+FINDINGS = "findings.json"
+ANSWERS = "answers.json"
+
+
+def cross_validate(
+    dataset: Dataset,
+    folder: Path,
+    config: TrainingConfig,
+    *,
+    protocol: str = "loso",
+    n_folds: int = 5,
+    task: str = "both",
+    n_layers: int = 7,
+    base_channels: int = 64,
+    cpu: bool = False,
+    keep_models: bool = False,
+    n_jobs: int = -1,
+    overwrite: bool = False,
+    track: Track = untracked,
+) -> list[Answers]:
+    """Train and answer fold by fold in ``folder/folds``; begun again, it goes on where it stood.
+
+    Nothing of the people held out touches training, the choice of the epoch, calibration or the baselines' settings.
+    Each fold computes on one core, so that answers don't depend on how many run at once.
+
+    Parameters
+    ----------
+    keep_models : keep the weights of each fold; without, a fold keeps its answers, settings and history.
+    n_jobs : folds at once; -1: as many as cores. One on a GPU.
+
+    Raises
+    ------
+    InputError
+        Nothing to learn, too few subjects, or ``folder`` holds an evaluation of other data or settings.
+    """
+    classes = choose_classes(dataset, task)
+    folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)
+    settings = {
+        "protocol": protocol,
+        "n_folds": len(folds),
+        "task": task,
+        "network": {"n_layers": n_layers, "base_channels": base_channels},
+        "training": asdict(config),
+        "data_fingerprint": dataset.fingerprint(),
+    }
+    _require_same(folder, settings, overwrite)
+    write_json(folder / SETTINGS, settings)
+    on_gpu = torch.cuda.is_available() and not cpu
+    work = delayed(_answer_fold)
+    results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
+        work(dataset, folder, fold, config, task, n_layers, base_channels, cpu, keep_models) for fold in folds
+    )
+    contents = list(track(results, len(folds), "folds"))
+    return [
+        _joined(dataset, contents, name, method, classes[name])
+        for name in classes
+        for method in _methods(contents, name)
+    ]
+
+
+def _require_same(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
+    before = folder / SETTINGS
+    if not before.is_file():
+        require_new_folder(folder, overwrite=overwrite)
+    elif read_json(before) != settings:
+        if not overwrite:
+            raise InputError(
+                f"{folder}: holds an evaluation of other data or settings (settings.json); "
+                "name another folder, or say --overwrite to begin anew"
+            )
+        shutil.rmtree(folder / FOLDS, ignore_errors=True)
+
+
+def _answer_fold(
+    dataset: Dataset,
+    folder: Path,
+    fold: Fold,
+    config: TrainingConfig,
+    task: str,
+    n_layers: int,
+    base_channels: int,
+    cpu: bool,
+    keep_models: bool,
+) -> dict[str, Any]:
+    """In a worker: the answers of one fold, from disk where it was finished before."""
+    own = folder / FOLDS / f"{fold.number:02d}"
+    if (own / ANSWERS).is_file():
+        content: dict[str, Any] = read_json(own / ANSWERS)
+        return content
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        train(
+            dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
+            resume=True, cpu=cpu,
+        )  # fmt: skip
+        model = load_model(own / "best")
+        content = {
+            "held_out": list(fold.held_out),
+            "network": _network_answers(model, dataset, fold.split.test),
+            "calibration": {name: asdict(found) for name, found in model.calibration.items()},
+            "baselines": _baseline_answers(dataset, fold, config.seed, model.classes),
+        }
+        write_json(own / ANSWERS, content)
+    finally:
+        torch.set_num_threads(n_threads)
+    if not keep_models:
+        for name in ("best", "final", "last"):
+            shutil.rmtree(own / name, ignore_errors=True)
+        for path in own.glob("checkpoint_epoch_*"):
+            shutil.rmtree(path, ignore_errors=True)
+    return content
+
+
+def _network_answers(model: Model, dataset: Dataset, test: Indices) -> dict[str, Any]:
+    """Task -> repetition -> probabilities, pooled over channels."""
+    people = dataset.subset(test)
+    answers = {}
+    for name, probabilities in model.probabilities(people.matrices).items():
+        keys, pooled = pool(probabilities, people.repetitions)
+        answers[name] = dict(zip(keys, pooled.tolist(), strict=True))
+    return answers
+
+
+def _baseline_answers(
+    dataset: Dataset, fold: Fold, seed: int, classes: dict[str, tuple[str, ...]]
+) -> dict[str, dict[str, Any]]:
+    """Method -> task -> repetition -> probabilities in the order of the classes."""
+    answers: dict[str, dict[str, Any]] = {}
+    seen = np.concatenate([fold.split.train, fold.split.validation])
+    for method, names in BASELINES.items():
+        found = repetition_features(dataset, names)
+        if found is None:
+            return {}
+        keys, table = found
+        place = {key: i for i, key in enumerate(keys)}
+        first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
+        groups = np.array([dataset.subjects[first[key]] or key for key in keys])
+        if fold.split.by != "subject":
+            groups = np.array(keys)
+        test = np.array(list(dict.fromkeys(place[dataset.repetitions[i]] for i in fold.split.test)))
+        for task, order in classes.items():
+            labels = np.array([dataset.labels(task)[first[key]] for key in keys])
+            known = np.array(sorted({place[dataset.repetitions[i]] for i in seen if dataset.labels(task)[i]}))
+            if len(set(labels[known])) < 2:
+                continue
+            names_found, probabilities = baseline_probabilities(table, labels, groups, known, test, seed)
+            in_order = np.zeros((len(test), len(order)))
+            in_order[:, [order.index(name) for name in names_found]] = probabilities
+            told = {keys[i]: row for i, row in zip(test, in_order.tolist(), strict=True)}
+            answers.setdefault(method, {})[task] = told
+    return answers
+
+
+def _methods(contents: list[dict[str, Any]], task: str) -> Iterator[str]:
+    if all(task in content["network"] for content in contents):
+        yield OURS
+    for method in BASELINES:
+        if all(task in content["baselines"].get(method, {}) for content in contents):
+            yield method
+
+
+def _joined(
+    dataset: Dataset, contents: list[dict[str, Any]], task: str, method: str, classes: tuple[str, ...]
+) -> Answers:
+    first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
+    keys: list[str] = []
+    rows: list[list[float]] = []
+    sets: list[np.ndarray] = []
+    promised = True
+    for content in contents:
+        told = content["network"][task] if method == OURS else content["baselines"][method][task]
+        known = [key for key in told if dataset.labels(task)[first[key]]]
+        probabilities = np.array([told[key] for key in known]).reshape(-1, len(classes))
+        calibration = Calibration(**content["calibration"].get(task, {})) if method == OURS else Calibration()
+        promised = promised and calibration.threshold > 0
+        keys += known
+        rows += probabilities.tolist()
+        sets.append(
+            answer_sets(probabilities, calibration.threshold) if len(known) else np.zeros((0, len(classes)), bool)
+        )
+    examples = [dataset.rows[first[key]] for key in keys]
+    return Answers(
+        task=task,
+        method=method,
+        classes=classes,
+        repetitions=tuple(keys),
+        labels=tuple(row.label(task) for row in examples),
+        subjects=tuple(row.subject for row in examples),
+        muscles=tuple(row.muscle for row in examples),
+        genders=tuple(row.gender for row in examples),
+        files=tuple(row.file for row in examples),
+        probabilities=np.array(rows),
+        in_set=np.concatenate(sets) if promised else None,
+    )
+
+
+def describe(dataset: Dataset, folder: Path, answers: list[Answers]) -> dict[str, Any]:
+    """Write ``folder/findings.json``: who was recorded, how it was done, and what was found."""
+    content = {
+        **read_json(folder / SETTINGS),
+        "data": {
+            "n_matrices": len(dataset),
+            "n_repetitions": len(set(dataset.repetitions)),
+            "subjects": sorted(set(dataset.subjects)),
+            "n_per_gender": dict(Counter({row.subject: row.gender for row in dataset.rows}.values())),
+            "n_planes": int(dataset.matrices.shape[1]),
+            "rates_hz": sorted({row.rate_hz for row in dataset.rows if row.rate_hz}),
+            "muscles": sorted({row.muscle for row in dataset.rows} - {""}),
+            "preparation": dataset.settings,
+        },
+        "tasks": findings(answers),
+        "versions": versions(),
+    }
+    write_json(folder / FINDINGS, content)
+    return content
