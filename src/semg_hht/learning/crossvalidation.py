@@ -5,6 +5,7 @@ Knows runs and folds: scores are computed elsewhere. A fold that was finished is
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ from semg_hht.learning.run import choose_classes, train
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.storage import read_json, require_new_folder, write_json
 from semg_hht.tracking import Track, untracked
+
+log = logging.getLogger(__name__)
 
 FOLDS = "folds"
 SETTINGS = "settings.json"
@@ -68,6 +71,9 @@ def cross_validate(
     """
     classes = choose_classes(dataset, task)
     folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)
+    if task == "both" and len(classes) == 2 and not _leave_both_genders(dataset, folds):
+        log.warning("a gender is shown by too few people to hold one of them out: gender is left out")
+        task, classes = "action_quality", choose_classes(dataset, "action_quality")
     settings = {
         "protocol": protocol,
         "n_folds": len(folds),
@@ -89,6 +95,13 @@ def cross_validate(
         for name in classes
         for method in _methods(contents, name)
     ]
+
+
+def _leave_both_genders(dataset: Dataset, folds: list[Fold]) -> bool:
+    genders = np.array(dataset.labels("gender"))
+    return all(
+        len(set(genders[np.concatenate([fold.split.train, fold.split.validation])]) - {""}) == 2 for fold in folds
+    )
 
 
 def _require_same(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
@@ -125,7 +138,7 @@ def _answer_fold(
     try:
         train(
             dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
-            resume=True, cpu=cpu,
+            resume=own.exists(), cpu=cpu,
         )  # fmt: skip
         model = load_model(own / "best")
         content = {
