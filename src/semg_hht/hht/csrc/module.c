@@ -350,6 +350,42 @@ static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* first_mode(x, out, n, settings...) -> (found, extrema counted last): out is x's first mode, or unfinished. */
+static PyObject *first_mode(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x_object, *out_object;
+    long long n;
+    int rule;
+    struct settings set;
+    if (!PyArg_ParseTuple(args, "OOLidiii", &x_object, &out_object, &n, &rule, &set.threshold, &set.max_imfs,
+                          &set.max_sifts, &set.n_sifts))
+        return NULL;
+    set.rule = (enum rule)rule;
+    if (check_settings(&set, 1, n) < 0) return NULL;
+    struct buffers b = {.count = 0};
+    const double *x = items(&b, x_object, n, sizeof(double), 0);
+    double *out = x ? items(&b, out_object, n, sizeof(double), 1) : NULL;
+    int failed = 0;
+    enum outcome outcome = TREND;
+    int64_t n_extrema = 0;
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        struct workspace w;
+        int32_t n_sifts;
+        failed = open_workspace(&w, n) < 0;
+        if (!failed) {
+            memcpy(w.h, x, sizeof(double) * (size_t)n);
+            outcome = kernel->extract_mode(&w, &set, &n_sifts, &n_extrema);
+            memcpy(out, w.h, sizeof(double) * (size_t)n);
+        }
+        free(w.memory);
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (!out) return NULL;
+    return failed ? PyErr_NoMemory() : Py_BuildValue("iL", outcome == MODE, (long long)n_extrema);
+}
+
 /* normals(out, n, key): a stream of standard normal numbers. */
 static PyObject *normals(PyObject *self, PyObject *args) {
     (void)self;
@@ -425,6 +461,7 @@ static PyObject *choose_build(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {{"decompose", decompose, METH_VARARGS, NULL},
                                 {"next_modes", next_modes, METH_VARARGS, NULL},
                                 {"ensemble_sum", ensemble_sum, METH_VARARGS, NULL},
+                                {"first_mode", first_mode, METH_VARARGS, NULL},
                                 {"normals", normals, METH_VARARGS, NULL},
                                 {"spectrum", spectrum, METH_VARARGS, NULL},
                                 {"builds", builds, METH_NOARGS, NULL},
