@@ -16,7 +16,7 @@ static int ISA(strict_extrema)(struct workspace *w) {
     vector position = first_positions();
     unsigned climbs = 0, falls = 0; /* bits: below right, above right */
     for (int64_t i = 0; i < n; i += 8) {
-        unsigned rises = climbs >> 7, drops = falls >> 7; /* above left, below left: first of the last block */
+        unsigned rises = climbs >> 7, drops = falls >> 7; /* above left, below left; bit 0 from the block before */
         vector part[8 / LANES];
         climbs = falls = 0;
         for (int k = 0; k < 8 / LANES; k++) {
