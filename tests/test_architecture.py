@@ -27,6 +27,8 @@ ROOMS: dict[str, set[str]] = {
     "signals": {"signals", "errors", "storage"},
     "matrices": {"errors", "scaling", "storage"},
     "evaluation": {"labels"},
+    "likeness": set(),
+    "audit": {"labels", "likeness"},
     "predictions": {"labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
@@ -41,6 +43,9 @@ ROOMS: dict[str, set[str]] = {
         "learning", "errors", "evaluation", "labels", "matrices", "pipeline", "predictions", "prepare", "sources",
         "references", "storage", "tracking", "version",
     },
+    "examine": {
+        "audit", "errors", "labels", "learning", "matrices", "prepare", "sources", "storage", "tracking",
+    },
     "predict": {
         "bids", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling",
         "segment", "signals", "sources", "storage", "tracking",
@@ -52,7 +57,7 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline", "predict",
+        "audit", "commands", "console", "demo", "errors", "examine", "figures", "learning", "measure", "options", "pipeline", "predict",
         "prepare", "references", "samples", "segment", "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
@@ -129,8 +134,9 @@ def test_nothing_imports_the_command_line() -> None:
     assert [room for room, known in ROOMS.items() if "cli" in known] == ["__main__"]
 
 
-def test_evaluation_knows_only_labels_and_arrays() -> None:
+def test_evaluation_and_audit_know_only_labels_and_arrays() -> None:
     assert ROOMS["evaluation"] <= {"labels"}
+    assert ROOMS["audit"] <= {"labels", "likeness"} and not ROOMS["likeness"]
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
