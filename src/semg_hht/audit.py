@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.labels import KNOWN_ORDERS, LABEL_COLUMN, TASKS, Labelled, is_test_name
-from semg_hht.likeness import Comparison, alike, compare_people, profile, sketch
+from semg_hht.likeness import MIN_REPETITIONS, Comparison, alike, compare_people, profile, sketch
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -204,7 +204,7 @@ def _task_classes(rows: Sequence[Labelled], task: str) -> Iterable[Finding]:
     for name in sorted(people):
         if folded[name.casefold()] > 1:
             files = tuple(row.file for row in rows if row.label(task) == name)
-            yield Finding("error", "labels", f"{column} {name!r} is also spelled with other upper and lower case", files)
+            yield Finding("error", "labels", f"{column} {name!r} is also spelled in another case", files)
     for order in KNOWN_ORDERS if len(people) > 1 else ():
         missing = [name for name in order if name not in people]
         if set(people) <= set(order) and missing:
@@ -298,18 +298,22 @@ def _lookalikes(seen: Sequence[Seen]) -> Iterable[Finding]:
     )
     for pair in compared.lookalikes:
         files = tuple(s.row.file for s in whole if s.row.subject in (pair.first, pair.second))
-        text = f"subjects {pair.first} and {pair.second} look like one person: {pair.told_apart:.0%} of their repetitions"
-        text += f" are nearest to one of the same name (chance 50 %, other people {compared.typical:.0%})"
-        yield Finding("error", "lookalikes", text, files)
+        text = (
+            f"subjects {pair.first} and {pair.second} look like one person: the nearest neighbour of a repetition has"
+        )
+        text += f" the same name in {pair.told_apart:.0%} (chance 50%, other people {compared.typical:.0%})"
+        yield Finding("warning", "lookalikes", text, files)  # a coincidence can't be ruled out, so no error
     yield Finding("note", "what was checked", _on_people(compared))
 
 
 def _on_people(compared: Comparison) -> str:
     if compared.typical is None:
-        return "one person under two names can't be looked for: it takes three people of 8 repetitions each"
+        return f"one person under two names can't be looked for: it takes three people of {MIN_REPETITIONS} repetitions"
     if not compared.tells_people_apart:
         return f"one person under two names can't be seen here: people are told apart in {compared.typical:.0%} only"
-    return f"people are told apart by their matrices in {compared.typical:.0%} (the two most alike: {compared.lowest:.0%})"
+    return (
+        f"people are told apart by their matrices in {compared.typical:.0%}, the two most alike {compared.lowest:.0%}"
+    )
 
 
 def split_findings(split: Sides, rows: Sequence[Labelled] = ()) -> list[Finding]:
@@ -328,7 +332,8 @@ def split_findings(split: Sides, rows: Sequence[Labelled] = ()) -> list[Finding]
             findings.append(Finding("warning" if tuning else "error", "split", who))
         files = tuple(sorted(split.files[a] & split.files[b]))
         if files:
-            findings.append(Finding("error", "split", f"{len(files)} files stand in {a} and in {b}, as {files[0]}", files))
+            text = f"{len(files)} files stand in {a} and in {b}, as {files[0]}"
+            findings.append(Finding("error", "split", text, files))
     if split.by != "subject":
         findings.append(Finding("warning", "split", f"divided by {split.by}, not by subject: the score flatters"))
     divided = frozenset().union(*split.files.values())

@@ -99,7 +99,7 @@ def read_split(path: Path) -> Sides:
         return Sides(str(content["by"]), files, subjects)
     except (KeyError, TypeError):
         raise InputError(
-            f"{path}: expected a split with 'by' and, for {', '.join(SIDES)}, 'subjects' and 'files'; found another JSON"
+            f"{path}: expected a split with 'by' and, for {', '.join(SIDES)}, 'subjects' and 'files'; found other JSON"
         ) from None
 
 

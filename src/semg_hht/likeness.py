@@ -18,14 +18,18 @@ SKETCH_BANDS, SKETCH_TIMES = 8, 128
 PROFILE_BANDS = 16
 BLOCK = 512
 N_SHARED = 5  # directions that all recordings share (how a curl swells and fades) and that are left out
+MIN_SHARING = 0.1  # share of the rows that must have a part in such a direction: copies make directions of their own
 MIN_LIKENESS = 0.2  # of a pair that is reported; unrelated recordings stay below 0.19
 NULL_DEVIATIONS = 7.0  # so far above the spread of all other pairs: one in 10^12 for a bell curve
 MAX_PAIRS = 10_000
 
 N_DIRECTIONS = 16  # of the profiles, in which people are compared
-MIN_REPETITIONS = 8  # fewer of a person say too little about who it is
-TOLD_APART = 0.70  # share of nearest neighbours that are one's own: 0.5 for one person under two names
-MOSTLY_TOLD_APART = 0.85  # the middle pair of people must reach this, or the data can't tell people apart at all
+MIN_REPETITIONS = 14  # fewer of a person say too little: at 12 each, half of the data sets had a false pair
+TOLD_APART = 0.65  # share of nearest neighbours that are one's own: 0.5 for one person under two names
+N_DRAWS = 5  # where one has more repetitions than the other, so many of them are taken, so often
+PEOPLE_DEVIATIONS = 4.0  # and so far below the middle pair of people, in spreads of all pairs
+MIN_SPREAD = 0.03
+MOSTLY_TOLD_APART = 0.85  # the middle pair must reach this, or the data can't tell people apart at all
 
 
 def sketch(values: Array) -> Array:
@@ -97,11 +101,14 @@ def alike(sketches: Array, groups: Sequence[str]) -> list[Pair]:
 def _without_shared(sketches: Array) -> Array:
     """Rows of length 1 without what most of them share; a row of nothing else becomes zeros."""
     unit = _normed(sketches - sketches.mean(axis=0) if len(sketches) > 20 else sketches)
+    few = unit[np.random.default_rng(0).permutation(len(unit))[:BLOCK]]
+    variance, parts = np.linalg.eigh(few @ few.T)  # (n,), (n, n): each column says which rows make up a direction
+    n_rows = 1 / np.maximum((parts**4).sum(axis=0), 1e-12)  # how many do; two for a pair of copies
     n_shared = min(N_SHARED, len(unit) // 20)  # few rows have no directions to spare
-    if n_shared:
-        chosen = np.random.default_rng(0).permutation(len(unit))[:1000]
-        directions = np.linalg.svd(unit[chosen], full_matrices=False)[2][:n_shared]
-        unit -= (unit @ directions.T) @ directions
+    shared = [k for k in range(len(few) - n_shared, len(few)) if n_rows[k] > MIN_SHARING * len(few)]
+    if shared:
+        directions = few.T @ parts[:, shared] / np.sqrt(np.maximum(variance[shared], 1e-6))  # (d, n_shared)
+        unit = unit - (unit @ directions) @ directions.T
     return _normed(unit)
 
 
@@ -147,8 +154,9 @@ def compare_people(profiles: Array, subjects: Sequence[str], labels: Sequence[st
     """Which people look like one person under two names: a repetition's nearest neighbour is as often the other's.
 
     Profiles are cleared of what the label does to them, reduced to their main directions and measured in units of the
-    scatter within people. A pair is reported where its share of nearest neighbours that are one's own falls to 0.7 and
-    the middle pair reaches 0.85. After the nearest-neighbour test of Schilling 1986, doi 10.1080/01621459.1986.10478337.
+    scatter within people. A pair is reported where its share of nearest neighbours that are one's own is at most 0.65,
+    far below that of the middle pair, and the middle pair reaches 0.85. After the nearest-neighbour test of Schilling
+    1986, doi 10.1080/01621459.1986.10478337.
 
     Parameters
     ----------
@@ -168,12 +176,13 @@ def compare_people(profiles: Array, subjects: Sequence[str], labels: Sequence[st
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
             shares[str(first), str(second)] = _own_neighbours(points[rows[first]], points[rows[second]])
-    typical = float(np.median(list(shares.values())))
-    found = [Lookalikes(*pair, share) for pair, share in shares.items() if share <= TOLD_APART]
-    if typical < MOSTLY_TOLD_APART:
-        found = []
+    told_apart = np.array(list(shares.values()))
+    typical = float(np.median(told_apart))
+    spread = max(MIN_SPREAD, 1.4826 * float(np.median(np.abs(told_apart - typical))))
+    bound = min(TOLD_APART, typical - PEOPLE_DEVIATIONS * spread) if typical >= MOSTLY_TOLD_APART else 0.0
+    found = [Lookalikes(*pair, share) for pair, share in shares.items() if share < bound]
     found.sort(key=lambda pair: pair.told_apart)
-    return Comparison(tuple(found), typical, min(shares.values()))
+    return Comparison(tuple(found), typical, float(told_apart.min()))
 
 
 def _cleared(profiles: Array, labels: NDArray[np.str_]) -> NDArray[np.float64]:
@@ -199,13 +208,14 @@ def _own_neighbours(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Share of points whose nearest other point is of the same person, mean over both; both with as many points."""
     n = min(len(a), len(b))
     rng = np.random.default_rng(0)
-    a, b = (points[np.sort(rng.permutation(len(points))[:n])] for points in (a, b))
-    across = _distances(a, b)
     own = []
-    for points, other in ((a, across), (b, across.T)):
-        inside = _distances(points, points)
-        np.fill_diagonal(inside, np.inf)
-        own.append(float(np.mean(inside.min(axis=1) < other.min(axis=1))))
+    for _ in range(1 if len(a) == len(b) else N_DRAWS):
+        drawn = [points[rng.permutation(len(points))[:n]] for points in (a, b)]
+        across = _distances(*drawn)
+        for points, other in zip(drawn, (across, across.T), strict=True):
+            inside = _distances(points, points)
+            np.fill_diagonal(inside, np.inf)
+            own.append(float(np.mean(inside.min(axis=1) < other.min(axis=1))))
     return float(np.mean(own))
 
 

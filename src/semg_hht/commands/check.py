@@ -16,8 +16,9 @@ STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="A prepared folder, a folder of matrices, their manifest.csv, or a run.")],
+    data: Annotated[Path, typer.Argument(help="A prepared folder, other matrices, a manifest.csv of them, or a run.")],
     split: Annotated[Path | None, typer.Option(help="A run or its split.json, to hold against the data.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 on a warning too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find what would spoil a training: unreadable files, copies under two names, leaks. Exit code 1 on an error."""
@@ -41,7 +42,7 @@ def check(
         of = f"{console.counted(found.n_files, 'file')} of {console.counted(found.n_subjects, 'subject')}"
         told = ", ".join(console.counted(n, severity) for severity, n in counts.items())
         console.out.print(f"{of}: {told}", markup=False)
-    if counts["error"]:
+    if counts["error"] or (strict and counts["warning"]):
         raise SystemExit(1)
 
 
