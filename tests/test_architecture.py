@@ -58,7 +58,8 @@ ROOMS: dict[str, set[str]] = {
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
         "audit", "commands", "console", "demo", "errors", "examine", "figures", "learning", "measure", "options",
-        "pipeline", "predict", "prepare", "references", "samples", "segment", "signals", "sources", "storage", "workers",
+        "pipeline", "predict", "prepare", "references", "samples", "segment", "signals", "sources", "storage",
+        "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},

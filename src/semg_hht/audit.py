@@ -330,10 +330,10 @@ def split_findings(split: Sides, rows: Sequence[Labelled] = ()) -> list[Finding]
         if people:
             who = f"subject {', '.join(people)} stands in {a} and in {b}"
             findings.append(Finding("warning" if tuning else "error", "split", who))
-        files = tuple(sorted(split.files[a] & split.files[b]))
-        if files:
-            text = f"{len(files)} files stand in {a} and in {b}, as {files[0]}"
-            findings.append(Finding("error", "split", text, files))
+        twice = tuple(sorted(split.files[a] & split.files[b]))
+        if twice:
+            text = f"{len(twice)} files stand in {a} and in {b}, as {twice[0]}"
+            findings.append(Finding("error", "split", text, twice))
     if split.by != "subject":
         findings.append(Finding("warning", "split", f"divided by {split.by}, not by subject: the score flatters"))
     divided = frozenset().union(*split.files.values())
