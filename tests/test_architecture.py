@@ -44,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "references", "storage", "tracking", "version",
     },
     "examine": {
-        "audit", "errors", "labels", "learning", "matrices", "prepare", "sources", "storage", "tracking",
+        "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",
     },
     "predict": {
         "bids", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references", "scaling",

@@ -366,8 +366,11 @@ def load_first(folder: Path, but: str) -> str:
 
 
 def test_nothing_to_look_at_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected npz matrices or a manifest.csv; found none"):
+    with pytest.raises(InputError, match="expected recordings .* or a manifest.csv; found none"):
         examine(tmp_path)
+    (tmp_path / "hht_matrices").mkdir()
+    with pytest.raises(InputError, match="expected npz matrices or a manifest.csv; found none"):
+        examine(tmp_path / "hht_matrices")
     with pytest.raises(InputError, match="no such file or folder"):
         examine(tmp_path / "none")
 
@@ -401,6 +404,23 @@ def test_what_is_no_split_or_no_config_is_one_sentence(folder: Path, tiny_copy: 
     (tiny_copy / "split.json").write_text("[]")
     with pytest.raises(InputError, match="expected a split with 'by'"):
         read_split(tiny_copy)
+
+
+def test_recordings_are_judged_before_they_are_prepared(simulated: Simulated, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(simulated.manifest.parent, tmp_path / "recordings"))
+    assert not kinds(examine(folder).findings)
+    rows = read_manifest(folder / "manifest.csv")
+    files = list(dict.fromkeys(row.file for row in rows))
+    shutil.copy(folder / files[0], folder / "copy.csv")
+    truncate(folder / files[1], 0)
+    copied = [replace(row, file="copy.csv", subject="S77") for row in rows if row.file == files[0]]
+    relabelled_row = replace(copied[0], movement="half" if copied[0].movement == "full" else "full", stop_s=None)
+    (folder / "manifest.csv").write_text(manifest_text([*rows, *copied, relabelled_row]), "utf-8")
+    found = examine(folder).findings
+    assert len(sentences(found, "duplicate")) == len(copied)
+    assert all("hold the same samples as subject S01 and S77" in s for s in sentences(found, "duplicate"))
+    assert files[1] in sentences(found, "unreadable")[0]
+    assert "copy.csv and copy.csv overlap in time but are movement" in sentences(found, "overlap")[0]
 
 
 # The command

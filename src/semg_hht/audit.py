@@ -23,6 +23,7 @@ K = TypeVar("K")
 
 SEVERITIES = ("error", "warning", "note")
 MAX_RATIO = 3.0  # of the largest to the smallest class; beyond it the classes are called unbalanced
+MAX_NAMED = 4  # in one sentence
 MIN_PEOPLE = 3  # of a class: one to train on, one to pick the epoch, one to score
 
 # What each kind of finding is, and what to do about it.
@@ -41,6 +42,7 @@ ADVICE = {
     "overlap": "keep one label and one subject for each stretch of a recording",
     "classes": "record more, or leave the class out",
     "unlisted": "list them in the manifest, or remove them",
+    "recording": "look at it before it is used; this may be as it should",
     "split": "make the split again from this data: train it anew",
     "what was checked": "",
 }
@@ -67,6 +69,7 @@ class Seen:
 
     digest : SHA-256 of its values.
     settings : how it was prepared, as text; empty for a matrix of another tool.
+    sketch, profile : as `likeness` has them; empty for a raw recording, which is known by its digest alone.
     """
 
     row: Labelled
@@ -162,7 +165,8 @@ def _mixed_preparations(seen: Sequence[Seen]) -> Iterable[Finding]:
         if len(at) == 1
     ]
     if bound:
-        yield Finding("warning", "rates", f"recorded at {listed} Hz, and {', '.join(bound)}")
+        more = " ..." if len(bound) > MAX_NAMED else ""
+        yield Finding("warning", "rates", f"recorded at {listed} Hz, and {', '.join(bound[:MAX_NAMED])}{more}")
     else:
         yield Finding("note", "rates", f"recorded at {listed} Hz")
 
@@ -263,9 +267,10 @@ def _copies(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding]:
             pair = frozenset((same[0].repetition, other.repetition))
             if pair not in said:
                 said.add(pair)
-                yield _copy("duplicate", same[0].row, other.row, "are the same matrix", side_of)
+                text = "are the same matrix" if other.sketch.size else "hold the same samples"
+                yield _copy("duplicate", same[0].row, other.row, text, side_of)
     whole = [_joined(parts) for parts in _grouped(seen, [s.repetition for s in seen]).values()]
-    for unit in ([s for s in seen if not s.constant], [s for s in whole if not s.constant]):
+    for unit in (_comparable(seen), _comparable(whole)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
             sketches = np.stack([s.sketch for s in alike_in_size])
             for found in alike(sketches, [s.recording for s in alike_in_size]):
@@ -275,6 +280,10 @@ def _copies(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding]:
                     said.add(pair)
                     text = f"hold the same signal (likeness {found.likeness:.2f}, unrelated ones stay below 0.2)"
                     yield _copy("near-duplicate", a.row, b.row, text, side_of)
+
+
+def _comparable(seen: Sequence[Seen]) -> list[Seen]:
+    return [s for s in seen if s.sketch.size and not s.constant]
 
 
 def _copy(what: str, a: Labelled, b: Labelled, text: str, side_of: dict[str, str]) -> Finding:
@@ -287,7 +296,7 @@ def _copy(what: str, a: Labelled, b: Labelled, text: str, side_of: dict[str, str
 
 
 def _lookalikes(seen: Sequence[Seen]) -> Iterable[Finding]:
-    named = [s for s in seen if s.row.subject and not s.constant]
+    named = [s for s in _comparable(seen) if s.row.subject]
     whole = [_joined(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
     if not whole:
         return

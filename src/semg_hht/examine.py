@@ -1,23 +1,27 @@
-"""A folder of matrices, a manifest, a run or its split -> what `audit` finds in it.
+"""A folder of matrices or recordings, a manifest, a run or its split -> what `audit` finds in it.
 
-Knows folders and files: judges nothing but what can't be read. Each matrix is let go once it has been looked at.
+Knows folders and files: judges nothing but what can't be read. Each file is let go once it has been looked at.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from semg_hht.audit import Finding, Seen, Sides, audit, in_order, look, split_findings
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, parse_file_name, read_manifest
 from semg_hht.learning.dataset import fingerprint_of
-from semg_hht.matrices import read_matrix
+from semg_hht.matrices import is_matrix_file, read_matrix
+from semg_hht.pipeline import Job, read_job
 from semg_hht.prepare import MATRIX_FOLDER
-from semg_hht.sources import MANIFEST
+from semg_hht.sources import MANIFEST, find_jobs
 from semg_hht.storage import read_json
 from semg_hht.tracking import Track, untracked
 
@@ -40,7 +44,7 @@ class Examined:
 
 
 def examine(source: Path, split: Path | None = None, *, track: Track = untracked) -> Examined:
-    """Audit a prepared folder, a folder of matrices named by the convention, a manifest of them, or a run.
+    """Audit a prepared folder, a folder of matrices named by the convention, raw recordings, a manifest, or a run.
 
     Parameters
     ----------
@@ -58,21 +62,57 @@ def examine(source: Path, split: Path | None = None, *, track: Track = untracked
     sides = None if split is None else read_split(split)
     findings: list[Finding] = []
     seen: list[Seen] = []
-    listed, base = _listed(source, findings)
-    for row in track(listed, len(listed), "reading"):
-        try:
-            matrix = read_matrix(base / row.file)
-        except InputError as error:
-            findings.append(Finding("error", "unreadable", str(error), (row.file,)))
-            continue
-        settings = "" if matrix.settings is None else json.dumps(matrix.settings, sort_keys=True)
-        seen.append(look(row, matrix.values, settings))
+    if _holds_recordings(source):
+        jobs = find_jobs(source)
+        listed = [row for job in jobs for row in job.rows]
+        for job in track(jobs, len(jobs), "reading"):
+            seen += _heard(job, findings)
+    else:
+        listed, base = _listed(source, findings)
+        for row in track(listed, len(listed), "reading"):
+            seen += _seen(row, base, findings)
     if split is not None:
         findings += _other_data(split, seen)
     if seen:
         findings += audit(seen, sides)
     people = {row.subject for row in listed} - {""}
     return Examined(source, len(listed), len(people), tuple(in_order(findings)))
+
+
+def _seen(row: Labelled, base: Path, findings: list[Finding]) -> list[Seen]:
+    try:
+        matrix = read_matrix(base / row.file)
+    except InputError as error:
+        findings.append(Finding("error", "unreadable", str(error), (row.file,)))
+        return []
+    settings = "" if matrix.settings is None else json.dumps(matrix.settings, sort_keys=True)
+    return [look(row, matrix.values, settings)]
+
+
+def _heard(job: Job, findings: list[Finding]) -> list[Seen]:
+    """The rows of a recording; two are copies where samples, channels and cut are equal."""
+    name = job.rows[0].file
+    try:
+        recording = read_job(job)
+    except InputError as error:
+        findings.append(Finding("error", "unreadable", str(error), (name,)))
+        return []
+    findings += [Finding("warning", "recording", f"{name}: {text}", (name,)) for text in recording.remarks]
+    content = hashlib.sha256(recording.samples.tobytes()).hexdigest()
+    nothing = np.empty(0, dtype=np.float32)
+    return [
+        Seen(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
+        for row in job.rows
+    ]
+
+
+def _holds_recordings(source: Path) -> bool:
+    """Whether a manifest lists, or a folder holds, anything but matrices."""
+    manifest = source if source.is_file() else source / MANIFEST
+    if manifest.is_file():
+        path = manifest.parent / read_manifest(manifest)[0].file
+        return path.suffix.lower() != ".npz" or (path.is_file() and not is_matrix_file(path))
+    return source.is_dir() and source.name != MATRIX_FOLDER and not any(map(is_matrix_file, _npz(source)))
 
 
 def _examine_run(run: Path) -> Examined:

@@ -16,7 +16,7 @@ STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="A prepared folder, other matrices, a manifest.csv of them, or a run.")],
+    data: Annotated[Path, typer.Argument(help="A folder of matrices or recordings, a manifest.csv, or a run.")],
     split: Annotated[Path | None, typer.Option(help="A run or its split.json, to hold against the data.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 on a warning too.")] = False,
     as_json: AsJson = False,
