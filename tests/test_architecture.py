@@ -27,8 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "signals": {"signals", "errors", "storage"},
     "matrices": {"errors", "scaling", "storage"},
     "evaluation": {"labels"},
-    "likeness": set(),
-    "audit": {"labels", "likeness"},
+    "audit": {"audit", "labels"},
     "predictions": {"labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
@@ -137,7 +136,7 @@ def test_nothing_imports_the_command_line() -> None:
 
 def test_evaluation_and_audit_know_only_labels_and_arrays() -> None:
     assert ROOMS["evaluation"] <= {"labels"}
-    assert ROOMS["audit"] <= {"labels", "likeness"} and not ROOMS["likeness"]
+    assert ROOMS["audit"] <= {"audit", "labels"}
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(SOURCE).as_posix())

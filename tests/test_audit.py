@@ -15,12 +15,12 @@ from scipy.signal import resample_poly
 from conftest import Simulated
 from making import SETTINGS, foreign_matrix, make_dataset, truncate, write_dataset, write_npz
 from semg_hht.audit import ADVICE, Finding, Seen, Sides, audit, look, split_findings, subject_names
+from semg_hht.audit.likeness import MIN_REPETITIONS, alike, compare_people, profile, sketch
 from semg_hht.cli import main
 from semg_hht.errors import InputError
 from semg_hht.examine import Examined, examine, read_split
 from semg_hht.labels import Labelled, manifest_text, read_manifest
 from semg_hht.learning.run import Result
-from semg_hht.likeness import MIN_REPETITIONS, alike, compare_people, profile, sketch
 from semg_hht.matrices import SIZE, Matrix, write_matrix
 from semg_hht.pipeline import configure
 from semg_hht.prepare import prepare
