@@ -15,7 +15,7 @@ from scipy.signal import resample_poly
 from conftest import Simulated
 from making import SETTINGS, foreign_matrix, make_dataset, truncate, write_dataset, write_npz
 from semg_hht.audit import ADVICE, Finding, Seen, Sides, audit, look, split_findings, subject_names
-from semg_hht.audit.likeness import MIN_REPETITIONS, alike, compare_people, profile, sketch
+from semg_hht.audit.likeness import MIN_REPETITIONS, MIN_TYPICAL, alike, compare_people, profile, sketch
 from semg_hht.cli import main
 from semg_hht.errors import InputError
 from semg_hht.examine import Examined, examine, read_split
@@ -269,8 +269,10 @@ def test_people_whom_the_data_cannot_tell_apart_are_not_accused() -> None:
 
 
 def test_too_few_repetitions_say_nothing() -> None:
-    profiles, names = people(6, MIN_REPETITIONS - 1)
+    profiles, names = people(6, MIN_TYPICAL - 1)
     assert compare_people(profiles, names, ["x"] * len(names)).typical is None
+    profiles, names = people(6, MIN_TYPICAL)
+    assert compare_people(profiles, names, ["x"] * len(names)).typical is not None
 
 
 def test_profile_and_sketch_have_a_place_for_each_plane() -> None:

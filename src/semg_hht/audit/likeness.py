@@ -24,7 +24,10 @@ NULL_DEVIATIONS = 7.0  # so far above the spread of all other pairs: one in 10^1
 MAX_PAIRS = 10_000
 
 N_DIRECTIONS = 16  # of the profiles, in which people are compared
-MIN_REPETITIONS = 14  # fewer of a person say too little: at 12 each, half of the data sets had a false pair
+MIN_REPETITIONS = 14  # fewer of a person say too little
+MIN_TYPICAL = (
+    20  # of the middle person: at 14 to 16 each, a third to a half of data sets without a leak had a false pair
+)
 TOLD_APART = 0.65  # share of nearest neighbours that are one's own: 0.5 for one person under two names
 N_DRAWS = 5  # where one has more repetitions than the other, so many of them are taken, so often
 PEOPLE_DEVIATIONS = 4.0  # and so far below the middle pair of people, in spreads of all pairs
@@ -167,7 +170,7 @@ def compare_people(profiles: Array, subjects: Sequence[str], labels: Sequence[st
     names, counts = np.unique(who, return_counts=True)
     names = names[counts >= MIN_REPETITIONS]
     member = np.isin(who, names)
-    if len(names) < 3:
+    if len(names) < 3 or np.median(counts) < MIN_TYPICAL:
         return Comparison((), None, None)
     who = who[member]
     points = _in_units_within(_cleared(profiles[member], np.asarray(labels)[member]), who)

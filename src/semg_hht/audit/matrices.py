@@ -24,7 +24,7 @@ from semg_hht.audit.labelling import (
     subject_names,
     values_with_class,
 )
-from semg_hht.audit.likeness import MIN_REPETITIONS, Comparison, alike, compare_people, profile, sketch
+from semg_hht.audit.likeness import MIN_TYPICAL, Comparison, alike, compare_people, profile, sketch
 from semg_hht.labels import TASKS, Labelled
 
 T = TypeVar("T")
@@ -203,7 +203,9 @@ def _lookalikes(seen: Sequence[Seen]) -> Iterable[Finding]:
 
 def _on_people(compared: Comparison) -> str:
     if compared.typical is None:
-        return f"one person under two names can't be looked for: it takes three people of {MIN_REPETITIONS} repetitions"
+        return (
+            f"one person under two names can't be looked for: it takes three people of {MIN_TYPICAL} repetitions each"
+        )
     if not compared.tells_people_apart:
         return f"one person under two names can't be seen here: people are told apart in {compared.typical:.0%} only"
     return (
