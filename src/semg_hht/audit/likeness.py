@@ -25,9 +25,7 @@ MAX_PAIRS = 10_000
 
 N_DIRECTIONS = 16  # of the profiles, in which people are compared
 MIN_REPETITIONS = 14  # fewer of a person say too little
-MIN_TYPICAL = (
-    20  # of the middle person: at 14 to 16 each, a third to a half of data sets without a leak had a false pair
-)
+MIN_TYPICAL = 20  # of the middle person: at 14 each, half of data sets had a false pair
 TOLD_APART = 0.65  # share of nearest neighbours that are one's own: 0.5 for one person under two names
 N_DRAWS = 5  # where one has more repetitions than the other, so many of them are taken, so often
 PEOPLE_DEVIATIONS = 4.0  # and so far below the middle pair of people, in spreads of all pairs

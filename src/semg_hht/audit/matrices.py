@@ -203,9 +203,7 @@ def _lookalikes(seen: Sequence[Seen]) -> Iterable[Finding]:
 
 def _on_people(compared: Comparison) -> str:
     if compared.typical is None:
-        return (
-            f"one person under two names can't be looked for: it takes three people of {MIN_TYPICAL} repetitions each"
-        )
+        return f"one person under two names can't be looked for below three people of {MIN_TYPICAL} repetitions"
     if not compared.tells_people_apart:
         return f"one person under two names can't be seen here: people are told apart in {compared.typical:.0%} only"
     return (
