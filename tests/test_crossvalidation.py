@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import TINY, Simulated
+from conftest import Simulated
 from making import make_dataset
 from semg_hht.cli import main
 from semg_hht.errors import InputError
@@ -18,18 +18,22 @@ from semg_hht.learning import crossvalidation
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
 from semg_hht.learning.crossvalidation import cross_validate
 from semg_hht.learning.dataset import Dataset, load_folder
+from semg_hht.learning.training import TrainingConfig
 from semg_hht.report import gather
+
+ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
 
 
 def with_features(dataset: Dataset, seed: int = 0) -> Dataset:
-    """RMS tells the movement; duration tells nothing."""
+    """RMS tells the movement, how channels go together the gender; duration tells nothing."""
     rng = np.random.default_rng(seed)
     order = ("full", "half", "invalid")
     features = tuple(
         {"duration_s": (float(rng.uniform(1, 2)),), "rms": (10.0 ** order.index(row.movement),), "mdf_hz": (80.0,)}
         for row in dataset.rows
     )
-    return replace(dataset, features=features)
+    together = np.array([[float(row.gender == "M"), rng.normal()] for row in dataset.rows])
+    return replace(dataset, features=features, mixing=together)
 
 
 def run(*words: object) -> int:
@@ -40,7 +44,7 @@ def run(*words: object) -> int:
 
 def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> None:
     dataset = with_features(make_dataset(n_subjects=4, n_channels=2))
-    answers = cross_validate(dataset, tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
     assert {(a.task, a.method) for a in answers} == {
         (task, method) for task in ("action_quality", "gender") for method in (OURS, *BASELINES)
     }
@@ -50,12 +54,14 @@ def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> Non
     by_method = {a.method: a.report() for a in answers if a.task == "action_quality"}
     assert by_method["RMS alone"].balanced_accuracy == 1
     assert by_method["duration alone"].balanced_accuracy < 0.7
+    (together,) = [a.report() for a in answers if (a.task, a.method) == ("gender", "channels together")]
+    assert together.balanced_accuracy == 1
     assert not list((tmp_path / "e").rglob("*.safetensors")), "weights are not kept unasked"
 
 
 def test_nothing_of_the_people_held_out_is_trained_on(tmp_path: Path) -> None:
     dataset = make_dataset(n_subjects=4)
-    cross_validate(dataset, tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
+    cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
     folds = sorted((tmp_path / "e" / "folds").iterdir())
     assert len(folds) == 4
     for fold in folds:
@@ -68,10 +74,10 @@ def test_nothing_of_the_people_held_out_is_trained_on(tmp_path: Path) -> None:
 def test_labels_of_the_people_held_out_change_no_answer_about_them(tmp_path: Path) -> None:
     """The surest test for a leak: what is not looked at can't matter."""
     dataset = with_features(make_dataset(n_subjects=4))
-    first = cross_validate(dataset, tmp_path / "a", TINY, base_channels=2, cpu=True, n_jobs=1)
+    first = cross_validate(dataset, tmp_path / "a", ONCE, base_channels=2, cpu=True, n_jobs=1)
     turned = {"full": "half", "half": "invalid", "invalid": "full"}
     rows = tuple(replace(row, movement=turned[row.movement]) if row.subject == "S01" else row for row in dataset.rows)
-    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", TINY, base_channels=2, cpu=True, n_jobs=1)
+    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", ONCE, base_channels=2, cpu=True, n_jobs=1)
     for one, other in zip(first, second, strict=True):
         mine = [i for i, subject in enumerate(one.subjects) if subject == "S01"]
         assert mine
@@ -83,8 +89,8 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = make_dataset(n_subjects=3)
-    first = cross_validate(dataset, tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
-    parallel = cross_validate(dataset, tmp_path / "f", TINY, base_channels=2, cpu=True, n_jobs=2)
+    first = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    parallel = cross_validate(dataset, tmp_path / "f", ONCE, base_channels=2, cpu=True, n_jobs=2)
     for one, other in zip(first, parallel, strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
 
@@ -92,32 +98,32 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
         raise AssertionError("trained again")
 
     monkeypatch.setattr(crossvalidation, "train", refuse)
-    again = cross_validate(dataset, tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
+    again = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
     assert np.array_equal(first[0].probabilities, again[0].probabilities)
     (tmp_path / "e" / "folds" / "02" / "answers.json").unlink()
     with pytest.raises(AssertionError, match="trained again"):
-        cross_validate(dataset, tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
+        cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
 
 
 def test_another_evaluation_is_not_continued(tmp_path: Path) -> None:
     dataset = make_dataset(n_subjects=3)
-    cross_validate(dataset, tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
+    cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
     with pytest.raises(InputError, match="holds an evaluation of other data or settings"):
-        cross_validate(dataset, tmp_path / "e", replace(TINY, seed=7), base_channels=2, cpu=True, n_jobs=1)
-    cross_validate(dataset, tmp_path / "e", replace(TINY, seed=7), base_channels=2, cpu=True, n_jobs=1, overwrite=True)
+        cross_validate(dataset, tmp_path / "e", replace(ONCE, seed=7), base_channels=2, cpu=True, n_jobs=1)
+    cross_validate(dataset, tmp_path / "e", replace(ONCE, seed=7), base_channels=2, cpu=True, n_jobs=1, overwrite=True)
 
 
 def test_matrices_without_features_have_no_baselines(tmp_path: Path) -> None:
-    assert repetition_features(make_dataset(), ()) is None
-    answers = cross_validate(make_dataset(n_subjects=3), tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
+    assert repetition_features(make_dataset(), "classical features") is None
+    answers = cross_validate(make_dataset(n_subjects=3), tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
     assert {a.method for a in answers} == {OURS}
 
 
 def test_features_stand_side_by_side_or_as_their_mean() -> None:
     dataset = with_features(make_dataset(n_subjects=1, n_repetitions=1, n_channels=2))
-    keys, table = repetition_features(dataset, ()) or ([], np.zeros(0))
+    keys, table = repetition_features(dataset, "classical features") or ([], np.zeros(0))
     assert (len(keys), table.shape) == (3, (3, 6))
-    _, mean = repetition_features(dataset, ("rms",)) or ([], np.zeros(0))
+    _, mean = repetition_features(dataset, "RMS alone") or ([], np.zeros(0))
     assert mean.ravel().tolist() == [0, 1, 2], "amplitudes are compared by ratio"
 
 
@@ -154,7 +160,7 @@ def test_the_command_shows_the_gap_and_leaves_a_report(
 
 def test_a_gender_that_one_person_shows_is_left_out_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dataset = make_dataset(n_subjects=3)
-    answers = cross_validate(dataset, tmp_path / "e", TINY, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
     assert {a.task for a in answers} == {"action_quality"}
     assert "gender is left out" in caplog.text
 

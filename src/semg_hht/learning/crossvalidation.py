@@ -174,10 +174,10 @@ def _baseline_answers(
     """Method -> task -> repetition -> probabilities in the order of the classes."""
     answers: dict[str, dict[str, Any]] = {}
     seen = np.concatenate([fold.split.train, fold.split.validation])
-    for method, names in BASELINES.items():
-        found = repetition_features(dataset, names)
+    for method in BASELINES:
+        found = repetition_features(dataset, method)
         if found is None:
-            return {}
+            continue
         keys, table = found
         place = {key: i for i, key in enumerate(keys)}
         first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
