@@ -3,8 +3,8 @@
     python benchmarks/accuracy.py --data FOLDER [--out FOLDER] [--quick]
 
 FOLDER holds contraction_intensity/ and myo_armband/ with their manifests. Every subject is held out (gender: in 5
-groups); the network stands beside the baselines of `semg-hht evaluate` on the same folds. ``--quick``: one epoch, 3 folds,
-to see that it works. Begun again with the same --out, it goes on where it stood.
+groups); the network stands beside the baselines of `semg-hht evaluate` on the same folds. ``--quick``: one epoch, 3
+folds, to see that it works. Begun again with the same --out, it goes on where it stood.
 """
 
 from __future__ import annotations
