@@ -90,6 +90,13 @@ def test_promises_groups_and_the_worst_mistakes() -> None:
     assert findings([answers(OURS, 0.8)])["action_quality"]["unsure"] is None
 
 
+def test_sets_calibrated_across_people_keep_their_promise() -> None:
+    coverage = [findings([answers(OURS, 0.8, n_people=10, seed=seed)])["action_quality"]["unsure_across_people"]
+                for seed in range(8)]  # fmt: skip
+    assert np.mean([found["coverage"] for found in coverage]) == pytest.approx(0.9, abs=0.03)
+    assert findings([answers(OURS, 0.8, n_people=2)])["action_quality"]["unsure_across_people"] is None
+
+
 def test_a_single_muscle_is_no_group() -> None:
     ours = replace(answers(OURS, 0.8), muscles=("BICEPS",) * 60)
     assert findings([ours])["action_quality"]["per_muscle"] == {}
