@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"labels"},
     "calibration": {"evaluation"},
     "findings": {"calibration", "evaluation"},
-    "report": {"errors", "storage"},
+    "report": {"errors", "figures", "matrices", "report", "signals", "storage", "version"},
     "predictions": {"calibration", "labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
@@ -73,6 +73,7 @@ LIBRARIES: dict[str, set[str]] = {
     "sklearn": {"learning"},
     "skops": {"learning"},
     "matplotlib": {"figures"},
+    "jinja2": {"report"},
     "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
     "joblib": {"learning", "pipeline", "workers"},
@@ -162,4 +163,4 @@ def test_importing_the_package_loads_neither_torch_nor_matplotlib() -> None:
 
 
 def test_asking_the_command_line_for_help_loads_no_torch() -> None:
-    assert not loaded_by("import semg_hht.cli") & {"torch", "matplotlib", "sklearn"}
+    assert not loaded_by("import semg_hht.cli") & {"torch", "matplotlib", "sklearn", "jinja2"}
