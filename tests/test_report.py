@@ -1,0 +1,547 @@
+"""The page of an evaluation: all of it there, in both languages, true to the JSON, and harmless."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import string
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from making import make_dataset, values
+from semg_hht.cli import main
+from semg_hht.errors import InputError
+from semg_hht.figures import plane_png
+from semg_hht.findings import Answers, findings
+from semg_hht.matrices import Matrix, write_matrix
+from semg_hht.pipeline import configure
+from semg_hht.report.evaluations import open_evaluation
+from semg_hht.report.gather import gather
+from semg_hht.report.page import matrix_path, ticks, write_page
+from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.storage import write_json
+
+PEOPLE = ("S01", "S02", "S03", "S04")
+MOVEMENTS = ("full", "half", "invalid")
+HOSTILE = "<script>alert('&{{7*7}}{0}')</script>\"'><img src=x onerror=alert(1)>"
+
+
+def answered(
+    task: str, method: str, classes: tuple[str, ...], people: tuple[str, ...] = PEOPLE, seed: int = 0, sure: bool = True
+) -> Answers:
+    """Every person shows every class three times; answers are right more often than not."""
+    rng = np.random.default_rng(seed)
+    rows = [(who, name, i) for who in people for name in classes for i in range(3)]
+    probabilities = rng.dirichlet(np.ones(len(classes)), len(rows))
+    for row, (_, name, _) in zip(probabilities, rows, strict=True):
+        row[classes.index(name)] += 0.6
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return Answers(
+        task=task,
+        method=method,
+        classes=classes,
+        repetitions=tuple(f"{who}|{name}|{i}" for who, name, i in rows),
+        labels=tuple(name for _, name, _ in rows),
+        subjects=tuple(who for who, _, _ in rows),
+        muscles=tuple(("BICEPS", "TRICEPS")[i % 2] for _, _, i in rows),
+        genders=tuple("FM"[people.index(who) % 2] for who, _, _ in rows),
+        files=tuple(f"hht_matrices/{who}_{name}_{i}.npz" for who, name, i in rows),
+        probabilities=probabilities,
+        in_set=probabilities > 0.3 if sure else None,
+    )
+
+
+def protocol(name: str, people: tuple[str, ...] = PEOPLE, *, sure: bool = True, seed: int = 0) -> dict[str, Any]:
+    """A copy of `_protocol`, to be changed."""
+    return copy.deepcopy(_protocol(name, people, sure, seed))
+
+
+@cache
+def _protocol(name: str, people: tuple[str, ...], sure: bool, seed: int) -> dict[str, Any]:
+    """Findings of a protocol as `semg_hht.learning.crossvalidation.describe` writes them."""
+    answers = [
+        answered("action_quality", "network", MOVEMENTS, people, seed, sure),
+        answered("action_quality", "classical features", MOVEMENTS, people, seed + 1),
+        answered("action_quality", "duration alone", MOVEMENTS, people, seed + 2),
+        answered("gender", "network", ("F", "M"), people, seed + 3, sure=False),
+    ]
+    content = {
+        "protocol": name,
+        "n_folds": len(people),
+        "task": "both",
+        "network": {"n_layers": 7, "base_channels": 8},
+        "training": {"epochs": 20, "batch_size": 16, "learning_rate": 1e-4, "patience": None, "seed": 42},
+        "data_fingerprint": "abc",
+        "data": {
+            "folder": "../data",
+            "n_matrices": 36,
+            "n_repetitions": 36,
+            "subjects": list(people),
+            "n_per_gender": {"F": 2, "M": 2},
+            "rates_hz": [1000.0],
+            "muscles": ["BICEPS", "TRICEPS"],
+            "preparation": configure(band_hz=(15.0, 430.0), mains_hz=50.0).to_json(),
+        },
+        "tasks": findings(answers),
+        "versions": {"python": "3.11", "semg-hht": "9.8.7", "torch": "2.6"},
+    }
+    return json.loads(json.dumps(content))  # type: ignore[no-any-return]
+
+
+def evaluated(folder: Path, **protocols: dict[str, Any]) -> Path:
+    for name, content in protocols.items():
+        write_json(folder / name / "findings.json", content)
+    gather(folder)
+    return folder
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Path:
+    return evaluated(tmp_path / "evaluation", loso=protocol("loso"), random=protocol("random", seed=9))
+
+
+class Page(HTMLParser):
+    """What a reader of the page gets: tags with attributes, tables as text, all text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.tables: dict[str, list[list[list[str]]]] = {}
+        self.text = ""
+        self.headings: list[str] = []
+        self._rows: list[list[str]] = []
+        self._cell: list[str] | None = None
+        self._skip = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._skip = tag == "style"
+        if tag == "table":
+            self._rows = []
+            self.tables.setdefault(str(dict(attrs)["class"]), []).append(self._rows)
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._cell = []
+
+    def handle_endtag(self, tag: str) -> None:
+        self._skip = False
+        if tag in ("td", "th") and self._cell is not None:
+            self._rows[-1].append(" ".join(self._cell))
+            self._cell = None
+
+    def handle_data(self, data: str) -> None:
+        if self._skip or not data.strip():
+            return
+        self.text += data + "\n"
+        if self.tags[-1][0] in ("h2", "h3"):
+            self.headings.append(data)
+        if self._cell is not None:
+            self._cell.append(data.strip())
+
+
+def read_page(folder: Path, **options: Any) -> Page:
+    return Page(write_page(folder, overwrite=True, **options).read_text(encoding="utf-8"))
+
+
+def saved_matrices(folder: Path, content: dict[str, Any]) -> None:
+    for found in content["tasks"].values():
+        for row in found["worst"]:
+            matrix = Matrix(
+                values(1, np.random.default_rng(0)),
+                configure().to_json(),
+                np.linspace(20, 450, 256),
+                np.linspace(0.005, 1.995, 256),
+            )
+            write_matrix(folder / row["file"], matrix)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_part_is_there_in_both_languages(evaluation: Path, language: str) -> None:
+    words = read_words(language)
+    page = read_page(evaluation, language=language)
+    action = ("beside_baselines", "other_protocols", "confusion", "reliability", "per_subject", "per_class",
+              "per_muscle", "per_gender", "worst")  # fmt: skip
+    gender = [part for part in action if part != "per_gender"]
+    after = ("settings", "methods_section", "limits")
+    tasks = list(words.texts["tasks"].values())
+    expected = [*tasks, tasks[0], *(words.texts[part] for part in action), tasks[1],
+                *(words.texts[part] for part in (*gender, *after))]  # fmt: skip
+    assert [heading for heading in page.headings if heading.strip()] == expected
+    assert words.texts["limit_gender"] in page.text and words.texts["standards"] in page.text
+    for item in words.texts["missing"]:
+        assert item in page.text
+    assert ("html", {"lang": words.texts["html_lang"]}) in page.tags
+    for name in ("S01", "BICEPS", "invalid", "9.8.7", "training.epochs", "15", "430"):
+        assert name in page.text
+    assert len(page.tables["confusion"]) == 2
+    assert "{" not in page.text and "Undefined" not in page.text
+
+
+def test_chinese_pages_speak_chinese(evaluation: Path) -> None:
+    text = read_page(evaluation, language="zh").text
+    assert "动作质量" in text and "登记性别" in text and "待说明" not in text
+    english = set(re.findall(r"\b(?:the|with|people|balanced|interval)\b", text))
+    assert english <= {"with", "people"} or not english
+
+
+def test_languages_hold_the_same_sentences_with_the_same_places() -> None:
+    english, chinese = (read_words(language).texts for language in LANGUAGES)
+
+    def places(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: places(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [places(item) for item in value]
+        return {name for _, name, _, _ in string.Formatter().parse(value) if name}
+
+    assert places(english) == places(chinese)
+
+
+def test_an_unknown_language_is_one_sentence(evaluation: Path) -> None:
+    with pytest.raises(InputError, match="--lang must be one of en, zh; got 'fr'"):
+        write_page(evaluation, language="fr")
+
+
+def test_scores_on_the_page_are_those_of_the_json(evaluation: Path) -> None:
+    found = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
+    tasks = found["protocols"]["loso"]["tasks"]
+    page = read_page(evaluation)
+    for number, task in enumerate(tasks.values()):
+        rows = page.tables["methods"][number][1:]
+        reports = {"network": task["network"], **task["baselines"]}
+        assert [row[0] for row in rows] == list(reports)
+        for row, (name, report) in zip(rows, reports.items(), strict=True):
+            scores = [cell for i, cell in enumerate(row[1:]) if not (task["baselines"] and i == 1)]
+            for cell, score in zip(scores, ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "ece"), strict=True):
+                low, high = report[f"{score}_interval_95"]
+                assert cell == f"{report[score]:.2f} {low:.2f} to {high:.2f}"
+            if name in task["duel"]:
+                duel = task["duel"][name]
+                low, high = duel["interval_95"]
+                assert row[2].replace("−", "-") == f"{duel['network_is_better_by']:+.2f} {low:+.2f} to {high:+.2f}"
+        counts = task["network"]["confusion"]
+        assert page.tables["confusion"][number][0] == ["", *task["classes"]]
+        for row in page.tables["confusion"][number][1:]:
+            true = counts[row[0]]
+            n = sum(true.values())
+            assert row[1:] == [f"{true[name]} {true[name] / n:.0%}" for name in task["classes"]]
+        for row in page.tables["classes"][number][1:]:
+            scores = task["network"]["per_class"][row[0]]
+            covered = (task["unsure"] or {}).get("coverage_per_class", {})
+            expected = [f"{scores[key]:.2f}" for key in ("precision", "recall", "f1")]
+            expected += [f"{covered[row[0]]:.0%}"] if covered else []
+            assert row[1:] == [*expected, str(scores["support"])]
+    action = tasks["action_quality"]
+    groups = {**action["per_muscle"], **action["per_gender"]}
+    shown = [row for table in page.tables["groups"] for row in table[1:]]
+    assert [row[0] for row in shown] == list(groups) + [*tasks["gender"]["per_muscle"]]
+    for row in shown[: len(groups)]:
+        group = groups[row[0]]
+        interval = group["interval_95"]
+        said = "too few people" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+        assert row[1:] == [f"{group['balanced_accuracy']:.2f} {said}", str(group["n"])]
+    assert {group["interval_95"] is None for group in groups.values()} == {True, False}
+    for name, value in action["network"]["per_subject"].items():
+        assert re.search(rf"{name}\n{value:.2f}\n", page.text)
+    for row in action["worst"]:
+        assert f"sure to {row['confidence']:.1%}" in page.text
+    random = found["protocols"]["random"]["tasks"]["action_quality"]["network"]
+    low, high = random["balanced_accuracy_interval_95"]
+    assert page.tables["protocols"][0][1][1] == f"{random['balanced_accuracy']:.2f} {low:.2f} to {high:.2f}"
+
+
+def test_dots_of_the_reliability_diagram_stand_where_the_json_has_them(evaluation: Path) -> None:
+    found = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
+    bins = found["protocols"]["loso"]["tasks"]["action_quality"]["network"]["reliability"]
+    dots = [(float(str(a["cx"])), float(str(a["cy"]))) for tag, a in read_page(evaluation).tags
+            if tag == "circle" and a.get("r") == "5"][: len(bins)]  # fmt: skip
+    expected = [(48 + 250 * b["confidence"], 250 - 240 * b["accuracy"]) for b in bins]
+    np.testing.assert_allclose(dots, expected, atol=0.06)
+
+
+def with_scores(content: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    found = content["tasks"]["action_quality"]
+    found["network"] |= {name: value for name, value in changes.items() if name in found["network"]}
+    found |= {name: value for name, value in changes.items() if name not in found["network"]}
+    return content
+
+
+def test_the_verdict_says_how_well_and_what_takes_it_back(tmp_path: Path) -> None:
+    duel = {"classical features": {"network_is_better_by": 0.1, "interval_95": [0.02, 0.2], "decides": False}}
+    lone = {"duration alone": {"network_is_better_by": 0.0, "interval_95": [-0.2, 0.2], "decides": True}}
+    unsure = {"promise": 0.9, "coverage": 0.88, "share_unsure": 0.27, "accuracy_where_sure": 0.93,
+              "coverage_per_class": {}}  # fmt: skip
+    scores = {"balanced_accuracy": 0.71, "balanced_accuracy_interval_95": [0.58, 0.83], "unsure": unsure}
+    for name, fights, said in (
+        ("one", duel | lone, "Simple numbers do as well: the network is not clearly better than duration alone."),
+        ("none", duel, "It is clearly better than each simple baseline."),
+        (
+            "all",
+            {"classical features": {**lone["duration alone"]}},
+            "No single number does as well, but the network is not clearly better than classical features.",
+        ),
+    ):
+        honest = with_scores(protocol("loso"), **scores, duel=fights)
+        flattered = with_scores(protocol("random"), balanced_accuracy=0.86)
+        text = read_page(evaluated(tmp_path / name, loso=honest, random=flattered)).text
+        for sentence in (
+            "36 repetitions of 4 people (BICEPS, TRICEPS) were answered",
+            "71% are right, averaged over classes (95% interval over people: 58% to 83%; guessing gives 33%).",
+            "the score would have looked like 86% instead of 71%",
+            "Sets of answers hold the true one in 88% (promised: 90%); in 27%",
+            "Where it is sure, 93% are right.",
+            said,
+        ):
+            assert sentence in text
+        assert text.count("It is clearly better than each") == (name == "none")
+
+
+def test_a_score_that_may_be_chance_is_called_so(tmp_path: Path) -> None:
+    text = {}
+    for low in (0.2, 0.5):
+        content = with_scores(
+            protocol("loso"), balanced_accuracy=0.6, balanced_accuracy_interval_95=[low, 0.7]
+        )  # fmt: skip
+        del content["tasks"]["gender"]
+        text[low] = read_page(evaluated(tmp_path / str(low), loso=content)).text
+    assert "not clearly better than guessing" in text[0.2]
+    assert "not clearly better than guessing" not in text[0.5]
+
+
+def test_a_page_without_random_baselines_promise_or_people_enough(tmp_path: Path) -> None:
+    content = protocol("grouped", PEOPLE[:2], sure=False)
+    for found in content["tasks"].values():
+        found["baselines"], found["duel"], found["per_muscle"] = {}, {}, {}
+        found["network"]["auroc"] = None
+    content["data"] |= {"preparation": None, "muscles": [], "rates_hz": [], "n_per_gender": {}}
+    for language in LANGUAGES:
+        words = read_words(language)
+        page = read_page(evaluated(tmp_path / language, grouped=content), language=language)
+        assert words.texts["too_few"] in page.tables["methods"][0][1][1]
+        assert page.tables["methods"][0][1][4] == "–"
+        assert words.texts["nothing_promised"] in page.text
+        assert words.texts["methods_foreign"] in page.text
+        assert words.texts["gap"] in page.text
+        assert not {words.texts[name] for name in ("other_protocols", "per_muscle")} & set(page.headings)
+
+
+def test_a_page_of_random_repetitions_alone_does_not_speak_of_new_people(tmp_path: Path) -> None:
+    text = read_page(evaluated(tmp_path / "e", random=protocol("random"))).text
+    assert "how it goes with new people is not known from this" in text
+    assert "had seen nothing of that person" not in text
+
+
+def hostile(content: dict[str, Any]) -> dict[str, Any]:
+    """Subjects, files, movements and everything else a user may name, out to break out of their place."""
+    text = json.dumps(content)
+    for name in ("S01", "BICEPS", "half", "hht_matrices", "9.8.7"):
+        text = text.replace(name, json.dumps(HOSTILE + name)[1:-1])
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_of_users_never_become_markup(tmp_path: Path, evaluation: Path, language: str) -> None:
+    calm = read_page(evaluation, language=language)
+    wild = hostile(protocol("loso"))
+    page = read_page(
+        evaluated(tmp_path / "wild", loso=wild, random=hostile(protocol("random", seed=9))), language=language
+    )
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in calm.tags]
+    assert [set(attributes) for _, attributes in page.tags] == [set(attributes) for _, attributes in calm.tags]
+    for name in ("S01", "BICEPS", "half", "9.8.7"):
+        assert HOSTILE + name in page.text
+
+
+def test_notes_of_a_run_never_become_markup(tmp_path: Path, simulated_run: Path) -> None:
+    run = copy_of_run(simulated_run, tmp_path)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    write_json(run / "metrics.json", {**metrics, "notes": [HOSTILE]})
+    page = read_page(run)
+    assert HOSTILE in page.text
+    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_asks_nothing_of_the_network(tmp_path: Path, evaluation: Path, language: str) -> None:
+    saved_matrices(tmp_path / "data", protocol("loso"))
+    html = write_page(evaluation, language=language).read_text(encoding="utf-8")
+    links = re.findall(r"""(?:href|src|action|data|poster|xlink:href)\s*=\s*["']?([^"'\s>]*)""", html)
+    assert any(link.startswith("data:image/png;base64,") for link in links)
+    assert [link for link in links if not link.startswith(("data:image/png;base64,", "https://doi.org/10."))] == []
+    left = re.sub(r'<a href="https://doi\.org/[^"]*">|base64,[\w+/=]*', "", html)
+    assert re.findall(r"https?:|//[a-z]|url\(|@import|<link|<script|<iframe|<object|srcset", left) == []
+
+
+def test_matrices_are_drawn_with_their_axes(tmp_path: Path, evaluation: Path) -> None:
+    content = protocol("loso")
+    n = sum(len(found["worst"]) for found in content["tasks"].values())
+    assert n > 2
+    bare = read_page(evaluation)
+    assert bare.text.count("The matrix is not where it was.") == n
+    saved_matrices(tmp_path / "data", content)
+    (tmp_path / "data" / content["tasks"]["gender"]["worst"][0]["file"]).write_bytes(b"broken")
+    page = read_page(evaluation)
+    assert sum(tag == "image" for tag, _ in page.tags) == n - 1
+    assert page.text.count("The matrix is not where it was.") == 1
+    assert "400\n" in page.text and "Hz\n" in page.text and "1.5\n" in page.text
+    moved = (tmp_path / "data").rename(tmp_path / "moved")
+    assert "image" not in {tag for tag, _ in read_page(evaluation).tags}
+    assert "image" in {tag for tag, _ in read_page(evaluation, data_dir=moved / "hht_matrices").tags}
+
+
+def test_only_matrices_of_the_data_are_read(tmp_path: Path) -> None:
+    inside = tmp_path / "a" / "data" / "m.npz"
+    inside.parent.mkdir(parents=True)
+    for path in (inside, tmp_path / "secret.npz"):
+        path.write_bytes(b"")
+    assert matrix_path(inside.parent, "m.npz") == inside.resolve()
+    assert matrix_path(inside.parent, "../../secret.npz") is None
+    assert matrix_path(inside.parent, str(tmp_path / "secret.npz")) is None
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path, evaluation: Path) -> None:
+    saved_matrices(tmp_path / "data", protocol("loso"))
+    first = write_page(evaluation, tmp_path / "1.html").read_bytes()
+    assert write_page(evaluation, tmp_path / "2.html").read_bytes() == first
+    assert b"matplotlib" not in first and str(tmp_path).encode() not in first
+
+
+def test_a_page_that_stands_there_is_not_replaced_unasked(evaluation: Path) -> None:
+    page = evaluation / "report.html"
+    page.write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="exists already; name another file, or say --overwrite"):
+        write_page(evaluation)
+    assert page.read_text(encoding="utf-8") == "mine"
+    write_page(evaluation, overwrite=True)
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def copy_of_run(run: Path, folder: Path) -> Path:
+    for name in ("metrics.json", "config.json", "split.json", "history.jsonl"):
+        (folder / "run").mkdir(exist_ok=True)
+        (folder / "run" / name).write_bytes((run / name).read_bytes())
+    return folder / "run"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_has_a_page(tmp_path: Path, simulated_run: Path, language: str) -> None:
+    run = copy_of_run(simulated_run, tmp_path)
+    words = read_words(language)
+    page = read_page(run, language=language)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    for part in ("history", "confusion", "reliability", "per_subject", "no_baselines", "settings"):
+        assert words.texts[part] in page.text
+    assert page.tables["methods"][0][1][1].startswith(f"{metrics['test']['action_quality']['balanced_accuracy']:.2f}")
+    assert words.texts["worst"] not in page.text
+    assert words.texts["nothing_promised"] not in page.text
+
+
+def test_a_run_split_by_repetition_does_not_speak_of_new_people(tmp_path: Path, simulated_run: Path) -> None:
+    run = copy_of_run(simulated_run, tmp_path)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    write_json(run / "metrics.json", {**metrics, "split_by": "repetition"})
+    text = read_page(run).text
+    assert "had seen nothing of that person" not in text
+    assert "people may stand on two sides" in text
+
+
+def test_what_is_no_evaluation_is_one_sentence(tmp_path: Path, evaluation: Path, simulated_run: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"expected an evaluation \(report.json\) or a finished run"):
+        open_evaluation(tmp_path / "empty")
+    with pytest.raises(InputError, match="found nothing"):
+        open_evaluation(tmp_path / "absent")
+    good = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
+    for content, said in (
+        ([], "found another JSON"),
+        ({**good, "format": 2}, "format 1; found another JSON"),
+        ({**good, "protocols": {}}, "expected findings of at least one protocol"),
+    ):
+        write_json(tmp_path / "report.json", content)
+        with pytest.raises(InputError, match=said):
+            open_evaluation(tmp_path / "report.json")
+    run = copy_of_run(simulated_run, tmp_path)
+    write_json(run / "config.json", {})
+    with pytest.raises(InputError, match="expected metrics, config and split of a run; KeyError"):
+        open_evaluation(run)
+    run = copy_of_run(simulated_run, tmp_path)
+    (run / "history.jsonl").write_text("{oops", encoding="utf-8")
+    with pytest.raises(InputError, match="expected a line of JSON an epoch"):
+        open_evaluation(run)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("network", {}), ("network", None), ("classes", ["other"]), ("duel", {"x": {}}), ("worst", [{"file": 1}])],
+)
+def test_findings_of_another_kind_are_one_sentence(tmp_path: Path, part: str, value: Any) -> None:
+    content = protocol("loso")
+    write_json(tmp_path / "e" / "report.json", {"format": 1, "protocols": {"loso": content}, "optimism": {}})
+    write_page(tmp_path / "e", tmp_path / "good.html")
+    content["tasks"]["action_quality"][part] = value
+    write_json(tmp_path / "e" / "report.json", {"format": 1, "protocols": {"loso": content}, "optimism": {}})
+    with pytest.raises(InputError, match="a part is missing or of another kind"):
+        write_page(tmp_path / "e", tmp_path / "bad.html")
+    assert not (tmp_path / "bad.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.0, 1.0, ["0", "0.2", "0.4", "0.6", "0.8", "1"]), (20, 450, ["100", "200", "300", "400"]), (1, 1, [])],
+)
+def test_ticks_are_round_numbers_in_their_place(low: float, high: float, expected: list[str]) -> None:
+    found = ticks(low, high)
+    assert [text for text, _ in found] == expected
+    for text, at in found:
+        assert low + at * (high - low) == pytest.approx(float(text))
+
+
+def test_a_plane_is_drawn_low_frequencies_below() -> None:
+    import io
+
+    from matplotlib.image import imread
+
+    plane = np.zeros((256, 256), np.float32)
+    plane[3, 200] = 1.0  # a low frequency, late
+    pixels = imread(io.BytesIO(plane_png(plane)))
+    assert pixels.shape[:2] == (128, 128)
+    row, column = np.unravel_index(pixels[..., :3].sum(axis=-1).argmax(), (128, 128))
+    assert (row, column) == (128 - 1 - 3 // 2, 100)
+
+
+def test_the_verb_writes_a_page(evaluation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["report", str(evaluation), "--out", str(tmp_path / "page.html"), "--lang", "zh"]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 0
+    assert '<html lang="zh-CN">' in (tmp_path / "page.html").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 1
+    assert "say --overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_evaluate_writes_the_page_and_draws_its_matrices(tmp_path: Path) -> None:
+    from making import write_dataset
+
+    data = write_dataset(make_dataset(n_subjects=4, n_repetitions=1), tmp_path / "data")
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--data_dir", str(data), "--out", str(tmp_path / "out"), "--epochs", "1", "--cpu",
+              "--base_channels", "2", "--jobs", "1", "--lang", "zh", "--task", "action_quality"])  # fmt: skip
+    assert ended.value.code == 0
+    found = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["protocols"]["loso"]
+    assert found["data"]["folder"] == "../data"
+    page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert "结论" not in page.text  # a heading for screen readers alone
+    n_wrong = len(found["tasks"]["action_quality"]["worst"])
+    assert n_wrong > 0
+    assert sum(tag == "image" for tag, _ in page.tags) == n_wrong
