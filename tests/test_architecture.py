@@ -29,7 +29,12 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"labels"},
     "calibration": {"evaluation"},
     "findings": {"calibration", "evaluation"},
-    "report": {"errors", "figures", "matrices", "report", "signals", "storage", "version"},
+    "report": {
+        "errors", "figures", "matrices", "measure", "predictions", "report", "session", "signals", "storage", "version",
+    },
+    "session": {
+        "errors", "measure", "pipeline", "predict", "predictions", "references", "segment", "signals", "sources",
+    },
     "predictions": {"calibration", "labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
@@ -58,7 +63,8 @@ ROOMS: dict[str, set[str]] = {
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
         "bids_export", "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline",
-        "predict", "prepare", "references", "report", "samples", "segment", "signals", "sources", "storage", "workers",
+        "predict", "prepare", "references", "report", "samples", "segment", "session", "signals", "sources", "storage",
+        "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},

@@ -23,7 +23,8 @@ from semg_hht.matrices import Matrix, write_matrix
 from semg_hht.pipeline import configure
 from semg_hht.report.evaluations import open_evaluation
 from semg_hht.report.gather import gather
-from semg_hht.report.page import matrix_path, ticks, write_page
+from semg_hht.report.page import matrix_path, write_page
+from semg_hht.report.template import ticks
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.storage import write_json
 

@@ -19,9 +19,9 @@ from semg_hht.figures import bin_edges, plane_png
 from semg_hht.matrices import read_matrix
 from semg_hht.report.evaluations import Evaluation, open_evaluation
 from semg_hht.report.sentences import measured, methods, verdict
+from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
 from semg_hht.storage import require_new_file, write_text
-from semg_hht.version import __version__
 
 PAGE = "report.html"
 SCORES = ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "ece")
@@ -70,13 +70,8 @@ def render(evaluation: Evaluation, words: Words, data_dir: Path | None) -> str:
     InputError
         A part of the JSON is missing, or of another kind than expected.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("semg_hht.report", "."), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    environment.filters |= {"score": _score, "signed": _signed, "percent": "{:.0%}".format, "surely": "{:.1%}".format}
     try:
-        return environment.get_template("page.html.j2").render(_view(evaluation, words, data_dir))
+        return fill("page.html.j2", words, **_view(evaluation, words, data_dir))
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, jinja2.UndefinedError) as error:
@@ -84,15 +79,6 @@ def render(evaluation: Evaluation, words: Words, data_dir: Path | None) -> str:
             f"{evaluation.source}: expected the findings of an evaluation or the metrics of a run; "
             f"a part is missing or of another kind ({type(error).__name__}: {error})"
         ) from None
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _signed(value: float) -> str:
-    """A difference, with a minus as long as the plus."""
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _plain(value: float) -> str:
@@ -110,8 +96,6 @@ def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[s
         if name in main
     }
     return {
-        "w": words.texts,
-        "words": words,
         "title": words("title", tasks=words.listed(tasks.values())),
         "measured": words.joined(
             (measured(evaluation, words), words("protocol_is", protocol=words.known("protocols", evaluation.protocol)))
@@ -123,7 +107,6 @@ def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[s
         "versions": main["versions"],
         "methods": methods(evaluation, words),
         "references": REFERENCES,
-        "version": __version__,
     }
 
 
@@ -221,17 +204,6 @@ def _picture(path: Path) -> dict[str, Any]:
         "frequency_unit": "frequency_bin" if matrix.frequency_hz is None else "frequency_hz",
         "n_planes": len(matrix.values),
     }
-
-
-def ticks(low: float, high: float, at_most: int = 6) -> list[tuple[str, float]]:
-    """Round numbers between two, and where they stand from 0 to 1."""
-    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
-        return []
-    rough = (high - low) / at_most
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-    numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-    return [(f"{n * step:g}", (n * step - low) / (high - low)) for n in numbers]
 
 
 def _history(history: tuple[dict[str, Any], ...], best_epoch: int | None) -> dict[str, Any] | None:
