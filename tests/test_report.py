@@ -530,6 +530,25 @@ def test_the_verb_writes_a_page(evaluation: Path, tmp_path: Path, capsys: pytest
     assert "say --overwrite" in capsys.readouterr().err
 
 
+def test_one_class_alone_tells_nothing_of_telling_apart(tmp_path: Path) -> None:
+    content = protocol("loso")
+    rows = content["tasks"]["gender"]["network"]["per_class"]
+    rows["M"]["support"] = 0
+    page = read_page(evaluated(tmp_path / "e", loso=content))
+    assert "but only F was shown" in page.text
+    chances = [attributes["x1"] for tag, attributes in page.tags if tag == "line" and attributes["class"] == "dashed"]
+    assert [float(str(x)) for x in chances if x != "48"] == [pytest.approx(150 + 290 / 3, abs=0.06)]
+
+
+def test_evaluate_refuses_an_unknown_language_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--data_dir", str(tmp_path), "--out", str(tmp_path / "out"), "--lang", "fr"])
+    assert ended.value.code == 1
+    assert "--lang must be one of en, zh; got 'fr'" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_evaluate_writes_the_page_and_draws_its_matrices(tmp_path: Path) -> None:
     from making import write_dataset

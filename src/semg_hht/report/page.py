@@ -129,7 +129,7 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
             for name, row in rows.items()
         ],
         "has_baselines": len(rows) > 1,
-        "chance": 1 / max(1, occurring),
+        "chance": 1 / occurring if occurring > 1 else None,
         "others": [
             (words.known("protocols", name), _interval_row(content["tasks"][task]["network"]))
             for name, content in evaluation.protocols.items()
