@@ -1,167 +1,23 @@
-"""The page of an evaluation: all of it there, in both languages, true to the JSON, and harmless."""
+"""The page of an evaluation: all of it there, in both languages, and true to the JSON."""
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import string
-from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from making import make_dataset, values
+from making import make_dataset
+from reporting import PEOPLE, Page, copy_of_run, evaluated, protocol, read_page, saved_matrices
 from semg_hht.cli import main
-from semg_hht.errors import InputError
 from semg_hht.figures import plane_png
-from semg_hht.findings import Answers, findings
-from semg_hht.matrices import Matrix, write_matrix
-from semg_hht.pipeline import configure
-from semg_hht.report.evaluations import open_evaluation
-from semg_hht.report.gather import gather
-from semg_hht.report.page import matrix_path, write_page
 from semg_hht.report.template import ticks
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.storage import write_json
-
-PEOPLE = ("S01", "S02", "S03", "S04")
-MOVEMENTS = ("full", "half", "invalid")
-HOSTILE = "<script>alert('&{{7*7}}{0}')</script>\"'><img src=x onerror=alert(1)>"
-
-
-def answered(
-    task: str, method: str, classes: tuple[str, ...], people: tuple[str, ...] = PEOPLE, seed: int = 0, sure: bool = True
-) -> Answers:
-    """Every person shows every class three times; answers are right more often than not."""
-    rng = np.random.default_rng(seed)
-    rows = [(who, name, i) for who in people for name in classes for i in range(3)]
-    probabilities = rng.dirichlet(np.ones(len(classes)), len(rows))
-    for row, (_, name, _) in zip(probabilities, rows, strict=True):
-        row[classes.index(name)] += 0.6
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return Answers(
-        task=task,
-        method=method,
-        classes=classes,
-        repetitions=tuple(f"{who}|{name}|{i}" for who, name, i in rows),
-        labels=tuple(name for _, name, _ in rows),
-        subjects=tuple(who for who, _, _ in rows),
-        muscles=tuple(("BICEPS", "TRICEPS")[i % 2] for _, _, i in rows),
-        genders=tuple("FM"[people.index(who) % 2] for who, _, _ in rows),
-        files=tuple(f"hht_matrices/{who}_{name}_{i}.npz" for who, name, i in rows),
-        probabilities=probabilities,
-        in_set=probabilities > 0.3 if sure else None,
-    )
-
-
-def protocol(name: str, people: tuple[str, ...] = PEOPLE, *, sure: bool = True, seed: int = 0) -> dict[str, Any]:
-    """A copy of `_protocol`, to be changed."""
-    return copy.deepcopy(_protocol(name, people, sure, seed))
-
-
-@cache
-def _protocol(name: str, people: tuple[str, ...], sure: bool, seed: int) -> dict[str, Any]:
-    """Findings of a protocol as `semg_hht.learning.crossvalidation.describe` writes them."""
-    answers = [
-        answered("action_quality", "network", MOVEMENTS, people, seed, sure),
-        answered("action_quality", "classical features", MOVEMENTS, people, seed + 1),
-        answered("action_quality", "duration alone", MOVEMENTS, people, seed + 2),
-        answered("gender", "network", ("F", "M"), people, seed + 3, sure=False),
-    ]
-    content = {
-        "protocol": name,
-        "n_folds": len(people),
-        "task": "both",
-        "network": {"n_layers": 7, "base_channels": 8},
-        "training": {"epochs": 20, "batch_size": 16, "learning_rate": 1e-4, "patience": None, "seed": 42},
-        "data_fingerprint": "abc",
-        "data": {
-            "folder": "../data",
-            "n_matrices": 36,
-            "n_repetitions": 36,
-            "subjects": list(people),
-            "n_per_gender": {"F": 2, "M": 2},
-            "rates_hz": [1000.0],
-            "muscles": ["BICEPS", "TRICEPS"],
-            "preparation": configure(band_hz=(15.0, 430.0), mains_hz=50.0).to_json(),
-        },
-        "tasks": findings(answers),
-        "versions": {"python": "3.11", "semg-hht": "9.8.7", "torch": "2.6"},
-    }
-    return json.loads(json.dumps(content))  # type: ignore[no-any-return]
-
-
-def evaluated(folder: Path, **protocols: dict[str, Any]) -> Path:
-    for name, content in protocols.items():
-        write_json(folder / name / "findings.json", content)
-    gather(folder)
-    return folder
-
-
-@pytest.fixture
-def evaluation(tmp_path: Path) -> Path:
-    return evaluated(tmp_path / "evaluation", loso=protocol("loso"), random=protocol("random", seed=9))
-
-
-class Page(HTMLParser):
-    """What a reader of the page gets: tags with attributes, tables as text, all text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, list[list[list[str]]]] = {}
-        self.text = ""
-        self.headings: list[str] = []
-        self._rows: list[list[str]] = []
-        self._cell: list[str] | None = None
-        self._skip = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._skip = tag == "style"
-        if tag == "table":
-            self._rows = []
-            self.tables.setdefault(str(dict(attrs)["class"]), []).append(self._rows)
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._cell = []
-
-    def handle_endtag(self, tag: str) -> None:
-        self._skip = False
-        if tag in ("td", "th") and self._cell is not None:
-            self._rows[-1].append(" ".join(self._cell))
-            self._cell = None
-
-    def handle_data(self, data: str) -> None:
-        if self._skip or not data.strip():
-            return
-        self.text += data + "\n"
-        if self.tags[-1][0] in ("h2", "h3"):
-            self.headings.append(data)
-        if self._cell is not None:
-            self._cell.append(data.strip())
-
-
-def read_page(folder: Path, **options: Any) -> Page:
-    return Page(write_page(folder, overwrite=True, **options).read_text(encoding="utf-8"))
-
-
-def saved_matrices(folder: Path, content: dict[str, Any]) -> None:
-    for found in content["tasks"].values():
-        for row in found["worst"]:
-            matrix = Matrix(
-                values(1, np.random.default_rng(0)),
-                configure().to_json(),
-                np.linspace(20, 450, 256),
-                np.linspace(0.005, 1.995, 256),
-            )
-            write_matrix(folder / row["file"], matrix)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -204,11 +60,6 @@ def test_languages_hold_the_same_sentences_with_the_same_places() -> None:
         return {name for _, name, _, _ in string.Formatter().parse(value) if name}
 
     assert places(english) == places(chinese)
-
-
-def test_an_unknown_language_is_one_sentence(evaluation: Path) -> None:
-    with pytest.raises(InputError, match="--lang must be one of en, zh; got 'fr'"):
-        write_page(evaluation, language="fr")
 
 
 def test_scores_on_the_page_are_those_of_the_json(evaluation: Path) -> None:
@@ -340,47 +191,6 @@ def test_a_page_of_random_repetitions_alone_does_not_speak_of_new_people(tmp_pat
     assert "had seen nothing of that person" not in text
 
 
-def hostile(content: dict[str, Any]) -> dict[str, Any]:
-    """Subjects, files, movements and everything else a user may name, out to break out of their place."""
-    text = json.dumps(content)
-    for name in ("S01", "BICEPS", "half", "hht_matrices", "9.8.7"):
-        text = text.replace(name, json.dumps(HOSTILE + name)[1:-1])
-    return json.loads(text)  # type: ignore[no-any-return]
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_names_of_users_never_become_markup(tmp_path: Path, evaluation: Path, language: str) -> None:
-    calm = read_page(evaluation, language=language)
-    wild = hostile(protocol("loso"))
-    page = read_page(
-        evaluated(tmp_path / "wild", loso=wild, random=hostile(protocol("random", seed=9))), language=language
-    )
-    assert [tag for tag, _ in page.tags] == [tag for tag, _ in calm.tags]
-    assert [set(attributes) for _, attributes in page.tags] == [set(attributes) for _, attributes in calm.tags]
-    for name in ("S01", "BICEPS", "half", "9.8.7"):
-        assert HOSTILE + name in page.text
-
-
-def test_notes_of_a_run_never_become_markup(tmp_path: Path, simulated_run: Path) -> None:
-    run = copy_of_run(simulated_run, tmp_path)
-    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    write_json(run / "metrics.json", {**metrics, "notes": [HOSTILE]})
-    page = read_page(run)
-    assert HOSTILE in page.text
-    assert not {"script", "img"} & {tag for tag, _ in page.tags}
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_page_asks_nothing_of_the_network(tmp_path: Path, evaluation: Path, language: str) -> None:
-    saved_matrices(tmp_path / "data", protocol("loso"))
-    html = write_page(evaluation, language=language).read_text(encoding="utf-8")
-    links = re.findall(r"""(?:href|src|action|data|poster|xlink:href)\s*=\s*["']?([^"'\s>]*)""", html)
-    assert any(link.startswith("data:image/png;base64,") for link in links)
-    assert [link for link in links if not link.startswith(("data:image/png;base64,", "https://doi.org/10."))] == []
-    left = re.sub(r'<a href="https://doi\.org/[^"]*">|base64,[\w+/=]*', "", html)
-    assert re.findall(r"https?:|//[a-z]|url\(|@import|<link|<script|<iframe|<object|srcset", left) == []
-
-
 def test_matrices_are_drawn_with_their_axes(tmp_path: Path, evaluation: Path) -> None:
     content = protocol("loso")
     n = sum(len(found["worst"]) for found in content["tasks"].values())
@@ -396,40 +206,6 @@ def test_matrices_are_drawn_with_their_axes(tmp_path: Path, evaluation: Path) ->
     moved = (tmp_path / "data").rename(tmp_path / "moved")
     assert "image" not in {tag for tag, _ in read_page(evaluation).tags}
     assert "image" in {tag for tag, _ in read_page(evaluation, data_dir=moved / "hht_matrices").tags}
-
-
-def test_only_matrices_of_the_data_are_read(tmp_path: Path) -> None:
-    inside = tmp_path / "a" / "data" / "m.npz"
-    inside.parent.mkdir(parents=True)
-    for path in (inside, tmp_path / "secret.npz"):
-        path.write_bytes(b"")
-    assert matrix_path(inside.parent, "m.npz") == inside.resolve()
-    assert matrix_path(inside.parent, "../../secret.npz") is None
-    assert matrix_path(inside.parent, str(tmp_path / "secret.npz")) is None
-
-
-def test_the_same_content_gives_the_same_bytes(tmp_path: Path, evaluation: Path) -> None:
-    saved_matrices(tmp_path / "data", protocol("loso"))
-    first = write_page(evaluation, tmp_path / "1.html").read_bytes()
-    assert write_page(evaluation, tmp_path / "2.html").read_bytes() == first
-    assert b"matplotlib" not in first and str(tmp_path).encode() not in first
-
-
-def test_a_page_that_stands_there_is_not_replaced_unasked(evaluation: Path) -> None:
-    page = evaluation / "report.html"
-    page.write_text("mine", encoding="utf-8")
-    with pytest.raises(InputError, match="exists already; name another file, or say --overwrite"):
-        write_page(evaluation)
-    assert page.read_text(encoding="utf-8") == "mine"
-    write_page(evaluation, overwrite=True)
-    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-
-
-def copy_of_run(run: Path, folder: Path) -> Path:
-    for name in ("metrics.json", "config.json", "split.json", "history.jsonl"):
-        (folder / "run").mkdir(exist_ok=True)
-        (folder / "run" / name).write_bytes((run / name).read_bytes())
-    return folder / "run"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -452,46 +228,6 @@ def test_a_run_split_by_repetition_does_not_speak_of_new_people(tmp_path: Path, 
     text = read_page(run).text
     assert "had seen nothing of that person" not in text
     assert "people may stand on two sides" in text
-
-
-def test_what_is_no_evaluation_is_one_sentence(tmp_path: Path, evaluation: Path, simulated_run: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"expected an evaluation \(report.json\) or a finished run"):
-        open_evaluation(tmp_path / "empty")
-    with pytest.raises(InputError, match="found nothing"):
-        open_evaluation(tmp_path / "absent")
-    good = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
-    for content, said in (
-        ([], "found another JSON"),
-        ({**good, "format": 2}, "format 1; found another JSON"),
-        ({**good, "protocols": {}}, "expected findings of at least one protocol"),
-    ):
-        write_json(tmp_path / "report.json", content)
-        with pytest.raises(InputError, match=said):
-            open_evaluation(tmp_path / "report.json")
-    run = copy_of_run(simulated_run, tmp_path)
-    write_json(run / "config.json", {})
-    with pytest.raises(InputError, match="expected metrics, config and split of a run; KeyError"):
-        open_evaluation(run)
-    run = copy_of_run(simulated_run, tmp_path)
-    (run / "history.jsonl").write_text("{oops", encoding="utf-8")
-    with pytest.raises(InputError, match="expected a line of JSON an epoch"):
-        open_evaluation(run)
-
-
-@pytest.mark.parametrize(
-    ("part", "value"),
-    [("network", {}), ("network", None), ("classes", ["other"]), ("duel", {"x": {}}), ("worst", [{"file": 1}])],
-)
-def test_findings_of_another_kind_are_one_sentence(tmp_path: Path, part: str, value: Any) -> None:
-    content = protocol("loso")
-    write_json(tmp_path / "e" / "report.json", {"format": 1, "protocols": {"loso": content}, "optimism": {}})
-    write_page(tmp_path / "e", tmp_path / "good.html")
-    content["tasks"]["action_quality"][part] = value
-    write_json(tmp_path / "e" / "report.json", {"format": 1, "protocols": {"loso": content}, "optimism": {}})
-    with pytest.raises(InputError, match="a part is missing or of another kind"):
-        write_page(tmp_path / "e", tmp_path / "bad.html")
-    assert not (tmp_path / "bad.html").exists()
 
 
 @pytest.mark.parametrize(
@@ -538,15 +274,6 @@ def test_one_class_alone_tells_nothing_of_telling_apart(tmp_path: Path) -> None:
     assert "but only F was shown" in page.text
     chances = [attributes["x1"] for tag, attributes in page.tags if tag == "line" and attributes["class"] == "dashed"]
     assert [float(str(x)) for x in chances if x != "48"] == [pytest.approx(150 + 290 / 3, abs=0.06)]
-
-
-def test_evaluate_refuses_an_unknown_language_before_it_begins(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["evaluate", "--data_dir", str(tmp_path), "--out", str(tmp_path / "out"), "--lang", "fr"])
-    assert ended.value.code == 1
-    assert "--lang must be one of en, zh; got 'fr'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

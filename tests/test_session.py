@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reporting import HOSTILE, Page
 from semg_hht.calibration import Calibration
 from semg_hht.cli import main
 from semg_hht.errors import InputError
@@ -25,7 +26,6 @@ from semg_hht.signals.features import mdf, rms
 from semg_hht.signals.filters import preprocess
 from semg_hht.signals.recording import read_recording
 from semg_hht.signals.trend import trend
-from test_report import HOSTILE, Page
 
 RATE_HZ = 500.0
 
@@ -42,7 +42,13 @@ def session(n: int = 6, **changes: Any) -> Session:
         for i in range(n)
     )
     measures = tuple(
-        Measures(row, "ch1", "uV", {"rms": 50.0 + i, "mdf_hz": float(value)}) for i, value in enumerate(mdf_hz)
+        Measures(
+            replace(row, start_s=2.0 * i + 0.5, stop_s=2.0 * i + 1.5),
+            "ch1",
+            "uV",
+            {"rms": 50.0 + i, "mdf_hz": float(value)},
+        )
+        for i, value in enumerate(mdf_hz)
     )
     drifts = (Drift(row, "ch1", "mdf_hz", "Hz", trend(mdf_hz)),) if n >= 4 else ()
     samples = np.random.default_rng(0).standard_normal(round(2 * n * RATE_HZ))
@@ -108,6 +114,22 @@ def test_few_repetitions_no_promise_and_percent_mvc() -> None:
     assert "The run promises nothing about unsure answers" in page.text
     assert page.tables["repetitions"][0][0][-2:] == ["% MVC", "MDF (Hz)"]
     assert page.tables["repetitions"][0][1][-2:] == ["12.5", "90"]
+
+
+def test_a_channel_that_some_repetitions_lack_stays_beside_its_own() -> None:
+    made = session()
+    second = replace(made.channels[0], name="ch2", measures=made.channels[0].measures[2:4], drifts=())
+    rows = card(replace(made, channels=(*made.channels, second))).tables["repetitions"][0]
+    assert rows[0][-2:] == ["RMS (µV) ch2", "MDF (Hz) ch2"]
+    assert [row[-2:] for row in rows[1:5]] == [["–", "–"], ["–", "–"], ["52", "86"], ["53", "84"]]
+
+
+def test_a_run_that_answers_gender_alone_says_what_gender_is() -> None:
+    made = session()
+    gender = {"gender": made.answers["gender"]}
+    page = card(replace(made, answers=gender, parts=tuple(replace(part, answers=gender) for part in made.parts)))
+    assert read_words("en").texts["limit_gender"] in page.text
+    assert page.tables["repetitions"][0][0][3] == "recorded gender"
 
 
 def test_a_long_recording_is_drawn_in_rows() -> None:

@@ -56,9 +56,10 @@ def render_card(session: Session, words: Words) -> str:
         gender=gender,
         promises=session.promises,
         task=words.known("tasks", task),
+        speaks_of_gender="gender" in session.answers,
         rows=[
-            (i, part, _said(part.answers[task], words), part.answers[task])
-            for i, part in enumerate(session.parts, start=1)
+            (part, _said(part.answers[task], words), part.answers[task], (part.start_s, part.stop_s))
+            for part in session.parts
         ],
         channels=[_channel(channel, session.rate_hz, spans, words) for channel in session.channels[:MAX_CHANNELS]],
         hidden=len(session.channels) > MAX_CHANNELS,
@@ -81,10 +82,13 @@ def _channel(channel: ChannelCard, rate_hz: float, spans: list[Span], words: Wor
         "units": _shown(channel.units),
         "strips": _strips(channel.samples, rate_hz, spans),
         "effort": words.texts["percent_mvc"] if percent else words("rms", units=_shown(channel.units)),
-        "rows": [
-            (i, found.values["percent_mvc" if percent else "rms"], found.values["mdf_hz"])
-            for i, found in enumerate(channel.measures, start=1)
-        ],
+        "measured": {  # not every repetition need be of every channel
+            (found.row.start_s, found.row.stop_s): (
+                found.values["percent_mvc" if percent else "rms"],
+                found.values["mdf_hz"],
+            )
+            for found in channel.measures
+        },
         "trends": [_trend(drift, channel, words) for drift in channel.drifts],
         "too_few": words("card_no_trend", n=MIN_VALUES),
     }
