@@ -1,73 +1,93 @@
-"""Accuracy on people never trained on: every subject is held out once, in as many folds as asked for.
+"""Accuracy on people never trained on: the rows of the README, each prepared and evaluated in one command.
 
-    python benchmarks/accuracy.py prepared/hht_matrices --folds 6 --base_channels 8 --epochs 4
+    python benchmarks/accuracy.py --data FOLDER [--out FOLDER] [--quick]
 
-Each fold trains a run of its own: of the people who are not held out a fifth pick the best epoch, the rest are trained
-on. Scores are pooled per repetition; the interval resamples subjects.
+FOLDER holds contraction_intensity/ and myo_armband/ with their manifests. Every subject is held out (gender: in 5
+groups); the network stands beside the baselines of `semg-hht evaluate` on the same folds. ``--quick``: one epoch, 3
+folds, to see that it works. Begun again with the same --out, it goes on where it stood.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from lightning_fabric import Fabric
-
-from semg_hht.learning.checkpoint import load_model
+from semg_hht.findings import OURS, Answers
+from semg_hht.learning.crossvalidation import cross_validate
 from semg_hht.learning.dataset import load_folder
-from semg_hht.learning.network import NetworkConfig
-from semg_hht.learning.run import choose_classes, complete
-from semg_hht.learning.split import Split, divide
-from semg_hht.learning.training import Fitting, TrainingConfig, encoder_task, fit, score
+from semg_hht.learning.training import TrainingConfig
+from semg_hht.pipeline import configure
+from semg_hht.prepare import prepare
+from semg_hht.references import with_references
+from semg_hht.sources import find_jobs
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: which recordings, how they are prepared, what is asked and who is held out."""
+
+    name: str
+    folder: str
+    settings: dict[str, Any]
+    task: str
+    protocol: str
+    references: str = ""
+
+
+ROWS = (
+    Row("effort", "contraction_intensity", {}, "action_quality", "loso"),
+    Row("effort, mvc", "contraction_intensity", {"scaling": "mvc"}, "action_quality", "loso", "manifest_mvc.csv"),
+    Row("effort, subject", "contraction_intensity", {"scaling": "subject"}, "action_quality", "loso"),
+    Row("gender", "myo_armband", {"band_hz": (5.0, 100.0)}, "gender", "grouped"),
+)
+
+
+def answered(row: Row, data: Path, out: Path, config: TrainingConfig, base_channels: int, quick: bool) -> list[Answers]:
+    settings = configure(mains_hz=50.0, **row.settings)
+    references = data / row.folder / row.references if row.references else None
+    jobs = with_references(find_jobs(data / row.folder / "manifest.csv"), settings, references)
+    own = out / row.name.replace(", ", "_")
+    prepare(jobs, own / "prepared", settings, overwrite=True)
+    return cross_validate(
+        load_folder(own / "prepared" / "hht_matrices"), own / "evaluation", config,
+        protocol="grouped" if quick else row.protocol, n_folds=3 if quick else 5, task=row.task,
+        base_channels=base_channels,
+    )  # fmt: skip
+
+
+def show(row: Row, answers: list[Answers]) -> None:
+    for found in answers:
+        report = found.report()
+        interval = report.balanced_accuracy_interval
+        between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else "too few people"
+        votes = ""
+        if row.task == "gender":
+            people = sorted(set(found.subjects))
+            right = sum(report.per_subject[person] > 0.5 for person in people)
+            votes = f", by vote {right} of {len(people)} people"
+        name = "the network" if found.method == OURS else found.method
+        print(f"{row.name:16} {name:20} {report.balanced_accuracy:.3f} ({between}){votes}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data_dir", type=Path)
-    parser.add_argument("--task", default="both")
-    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--rows", nargs="*", default=[row.name for row in ROWS])
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--base_channels", type=int, default=8)
     parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
-
-    dataset = load_folder(args.data_dir)
-    classes = choose_classes(dataset, args.task)
-    task = encoder_task(classes)
-    subjects = np.array(dataset.subjects)
-    people = np.random.default_rng(args.seed).permutation(sorted(set(subjects)))
-    asked: list[np.ndarray] = []
-    answered: dict[str, list[np.ndarray]] = {name: [] for name in classes}
-    for held_out in np.array_split(people, args.folds):
-        test = np.flatnonzero(np.isin(subjects, held_out))
-        rest = np.flatnonzero(~np.isin(subjects, held_out))
-        train, validation = divide(rest, subjects, dataset, 0.2, args.seed)
-        with tempfile.TemporaryDirectory() as folder:
-            fitting = Fitting(
-                dataset, Split(train, validation, test, "subject"), task, classes,
-                NetworkConfig(len(classes[task]), 7, args.base_channels, dataset.matrices.shape[1]),
-                TrainingConfig(epochs=args.epochs, learning_rate=args.learning_rate, seed=args.seed),
-                Path(folder), Fabric(accelerator="auto", devices=1),
-            )  # fmt: skip
-            fit(fitting)
-            model = complete(load_model(Path(folder) / "best"), fitting)
-        asked.append(test)
-        for name, probabilities in model.probabilities(dataset.matrices[test]).items():
-            answered[name].append(probabilities)
-        print(f"held out {', '.join(held_out)}", flush=True)
-
-    indices = np.concatenate(asked)
-    for name, folds in answered.items():
-        labelled = np.array([bool(dataset.labels(name)[i]) for i in indices])
-        report = score(dataset, indices[labelled], name, classes, np.concatenate(folds)[labelled])
-        interval = report.balanced_accuracy_interval
-        between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else "too few people"
-        print(f"{name}: balanced accuracy {report.balanced_accuracy:.3f} (95 % interval over people {between})")
-        print("  recall  " + "  ".join(f"{c} {s['recall']:.2f}" for c, s in report.per_class.items()))
-        print("  people  " + "  ".join(f"{person} {value:.2f}" for person, value in report.per_subject.items()))
+    config = TrainingConfig(epochs=1 if args.quick else args.epochs, learning_rate=args.learning_rate, seed=args.seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        for row in (row for row in ROWS if row.name in args.rows):
+            out = args.out or Path(temporary)
+            show(row, answered(row, args.data, out, config, args.base_channels, args.quick))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
         "errors", "measure", "pipeline", "predict", "predictions", "references", "segment", "signals", "sources",
     },
     "predictions": {"calibration", "labels"},
+    "audit": {"audit", "labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
     "bids_names": {"errors", "pipeline"},
@@ -51,6 +52,9 @@ ROOMS: dict[str, set[str]] = {
         "calibration", "learning", "errors", "evaluation", "findings", "labels", "matrices", "pipeline", "predictions",
         "prepare", "sources", "references", "storage", "tracking", "version",
     },
+    "examine": {
+        "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",
+    },
     "predict": {
         "bids", "calibration", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references",
         "scaling", "segment", "signals", "sources", "storage", "tracking",
@@ -62,9 +66,9 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "bids_export", "commands", "console", "demo", "errors", "figures", "learning", "measure", "options", "pipeline",
-        "predict", "prepare", "references", "report", "samples", "segment", "session", "signals", "sources", "storage",
-        "workers",
+        "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "learning", "measure",
+        "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "session", "signals",
+        "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
@@ -144,8 +148,9 @@ def test_nothing_imports_the_command_line() -> None:
     assert [room for room, known in ROOMS.items() if "cli" in known] == ["__main__"]
 
 
-def test_evaluation_knows_only_labels_and_arrays() -> None:
+def test_evaluation_and_audit_know_only_labels_and_arrays() -> None:
     assert ROOMS["evaluation"] <= {"labels"}
+    assert ROOMS["audit"] <= {"audit", "labels"}
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(SOURCE).as_posix())

@@ -123,7 +123,7 @@ def test_a_recording_whose_channels_are_all_bad_is_left_out(tmp_path: Path, capl
         ("participants.tsv", "id,sex\n", "expected columns participant_id, separated by tabs; found id,sex"),
         ("task-curl_channels.tsv", "name\ttype\tunits\nC3\tEEG\tuV\n", "expected channels of type EMG; found EEG"),
         ("task-curl_events.tsv", "onset\tduration\n0\n", "line 2: expected 2 cells; found 1"),
-        ("task-curl_events.tsv", "onset\tduration\nsoon\t1\n", "onset must be a number of seconds; found 'soon'"),
+        ("task-curl_events.tsv", "onset\tduration\nsoon\t1\n", "onset must be a number; found 'soon'"),
         ("task-curl_events.tsv", "onset\tduration\n0\t1\n0\t1\n", "two events last from 0 s to 1 s"),
         ("sub-01/emg/task-curl_emg.json", "{}", "both speak of sub-01_task-curl_emg.edf"),
     ],

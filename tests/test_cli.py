@@ -202,14 +202,14 @@ def test_the_bare_command_names_the_demo(capsys: pytest.CaptureFixture[str]) -> 
     run()
     said = capsys.readouterr()
     assert "semg-hht demo" in said.out + said.err
-    for verb in ("demo", "simulate", "segment", "features", "prepare", "train", "predict"):
+    for verb in ("demo", "simulate", "segment", "features", "prepare", "check", "train", "predict"):
         assert verb in said.out + said.err
 
 
 def test_version_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("semg-hht 0.")
-    for verb in ("demo", "simulate", "segment", "features", "prepare", "train", "predict"):
+    for verb in ("demo", "simulate", "segment", "features", "prepare", "check", "train", "predict"):
         assert run(verb, "--help") == 0
         assert f"Example: semg-hht {verb}" in capsys.readouterr().out
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import ndtri
 
 from semg_hht.hht import ceemdan, eemd, emd, iceemdan, kernel, masked_sift, upstream_ceemdan
-from semg_hht.hht.noise import white_noise
+from semg_hht.hht.noise import numpy_normals, white_noise
 
 ENSEMBLES = [eemd, ceemdan, iceemdan, upstream_ceemdan]
 TIME_S = np.arange(600) / 1000
@@ -125,6 +126,22 @@ class TestNoise:
 
     def test_compiled_is_numpy(self):
         assert_allclose(white_noise(3, 20000, -7), on_numpy(white_noise, 3, 20000, -7), rtol=1e-13, atol=1e-15)
+
+    @pytest.mark.parametrize("wanted", [0, 1, 5, 2**20, 2**35, 2**52 - 1, 2**51, 0x133333333333 << 4])
+    def test_ends_of_the_distribution(self, wanted):
+        """Numbers too rare to be met: the bits are mixed backwards to a stream that begins with them."""
+        z = wanted << 12
+        for shift, factor in ((31, 0x94D049BB133111EB), (27, 0xBF58476D1CE4E5B9), (30, 1)):
+            z ^= (z >> shift) ^ (z >> 2 * shift)
+            z = z * pow(factor, -1, 2**64) % 2**64
+        stream = (z - 0x9E3779B97F4A7C15) % 2**64
+        uniform = wanted * 2.0**-52 + 2.0**-53
+        assert_allclose(numpy_normals(1, stream), ndtri(uniform), rtol=1e-15)
+        if kernel.compiled is None:
+            pytest.skip("the kernel was not built")
+        compiled = np.empty(20)
+        kernel.compiled.normals(compiled, 20, stream)
+        assert_allclose(compiled, numpy_normals(20, stream), rtol=1e-13, atol=1e-15)
 
     def test_is_standard_normal(self):
         noise = white_noise(20, 50000, seed=1)

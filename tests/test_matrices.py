@@ -222,3 +222,14 @@ def test_features_that_fit_nothing_are_refused(tmp_path: Path, features: str) ->
     write_matrix(tmp_path / "a.npz", Matrix(random(2, 256, 256), {}, AXIS, AXIS), features=features)
     with pytest.raises(InputError, match=r"a\.npz: expected"):
         read_matrix(tmp_path / "a.npz")
+
+
+def test_how_channels_go_together_travels_with_their_matrix(tmp_path: Path) -> None:
+    vector = np.random.default_rng(0).standard_normal(10)
+    write_matrix(tmp_path / "a.npz", Matrix(random(1, 256, 256), {}, AXIS, AXIS, mixing=vector))
+    assert_allclose(read_matrix(tmp_path / "a.npz").mixing, vector, rtol=0)
+    assert read_matrix(write_npz(tmp_path / "b.npz", hht=np.eye(256))).mixing is None
+    for wrong in (np.zeros((2, 2)), np.zeros(5000), np.array([np.nan]), np.array(["a"])):
+        write_matrix(tmp_path / "c.npz", Matrix(random(1, 256, 256), {}, AXIS, AXIS), mixing=wrong)
+        with pytest.raises(InputError, match=r"c\.npz: expected .*'mixing'"):
+            read_matrix(tmp_path / "c.npz")

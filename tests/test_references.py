@@ -130,3 +130,38 @@ def test_a_reference_is_its_interval_not_its_file(folder: Path) -> None:
     whole = amplitude(folder, "file,subject\nburst.npz,S1\n")
     burst = amplitude(folder, f"file,subject,start_s,stop_s\nburst.npz,S1,0,{stop_s}\n")
     assert 1.8 < burst.amplitude["ch1"] / whole.amplitude["ch1"] < 2.1
+
+
+def test_a_reference_is_of_the_same_muscle_and_motion_where_they_are_stated(folder: Path) -> None:
+    (folder / "manifest.csv").write_text("file,subject,motion\na.npz,S1,grip\nb.npz,S1,turn\n")
+    (folder / "mvc.csv").write_text("file,subject,motion\nmax1.npz,S1,grip\nmax2.npz,S1,turn\n")
+    grip, turn = (job.reference for job in with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1))
+    assert grip is not None
+    assert turn is not None
+    assert_allclose(turn.amplitude["ch1"] / grip.amplitude["ch1"], 2)
+    own, other = (job.reference for job in with_references(find_jobs(folder), SUBJECT, None, n_jobs=1))
+    assert own is not None
+    assert other is not None
+    assert_allclose(other.amplitude["ch1"] / own.amplitude["ch1"], 3, err_msg="each its own mean")
+
+
+@pytest.mark.parametrize("references", ["file,subject,motion\nmax1.npz,S1,mvc\nmax2.npz,S1,mvc\n",
+                                        "file,subject,motion\nmax1.npz,S1,grip\nmax2.npz,S1,mvc\n",
+                                        "file,subject\nmax1.npz,S1\nmax2.npz,S1\n"])  # fmt: skip
+def test_motions_that_have_no_reference_of_their_own_share_one(folder: Path, references: str) -> None:
+    (folder / "manifest.csv").write_text("file,subject,motion\na.npz,S1,grip\nb.npz,S1,turn\n")
+    (folder / "mvc.csv").write_text(references)
+    grip, turn = (job.reference for job in with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1))
+    assert grip == turn
+    assert grip is not None
+    assert grip.amplitude["ch1"] > 0
+
+
+def test_people_who_are_not_named_take_the_only_references(folder: Path) -> None:
+    (folder / "manifest.csv").write_text("file,muscle\na.npz,BICEPS\nb.npz,TRICEPS\n")
+    (folder / "mvc.csv").write_text("file,subject,muscle\nmax1.npz,S1,BICEPS\nmax2.npz,S1,TRICEPS\n")
+    biceps, triceps = (job.reference for job in with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1))
+    assert biceps is not None
+    assert triceps is not None
+    assert biceps.amplitude
+    assert_allclose(triceps.amplitude["ch1"] / biceps.amplitude["ch1"], 2)

@@ -62,6 +62,23 @@ def test_languages_hold_the_same_sentences_with_the_same_places() -> None:
     assert places(english) == places(chinese)
 
 
+def test_each_name_of_ours_has_a_word() -> None:
+    from semg_hht.findings import OURS
+    from semg_hht.hht.spectrum import DECOMPOSITIONS
+    from semg_hht.labels import TASKS
+    from semg_hht.learning.baselines import BASELINES
+    from semg_hht.learning.folds import PROTOCOLS
+    from semg_hht.scaling import SCALINGS
+
+    names = {
+        "methods": [OURS, *BASELINES], "decompositions": DECOMPOSITIONS, "scalings": SCALINGS, "tasks": TASKS,
+        "protocols": [*PROTOCOLS, "split"],
+    }  # fmt: skip
+    for language in LANGUAGES:
+        texts = read_words(language).texts
+        assert {group: set(texts[group]) for group in names} == {group: set(known) for group, known in names.items()}
+
+
 def test_scores_on_the_page_are_those_of_the_json(evaluation: Path) -> None:
     found = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
     tasks = found["protocols"]["loso"]["tasks"]

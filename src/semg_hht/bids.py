@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
-from semg_hht.labels import GENDER_SPELLINGS, MANIFEST_COLUMNS, Labelled
+from semg_hht.labels import GENDER_SPELLINGS, MANIFEST_COLUMNS, Labelled, read_number
 from semg_hht.storage import read_json
 
 log = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[li
     lasting = []
     for number, event in enumerate(table, start=1):
         where = f"{events}, event {number}"
-        onset, duration = (_number(where, column, event[column]) for column in ("onset", "duration"))
+        onset, duration = (read_number(where, column, event[column]) for column in ("onset", "duration"))
         if onset is not None and duration and onset >= 0:
             lasting.append((onset, round(onset + duration, 9), event))
     rows: dict[tuple[float, float, tuple[str, ...]], Labelled] = {}
@@ -284,15 +284,3 @@ def _read_tsv(path: Path, required: tuple[str, ...]) -> _Table:
             raise InputError(f"{path}, line {number}: expected {len(header)} cells; found {len(cells)}")
         rows.append({name: "" if cell.lower() == "n/a" else cell for name, cell in zip(header, cells, strict=True)})
     return rows
-
-
-def _number(where: str, column: str, cell: str) -> float | None:
-    if not cell:
-        return None
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{where}: {column} must be a number of seconds; found {cell!r}")
-    return value

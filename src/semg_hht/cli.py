@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht import console
+from semg_hht.commands.check import check
 from semg_hht.commands.demo import demo
 from semg_hht.commands.evaluate import evaluate
 from semg_hht.commands.features import features
@@ -43,6 +44,7 @@ for _verb, _example in (
     (segment, "segment recordings --out reps.csv"),
     (features, "features reps.csv --out features.csv"),
     (prepare, "prepare recordings/manifest.csv --out prepared --band 20 450"),
+    (check, "check prepared"),
     (train, "train --data_dir prepared/hht_matrices --checkpoint_dir checkpoints --base_channels 8"),
     (evaluate, "evaluate --data_dir prepared/hht_matrices --out evaluation --base_channels 8"),
     (report, "report evaluation --out evaluation.html --lang zh"),

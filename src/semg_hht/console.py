@@ -147,9 +147,9 @@ def show_findings(protocol: str, content: dict[str, Any]) -> None:
     n_people = len(content["data"]["subjects"])
     for task, found in content["tasks"].items():
         out.print(f"\n[bold]{task.replace('_', ' ')}[/], protocol {protocol}, {counted(n_people, 'subject')}")
-        table = Table(box=None, padding=(0, 2))
+        table = Table(box=None, padding=(0, 1))
         for column in ("method", "balanced accuracy", "95 % over people", "macro F1", "AUROC", "ECE"):
-            table.add_column(column, justify="left" if column == "method" else "right")
+            table.add_column(column, justify="left" if column == "method" else "right", no_wrap=column == "method")
         for method, scores in {"network": found["network"], **found["baselines"]}.items():
             low_high = scores["balanced_accuracy_interval_95"]
             area = scores["auroc"]

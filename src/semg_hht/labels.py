@@ -216,9 +216,9 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> Labelled:
         movement=text.get("movement", ""),
         units=text.get("units", ""),
         gender=GENDER_SPELLINGS.get(gender.lower(), gender),
-        rate_hz=_number(where, "rate_hz", text),
-        start_s=_number(where, "start_s", text),
-        stop_s=_number(where, "stop_s", text),
+        rate_hz=read_number(where, "rate_hz", text.get("rate_hz", "")),
+        start_s=read_number(where, "start_s", text.get("start_s", "")),
+        stop_s=read_number(where, "stop_s", text.get("stop_s", "")),
         channels=tuple(part.strip() for part in text.get("channels", "").split(";") if part.strip()),
         extra={name: value for name, value in text.items() if name and name not in MANIFEST_COLUMNS},
         rate_from=str(path),
@@ -232,8 +232,14 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> Labelled:
     return row
 
 
-def _number(where: str, column: str, text: dict[str, str]) -> float | None:
-    cell = text.get(column, "")
+def read_number(where: str, column: str, cell: str) -> float | None:
+    """The number in a cell of a table; None where it is empty.
+
+    Raises
+    ------
+    InputError
+        Text, or no finite number; ``where`` names the file and the line.
+    """
     if not cell:
         return None
     try:

@@ -22,6 +22,7 @@ from semg_hht.storage import BROKEN_NPZ, whole_file
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
 MAX_PLANES = 1024  # a header that claims more is broken or hostile; refused before memory is asked for
+MAX_MIXING = 4096  # likewise
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Matrix:
         values were stretched to 0..1 when it was read, because nothing is known of their scale.
     frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not say.
     features : classical features of the same samples, name -> a value a plane; empty where the file does not say.
+    mixing : how all channels of the repetition go together, (n,), the same for each of its matrices; None likewise.
     """
 
     values: NDArray[np.float32]
@@ -40,6 +42,7 @@ class Matrix:
     frequency_hz: NDArray[np.float64] | None = None
     time_s: NDArray[np.float64] | None = None
     features: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    mixing: NDArray[np.float64] | None = None
 
 
 def is_matrix_file(path: Path) -> bool:
@@ -78,7 +81,9 @@ def read_matrix(path: Path) -> Matrix:
     for name, expected in sides.items():
         if shapes.get(name, expected) != expected:
             raise InputError(f"{path}: expected {name!r} of shape {expected}; found {shapes[name]}")
-    arrays = _load(path, {key, *(name for name in sides if name in shapes)})
+    if "mixing" in shapes and (len(shapes["mixing"]) != 1 or shapes["mixing"][0] > MAX_MIXING):
+        raise InputError(f"{path}: expected 'mixing' of shape (n,), n at most {MAX_MIXING}; found {shapes['mixing']}")
+    arrays = _load(path, {key, *(name for name in (*sides, "mixing") if name in shapes)})
     raw = arrays[key]
     if raw.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected numbers under {key!r}; found {raw.dtype}")
@@ -96,6 +101,7 @@ def read_matrix(path: Path) -> Matrix:
         arrays.get("frequency_hz"),
         arrays.get("time_s"),
         _checked_features(path, features, len(values)),
+        _checked_mixing(path, arrays.get("mixing")),
     )
 
 
@@ -108,6 +114,8 @@ def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
     arrays["settings"] = np.array(json.dumps(matrix.settings, sort_keys=True))
     if matrix.features:
         arrays["features"] = np.array(json.dumps(matrix.features))
+    if matrix.mixing is not None:
+        arrays["mixing"] = matrix.mixing
     with whole_file(path) as part, part.open("wb") as handle:
         np.savez_compressed(handle, **arrays)
 
@@ -171,3 +179,9 @@ def _checked_features(path: Path, features: dict[str, Any], n_planes: int) -> di
         if not isinstance(numbers, list) or len(numbers) != n_planes or not all(isinstance(n, float) for n in numbers):
             raise InputError(f"{path}: expected {n_planes} numbers as feature {name!r}; found {numbers!r:.60}")
     return {name: tuple(numbers) for name, numbers in features.items()}
+
+
+def _checked_mixing(path: Path, mixing: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    if mixing is not None and (mixing.dtype.kind != "f" or not np.isfinite(mixing).all()):
+        raise InputError(f"{path}: expected finite numbers under 'mixing'")
+    return mixing

@@ -21,6 +21,7 @@ from semg_hht.hht import ENSEMBLES, SpectrumConfig, hilbert_spectrum
 from semg_hht.labels import Labelled
 from semg_hht.matrices import Matrix
 from semg_hht.scaling import SCALINGS, scale_power
+from semg_hht.signals.descriptors import MAX_CHANNELS, mixing
 from semg_hht.signals.features import MIN_SAMPLES, repetition_features
 from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz, preprocess
 from semg_hht.signals.recording import Recording, read_recording
@@ -196,7 +197,7 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
                 spectra.append(hilbert_spectrum(samples, chosen.rate_hz, config.spectrum, n_threads=n_threads))
             except ValueError as error:
                 raise InputError(f"{job.path}, channel {name}: {error}") from None
-        features = _features(scaled, chosen.rate_hz)
+        told = (_features(scaled, chosen.rate_hz), _mixing(scaled, chosen.rate_hz))
         planes = np.stack([scale_power(s.power, config.scaling) for s in spectra])  # (n_channels, 256, 256)
         axes = (config.to_json(), spectra[0].frequency_hz, spectra[0].time_s)
         row = replace(row, rate_hz=recording.rate_hz, units=recording.units)
@@ -204,12 +205,12 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
             dropped = float(np.mean([s.dropped for s in spectra]))
             channel = "+".join(chosen.channel_names)
             examples.append(
-                Example(Matrix(planes, *axes, features), row, channel, recording.rate_hz, dropped, recording.remarks)
+                Example(Matrix(planes, *axes, *told), row, channel, recording.rate_hz, dropped, recording.remarks)
             )
         else:
             examples += [
                 Example(
-                    Matrix(planes[i : i + 1], *axes, _of_plane(features, i)),
+                    Matrix(planes[i : i + 1], *axes, _of_plane(told[0], i), told[1]),
                     row,
                     name,
                     recording.rate_hz,
@@ -226,6 +227,16 @@ def _features(samples: NDArray[np.float64], rate_hz: float) -> dict[str, tuple[f
     if samples.shape[-1] < MIN_SAMPLES:
         return {}
     return {name: tuple(map(float, found)) for name, found in repetition_features(samples, rate_hz).items()}
+
+
+def _mixing(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64] | None:
+    """How the channels (n_channels, n_samples) go together; None of too many, or of too short a repetition."""
+    if len(samples) > MAX_CHANNELS:
+        return None
+    try:
+        return mixing(samples, rate_hz)
+    except InputError:
+        return None
 
 
 def _of_plane(features: dict[str, tuple[float, ...]], i: int) -> dict[str, tuple[float, ...]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from semg_hht.errors import InputError
+from semg_hht.labels import Labelled
 from semg_hht.pipeline import Failure, Job, PipelineConfig, Reference, for_each, read_job
 from semg_hht.scaling import WITH_REFERENCE
 from semg_hht.signals.features import rms
@@ -18,12 +19,17 @@ from semg_hht.signals.filters import preprocess
 from semg_hht.signals.repetitions import cut_repetition
 from semg_hht.sources import find_jobs
 
+KINDS = ("muscle", "motion")
+_Kind = tuple[str, ...]  # subject, and what of the above tells references apart
+
 
 def with_references(jobs: list[Job], config: PipelineConfig, references: Path | None, *, n_jobs: int = -1) -> list[Job]:
     """Give each job the amplitudes its scaling needs.
 
     ``mvc``: for each subject and channel the largest RMS over that subject's recordings in the manifest ``references``
     (maximal contractions). ``subject``: the root of the mean power over the subject's own recordings among ``jobs``.
+    A reference is of the same muscle and the same motion (columns ``muscle`` and ``motion``) where every recording has
+    one that is: the effort of a grip says nothing of that of a turn of the wrist.
 
     Raises
     ------
@@ -39,16 +45,25 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
         return jobs
     sources = jobs if references is None else find_jobs(references)
     largest = references is not None
-    levels: dict[str, list[_Levels]] = {}
+    people = {_who(job) for job in sources}
+    # Contractions of one person, recordings that don't say whose: theirs.
+    only = next(iter(people)) if references is not None and len(people) == 1 else ""
+    alike = _columns_alike(sources, jobs, only)
+    levels: dict[_Kind, list[_Levels]] = {}
     for job, found in zip(sources, for_each(_levels, sources, config, n_jobs=n_jobs), strict=True):
         # A recording that can't be read is reported when its own turn comes; a broken reference is an error now.
         if isinstance(found, Failure):
             if largest:
                 raise InputError(found.reason)
             continue
-        levels.setdefault(_who(job), []).extend(found)
+        for row, level in zip(job.rows, found, strict=True):
+            levels.setdefault(_kind(job, row, alike), []).append(level)
     amplitudes = {who: _pooled(of_person, largest) for who, of_person in levels.items()}
-    return [replace(job, reference=_reference_of(job, amplitudes, references)) for job in jobs]
+    # Without one the recording is listed as a failure when its turn comes; the others go on.
+    return [
+        replace(job, reference=amplitudes.get(_kind(job, job.rows[0], alike, only), Reference({}, True)))
+        for job in jobs
+    ]
 
 
 @dataclass(frozen=True)
@@ -64,13 +79,27 @@ def _who(job: Job) -> str:
     return job.rows[0].subject or f"file {job.path}"
 
 
-def _reference_of(job: Job, amplitudes: dict[str, Reference], references: Path | None) -> Reference:
-    people = list(amplitudes)
-    who = _who(job)
-    if references is not None and not job.rows[0].subject and len(people) == 1:
-        who = people[0]  # contractions of one person, recordings that don't say whose: theirs
-    # Without one the recording is listed as a failure when its turn comes; the others go on.
-    return amplitudes.get(who, Reference({}, True))
+def _columns_alike(sources: list[Job], jobs: list[Job], only: str) -> tuple[str, ...]:
+    """Which of muscle and motion tell references apart: those in which each recording finds one of its own kind."""
+    chosen: tuple[str, ...] = ()
+    for column in KINDS:
+        tried = (*chosen, column)
+        there = {_kind(job, row, tried) for job in sources for row in job.rows}
+        asked = {_kind(job, row, tried, only) for job in jobs for row in job.rows}
+        one_each = all(len({_stated(row, column) for row in job.rows}) == 1 for job in jobs)
+        if one_each and asked <= there and "" not in {_stated(row, column) for job in jobs for row in job.rows}:
+            chosen = tried
+    return chosen
+
+
+def _stated(row: Labelled, column: str) -> str:
+    return row.muscle if column == "muscle" else row.extra.get(column, "")
+
+
+def _kind(job: Job, row: Labelled, columns: tuple[str, ...], only: str = "") -> _Kind:
+    """Whose, and of what, a level is; of nobody who is named: of the only person there is."""
+    who = only if only and not job.rows[0].subject else _who(job)
+    return (who, *(_stated(row, column) for column in columns))
 
 
 def _pooled(levels: list[_Levels], largest: bool) -> Reference:

@@ -48,6 +48,17 @@ def ensemble_sum(
     rule_sifts: int,
     /,
 ) -> None: ...
+def first_mode(
+    x: Buffer,
+    out: Buffer,
+    n_samples: int,
+    rule: int,
+    threshold: float,
+    max_imfs: int,
+    max_sifts: int,
+    rule_sifts: int,
+    /,
+) -> tuple[int, int]: ...
 def normals(out: Buffer, n: int, key: int, /) -> None: ...
 def spectrum(
     imfs: Buffer,

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from semg_hht.hht.emd import as_signals
-from semg_hht.hht.kernel import Streams, decompose, ensemble_mean, over_threads
+from semg_hht.hht.kernel import Streams, ensemble_mean, first_mode, over_threads
 from semg_hht.hht.noise import white_noise
 from semg_hht.hht.rules import Rule, rule_named
-from semg_hht.hht.sifting import extract_mode, extrema_of, zero_crossings
+from semg_hht.hht.sifting import extrema_of, zero_crossings
 
 Array = NDArray[np.float64]
 
@@ -169,7 +170,7 @@ def masked_sift(
 
     def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         n_samples = signal.size
-        probe, _, _ = extract_mode(signal, rule)
+        probe, _ = first_mode(signal, rule)
         cycles = 0.0 if probe is None else zero_crossings(probe) / 4
         time = np.arange(n_samples) / n_samples
         rest, modes = signal, list[Array]()
@@ -232,9 +233,9 @@ class _Level:
 
     def std(self, n_samples: int) -> Array:
         """(n_trials,) standard deviations, never 0."""
-        flat = self.numbers.ravel()
-        stds = [flat[start : start + n_samples].std() for start in self.starts]
-        return np.maximum(stds, np.finfo(float).tiny)
+        starts, trial = np.unique(self.starts, return_inverse=True)
+        stds = sliding_window_view(self.numbers.ravel(), n_samples)[starts].std(axis=1)
+        return np.asarray(np.maximum(stds, np.finfo(float).tiny)[trial])
 
     def mean_modes(self, base: Array, beta: Array, rule: Rule, *, local_mean: bool, n_threads: int | None) -> Array:
         """:func:`ensemble_mean` of ``base`` and ``beta`` (n_trials,) times this noise."""
@@ -247,18 +248,15 @@ class _BankModes:
 
     def __init__(self, n_trials: int, n_samples: int, seed: int, rule: Rule) -> None:
         n_long = 20 * n_samples
-        rows, n_imfs, _ = decompose(white_noise(1, n_long, seed), rule)
-        self.levels = list(rows[0, : n_imfs[0]])
-        self.n_samples = n_samples
+        self.streams = Streams(white_noise(1, n_long, seed), rule)
         trial = np.arange(n_trials)
         n_stretches = (n_trials + 1) // 2
         self.starts = trial // 2 * ((n_long - n_samples) // n_stretches)
         self.signs = np.where(trial % 2, -1.0, 1.0)
 
     def next(self) -> _Level:
-        """Zeros once the noise has no more IMFs."""
-        numbers = self.levels.pop(0) if self.levels else np.zeros(20 * self.n_samples)
-        return _Level(numbers, self.starts, self.signs)
+        """Zeros once the noise has no more IMFs. Good until the next call."""
+        return _Level(self.streams.next(), self.starts, self.signs)
 
 
 def _noise_modes(
@@ -301,7 +299,7 @@ class _NoiseModes:
 def _is_trend(rest: Array, whole: Array, rule: Rule) -> bool:
     """Whether an ensemble ends here: too little is left, or what is left carries no mode."""
     if rule.name == "pyemd":
-        mode, _, n_extrema = extract_mode(rest, rule)
+        mode, n_extrema = first_mode(rest, rule)
         return mode is None or n_extrema <= 2 or bool(np.ptp(rest) < 0.01 or np.abs(rest).sum() < 0.05)
     t_max, t_min = extrema_of(rest, rule)
     return t_max.size + t_min.size < 3 or not np.ptp(rest) > 1e-10 * np.ptp(whole)

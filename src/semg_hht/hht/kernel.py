@@ -111,6 +111,17 @@ def decompose(signals: Array, rule: Rule, n_threads: int | None = 1) -> tuple[Ar
     return rows, n_imfs, n_sifts
 
 
+def first_mode(signal: Array, rule: Rule) -> tuple[Array | None, int]:
+    """First mode of a contiguous ``signal`` (n_samples,), None where it has none, and the extrema counted last."""
+    kernel = available()
+    if kernel is None:
+        mode, _, n_extrema = sifting.extract_mode(signal, rule)
+        return mode, n_extrema
+    out = np.empty_like(signal)
+    found, n_extrema = kernel.first_mode(signal, out, signal.size, *_numbers(rule))
+    return out if found else None, n_extrema
+
+
 class Streams:
     """The modes of every row of ``x`` (n_rows, n_samples), one level at a time, fastest first.
 

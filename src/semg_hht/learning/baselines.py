@@ -12,9 +12,11 @@ from semg_hht.learning.dataset import Dataset, Indices
 
 Array = NDArray[np.float64]
 
+TOGETHER = "channels together"
 # Name in reports -> the features it is given; empty: all.
 BASELINES: dict[str, tuple[str, ...]] = {
     "classical features": (),
+    TOGETHER: (),
     "duration alone": ("duration_s",),
     "RMS alone": ("rms",),
     "MDF alone": ("mdf_hz",),
@@ -24,11 +26,19 @@ COSTS = (1.0, 10.0, 100.0)
 MAX_FOLDS = 5
 
 
-def repetition_features(dataset: Dataset, names: tuple[str, ...]) -> tuple[list[str], Array] | None:
+def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array] | None:
     """Keys of the repetitions in order of appearance, and their features (n_repetitions, n); None where they lack.
 
     Of one named feature the mean over channels; of all, the channels side by side where every repetition has as many.
+    ``channels together`` is `semg_hht.signals.descriptors.mixing`.
     """
+    if method == TOGETHER:
+        if dataset.mixing is None:
+            return None
+        first = {key: i for i, key in reversed(list(enumerate(dataset.repetitions)))}
+        keys = list(dict.fromkeys(dataset.repetitions))
+        return keys, dataset.mixing[[first[key] for key in keys]]
+    names = BASELINES[method]
     if not dataset.features or not all(dataset.features):
         return None
     chosen = names or tuple(dataset.features[0])

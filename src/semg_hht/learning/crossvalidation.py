@@ -5,7 +5,9 @@ Knows runs and folds: scores are computed elsewhere. A fold that was finished is
 
 from __future__ import annotations
 
+import logging
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -28,6 +30,8 @@ from semg_hht.learning.run import choose_classes, train
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.storage import read_json, require_new_folder, write_json
 from semg_hht.tracking import Track, untracked
+
+log = logging.getLogger(__name__)
 
 FOLDS = "folds"
 SETTINGS = "settings.json"
@@ -68,6 +72,9 @@ def cross_validate(
     """
     classes = choose_classes(dataset, task)
     folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)
+    if task == "both" and len(classes) == 2 and not _leave_both_genders(dataset, folds):
+        log.warning("a gender is shown by too few people to hold one of them out: gender is left out")
+        task, classes = "action_quality", choose_classes(dataset, "action_quality")
     settings = {
         "protocol": protocol,
         "n_folds": len(folds),
@@ -80,15 +87,25 @@ def cross_validate(
     write_json(folder / SETTINGS, settings)
     on_gpu = torch.cuda.is_available() and not cpu
     work = delayed(_answer_fold)
-    results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
-        work(dataset, folder, fold, config, task, n_layers, base_channels, cpu, keep_models) for fold in folds
-    )
-    contents = list(track(results, len(folds), "folds"))
+    with warnings.catch_warnings():
+        # A worker that has grown by 300 MB is replaced by a fresh one, as joblib does with each; nothing is lost.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
+            work(dataset, folder, fold, config, task, n_layers, base_channels, cpu, keep_models) for fold in folds
+        )
+        contents = list(track(results, len(folds), "folds"))
     return [
         _joined(dataset, contents, name, method, classes[name])
         for name in classes
         for method in _methods(contents, name)
     ]
+
+
+def _leave_both_genders(dataset: Dataset, folds: list[Fold]) -> bool:
+    genders = np.array(dataset.labels("gender"))
+    return all(
+        len(set(genders[np.concatenate([fold.split.train, fold.split.validation])]) - {""}) == 2 for fold in folds
+    )
 
 
 def _require_same(folder: Path, settings: dict[str, Any], overwrite: bool) -> None:
@@ -125,7 +142,7 @@ def _answer_fold(
     try:
         train(
             dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
-            resume=True, cpu=cpu,
+            resume=own.exists(), cpu=cpu,
         )  # fmt: skip
         model = load_model(own / "best")
         content = {
@@ -161,10 +178,10 @@ def _baseline_answers(
     """Method -> task -> repetition -> probabilities in the order of the classes."""
     answers: dict[str, dict[str, Any]] = {}
     seen = np.concatenate([fold.split.train, fold.split.validation])
-    for method, names in BASELINES.items():
-        found = repetition_features(dataset, names)
+    for method in BASELINES:
+        found = repetition_features(dataset, method)
         if found is None:
-            return {}
+            continue
         keys, table = found
         place = {key: i for i, key in enumerate(keys)}
         first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}

@@ -36,6 +36,7 @@ class Dataset:
     settings : how the matrices were prepared; None for matrices of other tools.
     failures : files that were left out, and why.
     features : classical features of each example, name -> a value a plane; empty for matrices that don't carry them.
+    mixing : how the channels of each example's repetition go together, (n_examples, n); None where one lacks it.
     """
 
     matrices: NDArray[np.float32]
@@ -44,6 +45,7 @@ class Dataset:
     settings: dict[str, Any] | None
     failures: tuple[Failure, ...] = ()
     features: tuple[dict[str, tuple[float, ...]], ...] = ()
+    mixing: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,6 +59,7 @@ class Dataset:
             tuple(self.repetitions[i] for i in indices),
             self.settings,
             features=tuple(self.features[i] for i in indices) if self.features else (),
+            mixing=None if self.mixing is None else self.mixing[indices],
         )
 
     def labels(self, task: str) -> tuple[str, ...]:
@@ -73,11 +76,16 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """SHA-256 over names, labels and values, whatever order the files were read in."""
-        lines = sorted(
-            f"{row.file}|{row.subject}|{row.movement}|{row.gender}|{hashlib.sha256(matrix.tobytes()).hexdigest()}"
+        return fingerprint_of(
+            (row, hashlib.sha256(matrix.tobytes()).hexdigest())
             for row, matrix in zip(self.rows, self.matrices, strict=True)
         )
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def fingerprint_of(examples: Iterable[tuple[Labelled, str]]) -> str:
+    """What `Dataset.fingerprint` gives, from each row and the SHA-256 of its matrix."""
+    lines = sorted(f"{row.file}|{row.subject}|{row.movement}|{row.gender}|{digest}" for row, digest in examples)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def find_dataset(
@@ -221,7 +229,16 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure]) -> Dataset:
         first.matrix.settings,
         tuple(failures),
         tuple(item.matrix.features for item in loaded),
+        _side_by_side([item.matrix.mixing for item in loaded]),
     )
+
+
+def _side_by_side(vectors: list[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
+    """(n_examples, n), where all are there and of one length."""
+    found = [vector for vector in vectors if vector is not None]
+    if len(found) < len(vectors) or len({vector.size for vector in found}) != 1:
+        return None
+    return np.stack(found)
 
 
 def _difference(a: dict[str, Any] | None, b: dict[str, Any] | None) -> str:

@@ -54,6 +54,23 @@ struct workspace {
     void *memory;
 };
 
+/* A signal taken apart: rest is what is left of x. (Under PyEMD's rule it is x less the sum of the modes, its rounding
+ * kept.) */
+struct stream {
+    const double *x;
+    double *rest, *sum; /* sum: only PyEMD's rule keeps one */
+    double smallest;    /* range below which a rest is rounding noise */
+    int32_t n_modes;
+    int done;
+};
+
+/* base + scale * noise: of an ensemble's trial its first mode is wanted, or what that mode leaves. */
+struct trial {
+    const double *base, *noise;
+    double scale;
+    int want_mean;
+};
+
 struct spectrum_task {
     const double *imfs;        /* (n_imfs, n) */
     int64_t n_imfs, n;
@@ -68,6 +85,9 @@ struct spectrum_task {
 struct kernel {
     const char *name;
     enum outcome (*extract_mode)(struct workspace *, const struct settings *, int32_t *n_sifts, int64_t *n_extrema);
+    double (*smallest_of)(const double *x, int64_t n);
+    int (*next_mode)(struct stream *, struct workspace *, const struct settings *, double *out, int32_t *n_sifts);
+    void (*add_trial)(const struct trial *, struct workspace *, const struct settings *, double *out, int32_t *n_sifts);
     void (*normals)(double *out, int64_t n, uint64_t key);
     int (*spectrum)(struct spectrum_task *);
 };

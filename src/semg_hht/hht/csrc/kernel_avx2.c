@@ -18,10 +18,12 @@
 #define ISA(name) name##_avx2
 #include "vectors_avx2.h"
 #include "sift.h"
+#include "stream.h"
 #include "noise.h"
 #include "spectrum.h"
 
-const struct kernel kernel_avx2 = {"avx2", ISA(extract_mode), ISA(normals), ISA(spectrum)};
+const struct kernel kernel_avx2 = {"avx2",         ISA(extract_mode), ISA(smallest_of), ISA(next_mode),
+                                   ISA(add_trial), ISA(normals),      ISA(spectrum)};
 
 #if defined(__clang__)
 #pragma clang attribute pop

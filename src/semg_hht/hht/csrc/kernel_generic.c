@@ -5,7 +5,9 @@
 #define LANES 1
 #include <stdlib.h>
 #include "sift.h"
+#include "stream.h"
 #include "noise.h"
 #include "spectrum.h"
 
-const struct kernel kernel_generic = {"generic", ISA(extract_mode), ISA(normals), ISA(spectrum)};
+const struct kernel kernel_generic = {"generic",         ISA(extract_mode), ISA(smallest_of), ISA(next_mode),
+                                      ISA(add_trial), ISA(normals),      ISA(spectrum)};

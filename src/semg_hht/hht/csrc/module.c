@@ -53,116 +53,6 @@ static int open_workspace(struct workspace *w, int64_t n) {
     return 0;
 }
 
-/* ---- decomposition of one signal, mode by mode --------------------------------------------------------------- */
-
-/* rest is what is left of x. (Under PyEMD's rule it is x less the sum of the modes, its rounding kept.) */
-struct stream {
-    const double *x;
-    double *rest, *sum; /* sum: only PyEMD's rule keeps one */
-    double smallest;
-    int32_t n_modes;
-    int done;
-};
-
-/* Four running values at once: a single one would wait for itself at every sample. */
-static void extent(const double *x, int64_t n, double *lowest, double *highest) {
-    double low[4] = {x[0], x[0], x[0], x[0]}, high[4] = {x[0], x[0], x[0], x[0]};
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) {
-            low[k] = x[i + k] < low[k] ? x[i + k] : low[k];
-            high[k] = x[i + k] > high[k] ? x[i + k] : high[k];
-        }
-    for (; i < n; i++) {
-        low[0] = x[i] < low[0] ? x[i] : low[0];
-        high[0] = x[i] > high[0] ? x[i] : high[0];
-    }
-    for (int k = 1; k < 4; k++) {
-        low[0] = low[k] < low[0] ? low[k] : low[0];
-        high[0] = high[k] > high[0] ? high[k] : high[0];
-    }
-    *lowest = low[0];
-    *highest = high[0];
-}
-
-static double range_of(const double *x, int64_t n) {
-    double low, high;
-    extent(x, n, &low, &high);
-    return high - low;
-}
-
-static double energy_of(const double *x, int64_t n) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
-    return sum;
-}
-
-/* Below 1e-10 of the signal, what is left is rounding noise of the subtraction. */
-static double smallest_of(const double *x, int64_t n) {
-    double mean[4] = {0, 0, 0, 0}, low, high;
-    for (int64_t i = 0; i < n; i++) mean[i & 3] += x[i];
-    double centre = (mean[0] + mean[1] + mean[2] + mean[3]) / (double)n;
-    extent(x, n, &low, &high);
-    return 1e-10 * fmax(high - centre, centre - low);
-}
-
-static int monotonic(const double *x, int64_t n) {
-    int rises = 0, falls = 0;
-    for (int64_t i = 1; i < n; i++) {
-        rises |= x[i] > x[i - 1];
-        falls |= x[i] < x[i - 1];
-    }
-    return !(rises && falls);
-}
-
-/* Whether what is left is too little to sift, by the library the rule comes from. */
-static int spent(const struct stream *s, const struct settings *set, int64_t n) {
-    double sum = 0, sums[4] = {0, 0, 0, 0};
-    if (set->rule == RULE_PYEMD || set->rule == RULE_EMD) {
-        for (int64_t i = 0; i < n; i++) sums[i & 3] += fabs(s->rest[i]);
-        sum = sums[0] + sums[1] + sums[2] + sums[3];
-    }
-    if (set->rule == RULE_PYEMD) return s->n_modes > 0 && (range_of(s->rest, n) < 0.001 || sum < 0.005);
-    if (set->rule == RULE_UPSTREAM) return s->n_modes > 0 && monotonic(s->rest, n);
-    if (set->rule == RULE_EMD) /* 50 dB as emd counts them: 20 log10 of a ratio of energies */
-        return s->n_modes > 0 && (sum < 1e-8 || energy_of(s->x, n) > pow(10, 2.5) * energy_of(s->rest, n));
-    return !(range_of(s->rest, n) > s->smallest);
-}
-
-/* The next mode into out and 1, or 0 where there is none; rest is updated. */
-static int next_mode(struct stream *s, struct workspace *w, const struct settings *set, double *out, int32_t *n_sifts) {
-    int64_t n = w->n, n_extrema;
-    *n_sifts = 0;
-    if (s->done || s->n_modes >= set->max_imfs || spent(s, set, n)) {
-        s->done = 1;
-        return 0;
-    }
-    memcpy(w->h, s->rest, sizeof(double) * (size_t)n);
-    w->h[-1] = w->h[n] = 0;
-    if (kernel->extract_mode(w, set, n_sifts, &n_extrema) == TREND) {
-        s->done = 1;
-        return 0;
-    }
-    memcpy(out, w->h, sizeof(double) * (size_t)n);
-    s->n_modes++;
-    if (set->rule != RULE_PYEMD) {
-        for (int64_t i = 0; i < n; i++) s->rest[i] -= out[i];
-        return 1;
-    }
-    for (int64_t i = 0; i < n; i++) {
-        w->h[i] = s->sum[i] + out[i];
-        w->mean[i] = s->rest[i]; /* in case this mode is taken back */
-        s->rest[i] = s->x[i] - w->h[i];
-    }
-    if ((spent(s, set, n) || s->n_modes == set->max_imfs) && n_extrema <= 2) { /* PyEMD drops it */
-        memcpy(s->rest, w->mean, sizeof(double) * (size_t)n);
-        s->done = 1;
-        return 0;
-    }
-    memcpy(s->sum, w->h, sizeof(double) * (size_t)n);
-    return 1;
-}
-
 /* ---- arguments ----------------------------------------------------------------------------------------------- */
 
 #define MAX_BUFFERS 6
@@ -226,10 +116,10 @@ static PyObject *decompose(PyObject *self, PyObject *args) {
         failed = open_workspace(&w, n) < 0 || !rest || (set.rule == RULE_PYEMD && !sum);
         for (int64_t i = 0; i < n_signals && !failed; i++) {
             double *row = rows + i * per_signal * n;
-            struct stream s = {.x = x + i * n, .rest = rest, .sum = sum, .smallest = smallest_of(x + i * n, n)};
+            struct stream s = {.x = x + i * n, .rest = rest, .sum = sum, .smallest = kernel->smallest_of(x + i * n, n)};
             memcpy(rest, s.x, sizeof(double) * (size_t)n);
             if (sum) memset(sum, 0, sizeof(double) * (size_t)n);
-            while (next_mode(&s, &w, &set, row, n_sifts + i * per_signal + s.n_modes)) row += n;
+            while (kernel->next_mode(&s, &w, &set, row, n_sifts + i * per_signal + s.n_modes)) row += n;
             memcpy(row, rest, sizeof(double) * (size_t)n);
             n_imfs[i] = (int32_t)((row - rows - i * per_signal * n) / n);
         }
@@ -275,11 +165,12 @@ static PyObject *next_modes(PyObject *self, PyObject *args) {
             struct stream s = {.x = x + i * n, .rest = rest + i * n, .sum = sum};
             s.done = counts[i] < 0;
             s.n_modes = s.done ? 0 : counts[i];
-            if (s.n_modes == 0 && !s.done) smallest[i] = smallest_of(s.x, n);
+            if (s.n_modes == 0 && !s.done) smallest[i] = kernel->smallest_of(s.x, n);
             s.smallest = smallest[i];
             if (set.rule == RULE_PYEMD)
                 for (int64_t j = 0; j < n; j++) sum[j] = s.x[j] - s.rest[j];
-            if (!next_mode(&s, &w, &set, modes + i * n, &n_sifts[i])) memset(modes + i * n, 0, sizeof(double) * (size_t)n);
+            double *mode = modes + i * n;
+            if (!kernel->next_mode(&s, &w, &set, mode, &n_sifts[i])) memset(mode, 0, sizeof(double) * (size_t)n);
             counts[i] = s.done ? -1 : s.n_modes;
         }
         free(w.memory);
@@ -318,29 +209,16 @@ static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
     if (n_sifts) {
         Py_BEGIN_ALLOW_THREADS
         struct workspace w;
-        double *trial = malloc(sizeof(double) * (size_t)n);
-        failed = open_workspace(&w, n) < 0 || !trial;
+        failed = open_workspace(&w, n) < 0;
         for (int64_t i = 0; i < n_trials && !failed; i++) {
             if (starts[i] < 0 || starts[i] > n_noise - n) {
                 failed = -1;
                 break;
             }
-            const double *own = noise + starts[i];
-            double much = scale[i];
-            int64_t n_extrema;
-            for (int64_t j = 0; j < n; j++) w.h[j] = trial[j] = base[j] + much * own[j];
-            w.h[-1] = w.h[n] = 0;
-            enum outcome outcome = kernel->extract_mode(&w, &set, &n_sifts[i], &n_extrema);
-            /* PyEMD drops a mode that ended with two extrema or fewer. */
-            if (outcome == TREND || (set.rule == RULE_PYEMD && n_extrema <= 2))
-                for (int64_t j = 0; j < n; j++) out[j] += trial[j];
-            else if (want_mean)
-                for (int64_t j = 0; j < n; j++) out[j] += trial[j] - w.h[j];
-            else
-                for (int64_t j = 0; j < n; j++) out[j] += w.h[j];
+            const struct trial trial = {base, noise + starts[i], scale[i], want_mean};
+            kernel->add_trial(&trial, &w, &set, out, &n_sifts[i]);
         }
         free(w.memory);
-        free(trial);
         Py_END_ALLOW_THREADS
     }
     release(&b);
@@ -348,6 +226,42 @@ static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
     if (failed < 0) PyErr_SetString(PyExc_ValueError, "a trial's noise begins or ends outside the noise");
     if (PyErr_Occurred()) return NULL;
     Py_RETURN_NONE;
+}
+
+/* first_mode(x, out, n, settings...) -> (found, extrema counted last): out is x's first mode, or unfinished. */
+static PyObject *first_mode(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x_object, *out_object;
+    long long n;
+    int rule;
+    struct settings set;
+    if (!PyArg_ParseTuple(args, "OOLidiii", &x_object, &out_object, &n, &rule, &set.threshold, &set.max_imfs,
+                          &set.max_sifts, &set.n_sifts))
+        return NULL;
+    set.rule = (enum rule)rule;
+    if (check_settings(&set, 1, n) < 0) return NULL;
+    struct buffers b = {.count = 0};
+    const double *x = items(&b, x_object, n, sizeof(double), 0);
+    double *out = x ? items(&b, out_object, n, sizeof(double), 1) : NULL;
+    int failed = 0;
+    enum outcome outcome = TREND;
+    int64_t n_extrema = 0;
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        struct workspace w;
+        int32_t n_sifts;
+        failed = open_workspace(&w, n) < 0;
+        if (!failed) {
+            memcpy(w.h, x, sizeof(double) * (size_t)n);
+            outcome = kernel->extract_mode(&w, &set, &n_sifts, &n_extrema);
+            memcpy(out, w.h, sizeof(double) * (size_t)n);
+        }
+        free(w.memory);
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (!out) return NULL;
+    return failed ? PyErr_NoMemory() : Py_BuildValue("iL", outcome == MODE, (long long)n_extrema);
 }
 
 /* normals(out, n, key): a stream of standard normal numbers. */
@@ -425,6 +339,7 @@ static PyObject *choose_build(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {{"decompose", decompose, METH_VARARGS, NULL},
                                 {"next_modes", next_modes, METH_VARARGS, NULL},
                                 {"ensemble_sum", ensemble_sum, METH_VARARGS, NULL},
+                                {"first_mode", first_mode, METH_VARARGS, NULL},
                                 {"normals", normals, METH_VARARGS, NULL},
                                 {"spectrum", spectrum, METH_VARARGS, NULL},
                                 {"builds", builds, METH_NOARGS, NULL},

@@ -14,17 +14,19 @@ static int ISA(strict_extrema)(struct workspace *w) {
     unsigned flat = 0;
 #if LANES > 1
     vector position = first_positions();
+    unsigned climbs = 0, falls = 0; /* bits: below right, above right */
     for (int64_t i = 0; i < n; i += 8) {
-        unsigned rises = 0, falls = 0, drops = 0, climbs = 0; /* bits: above left, above right, below left, below right */
+        unsigned rises = climbs >> 7, drops = falls >> 7; /* above left, below left; bit 0 from the block before */
         vector part[8 / LANES];
+        climbs = falls = 0;
         for (int k = 0; k < 8 / LANES; k++) {
-            vector v = load(h + i + k * LANES), l = load(h + i + k * LANES - 1), r = load(h + i + k * LANES + 1);
+            vector v = load(h + i + k * LANES), r = load(h + i + k * LANES + 1);
             part[k] = v;
-            rises |= above(v, l) << (k * LANES);
             falls |= above(v, r) << (k * LANES);
-            drops |= above(l, v) << (k * LANES);
             climbs |= above(r, v) << (k * LANES);
         }
+        rises |= climbs << 1;
+        drops |= falls << 1;
         unsigned valid = 0xFF; /* samples with a neighbour to the left */
         if (i == 0) valid = 0xFE;
         if (i + 8 > n) valid &= 0xFFu >> (i + 8 - n);

@@ -1,0 +1,21 @@
+"""What is wrong with a data folder before anyone trains on it: rows, matrices and a split in, Findings out.
+
+Knows labels and arrays: nothing of files, folders or networks. ``examine.py`` reads what is judged here.
+"""
+
+from semg_hht.audit.finding import ADVICE, SEVERITIES, Finding, in_order
+from semg_hht.audit.labelling import Sides, split_findings, subject_names
+from semg_hht.audit.matrices import Seen, audit, look
+
+__all__ = [
+    "ADVICE",
+    "SEVERITIES",
+    "Finding",
+    "Seen",
+    "Sides",
+    "audit",
+    "in_order",
+    "look",
+    "split_findings",
+    "subject_names",
+]

@@ -1,0 +1,51 @@
+"""One thing found in an audit, and what to do about each kind.
+
+Knows words only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+SEVERITIES = ("error", "warning", "note")
+
+# What each kind of finding is, and what to do about it.
+ADVICE = {
+    "unreadable": "mend or remove these files; training leaves them out",
+    "constant": "the channel was dead or unplugged: remove these files",
+    "shape": "prepare all recordings with one choice of --channels",
+    "settings": "prepare all recordings again with one set of flags",
+    "rates": "if one class comes from one device, a network learns the device: record all classes with each",
+    "duplicate": "keep one of them, under the name of the person it was recorded from",
+    "near-duplicate": "the same signal, resampled, rescaled or saved again: keep one of them, under its true name",
+    "lookalikes": "if it is one person, give all rows one name in the column 'subject'; if it is two, ignore this",
+    "subject names": "give each person one spelling in the column 'subject'",
+    "subjects": "name the person of each row in the column 'subject'",
+    "labels": "correct the labels in the manifest",
+    "overlap": "keep one label and one subject for each stretch of a recording",
+    "classes": "record more, or leave the class out",
+    "unlisted": "list them in the manifest, or remove them",
+    "recording": "look at it before it is used; this may be as it should",
+    "split": "make the split again from this data: train it anew",
+    "what was checked": "",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found.
+
+    severity : ``error``: training gives wrong or flattering scores, or can't read it; ``warning``; ``note``.
+    what : its kind, a key of `ADVICE`.
+    sentence : what was found, with names.
+    """
+
+    severity: str
+    what: str
+    sentence: str
+    files: tuple[str, ...] = ()
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), list(ADVICE).index(f.what)))
