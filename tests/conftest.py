@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from making import make_dataset
+from reporting import evaluated, protocol
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.run import Result, train
 from semg_hht.learning.training import TrainingConfig
@@ -94,6 +95,12 @@ def tiny_result(tmp_path_factory: pytest.TempPathFactory) -> Result:
 def tiny_copy(tiny_result: Result, tmp_path: Path) -> Path:
     """A copy of the tiny run, to be damaged."""
     return Path(shutil.copytree(tiny_result.folder, tmp_path / "run"))
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Path:
+    """The folder of an evaluation by two protocols, of drawn answers."""
+    return evaluated(tmp_path / "evaluation", loso=protocol("loso"), random=protocol("random", seed=9))
 
 
 @pytest.fixture

@@ -29,7 +29,12 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"labels"},
     "calibration": {"evaluation"},
     "findings": {"calibration", "evaluation"},
-    "report": {"errors", "storage"},
+    "report": {
+        "errors", "figures", "matrices", "measure", "predictions", "report", "session", "signals", "storage", "version",
+    },
+    "session": {
+        "errors", "measure", "pipeline", "predict", "predictions", "references", "segment", "signals", "sources",
+    },
     "predictions": {"calibration", "labels"},
     "audit": {"audit", "labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
@@ -62,8 +67,8 @@ ROOMS: dict[str, set[str]] = {
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
         "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "learning", "measure",
-        "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "signals", "sources",
-        "storage", "workers",
+        "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "session", "signals",
+        "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
@@ -78,6 +83,7 @@ LIBRARIES: dict[str, set[str]] = {
     "sklearn": {"learning"},
     "skops": {"learning"},
     "matplotlib": {"figures"},
+    "jinja2": {"report"},
     "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
     "joblib": {"learning", "pipeline", "workers"},
@@ -168,4 +174,4 @@ def test_importing_the_package_loads_neither_torch_nor_matplotlib() -> None:
 
 
 def test_asking_the_command_line_for_help_loads_no_torch() -> None:
-    assert not loaded_by("import semg_hht.cli") & {"torch", "matplotlib", "sklearn"}
+    assert not loaded_by("import semg_hht.cli") & {"torch", "matplotlib", "sklearn", "jinja2"}

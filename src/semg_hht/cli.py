@@ -18,6 +18,7 @@ from semg_hht.commands.evaluate import evaluate
 from semg_hht.commands.features import features
 from semg_hht.commands.predict import predict
 from semg_hht.commands.prepare import prepare
+from semg_hht.commands.report import report
 from semg_hht.commands.segment import segment
 from semg_hht.commands.simulate import simulate
 from semg_hht.commands.train import train
@@ -46,6 +47,7 @@ for _verb, _example in (
     (check, "check prepared"),
     (train, "train --data_dir prepared/hht_matrices --checkpoint_dir checkpoints --base_channels 8"),
     (evaluate, "evaluate --data_dir prepared/hht_matrices --out evaluation --base_channels 8"),
+    (report, "report evaluation --out evaluation.html --lang zh"),
     (predict, "predict --checkpoint checkpoints --input new_data --output predictions.json"),
 ):
     app.command(epilog=f"Example: semg-hht {_example}")(_verb)

@@ -5,11 +5,13 @@ The only room that imports matplotlib. Knows what to draw, nothing of how it was
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from matplotlib import image as images
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -55,8 +57,8 @@ def show_matrix(
     time_s: NDArray[np.float64] | None,
 ) -> None:
     """Draw a plane (256, 256) [frequency, time], low frequencies below."""
-    left, right = _edges(time_s)
-    low, high = _edges(frequency_hz)
+    left, right = bin_edges(time_s)
+    low, high = bin_edges(frequency_hz)
     image = axes.imshow(
         plane,
         origin="lower",
@@ -72,7 +74,21 @@ def show_matrix(
         figure.colorbar(image, ax=axes, label="scaled power")
 
 
-def _edges(centres: NDArray[np.float64] | None) -> tuple[float, float]:
+def plane_png(plane: NDArray[np.float32], step: int = 2) -> bytes:
+    """A plane (256, 256) [frequency, time] as a small PNG without axes, low frequencies below.
+
+    A pixel shows the strongest of ``step`` x ``step`` cells: ridges are one cell wide, and a mean would fade them.
+    """
+    n = SIZE // step
+    strongest = plane.reshape(n, step, n, step).max(axis=(1, 3))  # (256, 256) -> (n, step, n, step) -> (n, n)
+    out = io.BytesIO()
+    unstamped: dict[str, Any] = {"Software": None}
+    images.imsave(out, strongest, format="png", cmap=MATRIX_COLOURS, origin="lower", metadata=unstamped)
+    return out.getvalue()
+
+
+def bin_edges(centres: NDArray[np.float64] | None) -> tuple[float, float]:
+    """Where the first bin begins and the last one ends; numbers of bins where the centres are not known."""
     if centres is None:
         return 0.0, float(SIZE)
     half = (centres[1] - centres[0]) / 2

@@ -102,7 +102,7 @@ def measure(
             continue
         measures, texts = result
         found += measures
-        own = list(_drifts(measures))
+        own = list(drifts_of(measures))
         drifts += own
         remarks += [Remark(job.rows[0].file, text) for text in texts]
         if pictures and own:
@@ -124,15 +124,23 @@ def measure(
 def _measure_one(job: Job, _: int | None, filters: FilterConfig) -> tuple[list[Measures], tuple[str, ...]] | Failure:
     try:
         recording = read_job(job)
-        try:
-            filtered = preprocess(recording.samples, recording.rate_hz, filters)
-        except InputError as error:
-            raise InputError(f"{job.path}: {error}") from None
-        rows = sorted(job.rows, key=lambda row: row.start_s or 0.0)
-        measures = [found for row in rows for found in _of_repetition(job, row, recording, filtered)]
+        return measures_of(job, recording, filtered_samples(job, recording, filters)), recording.remarks
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
-    return measures, recording.remarks
+
+
+def filtered_samples(job: Job, recording: Recording, filters: FilterConfig) -> Array:
+    """(n_channels, n_samples) of a job's recording, filtered; an error names the file."""
+    try:
+        return preprocess(recording.samples, recording.rate_hz, filters)
+    except InputError as error:
+        raise InputError(f"{job.path}: {error}") from None
+
+
+def measures_of(job: Job, recording: Recording, filtered: Array) -> list[Measures]:
+    """Features of each repetition and channel, in order of time."""
+    rows = sorted(job.rows, key=lambda row: row.start_s or 0.0)
+    return [found for row in rows for found in _of_repetition(job, row, recording, filtered)]
 
 
 def _of_repetition(job: Job, row: Labelled, recording: Recording, filtered: Array) -> Iterator[Measures]:
@@ -148,7 +156,7 @@ def _of_repetition(job: Job, row: Labelled, recording: Recording, filtered: Arra
         yield Measures(row, name, recording.units, values)
 
 
-def _drifts(measures: list[Measures]) -> Iterator[Drift]:
+def drifts_of(measures: list[Measures]) -> Iterator[Drift]:
     """The trends of one recording, channel by channel."""
     for channel in dict.fromkeys(found.channel for found in measures):
         own = [found for found in measures if found.channel == channel]

@@ -39,6 +39,7 @@ Units = Annotated[str, typer.Option(help="Units of the samples (V, mV, uV), wher
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]
+Lang = Annotated[str, typer.Option(help="Language of the page: en or zh.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
 

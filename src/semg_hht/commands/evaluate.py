@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +11,15 @@ import typer
 from semg_hht import console
 from semg_hht.commands.train import require_training
 from semg_hht.errors import InputError
-from semg_hht.options import AsJson, Cpu, Seed
-from semg_hht.report import REPORT, gather
+from semg_hht.options import AsJson, Cpu, Lang, Seed
+from semg_hht.report.gather import REPORT, gather
 
 PROTOCOLS = ("loso", "grouped", "random")
 
 
 def evaluate(
     data_dir: Annotated[Path, typer.Option(help="Folder of matrices (.npz), labelled by name or manifest.csv.")],
-    out: Annotated[Path, typer.Option(help="Folder for report.json and the folds.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and the folds.")],
     protocol: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,6 +37,7 @@ def evaluate(
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Folds at once; -1: as many as cores.")] = -1,
     keep_models: Annotated[bool, typer.Option("--keep_models", help="Keep the weights of each fold.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where another evaluation stands.")] = False,
+    lang: Lang = "en",
     cpu: Cpu = False,
     seed: Seed = 42,
     as_json: AsJson = False,
@@ -45,7 +47,10 @@ def evaluate(
     from semg_hht.learning.crossvalidation import cross_validate, describe
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.training import TrainingConfig
+    from semg_hht.report.page import write_page
+    from semg_hht.report.words import read_words
 
+    read_words(lang)  # a language there is none of is said before the folds, not after
     protocols = protocol or ["loso"]
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown:
@@ -59,8 +64,9 @@ def evaluate(
             base_channels=base_channels, cpu=cpu, keep_models=keep_models, n_jobs=jobs_at_once, overwrite=overwrite,
             track=console.track,
         )  # fmt: skip
-        describe(dataset, out / name, answers)
+        describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
     content = gather(out)
+    page = write_page(out, language=lang, overwrite=True)
     if as_json:
         console.print_json(content)
         return
@@ -71,4 +77,12 @@ def evaluate(
             f"\n[bold]{task_name.replace('_', ' ')}[/]: with the same people on both sides the score would be "
             f"{gap['random']:.2f} instead of {gap['new_people']:.2f}"
         )
-    console.out.print(f"\nreport      {out / REPORT}")
+    console.out.print(f"\nreport      {page}, {out / REPORT}")
+
+
+def _as_seen_from(out: Path, data_dir: Path) -> str:
+    """Relative, so that both can be moved together; absolute where they lie on two drives."""
+    try:
+        return Path(os.path.relpath(data_dir.resolve(), out.resolve())).as_posix()
+    except ValueError:
+        return data_dir.resolve().as_posix()

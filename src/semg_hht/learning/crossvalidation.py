@@ -245,11 +245,17 @@ def _joined(
     )
 
 
-def describe(dataset: Dataset, folder: Path, answers: list[Answers]) -> dict[str, Any]:
-    """Write ``folder/findings.json``: who was recorded, how it was done, and what was found."""
+def describe(
+    dataset: Dataset, folder: Path, answers: list[Answers], *, data_folder: str | None = None
+) -> dict[str, Any]:
+    """Write ``folder/findings.json``: who was recorded, how it was done, and what was found.
+
+    data_folder : where the matrices lie, as seen from the folder of all protocols, for who wants to look at them.
+    """
     content = {
         **read_json(folder / SETTINGS),
         "data": {
+            "folder": data_folder,
             "n_matrices": len(dataset),
             "n_repetitions": len(set(dataset.repetitions)),
             "subjects": sorted(set(dataset.subjects)),

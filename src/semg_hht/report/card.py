@@ -1,0 +1,167 @@
+"""One page of one recording: repetitions in order, the signal with them marked, and how they drift.
+
+Knows sessions: nothing of how anything was computed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semg_hht.measure import Drift
+from semg_hht.predictions import Answer
+from semg_hht.report.template import fill, ticks
+from semg_hht.report.words import Words, read_words
+from semg_hht.session import ChannelCard, Session
+from semg_hht.signals.recording import Array
+from semg_hht.signals.trend import MIN_VALUES
+from semg_hht.storage import require_new_file, write_text
+
+ROW_S = 60.0  # of the signal in one row
+MAX_ROWS = 8
+N_COLUMNS = 700  # of a row; each shows the lowest and the highest sample of its part
+MAX_CHANNELS = 8
+Span = tuple[float | None, float | None, bool]  # start and stop in seconds, whether the answer is unsure
+FEATURE_WORDS = {"mdf_hz": "card_median_frequency", "rms": "card_rms"}
+
+
+def write_card(session: Session, out: Path, *, language: str = "en", overwrite: bool = False) -> None:
+    """Write the card of a session.
+
+    Raises
+    ------
+    InputError
+        ``out`` exists and may not be replaced, or a language there is none of.
+    """
+    words = read_words(language)
+    require_new_file(out, overwrite=overwrite)
+    write_text(out, render_card(session, words))
+
+
+def render_card(session: Session, words: Words) -> str:
+    """The card as HTML; the same session gives the same bytes."""
+    task = next((task for task in ("action_quality", "gender") if task in session.answers), "")
+    spans = [(part.start_s, part.stop_s, part.answers[task].is_unsure) for part in session.parts]
+    said = Counter(_said(part.answers[task], words, short=True) for part in session.parts)
+    counts = words.listed(f"{n} × {name}" for name, n in said.most_common())
+    gender = session.answers.get("gender") if task != "gender" else None
+    return fill(
+        "card.html.j2",
+        words,
+        title=words("card_title", file=session.file),
+        counts=words("card_counts", repetitions=words.counted("repetitions", len(session.parts)), counts=counts),
+        gender=gender,
+        promises=session.promises,
+        task=words.known("tasks", task),
+        speaks_of_gender="gender" in session.answers,
+        rows=[
+            (part, _said(part.answers[task], words), part.answers[task], (part.start_s, part.stop_s))
+            for part in session.parts
+        ],
+        channels=[_channel(channel, session.rate_hz, spans, words) for channel in session.channels[:MAX_CHANNELS]],
+        hidden=len(session.channels) > MAX_CHANNELS,
+        max_channels=MAX_CHANNELS,
+        remarks=session.remarks,
+    )
+
+
+def _said(answer: Answer, words: Words, *, short: bool = False) -> str:
+    if not answer.is_unsure:
+        return answer.prediction
+    unsure = words.texts["card_unsure"]
+    return str(unsure) if short else f"{unsure}: {words.texts['card_or'].join(answer.possible)}"
+
+
+def _channel(channel: ChannelCard, rate_hz: float, spans: list[Span], words: Words) -> dict[str, Any]:
+    percent = all("percent_mvc" in found.values for found in channel.measures)
+    return {
+        "name": channel.name,
+        "units": _shown(channel.units),
+        "strips": _strips(channel.samples, rate_hz, spans),
+        "effort": words.texts["percent_mvc"] if percent else words("rms", units=_shown(channel.units)),
+        "measured": {  # not every repetition need be of every channel
+            (found.row.start_s, found.row.stop_s): (
+                found.values["percent_mvc" if percent else "rms"],
+                found.values["mdf_hz"],
+            )
+            for found in channel.measures
+        },
+        "trends": [_trend(drift, channel, words) for drift in channel.drifts],
+        "too_few": words("card_no_trend", n=MIN_VALUES),
+    }
+
+
+def _shown(units: str) -> str:
+    """Units as they are printed; a dash where they are not known."""
+    return units.replace("uV", "\N{MICRO SIGN}V") or "–"
+
+
+def _strips(samples: Array, rate_hz: float, spans: list[Span]) -> list[dict[str, Any]]:
+    """The signal in rows of about a minute: extremes from -1 to 1, and the repetitions of each row from 0 to 1."""
+    duration_s = samples.size / rate_hz
+    stated = [(0.0 if start is None else start, duration_s if stop is None else stop, u) for start, stop, u in spans]
+    n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
+    row_s = duration_s / n_rows
+    top = float(np.max(np.abs(samples))) or 1.0
+    strips = []
+    for i, part in enumerate(np.array_split(samples / top, n_rows)):
+        left, right = i * row_s, (i + 1) * row_s
+        columns = np.array_split(part, min(N_COLUMNS, part.size))
+        inside = [
+            (number, max(0.0, (start - left) / row_s), min(1.0, (stop - left) / row_s), unsure)
+            for number, (start, stop, unsure) in enumerate(stated, start=1)
+            if stop > left and start < right
+        ]
+        strips.append(
+            {
+                "extremes": [(j / len(columns), float(c.min()), float(c.max())) for j, c in enumerate(columns)],
+                "top": top,
+                "ticks": ticks(left, right, 8),
+                "spans": inside,
+            }
+        )
+    return strips
+
+
+def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
+    line = drift.trend
+    feature = words.texts[FEATURE_WORDS[drift.feature]]
+    told = (f"{value:+.1f}%".replace("-", "\N{MINUS SIGN}") for value in line.percent)
+    slope, low, high = told
+    direction = "card_falls" if line.high < 0 else "card_rises" if line.low > 0 else "card_steady"
+    values = np.array([found.values[drift.feature] for found in channel.measures])
+    numbers = np.arange(1, values.size + 1)
+    middle = numbers.mean()
+    centre = line.start + line.slope * (middle - 1)
+    lines = {
+        name: centre + s * (numbers - middle)
+        for name, s in (("is", line.slope), ("low", line.low), ("high", line.high))
+    }
+    every = np.concatenate([values, *lines.values()])
+    pad = 0.06 * float(np.ptp(every)) or 1.0
+    bottom, top = float(every.min()) - pad, float(every.max()) + pad
+
+    def at(ys: Array) -> list[tuple[float, float]]:
+        """Places from 0 to 1 in the chart."""
+        xs = (numbers - 0.5) / values.size
+        return [(float(x), float((y - bottom) / (top - bottom))) for x, y in zip(xs, ys, strict=True)]
+
+    return {
+        "said": words.joined(
+            (
+                words("card_trend", feature=feature, start=f"{line.start:.3g}", units=_shown(drift.units), slope=slope,
+                      low=low, high=high),
+                words(direction),
+            )
+        ),
+        "label": words("card_trend_chart", feature=feature),
+        "points": at(values),
+        "line": at(lines["is"]),
+        "band": at(lines["low"]) + at(lines["high"])[::-1],
+        "ticks": ticks(bottom, top, 5),
+        "numbers": [(str(n), (n - 0.5) / values.size) for n in numbers[:: -(-values.size // 12)].tolist()],
+        "feature": f"{feature} ({_shown(drift.units)})",
+    }  # fmt: skip
