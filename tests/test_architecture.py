@@ -61,7 +61,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
-        "prepare", "samples", "segment", "signals", "sources", "storage", "tracking",
+        "prepare", "report", "samples", "segment", "signals", "sources", "storage", "tracking",
     },
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},

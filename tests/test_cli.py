@@ -228,7 +228,8 @@ def test_the_demo_walks_the_whole_path(
     monkeypatch.setattr(demo, "BASE_CHANNELS", 2)
     assert run("demo", "--out", tmp_path / "demo") == 0
     said = capsys.readouterr().out
-    assert "demo.png" in said.splitlines()[-1]
+    assert "report.html" in said.splitlines()[-1]
+    assert "<html" in (tmp_path / "demo" / "evaluation" / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "demo" / "demo.png").read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((tmp_path / "demo" / "predictions.json").read_text())) == 1
     assert len(list((tmp_path / "demo" / "reps_pictures").glob("*.png"))) == 4

@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Surface EMG of exercise repetitions in; action quality and recorded gender out, with honest confidence.",
-    epilog="Start with [bold]semg-hht demo[/]: the whole path on simulated people, in about a minute. "
+    epilog="Start with [bold]semg-hht demo[/]: the whole path on simulated people, in about two minutes. "
     "--debug with any command shows the traceback of an error.",
 )
 

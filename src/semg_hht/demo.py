@@ -1,4 +1,4 @@
-"""The whole path on simulated people: simulate, segment, prepare, train, score, predict, draw.
+"""The whole path on simulated people: simulate, segment, prepare, train, evaluate, predict, report.
 
 Knows the order of the steps: each is the one that a user's own recordings take.
 """
@@ -19,6 +19,8 @@ from semg_hht.pipeline import PipelineConfig
 from semg_hht.predict import open_run
 from semg_hht.predictions import Predictions
 from semg_hht.prepare import prepare
+from semg_hht.report.gather import gather
+from semg_hht.report.page import write_page
 from semg_hht.samples import write_simulation
 from semg_hht.segment import segment
 from semg_hht.signals.recording import read_recording
@@ -36,6 +38,7 @@ N_REPETITIONS = 3  # of each movement and person
 BASE_CHANNELS = 8
 EPOCHS = 20
 TEST_SIZE = 0.25
+EVALUATION_FOLDS = 3
 UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}
 LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
 
@@ -50,6 +53,7 @@ class Demo:
     n_repetitions: int
     picture: Path
     predictions_file: Path
+    report: Path
 
 
 def run_demo(
@@ -64,15 +68,16 @@ def run_demo(
     **callbacks: Any,
 ) -> Demo:
     """Walk the path in ``out``; ``say`` hears each step. A small network: the demo shows the path, not a record."""
+    from semg_hht.learning.crossvalidation import cross_validate, describe
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.run import train
     from semg_hht.learning.training import TrainingConfig
 
     require_new_folder(out, overwrite=overwrite)
-    say(f"1/6  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
+    say(f"1/7  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
     config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
     manifest = write_simulation(out / "recordings", config, seed, overwrite=overwrite)
-    say(f"2/6  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording beside it")
+    say(f"2/7  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording beside it")
     (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
     settings = PipelineConfig()
     whole = [replace(job, rows=(replace(job.rows[0], **UNKNOWN),)) for job in find_jobs(manifest)]
@@ -81,9 +86,9 @@ def run_demo(
     rows = _labelled(read_manifest(segmented.table), truth)
     write_text(out / "labelled.csv", manifest_text(rows))  # a person would fill the table in; here the truth is known
     say(f"     {segmented.n_repetitions} found; {len(rows)} of {len(truth)} true ones are among them")
-    say(f"3/6  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
+    say(f"3/7  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
     prepared = prepare(find_jobs(out / "labelled.csv"), out / "prepared", settings, overwrite=overwrite, track=track)
-    say(f"4/6  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
+    say(f"4/7  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
     dataset = load_folder(out / "prepared" / "hht_matrices")
     training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
     result = train(
@@ -92,14 +97,24 @@ def run_demo(
     draw_history(result.history, result.best_epoch, out / "run" / "history.png")
     draw_confusion(result.reports, out / "run" / "confusion.png")
 
+    say(f"5/7  every person held out once, in {EVALUATION_FOLDS} groups, beside simple baselines: {out / 'evaluation'}")
+    shorter = replace(training, epochs=max(1, epochs // 2))
+    answers = cross_validate(
+        dataset, out / "evaluation" / "grouped", shorter, protocol="grouped", n_folds=EVALUATION_FOLDS,
+        base_channels=BASE_CHANNELS, cpu=True, overwrite=overwrite, track=track,
+    )  # fmt: skip
+    describe(dataset, out / "evaluation" / "grouped", answers, data_folder="../prepared/hht_matrices")
+    gather(out / "evaluation")
+    report = write_page(out / "evaluation", overwrite=True)
+
     unseen = read_json(out / "run" / "split.json")["test"]["subjects"]
-    say(f"5/6  predicting the recordings of {len(unseen)} people it was not trained on: {', '.join(unseen)}")
+    say(f"6/7  predicting the recordings of {len(unseen)} people it was not trained on: {', '.join(unseen)}")
     rows = [row for row in rows if row.subject in unseen]
     write_text(out / "unseen.csv", manifest_text(rows))
     predictions = open_run(out / "run", cpu=True).predict(out / "unseen.csv")
     write_json(out / "predictions.json", predictions.to_json())
 
-    say("6/6  drawing")
+    say("7/7  drawing")
     marked = [_marked(row, predictions) for row in rows]
     first = rows[0].file
     shown = [mark for row, mark in zip(rows, marked, strict=True) if row.file == first]
@@ -115,7 +130,7 @@ def run_demo(
     )
     n_right = sum(true == predicted for _, _, true, predicted, _ in marked)
     n_true = sum(row.subject in unseen for row in truth)  # one that was not found is not right
-    return Demo(result, predictions, n_right, n_true, out / "demo.png", out / "predictions.json")
+    return Demo(result, predictions, n_right, n_true, out / "demo.png", out / "predictions.json", report)
 
 
 def _labelled(found: list[Labelled], truth: list[Labelled]) -> list[Labelled]:

@@ -16,7 +16,7 @@ def demo(
     seed: Seed = 42,
     overwrite: Overwrite = False,
 ) -> None:
-    """The whole path on simulated people, ending with a picture to open."""
+    """The whole path on simulated people, ending with a report to open."""
     from semg_hht.demo import run_demo
 
     with console.TrainingBar() as bar:
@@ -24,4 +24,5 @@ def demo(
     console.show_reports(shown.result.reports, "subject")
     console.out.print(f"\n{shown.n_right} of {shown.n_repetitions} repetitions of unseen people are right.")
     console.out.print(f"All answers:      {shown.predictions_file}")
-    console.out.print(f"Now open:         [bold]{shown.picture}[/]")
+    console.out.print(f"A recording:      {shown.picture}")
+    console.out.print(f"Now open:         [bold]{shown.report}[/]")
