@@ -19,7 +19,7 @@ from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repet
 from semg_hht.learning.crossvalidation import cross_validate
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.training import TrainingConfig
-from semg_hht.report import gather
+from semg_hht.report.gather import gather
 
 ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
 

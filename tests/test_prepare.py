@@ -142,7 +142,7 @@ def test_a_run_that_fails_keeps_what_was_prepared_before(tmp_path: Path) -> None
 def test_real_recordings_of_two_people_end_to_end(real_data: Path, tmp_path: Path) -> None:
     source = real_data / "contraction_intensity"
     rows = [row for row in read_manifest(source / "manifest.csv") if row.subject in ("S1", "S2")]
-    rows = [row for row in rows if row.extra["motion"] == "C1" and row.repetition == "1"]
+    rows = [row for row in rows if row.extra["motion"] == "C2" and row.repetition == "1"]  # C1 is no movement
     assert len(rows) == 6
     mvc = configure(scaling="mvc")
     jobs = [job for job in find_jobs(source / "manifest.csv") if job.rows[0] in rows]
