@@ -156,7 +156,7 @@ def test_a_bad_table_says_what_is_wrong(tmp_path: Path, text: str, message: str)
 
 
 def test_text_in_another_encoding_is_an_error_naming_the_file(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(b"caf\xe9,b\n1,2\n")
+    (tmp_path / "a.csv").write_bytes(b"caf\xff\xff,b\n1,2\n")
     with pytest.raises(InputError, match=r"a\.csv: can't be read as CSV"):
         read_recording(tmp_path / "a.csv", rate_hz=100)
 

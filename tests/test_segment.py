@@ -13,7 +13,7 @@ from making import noise
 from semg_hht.cli import main
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, manifest_text, read_manifest
-from semg_hht.pipeline import Job
+from semg_hht.pipeline import Job, configure, transform
 from semg_hht.samples import write_simulation
 from semg_hht.segment import segment, with_repetitions
 from semg_hht.signals.events import Event, read_events
@@ -98,11 +98,33 @@ def test_a_channel_can_be_chosen_and_stays_chosen(tmp_path: Path) -> None:
 def test_noise_holds_no_repetition_and_says_so(tmp_path: Path) -> None:
     write_recording(noise(1, duration_s=10.0), tmp_path / "noise.npz")
     jobs = find_jobs(tmp_path / "noise.npz")
-    with pytest.raises(InputError, match=r"no repetition was found in 1 recordings.*no activity stands out"):
+    with pytest.raises(InputError, match=r"noise\.npz: no repetition was found: no activity stands out of rest"):
         cut(jobs, tmp_path / "reps.csv")
     found, failures = with_repetitions(jobs, SegmentConfig(), FilterConfig(), n_jobs=1)
     assert found == []
     assert "no repetition was found" in failures[0].reason
+
+
+def test_a_table_that_a_spreadsheet_saved_with_semicolons_is_honoured(manifest: Path, tmp_path: Path) -> None:
+    rows = cut(find_jobs(manifest), tmp_path / "reps.csv")
+    lines = (tmp_path / "reps.csv").read_text().splitlines()
+    table = [line.split(",") for line in lines]
+    (tmp_path / "excel.csv").write_text(
+        "\n".join(";".join(cell.replace(".", ",") if cell[:1].isdigit() else cell for cell in row) for row in table),
+        encoding="utf-8-sig",
+    )
+    edited = read_manifest(tmp_path / "excel.csv")
+    assert [(r.file, r.start_s, r.stop_s) for r in edited] == [(r.file, r.start_s, r.stop_s) for r in rows]
+    assert len(find_jobs(tmp_path / "excel.csv")) == 2
+    (tmp_path / "clicks.csv").write_text("Start;Ende\n1,5;3,0\n".replace("Start;Ende", "start;end"))
+    assert read_events(tmp_path / "clicks.csv", 10.0) == [Event(1.5, 3.0, "")]
+
+
+def test_a_long_recording_without_times_is_said_to_be_taken_whole(tmp_path: Path) -> None:
+    long = noise(1, duration_s=25.0)
+    write_recording(long, tmp_path / "long.npz")
+    (example,) = transform(find_jobs(tmp_path / "long.npz")[0], configure(band_hz=(20, 200)))
+    assert example.remarks == ("25 s were taken as one repetition; --segment finds the repetitions in them",)
 
 
 def test_a_bad_recording_stops_only_itself(manifest: Path, tmp_path: Path) -> None:

@@ -121,10 +121,23 @@ def test_a_last_column_that_is_empty_is_a_column_where_the_header_names_it(tmp_p
     assert read(tmp_path, "a,b,\n" + rows(signal(), end=",\n")).table.shape == (60, 2)
 
 
-def test_gb18030_is_said_and_a_micro_sign_of_windows_is_known(tmp_path: Path) -> None:
-    found = read(tmp_path, ("EMG 1 [µV],EMG 2 [µV]\n" + rows(signal())).encode("cp1252"))
-    assert (found.units, found.channel_names) == ("uV", ("EMG 1", "EMG 2"))
-    assert found.remarks == ("the text is no UTF-8 and was read as GB18030",)
+@pytest.mark.parametrize(
+    ("names", "encoding", "said"),
+    [
+        (("Rücken links", "Bauch"), "cp1252", "Windows-1252"),
+        (("肱二头肌", "三头肌"), "gb18030", "GB18030"),
+    ],
+)
+def test_text_of_windows_is_read_and_said(tmp_path: Path, names: tuple[str, str], encoding: str, said: str) -> None:
+    unit = "µV" if encoding == "cp1252" else "uV"
+    found = read(tmp_path, (f"{names[0]} [{unit}],{names[1]} [{unit}]\n" + rows(signal())).encode(encoding))
+    assert (found.units, found.channel_names) == ("uV", names)
+    assert found.remarks == (f"the text is no UTF-8 and was read as {said}",)
+
+
+def test_a_joint_angle_in_german_is_no_muscle(tmp_path: Path) -> None:
+    found = read(tmp_path, "Bizeps (mV),Gelenkwinkel (Grad)\n" + rows(signal()))
+    assert found.other == ("Gelenkwinkel (Grad)",)
 
 
 def test_pieces_leave_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +223,7 @@ def test_a_column_of_words_is_named(tmp_path: Path) -> None:
     [
         (b"a,b\n1,2\n\0\0\0", r"can't be read as CSV; found NUL bytes, expected text"),
         (b"1,2\n" * 300_000 + b"\0\n", r"can't be read as CSV; found NUL characters, expected text"),
-        (b"caf\xe9,b\n1,2\n", r"found a byte 0xe9 that is none of text in UTF-8 or GB18030"),
+        (b"caf\xff\xff,b\n1,2\n", r"found a byte 0xff that is none of text in UTF-8 or GB18030"),
         (b"\xff\xfe1\x00,\x00\x00\xd8", r"none of text in UTF-16, as its byte order mark says"),
         (b"\n \n", r"expected one line a sample; found none"),
     ],

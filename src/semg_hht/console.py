@@ -159,8 +159,11 @@ def show_findings(protocol: str, content: dict[str, Any]) -> None:
                 f"{scores['macro_f1']:.2f}", "-" if area is None else f"{area:.2f}", f"{scores['ece']:.2f}",
             )  # fmt: skip
         out.print(table)
-        for method in (name for name, duel in found["duel"].items() if duel["decides"]):
-            out.print(f"  [yellow]the network is not clearly better than {method}[/]")
+        for method, duel in found["duel"].items():
+            if duel["interval_95"] is not None and duel["interval_95"][1] < 0:
+                out.print(f"  [yellow]the network is clearly worse than {method}[/]")
+            elif duel["decides"]:
+                out.print(f"  [yellow]the network is not clearly better than {method}[/]")
         unsure = found["unsure"]
         if unsure is not None:
             out.print(

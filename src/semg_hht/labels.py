@@ -136,7 +136,8 @@ def class_names(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_manifest(path: Path) -> list[Labelled]:
-    """Rows of a manifest.csv (comma separated, UTF-8 with or without BOM, header with at least ``file``).
+    """Rows of a manifest.csv (UTF-8 with or without BOM, header with at least ``file``), separated by commas, or as a
+    spreadsheet saves it elsewhere by semicolons or tabs, with a decimal comma.
 
     Raises
     ------
@@ -145,7 +146,9 @@ def read_manifest(path: Path) -> list[Labelled]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
+            first = handle.readline()
+            handle.seek(0)
+            reader = csv.DictReader(handle, delimiter=separator_of(first))
             header = [(name or "").strip() for name in reader.fieldnames or []]
             if "file" not in header:
                 found = ", ".join(header) or "nothing"
@@ -174,6 +177,11 @@ def read_manifest(path: Path) -> list[Labelled]:
             raise InputError(f"{path}: {row.file} is listed twice with the same start, stop and channels")
         seen.add(key)
     return rows
+
+
+def separator_of(header: str) -> str:
+    """What parts the columns of a manifest, by its first line: a comma, a semicolon or a tab."""
+    return max(",;\t", key=header.count)
 
 
 def manifest_text(rows: Iterable[Labelled]) -> str:
@@ -243,7 +251,7 @@ def read_number(where: str, column: str, cell: str) -> float | None:
     if not cell:
         return None
     try:
-        value = float(cell)
+        value = float(cell.replace(",", "."))  # a decimal comma: no column of ours holds thousands
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -16,7 +16,7 @@ import numpy as np
 
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled
-from semg_hht.pipeline import Failure, Job, Remark, for_each, read_job, unit_amplitude
+from semg_hht.pipeline import Failure, Job, Remark, for_each, read_job, remarks_on_whole, unit_amplitude
 from semg_hht.signals.features import FEATURES, repetition_features
 from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.recording import Array, Recording
@@ -124,7 +124,10 @@ def measure(
 def _measure_one(job: Job, _: int | None, filters: FilterConfig) -> tuple[list[Measures], tuple[str, ...]] | Failure:
     try:
         recording = read_job(job)
-        return measures_of(job, recording, filtered_samples(job, recording, filters)), recording.remarks
+        return measures_of(job, recording, filtered_samples(job, recording, filters)), (
+            *recording.remarks,
+            *remarks_on_whole(job, recording),
+        )
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
 

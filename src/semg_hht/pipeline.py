@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CHANNELS = ("separate", "stack")
+LONGEST_S = 20.0  # of what may well be one repetition
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,13 @@ def read_job(job: Job) -> Recording:
     return read_recording(job.path, rate_hz=first.rate_hz, units=first.units, rate_from=first.rate_from)
 
 
+def remarks_on_whole(job: Job, recording: Recording) -> tuple[str, ...]:
+    """That a recording longer than any repetition is taken for one, where its rows state no times."""
+    if recording.duration_s <= LONGEST_S or any(row.start_s is not None or row.stop_s is not None for row in job.rows):
+        return ()
+    return (f"{recording.duration_s:.0f} s were taken as one repetition; --segment finds the repetitions in them",)
+
+
 def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None) -> list[Example]:
     """All examples of one recording: repetition by repetition, channel by channel.
 
@@ -182,6 +190,7 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
     except InputError as error:
         raise InputError(f"{job.path}: {error}") from None
+    remarks = (*recording.remarks, *remarks_on_whole(job, recording))
     examples = []
     for row in job.rows:
         chosen = filtered.select(row.channels)
@@ -204,9 +213,7 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         if config.channels == "stack":
             dropped = float(np.mean([s.dropped for s in spectra]))
             channel = "+".join(chosen.channel_names)
-            examples.append(
-                Example(Matrix(planes, *axes, *told), row, channel, recording.rate_hz, dropped, recording.remarks)
-            )
+            examples.append(Example(Matrix(planes, *axes, *told), row, channel, recording.rate_hz, dropped, remarks))
         else:
             examples += [
                 Example(
@@ -215,7 +222,7 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
                     name,
                     recording.rate_hz,
                     spectra[i].dropped,
-                    recording.remarks,
+                    remarks,
                 )
                 for i, name in enumerate(chosen.channel_names)
             ]

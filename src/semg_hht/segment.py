@@ -86,8 +86,10 @@ def segment(
         if not result.rows:
             empty.append(job.rows[0].file)
     if not rows:
-        why = failures[0].reason if failures else f"{jobs[0].path}: {remarks[-1].text}"
-        raise InputError(f"no repetition was found in {len(jobs)} recordings; {why}")
+        if failures:
+            raise InputError(f"none of {len(jobs)} recordings could be used; the first: {failures[0].reason}")
+        several = f"nothing was found in {len(jobs)} recordings; the first: " if len(jobs) > 1 else ""
+        raise InputError(f"{several}{jobs[0].path}: {remarks[0].text}")
     write_text(out, manifest_text(rows))
     return Segmented(
         out, folder, len(jobs) - len(failures), len(rows), tuple(empty), tuple(failures), tuple(remarks)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from semg_hht.bids import is_bids, read_bids
 from semg_hht.errors import InputError
-from semg_hht.labels import Labelled, parse_file_name, read_manifest
+from semg_hht.labels import Labelled, parse_file_name, read_manifest, separator_of
 from semg_hht.matrices import is_matrix_file
 from semg_hht.pipeline import Job
 from semg_hht.signals.recording import RECORDING_SUFFIXES
@@ -72,7 +72,8 @@ def is_manifest(path: Path) -> bool:
     if not path.is_file() or path.suffix.lower() != ".csv":
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as handle:
-        return "file" in [cell.strip() for cell in next(csv.reader(handle), [])]
+        first = handle.readline()
+    return "file" in [cell.strip() for cell in next(csv.reader([first], delimiter=separator_of(first)), [])]
 
 
 def _jobs_of_rows(rows: list[Labelled], base: Path, rate_hz: float | None, units: str) -> list[Job]:

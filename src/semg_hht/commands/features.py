@@ -58,7 +58,9 @@ def features(
         console.print_json(_json(done, failures))
     else:
         n_repetitions = len({(m.row.file, m.row.start_s, m.row.stop_s) for m in done.measures})
-        console.out.print(f"{console.counted(n_repetitions, 'repetition')}, {len(done.measures)} rows: {out}")
+        console.out.print(
+            f"{console.counted(n_repetitions, 'repetition')}, {console.counted(len(done.measures), 'row')}: {out}"
+        )
         for drift in done.drifts[: console.MAX_LISTED]:
             console.out.print(f"  {_sentence(drift)}", markup=False)
         if done.trends is not None:

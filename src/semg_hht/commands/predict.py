@@ -82,7 +82,10 @@ def predict(
         console.print_json(predictions.to_json())
     else:
         for prediction in predictions.predictions[: console.MAX_LISTED]:
-            said = ", ".join(f"{answer.prediction} ({answer.confidence:.0%})" for answer in prediction.answers.values())
+            said = ", ".join(
+                f"{answer.prediction} ({answer.confidence:.0%}{', unsure' if answer.is_unsure else ''})"
+                for answer in prediction.answers.values()
+            )
             console.out.print(f"  {prediction.file}: {said}", markup=False)
         rest = len(predictions.predictions) - console.MAX_LISTED
         if rest > 0:

@@ -98,7 +98,7 @@ def prepare(
             f"{console.counted(done.n_recordings, 'recording')} in {out / 'hht_matrices'}"
         )
         if done.n_reused:
-            console.out.print(f"  {done.n_reused} of them were there already, unchanged: not computed again")
+            console.out.print(f"  {done.n_reused} of the recordings were there already, unchanged: not computed again")
         console.out.print(f"  {done.dropped:.1%} of the energy lay outside the band and was dropped")
         console.out.print(
             f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}"

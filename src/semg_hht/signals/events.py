@@ -83,11 +83,11 @@ def _of_header(path: Path, number: int, row: dict[str, str]) -> Event:
 def _time(path: Path, number: int, cell: str) -> float:
     if not _is_time(cell):
         raise InputError(f"{path}, line {number}: expected a time in seconds; found {cell!r}")
-    return float(cell)
+    return float(cell.replace(",", "."))
 
 
 def _is_time(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell))
+        return math.isfinite(float(cell.replace(",", ".")))  # a spreadsheet may have written a decimal comma
     except ValueError:
         return False

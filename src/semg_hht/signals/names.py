@@ -10,8 +10,8 @@ import re
 # Joints, forces, movement, the heart, the eyes, breath, blood pressure, the button that was pressed.
 _NO_EMG = re.compile(
     r"angle|flexo|gonio|\bacc|accel|gyro|\bgyr\b|magnet|\bmag\b|quaternion|orientation|force|torque|trigger|marker|label"
-    r"|\bclass\b|gesture|stimulus|temperature|\becg\b|\beeg\b|\beog\b|\bresp|pleth|\bppg\b|\babp\b|角度|力矩"
-    r"|[\[(]\s*(?:g|deg\w*|°\w*|n|nm|n\.m|kg|m/s\S*|rad\S*|dps|mmhg|%|bpm|on)\s*[\])]$",
+    r"|winkel|kraft|drehmoment|beschleunigung|\bclass\b|gesture|stimulus|temperature|\becg\b|\beeg\b|\beog\b|\bresp|pleth|\bppg\b|\babp\b|角度|力矩"
+    r"|[\[(]\s*(?:g|deg\w*|grad|°\w*|n|nm|n\.m|kg|m/s\S*|rad\S*|dps|mmhg|%|bpm|on)\s*[\])]$",
     re.IGNORECASE,
 )
 

@@ -5,6 +5,7 @@ Knows encodings, lines and columns: nothing of what a recording must be.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ from semg_hht.signals.units import one_unit
 
 Array = NDArray[np.float64]
 
+_LONELY_BYTE = re.compile(rb"[\x80-\xff]")
+_PAIR_OF_BYTES = re.compile(rb"[\x80-\xff]{2}")
 PIECE = 2**19  # characters read at a time; more of them gain no speed
 
 
@@ -49,8 +52,9 @@ def read_table(path: Path) -> Contents:
     clocks = find_clocks(table, names, layout.stamps, lines)
     kept = [i for i in range(layout.n_columns) if i not in clocks and i not in layout.left_out]
     remarks = [*layout.remarks, *(clock.remark for clock in clocks.values() if clock.remark)]
-    if encoding == "gb18030":
-        remarks.append("the text is no UTF-8 and was read as GB18030")
+    if encoding in ("gb18030", "cp1252"):
+        name = {"gb18030": "GB18030", "cp1252": "Windows-1252"}[encoding]
+        remarks.append(f"the text is no UTF-8 and was read as {name}")
     silent = [names[i] for i in layout.left_out if i not in clocks]
     if silent:
         remarks.append(f"left out, no signals by the header: {', '.join(silent)}")
@@ -134,7 +138,9 @@ def _survey(path: Path) -> tuple[str, int]:
     elif b"\0" in head:
         raise InputError(f"{_unread(path)}; found NUL bytes, expected text (or UTF-16 with a byte order mark)")
     else:
-        encodings = ["utf-8-sig", "gb18030"]
+        # Chinese characters stand in pairs of high bytes; single ones between letters are Western accents and signs.
+        lonely = _LONELY_BYTE.search(head) and not _PAIR_OF_BYTES.search(head)
+        encodings = ["utf-8-sig", "cp1252" if lonely else "gb18030"]
     reason = ""
     for encoding in encodings:
         try:
