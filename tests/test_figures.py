@@ -74,3 +74,8 @@ def test_a_picture_of_the_confusion_and_of_the_answers(tmp_path: Path) -> None:
     assert is_png(tmp_path / "a.png")
     assert is_png(tmp_path / "b.png")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_chinese_names_are_drawn_without_a_warning(tmp_path: Path) -> None:
+    draw_matrix(Matrix(VALUES[:1], {}, 20 + 430 * AXIS, 2 * AXIS), tmp_path / "弯举.png", title="弯举 µV")
+    assert (tmp_path / "弯举.png").read_bytes().startswith(b"\x89PNG")

@@ -6,6 +6,7 @@ The only room that imports matplotlib. Knows what to draw, nothing of how it was
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 from matplotlib import image as images
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -25,9 +28,23 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
 MATRIX_COLOURS = "magma"
 
 
+# Fonts that hold Chinese, as systems have them; the first that is there stands in for what DejaVu lacks.
+CHINESE_FONTS = (
+    "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei",
+    "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS",
+)  # fmt: skip
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG; without a time stamp, so that the same figure gives the same bytes."""
-    with whole_file(path) as part:
+    """Write a PNG; without a time stamp, so that the same figure gives the same bytes. Names may be Chinese."""
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and not text.get_text().isascii()]
+    if texts:
+        there = set(get_font_names())
+        families = ["DejaVu Sans", *[name for name in CHINESE_FONTS if name in there][:1]]
+        for text in texts:
+            text.set_fontfamily(families)
+    with whole_file(path) as part, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # boxes, where no font is there
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
 
 
