@@ -30,7 +30,8 @@ ROOMS: dict[str, set[str]] = {
     "calibration": {"evaluation"},
     "findings": {"calibration", "evaluation"},
     "report": {
-        "errors", "figures", "matrices", "measure", "predictions", "report", "session", "signals", "storage", "version",
+        "errors", "figures", "findings", "matrices", "measure", "predictions", "report", "session", "signals",
+        "storage", "version",
     },
     "session": {
         "errors", "measure", "pipeline", "predict", "predictions", "references", "segment", "signals", "sources",
@@ -66,9 +67,9 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "learning", "measure",
-        "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "session", "signals",
-        "sources", "storage", "workers",
+        "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "findings", "learning",
+        "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "session",
+        "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},

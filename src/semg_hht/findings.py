@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from semg_hht.calibration import PROMISE, answer_sets, set_threshold
 from semg_hht.evaluation import COVERAGE, MIN_SUBJECTS, N_RESAMPLES, Interval, Report, evaluate
 
+PROTOCOLS = ("loso", "grouped", "random")  # who is held out: each person, groups of people, repetitions
+FINDINGS = "findings.json"  # of each protocol, in a folder of its name
 OURS = "network"  # its own row among the baselines
 N_WORST = 12
 MIN_GROUP = 5  # repetitions of a muscle or gender that are worth a score

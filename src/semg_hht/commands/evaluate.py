@@ -11,10 +11,9 @@ import typer
 from semg_hht import console
 from semg_hht.commands.train import require_training
 from semg_hht.errors import InputError
+from semg_hht.findings import PROTOCOLS
 from semg_hht.options import AsJson, Cpu, Lang, Seed
 from semg_hht.report.gather import REPORT, gather
-
-PROTOCOLS = ("loso", "grouped", "random")
 
 
 def evaluate(

@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 from semg_hht.calibration import Calibration, answer_sets
 from semg_hht.errors import InputError
 from semg_hht.evaluation import pool
-from semg_hht.findings import OURS, Answers, findings
+from semg_hht.findings import FINDINGS, OURS, Answers, findings
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
 from semg_hht.learning.checkpoint import Model, load_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 FOLDS = "folds"
 SETTINGS = "settings.json"
-FINDINGS = "findings.json"
 ANSWERS = "answers.json"
 
 
@@ -226,9 +225,7 @@ def _joined(
         promised = promised and calibration.threshold > 0
         keys += known
         rows += probabilities.tolist()
-        sets.append(
-            answer_sets(probabilities, calibration.threshold) if len(known) else np.zeros((0, len(classes)), bool)
-        )
+        sets.append(answer_sets(probabilities, calibration.threshold))
     examples = [dataset.rows[first[key]] for key in keys]
     return Answers(
         task=task,

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.findings import PROTOCOLS
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.split import Split, divide
 
-PROTOCOLS = ("loso", "grouped", "random")
 MIN_PEOPLE = 3  # one to hold out, one to pick the epoch, one to train on
 
 

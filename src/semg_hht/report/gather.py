@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
+from semg_hht.findings import FINDINGS, PROTOCOLS
 from semg_hht.storage import read_json, write_json
 
 REPORT = "report.json"
-FINDINGS = "findings.json"  # of each protocol, in a folder of its name
-PROTOCOLS = ("loso", "grouped", "random")
 FORMAT = 1
 
 

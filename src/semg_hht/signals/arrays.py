@@ -24,7 +24,7 @@ def read_mat(path: Path) -> Contents:
 
     try:
         content = loadmat(path)
-    except (MatReadError, NotImplementedError, TypeError) as error:
+    except (MatReadError, RuntimeError, TypeError) as error:  # the second where a header claims version 7.3
         raise InputError(f"{path}: can't be read as a MAT file; {error}") from None
     return from_arrays(path, {name: value for name, value in content.items() if not name.startswith("__")})
 
