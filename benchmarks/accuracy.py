@@ -80,10 +80,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--base_channels", type=int, default=8)
     parser.add_argument("--learning_rate", type=float, default=1e-3)
+    parser.add_argument("--recipe", default="best")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
-    config = TrainingConfig(epochs=1 if args.quick else args.epochs, learning_rate=args.learning_rate, seed=args.seed)
+    config = TrainingConfig(
+        epochs=1 if args.quick else args.epochs, learning_rate=args.learning_rate, seed=args.seed, recipe=args.recipe
+    )
     with tempfile.TemporaryDirectory() as temporary:
         for row in (row for row in ROWS if row.name in args.rows):
             out = args.out or Path(temporary)

@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "storage": {"errors"},
     "labels": {"errors"},
     "scaling": set(),
+    "joining": {"errors"},
     "signals": {"signals", "errors", "storage"},
     "matrices": {"errors", "scaling", "storage"},
     "evaluation": {"labels"},
@@ -38,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "predictions": {"calibration", "labels"},
     "audit": {"audit", "labels"},
-    "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
+    "pipeline": {"errors", "hht", "joining", "labels", "matrices", "scaling", "signals"},
     "bids": {"errors", "labels", "storage"},
     "bids_names": {"errors", "pipeline"},
     "bids_export": {"bids", "bids_names", "errors", "labels", "pipeline", "signals", "storage", "tracking", "version"},
@@ -50,15 +51,15 @@ ROOMS: dict[str, set[str]] = {
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
-        "calibration", "learning", "errors", "evaluation", "findings", "labels", "matrices", "pipeline", "predictions",
-        "prepare", "sources", "references", "storage", "tracking", "version",
+        "calibration", "learning", "errors", "evaluation", "findings", "joining", "labels", "matrices", "pipeline",
+        "predictions", "prepare", "sources", "references", "storage", "tracking", "version",
     },
     "examine": {
         "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",
     },
     "predict": {
-        "bids", "calibration", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references",
-        "scaling", "segment", "signals", "sources", "storage", "tracking",
+        "bids", "calibration", "errors", "joining", "labels", "learning", "matrices", "pipeline", "predictions",
+        "references", "scaling", "segment", "signals", "sources", "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",

@@ -22,7 +22,6 @@ from semg_hht.errors import InputError
 from semg_hht.learning.checkpoint import (
     Model,
     State,
-    gender_probabilities,
     load_model,
     load_optimizer,
     load_state,
@@ -33,12 +32,13 @@ from semg_hht.learning.checkpoint import (
 )
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.run import Result
+from semg_hht.learning.svm import probabilities
 
 
 def small_model(n_layers: int = 2) -> Model:
     torch.manual_seed(0)
     network = ActionNetwork(NetworkConfig(3, n_layers=n_layers, base_channels=2))
-    return Model(network, None, "action_quality", {"action_quality": ("low", "mid", "high")}, None, 5)
+    return Model(network, {}, "action_quality", {"action_quality": ("low", "mid", "high")}, None, 5)
 
 
 def edit(checkpoint: Path, **changes: Any) -> None:
@@ -64,7 +64,7 @@ def test_saved_and_loaded_weights_are_the_same_bits(tmp_path: Path) -> None:
     for name, tensor in model.network.state_dict().items():
         assert torch.equal(back.network.state_dict()[name], tensor)
     assert (back.classes, back.encoder_task, back.epoch) == (model.classes, "action_quality", 5)
-    assert back.gender_svm is None
+    assert back.svms == {}
 
 
 def test_a_checkpoint_holds_what_a_person_may_want_to_read(tiny_result: Result) -> None:
@@ -78,8 +78,8 @@ def test_a_checkpoint_holds_what_a_person_may_want_to_read(tiny_result: Result) 
 def test_batches_do_not_change_the_answers(tiny_result: Result) -> None:
     model, matrices = load_model(tiny_result.folder / "best"), make_dataset().matrices[:7]
     assert_allclose(
-        model.probabilities(matrices, 3)["action_quality"],
-        model.probabilities(matrices, 32)["action_quality"],
+        model.probabilities(matrices, batch_size=3)["action_quality"],
+        model.probabilities(matrices, batch_size=32)["action_quality"],
         atol=1e-5,
     )
 
@@ -91,7 +91,7 @@ def test_columns_are_brought_into_order_by_name() -> None:
         def predict_proba(self, features: np.ndarray) -> np.ndarray:
             return np.array([[0.9, 0.1]])
 
-    assert_allclose(gender_probabilities(Svm(), np.zeros((1, 2), np.float32), ("F", "M")), [[0.1, 0.9]])
+    assert_allclose(probabilities(Svm(), np.zeros((1, 2), np.float32), ("F", "M")), [[0.1, 0.9]])
 
 
 def test_another_version_is_named(tiny_copy: Path) -> None:
@@ -268,7 +268,7 @@ def test_the_full_size_network_trains_saves_loads_and_predicts_the_same(simulate
     loss.backward()
     optimizer.step()
     assert not torch.equal(network.encoder.layers[6].conv.weight, before)
-    model = Model(network, None, "action_quality", {"action_quality": names}, dataset.settings, 1)
+    model = Model(network, {}, "action_quality", {"action_quality": names}, dataset.settings, 1)
     save_model(model, tmp_path / "best")
     features, _ = model.features_and_logits(dataset.matrices[:2])
     assert features.shape == (2, 2048)

@@ -33,7 +33,8 @@ class Matrix:
     settings : how it was prepared (see `semg_hht.pipeline.PipelineConfig`); None for a matrix of another tool, whose
         values were stretched to 0..1 when it was read, because nothing is known of their scale.
     frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not say.
-    features : classical features of the same samples, name -> a value a plane; empty where the file does not say.
+    features : classical features of the same samples, and the reference amplitude over the mean of the repetition's
+        channels, name -> a value a plane; empty where the file does not say.
     mixing : how all channels of the repetition go together, (n,), the same for each of its matrices; None likewise.
     """
 

@@ -36,6 +36,13 @@ Segment = Annotated[
 References = Annotated[Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.")]
 RateHz = Annotated[float | None, typer.Option(help="Samples a second, where a recording does not say.")]
 Units = Annotated[str, typer.Option(help="Units of the samples (V, mV, uV), where a recording does not say.")]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        help="plain: the network for action quality, an SVM on its features for gender; best: SVMs that join amplitude "
+        "and how the channels go together, where that told new people better."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.hht import ENSEMBLES, SpectrumConfig, hilbert_spectrum
+from semg_hht.joining import REFERENCE
 from semg_hht.labels import Labelled
 from semg_hht.matrices import Matrix
 from semg_hht.scaling import SCALINGS, scale_power
@@ -223,6 +224,9 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
             except ValueError as error:
                 raise InputError(f"{job.path}, channel {name}: {error}") from None
         told = (_features(repetition.samples, rate_hz), _mixing(repetition.samples, rate_hz))
+        if told[0]:
+            one = np.array([unit_amplitude(job, recording, name) for name in names])
+            told[0][REFERENCE] = tuple(map(float, one / one.mean()))
         planes = np.stack([scale_power(s.power, config.scaling) for s in spectra])  # (n_channels, 256, 256)
         axes = (config.to_json(), spectra[0].frequency_hz, spectra[0].time_s)
         row = replace(row, rate_hz=recording.rate_hz, units=recording.units)

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from semg_hht.bids import is_bids
 from semg_hht.calibration import Calibration
 from semg_hht.errors import InputError
+from semg_hht.joining import Beside, side_by_side
 from semg_hht.labels import Labelled, read_manifest
 from semg_hht.matrices import is_matrix_file, read_matrix
-from semg_hht.pipeline import Failure, Job, PipelineConfig, transform_all
+from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
 from semg_hht.scaling import min_max
@@ -35,7 +36,9 @@ log = logging.getLogger(__name__)
 class Engine(Protocol):
     """What answers for a batch of matrices: task -> (n, n_classes) in the order of the run's classes."""
 
-    def probabilities(self, matrices: NDArray[np.float32], batch_size: int = ...) -> dict[str, NDArray[np.float64]]: ...
+    def probabilities(
+        self, matrices: NDArray[np.float32], beside: Beside | None = ..., batch_size: int = ...
+    ) -> dict[str, NDArray[np.float64]]: ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class _Loaded:
 
     file: str
     matrices: NDArray[np.float32]  # (n, n_planes, 256, 256)
+    beside: Beside
     examples: tuple[_Place, ...] = ()  # of a recording: where each matrix comes from
     remarks: tuple[str, ...] = ()
 
@@ -65,6 +69,7 @@ class Run:
     peak : largest value of a training matrix, on average.
     recording_config : how recordings are transformed: as in training, unless the user said otherwise.
     calibration : task -> from which probability on a class is possible.
+    blocks : task -> what is joined for its SVM, and how many numbers each block has (see `semg_hht.joining`).
     """
 
     folder: Path
@@ -75,6 +80,7 @@ class Run:
     peak: float
     recording_config: PipelineConfig | None
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def predict(
         self,
@@ -131,7 +137,8 @@ class Run:
         return Predictions(tuple(predictions.values()), errors)
 
     def _answer(self, batch: list[_Loaded], batch_size: int) -> Iterator[Prediction]:
-        by_task = self.engine.probabilities(np.concatenate([item.matrices for item in batch]), batch_size)
+        beside = side_by_side([item.beside for item in batch])
+        by_task = self.engine.probabilities(np.concatenate([item.matrices for item in batch]), beside, batch_size)
         stop = 0
         for item in batch:
             start, stop = stop, stop + len(item.matrices)
@@ -155,7 +162,8 @@ class Run:
                 for i in indices
             }
             pooled = self._pooled({task: rows[indices] for task, rows in by_task.items()})
-            parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if len(channels) > 1 else {}))
+            told = len(channels) > 1 and not self.blocks  # where blocks are joined, all channels give one answer
+            parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if told else {}))
         return tuple(parts)
 
     def _load_matrices(self, sources: list[tuple[Path, str]]) -> Iterator[_Loaded | Failure]:
@@ -173,7 +181,9 @@ class Run:
                         f"{path}: prepared otherwise than the matrices this run was trained on; "
                         "expected the same settings, or the recording itself"
                     )
-                yield _Loaded(name, values[None])
+                beside = Beside((name,), (matrix.features,), None if matrix.mixing is None else matrix.mixing[None])
+                self._require_beside(path, beside)
+                yield _Loaded(name, values[None], beside)
             except InputError as error:
                 yield Failure(name, str(error))
         if n_foreign:
@@ -205,6 +215,8 @@ class Run:
             try:
                 for example in result:  # rows of one recording may choose different channels to stack
                     self._require_planes(job.path, example.matrix.values.shape[0])
+                beside = _beside(name, result)
+                self._require_beside(job.path, beside)
             except InputError as error:
                 yield Failure(name, str(error))
                 continue
@@ -212,7 +224,16 @@ class Run:
             if self.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
                 values = np.stack([[min_max(plane) for plane in example] for example in values])
             places = tuple(_Place(e.row, e.channel, e.repetition_key) for e in result)
-            yield _Loaded(name, values, places, result[0].remarks)
+            yield _Loaded(name, values, beside, places, result[0].remarks)
+
+    def _require_beside(self, path: Path, beside: Beside) -> None:
+        for widths in self.blocks.values():
+            lacking = beside.lacks(widths)
+            if lacking:
+                raise InputError(
+                    f"{path}: this run's recipe needs {lacking}; expected recordings like those it was trained on, or "
+                    "matrices of 'semg-hht prepare'"
+                )
 
     def _require_planes(self, path: Path, n_planes: int) -> None:
         if n_planes != self.n_planes:
@@ -242,7 +263,7 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
     model = load_model(checkpoint)
     if torch.cuda.is_available() and not cpu:
         model.network.to("cuda")
-    lacks_svm = "gender" in model.classes and model.gender_svm is None
+    lacks_svm = "gender" in model.classes and "gender" not in model.svms
     if lacks_svm and model.encoder_task == "gender":
         raise InputError(f"{checkpoint}: has no gender SVM, which is fitted at the end of training; use best or final")
     if lacks_svm:
@@ -250,7 +271,8 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
     config = None if model.preparation is None else PipelineConfig.from_json(model.preparation)
     n_planes = model.network.config.n_planes
     return Run(
-        checkpoint, model, model.classes, n_planes, model.preparation, model.peak, config, model.calibration
+        checkpoint, model, model.classes, n_planes, model.preparation, model.peak, config, model.calibration,
+        model.blocks,
     )  # fmt: skip
 
 
@@ -289,6 +311,18 @@ def _with_long_names(
         replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
     ]
     return [(source, (folder / name).as_posix()) for source, name in matrices], renamed
+
+
+def _beside(name: str, examples: list[Example]) -> Beside:
+    """Of one recording; its repetitions are told from those of others."""
+    mixing = [example.matrix.mixing for example in examples]
+    known = [found for found in mixing if found is not None]
+    whole = len(known) == len(mixing) and len({found.size for found in known}) == 1
+    return Beside(
+        tuple(f"{name}|{example.repetition_key}" for example in examples),
+        tuple(example.matrix.features for example in examples),
+        np.stack(known) if whole else None,
+    )
 
 
 def _batches(items: Iterable[_Loaded | Failure], batch_size: int) -> Iterator[list[_Loaded | Failure]]:

@@ -27,7 +27,7 @@ from semg_hht.tracking import Track, untracked
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
 BIDS_FOLDER = "bids"
-TRANSFORM_VERSION = 4  # part of the key: to be raised when the same settings give other matrices
+TRANSFORM_VERSION = 5  # part of the key: to be raised when the same settings give other matrices
 
 
 @dataclass(frozen=True)

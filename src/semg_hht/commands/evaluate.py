@@ -12,7 +12,7 @@ from semg_hht import console
 from semg_hht.commands.train import require_training
 from semg_hht.errors import InputError
 from semg_hht.findings import PROTOCOLS
-from semg_hht.options import AsJson, Cpu, Lang, Seed
+from semg_hht.options import AsJson, Cpu, Lang, Recipe, Seed
 from semg_hht.report.gather import REPORT, gather
 
 
@@ -28,6 +28,7 @@ def evaluate(
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of grouped and random.")] = 5,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
+    recipe: Recipe = "plain",
     epochs: Annotated[int, typer.Option(help="Times every example is trained on.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Peak, after the warm-up.")] = 1e-4,
@@ -54,7 +55,7 @@ def evaluate(
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown:
         raise InputError(f"--protocol must be one of {', '.join(PROTOCOLS)}; got {unknown[0]!r}")
-    config = TrainingConfig(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
+    config = TrainingConfig(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe)
     dataset = load_folder(data_dir, track=console.track)
     console.list_failures(dataset.failures)
     for name in protocols:

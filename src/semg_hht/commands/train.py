@@ -17,6 +17,7 @@ from semg_hht.options import (
     Decomposition,
     Ecg,
     Mains,
+    Recipe,
     References,
     Scaling,
     Seed,
@@ -40,6 +41,7 @@ def train(
     num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
     base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
+    recipe: Recipe = "plain",
     patience: Annotated[
         int | None, typer.Option(help="Stop after so many epochs without a better score.  [default: never]")
     ] = None,
@@ -67,7 +69,7 @@ def train(
 
     training = TrainingConfig(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, test_size=test_size,
-        patience=patience, checkpoint_every=checkpoint_every, seed=seed,
+        patience=patience, checkpoint_every=checkpoint_every, seed=seed, recipe=recipe,
     )  # fmt: skip
     stated: dict[str, Any] = {
         "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,

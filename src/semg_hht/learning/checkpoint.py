@@ -24,12 +24,14 @@ from torch import Tensor
 
 from semg_hht.calibration import Calibration, with_temperature
 from semg_hht.errors import InputError
-from semg_hht.learning.gender import load_gender_svm, save_gender_svm
+from semg_hht.joining import Beside, joined
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.svm import load_svm, probabilities, save_svm
 from semg_hht.storage import read_json, require_space, whole_file, whole_folder, write_json
 
 FORMAT = 1
-NETWORK_FILE, GENDER_FILE, MODEL_FILE = "network.safetensors", "gender.skops", "model.json"
+NETWORK_FILE, MODEL_FILE = "network.safetensors", "model.json"
+SVM_FILES = {"action_quality": "action.skops", "gender": "gender.skops"}
 STATE_FILE = "state.safetensors"
 RUN_FILES = (
     "best", "final", "last", "checkpoint_epoch_*", "config.json", "split.json", "history.jsonl", "metrics.json",
@@ -40,8 +42,11 @@ INFERENCE_BATCH = 32
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network, the gender SVM on its features, and what both were trained for.
+    """A trained network, the SVMs on its features, and what they were trained for.
 
+    svms : task -> SVM; gender is always one's answer, action quality where a recipe joins more to the features.
+    blocks : task -> what its SVM is given of a repetition and how many numbers each is (see `semg_hht.joining`); a task
+        that isn't there is answered matrix by matrix, on the network's features alone.
     encoder_task : what the network's head answers: ``action_quality``, or ``gender`` where only that was labelled.
     classes : task -> class names in output order.
     preparation : settings of the matrices; None for matrices of another tool.
@@ -51,13 +56,14 @@ class Model:
     """
 
     network: ActionNetwork
-    gender_svm: Any
+    svms: dict[str, Any]
     encoder_task: str
     classes: dict[str, tuple[str, ...]]
     preparation: dict[str, Any] | None
     epoch: int
     peak: float = 1.0
     calibration: dict[str, Calibration] = field(default_factory=dict)
+    blocks: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @torch.no_grad()
     def features_and_logits(
@@ -75,26 +81,28 @@ class Model:
         return torch.cat(features).numpy(), torch.cat(logits).numpy()
 
     def probabilities(
-        self, matrices: NDArray[np.float32], batch_size: int = INFERENCE_BATCH
+        self, matrices: NDArray[np.float32], beside: Beside | None = None, batch_size: int = INFERENCE_BATCH
     ) -> dict[str, NDArray[np.float64]]:
-        """Task -> (n, n_classes) in the order of ``classes``. Gender is always the SVM's answer."""
+        """Task -> (n, n_classes) in the order of ``classes``; where blocks are joined, the same for a repetition.
+
+        ``beside`` : what the blocks are made of; a run without any needs none.
+        """
         features, logits = self.features_and_logits(matrices, batch_size)
         answers = {}
         if self.encoder_task == "action_quality":
             shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
             answers["action_quality"] = shifted / shifted.sum(axis=1, keepdims=True)
-        if self.gender_svm is not None:
-            answers["gender"] = gender_probabilities(self.gender_svm, features, self.classes["gender"])
+        for task, svm in self.svms.items():
+            if task in self.blocks:
+                assert beside is not None
+                of_example, table = joined(tuple(self.blocks[task]), features, beside)
+                answers[task] = probabilities(svm, table, self.classes[task])[of_example]
+            else:
+                answers[task] = probabilities(svm, features, self.classes[task])
         return {
             task: with_temperature(of_task, self.calibration.get(task, Calibration()).temperature)
             for task, of_task in answers.items()
         }
-
-
-def gender_probabilities(svm: Any, features: NDArray[np.float32], classes: tuple[str, ...]) -> NDArray[np.float64]:
-    """Probabilities with columns brought, by name, into the order of ``classes``."""
-    columns = [list(svm.classes_).index(name) for name in classes]
-    return np.asarray(svm.predict_proba(features.astype(np.float64))[:, columns], dtype=np.float64)
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -103,16 +111,16 @@ def save_model(model: Model, folder: Path) -> None:
     require_space(folder, _n_bytes(weights))
     with whole_folder(folder) as part:
         _write_tensors(part / NETWORK_FILE, weights)
-        if model.gender_svm is not None:
-            save_gender_svm(model.gender_svm, part / GENDER_FILE)
+        for task, svm in model.svms.items():
+            save_svm(svm, part / SVM_FILES[task])
         write_json(part / MODEL_FILE, _description(model))
 
 
 def complete_model(model: Model, folder: Path) -> None:
-    """Put the SVM and the calibration, which come when training ends, into a checkpoint that was saved without."""
-    if model.gender_svm is not None:
-        with whole_file(folder / GENDER_FILE) as part:
-            save_gender_svm(model.gender_svm, part)
+    """Put the SVMs and the calibration, which come when training ends, into a checkpoint that was saved without."""
+    for task, svm in model.svms.items():
+        with whole_file(folder / SVM_FILES[task]) as part:
+            save_svm(svm, part)
     write_json(folder / MODEL_FILE, _description(model))
 
 
@@ -126,6 +134,7 @@ def _description(model: Model) -> dict[str, Any]:
         "preparation": model.preparation,
         "peak": model.peak,
         "calibration": {task: asdict(found) for task, found in model.calibration.items()},
+        "blocks": model.blocks,
         "versions": versions(),
     }
 
@@ -149,6 +158,10 @@ def load_model(folder: Path) -> Model:
             for task, found in content["calibration"].items()
         }
         n_answers = len(classes[encoder_task])
+        blocks = {
+            task: {str(name): int(width) for name, width in found.items()}
+            for task, found in content.get("blocks", {}).items()  # runs from before there were recipes have none
+        }
     except InputError as error:
         raise InputError(f"{folder / MODEL_FILE}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -157,10 +170,17 @@ def load_model(folder: Path) -> Model:
         raise InputError(f"{folder / MODEL_FILE}: {n_answers} class names, but a network of {config.n_classes} classes")
     network = ActionNetwork(config)
     load_weights(network, _read_tensors(folder / NETWORK_FILE), folder / NETWORK_FILE)
-    svm = load_gender_svm(folder / GENDER_FILE) if (folder / GENDER_FILE).is_file() else None
-    if svm is not None and set(svm.classes_) != set(classes.get("gender", ())):
-        raise InputError(f"{folder / GENDER_FILE}: answers {', '.join(svm.classes_)}; {MODEL_FILE} says otherwise")
-    return Model(network, svm, encoder_task, classes, preparation, epoch, peak, calibration)
+    svms = {}
+    for task, name in SVM_FILES.items():
+        if not (folder / name).is_file():
+            continue
+        svms[task] = svm = load_svm(folder / name)
+        if set(svm.classes_) != set(classes.get(task, ())):
+            raise InputError(f"{folder / name}: answers {', '.join(svm.classes_)}; {MODEL_FILE} says otherwise")
+        width = sum(blocks[task].values()) if task in blocks else config.n_features
+        if svm.n_features_in_ != width:
+            raise InputError(f"{folder / name}: reads {svm.n_features_in_} numbers; {MODEL_FILE} says {width}")
+    return Model(network, svms, encoder_task, classes, preparation, epoch, peak, calibration, blocks)
 
 
 def read_model_file(folder: Path) -> dict[str, Any]:

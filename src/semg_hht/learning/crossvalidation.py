@@ -165,7 +165,7 @@ def _network_answers(model: Model, dataset: Dataset, test: Indices) -> dict[str,
     """Task -> repetition -> probabilities, pooled over channels."""
     people = dataset.subset(test)
     answers = {}
-    for name, probabilities in model.probabilities(people.matrices).items():
+    for name, probabilities in model.probabilities(people.matrices, people.beside).items():
         keys, pooled = pool(probabilities, people.repetitions)
         answers[name] = dict(zip(keys, pooled.tolist(), strict=True))
     return answers

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.joining import Beside
 from semg_hht.labels import TASKS, Labelled, class_names, parse_file_name, read_manifest
 from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
 from semg_hht.pipeline import Example, Failure, PipelineConfig, transform_all
@@ -64,6 +65,11 @@ class Dataset:
 
     def labels(self, task: str) -> tuple[str, ...]:
         return tuple(row.label(task) for row in self.rows)
+
+    @property
+    def beside(self) -> Beside:
+        """What is known of the examples beside their matrices."""
+        return Beside(self.repetitions, self.features or ({},) * len(self), self.mixing)
 
     @property
     def subjects(self) -> tuple[str, ...]:

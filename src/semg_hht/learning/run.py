@@ -17,12 +17,13 @@ from lightning_fabric import Fabric
 from semg_hht.calibration import calibrate
 from semg_hht.errors import InputError
 from semg_hht.evaluation import Report
+from semg_hht.joining import NETWORK, RECIPES, joined, widths_of
 from semg_hht.labels import TASKS, is_test_name
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.learning.gender import fit_gender_svm
 from semg_hht.learning.network import NetworkConfig
 from semg_hht.learning.split import Split, split_dataset
+from semg_hht.learning.svm import fit_svm
 from semg_hht.learning.training import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.predictions import answers, answers_json
 from semg_hht.storage import LEFTOVERS, clear_folder, recover_folder, require_new_folder, write_json
@@ -30,6 +31,10 @@ from semg_hht.storage import LEFTOVERS, clear_folder, recover_folder, require_ne
 log = logging.getLogger(__name__)
 
 TASK_CHOICES = ("both", *TASKS)
+# The encoder knows its training people by heart, so that with its features nothing can be chosen on them; without, C
+# and gamma are chosen on training people left out. Blocks have variance 1, all columns together.
+WITH_NETWORK: dict[str, Any] = {"costs": (1.0,)}
+WITHOUT_NETWORK: dict[str, Any] = {"costs": (1.0, 10.0, 100.0), "gammas": (1.0, 0.1, 0.03, 0.01)}
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ def train(
         n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=dataset.matrices.shape[1]
     )
     fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
+    blocks_of(fitting)  # what the recipe needs and the data lacks is said now, not after the epochs
     if resuming:
         recover_folder(folder / "best")
         fitting.resume()
@@ -152,7 +158,7 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
 def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
     """SVMs for the best and the final weights, the final score with the best, and the files without labels."""
     folder = fitting.folder
-    final = complete(fitting.model(None), fitting)
+    final = complete(fitting.model(), fitting)
     save_model(final, folder / "final")
     best = complete(load_model(folder / "best"), fitting)
     complete_model(best, folder / "best")
@@ -176,40 +182,56 @@ def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
 
 
 def complete(model: Model, fitting: Fitting) -> Model:
-    """The model with its gender SVM, and with probabilities calibrated on the people who picked the epoch.
+    """The model with its SVMs, and with probabilities calibrated on the people who picked the epoch.
 
-    The SVM is fitted on everyone but the test people, on features of the trained encoder. Its calibration comes from
-    one fitted on the training people alone: the people it is judged on must be new to it.
+    The SVMs are fitted on everyone but the test people, on features of the trained encoder. Their calibration comes
+    from ones fitted on the training people alone: the people an SVM is judged on must be new to it.
     """
-    model = replace(model, gender_svm=None, calibration={})
+    model = replace(model, svms={}, calibration={}, blocks=blocks_of(fitting))
     model.network.to(next(fitting.network.parameters()).device)
     train, validation = fitting.split.train, fitting.split.validation
-    judged = model
-    if "gender" in fitting.classes:
-        if len({label for label in np.array(fitting.dataset.labels("gender"))[train] if label}) == 2:
-            judged = replace(model, gender_svm=_svm(model, fitting, train))
-        model = replace(model, gender_svm=_svm(model, fitting, np.concatenate([train, validation])))
     people = fitting.dataset.subset(validation)
-    calibration = {}
-    for task, probabilities in judged.probabilities(people.matrices).items():
+    svms, calibration = {}, {}
+    for task, classes in fitting.classes.items():
+        judged = model
+        if task == "gender" or task in model.blocks:
+            svms[task] = _svm(model, fitting, task, np.concatenate([train, validation]))
+            if set(np.array(fitting.dataset.labels(task))[train]) < set(classes):
+                continue  # nobody to fit one on whom the validation people could judge
+            judged = replace(model, svms={task: _svm(model, fitting, task, train)})
+        probabilities = judged.probabilities(people.matrices, people.beside)[task]
         known = np.flatnonzero([bool(label) for label in people.labels(task)])
-        labels = [fitting.classes[task].index(people.labels(task)[i]) for i in known]
+        labels = [classes.index(people.labels(task)[i]) for i in known]
         if len(set(labels)) > 1:
             calibration[task] = calibrate(probabilities[known], [people.repetitions[i] for i in known], labels)
-    return replace(model, calibration=calibration)
+    return replace(model, svms=svms, calibration=calibration)
 
 
-def _svm(model: Model, fitting: Fitting, seen: Indices) -> Any:
-    seen = seen[np.array([bool(label) for label in fitting.dataset.labels("gender")])[seen]]
+def blocks_of(fitting: Fitting) -> dict[str, dict[str, int]]:
+    """Task -> what the recipe joins for it, and how many numbers each block has."""
+    n_features = fitting.network_config.n_features
+    recipe = RECIPES[fitting.config.recipe]
+    return {
+        task: widths_of(recipe[task], n_features, fitting.dataset.beside) for task in fitting.classes if task in recipe
+    }
+
+
+def _svm(model: Model, fitting: Fitting, task: str, seen: Indices) -> Any:
+    """On ``seen`` examples with a label: one row each, or one a repetition where the recipe joins blocks."""
+    seen = seen[np.array([bool(label) for label in fitting.dataset.labels(task)])[seen]]
     people = fitting.dataset.subset(seen)
-    features, _ = model.features_and_logits(people.matrices)
-    by_subject = fitting.split.by == "subject"
-    return fit_gender_svm(
-        features,
-        people.labels("gender"),
-        people.subjects if by_subject else people.repetitions,
-        by=fitting.split.by,
-        seed=fitting.config.seed,
+    features: Any = model.features_and_logits(people.matrices)[0]
+    labels = np.array(people.labels(task))
+    groups = np.array(people.subjects if fitting.split.by == "subject" else people.repetitions)
+    options: dict[str, Any] = {}
+    if task in model.blocks:
+        widths = model.blocks[task]
+        of_example, table = joined(tuple(widths), features, people.beside)
+        first = np.unique(of_example, return_index=True)[1]
+        features, labels, groups = table, labels[first], groups[first]
+        options = {"widths": tuple(widths.values()), **(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK)}
+    return fit_svm(
+        features, labels.tolist(), groups.tolist(), what=task, by=fitting.split.by, seed=fitting.config.seed, **options
     )
 
 
@@ -232,7 +254,7 @@ def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ..
 
 
 def _reports(model: Model, test: Dataset) -> dict[str, Report]:
-    probabilities = model.probabilities(test.matrices)
+    probabilities = model.probabilities(test.matrices, test.beside)
     reports = {}
     for task, of_task in probabilities.items():
         known: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
@@ -243,7 +265,7 @@ def _reports(model: Model, test: Dataset) -> dict[str, Report]:
 
 def predictions_of(model: Model, dataset: Dataset) -> dict[str, Any]:
     """File -> answers, as the prediction JSON has them."""
-    probabilities = model.probabilities(dataset.matrices)
+    probabilities = model.probabilities(dataset.matrices, dataset.beside)
     return {
         row.file: answers_json(
             answers({task: of_task[i] for task, of_task in probabilities.items()}, model.classes, model.calibration)

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation import Report, evaluate, pool
+from semg_hht.joining import RECIPES
 from semg_hht.labels import TASKS
 from semg_hht.learning.checkpoint import (
     STATE_FILE,
@@ -47,7 +48,11 @@ N_RECALIBRATION = 256  # training examples the batch norms are averaged over aft
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a run is trained. ``patience``: epochs without a better validation score before it stops; None: never."""
+    """How a run is trained.
+
+    patience : epochs without a better validation score before it stops; None: never.
+    recipe : what the SVMs join (see `semg_hht.joining.RECIPES`).
+    """
 
     epochs: int = 100
     batch_size: int = 16
@@ -61,6 +66,7 @@ class TrainingConfig:
     patience: int | None = None
     checkpoint_every: int = 20
     seed: int = 42
+    recipe: str = "plain"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "checkpoint_every"):
@@ -70,6 +76,8 @@ class TrainingConfig:
             raise InputError(f"batch_size must be at least 2 (BatchNorm needs a variance); got {self.batch_size}")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate must be above 0; got {self.learning_rate:g}")
+        if self.recipe not in RECIPES:
+            raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {self.recipe!r}")
         if self.patience is not None and self.patience < 1:
             raise InputError(f"patience must be at least 1; got {self.patience}")
 
@@ -205,17 +213,16 @@ class Fitting:
         return (self.matrices(part) for part in np.array_split(order, n_batches))
 
     def _validate(self) -> tuple[float, float, float]:
-        _, logits = self.model(None).features_and_logits(self.dataset.matrices[self.validation])
+        _, logits = self.model().features_and_logits(self.dataset.matrices[self.validation])
         target = self.target[self.validation]
         loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(target)).item()
         probabilities = functional.softmax(torch.from_numpy(logits).double(), dim=1).numpy()
         report = score(self.dataset, self.validation, self.task, self.classes, probabilities, intervals=False)
         return loss, report.accuracy, report.balanced_accuracy
 
-    def model(self, gender_svm: Any) -> Model:
-        return Model(
-            self.network, gender_svm, self.task, self.classes, self.dataset.settings, len(self.history), self.peak
-        )
+    def model(self) -> Model:
+        """As it is now, without SVMs: they come when training ends."""
+        return Model(self.network, {}, self.task, self.classes, self.dataset.settings, len(self.history), self.peak)
 
     @property
     def best(self) -> Epoch:
@@ -293,9 +300,9 @@ def fit(
         record = fitting.run_epoch(len(fitting.history), on_step)
         fitting.history.append(record)
         if fitting.best is record:
-            save_model(fitting.model(None), fitting.folder / "best")
+            save_model(fitting.model(), fitting.folder / "best")
         if record.epoch % every == 0 and record.epoch < fitting.config.epochs:
-            save_model(fitting.model(None), fitting.folder / f"checkpoint_epoch_{record.epoch}")
+            save_model(fitting.model(), fitting.folder / f"checkpoint_epoch_{record.epoch}")
         fitting.save()  # last: a process killed before this line does the epoch again, to the same bits
         on_epoch(record)
 

@@ -1,4 +1,4 @@
-"""learning/gender.py: the SVM on features."""
+"""learning.svm.py: the SVM on features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from sklearn.preprocessing import FunctionTransformer
 
 from semg_hht.errors import InputError
-from semg_hht.learning.gender import fit_gender_svm, load_gender_svm, save_gender_svm
+from semg_hht.learning.svm import fit_svm, load_svm, save_svm
 
 
 def people(n_subjects: int = 8, n_each: int = 4, gap: float = 3.0) -> tuple[np.ndarray, list[str], list[str]]:
@@ -26,7 +26,7 @@ def people(n_subjects: int = 8, n_each: int = 4, gap: float = 3.0) -> tuple[np.n
 
 
 def fitted(**options: Any) -> Any:
-    return fit_gender_svm(*people(**options), by="subject", seed=0)
+    return fit_svm(*people(**options), what="gender", by="subject", seed=0)
 
 
 def test_the_pipeline_is_the_contracts() -> None:
@@ -76,7 +76,7 @@ def test_a_seed_gives_the_same_probabilities() -> None:
 
 def test_one_person_of_a_gender_is_said_and_works(caplog: pytest.LogCaptureFixture) -> None:
     svm = fitted(n_subjects=2)
-    assert "a gender has only one subject" in caplog.text
+    assert "a class of gender has only one subject" in caplog.text
     assert svm.predict_proba(people()[0]).shape == (32, 2)
 
 
@@ -84,7 +84,7 @@ def test_a_single_example_of_a_gender_does_not_crash() -> None:
     """The rest of the run is trained and saved by then: an SVM that can't be calibrated must be said in a sentence."""
     features, labels, groups = people(n_subjects=2)
     try:
-        svm = fit_gender_svm(features[:5], labels[:5], groups[:5], by="subject", seed=0)
+        svm = fit_svm(features[:5], labels[:5], groups[:5], what="gender", by="subject", seed=0)
     except InputError as error:
         assert "gender" in str(error)  # noqa: PT017
     else:
@@ -93,8 +93,8 @@ def test_a_single_example_of_a_gender_does_not_crash() -> None:
 
 def test_a_saved_svm_answers_the_same(tmp_path: Path) -> None:
     svm, features = fitted(), people()[0]
-    save_gender_svm(svm, tmp_path / "gender.skops")
-    back = load_gender_svm(tmp_path / "gender.skops")
+    save_svm(svm, tmp_path / "gender.skops")
+    back = load_svm(tmp_path / "gender.skops")
     assert_allclose(back.predict_proba(features), svm.predict_proba(features), rtol=1e-12)
     assert (tmp_path / "gender.skops").read_bytes()[:2] == b"PK"
 
@@ -111,7 +111,7 @@ def test_a_foreign_type_is_refused(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         skops.io.dump(Foreign(), tmp_path / "gender.skops")
     with pytest.raises(InputError, match=r"gender\.skops: holds types that this project does not write \(.*Foreign"):
-        load_gender_svm(tmp_path / "gender.skops")
+        load_svm(tmp_path / "gender.skops")
 
 
 def test_a_function_in_the_pipeline_is_refused(tmp_path: Path) -> None:
@@ -119,11 +119,11 @@ def test_a_function_in_the_pipeline_is_refused(tmp_path: Path) -> None:
 
     skops.io.dump(FunctionTransformer(os.mkdir), tmp_path / "gender.skops")
     with pytest.raises(InputError, match=r"holds types that this project does not write \(.*mkdir"):
-        load_gender_svm(tmp_path / "gender.skops")
+        load_svm(tmp_path / "gender.skops")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 broken"])
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "gender.skops").write_bytes(content)
     with pytest.raises(InputError, match=r"gender\.skops: can't be read as a skops file"):
-        load_gender_svm(tmp_path / "gender.skops")
+        load_svm(tmp_path / "gender.skops")

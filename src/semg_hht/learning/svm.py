@@ -1,0 +1,146 @@
+"""A calibrated RBF SVM on features: StandardScaler, then the SVM, as one scikit-learn Pipeline.
+
+Answers gender on the trained encoder's features; what a recipe joins, and the baselines, go the same way. Knows feature
+arrays: nothing of torch, matrices or what the classes mean.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+
+log = logging.getLogger(__name__)
+
+C = 10.0
+MAX_FOLDS = 5
+# Everything a saved SVM may contain beyond what skops trusts by itself. Nothing else is ever loaded.
+TRUSTED_TYPES: tuple[str, ...] = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+)
+
+
+def fit_svm(
+    features: NDArray[Any],
+    labels: Sequence[str],
+    groups: Sequence[str],
+    *,
+    what: str,
+    by: str,
+    seed: int,
+    costs: Sequence[float] = (C,),
+    gammas: Sequence[float | str] = ("scale",),
+    widths: Sequence[int] = (),
+    level: int = logging.WARNING,
+) -> Any:
+    """Fit the SVM and calibrate its probabilities on people it was not fitted on (though the encoder may have been).
+
+    Parameters
+    ----------
+    features : (n_examples, n_features).
+    labels : class name of each example.
+    groups : subject (or repetition) of each example; no group stands on both sides of a fold.
+    what, by : the task and what the groups are, for messages.
+    costs, gammas : where there are several, those are chosen that tell people left out best (balanced accuracy).
+    widths : columns of each block of features; blocks weigh the same, however many columns they have. None: one block.
+    level : how loudly it is said that a class is shown by one group alone.
+
+    Returns
+    -------
+    A fitted scikit-learn Pipeline; ``classes_`` are the class names.
+
+    Raises
+    ------
+    InputError
+        A class has a single example.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    y = np.array(labels)
+    folds = _folds(y, np.array(groups), what, by, seed, level)
+    scaler = StandardScaler().fit(features.astype(np.float64))
+    if len(widths):
+        scaler.scale_ = scaler.scale_ * np.repeat(np.sqrt(widths), widths)
+    scaled = scaler.transform(features.astype(np.float64))
+    chosen: dict[str, Any] = {"C": costs[0], "gamma": gammas[0]}
+    if len(costs) * len(gammas) > 1:
+        search = GridSearchCV(
+            SVC(class_weight="balanced"),
+            {"C": list(costs), "gamma": list(gammas)},
+            cv=folds,
+            scoring="balanced_accuracy",
+        )
+        chosen = search.fit(scaled, y).best_params_
+    svm = CalibratedClassifierCV(SVC(**chosen), method="sigmoid", ensemble=False, cv=folds)
+    # Classes weigh the same in the SVM and in its calibration. Were it in the SVM alone, the calibration would answer
+    # with the commonest class wherever in doubt (balanced accuracy 0.50 instead of 0.70, experiments/LOG.md).
+    names, counts = np.unique(y, return_counts=True)
+    weight = len(y) / (len(names) * counts)
+    svm.fit(scaled, y, sample_weight=weight[np.searchsorted(names, y)])
+    svm.cv = None  # the folds are spent; a saved model does not list its people
+    return make_pipeline(scaler, svm)
+
+
+def _folds(y: NDArray[np.str_], who: NDArray[np.str_], what: str, by: str, seed: int, level: int) -> list[Any]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    fewest = min(int(np.sum(y == name)) for name in set(y))
+    if fewest < 2:
+        raise InputError(f"{what}: expected at least two examples of each to calibrate on; found {fewest}")
+    n_folds = min(MAX_FOLDS, *(len(set(who[y == name])) for name in set(y)))
+    if n_folds < 2:
+        told = "a class of %s has only one %s: probabilities are calibrated on its own examples, and optimistic"
+        log.log(level, told, what.replace("_", " "), by)
+        who = np.arange(len(y)).astype(str)
+        n_folds = min(MAX_FOLDS, fewest)
+    return list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(y, y, who))
+
+
+def probabilities(svm: Any, features: NDArray[Any], classes: Sequence[str]) -> NDArray[np.float64]:
+    """(n, n_classes), columns brought, by name, into the order of ``classes``; 0 for one the SVM never met."""
+    found = np.zeros((len(features), len(classes)))
+    found[:, [list(classes).index(name) for name in svm.classes_]] = svm.predict_proba(features.astype(np.float64))
+    return found
+
+
+def save_svm(pipeline: Any, path: Path) -> None:
+    """Write without pickle (skops)."""
+    import skops.io
+
+    skops.io.dump(pipeline, path)
+
+
+def load_svm(path: Path) -> Any:
+    """Read a file of `save_svm`.
+
+    Raises
+    ------
+    InputError
+        The file is no skops file, or holds a type that is not on the list: it is refused, not run.
+    """
+    import skops.io
+    from sklearn.pipeline import Pipeline
+
+    try:
+        foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
+        if foreign:
+            raise InputError(f"{path}: holds types that this project does not write ({', '.join(foreign)}); refused")
+        svm = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    except InputError:
+        raise
+    except Exception as error:  # skops raises whatever a damaged archive leads it to
+        raise InputError(f"{path}: can't be read as a skops file; {error}") from error
+    if not isinstance(svm, Pipeline):
+        raise InputError(f"{path}: expected a scikit-learn Pipeline; found {type(svm).__name__}")
+    return svm
