@@ -217,7 +217,9 @@ def bursts(folder: Path, duration_s: float) -> Path:
 
 def test_what_is_too_short_is_said(tmp_path: Path) -> None:
     config, filters = SegmentConfig(), FilterConfig()
-    with pytest.raises(InputError, match=r"bursts\.npz: 8 activities shorter than 0\.3 s .* of 0\.2. to 0\.29 s") as told:
+    with pytest.raises(
+        InputError, match=r"bursts\.npz: 8 activities shorter than 0\.3 s .* of 0\.2. to 0\.29 s"
+    ) as told:
         segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "a.csv", config, filters, n_jobs=1)
     hint = float(str(told.value).split("--min_duration_s ")[1].split(" keeps")[0])
     kept = segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "d.csv", SegmentConfig(min_duration_s=hint), filters)
