@@ -174,7 +174,7 @@ def test_the_verdict_says_how_well_and_what_takes_it_back(tmp_path: Path) -> Non
         (
             "lost",
             lost,
-            "Simpler methods do as well or better than the network: "
+            "Simpler methods do as well as the network, or better: "
             "RMS alone (difference −0.10, 95% interval −0.20 to −0.03).",
         ),
         (

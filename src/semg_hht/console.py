@@ -173,7 +173,9 @@ def show_findings(protocol: str, content: dict[str, Any]) -> None:
 def _shown(method: str, duel: dict[str, Any]) -> str:
     """What a difference from a baseline shows that is not one in favour of the network."""
     interval = duel["interval_95"]
-    said = "is no better than" if interval is not None and interval[1] <= 0 else "is not shown to be better than"
+    said = "is not shown to be better than"
+    if interval is not None and interval[1] <= 0:
+        said = "is clearly worse than" if interval[1] < 0 else "is no better than"
     between = (
         "too few people for an interval"
         if interval is None
