@@ -62,9 +62,8 @@ def bridge_gaps(samples: Array, rate_hz: float, names: Sequence[str]) -> tuple[s
             )
         present = np.flatnonzero(~missing)
         channel[missing] = np.interp(np.flatnonzero(missing), present, channel[present])
-        remarks.append(
-            f"channel {name}: {len(edges)} gaps bridged by straight lines, the longest {1000 * (stop - start):.1f} ms"
-        )
+        gaps = "1 gap" if len(edges) == 1 else f"{len(edges)} gaps"
+        remarks.append(f"channel {name}: {gaps} bridged by straight lines, the longest {1000 * (stop - start):.1f} ms")
     return tuple(remarks)
 
 
