@@ -81,6 +81,7 @@ def _protocol(name: str, people: tuple[str, ...], sure: bool, seed: int) -> dict
             "preparation": configure(band_hz=(15.0, 430.0), mains_hz=50.0).to_json(),
         },
         "tasks": findings(answers),
+        "fold_notes": [],
         "versions": {"python": "3.11", "semg-hht": "9.8.7", "torch": "2.6"},
     }
     return json.loads(json.dumps(content))  # type: ignore[no-any-return]

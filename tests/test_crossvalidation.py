@@ -16,10 +16,11 @@ from semg_hht.errors import InputError
 from semg_hht.findings import OURS
 from semg_hht.learning import crossvalidation
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
-from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.crossvalidation import cross_validate, describe
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.report.gather import gather
+from semg_hht.report.words import read_words
 
 ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
 
@@ -106,6 +107,22 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
     (tmp_path / "e" / "folds" / "02" / "answers.json").unlink()
     with pytest.raises(AssertionError, match="trained again"):
         cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+
+
+def test_a_warning_of_each_fold_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crossvalidation, "BASELINES", ())
+    dataset = make_dataset(n_subjects=4)  # two of a gender: with one held out, one is left
+    for name, n_jobs in (("a", 1), ("b", 2), ("b", 1)):  # the last finds its folds done
+        caplog.clear()
+        answers = cross_validate(dataset, tmp_path / name, ONCE, base_channels=2, cpu=True, n_jobs=n_jobs)
+        said = [record.getMessage() for record in caplog.records if "only one subject" in record.getMessage()]
+        assert len(said) == 1
+        assert said[0].startswith("in 4 of the 4 folds: ")
+        (note,) = describe(dataset, tmp_path / name, answers)["fold_notes"]
+        assert note["n_folds"] == 4
+        assert note["text"] in read_words("en").texts["notes"]
 
 
 def test_another_evaluation_is_not_continued(tmp_path: Path) -> None:

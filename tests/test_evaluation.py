@@ -78,9 +78,24 @@ def test_the_interval_needs_three_people_and_resamples_them() -> None:
     assert evaluate(labels, certain(claimed), CLASSES, two).accuracy_interval is None
 
 
+def test_a_class_of_two_people_leaves_no_interval() -> None:
+    labels = ["low"] * 6 + ["mid"] * 2
+    for n_more, rare in ((0, ("mid",)), (1, ())):
+        names = [*labels, *["mid"] * n_more]
+        report = evaluate(names, certain(names), CLASSES, [str(i) for i in range(len(names))])
+        assert report.too_few_people_of == rare
+        assert as_json(report.to_json())["too_few_people_of"] == list(rare)
+        intervals = (report.accuracy_interval, report.balanced_accuracy_interval, report.macro_f1_interval,
+                     report.auroc_interval, report.ece_interval)  # fmt: skip
+        assert [found is None for found in intervals] == [bool(rare)] * 5
+    two = evaluate(["low", "mid"], certain(["low", "mid"]), CLASSES, ["a", "b"])
+    assert two.too_few_people_of == ()  # too few people altogether
+
+
 def test_a_seed_gives_the_same_interval() -> None:
-    subjects = [str(i) for i in range(8)]
-    first, again = (evaluate(TRUE, certain(CLAIMED), CLASSES, subjects, seed=3) for _ in range(2))
+    subjects = [str(i) for i in range(16)]
+    first, again = (evaluate(TRUE * 2, certain(CLAIMED * 2), CLASSES, subjects, seed=3) for _ in range(2))
+    assert first.accuracy_interval is not None
     assert first.accuracy_interval == again.accuracy_interval
 
 
@@ -131,9 +146,9 @@ def test_calibration_error_is_zero_when_confidence_is_kept_and_the_gap_when_not(
 
 
 def test_without_intervals_the_scores_are_the_same() -> None:
-    subjects = [str(i) for i in range(8)]
-    whole = evaluate(TRUE, certain(CLAIMED), CLASSES, subjects)
-    quick = evaluate(TRUE, certain(CLAIMED), CLASSES, subjects, intervals=False)
+    subjects = [str(i) for i in range(16)]
+    whole = evaluate(TRUE * 2, certain(CLAIMED * 2), CLASSES, subjects)
+    quick = evaluate(TRUE * 2, certain(CLAIMED * 2), CLASSES, subjects, intervals=False)
     assert whole.ece_interval is not None
     assert quick.accuracy_interval is quick.ece_interval is None
     assert (quick.accuracy, quick.macro_f1, quick.auroc, quick.ece) == (

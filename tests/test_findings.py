@@ -62,8 +62,18 @@ def test_methods_are_compared_on_what_both_answered_in_any_order() -> None:
     assert compare(good, shuffled) == compare(good, bad)
 
 
-def test_two_people_leave_no_interval() -> None:
-    assert compare(answers(OURS, 0.9, n_people=2), answers("b", 0.5, n_people=2)).interval is None
+def test_two_people_leave_no_interval_and_show_nothing() -> None:
+    ours, other = answers(OURS, 0.9, n_people=2), answers("b", 0.5, n_people=2)
+    assert compare(ours, other).interval is None
+    duel = findings([ours, other])["action_quality"]["duel"]["b"]
+    assert duel["network_is_better_by"] > 0
+    assert duel["decides"]
+
+
+def test_two_people_of_a_class_leave_no_interval() -> None:
+    first, second = (replace(answers(m, 0.9), labels=("full",) * 40 + ("half",) * 20) for m in (OURS, "b"))
+    assert compare(first, second).interval is None
+    assert compare(answers(OURS, 0.9), answers("b", 0.9)).interval is not None
 
 
 def test_the_report_says_when_one_number_does_as_well() -> None:

@@ -15,6 +15,8 @@ from making import noise
 from semg_hht.cli import main
 from semg_hht.errors import InputError
 from semg_hht.measure import measure
+from semg_hht.pipeline import configure
+from semg_hht.references import with_references
 from semg_hht.samples import write_simulation
 from semg_hht.signals.features import mdf, rms
 from semg_hht.signals.filters import FilterConfig, preprocess
@@ -97,6 +99,19 @@ def test_amplitudes_in_percent_of_maximal_contractions(tmp_path: Path) -> None:
     (tmp_path / "mvc.csv").write_text("file,subject\nmax.npz,S2\n")
     run(*words, str(tmp_path / "g.csv"), code=1)
     assert not (tmp_path / "g.csv").exists()
+
+
+def test_more_than_maximal_is_said(tmp_path: Path) -> None:
+    for name, gain in (("a.npz", 4.0), ("b.npz", 0.5), ("max.npz", 1.0)):
+        recording = noise(2)
+        write_recording(replace(recording, samples=gain * recording.samples), tmp_path / name)
+    (tmp_path / "m.csv").write_text("file,subject\na.npz,S1\nb.npz,S1\n")
+    (tmp_path / "mvc.csv").write_text("file,subject\nmax.npz,S1\n")
+    config = configure(band_hz=(20, 200), mains_hz=None, scaling="mvc")
+    jobs = with_references(find_jobs(tmp_path / "m.csv"), config, tmp_path / "mvc.csv", n_jobs=1)
+    done = measure(jobs, tmp_path / "f.csv", config.filter, pictures=False, n_jobs=1)
+    (remark,) = [remark for remark in done.remarks if "above 100 % MVC" in remark.text]
+    assert remark.file == "a.npz"
 
 
 def test_the_command_finds_repetitions_and_says_what_drifts(

@@ -82,7 +82,7 @@ def test_names_are_unique_safe_and_case_blind(tmp_path: Path) -> None:
     )
     assert len(stems(tmp_path)) == 6
     assert len({stem.lower() for stem in stems(tmp_path)}) == 6
-    assert {"p_rec", "q_rec", "A_1", "A_1_r002", "Test1"} <= set(stems(tmp_path))
+    assert {"p_rec", "q_rec", "A_1_r001", "A_1_r002", "Test1"} <= set(stems(tmp_path))
 
 
 def test_names_from_a_manifest_can_not_leave_the_folder(tmp_path: Path) -> None:
@@ -90,6 +90,49 @@ def test_names_from_a_manifest_can_not_leave_the_folder(tmp_path: Path) -> None:
     write_recording(noise(), tmp_path / "evil.npz")
     prepared(tmp_path / "data", "file\n../evil.npz\n")
     assert stems(tmp_path / "data") == ["evil"]
+
+
+def test_unlabelled_repetitions_are_numbered_as_their_table_has_it(tmp_path: Path) -> None:
+    write_recording(noise(), tmp_path / "curl.npz")
+    prepared(tmp_path, "file,repetition,start_s,stop_s\ncurl.npz,2,0,0.5\ncurl.npz,7,0.5,1\ncurl.npz,8,1,1.5\n")
+    assert stems(tmp_path) == ["curl_r002", "curl_r007", "curl_r008"]
+    prepared(tmp_path, "file,repetition,start_s,stop_s\ncurl.npz,1,0,0.5\ncurl.npz,1,0.5,1\n", overwrite=True)
+    assert stems(tmp_path) == ["curl_r001", "curl_r002"]
+
+
+def test_an_unlabelled_repetition_does_not_look_labelled(tmp_path: Path) -> None:
+    for name in ("S01_BICEPS_half_F_003", "S02_BICEPS_full_F_001"):
+        write_recording(noise(), tmp_path / f"{name}.npz")
+    text = "file,start_s,stop_s,movement,gender\nS01_BICEPS_half_F_003.npz,0,1,,\nS01_BICEPS_half_F_003.npz,1,2,,\n"
+    prepared(tmp_path, f"{text}S02_BICEPS_full_F_001.npz,,,full,F\n")
+    first, second, labelled = stems(tmp_path)
+    assert (first, second) == ("S01.BICEPS.half.F.003_r001", "S01.BICEPS.half.F.003_r002")
+    for stem in (first, second):
+        with pytest.raises(InputError, match="expected MUSCLE_movement_GENDER"):
+            parse_file_name(f"{stem}.npz")
+    assert labelled == "S02_BICEPS_full_F_001"
+
+
+def test_labels_edited_in_the_manifest_are_kept_when_it_is_replaced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_recording(noise(), tmp_path / "a.npz")
+    table = "file,subject,movement\na.npz,S1,low\n"
+    prepared(tmp_path, table)
+    manifest = tmp_path / "out" / "manifest.csv"
+    for number in (1, 2):
+        edited = manifest.read_text().replace("low", "high")
+        manifest.write_text(edited)
+        caplog.clear()
+        prepared(tmp_path, table, overwrite=True)
+        assert (tmp_path / "out" / f"manifest.csv.before{number}").read_text() == edited
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert "hht_matrices/a.npz: movement 'high', now 'low'" in said
+        assert said.endswith(f"kept as manifest.csv.before{number}")
+    caplog.clear()
+    prepared(tmp_path, table, overwrite=True)
+    assert not caplog.records
+    assert not (tmp_path / "out" / "manifest.csv.before3").exists()
 
 
 def test_labels_of_other_sets_keep_their_names(tmp_path: Path) -> None:

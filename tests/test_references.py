@@ -44,6 +44,26 @@ def test_mvc_is_the_largest_contraction_of_the_subject(folder: Path) -> None:
         assert_allclose(first.amplitude[channel] / other.amplitude[channel], 8)
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("file,subject\nmax1.npz,S1\nmax3.npz,S2\n", ""),
+        ("file,subject,movement\nc.npz,S1,MVC\nb.npz,S2,rest\n", ""),
+        ("file,subject,movement\nc.npz,S1,full\nb.npz,S2,half\n", "though their movement is full, half"),
+        ("file,subject\na.npz,S1\nc.npz,S2\n", "though they are the recordings themselves"),
+    ],
+)
+def test_references_that_are_hardly_maximal_are_said(
+    folder: Path, caplog: pytest.LogCaptureFixture, table: str, said: str
+) -> None:
+    (folder / "mvc.csv").write_text(table)
+    with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
+    texts = [record.getMessage() for record in caplog.records]
+    assert len(texts) == bool(said)
+    assert all("mvc.csv: each recording in it was taken as a maximal contraction" in text for text in texts)
+    assert all(text.endswith(said) for text in texts)
+
+
 def test_subject_is_the_root_mean_power_of_the_subjects_own(folder: Path) -> None:
     jobs = with_references(find_jobs(folder), SUBJECT, None, n_jobs=1)
     first, _, other = (job.reference for job in jobs)

@@ -91,7 +91,9 @@ def test_scores_on_the_page_are_those_of_the_json(evaluation: Path) -> None:
             scores = [cell for i, cell in enumerate(row[1:]) if not (task["baselines"] and i == 1)]
             for cell, score in zip(scores, ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "ece"), strict=True):
                 low, high = report[f"{score}_interval_95"]
-                assert cell == f"{report[score]:.2f} {low:.2f} to {high:.2f}"
+                n = report["n"]
+                counts = f" {round(report[score] * n)} of {n}" if score == "accuracy" else ""
+                assert cell == f"{report[score]:.2f}{counts} {low:.2f} to {high:.2f}"
             if name in task["duel"]:
                 duel = task["duel"][name]
                 low, high = duel["interval_95"]
@@ -105,7 +107,12 @@ def test_scores_on_the_page_are_those_of_the_json(evaluation: Path) -> None:
         for row in page.tables["classes"][number][1:]:
             scores = task["network"]["per_class"][row[0]]
             covered = (task["unsure"] or {}).get("coverage_per_class", {})
-            expected = [f"{scores[key]:.2f}" for key in ("precision", "recall", "f1")]
+            hits, claimed = counts[row[0]][row[0]], sum(answers[row[0]] for answers in counts.values())
+            expected = [
+                f"{scores['precision']:.2f} {hits} of {claimed}",
+                f"{scores['recall']:.2f} {hits} of {sum(counts[row[0]].values())}",
+                f"{scores['f1']:.2f}",
+            ]
             expected += [f"{covered[row[0]]:.0%}"] if covered else []
             assert row[1:] == [*expected, str(scores["support"])]
     action = tasks["action_quality"]
@@ -145,17 +152,35 @@ def with_scores(content: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def test_the_verdict_says_how_well_and_what_takes_it_back(tmp_path: Path) -> None:
     duel = {"classical features": {"network_is_better_by": 0.1, "interval_95": [0.02, 0.2], "decides": False}}
-    lone = {"duration alone": {"network_is_better_by": 0.0, "interval_95": [-0.2, 0.2], "decides": True}}
-    unsure = {"promise": 0.9, "coverage": 0.88, "share_unsure": 0.27, "accuracy_where_sure": 0.93,
+    open_ = {"duration alone": {"network_is_better_by": 0.03, "interval_95": [-0.2, 0.2], "decides": True}}
+    lost = {"RMS alone": {"network_is_better_by": -0.1, "interval_95": [-0.2, -0.03], "decides": True}}
+    unknown = {"duration alone": {"network_is_better_by": 0.2, "interval_95": None, "decides": True}}
+    unsure = {"promise": 0.9, "coverage": 0.88, "share_unsure": 0.27, "accuracy_where_sure": 0.923,
               "coverage_per_class": {}}  # fmt: skip
-    scores = {"balanced_accuracy": 0.71, "balanced_accuracy_interval_95": [0.58, 0.83], "unsure": unsure}
+    scores = {
+        "balanced_accuracy": 0.71,
+        "accuracy": 25 / 36,
+        "balanced_accuracy_interval_95": [0.58, 0.83],
+        "unsure": unsure,
+    }
     for name, fights, said in (
-        ("one", duel | lone, "Simple numbers do as well: the network is not clearly better than duration alone."),
+        (
+            "one",
+            duel | open_,
+            "The network is not shown to be better than duration alone (difference +0.03, 95% interval −0.20 to +0.20)"
+            ". It is clearly better than classical features (difference +0.10, 95% interval +0.02 to +0.20).",
+        ),
         ("none", duel, "It is clearly better than each simple baseline."),
         (
-            "all",
-            {"classical features": {**lone["duration alone"]}},
-            "No single number does as well, but the network is not clearly better than classical features.",
+            "lost",
+            lost,
+            "Simpler methods do as well as the network, or better: "
+            "RMS alone (difference −0.10, 95% interval −0.20 to −0.03).",
+        ),
+        (
+            "few",
+            unknown,
+            "There are too few people to tell whether the network is better than duration alone (difference +0.20).",
         ),
     ):
         honest = with_scores(protocol("loso"), **scores, duel=fights)
@@ -163,14 +188,36 @@ def test_the_verdict_says_how_well_and_what_takes_it_back(tmp_path: Path) -> Non
         text = read_page(evaluated(tmp_path / name, loso=honest, random=flattered)).text
         for sentence in (
             "36 repetitions of 4 people (BICEPS, TRICEPS) were answered",
-            "71% are right, averaged over classes (95% interval over people: 58% to 83%; guessing gives 33%).",
+            "71% are right, averaged over classes (25 of 36 in all; 95% interval over people: 58% to 83%; ",
             "the score would have looked like 86% instead of 71%",
-            "Sets of answers hold the true one in 88% (promised: 90%); in 27%",
-            "Where it is sure, 93% are right.",
+            "Sets of answers hold the true one in 88% (32 of 36) (promised: 90%); in 27% (10 of 36)",
+            "Where it is sure, 92% (24 of 26) are right.",
             said,
         ):
             assert sentence in text
         assert text.count("It is clearly better than each") == (name == "none")
+        assert ("do as well" in text) == (name == "lost")
+
+
+def test_two_people_of_a_gender_leave_no_interval_and_the_page_says_why(tmp_path: Path) -> None:
+    content = protocol("loso")
+    scores = content["tasks"]["gender"]["network"]
+    scores |= {name: None for name in scores if name.endswith("interval_95")} | {"too_few_people_of": ["F", "M"]}
+    for language, said in (
+        ("en", "no interval, for there are too few people of F, M: this may be far off"),
+        ("zh", "F、M 类的人数太少，无法给出区间"),
+    ):
+        page = read_page(evaluated(tmp_path / language, loso=content), language=language)
+        assert said in page.text
+        assert page.tables["methods"][1][1][1].endswith("F, M" if language == "en" else "F、M 类的人数太少")
+
+
+def test_a_warning_of_folds_is_told_once_with_how_many(tmp_path: Path) -> None:
+    text = "a gender has only one subject: probabilities are calibrated on its own examples, and optimistic"
+    content = {**protocol("loso"), "fold_notes": [{"text": text, "n_folds": 3}]}
+    for language, said in (("en", f"In 3 of 4 folds: {text}."), ("zh", "4 折中有 3 折：某一性别只有一名受试者")):
+        page = read_page(evaluated(tmp_path / language, loso=content), language=language)
+        assert page.text.count(said) == 1
 
 
 def test_a_score_that_may_be_chance_is_called_so(tmp_path: Path) -> None:

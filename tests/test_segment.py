@@ -18,7 +18,7 @@ from semg_hht.samples import write_simulation
 from semg_hht.segment import segment, with_repetitions
 from semg_hht.signals.events import Event, read_events
 from semg_hht.signals.filters import FilterConfig
-from semg_hht.signals.recording import Recording, write_recording
+from semg_hht.signals.recording import Recording, read_recording, write_recording
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.sources import find_jobs
@@ -217,13 +217,49 @@ def bursts(folder: Path, duration_s: float) -> Path:
 
 def test_what_is_too_short_is_said(tmp_path: Path) -> None:
     config, filters = SegmentConfig(), FilterConfig()
-    with pytest.raises(InputError, match=r"bursts\.npz: 8 activities shorter than 0\.3 s were left out"):
+    with pytest.raises(
+        InputError, match=r"bursts\.npz: 8 activities shorter than 0\.3 s .* of 0\.2. to 0\.29 s"
+    ) as told:
         segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "a.csv", config, filters, n_jobs=1)
+    hint = float(str(told.value).split("--min_duration_s ")[1].split(" keeps")[0])
+    kept = segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "d.csv", SegmentConfig(min_duration_s=hint), filters)
+    assert hint > 0.1
+    assert kept.n_repetitions == 8
     recording = bursts(tmp_path, 0.15)
     found = segment(find_jobs(recording), tmp_path / "b.csv", SegmentConfig(min_duration_s=0.1), filters, n_jobs=1)
     assert (found.n_repetitions, found.remarks) == (8, ())
     long = segment(find_jobs(bursts(tmp_path, 0.8)), tmp_path / "c.csv", config, filters, n_jobs=1)
     assert (long.n_repetitions, long.remarks) == (8, ())
+
+
+def test_what_is_too_short_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr("semg_hht.figures.save", lambda figure, path: drawn.append(figure))
+    recording = read_recording(bursts(tmp_path, 0.8))
+    samples = recording.samples.copy()
+    samples[:, 15_100:] = 0.02 * np.random.default_rng(1).standard_normal((1, 1900))  # the last burst: 0.1 s
+    write_recording(replace(recording, samples=samples), tmp_path / "one_short.npz")
+    for file, n_short in (("bursts.npz", 0), ("one_short.npz", 1)):
+        segment(find_jobs(tmp_path / file), tmp_path / f"{file}.csv", SegmentConfig(), FilterConfig(), n_jobs=1)
+        figure = drawn.pop()
+        hatched = [patch for axes in figure.axes for patch in axes.patches if patch.get_hatch()]
+        assert len(hatched) == n_short
+        assert [text.get_text() for legend in figure.legends for text in legend.get_texts()] == (
+            ["left out: too short"] * n_short
+        )
+    assert hatched[0].get_x() == pytest.approx(15, abs=0.1)
+
+
+def test_a_rate_that_can_hardly_be_right_takes_the_table_back(tmp_path: Path) -> None:
+    recording = read_recording(bursts(tmp_path, 0.8))
+    for rate_hz, doubted in ((1000.0, False), (100.0, True)):
+        write_recording(replace(recording, rate_hz=rate_hz), tmp_path / f"{rate_hz:g}.npz")
+        config = SegmentConfig(max_duration_s=60, min_duration_s=1000 * 0.3 / rate_hz)
+        job = find_jobs(tmp_path / f"{rate_hz:g}.npz")
+        found = segment(job, tmp_path / f"{rate_hz:g}.csv", config, FilterConfig(), pictures=False, n_jobs=1)
+        assert any("hold only if 100 Hz is the rate" in remark.text for remark in found.remarks) == doubted
 
 
 def test_jumps_that_are_left_out_are_said(real_data: Path, tmp_path: Path) -> None:

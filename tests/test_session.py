@@ -74,8 +74,8 @@ def test_a_card_tells_each_repetition(language: str) -> None:
     page = card(session(remarks=("clipped at the end",)), language)
     unsure = f"{words.texts['card_unsure']}: full{words.texts['card_or']}half"
     rows = page.tables["repetitions"][0][1:]
-    assert rows[0] == ["1", "0.50 – 1.50", "1.00", "full", "90%", "50", "90"]
-    assert rows[1] == ["2", "2.50 – 3.50", "1.00", unsure, "60%", "51", "88"]
+    assert rows[0] == ["1", "0.50 – 1.50", "1.00", "full", "90%", "50.0", "90"]
+    assert rows[1] == ["2", "2.50 – 3.50", "1.00", unsure, "60%", "51.0", "88"]
     assert len(rows) == 6
     assert f"3 × full{words.texts['comma']}3 × {words.texts['card_unsure']}" in page.text
     for said in ("clipped at the end", words.texts["card_falls"], words.texts["limit_gender"], "70%", "µV"):
@@ -83,7 +83,7 @@ def test_a_card_tells_each_repetition(language: str) -> None:
     spans = [attributes for tag, attributes in page.tags if tag == "rect" and "span" in str(attributes.get("class"))]
     assert [span["class"] for span in spans] == ["span", "span unsure"] * 3
     lefts = [float(str(span["x"])) for span in spans]
-    np.testing.assert_allclose(lefts, 50 + 700 * (2.0 * np.arange(6) + 0.5) / 12, atol=0.06)
+    np.testing.assert_allclose(lefts, 66 + 684 * (2.0 * np.arange(6) + 0.5) / 12, atol=0.06)
 
 
 def test_the_trend_on_the_card_is_that_of_the_values() -> None:
@@ -121,7 +121,7 @@ def test_a_channel_that_some_repetitions_lack_stays_beside_its_own() -> None:
     second = replace(made.channels[0], name="ch2", measures=made.channels[0].measures[2:4], drifts=())
     rows = card(replace(made, channels=(*made.channels, second))).tables["repetitions"][0]
     assert rows[0][-2:] == ["RMS (µV) ch2", "MDF (Hz) ch2"]
-    assert [row[-2:] for row in rows[1:5]] == [["–", "–"], ["–", "–"], ["52", "86"], ["53", "84"]]
+    assert [row[-2:] for row in rows[1:5]] == [["–", "–"], ["–", "–"], ["52.0", "86"], ["53.0", "84"]]
 
 
 def test_a_run_that_answers_gender_alone_says_what_gender_is() -> None:
@@ -139,7 +139,7 @@ def test_a_long_recording_is_drawn_in_rows() -> None:
     assert len(strips) == 4
     spans = [a for tag, a in page.tags if tag == "rect" and "span" in str(a.get("class"))]
     assert len(spans) == 100
-    assert all(50 <= float(str(a["x"])) <= 750 for a in spans)
+    assert all(66 <= float(str(a["x"])) <= 750 for a in spans)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -181,6 +181,14 @@ def test_answers_and_measures_are_of_the_same_repetitions(simulated: Any, simula
     write_card(made, tmp_path / "card.html")
     with pytest.raises(InputError, match="say --overwrite"):
         write_card(made, tmp_path / "card.html")
+
+
+def test_volts_are_told_in_microvolts(simulated: Any, simulated_run: Path) -> None:
+    recording = simulated.manifest.parent / read_manifest(simulated.manifest)[0].file
+    run = open_run(simulated_run, cpu=True)
+    in_volts, in_microvolts = (open_session(run, recording, units=units).channels[0] for units in ("V", "uV"))
+    assert (in_volts.units, in_microvolts.units) == ("uV", "uV")
+    assert in_volts.samples.std() == pytest.approx(1e6 * in_microvolts.samples.std())
 
 
 def test_what_is_no_session_is_one_sentence(simulated: Any, simulated_run: Path, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_samples_marked_as_missing_are_left_to_the_rule_for_all_recordings(tmp_p
                     write_dir=str(tmp_path))  # fmt: skip
         return tmp_path / "a.hea"
 
-    assert read_recording(written(10)).remarks[0].startswith("channel c: 1 gaps bridged")
+    assert read_recording(written(10)).remarks[0].startswith("channel c: 1 gap bridged")
     with pytest.raises(InputError, match="channel c has no numbers in 80 of 2000 samples"):
         read_recording(written(80))
 

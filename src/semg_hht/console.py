@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation import Interval, Report
+from semg_hht.evaluation import Report
 from semg_hht.pipeline import Failure, Remark
 
 out = Console(highlight=False, soft_wrap=True)
@@ -131,8 +131,8 @@ def show_reports(reports: dict[str, Report], split_by: str) -> None:
     for task, report in reports.items():
         who = f"{counted(len(report.per_subject), split_by)} not trained on"
         out.print(f"\n[bold]{task.replace('_', ' ')}[/], {counted(report.n, 'repetition')} of {who}")
-        out.print(f"  balanced accuracy {_with_interval(report.balanced_accuracy, report.balanced_accuracy_interval)}")
-        out.print(f"  accuracy          {_with_interval(report.accuracy, report.accuracy_interval)}")
+        out.print(f"  balanced accuracy {_with_interval(report, 'balanced_accuracy')}")
+        out.print(f"  accuracy          {_with_interval(report, 'accuracy')}")
         table = Table(box=None, padding=(0, 2))
         for column in ("class", "precision", "recall", "F1", "n"):
             table.add_column(column, justify="left" if column == "class" else "right")
@@ -151,31 +151,53 @@ def show_findings(protocol: str, content: dict[str, Any]) -> None:
         for column in ("method", "balanced accuracy", "95 % over people", "macro F1", "AUROC", "ECE"):
             table.add_column(column, justify="left" if column == "method" else "right", no_wrap=column == "method")
         for method, scores in {"network": found["network"], **found["baselines"]}.items():
-            low_high = scores["balanced_accuracy_interval_95"]
+            low_high, rare = scores["balanced_accuracy_interval_95"], scores["too_few_people_of"]
             area = scores["auroc"]
             table.add_row(
                 method, f"{scores['balanced_accuracy']:.2f}",
-                "too few" if low_high is None else f"{low_high[0]:.2f} to {low_high[1]:.2f}",
+                _too_few(rare) if low_high is None else f"{low_high[0]:.2f} to {low_high[1]:.2f}",
                 f"{scores['macro_f1']:.2f}", "-" if area is None else f"{area:.2f}", f"{scores['ece']:.2f}",
             )  # fmt: skip
         out.print(table)
         for method, duel in found["duel"].items():
-            if duel["interval_95"] is not None and duel["interval_95"][1] < 0:
-                out.print(f"  [yellow]the network is clearly worse than {method}[/]")
-            elif duel["decides"]:
-                out.print(f"  [yellow]the network is not clearly better than {method}[/]")
-        unsure = found["unsure"]
+            if duel["decides"]:
+                out.print(f"  [yellow]the network {_shown(method, duel)}[/]")
+        unsure, n = found["unsure"], found["network"]["n"]
         if unsure is not None:
             out.print(
-                f"  sets of answers hold the true one in {unsure['coverage']:.0%} (promised {unsure['promise']:.0%}); "
-                f"{unsure['share_unsure']:.0%} are unsure"
+                f"  sets of answers hold the true one in {_share(unsure['coverage'], n)}, "
+                f"promised {unsure['promise']:.0%}; unsure are {_share(unsure['share_unsure'], n)}"
             )
 
 
-def _with_interval(value: float, interval: Interval | None) -> str:
+def _shown(method: str, duel: dict[str, Any]) -> str:
+    """What a difference from a baseline shows that is not one in favour of the network."""
+    interval = duel["interval_95"]
+    said = "is not shown to be better than"
+    if interval is not None and interval[1] <= 0:
+        said = "is clearly worse than" if interval[1] < 0 else "is no better than"
+    between = (
+        "too few people for an interval"
+        if interval is None
+        else f"95 % interval {interval[0]:+.2f} to {interval[1]:+.2f}"
+    )
+    return f"{said} {method}: difference {duel['network_is_better_by']:+.2f}, {between}"
+
+
+def _share(value: float, n: int) -> str:
+    return f"{value:.0%} ({round(value * n)} of {n})"
+
+
+def _too_few(classes: Sequence[str]) -> str:
+    return f"too few people of {', '.join(classes)}" if classes else "too few people"
+
+
+def _with_interval(report: Report, score: str) -> str:
+    value, interval = getattr(report, score), getattr(report, f"{score}_interval")
+    counts = f" ({round(value * report.n)} of {report.n})" if score == "accuracy" else ""
     if interval is None:
-        return f"{value:.2f}  (too few people for an interval)"
-    return f"{value:.2f}  (95 % interval over people {interval.low:.2f} to {interval.high:.2f})"
+        return f"{value:.2f}{counts}  ({_too_few(report.too_few_people_of)} for an interval)"
+    return f"{value:.2f}{counts}  (95 % interval over people {interval.low:.2f} to {interval.high:.2f})"
 
 
 @contextmanager

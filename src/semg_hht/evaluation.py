@@ -25,7 +25,7 @@ COVERAGE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """Percentile bootstrap over subjects; None below three subjects, which leave too little to resample."""
+    """Percentile bootstrap over subjects; None below three of them or of a class: too few to resample."""
 
     low: float
     high: float
@@ -49,7 +49,8 @@ class Report:
         2001 call it the one-against-rest form, doi 10.1023/A:1010920819831); None where only one occurs.
     ece : expected calibration error: how far confidence and share of right answers lie apart, mean over ``reliability``
         weighted by size (Guo et al. 2017, arXiv 1706.04599, with bins of equal size).
-    *_interval : 95 % over subjects, None below three.
+    *_interval : 95 % over subjects, None below three, or where a class that occurs is shown by fewer.
+    too_few_people_of : the classes shown by fewer than three subjects, where there are three subjects at all.
     confusion : (n_classes, n_classes) counts [true, predicted], in the order of ``classes``.
     per_class : class -> precision, recall, f1, support.
     per_subject : subject -> balanced accuracy over the classes that subject shows.
@@ -71,6 +72,7 @@ class Report:
     per_subject: dict[str, float]
     confusion: NDArray[np.intp]
     reliability: tuple[Bin, ...]
+    too_few_people_of: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         def interval(value: Interval | None) -> list[float] | None:
@@ -95,6 +97,7 @@ class Report:
                 for true, row in zip(self.classes, self.confusion, strict=True)
             },
             "reliability": [asdict(found) for found in self.reliability],
+            "too_few_people_of": list(self.too_few_people_of),
         }
 
 
@@ -137,7 +140,8 @@ def evaluate(
     by_person = np.zeros((len(people), len(classes), len(classes)), dtype=np.intp)
     np.add.at(by_person, (who, true, predicted), 1)
     confusion = by_person.sum(axis=0)
-    enough = intervals and len(people) >= MIN_SUBJECTS
+    rare = rarely_shown(by_person.sum(axis=-1))
+    enough = intervals and len(people) >= MIN_SUBJECTS and not rare
     counted = _intervals(by_person, seed) if enough else [None, None, None]
     ranked = _ranked_intervals(true, probabilities, who, seed) if enough else [None, None]
     return Report(
@@ -157,7 +161,17 @@ def evaluate(
         per_subject={person: float(_balanced_accuracy(c)) for person, c in zip(people, by_person, strict=True)},
         confusion=confusion,
         reliability=reliability(true, probabilities),
+        too_few_people_of=tuple(classes[c] for c in rare) if len(people) >= MIN_SUBJECTS else (),
     )
+
+
+def rarely_shown(support: NDArray[Any]) -> list[int]:
+    """Classes that occur, but of fewer than three subjects; support : (n_subjects, n_classes), repetitions of each.
+
+    Many resamples lack such a class altogether, or hold one person's alone: their spread tells nothing of others.
+    """
+    n_people = (support > 0).sum(axis=0)
+    return np.flatnonzero((n_people > 0) & (n_people < MIN_SUBJECTS)).tolist()
 
 
 def auroc(true: NDArray[np.intp], probabilities: Array) -> float | None:

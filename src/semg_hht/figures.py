@@ -16,6 +16,7 @@ from matplotlib import image as images
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -125,10 +126,12 @@ def draw_repetitions(
     path: Path,
     *,
     title: str = "",
+    left_out: Sequence[tuple[float, float]] = (),
 ) -> None:
     """A filtered channel (n_samples,) with its repetitions, numbered; orange where the confidence is below one half.
 
     spans : start_s, stop_s and confidence of each.
+    left_out : start_s and stop_s of activity that was too short to be one; hatched.
     """
     duration_s = samples.size / rate_hz
     n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
@@ -145,8 +148,13 @@ def draw_repetitions(
             if left <= start_s < right:
                 words = f"{number}" if confidence == 1 else f"{number}  {confidence:.0%}"
                 axes.text(start_s, top, words, va="top", fontsize="small", color=colour)
+        for start_s, stop_s in left_out:
+            axes.axvspan(start_s, stop_s, facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, linewidth=0)
         axes.set(xlim=(left, right), ylim=(-top, top), ylabel=f"sEMG ({units})" if units else "sEMG")
     axes.set_xlabel("time (s)")
+    if left_out:
+        hatched = Patch(facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, label="left out: too short")
+        figure.legend(handles=[hatched], loc="outside upper right", frameon=False)
     figure.suptitle(title)
     save(figure, path)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.calibration import PROMISE, answer_sets, set_threshold
-from semg_hht.evaluation import COVERAGE, MIN_SUBJECTS, N_RESAMPLES, Interval, Report, evaluate
+from semg_hht.evaluation import COVERAGE, MIN_SUBJECTS, N_RESAMPLES, Interval, Report, evaluate, rarely_shown
 
 PROTOCOLS = ("loso", "grouped", "random")  # who is held out: each person, groups of people, repetitions
 FINDINGS = "findings.json"  # of each protocol, in a folder of its name
@@ -89,7 +89,7 @@ def compare(first: Answers, second: Answers, seed: int = 0) -> Difference:
         return ((recall[0] - recall[1]) * (n > 0)).sum(axis=-1) / (n > 0).sum(axis=-1)
 
     value = float(difference(np.arange(len(people))))
-    if len(people) < MIN_SUBJECTS:
+    if len(people) < MIN_SUBJECTS or rarely_shown(support):
         return Difference(value, None)
     drawn = np.random.default_rng(seed).integers(len(people), size=(N_RESAMPLES, len(people)))
     low, high = np.quantile(difference(drawn), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
@@ -120,7 +120,7 @@ def findings(answers: Sequence[Answers]) -> dict[str, Any]:
 
 
 def _duel(ours: Answers, others: dict[str, Answers], reports: dict[str, Report]) -> dict[str, Any]:
-    """The network against each baseline; whether one number alone does as well."""
+    """The network against each baseline; ``decides``: the network is not shown to be better."""
     duel = {}
     for method, answers in others.items():
         difference = compare(ours, answers)
@@ -129,16 +129,14 @@ def _duel(ours: Answers, others: dict[str, Answers], reports: dict[str, Report])
             "balanced_accuracy": reports[method].balanced_accuracy,
             "network_is_better_by": difference.value,
             "interval_95": None if interval is None else [interval.low, interval.high],
-            "decides": _does_as_well(difference),
+            "decides": _is_not_shown_better(difference),
         }
     return duel
 
 
-def _does_as_well(difference: Difference) -> bool:
-    """Whether the network is not clearly better."""
-    if difference.interval is None:
-        return difference.value <= 0
-    return difference.interval.low <= 0
+def _is_not_shown_better(difference: Difference) -> bool:
+    """Whether the network may be no better; without an interval nothing rules that out."""
+    return difference.interval is None or difference.interval.low <= 0
 
 
 def _across_people(ours: Answers) -> NDArray[np.bool_] | None:
@@ -187,6 +185,7 @@ def _per_group(ours: Answers, groups: Sequence[str]) -> dict[str, dict[str, Any]
                 "n": report.n,
                 "balanced_accuracy": report.balanced_accuracy,
                 "interval_95": None if interval is None else [interval.low, interval.high],
+                "too_few_people_of": list(report.too_few_people_of),
             }
     return scores if len(scores) > 1 else {}
 

@@ -124,12 +124,18 @@ def measure(
 def _measure_one(job: Job, _: int | None, filters: FilterConfig) -> tuple[list[Measures], tuple[str, ...]] | Failure:
     try:
         recording = read_job(job)
-        return measures_of(job, recording, filtered_samples(job, recording, filters)), (
-            *recording.remarks,
-            *remarks_on_whole(job, recording),
-        )
+        found = measures_of(job, recording, filtered_samples(job, recording, filters))
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
+    return found, (*recording.remarks, *remarks_on_whole(job, recording), *_remarks_on_effort(found))
+
+
+def _remarks_on_effort(measures: list[Measures]) -> tuple[str, ...]:
+    """More than a maximal contraction is possible, most of the time it is not."""
+    above = [found.values["percent_mvc"] > 100 for found in measures if "percent_mvc" in found.values]
+    if sum(above) <= len(above) / 2:
+        return ()
+    return ("most repetitions lie above 100 % MVC: were the contractions that --references names maximal?",)
 
 
 def filtered_samples(job: Job, recording: Recording, filters: FilterConfig) -> Array:

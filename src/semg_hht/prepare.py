@@ -9,21 +9,35 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import logging
 import re
+import shutil
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.labels import GENDER_TOKENS, MOVEMENT_TOKENS, Labelled, is_test_name, manifest_text
+from semg_hht.labels import (
+    GENDER_TOKENS,
+    MOVEMENT_TOKENS,
+    Labelled,
+    is_test_name,
+    manifest_text,
+    parse_file_name,
+    read_manifest,
+)
 from semg_hht.matrices import read_facts, read_matrix, write_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, Remark, for_each, note_clipping, transform
 from semg_hht.signals.recording import files_of
 from semg_hht.sources import MANIFEST
-from semg_hht.storage import LEFTOVERS, clear_folder, require_new_folder, write_text
+from semg_hht.storage import LEFTOVERS, clear_folder, require_new_folder, whole_file, write_text
 from semg_hht.tracking import Track, untracked
 
+log = logging.getLogger(__name__)
+
+LABEL_COLUMNS = ("movement", "gender", "subject")  # what a person may have edited in manifest.csv
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
 BIDS_FOLDER = "bids"
@@ -83,6 +97,7 @@ def prepare(
     if not rows:
         raise InputError(f"none of {len(failures)} recordings could be used; the first: {failures[0].reason}")
     _remove_others(out, rows)
+    _keep_edited(out / MANIFEST, rows)
     write_text(out / MANIFEST, manifest_text(rows))
     return Prepared(
         folder=out,
@@ -95,6 +110,33 @@ def prepare(
         failures=tuple(failures),
         remarks=tuple(Remark(r.rows[0].extra["recording"], text) for r in written for text in r.remarks),
     )
+
+
+def _keep_edited(manifest: Path, rows: list[Labelled]) -> None:
+    """A copy of the table that is about to be replaced, where its labels are others than those of ``rows``."""
+    if not manifest.is_file():
+        return
+    try:
+        before = {row.file: row for row in read_manifest(manifest)}
+        changed = [
+            f"{row.file}: {column} {getattr(before[row.file], column)!r}, now {getattr(row, column)!r}"
+            for row in rows
+            for column in LABEL_COLUMNS
+            if row.file in before and getattr(before[row.file], column) != getattr(row, column)
+        ]
+    except InputError as error:
+        changed = [str(error)]
+    if not changed:
+        return
+    number = 1
+    while (copy := manifest.with_name(f"{manifest.name}.before{number}")).exists():
+        number += 1
+    with whole_file(copy) as part:
+        shutil.copyfile(manifest, part)
+    log.warning(
+        "%s had other labels than the source says, which were taken (%s%s); the table as it was is kept as %s",
+        manifest, changed[0], f", and {len(changed) - 1} more" if len(changed) > 1 else "", copy.name,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -247,27 +289,51 @@ def _row_key(row: Labelled) -> _RowKey:
 
 def _unique_stems(rows: list[Labelled]) -> dict[_RowKey, str]:
     """A file name for each repetition, before its channel: as the convention has it where the labels fit, else the
-    recording's own; with its folders and a running number where that alone is not unique."""
+    recording's own; with its folders where that is not unique, and numbered where it has several repetitions."""
     stems: dict[_RowKey, str] = {}
     taken: set[str] = set()
-    conventional = [_conventional_stem(row) for row in rows]
-    own = [PurePosixPath(row.file).stem for row in rows]
-    for row, by_convention, plain in zip(rows, conventional, own, strict=True):
-        if by_convention and conventional.count(by_convention) == 1:
-            stem = by_convention
-        elif own.count(plain) == 1 or is_test_name(plain):
-            stem = plain
-        else:
-            stem = "_".join(PurePosixPath(row.file).with_suffix("").parts)
-        stem = re.sub(r"[^\w.+-]", "_", stem.replace("..", ""))
-        stem = re.sub(r"_ch(\d+)$", r"-ch\1", stem)  # that ending is a channel's
+    conventional = Counter(_conventional_stem(row) for row in rows)
+    own = Counter(PurePosixPath(file).stem for file in {row.file for row in rows})
+    numbers = _numbers(rows)
+    for row in rows:
+        stem = _conventional_stem(row)
+        if not stem or conventional[stem] > 1:
+            plain = PurePosixPath(row.file).stem
+            stem = plain if own[plain] == 1 else "_".join(PurePosixPath(row.file).with_suffix("").parts)
+            stem = _without_foreign_labels(re.sub(r"[^\w.+-]", "_", stem.replace("..", "")), row)
+            stem = re.sub(r"_ch(\d+)$", r"-ch\1", stem) + numbers[_row_key(row)]  # that ending is a channel's
         unique, number = stem, 1
         while unique.lower() in taken:  # some file systems are case-blind
             number += 1
-            unique = f"{stem}_r{number:03d}"
+            unique = f"{stem}_{number}"
         taken.add(unique.lower())
         stems[_row_key(row)] = unique
     return stems
+
+
+def _numbers(rows: list[Labelled]) -> dict[_RowKey, str]:
+    """``_r001``, ``_r002`` ... within a recording, as its rows number them or else in order; empty where it has one."""
+    of_file: dict[str, list[Labelled]] = {}
+    for row in rows:
+        of_file.setdefault(row.file, []).append(row)
+    found = {}
+    for own in of_file.values():
+        stated = {int(row.repetition) for row in own if row.repetition.isdecimal()}
+        for number, row in enumerate(own, start=1):
+            told = int(row.repetition) if len(stated) == len(own) else number
+            found[_row_key(row)] = f"_r{told:03d}" if len(own) > 1 else ""
+    return found
+
+
+def _without_foreign_labels(stem: str, row: Labelled) -> str:
+    """A recording may be named after labels that its repetition no longer has: then its tokens are not to be read."""
+    try:
+        said = parse_file_name(f"{stem}.npz")
+    except InputError:
+        return stem
+    if is_test_name(stem) or (said.movement, said.gender) == (row.movement, row.gender):
+        return stem
+    return re.sub("[_-]", ".", stem)
 
 
 def _conventional_stem(row: Labelled) -> str:

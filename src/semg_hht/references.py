@@ -5,6 +5,8 @@ Knows subjects and amplitudes: nothing of spectra.
 
 from __future__ import annotations
 
+import logging
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +21,10 @@ from semg_hht.signals.filters import preprocess
 from semg_hht.signals.repetitions import cut_repetition
 from semg_hht.sources import find_jobs
 
+log = logging.getLogger(__name__)
+
 KINDS = ("muscle", "motion")
+_MAXIMAL = re.compile(r"mvi?c|max|最大", re.IGNORECASE)  # how people call a maximal voluntary contraction
 _Kind = tuple[str, ...]  # subject, and what of the above tells references apart
 
 
@@ -45,6 +50,8 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
         return jobs
     sources = jobs if references is None else find_jobs(references)
     largest = references is not None
+    if references is not None:
+        _warn_of_no_maxima(sources, jobs, references)
     people = {_who(job) for job in sources}
     # Contractions of one person, recordings that don't say whose: theirs.
     only = next(iter(people)) if references is not None and len(people) == 1 else ""
@@ -64,6 +71,22 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
         replace(job, reference=amplitudes.get(_kind(job, job.rows[0], alike, only), Reference({}, True)))
         for job in jobs
     ]
+
+
+def _warn_of_no_maxima(sources: list[Job], jobs: list[Job], references: Path) -> None:
+    """Say so where nothing tells that ``references`` are maximal contractions, and something that they are not."""
+    rows = [row for job in sources for row in job.rows]
+    if any(_MAXIMAL.search(f"{row.movement} {row.file}") for row in rows):
+        return
+    names = sorted({row.movement for row in rows} - {""})
+    own = {job.path.resolve() for job in jobs}
+    if names:
+        why = f"their movement is {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
+    elif all(job.path.resolve() in own for job in sources):
+        why = "they are the recordings themselves"
+    else:
+        return
+    log.warning("%s: each recording in it was taken as a maximal contraction, though %s", references, why)
 
 
 @dataclass(frozen=True)

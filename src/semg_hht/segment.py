@@ -6,6 +6,7 @@ Knows tables and files: what a repetition is stands in `signals/repetitions.py`.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from semg_hht.pipeline import Failure, Job, Remark, for_each, read_job
 from semg_hht.signals.events import Event, read_events
 from semg_hht.signals.features import power_spectrum, rms
 from semg_hht.signals.filters import FilterConfig, filter_steps
+from semg_hht.signals.quality import doubts_of_rate
 from semg_hht.signals.recording import Array, Recording
 from semg_hht.signals.repetitions import Repetition, SegmentConfig, cut_repetition, repetitions_in
 from semg_hht.storage import write_text
@@ -160,11 +162,12 @@ def _segment_one(
             raise InputError(f"{job.path}: {error}") from None
         samples = steps[-1][1]
         found = repetitions_in(samples, chosen.rate_hz, config)
-        remarks = (*recording.remarks, *_remarks_on_found(samples, chosen.rate_hz, config, len(found)))
+        short = _too_short(samples, chosen.rate_hz, config, found)
+        remarks = (*recording.remarks, *_remarks_on_found(short, chosen, config, found))
         stated = [Event(r.start / chosen.rate_hz, r.stop / chosen.rate_hz, "") for r in found]
         if job.path in events:
             stated = read_events(events[job.path], chosen.duration_s)
-            found = [_within(event, found, chosen) for event in stated]
+            found, short = [_within(event, found, chosen) for event in stated], []
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
     row = _shared_row(job, chosen, base)
@@ -173,21 +176,39 @@ def _segment_one(
         for number, (repetition, event) in enumerate(zip(found, stated, strict=True), start=1)
     )
     if pictures is not None:
-        _draw(chosen, steps, found, pictures, job.rows[0].file)
+        _draw(chosen, steps, found, short, pictures, job.rows[0].file)
     return _Found(rows, remarks)
 
 
-def _remarks_on_found(samples: Array, rate_hz: float, config: SegmentConfig, n_found: int) -> tuple[str, ...]:
-    """That nothing was found; or that much was left out as too short, for a jump lasts a fifth of a second."""
-    n_short = 0
-    if config.min_duration_s > SHORT_S:
-        n_short = len(repetitions_in(samples, rate_hz, replace(config, min_duration_s=SHORT_S))) - n_found
-    if n_short >= max(MANY_SHORT, n_found / 2):
-        return (
-            f"{n_short} activities shorter than {config.min_duration_s:g} s were left out: "
-            f"--min_duration_s {SHORT_S:g} keeps them",
+def _too_short(samples: Array, rate_hz: float, config: SegmentConfig, found: list[Repetition]) -> list[Repetition]:
+    """Activity of a tenth of a second or more that was left out for its length alone: a jump lasts a fifth."""
+    if config.min_duration_s <= SHORT_S:
+        return []
+    shortest = round(config.min_duration_s * rate_hz)
+    every = repetitions_in(samples, rate_hz, replace(config, min_duration_s=SHORT_S))
+    apart = [r for r in every if all(r.stop <= other.start or r.start >= other.stop for other in found)]
+    return [r for r in apart if r.stop - r.start < shortest]
+
+
+def _remarks_on_found(
+    short: list[Repetition], recording: Recording, config: SegmentConfig, found: list[Repetition]
+) -> tuple[str, ...]:
+    """That nothing was found, or that much was left out as too short; and what a doubtful rate means for the table."""
+    remarks = []
+    if len(short) >= max(MANY_SHORT, len(found) / 2):
+        durations_s = [(r.stop - r.start) / recording.rate_hz for r in short]
+        keeps_s = math.floor(100 * min(durations_s)) / 100
+        remarks.append(
+            f"{len(short)} activities shorter than {config.min_duration_s:g} s were left out, of "
+            f"{min(durations_s):.2f} to {max(durations_s):.2f} s: --min_duration_s {keeps_s:g} keeps them"
         )
-    return () if n_found else ("no repetition was found: no activity stands out of rest",)
+    elif not found:
+        remarks.append("no repetition was found: no activity stands out of rest")
+    if found and doubts_of_rate([*recording.samples], recording.rate_hz):
+        remarks.append(
+            f"times, durations and confidences in the table hold only if {recording.rate_hz:g} Hz is the rate"
+        )
+    return tuple(remarks)
 
 
 def _within(event: Event, found: list[Repetition], recording: Recording) -> Repetition:
@@ -260,7 +281,12 @@ def _events_of(jobs: list[Job], events: Path | None) -> dict[Path, Path]:
 
 
 def _draw(
-    recording: Recording, steps: list[tuple[str, Array]], found: list[Repetition], pictures: _Pictures, file: str
+    recording: Recording,
+    steps: list[tuple[str, Array]],
+    found: list[Repetition],
+    short: list[Repetition],
+    pictures: _Pictures,
+    file: str,
 ) -> None:
     from semg_hht.figures import draw_filter_steps, draw_repetitions, picture_of
 
@@ -270,8 +296,9 @@ def _draw(
     path = picture_of(pictures.folder, file)
     if pictures.repetitions:
         spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in found]
-        title = f"{name}: {len(found)} repetitions"
-        draw_repetitions(samples[strongest], rate_hz, recording.units, spans, path, title=title)
+        left_out = [(r.start / rate_hz, r.stop / rate_hz) for r in short]
+        title = f"{name}: {len(found)} repetition{'' if len(found) == 1 else 's'}"
+        draw_repetitions(samples[strongest], rate_hz, recording.units, spans, path, title=title, left_out=left_out)
     if pictures.filters:
         shown = [(step, after[strongest]) for step, after in steps]
         spectra = [power_spectrum(after, rate_hz) for _, after in shown]

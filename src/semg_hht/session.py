@@ -16,7 +16,7 @@ from semg_hht.predictions import Answer, Part
 from semg_hht.references import with_references
 from semg_hht.segment import with_repetitions
 from semg_hht.signals.filters import FilterConfig
-from semg_hht.signals.recording import Array
+from semg_hht.signals.recording import Array, Recording
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.sources import find_jobs
 
@@ -99,9 +99,17 @@ def open_session(
     )
 
 
+def _in_microvolts(recording: Recording) -> Recording:
+    """As surface EMG is read, 60.3 rather than 6.03e-05; a device's own units stay."""
+    factor = recording.microvolts_per_unit
+    if factor is None or factor == 1:
+        return recording
+    return replace(recording, samples=factor * recording.samples, units="uV")
+
+
 def _channels(job: Job, filters: FilterConfig) -> tuple[float, tuple[ChannelCard, ...]]:
     """The rate in Hz, and each channel that was looked at."""
-    recording = read_job(job)
+    recording = _in_microvolts(read_job(job))
     filtered = filtered_samples(job, recording, filters)
     measures = measures_of(job, recording, filtered)
     drifts = tuple(drifts_of(measures))

@@ -26,4 +26,4 @@ def sample_data(
         output_dir, n_samples, n_test, seed, raw=raw, overwrite=overwrite,
         track=console.track,
     )  # fmt: skip
-    console.out.print(f"{len(written)} files in {output_dir}, for example {written[0].name}")
+    console.out.print(f"{console.counted(len(written), 'file')} in {output_dir}, for example {written[0].name}")

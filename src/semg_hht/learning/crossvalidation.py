@@ -9,7 +9,7 @@ import logging
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,14 @@ from semg_hht.learning.folds import Fold, make_folds
 from semg_hht.learning.run import choose_classes, train
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.storage import read_json, require_new_folder, write_json
-from semg_hht.tracking import Track, untracked
+from semg_hht.tracking import Track, kept_warnings, untracked
 
 log = logging.getLogger(__name__)
 
 FOLDS = "folds"
 SETTINGS = "settings.json"
 ANSWERS = "answers.json"
+NOTES = "notes.json"
 
 
 def cross_validate(
@@ -74,6 +75,7 @@ def cross_validate(
     if task == "both" and len(classes) == 2 and not _leave_both_genders(dataset, folds):
         log.warning("a gender is shown by too few people to hold one of them out: gender is left out")
         task, classes = "action_quality", choose_classes(dataset, "action_quality")
+    own_task = next(iter(classes)) if len(classes) == 1 else task  # a fold need not choose, and say so, again
     settings = {
         "protocol": protocol,
         "n_folds": len(folds),
@@ -90,9 +92,13 @@ def cross_validate(
         # A worker that has grown by 300 MB is replaced by a fresh one, as joblib does with each; nothing is lost.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
         results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
-            work(dataset, folder, fold, config, task, n_layers, base_channels, cpu, keep_models) for fold in folds
+            work(dataset, folder, fold, config, own_task, n_layers, base_channels, cpu, keep_models) for fold in folds
         )
         contents = list(track(results, len(folds), "folds"))
+    notes = _notes(contents)
+    for note in notes:
+        log.warning("in %d of the %d folds: %s", note["n_folds"], len(folds), note["text"])
+    write_json(folder / NOTES, notes)
     return [
         _joined(dataset, contents, name, method, classes[name])
         for name in classes
@@ -139,13 +145,15 @@ def _answer_fold(
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        train(
-            dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
-            resume=own.exists(), cpu=cpu,
-        )  # fmt: skip
+        with kept_warnings() as notes:
+            train(
+                dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
+                resume=own.exists(), cpu=cpu,
+            )  # fmt: skip
         model = load_model(own / "best")
         content = {
             "held_out": list(fold.held_out),
+            "notes": notes,
             "network": _network_answers(model, dataset, fold.split.test),
             "calibration": {name: asdict(found) for name, found in model.calibration.items()},
             "baselines": _baseline_answers(dataset, fold, config.seed, model.classes),
@@ -159,6 +167,12 @@ def _answer_fold(
         for path in own.glob("checkpoint_epoch_*"):
             shutil.rmtree(path, ignore_errors=True)
     return content
+
+
+def _notes(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each warning once, and of how many folds it holds."""
+    counts = Counter(text for content in contents for text in content.get("notes", ()))
+    return [{"text": text, "n_folds": n} for text, n in counts.items()]
 
 
 def _network_answers(model: Model, dataset: Dataset, test: Indices) -> dict[str, Any]:
@@ -263,6 +277,7 @@ def describe(
             "preparation": dataset.settings,
         },
         "tasks": findings(answers),
+        "fold_notes": read_json(folder / NOTES),
         "versions": versions(),
     }
     write_json(folder / FINDINGS, content)

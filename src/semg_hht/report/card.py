@@ -5,7 +5,9 @@ Knows sessions: nothing of how anything was computed.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,7 @@ def _channel(channel: ChannelCard, rate_hz: float, spans: list[Span], words: Wor
         "units": _shown(channel.units),
         "strips": _strips(channel.samples, rate_hz, spans),
         "effort": words.texts["percent_mvc"] if percent else words("rms", units=_shown(channel.units)),
+        "decimals": _decimals([found.values["percent_mvc" if percent else "rms"] for found in channel.measures]),
         "measured": {  # not every repetition need be of every channel
             (found.row.start_s, found.row.stop_s): (
                 found.values["percent_mvc" if percent else "rms"],
@@ -92,6 +95,12 @@ def _channel(channel: ChannelCard, rate_hz: float, spans: list[Span], words: Wor
         "trends": [_trend(drift, channel, words) for drift in channel.drifts],
         "too_few": words("card_no_trend", n=MIN_VALUES),
     }
+
+
+def _decimals(values: Sequence[float]) -> int:
+    """Of all numbers of a column, so that they stand under each other: three digits of the largest."""
+    top = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return max(0, 2 - math.floor(math.log10(top))) if top else 0
 
 
 def _shown(units: str) -> str:

@@ -18,7 +18,7 @@ from semg_hht.errors import InputError
 from semg_hht.figures import bin_edges, plane_png
 from semg_hht.matrices import read_matrix
 from semg_hht.report.evaluations import Evaluation, open_evaluation
-from semg_hht.report.sentences import measured, methods, verdict
+from semg_hht.report.sentences import measured, methods, too_few, verdict
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
 from semg_hht.storage import require_new_file, write_text
@@ -100,7 +100,10 @@ def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[s
         "measured": words.joined(
             (measured(evaluation, words), words("protocol_is", protocol=words.known("protocols", evaluation.protocol)))
         ),
-        "notes": main.get("notes", []),
+        "notes": [
+            *main.get("notes", []),
+            *(_fold_note(note, main["n_folds"], words) for note in main.get("fold_notes", [])),
+        ],
         "tasks": [_task(evaluation, name, title, words, data_dir) for name, title in tasks.items()],
         "history": _history(evaluation.history, main.get("best_epoch")),
         "settings": list(_flat(settings)) + list(_flat({"preparation": main["data"].get("preparation")})),
@@ -108,6 +111,11 @@ def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[s
         "methods": methods(evaluation, words),
         "references": REFERENCES,
     }
+
+
+def _fold_note(note: Mapping[str, Any], n_folds: int, words: Words) -> str:
+    text = words.known("notes", note["text"])
+    return words("in_folds", n=note["n_folds"], folds=words.counted("folds", n_folds), text=text)
 
 
 def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir: Path | None) -> dict[str, Any]:
@@ -123,7 +131,7 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
         "methods": [
             {
                 "name": words.known("methods", name),
-                "cells": [(row[score], row[f"{score}_interval_95"]) for score in SCORES],
+                "cells": [_cell(row, score, words) for score in SCORES],
                 "duel": duel.get(name),
             }
             for name, row in rows.items()
@@ -131,7 +139,7 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
         "has_baselines": len(rows) > 1,
         "chance": 1 / occurring if occurring > 1 else None,
         "others": [
-            (words.known("protocols", name), _interval_row(content["tasks"][task]["network"]))
+            (words.known("protocols", name), _cell(content["tasks"][task]["network"], "balanced_accuracy", words))
             for name, content in evaluation.protocols.items()
             if name != evaluation.protocol and task in content["tasks"]
         ],
@@ -139,10 +147,12 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
         "confusion": list(_confusion(scores["confusion"], found["classes"])),
         "reliability": scores["reliability"],
         "subjects": sorted(scores["per_subject"].items(), key=lambda item: (-item[1], item[0])),
-        "per_class": [(name, scores["per_class"][name]) for name in found["classes"]],
+        "per_class": [
+            (name, scores["per_class"][name], *_class_counts(scores, name, words)) for name in found["classes"]
+        ],
         "covered": unsure.get("coverage_per_class") or {},
         "groups": [
-            (kind, [(name, row["n"], (row["balanced_accuracy"], row["interval_95"])) for name, row in groups.items()])
+            (kind, [(name, row["n"], _group(row, words)) for name, row in groups.items()])
             for kind in ("muscle", "gender")
             if (groups := found.get(f"per_{kind}"))
         ],
@@ -150,8 +160,20 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
     }
 
 
-def _interval_row(scores: Mapping[str, Any]) -> tuple[float, Any]:
-    return scores["balanced_accuracy"], scores["balanced_accuracy_interval_95"]
+def _cell(scores: Mapping[str, Any], score: str, words: Words) -> dict[str, Any]:
+    """A score, its counts where it is a share of repetitions, and its interval, or why there is none."""
+    n, value = scores["n"], scores[score]
+    return {
+        "value": value,
+        "counts": words("n_of", hits=round(value * n), n=n) if score == "accuracy" else "",
+        "interval": scores[f"{score}_interval_95"],
+        "too_few": too_few(scores, words),
+    }
+
+
+def _group(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    interval = row["interval_95"]
+    return {"value": row["balanced_accuracy"], "counts": "", "interval": interval, "too_few": too_few(row, words)}
 
 
 def _confusion(counts: Mapping[str, Mapping[str, int]], classes: list[str]) -> Iterator[tuple[str, list[Any]]]:
@@ -159,6 +181,13 @@ def _confusion(counts: Mapping[str, Mapping[str, int]], classes: list[str]) -> I
     for true in classes:
         n = max(1, sum(counts[true].values()))
         yield true, [(counts[true][name], counts[true][name] / n) for name in classes]
+
+
+def _class_counts(scores: Mapping[str, Any], name: str, words: Words) -> tuple[str, str]:
+    """Of how many answers of a class its precision is the share, and of how many repetitions its recall."""
+    counts = scores["confusion"]
+    hits, claimed = counts[name][name], sum(row[name] for row in counts.values())
+    return words("n_of", hits=hits, n=claimed), words("n_of", hits=hits, n=sum(counts[name].values()))
 
 
 def _flat(content: Any, name: str = "") -> Iterator[tuple[str, str]]:

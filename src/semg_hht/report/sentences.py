@@ -9,14 +9,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from semg_hht.report.evaluations import SPLIT, Evaluation
+from semg_hht.report.template import signed
 from semg_hht.report.words import Words
 from semg_hht.signals.filters import BAND_PASS_ORDER
-
-ALONE = " alone"  # how a baseline of one number is called
 
 
 def percent(value: float) -> str:
     return f"{value:.0%}"
+
+
+def share(value: float, n: int, words: Words) -> str:
+    """A share with its counts: ``83% (15 of 18)``."""
+    return words("share", share=percent(value), counts=words("n_of", hits=round(value * n), n=n))
+
+
+def too_few(scores: Mapping[str, Any], words: Words) -> str:
+    """Why there is no interval; the classes are named that too few people show."""
+    rare = scores.get("too_few_people_of")
+    return words("too_few_of", classes=words.listed(rare)) if rare else words("too_few")
 
 
 def measured(evaluation: Evaluation, words: Words) -> str:
@@ -33,17 +43,18 @@ def measured(evaluation: Evaluation, words: Words) -> str:
 
 
 def verdict(evaluation: Evaluation, task: str, words: Words) -> list[str]:
-    """A few sentences: how well, whether one number does as well, what flatters, and what is unsure."""
+    """A few sentences: how well, what it is shown to beat, what flatters, and what is unsure."""
     found = evaluation.protocols[evaluation.protocol]["tasks"][task]
     scores = found["network"]
     shown = [name for name, row in scores["per_class"].items() if row["support"] > 0]
     chance = 1 / max(1, len(shown))
     interval = scores["balanced_accuracy_interval_95"]
-    values = {"score": percent(scores["balanced_accuracy"]), "chance": percent(chance)}
+    right = words("n_of", hits=round(scores["accuracy"] * scores["n"]), n=scores["n"])
+    values = {"score": percent(scores["balanced_accuracy"]), "right": right, "chance": percent(chance)}
     if len(shown) < 2:
-        said = [words("one_class_shown", score=values["score"], name=words.listed(shown))]
+        said = [words("one_class_shown", score=values["score"], right=right, name=words.listed(shown))]
     elif interval is None:
-        said = [words("score_without_interval", **values)]
+        said = [words("score_without_interval", too_few=too_few(scores, words), **values)]
     else:
         said = [words("score", low=percent(interval[0]), high=percent(interval[1]), **values)]
         if interval[0] <= chance:
@@ -56,28 +67,45 @@ def verdict(evaluation: Evaluation, task: str, words: Words) -> list[str]:
         name = "optimism" if flatters else "no_optimism"
         said.append(words(name, **values))
     if "unsure" in found:
-        said.append(_unsure(found["unsure"], words))
+        said.append(_unsure(found["unsure"], scores["n"], words))
     return said
 
 
 def _against_baselines(duel: Mapping[str, Any], words: Words) -> list[str]:
-    """Who does as well as the network; one number alone is the stronger warning."""
-    as_good = [name for name, result in duel.items() if result["decides"]]
-    alone = [name for name in as_good if name.endswith(ALONE)]
-    if alone:
-        return [words("one_number_decides", methods=words.listed(words.known("methods", name) for name in alone))]
-    if as_good:
-        return [words("baseline_decides", methods=words.listed(words.known("methods", name) for name in as_good))]
-    return [words("beats_baselines")] if duel else []
+    """What the paired differences show: who is at least as good as the network, who is not ruled out, who is beaten."""
+    groups: dict[str, list[str]] = {}
+    for name, result in duel.items():
+        groups.setdefault(_shown(result), []).append(_difference(name, result, words))
+    if list(groups) == ["beats"]:
+        return [words("beats_baselines")]
+    order = ("at_least_as_good", "not_shown_better", "not_known_better", "beats")
+    return [words(name, methods=words.listed(groups[name])) for name in order if name in groups]
 
 
-def _unsure(unsure: Mapping[str, Any] | None, words: Words) -> str:
+def _shown(result: Mapping[str, Any]) -> str:
+    if result["interval_95"] is None:
+        return "not_known_better"
+    low, high = result["interval_95"]
+    return "at_least_as_good" if high <= 0 else "beats" if low > 0 else "not_shown_better"
+
+
+def _difference(name: str, result: Mapping[str, Any], words: Words) -> str:
+    """A method, by how much the network is better, and the interval."""
+    values = {"method": words.known("methods", name), "difference": signed(result["network_is_better_by"])}
+    if result["interval_95"] is None:
+        return words("difference", **values)
+    low, high = result["interval_95"]
+    return words("difference_interval", low=signed(low), high=signed(high), **values)
+
+
+def _unsure(unsure: Mapping[str, Any] | None, n: int, words: Words) -> str:
     if unsure is None:
         return words("nothing_promised")
-    values = {name: percent(unsure[name]) for name in ("promise", "coverage", "share_unsure")}
-    said = [words("unsure", **values)]
+    values = {name: share(unsure[name], n, words) for name in ("coverage", "share_unsure")}
+    said = [words("unsure", promise=percent(unsure["promise"]), **values)]
     if unsure["accuracy_where_sure"] is not None:
-        said.append(words("where_sure", accuracy=percent(unsure["accuracy_where_sure"])))
+        n_sure = n - round(unsure["share_unsure"] * n)
+        said.append(words("where_sure", accuracy=share(unsure["accuracy_where_sure"], n_sure, words)))
     return words.joined(said)
 
 

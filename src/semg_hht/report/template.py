@@ -20,7 +20,7 @@ def fill(name: str, words: Words, **values: Any) -> str:
         loader=jinja2.PackageLoader("semg_hht.report", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"score": _score, "signed": _signed, "percent": "{:.0%}".format, "surely": "{:.1%}".format}
+    environment.filters |= {"score": _score, "signed": signed, "percent": "{:.0%}".format, "surely": "{:.1%}".format}
     return environment.get_template(name).render(w=words.texts, words=words, version=__version__, **values)
 
 
@@ -28,7 +28,7 @@ def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
     """A difference, with a minus as long as the plus."""
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 

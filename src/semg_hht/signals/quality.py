@@ -62,9 +62,8 @@ def bridge_gaps(samples: Array, rate_hz: float, names: Sequence[str]) -> tuple[s
             )
         present = np.flatnonzero(~missing)
         channel[missing] = np.interp(np.flatnonzero(missing), present, channel[present])
-        remarks.append(
-            f"channel {name}: {len(edges)} gaps bridged by straight lines, the longest {1000 * (stop - start):.1f} ms"
-        )
+        gaps = "1 gap" if len(edges) == 1 else f"{len(edges)} gaps"
+        remarks.append(f"channel {name}: {gaps} bridged by straight lines, the longest {1000 * (stop - start):.1f} ms")
     return tuple(remarks)
 
 
@@ -81,6 +80,12 @@ def examine(samples: Sequence[Array], rate_hz: float, names: Sequence[str], unit
         remarks.append(f"nothing was recorded on {', '.join(flat)}: the same value throughout")
     if not units and samples and all(np.array_equal(channel, np.rint(channel)) for channel in samples):
         remarks.append("whole numbers, no units stated: taken for the converter's own counts")
+    return (*remarks, *doubts_of_rate(samples, rate_hz))
+
+
+def doubts_of_rate(samples: Sequence[Array], rate_hz: float) -> tuple[str, ...]:
+    """Why the rate of EMG channels (n_samples,) can hardly be right; empty where nothing speaks against it."""
+    remarks = []
     if rate_hz < MIN_RATE_HZ:
         remarks.append(f"{rate_hz:g} Hz holds little of surface EMG (20 to 450 Hz): is that the rate?")
     medians_hz = [median_hz(channel, rate_hz) for channel in samples if np.ptp(channel) > 0]
