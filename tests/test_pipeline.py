@@ -14,7 +14,17 @@ from making import noise
 from semg_hht.errors import InputError
 from semg_hht.hht import SpectrumConfig
 from semg_hht.labels import Labelled
-from semg_hht.pipeline import Failure, Job, PipelineConfig, configure, transform, transform_all
+from semg_hht.pipeline import (
+    Failure,
+    Job,
+    PipelineConfig,
+    Reference,
+    configure,
+    read_job,
+    scaled_repetitions,
+    transform,
+    transform_all,
+)
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.recording import write_recording
 from semg_hht.sources import find_jobs
@@ -59,6 +69,18 @@ def test_repetitions_are_cut_after_the_filter(tmp_path: Path) -> None:
     time_s = examples[1].matrix.time_s
     assert time_s is not None
     assert_allclose(time_s[-1], 1 - 1 / 512)
+
+
+def test_repetitions_are_what_is_transformed_one_in_the_reference(tmp_path: Path) -> None:
+    rows = [Labelled("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
+    plain = job(tmp_path, *rows)
+    divided = replace(plain, reference=Reference({"ch1": 2.0, "ch2": 5.0}, in_microvolts=True))
+    before = list(scaled_repetitions(plain, read_job(plain), CONFIG))
+    after = list(scaled_repetitions(divided, read_job(divided), CONFIG))
+    assert [row for row, _ in after] == rows
+    for (_, one), (_, other) in zip(before, after, strict=True):
+        assert one.samples.shape == (2, 500)
+        assert_allclose(other.samples, one.samples / [[2.0], [5.0]])
 
 
 def test_chosen_channels_only(tmp_path: Path) -> None:

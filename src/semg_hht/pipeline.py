@@ -175,6 +175,32 @@ def remarks_on_whole(job: Job, recording: Recording) -> tuple[str, ...]:
     return (f"{recording.duration_s:.0f} s were taken as one repetition; --segment finds the repetitions in them",)
 
 
+def scaled_repetitions(job: Job, recording: Recording, config: PipelineConfig) -> Iterator[tuple[Labelled, Recording]]:
+    """Each repetition of a job's recording as it is transformed: filtered whole, then cut, one in `unit_amplitude`.
+
+    Raises
+    ------
+    InputError
+        The recording can't be filtered or scaled, or a channel is constant; the text names the file.
+    """
+    try:
+        filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
+    except InputError as error:
+        raise InputError(f"{job.path}: {error}") from None
+    for row in job.rows:
+        chosen = filtered.select(row.channels)
+        for name, channel in zip(chosen.channel_names, recording.select(row.channels).samples, strict=True):
+            if np.ptp(channel) == 0:
+                raise InputError(f"{job.path}: channel {name} holds the same value throughout; expected a signal")
+        samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples).copy()
+        for name, channel in zip(chosen.channel_names, samples, strict=True):
+            try:
+                channel /= unit_amplitude(job, recording, name)
+            except ValueError as error:
+                raise InputError(f"{job.path}, channel {name}: {error}") from None
+        yield row, replace(chosen, samples=samples)
+
+
 def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None) -> list[Example]:
     """All examples of one recording: repetition by repetition, channel by channel.
 
@@ -186,45 +212,35 @@ def transform(job: Job, config: PipelineConfig, *, n_threads: int | None = None)
         The recording can't be used; the text names the file.
     """
     recording = read_job(job)
-    try:
-        filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
-    except InputError as error:
-        raise InputError(f"{job.path}: {error}") from None
     remarks = (*recording.remarks, *remarks_on_whole(job, recording))
     examples = []
-    for row in job.rows:
-        chosen = filtered.select(row.channels)
-        for name, channel in zip(chosen.channel_names, recording.select(row.channels).samples, strict=True):
-            if np.ptp(channel) == 0:
-                raise InputError(f"{job.path}: channel {name} holds the same value throughout; expected a signal")
-        repetition = cut_repetition(chosen, row.start_s, row.stop_s)
+    for row, repetition in scaled_repetitions(job, recording, config):
+        names, rate_hz = repetition.channel_names, repetition.rate_hz
         spectra = []
-        scaled = repetition.cut(chosen.samples).copy()  # (n_channels, n_samples)
-        for name, samples in zip(chosen.channel_names, scaled, strict=True):
+        for name, samples in zip(names, repetition.samples, strict=True):
             try:
-                samples /= unit_amplitude(job, recording, name)
-                spectra.append(hilbert_spectrum(samples, chosen.rate_hz, config.spectrum, n_threads=n_threads))
+                spectra.append(hilbert_spectrum(samples, rate_hz, config.spectrum, n_threads=n_threads))
             except ValueError as error:
                 raise InputError(f"{job.path}, channel {name}: {error}") from None
-        told = (_features(scaled, chosen.rate_hz), _mixing(scaled, chosen.rate_hz))
+        told = (_features(repetition.samples, rate_hz), _mixing(repetition.samples, rate_hz))
         planes = np.stack([scale_power(s.power, config.scaling) for s in spectra])  # (n_channels, 256, 256)
         axes = (config.to_json(), spectra[0].frequency_hz, spectra[0].time_s)
         row = replace(row, rate_hz=recording.rate_hz, units=recording.units)
         if config.channels == "stack":
             dropped = float(np.mean([s.dropped for s in spectra]))
-            channel = "+".join(chosen.channel_names)
-            examples.append(Example(Matrix(planes, *axes, *told), row, channel, recording.rate_hz, dropped, remarks))
+            channel = "+".join(names)
+            examples.append(Example(Matrix(planes, *axes, *told), row, channel, rate_hz, dropped, remarks))
         else:
             examples += [
                 Example(
                     Matrix(planes[i : i + 1], *axes, _of_plane(told[0], i), told[1]),
                     row,
                     name,
-                    recording.rate_hz,
+                    rate_hz,
                     spectra[i].dropped,
                     remarks,
                 )
-                for i, name in enumerate(chosen.channel_names)
+                for i, name in enumerate(names)
             ]
     return examples
 
