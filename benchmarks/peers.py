@@ -5,7 +5,7 @@ and weighs the classes evenly, as our network and our baselines do. They need, i
 
     pip install aeon "braindecode==0.8.1"
 
-braindecode from 1.0 on imports torchaudio, whose wheel on PyPI loads only beside CUDA; 0.8.1 has the same EEGNet.
+braindecode from 1.0 on imports torchaudio, whose Linux wheel on PyPI needs CUDA; 0.8.1 has the same layers.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ Signals = NDArray[np.float32]  # (n, n_channels, n_samples)
 Labels = NDArray[np.intp]  # (n,) index of the class
 Probabilities = NDArray[np.float64]  # (n, n_classes)
 
-EEGNET_HZ = (
-    500.0  # faster recordings are decimated for the neural peer: training on all samples takes a CPU twice as long
-)
+EEGNET_HZ = 250.0  # faster recordings are decimated for EEGNet, whose kernels are made for such rates
 
 
 @dataclass(frozen=True)
