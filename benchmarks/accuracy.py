@@ -105,7 +105,8 @@ def main() -> None:
     peers = None
     if args.peers:
         require_peers()
-        peers = Effort(84, 1, args.seed) if args.quick else Effort(args.peer_kernels, args.peer_epochs, args.seed)
+        kernels, epochs = (84, 1) if args.quick else (args.peer_kernels, args.peer_epochs)
+        peers = Effort(kernels, epochs, seed=args.seed)
     with tempfile.TemporaryDirectory() as temporary:
         for row in (row for row in ROWS if row.name in args.rows):
             out = args.out or Path(temporary)

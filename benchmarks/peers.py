@@ -32,15 +32,18 @@ Signals = NDArray[np.float32]  # (n, n_channels, n_samples)
 Labels = NDArray[np.intp]  # (n,) index of the class
 Probabilities = NDArray[np.float64]  # (n, n_classes)
 
-EEGNET_HZ = 250.0  # faster recordings are decimated for EEGNet, whose kernels are made for such rates
-
 
 @dataclass(frozen=True)
 class Effort:
-    """How much the peers compute; the defaults are their usual settings. Fewer kernels: fewer groups of Hydra too."""
+    """How much the peers compute, stored with their answers; the defaults are their usual settings.
+
+    kernels : of MultiRocket; with fewer, Hydra has as many times fewer groups.
+    eegnet_hz : recordings of twice this rate and more are decimated for EEGNet, whose kernels are made for such rates.
+    """
 
     kernels: int = 6250
     epochs: int = 30
+    eegnet_hz: float = 250.0
     seed: int = 42
 
 
@@ -67,7 +70,7 @@ def eegnet(x: Signals, y: Labels, x_new: Signals, rate_hz: float, effort: Effort
     from braindecode.models import EEGNetv4
     from scipy.signal import decimate
 
-    every = max(1, round(rate_hz / EEGNET_HZ))
+    every = max(1, int(rate_hz / effort.eegnet_hz))
     if every > 1:
         x, x_new = (decimate(part, every, ftype="fir", axis=-1) for part in (x, x_new))
     mean, std = x.mean(axis=(0, 2), keepdims=True), x.std(axis=(0, 2), keepdims=True)

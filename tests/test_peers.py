@@ -80,7 +80,7 @@ def test_a_peer_is_tried_on_the_people_held_out_and_a_finished_fold_is_read(
     folds = make_folds(dataset, "loso", 5, 0.3, 0)
 
     def answered(seed: int) -> Any:
-        effort = peers.Effort(84, 1, seed)
+        effort = peers.Effort(84, 1, seed=seed)
         return peers.peer_answers("stub", dataset, signals, rate_hz, folds, "action_quality", tmp_path, effort)
 
     found = answered(0)
@@ -104,7 +104,7 @@ def test_a_missing_peer_is_one_sentence(peers: ModuleType, monkeypatch: pytest.M
 def test_the_peers_answer_with_probabilities(peers: ModuleType, name: str, package: str) -> None:
     pytest.importorskip(package, exc_type=ImportError)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(12, 2, 600)).astype(np.float32)
-    found = peers.PEERS[name](x, np.arange(12) % 3, x[:4], 200.0, peers.Effort(84, 1))
+    x = rng.normal(size=(12, 2, 1200)).astype(np.float32)
+    found = peers.PEERS[name](x, np.arange(12) % 3, x[:4], 1000.0, peers.Effort(84, 1))
     assert found.shape == (4, 3)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
