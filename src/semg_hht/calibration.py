@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from semg_hht.evaluation import pool
 
@@ -71,7 +71,7 @@ def fit_temperature(probabilities: Array, repetitions: Sequence[str], labels: Se
         true = pooled[np.arange(len(keys)), [first[key] for key in keys]]
         return float(-np.mean(np.log(np.maximum(true, TINY))))
 
-    found = minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
+    found = scipy.optimize.minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
 
 
