@@ -39,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "predictions": {"calibration", "labels"},
     "audit": {"audit", "labels"},
     "pipeline": {"errors", "hht", "labels", "matrices", "scaling", "signals"},
+    "engines": {"calibration", "engines", "errors", "matrices", "storage"},
     "bids": {"errors", "labels", "storage"},
     "bids_names": {"errors", "pipeline"},
     "bids_export": {"bids", "bids_names", "errors", "labels", "pipeline", "signals", "storage", "tracking", "version"},
@@ -50,15 +51,15 @@ ROOMS: dict[str, set[str]] = {
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
-        "calibration", "learning", "errors", "evaluation", "findings", "labels", "matrices", "pipeline", "predictions",
-        "prepare", "sources", "references", "storage", "tracking", "version",
+        "calibration", "learning", "engines", "errors", "evaluation", "findings", "labels", "matrices", "pipeline",
+        "predictions", "prepare", "sources", "references", "storage", "tracking", "version",
     },
     "examine": {
         "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",
     },
     "predict": {
-        "bids", "calibration", "errors", "labels", "learning", "matrices", "pipeline", "predictions", "references",
-        "scaling", "segment", "signals", "sources", "storage", "tracking",
+        "bids", "calibration", "engines", "errors", "labels", "learning", "matrices", "pipeline", "predictions",
+        "references", "scaling", "segment", "signals", "sources", "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
@@ -83,6 +84,9 @@ LIBRARIES: dict[str, set[str]] = {
     "safetensors": {"learning"},
     "sklearn": {"learning"},
     "skops": {"learning"},
+    "onnx": {"learning"},
+    "onnxruntime": {"engines", "learning"},
+    "openvino": {"engines"},
     "matplotlib": {"figures"},
     "jinja2": {"report"},
     "typer": {"cli", "commands", "options"},

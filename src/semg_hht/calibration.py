@@ -43,6 +43,12 @@ def calibrate(probabilities: Array, repetitions: Sequence[str], labels: Sequence
     return Calibration(temperature, set_threshold(pooled, [first[key] for key in keys]))
 
 
+def softmax(logits: NDArray[np.float32]) -> Array:
+    """Logits (n, n_classes) -> probabilities."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
 def with_temperature(probabilities: Array, temperature: float) -> Array:
     """Probabilities (n, n_classes) raised to 1 / temperature and normalised: above 1 less sure, below 1 surer.
 

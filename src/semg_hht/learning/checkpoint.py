@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from semg_hht.calibration import Calibration, with_temperature
+from semg_hht.calibration import Calibration, softmax, with_temperature
 from semg_hht.errors import InputError
 from semg_hht.learning.gender import load_gender_svm, save_gender_svm
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
@@ -81,8 +81,7 @@ class Model:
         features, logits = self.features_and_logits(matrices, batch_size)
         answers = {}
         if self.encoder_task == "action_quality":
-            shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-            answers["action_quality"] = shifted / shifted.sum(axis=1, keepdims=True)
+            answers["action_quality"] = softmax(logits)
         if self.gender_svm is not None:
             answers["gender"] = gender_probabilities(self.gender_svm, features, self.classes["gender"])
         return {
