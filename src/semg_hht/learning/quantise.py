@@ -38,6 +38,7 @@ class Trial:
 
     changed : share of matrices whose likeliest class is another.
     difference : largest of a probability.
+    allowed : loss of balanced accuracy up to which int8 is written.
     """
 
     float32: dict[str, float]
@@ -45,7 +46,7 @@ class Trial:
     n: int
     changed: float
     difference: float
-    allowed: float = ALLOWED_LOSS
+    allowed: float
 
     @property
     def loss(self) -> float:
@@ -127,6 +128,7 @@ def _compare(
         len(people),
         float(max(changed)),
         float(max(np.abs(exact[task] - small[task]).max() for task in exact)),
+        ALLOWED_LOSS,
     )
 
 
