@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "predictions": {"calibration", "labels"},
     "audit": {"audit", "labels"},
     "pipeline": {"errors", "hht", "joining", "labels", "matrices", "scaling", "signals"},
+    "engines": {"calibration", "engines", "errors", "joining", "matrices", "storage"},
     "bids": {"errors", "labels", "storage"},
     "bids_names": {"errors", "pipeline"},
     "bids_export": {"bids", "bids_names", "errors", "labels", "pipeline", "signals", "storage", "tracking", "version"},
@@ -51,15 +52,15 @@ ROOMS: dict[str, set[str]] = {
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
-        "calibration", "learning", "errors", "evaluation", "findings", "joining", "labels", "matrices", "pipeline",
-        "predictions", "prepare", "sources", "references", "storage", "tracking", "version",
+        "calibration", "learning", "engines", "errors", "evaluation", "findings", "joining", "labels", "matrices",
+        "pipeline", "predictions", "prepare", "sources", "references", "storage", "tracking", "version",
     },
     "examine": {
         "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",
     },
     "predict": {
-        "bids", "calibration", "errors", "joining", "labels", "learning", "matrices", "pipeline", "predictions",
-        "references", "scaling", "segment", "signals", "sources", "storage", "tracking",
+        "bids", "calibration", "engines", "errors", "joining", "labels", "learning", "matrices", "pipeline",
+        "predictions", "references", "scaling", "segment", "signals", "sources", "storage", "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
@@ -84,6 +85,9 @@ LIBRARIES: dict[str, set[str]] = {
     "safetensors": {"learning"},
     "sklearn": {"learning"},
     "skops": {"learning"},
+    "onnx": {"learning"},
+    "onnxruntime": {"engines", "learning"},
+    "openvino": {"engines"},
     "matplotlib": {"figures"},
     "jinja2": {"report"},
     "typer": {"cli", "commands", "options"},

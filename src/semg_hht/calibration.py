@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from semg_hht.evaluation import pool
 
@@ -43,6 +43,12 @@ def calibrate(probabilities: Array, repetitions: Sequence[str], labels: Sequence
     return Calibration(temperature, set_threshold(pooled, [first[key] for key in keys]))
 
 
+def softmax(logits: NDArray[np.float32]) -> Array:
+    """Logits (n, n_classes) -> probabilities."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
 def with_temperature(probabilities: Array, temperature: float) -> Array:
     """Probabilities (n, n_classes) raised to 1 / temperature and normalised: above 1 less sure, below 1 surer.
 
@@ -71,7 +77,7 @@ def fit_temperature(probabilities: Array, repetitions: Sequence[str], labels: Se
         true = pooled[np.arange(len(keys)), [first[key] for key in keys]]
         return float(-np.mean(np.log(np.maximum(true, TINY))))
 
-    found = minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
+    found = scipy.optimize.minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(found.x))
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ def auroc(true: NDArray[np.intp], probabilities: Array) -> float | None:
         positive = true == c
         n_positive = int(positive.sum())
         if 0 < n_positive < true.size:
-            ranks = rankdata(probabilities[:, c])
+            ranks = scipy.stats.rankdata(probabilities[:, c])
             above = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
             areas.append(above / (n_positive * (true.size - n_positive)))
     return float(np.mean(areas)) if areas else None

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
@@ -295,6 +294,8 @@ def for_each(work: Callable[..., T], jobs: list[Job], *args: Any, n_jobs: int = 
     """
     if n_jobs == 1 or len(jobs) == 1:
         return (work(job, None, *args) for job in jobs)
+    from joblib import Parallel, delayed  # here, so that one file is answered without it
+
     # The cores are busy with other recordings: one thread each.
     return iter(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(job, 1, *args) for job in jobs))
 

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.bids import is_bids
 from semg_hht.calibration import Calibration
+from semg_hht.engines.exported import ExportedModel, is_export, open_export
+from semg_hht.engines.networks import BACKENDS
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside, side_by_side
 from semg_hht.labels import Labelled, read_manifest
@@ -30,7 +32,12 @@ from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.sources import MANIFEST, find_jobs, is_manifest, note_unlisted
 from semg_hht.tracking import Track, untracked
 
+if TYPE_CHECKING:
+    from semg_hht.learning.checkpoint import Model
+
 log = logging.getLogger(__name__)
+
+ENGINES = ("auto", *BACKENDS, "torch")
 
 
 class Engine(Protocol):
@@ -240,15 +247,29 @@ class Run:
             raise InputError(f"{path}: has {n_planes} channels; this run was trained on {self.n_planes}")
 
 
-def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
-    """Open a run directory (its best weights) or one of its checkpoints (``best``, ``final``, ``checkpoint_epoch_20``).
+def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> Run:
+    """Open a run directory (its best weights), one of its checkpoints (``best``, ``checkpoint_epoch_20`` ...), or a
+    folder that ``semg-hht export`` wrote, which needs no torch.
+
+    Parameters
+    ----------
+    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime``; ``auto``: what is there.
 
     Raises
     ------
     InputError
-        No run there, a damaged one, one of another version, or torch is not installed.
+        No run there, a damaged one, one of another version, or its engine is not installed.
     """
     folder = Path(folder)
+    if engine not in ENGINES:
+        raise InputError(f"--engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+    if is_export(folder):
+        if engine == "torch":
+            raise InputError(f"{folder}: an export has no weights for torch; name the run it was made of")
+        exported = open_export(folder, engine)
+        return _as_run(folder, exported, exported, exported.n_planes)
+    if engine not in ("auto", "torch"):
+        raise InputError(f"{folder}: {engine} reads what semg-hht export --checkpoint {folder} --out FOLDER writes")
     checkpoint = next(
         (path for path in (folder, folder / "best", folder / "final") if (path / "model.json").is_file()), None
     )
@@ -268,12 +289,14 @@ def open_run(folder: str | Path, *, cpu: bool = False) -> Run:
         raise InputError(f"{checkpoint}: has no gender SVM, which is fitted at the end of training; use best or final")
     if lacks_svm:
         log.warning("%s has no gender SVM (it comes when training ends): only action quality is answered", checkpoint)
+    return _as_run(checkpoint, model, model, model.network.config.n_planes)
+
+
+def _as_run(folder: Path, engine: Engine, model: Model | ExportedModel, n_planes: int) -> Run:
     config = None if model.preparation is None else PipelineConfig.from_json(model.preparation)
-    n_planes = model.network.config.n_planes
     return Run(
-        checkpoint, model, model.classes, n_planes, model.preparation, model.peak, config, model.calibration,
-        model.blocks,
-    )  # fmt: skip
+        folder, engine, model.classes, n_planes, model.preparation, model.peak, config, model.calibration, model.blocks
+    )
 
 
 def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:

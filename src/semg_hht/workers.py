@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import joblib
-
 from semg_hht.errors import InputError
 
 BACKENDS = ("loky", "threading", "dask")
@@ -33,6 +31,8 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
         raise InputError(f"--backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
     if scheduler and backend != "dask":
         raise InputError(f"--scheduler goes with --backend dask; got {backend!r}")
+    import joblib  # here: the command line loads this file whatever its verb
+
     if backend != "dask":
         with joblib.parallel_config(backend=backend):
             yield

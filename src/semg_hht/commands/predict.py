@@ -32,10 +32,13 @@ from semg_hht.storage import require_new_file, write_json
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
+    checkpoint: Annotated[Path, typer.Option(help="A run directory, one of its checkpoints, or an export.")],
     input: Annotated[Path, typer.Option(help="A matrix or recording, a folder of them, or a manifest.csv.")],
     output: Annotated[Path, typer.Option(help="JSON file for the answers.")] = Path("predictions.json"),
     batch_size: Annotated[int, typer.Option(help="Matrices a batch.")] = 32,
+    engine: Annotated[
+        str, typer.Option(help="What runs the network: auto, openvino, onnxruntime (of an export), torch (of a run).")
+    ] = "auto",
     cpu: Cpu = False,
     rate_hz: RateHz = None,
     units: Units = "",
@@ -58,7 +61,7 @@ def predict(
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
     require_new_file(output, overwrite=overwrite)
-    run = open_run(checkpoint, cpu=cpu)
+    run = open_run(checkpoint, cpu=cpu, engine=engine)
     stated: dict[str, Any] = {
         "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
         "channels": channels, "seed": seed,

@@ -6,8 +6,8 @@ Knows arrays and a sampling rate: nothing of sifting, muscles or files.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 Array = NDArray[np.float64]
 
@@ -18,10 +18,10 @@ def analytic_signal(x: Array) -> NDArray[np.complex128]:
     The signal is transformed at its own length: padding to a fast length would move the ends.
     """
     n_samples = x.shape[-1]
-    spectrum = fft.fft(x, axis=-1)
+    spectrum = scipy.fft.fft(x, axis=-1)
     spectrum[..., 1 : (n_samples + 1) // 2] *= 2
     spectrum[..., n_samples // 2 + 1 :] = 0
-    return np.asarray(fft.ifft(spectrum, axis=-1), dtype=np.complex128)
+    return np.asarray(scipy.fft.ifft(spectrum, axis=-1), dtype=np.complex128)
 
 
 def instantaneous(imfs: Array, rate_hz: float) -> tuple[Array, Array]:

@@ -7,8 +7,8 @@ numbers by the quantile function of Wichura 1988 (algorithm AS 241, doi 10.2307/
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from semg_hht.hht.kernel import available, over_threads
 
@@ -53,4 +53,4 @@ def numpy_normals(n_samples: int, stream: int) -> Array:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
     uniform = (z >> np.uint64(12)).astype(np.float64) * 2.0**-52 + 2.0**-53
-    return np.asarray(ndtri(uniform), dtype=np.float64)
+    return np.asarray(scipy.special.ndtri(uniform), dtype=np.float64)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from semg_hht.hht.rules import Rule
 
@@ -156,11 +156,11 @@ def _spline(knots: Knots, n_samples: int, rule: Rule) -> Array | None:
         return None
     if rule.name == "upstream":
         inner = np.clip(time, t[0], t[-1])
-        return np.interp(inner, t, y) if t.size < 4 else np.asarray(CubicSpline(t, y)(inner))
+        return np.interp(inner, t, y) if t.size < 4 else np.asarray(scipy.interpolate.CubicSpline(t, y)(inner))
     if t.size < 2 or t[0] > 0 or t[-1] < n_samples - 1:
         return None
     natural = rule.name == "pyemd" and t.size == 3
-    return np.asarray(CubicSpline(t, y, bc_type="natural" if natural else "not-a-knot")(time))
+    return np.asarray(scipy.interpolate.CubicSpline(t, y, bc_type="natural" if natural else "not-a-knot")(time))
 
 
 def extrema_of(x: Array, rule: Rule) -> tuple[Array, Array]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import fft
 
 from semg_hht.hht import kernel
 from semg_hht.hht.emd import as_signals, emd
@@ -171,15 +171,15 @@ def _fourier_tables(n_samples: int) -> tuple[NDArray[np.complex128], ...]:
     if left == 1:
         empty = np.zeros(0, np.complex128)
         return np.exp(-2j * np.pi * np.arange(n_samples) / n_samples), empty, empty
-    n_chirp = int(fft.next_fast_len(2 * n_samples - 1, real=False))
+    n_chirp = int(scipy.fft.next_fast_len(2 * n_samples - 1, real=False))
     while n_chirp % 7 == 0 or n_chirp % 11 == 0:  # of small primes the kernel is quickest with these
-        n_chirp = int(fft.next_fast_len(n_chirp + 1, real=False))
+        n_chirp = int(scipy.fft.next_fast_len(n_chirp + 1, real=False))
     square = np.arange(n_samples, dtype=np.int64) ** 2 % (2 * n_samples)  # exact, where the angle would lose digits
     chirp = np.exp(-1j * np.pi * square / n_samples)
     padded = np.zeros(n_chirp, np.complex128)
     padded[:n_samples] = chirp.conj()
     padded[n_chirp - n_samples + 1 :] = chirp[:0:-1].conj()
-    return np.exp(-2j * np.pi * np.arange(n_chirp) / n_chirp), chirp, np.asarray(fft.fft(padded), np.complex128)
+    return np.exp(-2j * np.pi * np.arange(n_chirp) / n_chirp), chirp, np.asarray(scipy.fft.fft(padded), np.complex128)
 
 
 def accumulate(amplitude: Array, frequency_hz: Array, band_hz: tuple[float, float]) -> tuple[Array, float]:

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from semg_hht.calibration import Calibration, with_temperature
+from semg_hht.calibration import Calibration, softmax, with_temperature
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside, joined
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
@@ -90,8 +90,7 @@ class Model:
         features, logits = self.features_and_logits(matrices, batch_size)
         answers = {}
         if self.encoder_task == "action_quality":
-            shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-            answers["action_quality"] = shifted / shifted.sum(axis=1, keepdims=True)
+            answers["action_quality"] = softmax(logits)
         for task, svm in self.svms.items():
             if task in self.blocks:
                 assert beside is not None

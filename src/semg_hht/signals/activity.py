@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -163,18 +163,18 @@ def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
     if not 4 <= is_active.sum() <= is_active.size - 4:
         return samples
     window = np.hanning(n)
-    n_fft = fft.next_fast_len(samples.shape[1], real=True)
-    frequency = fft.rfftfreq(n_fft)
+    n_fft = scipy.fft.next_fast_len(samples.shape[1], real=True)
+    frequency = scipy.fft.rfftfreq(n_fft)
     weighted = np.empty_like(samples)
     for i, channel in enumerate(samples):
         frames = np.lib.stride_tricks.sliding_window_view(channel, n)[starts]  # (n_spectra, n)
-        power = np.abs(fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
+        power = np.abs(scipy.fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
         noise = _over_neighbours(np.median(power[~is_active], axis=0) / np.log(2)) + np.finfo(float).tiny
         noise = np.maximum(noise, LEAST_NOISE * np.median(noise))
         signal = np.maximum(_over_neighbours(power[is_active].mean(axis=0)) - noise, 0)
         gain = np.sqrt(signal / (noise * (signal + noise)))
-        spectrum = fft.rfft(channel, n_fft) * np.interp(frequency, fft.rfftfreq(n), gain)
-        weighted[i] = fft.irfft(spectrum, n_fft)[: channel.size]
+        spectrum = scipy.fft.rfft(channel, n_fft) * np.interp(frequency, scipy.fft.rfftfreq(n), gain)
+        weighted[i] = scipy.fft.irfft(spectrum, n_fft)[: channel.size]
     return weighted
 
 

@@ -6,8 +6,8 @@ Knows samples, rates and Hz: nothing of files, people or filters that come after
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from semg_hht.errors import InputError
 
@@ -75,12 +75,12 @@ def remove_ecg(samples: Array, rate_hz: float, r_peaks: Indices) -> Array:
     """
     if not r_peaks.size:
         return samples
-    sos = signal.butter(2, TEMPLATE_HIGH_PASS_HZ, btype="highpass", fs=rate_hz, output="sos")
+    sos = scipy.signal.butter(2, TEMPLATE_HIGH_PASS_HZ, btype="highpass", fs=rate_hz, output="sos")
     before, after = (round(side * rate_hz) for side in QRS_S)
     n_samples = samples.shape[-1]
     cleaned = np.empty(samples.shape)
     for i, channel in enumerate(samples):
-        beats = _windows(signal.sosfiltfilt(sos, channel)[None], r_peaks, before, after)[0]  # (n_beats, width)
+        beats = _windows(scipy.signal.sosfiltfilt(sos, channel)[None], r_peaks, before, after)[0]  # (n_beats, width)
         heart = np.zeros(n_samples + before + after)
         for peak, beat in zip(r_peaks, _templates(beats), strict=True):
             heart[peak : peak + before + after] += beat
@@ -99,14 +99,14 @@ def _templates(beats: Array) -> Array:
     energy = np.sum(template**2, axis=-1) + np.finfo(np.float64).tiny
     gain = np.sum(beats * template, axis=-1) / energy
     trust = GAIN_SPREAD**2 / (GAIN_SPREAD**2 + noise / energy)  # of a gain seen through the muscle
-    return np.asarray(template * (1 + trust * (gain - 1))[:, None] * signal.windows.tukey(beats.shape[-1], 0.4))
+    return np.asarray(template * (1 + trust * (gain - 1))[:, None] * scipy.signal.windows.tukey(beats.shape[-1], 0.4))
 
 
 def _band(samples: Array, rate_hz: float, band_hz: tuple[float, float]) -> Array:
     """Zero-phase band-pass, each channel in units of its own median amplitude."""
-    sos = signal.butter(BAND_ORDER, band_hz, btype="bandpass", fs=rate_hz, output="sos")
+    sos = scipy.signal.butter(BAND_ORDER, band_hz, btype="bandpass", fs=rate_hz, output="sos")
     n_pad = min(round(rate_hz), samples.shape[-1] - 1)
-    passed = signal.sosfiltfilt(sos, samples, axis=-1, padlen=n_pad)
+    passed = scipy.signal.sosfiltfilt(sos, samples, axis=-1, padlen=n_pad)
     return np.asarray(passed / (np.median(np.abs(passed), axis=-1, keepdims=True) + np.finfo(np.float64).tiny))
 
 
@@ -119,7 +119,7 @@ def _qrs_energy(narrow: Array, rate_hz: float) -> Array:
 
 def _above_running_levels(energy: Array, rate_hz: float) -> Indices:
     """Peaks a quarter of the way up from the running level of noise to that of beats."""
-    candidates, _ = signal.find_peaks(energy, distance=round(REFRACTORY_S * rate_hz))
+    candidates, _ = scipy.signal.find_peaks(energy, distance=round(REFRACTORY_S * rate_hz))
     if not candidates.size:
         return candidates
     heights = energy[candidates]
@@ -136,12 +136,12 @@ def _above_running_levels(energy: Array, rate_hz: float) -> Indices:
 
 def _regular(peaks: Indices, energy: Array, rate_hz: float) -> Indices:
     """Without peaks that come far too early; with those that were missing and are there at a second look."""
-    candidates, _ = signal.find_peaks(energy, distance=round(REFRACTORY_S * rate_hz))
+    candidates, _ = scipy.signal.find_peaks(energy, distance=round(REFRACTORY_S * rate_hz))
     for _ in range(2):
         if peaks.size < MIN_BEATS:
             break
         interval = float(np.median(np.diff(peaks)))
-        highest, _ = signal.find_peaks(energy, distance=max(1.0, 0.55 * interval))
+        highest, _ = scipy.signal.find_peaks(energy, distance=max(1.0, 0.55 * interval))
         peaks = np.intersect1d(peaks, highest)
         missed = []
         for start, stop in zip(peaks[:-1], peaks[1:], strict=True):
@@ -171,7 +171,7 @@ def _aligned(narrow: Array, peaks: Indices, rate_hz: float) -> Indices:
     for _ in range(3):
         template = _unit_beats(narrow, peaks, half).mean(axis=1)  # (n_channels, 2 * half)
         agreement = np.sum(
-            [signal.correlate(x, t, mode="same") for x, t in zip(narrow, template, strict=True)], axis=0
+            [scipy.signal.correlate(x, t, mode="same") for x, t in zip(narrow, template, strict=True)], axis=0
         )  # (n_samples,)
         around = _windows(agreement[None], peaks, reach, reach + 1)[0]  # (n_peaks, 2 * reach + 1)
         moved = np.clip(peaks + around.argmax(axis=1) - reach, 0, narrow.shape[1] - 1)

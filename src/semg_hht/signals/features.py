@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from semg_hht.errors import InputError
 
@@ -79,7 +79,7 @@ def power_spectrum(samples: Array, rate_hz: float) -> tuple[Array, Array]:
     Welch's estimate (1967, doi 10.1109/TAU.1967.1161901): Hann windows of 0.25 s, half overlapping, each less its mean.
     """
     n_window = min(samples.shape[-1], round(WELCH_S * rate_hz))
-    frequency_hz, power = signal.welch(samples, rate_hz, "hann", n_window, detrend="constant")
+    frequency_hz, power = scipy.signal.welch(samples, rate_hz, "hann", n_window, detrend="constant")
     return frequency_hz, power
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from semg_hht.errors import InputError
 from semg_hht.signals.ecg import find_r_peaks, remove_ecg
@@ -101,11 +101,13 @@ def filter_steps(samples: Array, rate_hz: float, config: FilterConfig) -> list[t
         found = f"{r_peaks.size} beats" if r_peaks.size else "no heart found"
         samples = remove_ecg(samples, rate_hz, r_peaks)
         steps.append((f"ECG removal ({found})", samples))
-    band = signal.butter(BAND_PASS_ORDER, [low, high], btype="bandpass", fs=rate_hz, output="sos")
+    band = scipy.signal.butter(BAND_PASS_ORDER, [low, high], btype="bandpass", fs=rate_hz, output="sos")
     steps.append((f"band-pass {low:g}-{high:g} Hz", _zero_phase(band, samples, rate_hz, [])))
     lines_hz = [line for line in _lines_hz(samples, rate_hz, config.mains_hz, high) if low < line < high]
     if lines_hz:
-        notches = [signal.tf2sos(*signal.iirnotch(line, line / NOTCH_WIDTH_HZ, fs=rate_hz)) for line in lines_hz]
+        notches = [
+            scipy.signal.tf2sos(*scipy.signal.iirnotch(line, line / NOTCH_WIDTH_HZ, fs=rate_hz)) for line in lines_hz
+        ]
         # One run of all sections: a second one over filtered samples would pad their ends anew.
         name = f"notch {', '.join(f'{line:g}' for line in lines_hz)} Hz"
         steps.append((name, _zero_phase(np.concatenate([band, *notches]), samples, rate_hz, lines_hz)))
@@ -120,7 +122,7 @@ def _zero_phase(sos: Array, samples: Array, rate_hz: float, lines_hz: list[float
     for channel, out in zip(samples, filtered, strict=True):  # one by one: nothing but a channel is held twice
         before = _continued(channel[::-1], n_pad, rate_hz, lines_hz)[::-1]
         after = _continued(channel, n_pad, rate_hz, lines_hz)
-        whole = signal.sosfiltfilt(sos, np.concatenate([before, channel, after]), padtype=None)
+        whole = scipy.signal.sosfiltfilt(sos, np.concatenate([before, channel, after]), padtype=None)
         out[:] = whole[n_pad : n_pad + channel.size]
     return filtered
 
@@ -181,7 +183,7 @@ def find_hum(samples: Array, rate_hz: float) -> Hum | None:
     ratios: dict[float, float] = {}
     n_windows = 0
     for channel in samples:  # one by one: the windows of an hour of all channels would not fit in memory
-        spectrum = signal.spectrogram(channel, rate_hz, "hann", n_window, n_window // 2, detrend="constant")
+        spectrum = scipy.signal.spectrogram(channel, rate_hz, "hann", n_window, n_window // 2, detrend="constant")
         n_windows = spectrum[2].shape[-1]
         loudest = float(np.abs(channel).max())
         floor = (1e-9 * loudest) ** 2 + np.finfo(np.float64).tiny  # rounding of a flat channel is no neighbourhood

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import signal
 
 from semg_hht.errors import InputError
 
@@ -116,7 +116,7 @@ def clipped(channel: Array) -> list[tuple[float, int]]:
 def median_hz(channel: Array, rate_hz: float) -> float:
     """The frequency with half of the power above 10 Hz on either side; drift and movement lie below."""
     middle = max(0, (channel.size - MAX_EXAMINED) // 2)
-    frequency_hz, power = signal.welch(
+    frequency_hz, power = scipy.signal.welch(
         channel[middle : middle + MAX_EXAMINED], rate_hz, "hann", min(channel.size, 1024), detrend="constant"
     )
     below = np.cumsum(np.where(frequency_hz >= 10, power, 0.0))

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
-from scipy.signal import find_peaks
+import scipy
 
 from semg_hht.errors import InputError
 from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
@@ -169,11 +168,11 @@ def _period_s(level_db: Array, frame_s: float) -> float:
     if level_db.size < 3 * longest:
         longest = level_db.size // 3
     deviation = level_db - level_db.mean()
-    n_fft = fft.next_fast_len(2 * level_db.size, real=True)
-    correlation = fft.irfft(np.abs(fft.rfft(deviation, n_fft)) ** 2, n_fft)[: longest + 1]
+    n_fft = scipy.fft.next_fast_len(2 * level_db.size, real=True)
+    correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(deviation, n_fft)) ** 2, n_fft)[: longest + 1]
     lags = np.arange(longest + 1)
     correlation = correlation / (correlation[0] + np.finfo(float).tiny) * level_db.size / (level_db.size - lags)
-    peaks, _ = find_peaks(correlation[shortest:], height=MIN_RHYTHM)
+    peaks, _ = scipy.signal.find_peaks(correlation[shortest:], height=MIN_RHYTHM)
     return float(frame_s * (shortest + peaks[0])) if peaks.size else np.inf
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
 
 from semg_hht.errors import InputError
 
@@ -111,10 +111,12 @@ def _whitened(columns: Array, following: float) -> Array:
 
 def _quantile(share: float, centres: Array, spreads: Array, weights: Array, freedom: int) -> float:
     """Where a mixture of Student's t distributions has ``share`` of its weight below."""
-    of_each = centres + special.stdtrit(freedom, share) * spreads
+    of_each = centres + scipy.special.stdtrit(freedom, share) * spreads
     low, high = float(of_each.min()), float(of_each.max())  # the mixture's own lies between
     if high - low < 1e-12:
         return (low + high) / 2
     return float(
-        optimize.brentq(lambda x: float(weights @ special.stdtr(freedom, (x - centres) / spreads)) - share, low, high)
+        scipy.optimize.brentq(
+            lambda x: float(weights @ scipy.special.stdtr(freedom, (x - centres) / spreads)) - share, low, high
+        )
     )

@@ -1,0 +1,200 @@
+"""A checkpoint as a folder that predicts without torch: the network in ONNX, the gender SVM as plain arrays.
+
+Nothing stays under the final name unless every engine at hand gives what torch and scikit-learn give.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.engines.exported import (
+    DESCRIPTION_FILE,
+    EXPORT_FILES,
+    FORMAT,
+    GENDER_FILE,
+    NETWORK_FILE,
+    ExportedModel,
+    open_export,
+)
+from semg_hht.engines.networks import installed, open_network
+from semg_hht.engines.svm import GenderSvm, write_gender_svm
+from semg_hht.errors import InputError
+from semg_hht.learning.checkpoint import Model, read_model_file, versions
+from semg_hht.learning.dataset import Dataset
+from semg_hht.learning.graph import n_bytes, onnx_model, write_onnx
+from semg_hht.learning.quantise import Trial, divided, quantise, try_out
+from semg_hht.matrices import SIZE
+from semg_hht.storage import require_new_folder, require_space, whole_folder, write_json
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 1e-5  # of a probability, between torch and an engine
+N_CHECKED = 16
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    difference : engine -> largest difference of a probability from torch and scikit-learn, in float32.
+    n_checked, on_data : on how many matrices, and whether they were real ones.
+    trial : what int8 did to the answers; None where it was not asked for.
+    n_bytes : of the whole folder.
+    """
+
+    difference: dict[str, float]
+    n_checked: int
+    on_data: bool
+    trial: Trial | None
+    n_bytes: int
+
+    @property
+    def precision(self) -> str:
+        return "int8" if self.trial is not None and self.trial.holds else "float32"
+
+    def to_json(self) -> dict[str, Any]:
+        trial = None if self.trial is None else self.trial.to_json()
+        return asdict(self) | {"precision": self.precision, "trial": trial}
+
+
+def export(
+    model: Model,
+    checkpoint: Path,
+    out: Path,
+    *,
+    data: Dataset | None = None,
+    int8: bool = False,
+    overwrite: bool = False,
+    seed: int = 42,
+) -> Exported:
+    """Write ``model``, which lies in ``checkpoint``, into the folder ``out``.
+
+    Parameters
+    ----------
+    data : matrices to compare the answers on, and for int8 to calibrate and to judge on; None: drawn ones.
+    int8 : eight bits instead of 32 where balanced accuracy on people not trained on stays within half a point.
+
+    Raises
+    ------
+    InputError
+        ``out`` holds something else, no engine is installed, an engine answers otherwise than torch, data of another
+        shape, or int8 without data.
+    """
+    _require_room(out, overwrite=overwrite)
+    if model.blocks:
+        raise InputError(f"{checkpoint}: what its recipe joins can't be exported yet; train with --recipe plain")
+    if not installed():
+        raise InputError("export compares its answers in an engine, and none is installed: pip install onnxruntime")
+    if int8 and data is None:
+        raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
+    n_planes = model.network.config.n_planes
+    if data is not None and data.matrices.shape[1] != n_planes:
+        raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
+    matrices = _matrices_to_check(model, data, seed)
+    network = onnx_model(model.network)
+    require_space(out, 2 * n_bytes(network))
+    with whole_folder(out) as part:
+        write_onnx(network, part / NETWORK_FILE)
+        if "gender" in model.svms:
+            write_gender_svm(
+                svm_arrays(model.svms["gender"], model.classes["gender"], model.network.config.n_features),
+                part / GENDER_FILE,
+            )
+        description = _description(model, checkpoint)
+        write_json(part / DESCRIPTION_FILE, description)
+        difference = {name: _difference(model, open_export(part, name), matrices, name) for name in installed()}
+        trial = _smaller(model, checkpoint, part, data, seed) if int8 and data is not None else None
+        found = Exported(difference, len(matrices), data is not None, trial, 0)
+        description |= {"precision": found.precision, "int8": None if trial is None else trial.to_json()}
+        write_json(part / DESCRIPTION_FILE, description)
+        return replace(found, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
+
+
+def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: int) -> Trial:
+    """Put the network in int8 in the place of that in float32, if its answers hold."""
+    small = part / "int8"
+    training, judged = divided(data, checkpoint)
+    quantise(part / NETWORK_FILE, small / NETWORK_FILE, data.matrices[training], seed)
+    exported = open_export(part)
+    engines = [replace(exported, network=open_network(small / NETWORK_FILE, name)) for name in installed()]
+    trial = try_out(model, engines, data.subset(judged))
+    del exported, engines  # they hold the files open
+    for path in small.iterdir():
+        if trial.holds:
+            path.replace(part / path.name)
+        else:
+            path.unlink()
+    small.rmdir()
+    return trial
+
+
+def _difference(model: Model, exported: ExportedModel, matrices: NDArray[np.float32], engine: str) -> float:
+    """Largest difference of a probability between torch and an engine: it must be small, and the answers the same."""
+    ours, theirs = exported.probabilities(matrices), model.probabilities(matrices)
+    largest = max(float(np.abs(ours[task] - theirs[task]).max()) for task in theirs)
+    same = all(np.array_equal(ours[task].argmax(axis=1), theirs[task].argmax(axis=1)) for task in theirs)
+    if not (largest <= TOLERANCE and same):  # nor where it is NaN
+        raise InputError(
+            f"{engine} answers otherwise than torch: probabilities differ by up to {largest:.1e} "
+            f"(at most {TOLERANCE:.0e} is allowed), {'the same' if same else 'other'} classes; nothing was written"
+        )
+    return largest
+
+
+def _matrices_to_check(model: Model, data: Dataset | None, seed: int) -> NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
+    if data is not None:
+        return data.matrices[np.sort(rng.permutation(len(data))[:N_CHECKED])]
+    drawn = rng.random((N_CHECKED, model.network.config.n_planes, SIZE, SIZE), dtype=np.float32)
+    return drawn * np.float32(model.peak)
+
+
+def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
+    """All that the checkpoint says of itself, and what was made of it."""
+    content = read_model_file(checkpoint)
+    written_by = content.pop("versions")
+    return content | {
+        "format": FORMAT,
+        "n_features": model.network.config.n_features,
+        "gender_svm": "gender" in model.svms,
+        "versions": {"run": written_by, "export": {**versions(), "onnx": version("onnx")}},
+    }
+
+
+def _require_room(out: Path, *, overwrite: bool) -> None:
+    """An export is replaced whole: nothing else may lie in that folder, whatever ``--overwrite`` says."""
+    foreign = [p.name for p in out.iterdir() if p.name not in EXPORT_FILES] if out.is_dir() else []
+    if overwrite and foreign:
+        raise InputError(f"{out}: holds more than an export ({foreign[0]}); name another folder")
+    require_new_folder(out, overwrite=overwrite)
+
+
+def svm_arrays(pipeline: Any, classes: tuple[str, ...], n_features: int) -> GenderSvm:
+    """The fitted Pipeline of `semg_hht.learning.svm` as arrays, for classes in output order."""
+    scaler, calibrated = (step for _, step in pipeline.steps)
+    if len(classes) != 2 or scaler.n_features_in_ != n_features:
+        raise InputError(
+            f"expected an SVM of two genders on the network's {n_features} features; found {len(classes)} on "
+            f"{scaler.n_features_in_}"
+        )
+    (fitted,) = calibrated.calibrated_classifiers_
+    (sigmoid,) = fitted.calibrators
+    svc = fitted.estimator
+    sign = 1.0 if tuple(calibrated.classes_) == classes else -1.0  # a decision above 0 speaks for classes_[1]
+    arrays = {
+        "mean": scaler.mean_,
+        "scale": scaler.scale_,
+        "support_vectors": svc.support_vectors_,
+        "coefficients": svc.dual_coef_[0],
+        "intercept": svc.intercept_[0],
+        "gamma": svc._gamma,
+        "sigmoid": [sign * sigmoid.a_, sign * sigmoid.b_],
+    }
+    return GenderSvm(**{name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()})

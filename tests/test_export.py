@@ -1,0 +1,302 @@
+"""learning/export.py and engines/: a run becomes a folder that answers alike without torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from conftest import Simulated
+from making import make_dataset, truncate
+from semg_hht.cli import main
+from semg_hht.engines.exported import DESCRIPTION_FILE, EXPORT_FILES, ExportedModel, open_export
+from semg_hht.engines.networks import installed, open_network
+from semg_hht.engines.svm import GenderSvm
+from semg_hht.errors import InputError
+from semg_hht.learning import export as exporting
+from semg_hht.learning.checkpoint import Model, load_model
+from semg_hht.learning.dataset import load_folder
+from semg_hht.learning.quantise import divided
+from semg_hht.learning.run import Result
+from semg_hht.learning.svm import fit_svm
+from semg_hht.predict import open_run
+
+pytest.importorskip("onnx")
+ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
+           for name in ("openvino", "onnxruntime")]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(simulated_run: Path) -> Path:
+    return simulated_run / "best"
+
+
+@pytest.fixture(scope="module")
+def folder(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export") / "exported"
+    exporting.export(load_model(run), run, out)
+    return out
+
+
+@pytest.fixture
+def damaged(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "exported"))
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_export_answers_as_the_run_does(run: Path, folder: Path, simulated: Simulated, engine: str) -> None:
+    expected = open_run(run, cpu=True).predict(simulated.matrices).predictions
+    found = open_run(folder, engine=engine).predict(simulated.matrices).predictions
+    assert [p.file for p in found] == [p.file for p in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        for task, answer in theirs.answers.items():
+            assert ours.answers[task].prediction == answer.prediction
+            assert ours.answers[task].possible == answer.possible
+            assert_allclose(
+                list(ours.answers[task].probabilities.values()), list(answer.probabilities.values()), atol=1e-5
+            )
+
+
+def test_an_export_transforms_recordings_as_the_run_does(run: Path, folder: Path, simulated: Simulated) -> None:
+    ours, theirs = open_run(folder), open_run(run, cpu=True)
+    assert ours.recording_config == theirs.recording_config == simulated.config
+    assert (ours.classes, ours.n_planes, ours.peak) == (theirs.classes, theirs.n_planes, theirs.peak)
+    assert ours.calibration == theirs.calibration
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_answers_do_not_depend_on_the_batch(folder: Path, simulated: Simulated, engine: str) -> None:
+    exported = open_export(folder, engine)
+    matrices = load_folder(simulated.matrices).matrices
+    whole = exported.probabilities(matrices, batch_size=len(matrices))
+    for batch_size in (1, 5):
+        for task, probabilities in exported.probabilities(matrices, batch_size=batch_size).items():
+            assert_allclose(probabilities, whole[task], atol=1e-6)
+
+
+def test_the_svm_in_numpy_is_the_one_of_scikit_learn() -> None:
+    rng = np.random.default_rng(3)
+    features = rng.standard_normal((60, 16)).astype(np.float32)
+    features[:, 3] = 1  # a feature that never changes has no scale
+    labels = tuple(
+        "M" if x + 0.5 * y > 0 else "F" for x, y in zip(features[:, 0], rng.standard_normal(60), strict=True)
+    )
+    pipeline = fit_svm(features, labels, [f"S{i % 10}" for i in range(60)], what="gender", by="subject", seed=0)
+    new = rng.standard_normal((20, 16)).astype(np.float32)
+    expected = pipeline.predict_proba(new.astype(np.float64))  # classes_ are F, M
+    assert_allclose(exporting.svm_arrays(pipeline, ("F", "M"), 16).probabilities(new), expected, atol=1e-12)
+    assert_allclose(exporting.svm_arrays(pipeline, ("M", "F"), 16).probabilities(new), expected[:, ::-1], atol=1e-12)
+    with pytest.raises(InputError, match="two genders on the network's 8 features; found 2 on 16"):
+        exporting.svm_arrays(pipeline, ("F", "M"), 8)
+
+
+def test_far_from_all_it_saw_the_svm_does_not_overflow() -> None:
+    one = np.ones(1)
+    svm = GenderSvm(one * 0, one, one[None], one * 1e6, np.array(0.0), np.array(1.0), np.array([-1e6, 0.0]))
+    with np.errstate(all="raise", under="ignore"):
+        assert_allclose(svm.probabilities(np.array([[1.0], [1e3]], dtype=np.float32)), [[0, 1], [0.5, 0.5]])
+
+
+def test_without_a_gender_svm_action_quality_is_exported(run: Path, tmp_path: Path) -> None:
+    model = replace(load_model(run), svms={})
+    exporting.export(model, run, tmp_path / "out")
+    assert not (tmp_path / "out" / "gender.npz").exists()
+    drawn = np.zeros((1, 1, 256, 256), dtype=np.float32)
+    assert list(open_export(tmp_path / "out").probabilities(drawn)) == ["action_quality"]
+
+
+def test_predicting_from_an_export_loads_none_of_what_trains(folder: Path, simulated: Simulated) -> None:
+    code = f"""if True:
+        import sys
+        for name in ("torch", "matplotlib", "sklearn", "skops", "lightning_fabric", "onnx"):
+            sys.modules[name] = None  # as where it is not installed
+        from semg_hht.cli import main
+        from semg_hht import open_run
+        answers = open_run({str(folder)!r}).predict({str(simulated.matrices)!r})
+        assert answers.predictions and not answers.errors
+        loaded = {{name for name, module in sys.modules.items() if module is not None}}
+        assert not loaded & {{"torch", "matplotlib", "sklearn", "scipy.signal", "scipy.stats", "joblib"}}, loaded
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_export_that_answers_otherwise_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = ExportedModel.probabilities
+    monkeypatch.setattr(
+        ExportedModel,
+        "probabilities",
+        lambda self, matrices: {task: p + 2e-5 for task, p in answer(self, matrices).items()},
+    )
+    with pytest.raises(InputError, match=r"answers otherwise than torch: probabilities differ by up to 2.0e-05"):
+        exporting.export(load_model(run), run, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_gives_no_numbers_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        ExportedModel, "probabilities", lambda self, matrices: {"action_quality": np.full((len(matrices), 3), np.nan)}
+    )
+    with pytest.raises(InputError, match="differ by up to nan"):
+        exporting.export(replace(load_model(run), svms={}), run, tmp_path / "out")
+
+
+def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path, tmp_path: Path) -> None:
+    model = load_model(run)
+    with pytest.raises(InputError, match="not empty"):
+        exporting.export(model, run, damaged)
+    (damaged / DESCRIPTION_FILE).write_text("{}", encoding="utf-8")
+    exporting.export(model, run, damaged, overwrite=True)
+    assert open_export(damaged).classes == model.classes
+    (damaged / "thesis.docx").touch()
+    with pytest.raises(InputError, match="more than an export"):
+        exporting.export(model, run, damaged, overwrite=True)
+    assert (damaged / "thesis.docx").exists()
+
+
+@pytest.mark.parametrize("name", EXPORT_FILES)
+def test_a_file_that_is_missing_is_said(damaged: Path, name: str) -> None:
+    (damaged / name).unlink()
+    with pytest.raises(InputError, match=str(damaged)):
+        open_run(damaged)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", [name for name in EXPORT_FILES if name.startswith("network")])
+def test_a_network_cut_short_is_said(damaged: Path, name: str, engine: str) -> None:
+    truncate(damaged / name)
+    with pytest.raises(InputError, match=f"can't be read by {engine}"):
+        open_run(damaged, engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c.update(format=99), "format 99; this version reads format 1"),
+        (lambda c: c.pop("classes"), "expected the description of an export; KeyError"),
+        (lambda c: c.update(peak="high"), "expected the description of an export; ValueError"),
+        (lambda c: c.update(n_features=7), "expected 'mean' of shape"),
+        (lambda c: c.update(gender_svm=False, n_features=7), "expected 'features' of shape"),
+        (lambda c: c["classes"]["action_quality"].pop(), "expected 'logits' of shape"),
+        (lambda c: c["classes"]["gender"].append("X"), "expected two genders; found 3"),
+        (lambda c: c["network"].update(n_planes=2), "expected 'matrices' of shape"),
+        (lambda c: c["network"].update(n_planes=10**9), "planes; found 1000000000"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(damaged: Path, change: Callable[..., Any], said: str) -> None:
+    rewrite(damaged / DESCRIPTION_FILE, change)
+    with pytest.raises(InputError, match=said):
+        open_run(damaged)
+
+
+def test_a_description_that_is_no_object_is_refused(damaged: Path) -> None:
+    (damaged / DESCRIPTION_FILE).write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match="format list"):
+        open_run(damaged)
+
+
+def test_arrays_of_objects_are_not_unpickled(damaged: Path) -> None:
+    np.savez(damaged / "gender.npz", mean=np.array([{}], dtype=object))
+    with pytest.raises(InputError, match="can't be read as the arrays of an SVM"):
+        open_run(damaged)
+
+
+def test_an_engine_goes_with_its_folder(run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no weights for torch"):
+        open_run(folder, engine="torch")
+    with pytest.raises(InputError, match="reads what semg-hht export"):
+        open_run(run, engine="openvino")
+    with pytest.raises(InputError, match="--engine must be one of auto, openvino, onnxruntime, torch; got 'tpu'"):
+        open_run(folder, engine="tpu")
+    monkeypatch.setattr("semg_hht.engines.networks.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="needs onnxruntime or openvino"):
+        open_run(folder)
+    with pytest.raises(InputError, match=r"--engine openvino is not installed: pip install 'semg-hht\[openvino\]'"):
+        open_network(folder / "network.onnx", "openvino")
+    with pytest.raises(InputError, match="none is installed"):
+        exporting.export(load_model(run), run, folder.parent / "other")
+
+
+def test_int8_is_written_where_it_keeps_its_accuracy(
+    run: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, model = load_folder(simulated.matrices), load_model(run)
+    monkeypatch.setattr("semg_hht.learning.quantise.ALLOWED_LOSS", 1.0)
+    done = exporting.export(model, run, tmp_path / "out", data=data, int8=True)
+    assert done.trial is not None
+    assert done.precision == "int8"
+    assert json.loads((tmp_path / "out" / DESCRIPTION_FILE).read_text(encoding="utf-8"))["precision"] == "int8"
+    assert set(EXPORT_FILES) == {path.name for path in (tmp_path / "out").iterdir()}
+    found, expected = open_export(tmp_path / "out").probabilities(data.matrices), model.probabilities(data.matrices)
+    for task in expected:
+        assert_allclose(found[task], expected[task], atol=0.5)
+        assert np.abs(found[task] - expected[task]).max() > 1e-5, "eight bits are not 32"
+
+
+def test_int8_is_not_written_where_it_loses(
+    run: Path, folder: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("semg_hht.learning.quantise.ALLOWED_LOSS", -1.0)
+    options = ["--checkpoint", str(run), "--out", str(tmp_path / "out"), "--data_dir", str(simulated.matrices)]
+    with pytest.raises(SystemExit) as ended:
+        main(["export", *options, "--int8"])
+    assert ended.value.code == 0
+    said = capsys.readouterr()
+    assert "float32 was written" in said.err
+    assert "balanced accuracy" in said.out
+    assert (tmp_path / "out" / "network.bin").read_bytes() == (folder / "network.bin").read_bytes()
+
+
+def test_int8_is_judged_on_people_not_trained_on(run: Path, simulated: Simulated, tmp_path: Path) -> None:
+    data = load_folder(simulated.matrices)
+    training, judged = divided(data, run)
+    assert not {data.subjects[i] for i in training} & {data.subjects[i] for i in judged}
+    assert len(training) + len(judged) == len(data)
+    with pytest.raises(InputError, match="found 6 and 0"):
+        divided(data.subset(training), run)
+    (tmp_path / "split.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="expected the files that were trained on"):
+        divided(data, tmp_path)
+
+
+def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
+    model: Model = load_model(run)
+    with pytest.raises(InputError, match="--data_dir"):
+        exporting.export(model, run, tmp_path / "out", int8=True)
+    with pytest.raises(InputError, match="2 planes a matrix; this run was trained on 1"):
+        exporting.export(model, run, tmp_path / "out", data=make_dataset(n_planes=2), int8=True)
+
+
+def test_data_without_a_split_is_halved(tiny_result: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = make_dataset(n_channels=2)
+    training, judged = divided(data, tmp_path / "alone")
+    assert "half of the data" in caplog.text
+    assert not {data.repetitions[i] for i in training} & {data.repetitions[i] for i in judged}
+    assert len(training) == len(judged)
+
+
+def test_what_a_recipe_joins_is_refused_in_a_sentence(run: Path, tmp_path: Path) -> None:
+    model = replace(load_model(run), blocks={"gender": {"mixing": 3}})
+    with pytest.raises(InputError, match="what its recipe joins can't be exported yet; train with --recipe plain"):
+        exporting.export(model, run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
