@@ -5,8 +5,8 @@
 
 The other side is what users run today: torch imported, one file at a time, three forward passes a file (action,
 features, gender on features anew), scikit-learn's SVM. Whole processes are timed from start to end, with their peak
-memory; warm times are of one process that holds all engines. Weights are drawn, batch norm is calibrated, the SVM is fitted on their
-features: times do not depend on what a network knows.
+memory; warm times are of one process that holds all engines. Weights are drawn, batch norm is
+calibrated, the SVM is fitted on their features: times do not depend on what a network knows.
 """
 
 from __future__ import annotations
