@@ -22,15 +22,14 @@ from semg_hht.engines.exported import DESCRIPTION_FILE, EXPORT_FILES, ExportedMo
 from semg_hht.engines.networks import installed, open_network
 from semg_hht.engines.svm import GenderSvm
 from semg_hht.errors import InputError
-from semg_hht.learning import export as exporting
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import load_folder
-from semg_hht.learning.quantise import divided
 from semg_hht.learning.run import Result
 from semg_hht.learning.svm import fit_svm
 from semg_hht.predict import open_run
 
-pytest.importorskip("onnx")
+exporting = pytest.importorskip("semg_hht.learning.export")  # where onnx is not installed
+divided = exporting.divided
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
            for name in ("openvino", "onnxruntime")]  # fmt: skip
 

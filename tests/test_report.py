@@ -213,7 +213,7 @@ def test_two_people_of_a_gender_leave_no_interval_and_the_page_says_why(tmp_path
 
 
 def test_a_warning_of_folds_is_told_once_with_how_many(tmp_path: Path) -> None:
-    text = "a gender has only one subject: probabilities are calibrated on its own examples, and optimistic"
+    text = "a class of gender has only one subject: probabilities are calibrated on its own examples, and optimistic"
     content = {**protocol("loso"), "fold_notes": [{"text": text, "n_folds": 3}]}
     for language, said in (("en", f"In 3 of 4 folds: {text}."), ("zh", "4 折中有 3 折：某一性别只有一名受试者")):
         page = read_page(evaluated(tmp_path / language, loso=content), language=language)

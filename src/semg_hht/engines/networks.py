@@ -17,6 +17,7 @@ from semg_hht.errors import InputError
 
 Matrices = NDArray[np.float32]
 OUTPUTS = ("logits", "features")
+MANY = 12  # matrices in a batch from which on a second spent on the order of the weights is earned back
 
 
 class Network(Protocol):
@@ -50,18 +51,31 @@ class _OpenVino:
 
 
 class _Onnxruntime:
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
+    """Weights stay as they lie in the file, mapped into memory, until a batch is large enough to pay for the second
+    that onnxruntime takes to bring them into the processor's own order.
+    """
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors, which are raised too; not its notes on the processor
-        self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    def __init__(self, path: Path) -> None:
+        self._path, self._reordered = path, False
+        self._session = self._open()
         self.shapes = {
             port.name: tuple(size if isinstance(size, int) else None for size in port.shape)
             for port in (*self._session.get_inputs(), *self._session.get_outputs())
         }
 
+    def _open(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors, which are raised too; not its notes on the processor
+        level = onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = level.ORT_ENABLE_ALL if self._reordered else level.ORT_ENABLE_EXTENDED
+        return onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
+
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
+        if len(matrices) >= MANY and not self._reordered:
+            self._reordered = True
+            self._session = self._open()
         logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
         return logits, features
 
