@@ -256,7 +256,8 @@ def test_the_root_scripts_take_the_seeds_flags(repository: Path, tmp_path: Path)
 def test_a_root_script_fails_with_one_sentence(repository: Path, tmp_path: Path) -> None:
     done = script(repository, "train.py", "--data_dir", tmp_path)
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("expected npz matrices or a manifest.csv; found none")
+    told = " ".join(done.stderr.split())
+    assert "expected npz matrices or a manifest.csv; found none. Recordings become matrices with: semg-hht prep" in told
     assert "Traceback" not in done.stderr
 
 

@@ -159,3 +159,8 @@ def test_a_copy_elsewhere_is_the_same_data(simulated: Simulated, tmp_path: Path)
     shutil.copytree(simulated.matrices.parent, tmp_path / "copy")
     copy = load_folder(tmp_path / "copy" / "hht_matrices")
     assert copy.fingerprint() == load_folder(simulated.matrices).fingerprint()
+
+
+def test_a_manifest_of_recordings_says_how_they_become_matrices(simulated: Simulated) -> None:
+    with pytest.raises(InputError, match=r"lists recordings, such as .*\.csv; expected npz .* semg-hht prepare .*csv"):
+        load_folder(simulated.manifest.parent)

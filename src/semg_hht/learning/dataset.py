@@ -148,14 +148,23 @@ def load_folder(folder: Path, *, track: Track = untracked) -> Dataset:
         return load_manifest(manifest, track=track)
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
     if not files:
-        raise InputError(f"{folder}: expected npz matrices or a manifest.csv; found none")
+        raise InputError(
+            f"{folder}: expected npz matrices or a manifest.csv; found none. Recordings become matrices with: "
+            f"semg-hht prepare {folder} --out prepared"
+        )
     rows = [parse_file_name(path.relative_to(folder).as_posix()) for path in files]
     return _load(list(zip(files, rows, strict=True)), track)
 
 
 def load_manifest(manifest: Path, *, base: Path | None = None, track: Track = untracked) -> Dataset:
     """Matrices that a manifest.csv lists, relative to ``base`` (by default the manifest's folder)."""
-    return _load([((base or manifest.parent) / row.file, row) for row in read_manifest(manifest)], track)
+    rows = read_manifest(manifest)
+    if not any(row.file.lower().endswith(".npz") for row in rows):
+        raise InputError(
+            f"{manifest}: lists recordings, such as {rows[0].file}; expected npz matrices, which are made with: "
+            f"semg-hht prepare {manifest} --out prepared"
+        )
+    return _load([((base or manifest.parent) / row.file, row) for row in rows], track)
 
 
 def _load(sources: list[tuple[Path, Labelled]], track: Track) -> Dataset:
