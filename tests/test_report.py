@@ -356,3 +356,14 @@ def test_evaluate_writes_the_page_and_draws_its_matrices(tmp_path: Path) -> None
     n_wrong = len(found["tasks"]["action_quality"]["worst"])
     assert n_wrong > 0
     assert sum(tag == "image" for tag, _ in page.tags) == n_wrong
+
+
+def test_the_methods_section_says_what_the_recipe_joins(tmp_path: Path) -> None:
+    content = protocol("loso")
+    content["training"]["recipe"] = "best"
+    for language in LANGUAGES:
+        texts = read_words(language).texts
+        told = read_page(evaluated(tmp_path / f"best_{language}", loso=content), language=language).text
+        plain = read_page(evaluated(tmp_path / f"plain_{language}", loso=protocol("loso")), language=language).text
+        for key, of_best in (("methods_action_best", True), ("methods_gender_best", True), ("methods_gender", False)):
+            assert (texts[key] in told, texts[key] in plain) == (of_best, not of_best), key

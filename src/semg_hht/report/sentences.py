@@ -113,8 +113,11 @@ def methods(evaluation: Evaluation, words: Words) -> str:
     """A paragraph for a methods section, of what is known."""
     main = evaluation.protocols[evaluation.protocol]
     said = [_subjects(main, words), *_preparation(main["data"].get("preparation"), words), _network(main, words)]
+    best = main["training"].get("recipe") == "best"
+    if best and "action_quality" in main["tasks"]:
+        said.append(words("methods_action_best"))
     if "gender" in main["tasks"]:
-        said.append(words("methods_gender"))
+        said.append(words("methods_gender_best" if best else "methods_gender"))
     said.append(_validation(evaluation, main, words))
     said.append(words("methods_scores"))
     versions = main["versions"]
