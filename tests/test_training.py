@@ -453,6 +453,10 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
         ({"learning_rate": 0.0}, "learning_rate must be above 0; got 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0; got nan"),
         ({"patience": 0}, "patience must be at least 1; got 0"),
+        ({"recipe": "x"}, "recipe must be one of plain, best; got 'x'"),
+        ({"convolutions": "x"}, "convolutions must be one of products, torch; got 'x'"),
+        ({"precision": "x"}, "precision must be one of float32, bfloat16; got 'x'"),
+        ({"precision": "bfloat16", "convolutions": "torch"}, "bfloat16 is that of convolutions as products"),
     ],
 )
 def test_impossible_settings_are_refused(options: dict[str, Any], message: str) -> None:
@@ -467,6 +471,17 @@ def test_defaults_are_the_contracts() -> None:
         [config.learning_rate, config.weight_decay, config.label_smoothing, config.clip_norm, config.test_size],
         [1e-4, 1e-4, 0.1, 1.0, 0.2],
     )
+
+
+def test_how_convolutions_are_computed_is_chosen(tmp_path: Path, dataset: Dataset) -> None:
+    """torch's own answer to rounding as products do; bfloat16 not that near."""
+    losses = {}
+    for name, options in {"usual": {}, "torch": {"convolutions": "torch"}, "half": {"precision": "bfloat16"}}.items():
+        fit = fitting(dataset, tmp_path / name, replace(CONFIG, **options))
+        assert fit.network.encoder.layers[0].conv.as_products == (name != "torch")
+        losses[name] = fit.run_epoch(0, lambda: None).train_loss
+    assert_allclose(losses["torch"], losses["usual"], rtol=0, atol=1e-5)
+    assert 1e-6 < abs(losses["half"] - losses["usual"]) < 0.1
 
 
 def test_gradients_are_clipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Dataset) -> None:

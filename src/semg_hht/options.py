@@ -43,6 +43,12 @@ Recipe = Annotated[
         "and how the channels go together, where that told new people better."
     ),
 ]
+Convolutions = Annotated[
+    str, typer.Option(help="On a CPU: products (of matrices, faster) or torch (its own); to rounding the same.")
+]
+Precision = Annotated[
+    str, typer.Option(help="float32; bfloat16: faster where the processor or GPU computes in it, and not exact.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]

@@ -13,10 +13,12 @@ from semg_hht.options import (
     AsJson,
     Band,
     Channels,
+    Convolutions,
     Cpu,
     Decomposition,
     Ecg,
     Mains,
+    Precision,
     Recipe,
     References,
     Scaling,
@@ -49,6 +51,8 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --checkpoint_dir.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where a run stands.")] = False,
     cpu: Cpu = False,
+    convolutions: Convolutions = "products",
+    precision: Precision = "float32",
     seed: Seed = 42,
     band: Band = None,
     mains: Mains = None,
@@ -63,6 +67,7 @@ def train(
     from semg_hht.figures import draw_confusion, draw_history
 
     require_training()
+    from semg_hht.learning.allocator import keep_freed_memory
     from semg_hht.learning.dataset import find_dataset
     from semg_hht.learning.run import train as train_run
     from semg_hht.learning.training import TrainingConfig
@@ -70,6 +75,7 @@ def train(
     training = TrainingConfig(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, test_size=test_size,
         patience=patience, checkpoint_every=checkpoint_every, seed=seed, recipe=recipe,
+        convolutions=convolutions, precision=precision,
     )  # fmt: skip
     stated: dict[str, Any] = {
         "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
@@ -79,6 +85,7 @@ def train(
     config = config_of(**stated, seed=seed) if transforms else None
     dataset = find_dataset(data_dir, manifest, config, references, track=console.track)
     console.list_failures(dataset.failures)
+    keep_freed_memory()
     with console.TrainingBar() as bar:
         try:
             result = train_run(

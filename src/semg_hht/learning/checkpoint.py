@@ -87,7 +87,12 @@ class Model:
 
         ``beside`` : what the blocks are made of; a run without any needs none.
         """
-        features, logits = self.features_and_logits(matrices, batch_size)
+        return self.answers_of(*self.features_and_logits(matrices, batch_size), beside)
+
+    def answers_of(
+        self, features: NDArray[np.float32], logits: NDArray[np.float32], beside: Beside | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """`probabilities`, from what the network has made of the matrices already."""
         answers = {}
         if self.encoder_task == "action_quality":
             answers["action_quality"] = softmax(logits)

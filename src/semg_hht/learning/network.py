@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from semg_hht.errors import InputError
+from semg_hht.learning.convolution import Convolution
 
 SLOPE = 0.2
 FIRST_SHORTCUT = 3  # layers counted from 0: shortcuts from the fourth layer on
@@ -58,14 +59,14 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, *, shortcut: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(n_in, n_out, kernel_size=3, stride=2, padding=1, bias=False)
+        self.conv = Convolution(n_in, n_out, kernel_size=3, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(n_out)
         self.shortcut = (
-            nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(n_in, n_out, kernel_size=1, bias=False), nn.BatchNorm2d(n_out))
+            nn.Sequential(nn.AvgPool2d(2), Convolution(n_in, n_out, kernel_size=1, bias=False), nn.BatchNorm2d(n_out))
             if shortcut
             else None
         )
-        self.activation = nn.LeakyReLU(SLOPE)
+        self.activation = nn.LeakyReLU(SLOPE, inplace=True)  # batch norm needs its input again, not its output
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.conv(x))  # (n, n_in, h, w) -> (n, n_out, h/2, w/2)
@@ -121,6 +122,7 @@ class ActionNetwork(nn.Module):
         last = self.head.layers[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, std=0.01)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # see `semg_hht.learning.convolution`
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.encoder(x))  # type: ignore[no-any-return]

@@ -9,10 +9,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 
 from semg_hht.calibration import calibrate
 from semg_hht.errors import InputError
@@ -97,7 +99,7 @@ def train(
     resuming = resume and (folder / "last" / STATE_FILE).is_file()
     if not resuming:
         _require_no_run(folder, resume=resume, overwrite=overwrite)
-    fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1)
+    fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1, precision=_precision(config, cpu))
     network_config = NetworkConfig(
         n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=dataset.matrices.shape[1]
     )
@@ -115,6 +117,12 @@ def train(
     on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
     fit(fitting, on_step=on_step, on_epoch=on_epoch)
     return _finish(fitting, unlabelled)
+
+
+def _precision(config: TrainingConfig, cpu: bool) -> Literal["32-true", "bf16-mixed"]:
+    """What Lightning computes in: on a processor the convolutions themselves see to it."""
+    on_gpu = torch.cuda.is_available() and not cpu
+    return "bf16-mixed" if on_gpu and config.precision == "bfloat16" else "32-true"
 
 
 def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:
@@ -190,16 +198,19 @@ def complete(model: Model, fitting: Fitting) -> Model:
     model = replace(model, svms={}, calibration={}, blocks=blocks_of(fitting))
     model.network.to(next(fitting.network.parameters()).device)
     train, validation = fitting.split.train, fitting.split.validation
-    people = fitting.dataset.subset(validation)
+    everyone = _Seen.of(model, fitting.dataset.subset(np.concatenate([train, validation])))
+    trained_on = everyone.subset(np.arange(len(train)))
+    judges = everyone.subset(np.arange(len(train), len(train) + len(validation)))
+    people = judges.people
     svms, calibration = {}, {}
     for task, classes in fitting.classes.items():
         judged = model
         if task == "gender" or task in model.blocks:
-            svms[task] = _svm(model, fitting, task, np.concatenate([train, validation]))
-            if set(np.array(fitting.dataset.labels(task))[train]) < set(classes):
+            svms[task] = _svm(model, fitting, task, everyone)
+            if set(trained_on.people.labels(task)) < set(classes):
                 continue  # nobody to fit one on whom the validation people could judge
-            judged = replace(model, svms={task: _svm(model, fitting, task, train)})
-        probabilities = judged.probabilities(people.matrices, people.beside)[task]
+            judged = replace(model, svms={task: _svm(model, fitting, task, trained_on)})
+        probabilities = judged.answers_of(judges.features, judges.logits, people.beside)[task]
         known = np.flatnonzero([bool(label) for label in people.labels(task)])
         labels = [classes.index(people.labels(task)[i]) for i in known]
         if len(set(labels)) > 1:
@@ -216,11 +227,27 @@ def blocks_of(fitting: Fitting) -> dict[str, dict[str, int]]:
     }
 
 
-def _svm(model: Model, fitting: Fitting, task: str, seen: Indices) -> Any:
-    """On ``seen`` examples with a label: one row each, or one a repetition where the recipe joins blocks."""
-    seen = seen[np.array([bool(label) for label in fitting.dataset.labels(task)])[seen]]
-    people = fitting.dataset.subset(seen)
-    features: Any = model.features_and_logits(people.matrices)[0]
+@dataclass(frozen=True)
+class _Seen:
+    """People and what the network made of their matrices, computed once for all SVMs and their calibration."""
+
+    people: Dataset
+    features: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, model: Model, people: Dataset) -> _Seen:
+        return cls(people, *model.features_and_logits(people.matrices))
+
+    def subset(self, indices: Indices) -> _Seen:
+        return _Seen(self.people.subset(indices), self.features[indices], self.logits[indices])
+
+
+def _svm(model: Model, fitting: Fitting, task: str, seen: _Seen) -> Any:
+    """On examples with a label: one row each, or one a repetition where the recipe joins blocks."""
+    labelled = seen.subset(np.flatnonzero([bool(label) for label in seen.people.labels(task)]))
+    people = labelled.people
+    features: Any = labelled.features
     labels = np.array(people.labels(task))
     groups = np.array(people.subjects if fitting.split.by == "subject" else people.repetitions)
     options: dict[str, Any] = {}

@@ -61,11 +61,14 @@ def fit_svm(
     InputError
         A class has a single example.
     """
+    from sklearn.base import clone
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
+
+    from semg_hht.learning.kernel import MAX_ROWS, Rows, SvcOnRows, on_features
 
     y = np.array(labels)
     folds = _folds(y, np.array(groups), what, by, seed, level)
@@ -73,21 +76,30 @@ def fit_svm(
     if len(widths):
         scaler.scale_ = scaler.scale_ * np.repeat(np.sqrt(widths), widths)
     scaled = scaler.transform(features.astype(np.float64))
+    by_rows = len(y) <= MAX_ROWS  # the kernel of all fits is then computed once
+    machine, x = SVC(), scaled
+    if by_rows:
+        machine, x = SvcOnRows(Rows(scaled)), np.arange(len(y))[:, None]
     chosen: dict[str, Any] = {"C": costs[0], "gamma": gammas[0]}
     if len(costs) * len(gammas) > 1:
         search = GridSearchCV(
-            SVC(class_weight="balanced"),
+            clone(machine).set_params(class_weight="balanced"),
             {"C": list(costs), "gamma": list(gammas)},
             cv=folds,
             scoring="balanced_accuracy",
         )
-        chosen = search.fit(scaled, y).best_params_
-    svm = CalibratedClassifierCV(SVC(**chosen), method="sigmoid", ensemble=False, cv=folds)
+        chosen = search.fit(x, y).best_params_
+    svm = CalibratedClassifierCV(machine.set_params(**chosen), method="sigmoid", ensemble=False, cv=folds)
     # Classes weigh the same in the SVM and in its calibration. Were it in the SVM alone, the calibration would answer
     # with the commonest class wherever in doubt (balanced accuracy 0.50 instead of 0.70, experiments/LOG.md).
     names, counts = np.unique(y, return_counts=True)
     weight = len(y) / (len(names) * counts)
-    svm.fit(scaled, y, sample_weight=weight[np.searchsorted(names, y)])
+    weights = weight[np.searchsorted(names, y)]
+    svm.fit(x, y, sample_weight=weights)
+    if by_rows:
+        (fitted,) = svm.calibrated_classifiers_
+        fitted.estimator = on_features(fitted.estimator, y, weights, **chosen)
+        svm.estimator, svm.n_features_in_ = SVC(**chosen), scaled.shape[1]
     svm.cv = None  # the folds are spent; a saved model does not list its people
     return make_pipeline(scaler, svm)
 

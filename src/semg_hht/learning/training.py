@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from semg_hht.errors import InputError
@@ -35,6 +35,7 @@ from semg_hht.learning.checkpoint import (
     save_model,
     save_state,
 )
+from semg_hht.learning.convolution import choose_convolutions, take_gradients, weights_in_memory_order
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
@@ -43,6 +44,8 @@ from semg_hht.storage import read_json, write_json, write_text
 
 log = logging.getLogger(__name__)
 
+CONVOLUTIONS = ("products", "torch")
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 N_RECALIBRATION = 256  # training examples the batch norms are averaged over after each epoch
 
 
@@ -52,6 +55,8 @@ class TrainingConfig:
 
     patience : epochs without a better validation score before it stops; None: never.
     recipe : what the SVMs join (see `semg_hht.joining.RECIPES`).
+    convolutions : on a processor, ``products`` of matrices or ``torch``'s own; to rounding the same.
+    precision : ``bfloat16`` halves the digits of the convolutions; weights and all else stay float32. Not exact.
     """
 
     epochs: int = 100
@@ -67,6 +72,8 @@ class TrainingConfig:
     checkpoint_every: int = 20
     seed: int = 42
     recipe: str = "plain"
+    convolutions: str = "products"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "checkpoint_every"):
@@ -76,8 +83,11 @@ class TrainingConfig:
             raise InputError(f"batch_size must be at least 2 (BatchNorm needs a variance); got {self.batch_size}")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate must be above 0; got {self.learning_rate:g}")
-        if self.recipe not in RECIPES:
-            raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {self.recipe!r}")
+        for name, known in (("recipe", RECIPES), ("convolutions", CONVOLUTIONS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}")
+        if self.precision == "bfloat16" and self.convolutions == "torch":
+            raise InputError("precision bfloat16 is that of convolutions as products; got convolutions 'torch'")
         if self.patience is not None and self.patience < 1:
             raise InputError(f"patience must be at least 1; got {self.patience}")
 
@@ -136,10 +146,13 @@ class Fitting:
     def __post_init__(self) -> None:
         torch.manual_seed(self.config.seed)
         self.network = ActionNetwork(self.network_config)
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        as_products, precision = self.config.convolutions == "products", PRECISIONS[self.config.precision]
+        choose_convolutions(self.network, as_products=as_products, precision=precision)
+        self.wrapped = self.fabric.setup_module(self.network)
+        self.weights = weights_in_memory_order(self.network)
+        self.optimizer = torch.optim.AdamW(
+            self.weights, lr=self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
         )
-        self.wrapped, self.optimizer = self.fabric.setup(self.network, optimizer)
         self.history: list[Epoch] = []
         self.fingerprint = self.dataset.fingerprint()
         names = self.classes[self.task]
@@ -188,7 +201,8 @@ class Fitting:
                     f"the loss became {loss.item()} in epoch {epoch + 1}; a lower --learning_rate may help"
                 )
             self.fabric.backward(loss)
-            self.fabric.clip_gradients(self.wrapped, self.optimizer, max_norm=self.config.clip_norm)
+            take_gradients(self.weights, self.network)
+            nn.utils.clip_grad_norm_(self.weights, self.config.clip_norm)
             self.optimizer.step()
             loss_sum += loss.item() * len(chosen)
             n_right += int((logits.argmax(dim=1) == target).sum())

@@ -1,0 +1,151 @@
+"""The encoder's convolutions as matrix products, where torch's own are slow: on a processor.
+
+A patch of the input becomes a row, the filters a matrix, and the convolution is the product of both, as are its two
+gradients (im2col; Chellapilla et al. 2006, "High performance convolutional neural networks for document processing").
+oneDNN, which torch calls, is poor on maps of 2x2 to 8x8 with thousands of channels, and brings activations and weights
+into an order of its own at every call. Here both lie with the channels last all the time, so that nothing is reordered.
+
+Knows tensors: nothing of networks, people or how they are trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+COLUMNS_AT_ONCE = 2**24  # numbers of patches that stand in memory together: 64 MiB
+# Along one axis, with stride 2 and padding 1: which inputs the filter's place k reaches, and from which outputs.
+REACHED = {
+    0: (slice(1, -1, 2), slice(1, None)),
+    1: (slice(0, None, 2), slice(None)),
+    2: (slice(1, None, 2), slice(None)),
+}
+
+
+class Convolution(nn.Conv2d):
+    """A convolution without bias: 3x3 with stride 2 and padding 1, or 1x1.
+
+    as_products : matrix products instead of torch's convolution; on another device, and on odd maps, torch's own runs.
+    precision : what the products are computed in; results are float32. ``torch.bfloat16`` is not exact.
+    """
+
+    as_products = True
+    precision: torch.dtype | None = None  # None: that of the weights
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.as_products or x.device.type != "cpu" or x.shape[2] % 2 or x.shape[3] % 2:
+            return super().forward(x)
+        precision = self.precision or self.weight.dtype
+        if self.kernel_size == (3, 3):
+            return _Products.apply(x, self.weight, precision)  # type: ignore[no-any-return, no-untyped-call]
+        rows = x.permute(0, 2, 3, 1).to(precision)  # (n, c, h, w) -> (n, h, w, c)
+        y = functional.linear(rows, self.weight.flatten(1).to(precision))
+        return y.to(self.weight.dtype).permute(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
+
+
+class _Products(torch.autograd.Function):
+    """3x3, stride 2, padding 1, of an even map: y = P W', dW = dy' P, dP = dy W, with one row of P a patch."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, precision: torch.dtype) -> Tensor:
+        n, c, h, w = x.shape
+        padded = x.new_empty(n, h + 1, w + 1, c, dtype=precision)  # the last row and column are never reached
+        padded[:, 0], padded[:, :, 0] = 0, 0
+        padded[:, 1:, 1:] = x.permute(0, 2, 3, 1)
+        matrix = _matrix(weight).to(precision)
+        y = padded.new_empty(n * h * w // 4, len(matrix))
+        for part, rows in _parts(padded):
+            torch.mm(_patches(padded[part]), matrix.T, out=y[rows])
+        ctx.save_for_backward(padded, matrix)
+        return y.to(weight.dtype).view(n, h // 2, w // 2, -1).permute(0, 3, 1, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        padded, matrix = ctx.saved_tensors
+        n, h, w, c = padded.shape[0], padded.shape[1] - 1, padded.shape[2] - 1, padded.shape[3]
+        rows_of_dy = dy.permute(0, 2, 3, 1).reshape(-1, len(matrix)).to(padded.dtype)
+        wants_dx, wants_dw, _ = ctx.needs_input_grad
+        dx = padded.new_empty(n, h, w, c) if wants_dx else None
+        dw = None
+        for part, rows in _parts(padded):
+            if wants_dw:
+                patches, own = _patches(padded[part]), rows_of_dy[rows]
+                dw = torch.mm(own.T, patches) if dw is None else dw.addmm_(own.T, patches)
+            if dx is not None:
+                _spread(torch.mm(rows_of_dy[rows], matrix), dx[part])
+        return (
+            None if dx is None else dx.to(dy.dtype).permute(0, 3, 1, 2),
+            None if dw is None else dw.to(dy.dtype).view(-1, 3, 3, c).permute(0, 3, 1, 2),
+            None,
+        )
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """(n_out, n_in, 3, 3) -> (n_out, 9 n_in); a view where the channels lie last in memory."""
+    return weight.permute(0, 2, 3, 1).flatten(1)
+
+
+def _parts(padded: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Examples that are worked on together, and the rows of their patches."""
+    n, h, w, c = padded.shape
+    n_rows = (h // 2) * (w // 2)
+    step = max(1, COLUMNS_AT_ONCE // (n_rows * 9 * c))
+    for start in range(0, n, step):
+        stop = min(n, start + step)
+        yield slice(start, stop), slice(start * n_rows, stop * n_rows)
+
+
+def _patches(padded: Tensor) -> Tensor:
+    """(n, h + 1, w + 1, c) -> (n * h/2 * w/2, 9 c): every second patch of 3x3, its three rows one after the other."""
+    n, h, w, c = padded.shape
+    of_n, of_h, of_w, _ = padded.stride()
+    size, strides = (n, h // 2, w // 2, 3, 3 * c), (of_n, 2 * of_h, 2 * of_w, of_h, 1)
+    return padded.as_strided(size, strides, padded.storage_offset()).reshape(-1, 9 * c)
+
+
+def _spread(patches: Tensor, x: Tensor) -> None:
+    """Put (n * h/2 * w/2, 9 c) back where its patches were taken from, (n, h, w, c); where they overlap they add up."""
+    n, h, w, c = x.shape
+    placed = patches.view(n, h // 2, w // 2, 3, 3, c)
+    for i in (1, 2, 0):  # every input is reached by exactly one of the places that come first, so nothing need be zero
+        for j in (1, 2, 0):
+            (to_h, from_h), (to_w, from_w) = REACHED[i], REACHED[j]
+            if i and j:
+                x[:, to_h, to_w] = placed[:, from_h, from_w, i, j]
+            else:
+                x[:, to_h, to_w] += placed[:, from_h, from_w, i, j]
+
+
+def choose_convolutions(network: nn.Module, *, as_products: bool, precision: torch.dtype | None = None) -> None:
+    """How every convolution of ``network`` is computed from now on."""
+    for module in network.modules():
+        if isinstance(module, Convolution):
+            module.as_products, module.precision = as_products, precision
+
+
+def weights_in_memory_order(network: nn.Module) -> list[nn.Parameter]:
+    """The weights of ``network``, the same memory seen in the order it lies in; for an optimizer.
+
+    torch's fused AdamW takes the elements of a weight as they lie but brings those of its gradient into the order of
+    their indices: with channels last it would mix them up (seen with torch 2.13).
+    """
+    return [w if w.is_contiguous() else nn.Parameter(_last(w.detach())) for w in network.parameters()]
+
+
+def take_gradients(weights: list[nn.Parameter], network: nn.Module) -> None:
+    """Hand the gradients of ``network`` to its `weights_in_memory_order`; the network keeps none."""
+    for weight, own in zip(weights, network.parameters(), strict=True):
+        if weight is not own:
+            weight.grad = None if own.grad is None else _last(own.grad)
+            own.grad = None
+
+
+def _last(weight: Tensor) -> Tensor:
+    """(n_out, n_in, h, w) -> (n_out, h, w, n_in)."""
+    return weight.permute(0, 2, 3, 1)

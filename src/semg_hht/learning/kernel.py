@@ -1,0 +1,95 @@
+"""An RBF SVM whose kernel is one matrix product, for many fits on parts of the same rows.
+
+libsvm computes every entry of the kernel by itself, anew for each fit. Here the squared distances of all rows are
+computed once, and each fit takes its part of them. The support vectors are the same, decisions to rounding.
+
+Knows feature arrays: nothing of calibration, torch or what the classes mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.svm import SVC
+
+Array = NDArray[np.float64]
+MAX_ROWS = 8000  # half a gigabyte of distances; beyond, libsvm's own way takes less memory
+SAME = 1e-8  # of a decision; rounding is a hundred thousand times smaller
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features (n, n_features) and what they are to each other; shared, never copied, by all estimators on them."""
+
+    features: Array
+
+    @cached_property
+    def squared_distances(self) -> Array:
+        """(n, n), by one product."""
+        squares = np.einsum("ij,ij->i", self.features, self.features)
+        found: Array = self.features @ self.features.T
+        found *= -2
+        found += squares[:, None]
+        found += squares
+        np.maximum(found, 0, out=found)
+        np.fill_diagonal(found, 0)
+        return found
+
+    def gamma(self, gamma: float | str, numbers: NDArray[np.intp]) -> float:
+        """What scikit-learn makes of ``"scale"`` for these rows."""
+        if gamma != "scale":
+            return float(gamma)
+        variance = self.features[numbers].var()
+        return 1.0 / (self.features.shape[1] * variance) if variance else 1.0
+
+    def __deepcopy__(self, _: Any) -> Rows:
+        return self  # scikit-learn copies an estimator's parameters for every fold
+
+
+class SvcOnRows(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """An SVC that is given numbers of rows, (n, 1), instead of their features."""
+
+    def __init__(self, rows: Rows, C: float = 1.0, gamma: float | str = "scale", class_weight: Any = None) -> None:
+        self.rows, self.C, self.gamma, self.class_weight = rows, C, gamma, class_weight
+
+    def fit(self, X: NDArray[np.intp], y: NDArray[np.str_], sample_weight: Array | None = None) -> SvcOnRows:
+        self.numbers_ = X[:, 0]
+        self.gamma_ = self.rows.gamma(self.gamma, self.numbers_)
+        self.svc_ = SVC(C=self.C, kernel="precomputed", class_weight=self.class_weight)
+        self.svc_.fit(self._kernel(self.numbers_), y, sample_weight=sample_weight)
+        self.classes_ = self.svc_.classes_
+        return self
+
+    def decision_function(self, X: NDArray[np.intp]) -> Array:
+        return np.asarray(self.svc_.decision_function(self._kernel(X[:, 0])))
+
+    def predict(self, X: NDArray[np.intp]) -> NDArray[np.str_]:
+        return np.asarray(self.svc_.predict(self._kernel(X[:, 0])))
+
+    def _kernel(self, numbers: NDArray[np.intp]) -> Array:
+        part = self.rows.squared_distances[np.ix_(numbers, self.numbers_)]
+        part *= -self.gamma_
+        return np.exp(part, out=part)
+
+
+def on_features(fitted: SvcOnRows, y: NDArray[np.str_], sample_weight: Array, **options: Any) -> SVC:
+    """The same machine as a plain RBF SVC that takes features, made with ``options``.
+
+    scikit-learn has no public way to do this. What it remembers of a fit is taken over and tried; should another
+    version remember it otherwise, the SVC is fitted again, with ``y`` and ``sample_weight``.
+    """
+    features = fitted.rows.features[fitted.numbers_]
+    svc, known = SVC(**options), fitted.svc_
+    names = set(svc.get_params())
+    vars(svc).update({name: value for name, value in vars(known).items() if name not in names})
+    svc.support_vectors_ = features[known.support_]
+    svc.shape_fit_, svc.n_features_in_, svc._gamma = features.shape, features.shape[1], fitted.gamma_
+    few = np.arange(0, len(features), max(1, len(features) // 16))
+    expected = fitted.decision_function(fitted.numbers_[few][:, None])
+    same = np.abs(svc.decision_function(features[few]) - expected).max() <= SAME
+    return svc if same else SVC(**options).fit(features, y, sample_weight=sample_weight)
