@@ -18,10 +18,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
-N_ROWS, N_FEATURES = 3000, 2048
+N_ROWS, N_FEATURES, N_MATRICES = 3000, 2048, 400
 
 
 def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
@@ -108,6 +109,38 @@ def calibrated_of(side: str) -> Callable[[], None]:
     return ours if side == "ours" else plain
 
 
+def loading_of(side: str, folder: Path) -> Callable[[], None]:
+    """Every matrix of a folder in memory once, batch by batch."""
+    import numpy as np
+
+    from semg_hht.learning.dataset import load_folder
+    from semg_hht.matrices import Matrix, write_matrix
+    from semg_hht.pipeline import configure
+
+    if not folder.is_dir():  # the noise of a real matrix would not compress better
+        rng, settings = np.random.default_rng(0), configure().to_json()
+        for i in range(N_MATRICES):
+            name = f"S{i % 20:02d}_BICEPS_{('full', 'half', 'invalid')[i % 3]}_{'FM'[i % 2]}_{i:03d}.npz"
+            values = np.maximum(rng.standard_normal((1, 256, 256), dtype=np.float32), 0)  # half of the cells are empty
+            write_matrix(folder / name, Matrix(values, settings))
+
+    def plain() -> None:
+        for path in sorted(folder.glob("*.npz")):
+            np.load(path)["hht"]
+
+    def read(matrices: Any) -> None:
+        for i in range(0, len(matrices), 32):
+            matrices[i : i + 32]
+
+    def opened() -> Any:
+        return load_folder(folder, pack=folder.with_name("pack")).matrices
+
+    known = None if side == "npz, NumPy" else opened()
+    return {"npz, NumPy": plain, "pack, opened and read": lambda: read(opened()), "pack, read": lambda: read(known)}[
+        side
+    ]
+
+
 def serve(work: Callable[[], None]) -> None:
     """Do it whenever a line comes in, and say how long it took."""
     work()  # the first time is no warm one
@@ -148,21 +181,29 @@ def main() -> None:
     parser.add_argument("--base_channels", type=int, default=64)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=("step", "svm", "calibrated"))
+    parser.add_argument("--only", choices=("step", "svm", "calibrated", "loading"))
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "training", help="for matrices to load")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of a further side")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         what, side = options.serve
-        work = {"svm": svm_of, "calibrated": calibrated_of}
-        serve(step_of(side, options.base_channels, options.batch_size) if what == "step" else work[what](side))
+        work = {
+            "step": lambda: step_of(side, options.base_channels, options.batch_size),
+            "svm": lambda: svm_of(side),
+            "calibrated": lambda: calibrated_of(side),
+            "loading": lambda: loading_of(side, options.folder / "matrices"),
+        }
+        serve(work[what]())
         return
     steps = ("eager", "torch", "products", *(["bfloat16"] if options.precision == "bfloat16" else []))
     arguments = ["--base_channels", str(options.base_channels), "--batch_size", str(options.batch_size)]
+    arguments += ["--folder", str(options.folder)]
     for what, sides, rounds in (
         ("step", steps, options.rounds),
         ("svm", ("scikit-learn", "ours"), min(3, options.rounds)),
         ("calibrated", ("scikit-learn", "ours"), min(3, options.rounds)),
+        ("loading", ("npz, NumPy", "pack, opened and read", "pack, read"), options.rounds),
     ):
         if options.only in (None, what):
             compare(what, sides, rounds, arguments)

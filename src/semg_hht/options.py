@@ -49,6 +49,10 @@ Convolutions = Annotated[
 Precision = Annotated[
     str, typer.Option(help="float32; bfloat16: faster where the processor or GPU computes in it, and not exact.")
 ]
+Pack = Annotated[
+    Path | None,
+    typer.Option(help="Folder to keep all matrices in as one file, read batch by batch: for more than memory holds."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]

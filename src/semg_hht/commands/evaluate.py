@@ -12,7 +12,7 @@ from semg_hht import console
 from semg_hht.commands.train import require_training
 from semg_hht.errors import InputError
 from semg_hht.findings import PROTOCOLS
-from semg_hht.options import AsJson, Convolutions, Cpu, Lang, Precision, Recipe, Seed
+from semg_hht.options import AsJson, Convolutions, Cpu, Lang, Pack, Precision, Recipe, Seed
 from semg_hht.report.gather import REPORT, gather
 
 
@@ -39,6 +39,7 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where another evaluation stands.")] = False,
     lang: Lang = "en",
     cpu: Cpu = False,
+    pack: Pack = None,
     convolutions: Convolutions = "products",
     precision: Precision = "float32",
     seed: Seed = 42,
@@ -61,7 +62,7 @@ def evaluate(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
-    dataset = load_folder(data_dir, track=console.track)
+    dataset = load_folder(data_dir, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
     for name in protocols:
         answers = cross_validate(

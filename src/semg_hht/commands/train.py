@@ -18,6 +18,7 @@ from semg_hht.options import (
     Decomposition,
     Ecg,
     Mains,
+    Pack,
     Precision,
     Recipe,
     References,
@@ -51,6 +52,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --checkpoint_dir.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where a run stands.")] = False,
     cpu: Cpu = False,
+    pack: Pack = None,
     convolutions: Convolutions = "products",
     precision: Precision = "float32",
     seed: Seed = 42,
@@ -83,7 +85,7 @@ def train(
     }  # fmt: skip
     transforms = references is not None or any(value is not None for value in stated.values())
     config = config_of(**stated, seed=seed) if transforms else None
-    dataset = find_dataset(data_dir, manifest, config, references, track=console.track)
+    dataset = find_dataset(data_dir, manifest, config, references, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
     keep_freed_memory()
     with console.TrainingBar() as bar:

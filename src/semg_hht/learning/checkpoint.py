@@ -26,6 +26,7 @@ from semg_hht.calibration import Calibration, softmax, with_temperature
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside, joined
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.pack import Packed
 from semg_hht.learning.svm import load_svm, probabilities, save_svm
 from semg_hht.storage import read_json, require_space, whole_file, whole_folder, write_json
 
@@ -67,7 +68,7 @@ class Model:
 
     @torch.no_grad()
     def features_and_logits(
-        self, matrices: NDArray[np.float32], batch_size: int = INFERENCE_BATCH
+        self, matrices: NDArray[np.float32] | Packed, batch_size: int = INFERENCE_BATCH
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Matrices (n, n_planes, 256, 256) -> features (n, n_features), logits (n, n_classes); in evaluation mode."""
         device = next(self.network.parameters()).device
@@ -81,7 +82,7 @@ class Model:
         return torch.cat(features).numpy(), torch.cat(logits).numpy()
 
     def probabilities(
-        self, matrices: NDArray[np.float32], beside: Beside | None = None, batch_size: int = INFERENCE_BATCH
+        self, matrices: NDArray[np.float32] | Packed, beside: Beside | None = None, batch_size: int = INFERENCE_BATCH
     ) -> dict[str, NDArray[np.float64]]:
         """Task -> (n, n_classes) in the order of ``classes``; where blocks are joined, the same for a repetition.
 

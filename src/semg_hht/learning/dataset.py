@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside
 from semg_hht.labels import TASKS, Labelled, class_names, parse_file_name, read_manifest
+from semg_hht.learning.pack import Entry, Packed, new_pack, read_pack, stamp
 from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
 from semg_hht.pipeline import Example, Failure, PipelineConfig, transform_all
 from semg_hht.prepare import MATRIX_FOLDER
@@ -31,7 +32,7 @@ Indices = NDArray[np.intp]
 class Dataset:
     """Examples and what is known of them.
 
-    matrices : (n_examples, n_planes, 256, 256) float32.
+    matrices : (n_examples, n_planes, 256, 256) float32; in memory, or on disk and read batch by batch.
     rows : labels; ``row.file`` names the example.
     repetitions : key of the repetition each example belongs to; examples of one repetition (its channels) share it.
     settings : how the matrices were prepared; None for matrices of other tools.
@@ -40,7 +41,7 @@ class Dataset:
     mixing : how the channels of each example's repetition go together, (n_examples, n); None where one lacks it.
     """
 
-    matrices: NDArray[np.float32]
+    matrices: NDArray[np.float32] | Packed
     rows: tuple[Labelled, ...]
     repetitions: tuple[str, ...]
     settings: dict[str, Any] | None
@@ -55,7 +56,7 @@ class Dataset:
         if len(indices) == len(self) and np.array_equal(indices, np.arange(len(self))):
             return self  # matrices are large: nothing to leave out, nothing to copy
         return Dataset(
-            self.matrices[indices],
+            self.matrices.subset(indices) if isinstance(self.matrices, Packed) else self.matrices[indices],
             tuple(self.rows[i] for i in indices),
             tuple(self.repetitions[i] for i in indices),
             self.settings,
@@ -82,10 +83,12 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """SHA-256 over names, labels and values, whatever order the files were read in."""
-        return fingerprint_of(
-            (row, hashlib.sha256(matrix.tobytes()).hexdigest())
-            for row, matrix in zip(self.rows, self.matrices, strict=True)
-        )
+        digests: Iterable[str]
+        if isinstance(self.matrices, Packed):
+            digests = self.matrices.digests
+        else:
+            digests = (hashlib.sha256(matrix.tobytes()).hexdigest() for matrix in self.matrices)
+        return fingerprint_of(zip(self.rows, digests, strict=True))
 
 
 def fingerprint_of(examples: Iterable[tuple[Labelled, str]]) -> str:
@@ -100,6 +103,7 @@ def find_dataset(
     config: PipelineConfig | None,
     references: Path | None,
     *,
+    pack: Path | None = None,
     track: Track = untracked,
 ) -> Dataset:
     """What a user named to train on: a folder of matrices, or a manifest of matrices or of raw recordings.
@@ -108,6 +112,7 @@ def find_dataset(
     ----------
     manifest : beats file names; its files lie in ``data_dir`` where both are given, else beside it.
     config : how to transform recordings; None: as by default. Matrices are taken as they are.
+    pack : folder to keep all matrices in, as one file that is read batch by batch; made where there is none.
 
     Raises
     ------
@@ -117,20 +122,24 @@ def find_dataset(
     if manifest is not None:
         base = data_dir or manifest.parent
         if not is_matrix_file(base / read_manifest(manifest)[0].file):
+            if pack is not None:
+                raise InputError("--pack keeps matrices; these are recordings, which semg-hht prepare makes into them")
             config = config or PipelineConfig()
             jobs = with_references(find_jobs(manifest, base=base), config, references)
             return from_examples(track(transform_all(jobs, config), len(jobs), "transforming"))
     if config is not None:
         raise InputError("matrices are trained on as they are: --band, --scaling and the like go with recordings")
     if manifest is not None:
-        return load_manifest(manifest, base=base, track=track)
+        return load_manifest(manifest, base=base, pack=pack, track=track)
     if data_dir is not None:
-        return load_folder(data_dir, track=track)
+        return load_folder(data_dir, pack=pack, track=track)
     raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
 
 
-def load_folder(folder: Path, *, track: Track = untracked) -> Dataset:
+def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untracked) -> Dataset:
     """Matrices of a folder. Labels come from manifest.csv in it (or beside ``hht_matrices/``), else from file names.
+
+    ``pack`` : as in `find_dataset`.
 
     Raises
     ------
@@ -145,7 +154,7 @@ def load_folder(folder: Path, *, track: Track = untracked) -> Dataset:
     manifest = next((path for path in beside if path.is_file()), None)
     if manifest is not None:
         note_unlisted(folder, manifest)
-        return load_manifest(manifest, track=track)
+        return load_manifest(manifest, pack=pack, track=track)
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
     if not files:
         raise InputError(
@@ -153,10 +162,12 @@ def load_folder(folder: Path, *, track: Track = untracked) -> Dataset:
             f"semg-hht prepare {folder} --out prepared"
         )
     rows = [parse_file_name(path.relative_to(folder).as_posix()) for path in files]
-    return _load(list(zip(files, rows, strict=True)), track)
+    return _load(list(zip(files, rows, strict=True)), pack, track)
 
 
-def load_manifest(manifest: Path, *, base: Path | None = None, track: Track = untracked) -> Dataset:
+def load_manifest(
+    manifest: Path, *, base: Path | None = None, pack: Path | None = None, track: Track = untracked
+) -> Dataset:
     """Matrices that a manifest.csv lists, relative to ``base`` (by default the manifest's folder)."""
     rows = read_manifest(manifest)
     if not any(row.file.lower().endswith(".npz") for row in rows):
@@ -164,18 +175,42 @@ def load_manifest(manifest: Path, *, base: Path | None = None, track: Track = un
             f"{manifest}: lists recordings, such as {rows[0].file}; expected npz matrices, which are made with: "
             f"semg-hht prepare {manifest} --out prepared"
         )
-    return _load([((base or manifest.parent) / row.file, row) for row in rows], track)
+    return _load([((base or manifest.parent) / row.file, row) for row in rows], pack, track)
 
 
-def _load(sources: list[tuple[Path, Labelled]], track: Track) -> Dataset:
+def _load(sources: list[tuple[Path, Labelled]], pack: Path | None, track: Track) -> Dataset:
+    if pack is not None:
+        return _load_packed(sources, pack, track)
     loaded: list[_Loaded] = []
     failures = []
     for path, row in track(sources, len(sources), "loading"):
         try:
-            loaded.append(_Loaded(row, _repetition_key(row), row.extra.get("channel", ""), read_matrix(path)))
+            loaded.append(_loaded(row, read_matrix(path)))
         except InputError as error:
             failures.append(Failure(row.file, str(error)))
     return _assemble(loaded, failures)
+
+
+def _load_packed(sources: list[tuple[Path, Labelled]], folder: Path, track: Track) -> Dataset:
+    """From the pack in ``folder``, which is written first where it does not hold these files as they are."""
+    stamps = [stamp(path, row.file) for path, row in sources]
+    found = read_pack(folder, stamps)
+    if found is None:
+        with new_pack(folder, stamps) as packing:
+            for path, _ in track(sources, len(sources), "packing"):
+                try:
+                    matrix = read_matrix(path)
+                except InputError as error:
+                    packing.leave_out(str(error))
+                else:
+                    packing.add(path, matrix)
+        found = read_pack(folder, stamps)
+        assert found is not None
+    packed, entries = found
+    rows = [row for _, row in sources]
+    failures = [Failure(row.file, entry.reason) for row, entry in zip(rows, entries, strict=True) if entry.reason]
+    loaded = [_loaded(row, entry) for row, entry in zip(rows, entries, strict=True) if entry.number is not None]
+    return _assemble(loaded, failures, packed)
 
 
 def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
@@ -186,7 +221,9 @@ def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
         if isinstance(result, Failure):
             failures.append(result)
         else:
-            loaded += [_Loaded(e.row, e.repetition_key, e.channel, e.matrix) for e in result]
+            loaded += [
+                replace(_loaded(e.row, e.matrix), repetition=e.repetition_key, channel=e.channel) for e in result
+            ]
     return _assemble(loaded, failures)
 
 
@@ -201,7 +238,7 @@ class _Loaded:
     row: Labelled
     repetition: str
     channel: str
-    matrix: Matrix
+    facts: Matrix | Entry  # with the values, or with where they lie
 
     @property
     def place(self) -> tuple[str, float, float, str, str]:
@@ -212,40 +249,53 @@ class _Loaded:
         return extra.get("recording", self.row.file), start, stop, self.channel, self.row.file
 
 
-def _assemble(loaded: list[_Loaded], failures: list[Failure]) -> Dataset:
+def _loaded(row: Labelled, facts: Matrix | Entry) -> _Loaded:
+    return _Loaded(row, _repetition_key(row), row.extra.get("channel", ""), facts)
+
+
+def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: Packed | None = None) -> Dataset:
     if not loaded:
         raise InputError(f"none of {len(failures)} files could be used; the first: {failures[0].reason}")
     loaded.sort(key=lambda item: item.place)
     first = loaded[0]
-    shape = first.matrix.values.shape
+    n_planes = _n_planes(first, packed)
     for item in loaded:
-        if item.matrix.settings != first.matrix.settings:
+        if item.facts.settings != first.facts.settings:
             raise InputError(
                 f"{item.row.file} and {first.row.file} were prepared with different settings "
-                f"({_difference(item.matrix.settings, first.matrix.settings)}); expected one preparation for all"
+                f"({_difference(item.facts.settings, first.facts.settings)}); expected one preparation for all"
             )
-        if item.matrix.values.shape != shape:
+        if _n_planes(item, packed) != n_planes:
             raise InputError(
-                f"{item.row.file} has {item.matrix.values.shape[0]} channels, {first.row.file} has {shape[0]}; "
+                f"{item.row.file} has {_n_planes(item, packed)} channels, {first.row.file} has {n_planes}; "
                 "expected the same number in every stacked example"
             )
-        if shape[0] > 1 and item.channel != first.channel:
+        if n_planes > 1 and item.channel != first.channel:
             raise InputError(
                 f"{item.row.file} stacks channels {item.channel}, {first.row.file} {first.channel}; "
                 "expected the same channels in the same order"
             )
-    matrices = np.empty((len(loaded), *shape), dtype=np.float32)
-    for i, item in enumerate(loaded):
-        matrices[i] = item.matrix.values
     return Dataset(
-        matrices,
+        _matrices(loaded, packed),
         tuple(item.row for item in loaded),
         tuple(item.repetition for item in loaded),
-        first.matrix.settings,
+        first.facts.settings,
         tuple(failures),
-        tuple(item.matrix.features for item in loaded),
-        _side_by_side([item.matrix.mixing for item in loaded]),
+        tuple(item.facts.features for item in loaded),
+        _side_by_side([item.facts.mixing for item in loaded]),
     )
+
+
+def _n_planes(item: _Loaded, packed: Packed | None) -> int:
+    return len(item.facts.values) if isinstance(item.facts, Matrix) else cast(Packed, packed).n_planes
+
+
+def _matrices(loaded: list[_Loaded], packed: Packed | None) -> NDArray[np.float32] | Packed:
+    """(n_examples, n_planes, 256, 256), in the order of ``loaded``."""
+    if packed is not None:
+        return packed.subset(np.array([item.facts.number for item in loaded if isinstance(item.facts, Entry)]))
+    values = [item.facts.values for item in loaded if isinstance(item.facts, Matrix)]
+    return np.stack(values).astype(np.float32, copy=False)
 
 
 def _side_by_side(vectors: list[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:

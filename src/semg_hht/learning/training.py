@@ -227,7 +227,7 @@ class Fitting:
         return (self.matrices(part) for part in np.array_split(order, n_batches))
 
     def _validate(self) -> tuple[float, float, float]:
-        _, logits = self.model().features_and_logits(self.dataset.matrices[self.validation])
+        _, logits = self.model().features_and_logits(self.dataset.subset(self.validation).matrices)
         target = self.target[self.validation]
         loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(target)).item()
         probabilities = functional.softmax(torch.from_numpy(logits).double(), dim=1).numpy()
