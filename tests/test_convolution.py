@@ -113,6 +113,19 @@ def test_the_optimizer_moves_the_networks_own_weights_as_plain_adamw_does() -> N
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("max_norm", [1e-3, 1e3])
+def test_gradients_are_clipped_as_torch_clips_them(max_norm: float) -> None:
+    ours, theirs = [[nn.Parameter(draw(4, 3)), nn.Parameter(draw(5)), nn.Parameter(draw(2))] for _ in range(2)]
+    for weights in (ours, theirs):
+        for weight in weights[:2]:
+            weight.grad = 3 * weight.detach().clone()
+    convolution.clip_gradients(ours, max_norm)
+    nn.utils.clip_grad_norm_(theirs, max_norm)
+    for a, b in zip(ours[:2], theirs[:2], strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
+    assert ours[2].grad is None
+
+
 def test_a_layer_without_a_gradient_hands_on_none() -> None:
     layer = nn.Sequential(Convolution(2, 3, 3, stride=2, padding=1, bias=False)).to(memory_format=torch.channels_last)
     weights = weights_in_memory_order(layer)

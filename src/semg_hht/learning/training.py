@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from semg_hht.errors import InputError
@@ -35,7 +35,12 @@ from semg_hht.learning.checkpoint import (
     save_model,
     save_state,
 )
-from semg_hht.learning.convolution import choose_convolutions, take_gradients, weights_in_memory_order
+from semg_hht.learning.convolution import (
+    choose_convolutions,
+    clip_gradients,
+    take_gradients,
+    weights_in_memory_order,
+)
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
@@ -202,7 +207,7 @@ class Fitting:
                 )
             self.fabric.backward(loss)
             take_gradients(self.weights, self.network)
-            nn.utils.clip_grad_norm_(self.weights, self.config.clip_norm)
+            clip_gradients(self.weights, self.config.clip_norm)
             self.optimizer.step()
             loss_sum += loss.item() * len(chosen)
             n_right += int((logits.argmax(dim=1) == target).sum())
