@@ -2,6 +2,7 @@
 
     python benchmarks/training.py                       # 64 channels, batch 16; about three minutes on two cores
     python benchmarks/training.py --only step --precision bfloat16
+    python benchmarks/training.py --only step --seed_repo PATH      # a clone of PRIMOCOSMOS/sEMGHHT-NN, run as it is
 
 The other sides: the same network and the same arithmetic in plain eager PyTorch (its own convolutions, its AdamW as it
 comes, memory given back to the system); scikit-learn's own RBF SVM, alone and calibrated; npz files read with NumPy.
@@ -65,6 +66,29 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
             nn.utils.clip_grad_norm_(weights, 1.0)
         else:
             clip_gradients(weights, 1.0)
+        optimizer.step()
+
+    return step
+
+
+def seed_step_of(repository: Path, channels: int, batch: int) -> Callable[[], None]:
+    """A step as the loop of that repository's train.py makes it: its network (no shortcuts), Adam, no clipping."""
+    import importlib.util
+
+    import torch
+    from torch.nn import functional
+
+    found = importlib.util.spec_from_file_location("seed_train", repository / "train.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    torch.manual_seed(0)
+    network = module.ActionQualityCNNClassifier(base_channels=channels, num_encoder_layers=7).train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=1e-5)
+    x, y = torch.rand(batch, 1, 256, 256), torch.arange(batch) % 3
+
+    def step() -> None:
+        optimizer.zero_grad()
+        functional.cross_entropy(network(x), y).backward()
         optimizer.step()
 
     return step
@@ -165,8 +189,9 @@ def compare(what: str, sides: tuple[str, ...], rounds: int, arguments: list[str]
     for side in sides:
         command = [sys.executable, __file__, "--serve", what, side, *arguments]
         processes[side] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if processes[side].stdout.readline() != "ready\n":
-            raise SystemExit(f"{what}, {side}: ended before its first answer")
+        while (line := processes[side].stdout.readline()) != "ready\n":
+            if not line:
+                raise SystemExit(f"{what}, {side}: ended before its first answer")
     times: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, process in processes.items():
@@ -192,21 +217,28 @@ def main() -> None:
     parser.add_argument("--only", choices=("step", "svm", "calibrated", "loading"))
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "training", help="for matrices to load")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of a further side")
+    parser.add_argument("--seed_repo", type=Path, help="clone of the seed's repository, as a further side")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         what, side = options.serve
         work = {
-            "step": lambda: step_of(side, options.base_channels, options.batch_size),
+            "step": lambda: (
+                seed_step_of(options.seed_repo, options.base_channels, options.batch_size)
+                if side == "seed"
+                else step_of(side, options.base_channels, options.batch_size)
+            ),
             "svm": lambda: svm_of(side),
             "calibrated": lambda: calibrated_of(side),
             "loading": lambda: loading_of(side, options.folder / "matrices"),
         }
         serve(work[what]())
         return
-    steps = ("eager", "torch", "products", *(["bfloat16"] if options.precision == "bfloat16" else []))
+    further = ["bfloat16"] * (options.precision == "bfloat16") + ["seed"] * (options.seed_repo is not None)
+    steps = ("eager", "torch", "products", *further)
     arguments = ["--base_channels", str(options.base_channels), "--batch_size", str(options.batch_size)]
     arguments += ["--folder", str(options.folder)]
+    arguments += [] if options.seed_repo is None else ["--seed_repo", str(options.seed_repo)]
     for what, sides, rounds in (
         ("step", steps, options.rounds),
         ("svm", ("scikit-learn", "ours"), min(3, options.rounds)),
