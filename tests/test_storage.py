@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from semg_hht import storage
 from semg_hht.errors import InputError
 from semg_hht.storage import (
+    claimed,
     clear_folder,
     read_json,
     require_new_file,
@@ -168,3 +171,48 @@ def test_clearing_removes_what_matches_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     clear_folder(tmp_path, ("best", "*.png"))
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from semg_hht.storage import claimed
+with claimed(Path(sys.argv[1])):
+    sys.stdout.write("held\\n")
+    sys.stdout.flush()
+    time.sleep(60)
+"""
+
+
+def test_a_folder_is_one_processs_until_it_ends_however_it_ends(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="run: another process writes here"), claimed(folder):
+            pass
+        other.kill()
+        other.wait()
+    with claimed(folder):
+        (folder / "file").write_text("x")
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_a_claim_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to do"), claimed(tmp_path / "a" / "run"):
+        raise InputError("nothing to do")
+    assert not (tmp_path / "a" / "run").exists()
+
+
+def test_a_claim_on_a_file_names_it(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("x")
+    with (
+        pytest.raises(InputError, match="run: expected a folder to write into; found a file"),
+        claimed(tmp_path / "run"),
+    ):
+        pass
+
+
+def test_a_claim_is_nothing_in_a_folder(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        require_new_folder(tmp_path, overwrite=False)

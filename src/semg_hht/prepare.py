@@ -32,7 +32,7 @@ from semg_hht.matrices import read_facts, read_matrix, write_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, Remark, for_each, note_clipping, transform
 from semg_hht.signals.recording import files_of
 from semg_hht.sources import MANIFEST
-from semg_hht.storage import LEFTOVERS, clear_folder, require_new_folder, whole_file, write_text
+from semg_hht.storage import LEFTOVERS, claimed, clear_folder, require_new_folder, whole_file, write_text
 from semg_hht.tracking import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -79,9 +79,17 @@ def prepare(
         The folder holds something else, or a manifest.csv that somebody may have edited (unless ``overwrite``); or not
         one recording could be used.
     """
-    require_new_folder(out, overwrite=overwrite, except_for=(MATRIX_FOLDER, IMAGE_FOLDER, BIDS_FOLDER, *LEFTOVERS))
-    if not overwrite:
-        _require_only_ours(out)
+    with claimed(out):
+        require_new_folder(out, overwrite=overwrite, except_for=(MATRIX_FOLDER, IMAGE_FOLDER, BIDS_FOLDER, *LEFTOVERS))
+        if not overwrite:
+            _require_only_ours(out)
+        return _prepare_all(jobs, out, config, images, n_jobs, track)
+
+
+def _prepare_all(
+    jobs: list[Job], out: Path, config: PipelineConfig, images: bool, n_jobs: int, track: Track
+) -> Prepared:
+    """The matrices, and the table of them once all are there."""
     stems = _unique_stems([row for job in jobs for row in job.rows])
     written: list[_Written] = []
     failures: list[Failure] = []

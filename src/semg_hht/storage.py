@@ -17,6 +17,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from semg_hht.errors import InputError
 
 _PART = ".part"
@@ -25,6 +27,7 @@ BROKEN_NPZ = (
     OSError, EOFError, ValueError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 LEFTOVERS = (".*.part", ".*.old")  # what a killed process may leave beside its files
+CLAIM = ".in_use"  # locked by the process that writes into a folder; without a lock on it, it means nothing
 
 
 @contextmanager
@@ -124,8 +127,39 @@ def require_new_folder(folder: Path, *, overwrite: bool, except_for: tuple[str, 
         raise InputError(f"{folder}: expected a folder to write into; found a file")
     if overwrite or not folder.is_dir():
         return
-    if any(not any(fnmatch(path.name, pattern) for pattern in except_for) for path in folder.iterdir()):
+    if any(not any(fnmatch(path.name, pattern) for pattern in (CLAIM, *except_for)) for path in folder.iterdir()):
         raise InputError(f"{folder}: this folder is not empty; name another one, or say --overwrite to write into it")
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep ``folder`` for this process while the block runs; the system lets go of it however the process ends.
+
+    Raises
+    ------
+    InputError
+        Another process keeps it, or it can't be written.
+    """
+    was_there = folder.exists()
+    if was_there and not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder to write into; found a file")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / CLAIM, timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{folder}: another process writes here; wait for its end, or name another folder") from None
+    except OSError as error:
+        raise _explained(error, folder) from error
+    try:
+        yield
+    finally:
+        if os.name == "nt":
+            lock.release()  # there an open file can't be removed
+        (folder / CLAIM).unlink(missing_ok=True)
+        lock.release()
+        if not was_there and not any(folder.iterdir()):
+            folder.rmdir()  # what failed at once leaves nothing behind
 
 
 def clear_folder(folder: Path, patterns: tuple[str, ...]) -> None:

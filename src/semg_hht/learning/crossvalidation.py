@@ -28,7 +28,7 @@ from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.folds import Fold, make_folds
 from semg_hht.learning.run import choose_classes, train
 from semg_hht.learning.training import TrainingConfig
-from semg_hht.storage import read_json, require_new_folder, write_json
+from semg_hht.storage import claimed, read_json, require_new_folder, write_json
 from semg_hht.tracking import Track, kept_warnings, untracked
 
 log = logging.getLogger(__name__)
@@ -84,17 +84,19 @@ def cross_validate(
         "training": asdict(config),
         "data_fingerprint": dataset.fingerprint(),
     }
-    _require_same(folder, settings, overwrite)
-    write_json(folder / SETTINGS, settings)
-    on_gpu = torch.cuda.is_available() and not cpu
-    work = delayed(_answer_fold)
-    with warnings.catch_warnings():
-        # A worker that has grown by 300 MB is replaced by a fresh one, as joblib does with each; nothing is lost.
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
-            work(dataset, folder, fold, config, own_task, n_layers, base_channels, cpu, keep_models) for fold in folds
-        )
-        contents = list(track(results, len(folds), "folds"))
+    with claimed(folder):
+        _require_same(folder, settings, overwrite)
+        write_json(folder / SETTINGS, settings)
+        on_gpu = torch.cuda.is_available() and not cpu
+        work = delayed(_answer_fold)
+        with warnings.catch_warnings():
+            # A worker that has grown by 300 MB is replaced by a fresh one, as joblib does with each; nothing is lost.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+            results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
+                work(dataset, folder, fold, config, own_task, n_layers, base_channels, cpu, keep_models)
+                for fold in folds
+            )
+            contents = list(track(results, len(folds), "folds"))
     notes = _notes(contents)
     for note in notes:
         log.warning("in %d of the %d folds: %s", note["n_folds"], len(folds), note["text"])

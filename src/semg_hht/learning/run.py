@@ -28,7 +28,7 @@ from semg_hht.learning.split import Split, split_dataset
 from semg_hht.learning.svm import fit_svm
 from semg_hht.learning.training import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.predictions import answers, answers_json
-from semg_hht.storage import LEFTOVERS, clear_folder, recover_folder, require_new_folder, write_json
+from semg_hht.storage import LEFTOVERS, claimed, clear_folder, recover_folder, require_new_folder, write_json
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +96,25 @@ def train(
         split = split.among(chosen)
     if "gender" in kept:
         _require_both_genders(labelled, split, kept["gender"])
-    resuming = resume and (folder / "last" / STATE_FILE).is_file()
-    if not resuming:
-        _require_no_run(folder, resume=resume, overwrite=overwrite)
-    fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1, precision=_precision(config, cpu))
     network_config = NetworkConfig(
-        n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=dataset.matrices.shape[1]
+        n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=labelled.matrices.shape[1]
     )
-    fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
+    with claimed(folder):
+        resuming = resume and (folder / "last" / STATE_FILE).is_file()
+        if not resuming:
+            _require_no_run(folder, resume=resume, overwrite=overwrite)
+        fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1, precision=_precision(config, cpu))
+        fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
+        _begin(fitting, resuming=resuming)
+        n_steps = fitting.n_steps_per_epoch
+        on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
+        fit(fitting, on_step=on_step, on_epoch=on_epoch)
+        return _finish(fitting, unlabelled)
+
+
+def _begin(fitting: Fitting, *, resuming: bool) -> None:
+    """Where the run stood, or anew in place of what stood there; its settings and its split are written."""
+    folder, config = fitting.folder, fitting.config
     blocks_of(fitting)  # what the recipe needs and the data lacks is said now, not after the epochs
     if resuming:
         recover_folder(folder / "best")
@@ -113,10 +124,6 @@ def train(
         clear_folder(folder, RUN_FILES)  # only now: what could fail before training has been tried
     clear_folder(folder, LEFTOVERS)
     write_config(fitting)
-    n_steps = fitting.n_steps_per_epoch
-    on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
-    fit(fitting, on_step=on_step, on_epoch=on_epoch)
-    return _finish(fitting, unlabelled)
 
 
 def _precision(config: TrainingConfig, cpu: bool) -> Literal["32-true", "bf16-mixed"]:

@@ -1,0 +1,45 @@
+"""What a kill, or a second process, may do to what is being written. The long form: benchmarks/faults.py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Simulated
+from making import make_dataset
+from semg_hht.errors import InputError
+from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.run import train
+from semg_hht.learning.training import TrainingConfig
+from semg_hht.prepare import prepare
+from semg_hht.sources import find_jobs
+from semg_hht.storage import claimed
+
+CONFIG = TrainingConfig(epochs=1, batch_size=8)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
+def test_killed_runs_end_with_the_same_bits(repository: Path) -> None:
+    command = [sys.executable, repository / "benchmarks" / "faults.py", "--kills", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kills in" in done.stdout
+    assert "0 kills after which a file was unreadable" in done.stdout
+
+
+def test_a_second_process_is_refused(simulated: Simulated, tmp_path: Path) -> None:
+    """Whatever takes long and writes into a folder claims it; here the claim of another stands."""
+    with claimed(tmp_path):
+        for work in (
+            lambda: train(make_dataset(), tmp_path, CONFIG, base_channels=2, cpu=True),
+            lambda: train(make_dataset(), tmp_path, CONFIG, base_channels=2, cpu=True, resume=True, overwrite=True),
+            lambda: cross_validate(make_dataset(), tmp_path, CONFIG, base_channels=2, cpu=True, n_jobs=1),
+            lambda: prepare(find_jobs(simulated.manifest), tmp_path, simulated.config, n_jobs=1),
+        ):
+            with pytest.raises(InputError, match="another process writes here"):
+                work()
+        assert [path.name for path in tmp_path.iterdir()] == [".in_use"]
