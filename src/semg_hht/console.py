@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from semg_hht.pipeline import Failure, Remark
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+HELPS = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, one speaks
 
 MAX_LISTED = 10
 
@@ -39,7 +41,7 @@ def listen() -> None:
     """Show the library's notes."""
     logger = logging.getLogger("semg_hht")
     logger.handlers = [NoteHandler()]
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.ERROR if HELPS else logging.INFO)
     logger.propagate = False
 
 
@@ -51,7 +53,7 @@ def progress() -> Progress:
         TimeRemainingColumn(compact=True),
         console=err,
         transient=True,
-        disable=not err.is_terminal,  # a log file gets the lines, not the bar
+        disable=not err.is_terminal or HELPS,  # a log file gets the lines, not the bar
     )
 
 
@@ -85,6 +87,8 @@ class TrainingBar:
         self._bar.advance(self._task)
 
     def _epoch(self, epoch: Any) -> None:
+        if HELPS:
+            return
         err.print(
             f"  epoch {epoch.epoch:3d}   loss {epoch.train_loss:.3f}   training {epoch.train_accuracy:.2f}   "
             f"validation {epoch.validation_balanced_accuracy:.2f}"

@@ -44,7 +44,7 @@ class Convolution(nn.Conv2d):
         if self.kernel_size == (3, 3):
             return _Products.apply(x, self.weight, precision)  # type: ignore[no-any-return, no-untyped-call]
         rows = x.permute(0, 2, 3, 1).to(precision)  # (n, c, h, w) -> (n, h, w, c)
-        y = functional.linear(rows, self.weight.flatten(1).to(precision))
+        y = functional.linear(rows, _matrix(self.weight).to(precision))
         return y.to(self.weight.dtype).permute(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w)
 
 
@@ -87,7 +87,7 @@ class _Products(torch.autograd.Function):
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """(n_out, n_in, 3, 3) -> (n_out, 9 n_in); a view where the channels lie last in memory."""
+    """(n_out, n_in, h, w) -> (n_out, h w n_in); a view where the channels lie last in memory."""
     return weight.permute(0, 2, 3, 1).flatten(1)
 
 

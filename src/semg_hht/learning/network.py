@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from semg_hht.errors import InputError
 from semg_hht.learning.convolution import Convolution
+from semg_hht.learning.sharing import BatchNorm, Dropout
 
 SLOPE = 0.2
 FIRST_SHORTCUT = 3  # layers counted from 0: shortcuts from the fourth layer on
@@ -60,9 +61,9 @@ class EncoderLayer(nn.Module):
     def __init__(self, n_in: int, n_out: int, *, shortcut: bool) -> None:
         super().__init__()
         self.conv = Convolution(n_in, n_out, kernel_size=3, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(n_out)
+        self.norm = BatchNorm(n_out)
         self.shortcut = (
-            nn.Sequential(nn.AvgPool2d(2), Convolution(n_in, n_out, kernel_size=1, bias=False), nn.BatchNorm2d(n_out))
+            nn.Sequential(nn.AvgPool2d(2), Convolution(n_in, n_out, kernel_size=1, bias=False), BatchNorm(n_out))
             if shortcut
             else None
         )
@@ -97,7 +98,7 @@ class ActionHead(nn.Module):
         n = config.n_features
         wide, narrow = min(max(n // 2, 256), 1024), min(max(n // 4, 128), 512)
         self.layers = nn.Sequential(
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(n, wide),
             nn.LeakyReLU(SLOPE),
             nn.Linear(wide, narrow),

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from semg_hht.calibration import calibrate
@@ -24,6 +23,7 @@ from semg_hht.labels import TASKS, is_test_name
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import NetworkConfig
+from semg_hht.learning.sharing import leave, make_fabric
 from semg_hht.learning.split import Split, split_dataset
 from semg_hht.learning.svm import fit_svm
 from semg_hht.learning.training import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
@@ -69,6 +69,8 @@ def train(
 ) -> Result:
     """Train on the labelled examples of ``dataset`` and leave a run directory.
 
+    Under torchrun all its processes train one network; when it is trained, all but the first end.
+
     Parameters
     ----------
     task : ``both``, or the one task to train and report where the data is labelled for two.
@@ -99,16 +101,17 @@ def train(
     network_config = NetworkConfig(
         n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=labelled.matrices.shape[1]
     )
-    with claimed(folder):
+    fabric = make_fabric(cpu=cpu, half=config.precision == "bfloat16")
+    with claimed(folder) if fabric.global_rank == 0 else nullcontext():
         resuming = resume and (folder / "last" / STATE_FILE).is_file()
-        if not resuming:
+        if not resuming and fabric.global_rank == 0:
             _require_no_run(folder, resume=resume, overwrite=overwrite)
-        fabric = Fabric(accelerator="cpu" if cpu else "auto", devices=1, precision=_precision(config, cpu))
         fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
         _begin(fitting, resuming=resuming)
         n_steps = fitting.n_steps_per_epoch
         on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
         fit(fitting, on_step=on_step, on_epoch=on_epoch)
+        leave(fitting.share)
         return _finish(fitting, unlabelled)
 
 
@@ -116,6 +119,11 @@ def _begin(fitting: Fitting, *, resuming: bool) -> None:
     """Where the run stood, or anew in place of what stood there; its settings and its split are written."""
     folder, config = fitting.folder, fitting.config
     blocks_of(fitting)  # what the recipe needs and the data lacks is said now, not after the epochs
+    if not fitting.share.leads:
+        if resuming:
+            fitting.resume()
+        fitting.fabric.barrier()
+        return
     if resuming:
         recover_folder(folder / "best")
         fitting.resume()
@@ -124,12 +132,7 @@ def _begin(fitting: Fitting, *, resuming: bool) -> None:
         clear_folder(folder, RUN_FILES)  # only now: what could fail before training has been tried
     clear_folder(folder, LEFTOVERS)
     write_config(fitting)
-
-
-def _precision(config: TrainingConfig, cpu: bool) -> Literal["32-true", "bf16-mixed"]:
-    """What Lightning computes in: on a processor the convolutions themselves see to it."""
-    on_gpu = torch.cuda.is_available() and not cpu
-    return "bf16-mixed" if on_gpu and config.precision == "bfloat16" else "32-true"
+    fitting.fabric.barrier()
 
 
 def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:

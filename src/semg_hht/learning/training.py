@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
 from semg_hht.errors import InputError
@@ -44,6 +44,7 @@ from semg_hht.learning.convolution import (
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
+from semg_hht.learning.sharing import Batch, Share, share_batch
 from semg_hht.learning.split import Split
 from semg_hht.storage import read_json, write_json, write_text
 
@@ -149,6 +150,7 @@ class Fitting:
     fabric: Fabric
 
     def __post_init__(self) -> None:
+        self.share = Share(self.fabric.global_rank, self.fabric.world_size)
         torch.manual_seed(self.config.seed)
         self.network = ActionNetwork(self.network_config)
         as_products, precision = self.config.convolutions == "products", PRECISIONS[self.config.precision]
@@ -177,7 +179,12 @@ class Fitting:
         self.class_weights = self.fabric.to_device(
             torch.tensor(counts.sum() / (len(names) * counts), dtype=torch.float32)
         )
-        self.n_steps_per_epoch = len(epoch_batches(len(self.train), self.config.batch_size, self.config.seed, 0))
+        sizes = [len(batch) for batch in epoch_batches(len(self.train), self.config.batch_size, self.config.seed, 0)]
+        if min(sizes) < self.share.n:
+            raise InputError(
+                f"a batch of {min(sizes)} is too small for {self.share.n} processes; choose another --batch_size"
+            )
+        self.n_steps_per_epoch = len(sizes)
 
     def _labelled(self, indices: Indices) -> Indices:
         return indices[self.target[indices] >= 0]
@@ -189,18 +196,23 @@ class Fitting:
     def run_epoch(self, epoch: int, on_step: Callable[[], None]) -> Epoch:
         """Train on every example once (``epoch`` from 0), then score the validation people."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))  # dropout
-        loss_sum = n_right = 0.0
+        sums = torch.zeros(2, dtype=torch.float64)  # loss, right answers
         self.wrapped.train()
         batches = epoch_batches(len(self.train), self.config.batch_size, self.config.seed, epoch)
         for i, batch in enumerate(batches):
+            own = Batch(self.share.rows(len(batch)), len(batch))
             chosen = self.train[batch]
-            target = self.fabric.to_device(torch.from_numpy(self.target[chosen]))
+            targets = self.fabric.to_device(torch.from_numpy(self.target[chosen]))
+            target = targets[own.rows]
+            share_batch(self.network, own if self.share.n > 1 else None)
             rate = self._set_learning_rate(epoch * self.n_steps_per_epoch + i)
             self.optimizer.zero_grad()
-            logits = self.wrapped(self.matrices(chosen))
+            logits = self.wrapped(self.matrices(chosen[own.rows]))
             loss = functional.cross_entropy(
-                logits, target, weight=self.class_weights, label_smoothing=self.config.label_smoothing
+                logits, target, weight=self.class_weights, label_smoothing=self.config.label_smoothing, reduction="sum"
             )
+            # The mean over the whole batch; gradients are averaged over processes, so each counts its part n times.
+            loss = loss * (self.share.n / self.class_weights[targets].sum())
             if not torch.isfinite(loss):
                 raise InputError(
                     f"the loss became {loss.item()} in epoch {epoch + 1}; a lower --learning_rate may help"
@@ -209,14 +221,19 @@ class Fitting:
             take_gradients(self.weights, self.network)
             clip_gradients(self.weights, self.config.clip_norm)
             self.optimizer.step()
-            loss_sum += loss.item() * len(chosen)
-            n_right += int((logits.argmax(dim=1) == target).sum())
+            sums[0] += loss.item() / self.share.n * len(chosen)
+            sums[1] += int((logits.argmax(dim=1) == target).sum())
             on_step()
+        share_batch(self.network, None)  # from here on all processes compute the same
+        train_loss, train_accuracy = (self._summed(sums) / len(self.train)).tolist()
         recalibrate_batch_norm(self.network.encoder, self._recalibration_batches())
         validation_loss, accuracy, balanced = self._validate()
-        return Epoch(
-            epoch + 1, rate, loss_sum / len(self.train), n_right / len(self.train), validation_loss, accuracy, balanced
-        )
+        return Epoch(epoch + 1, rate, train_loss, train_accuracy, validation_loss, accuracy, balanced)
+
+    def _summed(self, sums: Tensor) -> Tensor:
+        if self.share.n > 1:
+            distributed.all_reduce(sums := self.fabric.to_device(sums))
+        return sums
 
     def _set_learning_rate(self, step: int) -> float:
         n_steps = self.config.epochs * self.n_steps_per_epoch
@@ -318,6 +335,8 @@ def fit(
     while not fitting.is_over:
         record = fitting.run_epoch(len(fitting.history), on_step)
         fitting.history.append(record)
+        if not fitting.share.leads:
+            continue
         if fitting.best is record:
             save_model(fitting.model(), fitting.folder / "best")
         if record.epoch % every == 0 and record.epoch < fitting.config.epochs:
