@@ -56,7 +56,7 @@ for _verb, _example in (
 
 WHERE_TO_START = (
     "[bold]semg-hht demo[/]                                 the whole path on simulated people, in about two minutes",
-    "[bold]semg-hht segment RECORDINGS --out reps.csv[/]    your own recordings: find the repetitions, and what is next",
+    "[bold]semg-hht segment RECORDINGS --out reps.csv[/]    your own recordings: find the repetitions first",
     "[bold]semg-hht --help[/]                               every command; COMMAND --help explains one",
 )
 
