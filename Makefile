@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO_READY := $(VENV)/.ready
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint notebook clean
 
 demo: $(DEMO_READY)
 	$(BIN)/semg-hht demo --out demo --overwrite
@@ -17,6 +17,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The notebook from its text, with what its cells show; run where no data lies, so on simulated people.
+notebook: $(INSTALLED)
+	$(BIN)/jupytext --update --to ipynb semg_hht_cnn_classifier.py
+	folder=$$(mktemp -d) && cp semg_hht_cnn_classifier.ipynb $$folder/ && \
+	  $(BIN)/jupyter-execute --inplace --timeout=-1 --NotebookClient.coalesce_streams=True \
+	  --NotebookClient.record_timing=False $$folder/semg_hht_cnn_classifier.ipynb && \
+	  cp $$folder/semg_hht_cnn_classifier.ipynb . && rm -r $$folder
 
 # The mark is written last: an install that breaks off is done again.
 $(DEMO_READY): pyproject.toml requirements.txt
