@@ -18,13 +18,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The notebook from its text, with what its cells show; run where no data lies, so on simulated people.
+# The notebook from its text, with what its cells show.
 notebook: $(INSTALLED)
-	$(BIN)/jupytext --update --to ipynb semg_hht_cnn_classifier.py
-	folder=$$(mktemp -d) && cp semg_hht_cnn_classifier.ipynb $$folder/ && \
-	  $(BIN)/jupyter-execute --inplace --timeout=-1 --NotebookClient.coalesce_streams=True \
-	  --NotebookClient.record_timing=False $$folder/semg_hht_cnn_classifier.ipynb && \
-	  cp $$folder/semg_hht_cnn_classifier.ipynb . && rm -r $$folder
+	$(BIN)/python tests/render_notebook.py
 
 # The mark is written last: an install that breaks off is done again.
 $(DEMO_READY): pyproject.toml requirements.txt
