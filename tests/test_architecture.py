@@ -94,6 +94,7 @@ LIBRARIES: dict[str, set[str]] = {
     "jinja2": {"report"},
     "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
+    "tqdm": {"notebook"},
     "joblib": {"learning", "pipeline", "workers"},
     "distributed": {"workers"},
     "h5py": {"signals"},
@@ -101,7 +102,6 @@ LIBRARIES: dict[str, set[str]] = {
     "edfio": {"signals"},
     "pyxdf": {"signals"},
     "wfdb": {"signals"},
-    "tqdm": {"notebook"},
 }
 LAZY = {("predict", "torch"), ("commands", "torch"), ("commands", "lightning_fabric"), ("predict", "learning")}
 
