@@ -13,6 +13,8 @@
 ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim-bookworm AS wheel
+# Debian keeps one version of a package: one that is pinned is gone with its next repair.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
@@ -27,6 +29,7 @@ ARG TORCH_INDEX=""
 ARG UID=1000
 ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1
 # Chinese names and captions in pictures need a font.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends fonts-wqy-microhei \
     && rm -rf /var/lib/apt/lists/* \

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +43,22 @@ def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
 def copied() -> list[str]:
     lines = [shlex.split(words) for name, words in instructions() if name == "COPY" and "--from=" not in words]
     return [word for line in lines for word in line[:-1] if not word.startswith("--")]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["hadolint", "--failure-threshold", "warning", "Dockerfile"],
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml", "docker-compose.gpu.yml"],
+    ],
+    ids=["hadolint", "check-jsonschema"],
+)
+def test_linters_find_nothing(command: list[str]) -> None:
+    program = Path(sys.executable).parent / command[0]
+    if not program.is_file():
+        pytest.skip(f"{command[0]} is not here")
+    done = subprocess.run([program, *command[1:]], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_is_copied_is_there_and_not_ignored() -> None:
