@@ -48,7 +48,8 @@ ROOMS: dict[str, set[str]] = {
     "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "measure": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
-    "figures": {"errors", "matrices", "storage", "evaluation"},
+    "captions": set(),
+    "figures": {"captions", "errors", "matrices", "storage", "evaluation"},
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
@@ -66,6 +67,7 @@ ROOMS: dict[str, set[str]] = {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
         "prepare", "report", "samples", "segment", "signals", "sources", "storage", "tracking",
     },
+    "notebook": {"errors", "learning", "matrices", "prepare", "storage"},
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
@@ -92,6 +94,7 @@ LIBRARIES: dict[str, set[str]] = {
     "jinja2": {"report"},
     "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
+    "tqdm": {"notebook"},
     "joblib": {"learning", "pipeline", "workers"},
     "distributed": {"workers"},
     "h5py": {"signals"},

@@ -198,12 +198,21 @@ def test_training_without_torch_names_what_to_install(
     assert "training needs torch: pip install 'semg-hht[train]'" in capsys.readouterr().err
 
 
-def test_the_bare_command_names_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
-    run()
+def test_help_names_the_demo_and_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
     said = capsys.readouterr()
     assert "semg-hht demo" in said.out + said.err
     for verb in ("demo", "simulate", "segment", "features", "prepare", "check", "train", "predict"):
         assert verb in said.out + said.err
+
+
+def test_without_a_command_it_says_where_to_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    printed = capsys.readouterr()
+    assert [line.split("  ")[0] for line in printed.out.splitlines()] == [
+        "semg-hht demo", "semg-hht segment RECORDINGS --out reps.csv", "semg-hht --help",
+    ]  # fmt: skip
+    assert not printed.err
 
 
 def test_version_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,7 +238,8 @@ def test_the_demo_walks_the_whole_path(
     assert run("demo", "--out", tmp_path / "demo") == 0
     said = capsys.readouterr().out
     assert "report.html" in said.splitlines()[-1]
-    assert "<html" in (tmp_path / "demo" / "evaluation" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "demo" / "evaluation" / "report.html").read_text(encoding="utf-8")
+    assert "<html" in page and "the people are simulated" in page
     assert (tmp_path / "demo" / "demo.png").read_bytes().startswith(b"\x89PNG")
     assert len(json.loads((tmp_path / "demo" / "predictions.json").read_text())) == 1
     assert len(list((tmp_path / "demo" / "reps_pictures").glob("*.png"))) == 4

@@ -30,7 +30,6 @@ CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "help_
 
 app = typer.Typer(
     context_settings=CONTEXT,
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -55,11 +54,22 @@ for _verb, _example in (
     app.command(epilog=f"Example: semg-hht {_example}")(_verb)
 
 
+WHERE_TO_START = (
+    "[bold]semg-hht demo[/]                                 the whole path on simulated people, in about two minutes",
+    "[bold]semg-hht segment RECORDINGS --out reps.csv[/]    your own recordings: find the repetitions first",
+    "[bold]semg-hht --help[/]                               every command; COMMAND --help explains one",
+)
+
+
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
     if version:
         console.out.print(f"semg-hht {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        console.out.print("\n".join(WHERE_TO_START))
 
 
 def main(args: Sequence[str] | None = None, *, program: typer.Typer = app, name: str = "semg-hht") -> None:

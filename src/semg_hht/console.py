@@ -21,8 +21,9 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation import Report
 from semg_hht.pipeline import Failure, Remark
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# In a notebook plain text: a block of HTML a print would part a line from its beginning.
+out = Console(highlight=False, soft_wrap=True, force_jupyter=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
 HELPS = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, one speaks
 
 MAX_LISTED = 10

@@ -40,6 +40,7 @@ EPOCHS = 20
 TEST_SIZE = 0.25
 EVALUATION_FOLDS = 3
 UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}
+SIMULATED = "the people are simulated: this page shows what a report looks like, and tells nothing of real people"
 LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
 
 
@@ -103,7 +104,9 @@ def run_demo(
         dataset, out / "evaluation" / "grouped", shorter, protocol="grouped", n_folds=EVALUATION_FOLDS,
         base_channels=BASE_CHANNELS, cpu=True, overwrite=overwrite, track=track,
     )  # fmt: skip
-    describe(dataset, out / "evaluation" / "grouped", answers, data_folder="../prepared/hht_matrices")
+    describe(
+        dataset, out / "evaluation" / "grouped", answers, data_folder="../prepared/hht_matrices", notes=(SIMULATED,)
+    )
     gather(out / "evaluation")
     report = write_page(out / "evaluation", overwrite=True)
 

@@ -6,8 +6,10 @@ The only room that imports matplotlib. Knows what to draw, nothing of how it was
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,14 +17,17 @@ import numpy as np
 from matplotlib import image as images
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
+from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from semg_hht.captions import in_chinese
 from semg_hht.matrices import SIZE, Matrix
 from semg_hht.storage import whole_file
+
+log = logging.getLogger(__name__)
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
@@ -36,17 +41,37 @@ CHINESE_FONTS = (
 )  # fmt: skip
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a PNG; without a time stamp, so that the same figure gives the same bytes. Names may be Chinese."""
-    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and not text.get_text().isascii()]
-    if texts:
-        there = set(get_font_names())
-        families = ["DejaVu Sans", *[name for name in CHINESE_FONTS if name in there][:1]]
+def save(figure: Figure, path: Path, lang: str = "en") -> None:
+    """Write a PNG; without a time stamp, so that the same figure gives the same bytes. Names may be Chinese.
+
+    lang : ``zh``: captions in Chinese, where the system has a font for them.
+    """
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    if lang == "zh" and chinese_font() is None:
+        log.warning("no font for Chinese is here: captions stay English; Debian's fonts-wqy-microhei is one")
+    elif lang == "zh":
         for text in texts:
-            text.set_fontfamily(families)
+            text.set_text(in_chinese(text.get_text()))
+    for text in texts:
+        if not text.get_text().isascii():
+            text.set_fontfamily(["DejaVu Sans", *filter(None, [chinese_font()])])
     with whole_file(path) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # boxes, where no font is there
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
+
+
+@cache
+def chinese_font() -> str | None:
+    """The first font for Chinese that is there, also one installed since matplotlib made its list."""
+    listed = {font.fname for font in fontManager.ttflist}
+    for more in ([], [path for path in findSystemFonts() if path not in listed]):
+        for path in more:
+            fontManager.addfont(path)
+        there = set(get_font_names())
+        found = next((name for name in CHINESE_FONTS if name in there), None)
+        if found is not None:
+            return found
+    return None
 
 
 def picture_of(folder: Path, file: str) -> Path:
@@ -66,6 +91,19 @@ def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
             axes.set_title(f"channel {i + 1}", fontsize="small")
     figure.suptitle(title)
     save(figure, path)
+
+
+def draw_matrices(matrices: Sequence[tuple[str, Matrix]], path: Path, *, lang: str = "en") -> None:
+    """Named matrices side by side, the first channel of each."""
+    figure = Figure(figsize=(4.6 * len(matrices), 3.6), layout="constrained")
+    _show_matrices(figure, matrices)
+    save(figure, path, lang)
+
+
+def _show_matrices(figure: Any, matrices: Sequence[tuple[str, Matrix]]) -> None:
+    for axes, (label, matrix) in zip(figure.subplots(1, len(matrices), squeeze=False)[0], matrices, strict=True):
+        show_matrix(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
+        axes.set_title(f"{label}: Hilbert-Huang matrix")
 
 
 def show_matrix(
@@ -232,7 +270,7 @@ def draw_trends(
     save(figure, path)
 
 
-def draw_history(history: Sequence[Any], best_epoch: int, path: Path) -> None:
+def draw_history(history: Sequence[Any], best_epoch: int, path: Path, *, lang: str = "en") -> None:
     """Loss, accuracy and learning rate over epochs; the best epoch is marked."""
     epochs = [record.epoch for record in history]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
@@ -256,17 +294,17 @@ def draw_history(history: Sequence[Any], best_epoch: int, path: Path) -> None:
         axes.axvline(best_epoch, color=GREEN, linestyle=":", label=f"best epoch ({best_epoch})")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(fontsize="small", frameon=False)
-    save(figure, path)
+        axes.legend(fontsize="small", edgecolor="none")  # its white ground keeps words apart from lines
+    save(figure, path, lang)
 
 
-def draw_confusion(reports: dict[str, Any], path: Path) -> None:
+def draw_confusion(reports: dict[str, Any], path: Path, *, lang: str = "en") -> None:
     """Confusion matrices of the tasks side by side, classes by name, counts and row shares."""
     figure = Figure(figsize=(4.6 * len(reports), 4.4), layout="constrained")
     for axes, (task, report) in zip(figure.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True):
         show_confusion(axes, report)
         axes.set_title(f"{task.replace('_', ' ')}: balanced accuracy {report.balanced_accuracy:.2f}", fontsize="medium")
-    save(figure, path)
+    save(figure, path, lang)
 
 
 def show_confusion(axes: Axes, report: Any) -> None:
@@ -314,9 +352,7 @@ def draw_answers(
         words = f"{predicted}\n{confidence:.0%}" if predicted == true else f"{predicted}\n(is {true})\n{confidence:.0%}"
         signal.text((start_s + stop_s) / 2, 1.4 * top, words, ha="center", va="top", fontsize="small", color=colour)
     top_row.suptitle("A person not trained on: what was predicted for each repetition (green: right)")
-    for axes, (label, matrix) in zip(middle_row.subplots(1, len(matrices), squeeze=False)[0], matrices, strict=True):
-        show_matrix(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
-        axes.set_title(f"{label}: Hilbert-Huang matrix")
+    _show_matrices(middle_row, matrices)
     for axes, (task, report) in zip(
         bottom_row.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True
     ):

@@ -25,4 +25,5 @@ def demo(
     console.out.print(f"\n{shown.n_right} of {shown.n_repetitions} repetitions of unseen people are right.")
     console.out.print(f"All answers:      {shown.predictions_file}")
     console.out.print(f"A recording:      {shown.picture}")
+    console.out.print("Your recordings:  semg-hht segment RECORDINGS --out reps.csv")
     console.out.print(f"Now open:         [bold]{shown.report}[/]")

@@ -259,11 +259,17 @@ def _joined(
 
 
 def describe(
-    dataset: Dataset, folder: Path, answers: list[Answers], *, data_folder: str | None = None
+    dataset: Dataset,
+    folder: Path,
+    answers: list[Answers],
+    *,
+    data_folder: str | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write ``folder/findings.json``: who was recorded, how it was done, and what was found.
 
     data_folder : where the matrices lie, as seen from the folder of all protocols, for who wants to look at them.
+    notes : what a reader must know of the data before any score.
     """
     content = {
         **read_json(folder / SETTINGS),
@@ -279,6 +285,7 @@ def describe(
             "preparation": dataset.settings,
         },
         "tasks": findings(answers),
+        "notes": list(notes),
         "fold_notes": read_json(folder / NOTES),
         "versions": versions(),
     }

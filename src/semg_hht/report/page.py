@@ -101,7 +101,7 @@ def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[s
             (measured(evaluation, words), words("protocol_is", protocol=words.known("protocols", evaluation.protocol)))
         ),
         "notes": [
-            *main.get("notes", []),
+            *(words.known("notes", note) for note in main.get("notes", [])),
             *(_fold_note(note, main["n_folds"], words) for note in main.get("fold_notes", [])),
         ],
         "tasks": [_task(evaluation, name, title, words, data_dir) for name, title in tasks.items()],

@@ -1,0 +1,39 @@
+"""The words of pictures in Chinese.
+
+Knows the English captions of `semg_hht.figures`: nothing of what is drawn. Names of classes and files stay the user's.
+"""
+
+from __future__ import annotations
+
+import re
+
+CHINESE = {
+    "training (weighted, smoothed labels)": "训练（加权，标签平滑）",
+    "training, each matrix": "训练，逐个矩阵",
+    "validation, balanced, each repetition": "验证，平衡，按每次重复",
+    "validation": "验证",
+    "at the end of the epoch": "每轮结束时",
+    "best epoch": "最佳轮次",
+    "cross-entropy": "交叉熵",
+    "balanced accuracy": "平衡准确率",
+    "accuracy": "准确率",
+    "learning rate": "学习率",
+    "epoch": "轮次",
+    "action quality": "动作质量",
+    "gender": "性别",
+    "predicted": "预测",
+    "recorded": "记录",
+    "Hilbert-Huang matrix": "希尔伯特-黄矩阵",
+    "frequency (Hz)": "频率 (Hz)",
+    "frequency bin": "频率格",
+    "time (s)": "时间 (s)",
+    "time bin": "时间格",
+    "scaled power": "缩放后的功率",
+    "channel": "通道",
+}
+_PHRASES = re.compile("|".join(re.escape(phrase) for phrase in sorted(CHINESE, key=len, reverse=True)))
+
+
+def in_chinese(text: str) -> str:
+    """``text`` with every phrase known here replaced; whatever is not known stays."""
+    return _PHRASES.sub(lambda found: CHINESE[found.group()], text)

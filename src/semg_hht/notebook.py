@@ -1,0 +1,141 @@
+"""What a notebook needs beside the package: where data lies on Kaggle or here, progress in a cell, a first look.
+
+Knows folders and the output of a cell: nothing of signals, or of how anything is computed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from semg_hht.errors import InputError
+from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
+from semg_hht.prepare import MATRIX_FOLDER
+from semg_hht.storage import whole_folder
+
+if TYPE_CHECKING:
+    from semg_hht.learning.dataset import Dataset
+    from semg_hht.learning.training import Epoch
+
+KAGGLE_DATASET = Path("hilbertmatrix-npz") / MATRIX_FOLDER
+STATE = Path("last") / "state.safetensors"  # what a run is resumed from
+BAR: dict[str, Any] = {"ncols": 100, "mininterval": 0.5}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a notebook finds its matrices and leaves its run.
+
+    source : ``kaggle``, ``local`` or ``simulated``; simulated matrices are yet to be written, unless they were before.
+    earlier : a run that is attached on Kaggle, left by an earlier session; None: there is none.
+    """
+
+    data: Path
+    checkpoints: Path
+    source: str
+    earlier: Path | None = None
+
+
+def find_places(here: Path = Path(), kaggle: Path = Path("/kaggle")) -> Places:
+    """Attached matrices on Kaggle, else those in ``here/data``, else a place for simulated ones.
+
+    On Kaggle a dataset may be mounted under another name: then it is the folder with the most matrices, or the one
+    above where several stand side by side. Whatever is written goes to ``kaggle/working``, which Kaggle keeps.
+    """
+    attached, working = kaggle / "input", kaggle / "working"
+    if not working.is_dir():
+        data = here / "data"
+        if _has_matrices(data):
+            return Places(data, here / "checkpoints", "local")
+        return Places(here / "simulated" / "data", here / "simulated" / "checkpoints", "simulated")
+    earlier = next((path.parents[1] for path in sorted(attached.rglob(str(STATE)))), None)
+    found = _attached_matrices(attached)
+    if found is not None:
+        return Places(found, working / "checkpoints", "kaggle", earlier)
+    return Places(working / "simulated" / "data", working / "simulated" / "checkpoints", "simulated", earlier)
+
+
+def _has_matrices(folder: Path) -> bool:
+    return any(is_matrix_file(path) for path in folder.rglob("*.npz"))
+
+
+def _attached_matrices(attached: Path) -> Path | None:
+    if _has_matrices(attached / KAGGLE_DATASET):
+        return attached / KAGGLE_DATASET
+    by_folder: dict[Path, list[Path]] = {}
+    for path in sorted(attached.rglob("*.npz")):
+        by_folder.setdefault(path.parent, []).append(path)
+    folders = [folder for folder, files in by_folder.items() if is_matrix_file(files[0])]
+    if not folders:
+        return None
+    most = max(folders, key=lambda folder: (folder.name == MATRIX_FOLDER, len(by_folder[folder])))
+    beside = [folder for folder in folders if folder.parent == most.parent != attached]
+    return most.parent if len(beside) > 1 else most
+
+
+def bring_back(places: Places) -> bool:
+    """Copy the run of an earlier session to where it can go on; False where there is none, or one goes on already."""
+    if places.earlier is None or (places.checkpoints / STATE).is_file():
+        return False
+    with whole_folder(places.checkpoints) as part:
+        shutil.copytree(places.earlier, part, dirs_exist_ok=True)
+    return True
+
+
+def one_of_each(folder: Path, dataset: Dataset) -> list[tuple[str, Matrix]]:
+    """The first matrix of each class of action quality, or of gender where only that is labelled, in output order.
+
+    ``folder`` is what the data set was loaded from; its manifest may stand beside it.
+    """
+    task, names = next(iter(dataset.classes().items()), ("", ()))
+    files = {row.label(task): row.file for row in reversed(dataset.rows)} if task else {}
+    return [(name, read_matrix(_where(folder, files[name]))) for name in names]
+
+
+def _where(folder: Path, file: str) -> Path:
+    return next((path for path in (folder / file, folder.parent / file) if path.is_file()), folder / file)
+
+
+def track(items: Iterable[Any], total: int, label: str) -> Iterable[Any]:
+    """Pass items through under a bar of text, which every notebook shows and every saved one keeps."""
+    bar: Iterable[Any] = _bar(items, total=total, desc=label)
+    return bar
+
+
+class TrainingBar:
+    """Progress over the steps of a run, with the figures of the last epoch."""
+
+    def __enter__(self) -> TrainingBar:
+        self._bar: Any = None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def callbacks(self) -> dict[str, Any]:
+        return {"on_start": self._start, "on_step": self._step, "on_epoch": self._epoch}
+
+    def _start(self, done: int, total: int) -> None:
+        self._bar = _bar(total=total, initial=done, desc="training", unit="step")
+
+    def _step(self) -> None:
+        self._bar.update()
+
+    def _epoch(self, epoch: Epoch) -> None:
+        self._bar.set_postfix_str(
+            f"epoch {epoch.epoch}, loss {epoch.train_loss:.2f}, validation {epoch.validation_balanced_accuracy:.2f}"
+        )
+
+
+def _bar(*args: Any, **options: Any) -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        raise InputError("progress in a notebook needs tqdm: pip install 'semg-hht[notebook]'") from None
+    return tqdm(*args, **options, **BAR, file=sys.stdout)
