@@ -61,7 +61,8 @@ class Imf:
 class Explanation:
     """Why one repetition got one answer.
 
-    repetition, start_s, stop_s : which it is, of a recording that holds several.
+    number, n_repetitions : which it is, counted from 1, and of how many in its file.
+    repetition, start_s, stop_s : how the manifest names it, and where it lies in its recording.
     values, evidence : (n_channels, 256, 256) [channel, frequency, time]; evidence above 0 speaks for the answer. See
         `semg_hht.learning.explain.Attribution` for its unit, for ``score``, ``empty``, ``is_odds``, ``blocks`` and
         ``average``.
@@ -70,6 +71,8 @@ class Explanation:
     """
 
     file: str
+    number: int
+    n_repetitions: int
     repetition: str
     start_s: float | None
     stop_s: float | None
@@ -262,7 +265,9 @@ def explain_loaded(
             frequency_hz, time_s = item.axes[indices[0]]
             yield Explanation(
                 item.file,
-                "" if row is None else row.repetition or (str(number) if len(members) > 1 else ""),
+                number,
+                len(members),
+                "" if row is None else row.repetition,
                 None if row is None else row.start_s,
                 None if row is None else row.stop_s,
                 name,

@@ -151,7 +151,7 @@ class Run:
         n_jobs: int = -1,
         track: Track = untracked,
     ) -> Iterator[Loaded | Failure]:
-        """What `predict` answers, file by file, as the engine wants it; parameters and errors are those of `predict`."""
+        """What `predict` answers, file by file, as the engine wants it; see there for parameters and errors."""
         paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []

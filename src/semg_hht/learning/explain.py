@@ -137,7 +137,8 @@ def _grad_cam(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, chan
     coarse = method.attribute(x)  # (n, 1, h, w)
     fine = functional.interpolate(coarse, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
     shares = (coarse.shape[-1] / SIZE) ** 2 / x.shape[2]  # the sum stays that of the coarse map
-    return (fine * shares).expand(x.shape[1:])[None]
+    spread: Tensor = (fine * shares).expand(x.shape[1:])
+    return spread[None]
 
 
 def _captum() -> Any:

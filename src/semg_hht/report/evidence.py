@@ -1,0 +1,138 @@
+"""What evidence says, in words: for or against, in which band and span, through which IMF, channel and block.
+
+Knows explanations: nothing of how they were found or drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from semg_hht.evidence import Explanation, Extent
+from semg_hht.report.words import Words
+
+NAMED = 2  # IMFs and channels that are named
+WIDE = 0.8  # share of an axis above which evidence counts as spread over all of it
+
+
+def write_evidence(found: Sequence[Explanation], path: Path, words: Words) -> None:
+    """A picture of explanations of one repetition, with their words."""
+    from semg_hht.figures.evidence import draw_evidence
+
+    titles, captions = [evidence_title(one, words) for one in found], [evidence_said(one, words) for one in found]
+    draw_evidence(found, captions, path, words.texts, titles=titles)
+
+
+def evidence_json(found: Explanation, words: Words) -> dict[str, Any]:
+    return {**found.to_json(), "said": evidence_said(found, words)}
+
+
+def evidence_title(found: Explanation, words: Words) -> str:
+    """Which repetition, which answer, how sure."""
+    several = found.n_repetitions > 1
+    where = words("evidence_repetition", number=found.number, n=found.n_repetitions) if several else ""
+    answer = words(
+        "evidence_answer",
+        task=words.known("tasks", found.task),
+        name=found.answer.prediction,
+        confidence=f"{found.answer.confidence:.0%}",
+    )
+    unsure = ""
+    if found.answer.is_unsure:
+        unsure = words("evidence_unsure", names=words.texts["card_or"].join(found.answer.possible))
+    return f"{found.file}{where}: {answer}{unsure}"
+
+
+def evidence_said(found: Explanation, words: Words) -> list[str]:
+    """The sentences, the most telling first."""
+    sentences = []
+    if found.blocks:
+        listed = words.listed(
+            f"{words.known('blocks', name)} {_signed(value)}"
+            for name, value in sorted(found.blocks.items(), key=lambda item: -abs(item[1]))
+        )
+        sentences.append(
+            words(
+                "evidence_blocks", name=found.answer.prediction, average=_percent(found.average), listed=listed,
+                confidence=_percent(found.answer.confidence),
+            )
+        )  # fmt: skip
+    if not found.sees_matrices:
+        return [*sentences, words("evidence_no_matrix"), words("evidence_limit")]
+    sentences += [_direction(found, words)]
+    sentences += _places(found, words)
+    sentences += _imfs(found, words)
+    if len(found.channels) > 1:
+        sentences += _leaders("evidence_channels", found.of_channels, words)
+    return [*sentences, words("evidence_limit")]
+
+
+def _direction(found: Explanation, words: Words) -> str:
+    """Where the answer would stand without the matrix, and how much in it speaks for and against."""
+    said = words(
+        "evidence_share", name=found.answer.prediction, share=_percent(found.share_for),
+        rest=_percent(1 - found.share_for),
+    )  # fmt: skip
+    if not found.is_odds:
+        return words.joined((words("evidence_pairs", name=found.answer.prediction), said))
+    empty, full = _probability(found.empty), _probability(found.score)
+    start = words("evidence_empty", name=found.answer.prediction, empty=_percent(empty), full=_percent(full))
+    return words.joined((start, said))
+
+
+def _places(found: Explanation, words: Words) -> list[str]:
+    said = []
+    for kind, extent, centres in (("band", found.band, found.frequency_hz), ("span", found.span, found.time_s)):
+        if extent is None:
+            return [words("evidence_nothing_for", name=found.answer.prediction)]
+        whole = float(len(found.evidence[0]) if centres is None else centres[-1] - centres[0])
+        if extent.high - extent.low > WIDE * whole:
+            said.append(words(f"evidence_{kind}_wide"))
+            continue
+        name = f"evidence_{kind}_bins" if centres is None else f"evidence_{kind}"
+        said.append(words(name, **_told(extent, kind)))
+    return said
+
+
+def _told(extent: Extent, kind: str) -> dict[str, str]:
+    digits = 0 if kind == "band" or extent.high > 100 else 2
+    return {
+        "low": f"{extent.low:.{digits}f}",
+        "high": f"{extent.high:.{digits}f}",
+        "share": _percent(extent.share),
+        "values": _percent(extent.share_of_values),
+    }
+
+
+def _imfs(found: Explanation, words: Words) -> list[str]:
+    if found.imfs is None:
+        return [words(f"evidence_no_imfs_{found.no_imfs}")]
+    names = {words("evidence_imf", n=imf.number, hz=f"{imf.frequency_hz:.0f}"): imf.evidence for imf in found.imfs}
+    return _leaders("evidence_imfs", names, words)
+
+
+def _leaders(name: str, evidence: dict[str, float], words: Words) -> list[str]:
+    """Those that speak for the answer most, with their shares of all that do; and the one most against it."""
+    speaking = sorted(((value, key) for key, value in evidence.items() if value > 0), reverse=True)
+    total = sum(value for value, _ in speaking)
+    if not speaking:
+        return [words(f"{name}_none")]
+    listed = words.listed(f"{key} {_percent(value / total)}" for value, key in speaking[:NAMED])
+    said = words(name, listed=listed)
+    against = [key for key, value in sorted(evidence.items(), key=lambda item: item[1]) if value < -total / 10]
+    return [words.joined((said, words("evidence_most_against", name=against[0]))) if against else said]
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}"
+
+
+def _signed(value: float) -> str:
+    """Points of a probability, with a minus as long as the plus."""
+    return f"{100 * value:+.0f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _probability(odds: float) -> float:
+    return (1 + math.tanh(odds / 2)) / 2
