@@ -3,7 +3,7 @@
     python benchmarks/explain.py --data FOLDER [--out FOLDER] [--quick]
 
 FOLDER holds contraction_intensity/ and myo_armband/ with their manifests. Small networks are trained in folds of
-people; each method then ranks the patches (8 x 8 cells) of matrices of people held out by how they speak for the answer.
+people; each method then ranks patches (8 x 8 cells) of matrices of people held out by how they speak for the answer.
 Deletion (Petsiuk et al. 2018, arXiv 1806.07421): the answer's probability while patches are emptied, the best first;
 the smaller the area under it, the better. Insertion: while they are put into an empty matrix; the larger, the better.
 Beside the methods stand the matrix's own values and a random order. Intervals are over people. Begun again with the

@@ -73,8 +73,8 @@ ROOMS: dict[str, set[str]] = {
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
         "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine", "figures", "findings",
-        "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment",
-        "session", "signals", "sources", "storage", "workers",
+        "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples",
+        "segment", "session", "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 PATCH = 8  # cells a side: evidence of single cells is noise, so it is read in patches
-HELD = 0.6  # share of the evidence for an answer that the band and the span that are named hold
+HELD = 0.6  # share of the evidence for (or against) an answer that the band and the span that are named hold
 DIGITS = 4  # of evidence in JSON
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The narrowest stretch of an axis that holds most of what speaks for the answer.
+    """The narrowest stretch of an axis that holds most of what speaks for the answer, or most against it.
 
-    share : of what speaks for the answer.
+    share : of what speaks that way.
     share_of_values : of the matrix's values, to be held against it.
     """
 
@@ -109,8 +109,13 @@ class Explanation:
         return float(patches.clip(min=0).sum() / (np.abs(patches).sum() or 1.0))
 
     @property
+    def leans(self) -> int:
+        """1 where most of the evidence speaks for the answer, -1 where most speaks against it."""
+        return 1 if self.share_for >= 0.5 else -1
+
+    @property
     def band(self) -> Extent | None:
-        """In Hz, or in bins where the matrix does not say; None where nothing speaks for the answer."""
+        """Of what speaks the way the evidence leans, in Hz, or in bins where the matrix does not say; None: nothing."""
         return self._extent(1, self.frequency_hz)
 
     @property
@@ -119,17 +124,17 @@ class Explanation:
         return self._extent(0, self.time_s)
 
     def _extent(self, other_axis: int, centres: Array | None) -> Extent | None:
-        speaks_for = self.patches.clip(min=0).sum(axis=other_axis)  # (32,)
-        if not speaks_for.any():
+        speaking = (self.leans * self.patches).clip(min=0).sum(axis=other_axis)  # (32,)
+        if not speaking.any():
             return None
-        start, stop = narrowest(speaks_for, HELD)
+        start, stop = narrowest(speaking, HELD)
         values = in_patches(self.values.sum(axis=0).astype(np.float64)).sum(axis=other_axis)
         step = 1.0 if centres is None else float(centres[1] - centres[0])
         first = 0.0 if centres is None else float(centres[0]) - step / 2
         return Extent(
             max(0.0, first + start * PATCH * step),
             first + stop * PATCH * step,
-            float(speaks_for[start:stop].sum() / speaks_for.sum()),
+            float(speaking[start:stop].sum() / speaking.sum()),
             float(values[start:stop].sum() / (values.sum() or 1.0)),
         )
 
@@ -147,6 +152,7 @@ class Explanation:
                 "score": round(self.score, DIGITS),
                 "score_of_empty_matrices": round(self.empty, DIGITS),
                 "share_for": round(self.share_for, DIGITS),
+                "leans": "for" if self.leans > 0 else "against",
             }
             for name, extent, known in (("band", self.band, self.frequency_hz), ("span", self.span, self.time_s)):
                 if extent is not None:

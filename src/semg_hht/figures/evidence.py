@@ -29,8 +29,9 @@ SMOOTHING = 4.0  # cells: what is drawn is as fine as what is read, patches of e
 STRONG = 99.5  # percentile of smoothed evidence that has the full colour
 DARKEST = 0.75  # grey of the strongest cell of the matrix
 MAX_BARS = 8
+SLIGHT = 0.01  # share of the strongest IMF's evidence below which the slowest are not drawn
 CHINESE = "\u2e80"  # letters from here on
-WRAP = 118  # letters in a line of the caption
+WRAP = 135  # letters in a line of the caption
 
 
 def draw_evidence(
@@ -72,7 +73,6 @@ def _row(row: SubFigure, explanation: Any, labels: Mapping[str, Any]) -> None:
 
 def _draw_map(row: SubFigure, axes: Axes, explanation: Any, labels: Mapping[str, Any]) -> None:
     evidence = _smoothed(explanation.evidence.sum(axis=0))
-    strongest = _strongest(evidence)
     axes.imshow(
         over_matrix(explanation.values.mean(axis=0), evidence),
         origin="lower",
@@ -84,7 +84,6 @@ def _draw_map(row: SubFigure, axes: Axes, explanation: Any, labels: Mapping[str,
     axes.set_ylabel(labels["evidence_frequency_bin" if explanation.frequency_hz is None else "evidence_frequency"])
     axes.set_title(labels["evidence_map"], fontsize="small")
     bar = row.colorbar(ScalarMappable(Normalize(-1, 1), DIVERGING), ax=axes, location="left", shrink=0.8, aspect=30)
-    assert strongest >= 0
     name = explanation.answer.prediction
     bar.set_ticks(
         [-1, 0, 1], labels=[labels["evidence_against"].format(name=name), "0", labels["evidence_for"].format(name=name)]
@@ -113,8 +112,11 @@ def _bars(explanation: Any, labels: Mapping[str, Any]) -> list[tuple[str, list[s
     """Title, names and values of each panel of bars; IMFs and channels only where there are several."""
     panels = []
     if explanation.sees_matrices and explanation.imfs and len(explanation.imfs) > 1:
-        names = [f"{imf.number} ({imf.frequency_hz:.0f} Hz)" for imf in explanation.imfs[:MAX_BARS]]
-        panels.append((labels["evidence_by_imf"], names, [imf.evidence for imf in explanation.imfs[:MAX_BARS]]))
+        least = SLIGHT * max(abs(imf.evidence) for imf in explanation.imfs)
+        n_drawn = max(i for i, imf in enumerate(explanation.imfs, start=1) if abs(imf.evidence) >= least)
+        drawn = explanation.imfs[: min(n_drawn, MAX_BARS)]
+        names = [f"{imf.number} ({imf.frequency_hz:.0f} Hz)" for imf in drawn]
+        panels.append((labels["evidence_by_imf"], names, [imf.evidence for imf in drawn]))
     if explanation.sees_matrices and len(explanation.channels) > 1:
         found = sorted(explanation.of_channels.items(), key=lambda item: -abs(item[1]))[:MAX_BARS]
         kept = {name: value for name, value in explanation.of_channels.items() if name in dict(found)}

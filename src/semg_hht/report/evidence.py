@@ -14,6 +14,7 @@ from semg_hht.evidence import Explanation, Extent
 from semg_hht.report.words import Words
 
 NAMED = 2  # IMFs and channels that are named
+SLIGHT = 0.05  # share of the evidence below which an IMF or a channel is not named
 WIDE = 0.8  # share of an axis above which evidence counts as spread over all of it
 
 
@@ -65,7 +66,7 @@ def evidence_said(found: Explanation, words: Words) -> list[str]:
     sentences += _places(found, words)
     sentences += _imfs(found, words)
     if len(found.channels) > 1:
-        sentences += _leaders("evidence_channels", found.of_channels, words)
+        sentences += _leaders("evidence_channels", found.of_channels, found, words)
     return [*sentences, words("evidence_limit")]
 
 
@@ -86,13 +87,13 @@ def _places(found: Explanation, words: Words) -> list[str]:
     said = []
     for kind, extent, centres in (("band", found.band, found.frequency_hz), ("span", found.span, found.time_s)):
         if extent is None:
-            return [words("evidence_nothing_for", name=found.answer.prediction)]
+            return []
         whole = float(len(found.evidence[0]) if centres is None else centres[-1] - centres[0])
         if extent.high - extent.low > WIDE * whole:
-            said.append(words(f"evidence_{kind}_wide"))
+            said.append(words(f"evidence_{kind}_wide", side=_side(found, words)))
             continue
         name = f"evidence_{kind}_bins" if centres is None else f"evidence_{kind}"
-        said.append(words(name, **_told(extent, kind)))
+        said.append(words(name, side=_side(found, words), **_told(extent, kind)))
     return said
 
 
@@ -110,19 +111,23 @@ def _imfs(found: Explanation, words: Words) -> list[str]:
     if found.imfs is None:
         return [words(f"evidence_no_imfs_{found.no_imfs}")]
     names = {words("evidence_imf", n=imf.number, hz=f"{imf.frequency_hz:.0f}"): imf.evidence for imf in found.imfs}
-    return _leaders("evidence_imfs", names, words)
+    return _leaders("evidence_imfs", names, found, words)
 
 
-def _leaders(name: str, evidence: dict[str, float], words: Words) -> list[str]:
-    """Those that speak for the answer most, with their shares of all that do; and the one most against it."""
-    speaking = sorted(((value, key) for key, value in evidence.items() if value > 0), reverse=True)
-    total = sum(value for value, _ in speaking)
+def _leaders(name: str, evidence: dict[str, float], found: Explanation, words: Words) -> list[str]:
+    """Those that speak most the way the evidence leans, with their shares of all that do; what is slight is not told."""
+    side = _side(found, words)
+    slight = SLIGHT * sum(map(abs, evidence.values()))
+    speaking = {key: found.leans * value for key, value in evidence.items() if found.leans * value > slight}
     if not speaking:
-        return [words(f"{name}_none")]
-    listed = words.listed(f"{key} {_percent(value / total)}" for value, key in speaking[:NAMED])
-    said = words(name, listed=listed)
-    against = [key for key, value in sorted(evidence.items(), key=lambda item: item[1]) if value < -total / 10]
-    return [words.joined((said, words("evidence_most_against", name=against[0]))) if against else said]
+        return [words(f"{name}_none", side=side)]
+    total = sum(speaking.values())
+    first = sorted(speaking.items(), key=lambda item: -item[1])[:NAMED]
+    return [words(name, side=side, listed=words.listed(f"{key} {_percent(value / total)}" for key, value in first))]
+
+
+def _side(found: Explanation, words: Words) -> str:
+    return str(words.texts["evidence_sides"][found.leans < 0])
 
 
 def _percent(value: float) -> str:
