@@ -31,8 +31,8 @@ ROOMS: dict[str, set[str]] = {
     "calibration": {"evaluation"},
     "findings": {"calibration", "evaluation"},
     "report": {
-        "errors", "evidence", "figures", "findings", "matrices", "measure", "predictions", "report", "session",
-        "signals", "storage", "version",
+        "errors", "evidence", "figures", "findings", "matrices", "measure", "pipeline", "predictions", "report",
+        "session", "signals", "storage", "version",
     },
     "session": {
         "errors", "measure", "pipeline", "predict", "predictions", "references", "segment", "signals", "sources",
@@ -73,7 +73,7 @@ ROOMS: dict[str, set[str]] = {
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
         "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine", "figures", "findings",
-        "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples",
+        "labels", "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples",
         "segment", "session", "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},

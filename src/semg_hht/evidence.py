@@ -218,7 +218,7 @@ def explain(
         An export (it has no gradients), an unknown task or method, a repetition a file does not have, or nothing to
         explain.
     """
-    model = _model(run)
+    model = model_of(run)
     loaded = run.load(
         inputs, rate_hz=rate_hz, units=units, references=references, repetitions=repetitions, n_jobs=1, track=track
     )
@@ -229,7 +229,14 @@ def explain(
             yield from explain_loaded(run, model, item, task, method, repetition)
 
 
-def _model(run: Run) -> Model:
+def model_of(run: Run) -> Model:
+    """What a run answers with, if it can be explained.
+
+    Raises
+    ------
+    InputError
+        The run is an export.
+    """
     try:
         from semg_hht.learning.checkpoint import Model
     except ImportError:

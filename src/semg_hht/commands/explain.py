@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,10 @@ from semg_hht.errors import InputError
 from semg_hht.options import AsJson, Cpu, Lang, RateHz, References, Segment, Units
 from semg_hht.pipeline import Failure
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.storage import require_new_file
+from semg_hht.storage import require_new_file, require_new_folder
+
+if TYPE_CHECKING:
+    from semg_hht.predict import Run
 
 
 def explain(
@@ -68,3 +71,26 @@ def explain(
     if found[0].n_repetitions > 1:
         console.err.print(f"  repetition {repetition} of {found[0].n_repetitions}; --repetition names another")
     console.out.print(f"\nevidence    {out}")
+
+
+def require_explaining(run: Run, folder: Path, lang: str, overwrite: bool) -> None:
+    """Say what stands in the way of ``predict --explain`` before anything is predicted."""
+    from semg_hht.evidence import model_of
+    from semg_hht.report.words import read_words
+
+    require_new_folder(folder, overwrite=overwrite)
+    read_words(lang)
+    model_of(run)
+
+
+def explained(run: Run, inputs: Path, folder: Path, lang: str, sources: dict[str, Any]) -> dict[str, Any]:
+    """Pictures of why into ``folder``, and file -> evidence as JSON."""
+    from semg_hht.evidence import explain as explain_inputs
+    from semg_hht.report.evidence import MAX_EXPLAINED, write_evidence_of_all
+    from semg_hht.report.words import read_words
+
+    with console.err.status("explaining"):
+        content, more = write_evidence_of_all(explain_inputs(run, inputs, **sources), folder, read_words(lang))
+    if more:
+        console.err.print(f"[yellow]note:[/] the first {MAX_EXPLAINED} repetitions were explained; name fewer files")
+    return content

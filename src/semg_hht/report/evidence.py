@@ -6,13 +6,17 @@ Knows explanations: nothing of how they were found or drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from semg_hht.evidence import Explanation, Extent
+from semg_hht.pipeline import Failure
+from semg_hht.report.page import framed
 from semg_hht.report.words import Words
 
+MAX_EXPLAINED = 50  # repetitions of one prediction
 NAMED = 2  # IMFs and channels that are named
 SLIGHT = 0.05  # share of the evidence below which an IMF or a channel is not named
 WIDE = 0.8  # share of an axis above which evidence counts as spread over all of it
@@ -24,6 +28,42 @@ def write_evidence(found: Sequence[Explanation], path: Path, words: Words) -> No
 
     titles, captions = [evidence_title(one, words) for one in found], [evidence_said(one, words) for one in found]
     draw_evidence(found, captions, path, words.texts, titles=titles)
+
+
+def write_evidence_of_all(
+    explanations: Iterable[Explanation | Failure], folder: Path, words: Words
+) -> tuple[dict[str, list[dict[str, Any]]], bool]:
+    """A picture a repetition into ``folder``, the first `MAX_EXPLAINED` of them.
+
+    Returns
+    -------
+    File -> evidence as JSON, and whether there were more repetitions.
+    """
+    from semg_hht.figures import picture_of
+
+    content: dict[str, list[dict[str, Any]]] = {}
+    explained = (one for one in explanations if isinstance(one, Explanation))
+    repetitions = groupby(explained, key=lambda one: (one.file, one.number))
+    for (file, number), group in islice(repetitions, MAX_EXPLAINED):
+        found = list(group)
+        path = picture_of(folder, file)
+        if found[0].n_repetitions > 1:
+            path = path.with_stem(f"{path.stem}_r{number:03d}")
+        write_evidence(found, path, words)
+        content.setdefault(file, []).extend(
+            {"task": one.task, "repetition": number, "picture": path.name, **evidence_json(one, words)} for one in found
+        )
+    return content, next(repetitions, None) is not None
+
+
+def evidence_view(found: Explanation, words: Words) -> dict[str, Any]:
+    """What a page shows of it."""
+    from semg_hht.figures.evidence import evidence_png
+
+    picture = None
+    if found.sees_matrices:
+        picture = framed(evidence_png(found.values, found.evidence), found.frequency_hz, found.time_s)
+    return {"title": evidence_title(found, words), "picture": picture, "said": evidence_said(found, words)[:-1]}
 
 
 def evidence_json(found: Explanation, words: Words) -> dict[str, Any]:
@@ -115,7 +155,7 @@ def _imfs(found: Explanation, words: Words) -> list[str]:
 
 
 def _leaders(name: str, evidence: dict[str, float], found: Explanation, words: Words) -> list[str]:
-    """Those that speak most the way the evidence leans, with their shares of all that do; what is slight is not told."""
+    """Those that speak most the way the evidence leans, and their shares of all that do; what is slight is left out."""
     side = _side(found, words)
     slight = SLIGHT * sum(map(abs, evidence.values()))
     speaking = {key: found.leans * value for key, value in evidence.items() if found.leans * value > slight}
