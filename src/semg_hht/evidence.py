@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.hht import imf_powers
-from semg_hht.joining import Beside
+from semg_hht.joining import NETWORK, Beside
 from semg_hht.matrices import SIZE
 from semg_hht.pipeline import Failure, Job, PipelineConfig, read_job, scaled_repetitions
 from semg_hht.predict import Loaded, Run
@@ -99,8 +99,8 @@ class Explanation:
 
     @property
     def sees_matrices(self) -> bool:
-        """Whether the answer goes by the matrices at all."""
-        return bool(self.evidence.any())
+        """Whether the answer goes by the matrices at all: a recipe may join nothing of them."""
+        return not self.blocks or NETWORK in self.blocks
 
     @property
     def share_for(self) -> float:

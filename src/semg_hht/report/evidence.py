@@ -102,6 +102,8 @@ def evidence_said(found: Explanation, words: Words) -> list[str]:
         )  # fmt: skip
     if not found.sees_matrices:
         return [*sentences, words("evidence_no_matrix"), words("evidence_limit")]
+    if not found.evidence.any():
+        return [*sentences, words("evidence_flat"), words("evidence_limit")]
     sentences += [_direction(found, words)]
     sentences += _places(found, words)
     sentences += _imfs(found, words)
