@@ -18,7 +18,7 @@ from conftest import Simulated
 from making import foreign_matrix
 from semg_hht.cli import main
 from semg_hht.errors import InputError
-from semg_hht.evidence import Explanation, Imf, explain, narrowest, of_imfs
+from semg_hht.evidence import Explanation, Imf, explain, mixing_of_channels, narrowest, of_imfs
 from semg_hht.labels import read_manifest
 from semg_hht.pipeline import Failure
 from semg_hht.predict import Run, open_run
@@ -54,6 +54,7 @@ def planted(**changes: Any) -> Explanation:
         is_odds=True,
         blocks={},
         average=0.0,
+        mixing=None,
         imfs=(Imf(1, 150.0, 2.5), Imf(2, 60.0, -0.5)),
     )
     return replace(made, **changes)
@@ -106,6 +107,19 @@ def test_imfs_share_the_evidence_of_a_cell_by_its_power() -> None:
     assert_allclose(sum(imf.evidence for imf in found), evidence.sum())
     assert_allclose(found[2].evidence, np.nansum(evidence[0, 10:] * powers[0][2, 10:] / powers[0].sum(axis=0)[10:]))
     assert [imf.number for imf in found] == [1, 2, 3]
+
+
+def test_how_channels_go_together_is_shared_among_the_channels() -> None:
+    n_channels = 2
+    of_pair = np.zeros((8, 8))  # 4 lags of 2 channels
+    of_pair[0, 2], of_pair[0, 1], of_pair[1, 7] = (
+        4.0,
+        2.0,
+        -1.0,
+    )  # first with itself, first with second, second with itself
+    numbers = of_pair[np.triu_indices(8)]
+    assert mixing_of_channels(numbers, n_channels) == (5.0, 0.0)
+    assert mixing_of_channels(numbers, 1) is None
 
 
 def test_of_a_recording_all_parts_add_up(found: list[Explanation], trained: Run, simulated: Simulated) -> None:
@@ -176,8 +190,10 @@ def test_words_tell_band_span_imf_channel_and_direction(language: str) -> None:
 def test_words_tell_what_carries_no_evidence(language: str) -> None:
     words = read_words(language)
     blocks = {"amplitude": -0.05, "mixing": 0.33}
-    blind = planted(evidence=np.zeros((2, 256, 256)), blocks=blocks, average=0.5, imfs=None, no_imfs="matrix")
+    blind = planted(evidence=np.zeros((2, 256, 256)), blocks=blocks, average=0.5, mixing=(3.0, 1.0), imfs=None)
     said = evidence_said(blind, words)
+    assert "biceps 75%" in said[2]
+    assert blind.to_json()["channels"] == {"biceps": 3.0, "triceps": 1.0}
     assert re.search(r"\+33.*\N{MINUS SIGN}5", said[0])
     assert words.texts["evidence_no_matrix"] in said
     assert evidence_view(blind, words)["picture"] is None

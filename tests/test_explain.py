@@ -133,6 +133,12 @@ def test_an_answer_that_does_not_look_at_matrices_has_no_evidence_in_them() -> N
     found = attribute(run, matrices(), beside(), "gender", "M")
     assert not found.evidence.any()
     assert_allclose(found.score, found.empty)
+    usual = Beside(
+        ("one",) * N_CHANNELS, beside().features, np.tile(run.svms["gender"].steps[0][1].mean_, (N_CHANNELS, 1))
+    )
+    change = found.score - attribute(run, matrices(), usual, "gender", "M").score
+    assert found.mixing is not None
+    assert_allclose(found.mixing.sum(), change, rtol=1e-3)
 
 
 def test_stacked_channels_have_evidence_each() -> None:

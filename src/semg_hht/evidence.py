@@ -21,6 +21,7 @@ from semg_hht.matrices import SIZE
 from semg_hht.pipeline import Failure, Job, PipelineConfig, read_job, scaled_repetitions
 from semg_hht.predict import Loaded, Run
 from semg_hht.predictions import Answer, answers
+from semg_hht.signals.descriptors import N_LAGS
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.tracking import Track, untracked
 
@@ -67,6 +68,7 @@ class Explanation:
         `semg_hht.learning.explain.Attribution` for its unit, for ``score``, ``empty``, ``is_odds``, ``blocks`` and
         ``average``.
     frequency_hz, time_s : centres of the bins, (256,) each; None where a matrix does not say.
+    mixing : evidence of each channel in how they go together, where a recipe joins that; None otherwise.
     imfs : None where they can't be told, for the reason ``no_imfs``: ``matrix`` or ``upstream``.
     """
 
@@ -89,6 +91,7 @@ class Explanation:
     is_odds: bool
     blocks: Mapping[str, float]
     average: float
+    mixing: tuple[float, ...] | None
     imfs: tuple[Imf, ...] | None
     no_imfs: str = ""
 
@@ -111,6 +114,8 @@ class Explanation:
     @property
     def leans(self) -> int:
         """1 where most of the evidence speaks for the answer, -1 where most speaks against it."""
+        if not self.sees_matrices:
+            return 1 if sum(self.mixing or ()) >= 0 else -1
         return 1 if self.share_for >= 0.5 else -1
 
     @property
@@ -140,8 +145,9 @@ class Explanation:
 
     @property
     def of_channels(self) -> dict[str, float]:
-        """Evidence of each channel; they add up to all of it."""
-        return dict(zip(self.channels, map(float, self.evidence.sum(axis=(1, 2))), strict=True))
+        """Evidence of each channel: in its matrix or, of an answer that looks at none, in how channels go together."""
+        found = self.evidence.sum(axis=(1, 2)) if self.sees_matrices else self.mixing or ()
+        return dict(zip(self.channels, map(float, found), strict=False))
 
     def to_json(self) -> dict[str, Any]:
         """Numbers alone, rounded; the grid itself is in the picture."""
@@ -160,13 +166,13 @@ class Explanation:
                     content[f"{name}_{units}"] = [round(extent.low, DIGITS), round(extent.high, DIGITS)]
                     content[f"{name}_share"] = round(extent.share, DIGITS)
                     content[f"{name}_share_of_values"] = round(extent.share_of_values, DIGITS)
-            if len(self.channels) > 1:
-                content["channels"] = {name: round(found, DIGITS) for name, found in self.of_channels.items()}
             if self.imfs is not None:
                 content["imfs"] = [
                     {"imf": i.number, "frequency_hz": round(i.frequency_hz, 1), "evidence": round(i.evidence, DIGITS)}
                     for i in self.imfs
                 ]
+        if len(self.of_channels) > 1:
+            content["channels"] = {name: round(found, DIGITS) for name, found in self.of_channels.items()}
         if self.blocks:
             content["blocks"] = {name: round(found, DIGITS) for name, found in self.blocks.items()}
             content["probability_of_average"] = round(self.average, DIGITS)
@@ -196,6 +202,7 @@ def explain(
     *,
     task: str = "",
     method: str = "",
+    file: str = "",
     repetition: int | None = None,
     rate_hz: float | None = None,
     units: str = "",
@@ -210,6 +217,7 @@ def explain(
     inputs, rate_hz, units, references, repetitions : as for `semg_hht.predict.Run.predict`.
     task : empty: all that the run answers.
     method : one of `semg_hht.learning.explain.METHODS`; empty: the first of them.
+    file : only this one, as the input names it; empty: all.
     repetition : only this one of each file, counted from 1.
 
     Raises
@@ -223,6 +231,8 @@ def explain(
         inputs, rate_hz=rate_hz, units=units, references=references, repetitions=repetitions, n_jobs=1, track=track
     )
     for item in loaded:
+        if file and item.file != file:
+            continue
         if isinstance(item, Failure):
             yield item
         else:
@@ -296,6 +306,7 @@ def explain_loaded(
                 given.is_odds,
                 given.blocks,
                 given.average,
+                None if given.mixing is None else mixing_of_channels(given.mixing, len(channels)),
                 None if powers is None else of_imfs(evidence, powers, frequency_hz),
                 no_imfs,
             )
@@ -337,6 +348,21 @@ def _powers(job: Job | None, config: PipelineConfig | None, number: int) -> list
         if i == number:
             return [imf_powers(samples, part.rate_hz, config.spectrum) for samples in part.samples]
     raise AssertionError("a repetition that was transformed is there")
+
+
+def mixing_of_channels(evidence: Array, n_channels: int) -> tuple[float, ...] | None:
+    """Evidence of the numbers of `semg_hht.signals.descriptors.mixing`, half to each of the two channels of a number.
+
+    None where fewer channels are at hand than the numbers are of: a matrix alone, of several.
+    """
+    n = N_LAGS * n_channels
+    rows, columns = np.triu_indices(n)
+    if rows.size != evidence.size:
+        return None
+    halves = np.bincount(rows % n_channels, evidence, n_channels) + np.bincount(
+        columns % n_channels, evidence, n_channels
+    )
+    return tuple(map(float, halves / 2))
 
 
 def of_imfs(evidence: Array, powers: Sequence[Array], frequency_hz: Array | None) -> tuple[Imf, ...]:

@@ -117,7 +117,7 @@ def _bars(explanation: Any, labels: Mapping[str, Any]) -> list[tuple[str, list[s
         drawn = explanation.imfs[: min(n_drawn, MAX_BARS)]
         names = [f"{imf.number} ({imf.frequency_hz:.0f} Hz)" for imf in drawn]
         panels.append((labels["evidence_by_imf"], names, [imf.evidence for imf in drawn]))
-    if explanation.sees_matrices and len(explanation.channels) > 1:
+    if len(explanation.of_channels) > 1:
         found = sorted(explanation.of_channels.items(), key=lambda item: -abs(item[1]))[:MAX_BARS]
         kept = {name: value for name, value in explanation.of_channels.items() if name in dict(found)}
         panels.append((labels["evidence_by_channel"], list(kept), list(kept.values())))

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from semg_hht.calibration import Calibration, with_temperature
 from semg_hht.errors import InputError
-from semg_hht.joining import NETWORK, REFERENCE, Beside, joined
+from semg_hht.joining import MIXING, NETWORK, REFERENCE, Beside, joined
 from semg_hht.learning.checkpoint import Model
 from semg_hht.learning.svm import probabilities
 from semg_hht.matrices import SIZE
@@ -49,7 +49,8 @@ class Attribution:
     blocks : what each block of the recipe added to the probability (its Shapley value, where leaving a block out means
         putting the training people's mean in its place); empty where nothing is joined.
     average : probability of the class for the training people's mean; with all blocks it adds up to the answer.
-    mixing : (n_numbers,) evidence of each number of the block ``mixing``, in units of the score; None without.
+    mixing : (n_numbers,) evidence of each number of the block ``mixing``, in units of the score: integrated gradients
+        from the training people's mean. None without.
     """
 
     evidence: Array
@@ -103,7 +104,8 @@ def attribute(
     else:
         evidence = (_integrated if method == INTEGRATED else _grad_cam)(model, forward, x, score - empty)
     found = evidence[0].detach().cpu().numpy().astype(np.float64)
-    return Attribution(found, score, empty, is_odds, blocks, average)
+    mixing = _mixing(model, matrices, beside, task, index) if MIXING in blocks else None
+    return Attribution(found, score, empty, is_odds, blocks, average, mixing)
 
 
 def _forward(model: Model, scored: Scored) -> Callable[[Tensor], Tensor]:
@@ -164,9 +166,7 @@ def _scored(model: Model, beside: Beside, task: str, index: int) -> tuple[Scored
     if task not in model.blocks:
         return (lambda features, logits: _pooled(svm.odds(features.double()) / temperature)), True
     rows = _rows(model, beside, task)
-    if svm.is_binary:
-        return (lambda features, logits: _pooled(svm.odds(rows(features.double()))[:, None] / temperature)), True
-    return (lambda features, logits: svm.margin(rows(features.double()))), False
+    return (lambda features, logits: svm.score(rows(features.double()), temperature)), svm.is_binary
 
 
 def _pooled(odds: Tensor) -> Tensor:
@@ -221,6 +221,10 @@ class _Svm:
         second = a * self.decisions(x)[..., 0] - b  # the decision is turned round: it speaks for the first
         return second if self.index == 1 else -second
 
+    def score(self, rows: Tensor, temperature: float) -> Tensor:
+        """Rows (k, width) of joined blocks -> (k,): log-odds of two classes, of more the margin."""
+        return self.odds(rows) / temperature if self.is_binary else self.margin(rows)
+
     def margin(self, x: Tensor) -> Tensor:
         """Mean decision for the class against each other one. Calibration goes by votes, which have no gradient."""
         signs = torch.zeros(self.intercepts.numel(), dtype=torch.float64, device=x.device)
@@ -272,3 +276,17 @@ def _blocks(
         for i, block in enumerate(order):
             shares[block] += (value(frozenset(order[: i + 1])) - value(frozenset(order[:i]))) / len(orders)
     return shares, value(frozenset())
+
+
+def _mixing(model: Model, matrices: NDArray[np.float32], beside: Beside, task: str, index: int) -> Array:
+    """Evidence of each number of the block ``mixing``, all else as it is."""
+    widths = model.blocks[task]
+    svm, temperature = _Svm(model.svms[task], model.classes[task][index]), model.calibration.get(task, Calibration())
+    row = _tensor(joined(tuple(widths), model.features_and_logits(matrices)[0], beside)[1])  # (1, width)
+    start = sum(list(widths.values())[: list(widths).index(MIXING)])
+    block = slice(start, start + widths[MIXING])
+    usual = row.clone()
+    usual[:, block] = svm.mean[block]
+    method = _captum().IntegratedGradients(lambda rows: svm.score(rows, temperature.temperature))
+    found: Tensor = method.attribute(row, baselines=usual, n_steps=MAX_STEPS)
+    return found[0, block].detach().numpy()

@@ -101,7 +101,10 @@ def evidence_said(found: Explanation, words: Words) -> list[str]:
             )
         )  # fmt: skip
     if not found.sees_matrices:
-        return [*sentences, words("evidence_no_matrix"), words("evidence_limit")]
+        sentences.append(words("evidence_no_matrix"))
+        if len(found.of_channels) > 1:
+            sentences += _leaders("evidence_channels", found.of_channels, found, words)
+        return [*sentences, words("evidence_limit")]
     if not found.evidence.any():
         return [*sentences, words("evidence_flat"), words("evidence_limit")]
     sentences += [_direction(found, words)]
