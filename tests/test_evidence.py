@@ -253,6 +253,11 @@ def test_explain_takes_one_file(
     folder = simulated.manifest
     assert explained("explain", "--input", folder, "--out", tmp_path / "why.png", "--task", "gender") == 1
     assert "holds several files" in capsys.readouterr().err
+    assert explained("explain", "--input", folder, "--file", "x.csv", "--out", tmp_path / "why.png") == 1
+    assert "no file 'x.csv' in it" in capsys.readouterr().err
+    second = read_manifest(simulated.manifest)[-1].file
+    assert explained("explain", "--input", folder, "--file", second, "--out", tmp_path / "b.png", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["file"] == second
     broken = tmp_path / "Test1.npz"
     broken.write_bytes(b"no npz")
     assert explained("explain", "--input", broken, "--out", tmp_path / "why.png") == 1

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 def explain(
     checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
-    input: Annotated[Path, typer.Option(help="A matrix or recording, or a manifest of one recording.")],
+    input: Annotated[
+        Path, typer.Option(help="A matrix or recording; or a folder or manifest, of which --file is one.")
+    ],
     out: Annotated[Path, typer.Option(help="PNG: the evidence over the matrix, and its words.")] = Path("evidence.png"),
     task: Annotated[str, typer.Option(help="action_quality or gender.  [default: all that the run answers]")] = "",
+    file: Annotated[str, typer.Option(help="Which file of several, as the manifest or the folder names it.")] = "",
     repetition: Annotated[int, typer.Option(help="Which repetition of the recording, counted from 1.")] = 1,
     method: Annotated[
         str, typer.Option(help="integrated_gradients or grad_cam.  [default: what told more on real data]")
@@ -49,16 +52,16 @@ def explain(
     found: list[Explanation] = []
     with console.err.status("explaining"):
         for one in explain_inputs(
-            run, input, task=task, method=method, repetition=repetition, rate_hz=rate_hz, units=units,
+            run, input, task=task, method=method, file=file, repetition=repetition, rate_hz=rate_hz, units=units,
             references=references, repetitions=SegmentConfig() if segment else None,
         ):  # fmt: skip
             if isinstance(one, Failure):
                 raise InputError(one.reason)
             if found and one.file != found[0].file:
-                raise InputError(
-                    f"{input}: holds several files; name one, or let predict --explain FOLDER take them all"
-                )
+                raise InputError(f"{input}: holds several files; --file names one, predict --explain FOLDER takes all")
             found.append(one)
+        if not found:
+            raise InputError(f"{input}: no file {file!r} in it; expected a name as predict lists it")
         write_evidence(found, out, words)
     if as_json:
         content = {one.task: {**one.answer.to_json(), "evidence": evidence_json(one, words)} for one in found}
