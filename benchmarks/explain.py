@@ -40,7 +40,7 @@ from semg_hht.sources import find_jobs
 Array = NDArray[np.float64]
 
 VALUES, RANDOM = "values", "random"
-STEPS = 20  # a twentieth of the patches each
+STEPS = 10  # a tenth of the patches each
 N_RESAMPLES = 2000
 
 
@@ -83,8 +83,8 @@ def areas(model: Model, matrix: NDArray[np.float32], order: Array, task: str, in
     """Under the curves of deletion and of insertion, as the mean probability over their steps."""
     place = np.empty(order.size, dtype=np.intp)
     place[order] = np.arange(order.size)
-    taken = place.reshape(SIZE // PATCH, -1) < np.linspace(0, order.size, STEPS + 1)[:, None, None]  # (21, 32, 32)
-    masks = np.kron(taken, np.ones((PATCH, PATCH), dtype=np.float32)).astype(np.float32)[:, None]  # (21, 1, 256, 256)
+    taken = place.reshape(SIZE // PATCH, -1) < np.linspace(0, order.size, STEPS + 1)[:, None, None]  # (11, 32, 32)
+    masks = np.kron(taken, np.ones((PATCH, PATCH), dtype=np.float32)).astype(np.float32)[:, None]  # (11, 1, 256, 256)
     found = model.probabilities(np.concatenate([matrix * (1 - masks), matrix * masks]))[task][:, index]
     deletion, insertion = found.reshape(2, -1).mean(axis=1)
     return float(deletion), float(insertion)

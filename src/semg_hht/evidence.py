@@ -228,11 +228,15 @@ def explain(
     """
     model = model_of(run)
     loaded = run.load(
-        inputs, rate_hz=rate_hz, units=units, references=references, repetitions=repetitions, n_jobs=1, track=track
+        inputs,
+        rate_hz=rate_hz,
+        units=units,
+        references=references,
+        repetitions=repetitions,
+        only=file,
+        track=track,
     )
     for item in loaded:
-        if file and item.file != file:
-            continue
         if isinstance(item, Failure):
             yield item
         else:

@@ -148,10 +148,14 @@ class Run:
         units: str = "",
         references: str | Path | None = None,
         repetitions: SegmentConfig | None = None,
+        only: str = "",
         n_jobs: int = -1,
         track: Track = untracked,
     ) -> Iterator[Loaded | Failure]:
-        """What `predict` answers, file by file, as the engine wants it; see there for parameters and errors."""
+        """What `predict` answers, file by file, as the engine wants it; see there for parameters and errors.
+
+        only : the file of this name alone; the others still stand behind a subject's mean.
+        """
         paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
@@ -166,7 +170,10 @@ class Run:
             filters = self.recording_config.filter
             jobs, without = with_repetitions(jobs, repetitions, filters, n_jobs=n_jobs, track=track)
             yield from without
-        loaded = chain(self._load_matrices(matrices), self._load_recordings(jobs, references, n_jobs))
+        loaded = chain(
+            self._load_matrices([source for source in matrices if only in ("", source[1])]),
+            self._load_recordings(jobs, references, only, n_jobs),
+        )
         yield from track(loaded, len(matrices) + len(jobs), "predicting")
 
     def _answer(self, batch: list[Loaded], batch_size: int) -> Iterator[Prediction]:
@@ -227,7 +234,7 @@ class Run:
             )
 
     def _load_recordings(
-        self, jobs: list[Job], references: str | Path | None, n_jobs: int
+        self, jobs: list[Job], references: str | Path | None, only: str, n_jobs: int
     ) -> Iterator[Loaded | Failure]:
         if not jobs:
             return
@@ -240,6 +247,7 @@ class Run:
             yield from (Failure(job.rows[0].file, f"{job.path}: {reason}") for job in jobs)
             return
         jobs = with_references(jobs, config, None if references is None else Path(references), n_jobs=n_jobs)
+        jobs = [job for job in jobs if only in ("", job.rows[0].file)]
         for job, result in zip(jobs, transform_all(jobs, config, n_jobs=n_jobs), strict=True):
             name = job.rows[0].file
             if isinstance(result, Failure):
