@@ -51,7 +51,7 @@ def draw_evidence(
     figure = Figure(figsize=(11, sum(heights)), layout="constrained")
     rows = np.ravel(np.asarray(figure.subfigures(len(texts), 1, height_ratios=heights, squeeze=False)))
     for row, explanation, title, text in zip(rows, explanations, titles, texts, strict=True):
-        row.suptitle(title, fontweight="bold", fontsize="large")
+        row.suptitle(title, fontsize="x-large")  # bold is no weight of every Chinese font
         row.supxlabel(text, x=0.02, ha="left", fontsize="medium", linespacing=1.35)
         _row(row, explanation, labels)
     save(figure, path)
