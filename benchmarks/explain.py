@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from semg_hht.evidence import PATCH, in_patches
@@ -41,6 +42,7 @@ Array = NDArray[np.float64]
 
 VALUES, RANDOM = "values", "random"
 STEPS = 10  # a tenth of the patches each
+BLUR = 16.0  # cells
 N_RESAMPLES = 2000
 
 
@@ -79,19 +81,29 @@ def rankings(model: Model, matrix: NDArray[np.float32], task: str, name: str, se
     yield RANDOM, np.random.default_rng(seed).permutation((SIZE // PATCH) ** 2)
 
 
-def areas(model: Model, matrix: NDArray[np.float32], order: Array, task: str, index: int) -> tuple[float, float]:
+def areas(
+    model: Model, matrix: NDArray[np.float32], blank: NDArray[np.float32], order: Array, task: str, index: int
+) -> tuple[float, float]:
     """Under the curves of deletion and of insertion, as the mean probability over their steps."""
     place = np.empty(order.size, dtype=np.intp)
     place[order] = np.arange(order.size)
     taken = place.reshape(SIZE // PATCH, -1) < np.linspace(0, order.size, STEPS + 1)[:, None, None]  # (11, 32, 32)
-    masks = np.kron(taken, np.ones((PATCH, PATCH), dtype=np.float32)).astype(np.float32)[:, None]  # (11, 1, 256, 256)
-    found = model.probabilities(np.concatenate([matrix * (1 - masks), matrix * masks]))[task][:, index]
+    masks = np.kron(taken, np.ones((PATCH, PATCH), dtype=bool))[:, None]  # (11, 1, 256, 256)
+    both = np.concatenate([np.where(masks, blank, matrix), np.where(masks, matrix, blank)])
+    found = model.probabilities(both)[task][:, index]
     deletion, insertion = found.reshape(2, -1).mean(axis=1)
     return float(deletion), float(insertion)
 
 
 def measured(
-    row: Row, dataset: Dataset, out: Path, config: TrainingConfig, base_channels: int, n_folds: int, n_matrices: int
+    row: Row,
+    dataset: Dataset,
+    out: Path,
+    config: TrainingConfig,
+    base_channels: int,
+    n_folds: int,
+    n_matrices: int,
+    blurred: bool,
 ) -> Iterator[dict[str, Any]]:
     """A row a matrix and method; ``n_matrices`` of each person."""
     for fold in make_folds(dataset, "grouped", n_folds, config.validation_size, config.seed):
@@ -109,8 +121,9 @@ def measured(
                 matrix = dataset.matrices[i]
                 answer = model.probabilities(matrix[None])[row.task][0]
                 index = int(answer.argmax())
+                blank = scipy.ndimage.gaussian_filter(matrix, (0, BLUR, BLUR)) if blurred else np.zeros_like(matrix)
                 for method, order in rankings(model, matrix, row.task, classes[index], int(i)):
-                    deletion, insertion = areas(model, matrix, order, row.task, index)
+                    deletion, insertion = areas(model, matrix, blank, order, row.task, index)
                     yield {
                         "task": row.name, "person": person, "file": dataset.rows[i].file, "answer": classes[index],
                         "true": dataset.rows[i].label(row.task), "confidence": answer[index], "method": method,
@@ -161,6 +174,7 @@ def main() -> None:
     parser.add_argument("--base_channels", type=int, default=8)
     parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--blurred", action="store_true", help="blur what is taken away instead of emptying it")
     parser.add_argument(
         "--quick", action="store_true", help="one epoch and two matrices a person, to see that it works"
     )
@@ -171,7 +185,7 @@ def main() -> None:
         for row in (row for row in ROWS if row.name in args.rows):
             own = (args.out or Path(temporary)) / row.name
             dataset = prepared(row, args.data, own, tuple(args.channels))
-            found = list(measured(row, dataset, own, config, args.base_channels, args.folds, n_matrices))
+            found = list(measured(row, dataset, own, config, args.base_channels, args.folds, n_matrices, args.blurred))
             with (own / "areas.csv").open("w", newline="", encoding="utf-8") as handle:
                 writer = csv.DictWriter(handle, list(found[0]))
                 writer.writeheader()

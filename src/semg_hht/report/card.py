@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,16 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
         hidden=len(session.channels) > MAX_CHANNELS,
         max_channels=MAX_CHANNELS,
         remarks=session.remarks,
-        evidence=[evidence_view(found, words) for found in evidence],
+        evidence=[evidence_view(found, words) for found in _numbered(evidence, session)],
         all_explained=len(evidence) == len(session.parts),
     )
+
+
+def _numbered(evidence: Sequence[Explanation], session: Session) -> list[Explanation]:
+    """In order of time, with the numbers of the table."""
+    places = {(part.start_s, part.stop_s): number for number, part in enumerate(session.parts, start=1)}
+    found = [replace(one, number=places[one.start_s, one.stop_s]) for one in evidence]
+    return sorted(found, key=lambda one: one.number)
 
 
 def _said(answer: Answer, words: Words, *, short: bool = False) -> str:
