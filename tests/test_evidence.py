@@ -23,8 +23,16 @@ from semg_hht.labels import read_manifest
 from semg_hht.pipeline import Failure
 from semg_hht.predict import Run, open_run
 from semg_hht.predictions import Answer
-from semg_hht.report.evidence import evidence_said, evidence_title, evidence_view, write_evidence
+from semg_hht.report.card import render_card
+from semg_hht.report.evidence import (
+    evidence_said,
+    evidence_title,
+    evidence_view,
+    write_evidence,
+    write_evidence_of_all,
+)
 from semg_hht.report.words import LANGUAGES, read_words
+from test_session import session
 
 AXIS = (np.arange(256) + 0.5) / 256
 
@@ -215,6 +223,20 @@ def test_the_same_evidence_is_the_same_picture(tmp_path: Path) -> None:
         write_evidence([planted(), blind], tmp_path / f"{name}.png", read_words(language))
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+
+
+def test_files_that_differ_in_their_ending_have_a_picture_each(tmp_path: Path) -> None:
+    made = [replace(planted(), file=file, n_repetitions=1) for file in ("a.csv", "a.npz")]
+    content, more = write_evidence_of_all([*made, Failure("b.csv", "broken")], tmp_path, read_words("en"))
+    assert [one["picture"] for entry in content.values() for one in entry] == ["a.png", "a.npz.png"]
+    assert not more
+
+
+def test_a_card_numbers_repetitions_as_its_table_does() -> None:
+    late, early = planted(start_s=2.5, stop_s=3.5, number=1), planted(start_s=0.5, stop_s=1.5, number=2)
+    page = render_card(session(3), read_words("en"), [late, early])
+    assert re.findall(r"repetition (\d) of 3: action quality", page)[::2] == ["1", "2"]
+    assert "The first 2 repetitions are explained." in page
 
 
 @pytest.fixture

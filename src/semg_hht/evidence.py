@@ -228,14 +228,10 @@ def explain(
     """
     model = model_of(run)
     loaded = run.load(
-        inputs,
-        rate_hz=rate_hz,
-        units=units,
-        references=references,
-        repetitions=repetitions,
-        only=file,
+        inputs, rate_hz=rate_hz, units=units, references=references, repetitions=repetitions, only=file,
+        n_jobs=-1 if file else 1,  # of many files only the first may be asked for
         track=track,
-    )
+    )  # fmt: skip
     for item in loaded:
         if isinstance(item, Failure):
             yield item

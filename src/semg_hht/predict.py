@@ -236,7 +236,7 @@ class Run:
     def _load_recordings(
         self, jobs: list[Job], references: str | Path | None, only: str, n_jobs: int
     ) -> Iterator[Loaded | Failure]:
-        if not jobs:
+        if not any(only in ("", job.rows[0].file) for job in jobs):
             return
         config = self.recording_config
         if config is None:

@@ -47,7 +47,10 @@ def draw_evidence(
     labels : what stands at axes and colours, by name (see ``report/en.json``).
     """
     texts = ["\n".join(_wrapped(sentences)) for sentences in captions]
-    heights = [4.3 + 0.19 * (text.count("\n") + 1) for text in texts]
+    heights = [
+        (4.3 if explanation.sees_matrices else 2.2) + 0.19 * (text.count("\n") + 1)
+        for explanation, text in zip(explanations, texts, strict=True)
+    ]
     figure = Figure(figsize=(11, sum(heights)), layout="constrained")
     rows = np.ravel(np.asarray(figure.subfigures(len(texts), 1, height_ratios=heights, squeeze=False)))
     for row, explanation, title, text in zip(rows, explanations, titles, texts, strict=True):
@@ -121,7 +124,7 @@ def _bars(explanation: Any, labels: Mapping[str, Any]) -> list[tuple[str, list[s
         found = sorted(explanation.of_channels.items(), key=lambda item: -abs(item[1]))[:MAX_BARS]
         kept = {name: value for name, value in explanation.of_channels.items() if name in dict(found)}
         panels.append((labels["evidence_by_channel"], list(kept), list(kept.values())))
-    if explanation.blocks:
+    if len(explanation.blocks) > 1 or not (explanation.sees_matrices or panels):
         names = [labels["blocks"].get(name, name) for name in explanation.blocks]
         panels.append((labels["evidence_by_block"], names, list(explanation.blocks.values())))
     return panels
@@ -132,7 +135,7 @@ def _draw_bars(axes: Axes, title: str, names: Sequence[str], values: Sequence[fl
     axes.barh(places, values, color=[ORANGE if value > 0 else BLUE for value in values])
     axes.axvline(0, color="black", linewidth=0.6)
     axes.set_yticks(places, names, fontsize="small")
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(values), 3) - 0.5, -0.5)  # from above; few bars don't grow fat
     axes.tick_params(axis="x", labelsize="small")
     axes.locator_params(axis="x", nbins=4)
     axes.set_title(title, fontsize="small")

@@ -42,6 +42,7 @@ def write_evidence_of_all(
     from semg_hht.figures import picture_of
 
     content: dict[str, list[dict[str, Any]]] = {}
+    taken: set[Path] = set()
     explained = (one for one in explanations if isinstance(one, Explanation))
     repetitions = groupby(explained, key=lambda one: (one.file, one.number))
     for (file, number), group in islice(repetitions, MAX_EXPLAINED):
@@ -49,6 +50,9 @@ def write_evidence_of_all(
         path = picture_of(folder, file)
         if found[0].n_repetitions > 1:
             path = path.with_stem(f"{path.stem}_r{number:03d}")
+        if path in taken:  # a.csv and a.npz
+            path = path.with_stem(path.stem + Path(file).suffix)
+        taken.add(path)
         write_evidence(found, path, words)
         content.setdefault(file, []).extend(
             {"task": one.task, "repetition": number, "picture": path.name, **evidence_json(one, words)} for one in found
