@@ -76,14 +76,14 @@ def test_what_is_explained_is_the_log_odds_of_the_answer(task: str, blocks: tupl
     run = model(task, blocks)
     answer = run.probabilities(matrices(), beside())[task].mean(axis=0)
     for i, name in enumerate(CLASSES[task]):
-        found = attribute(run, matrices(), beside(), task, name)
+        found = attribute(run, matrices(), beside(), task, name, method=GRAD_CAM)
         assert found.is_odds
         assert_allclose(found.score, log_odds(answer[i]), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("task", "blocks"), [*ANSWERED, pytest.param("action_quality", (NETWORK, AMPLITUDE))])
 def test_integrated_gradients_add_up_to_what_an_empty_matrix_would_not_have(task: str, blocks: tuple[str, ...]) -> None:
-    for name in CLASSES[task]:
+    for name in CLASSES[task][:2]:
         found = attribute(model(task, blocks), matrices(), beside(), task, name)
         change = found.score - found.empty
         assert found.evidence.shape == (N_CHANNELS, 1, 256, 256)
@@ -104,7 +104,7 @@ def test_of_three_classes_the_mean_decision_of_the_svm_is_explained() -> None:
         "invalid": -(full_invalid + half_invalid) / 2,
     }
     for name, mean in expected.items():
-        found = attribute(run, matrices(), beside(), "action_quality", name)
+        found = attribute(run, matrices(), beside(), "action_quality", name, method=GRAD_CAM)
         assert not found.is_odds
         assert_allclose(found.score, mean, rtol=1e-4, atol=1e-5)
 
@@ -114,7 +114,7 @@ def test_blocks_add_up_to_the_answer(task: str) -> None:
     run = model(task, (NETWORK, AMPLITUDE, MIXING))
     answer = run.probabilities(matrices(), beside())[task][0]
     for i, name in enumerate(CLASSES[task]):
-        found = attribute(run, matrices(), beside(), task, name)
+        found = attribute(run, matrices(), beside(), task, name, method=GRAD_CAM)
         assert set(found.blocks) == {NETWORK, AMPLITUDE, MIXING}
         assert_allclose(found.average + sum(found.blocks.values()), answer[i], atol=1e-9)
 
@@ -123,7 +123,7 @@ def test_a_block_that_is_the_mean_already_adds_nothing() -> None:
     run = model("gender", (NETWORK, AMPLITUDE))
     mean = run.svms["gender"].steps[0][1].mean_[-1]
     quiet = Beside(("one",), [{"mav": (10.0**mean,)}], None)
-    found = attribute(run, matrices(1), quiet, "gender", "F")
+    found = attribute(run, matrices(1), quiet, "gender", "F", method=GRAD_CAM)
     assert_allclose(found.blocks[AMPLITUDE], 0, atol=1e-9)
     assert abs(found.blocks[NETWORK]) > 1e-4
 
@@ -150,7 +150,7 @@ def test_stacked_channels_have_evidence_each() -> None:
 def test_the_same_input_has_the_same_evidence() -> None:
     run = model("gender")
     for method in METHODS:
-        once, twice = (attribute(run, matrices(), beside(), "gender", "F", method=method) for _ in range(2))
+        once, twice = (attribute(run, matrices(1), beside(1), "gender", "F", method=method) for _ in range(2))
         assert np.array_equal(once.evidence, twice.evidence)
 
 

@@ -260,6 +260,7 @@ def model_of(run: Run) -> Model:
 def explain_loaded(
     run: Run, model: Model, item: Loaded, task: str, method: str, repetition: int | None
 ) -> Iterator[Explanation]:
+    """`explain` of what one file holds; ``model`` is that of `model_of`."""
     from semg_hht.learning.explain import METHODS, attribute
 
     members: dict[str, list[int]] = {}
