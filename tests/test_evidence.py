@@ -213,6 +213,9 @@ def test_words_tell_what_carries_no_evidence(language: str) -> None:
     )
     flat = planted(evidence=np.zeros((2, 256, 256)), imfs=None, no_imfs="matrix")
     assert words.texts["evidence_flat"] in evidence_said(flat, words)
+    weak = evidence_said(planted(evidence=planted().evidence / 10), words)
+    assert words("evidence_weak", total="0.4") in weak
+    assert words("evidence_weak", total="4") not in evidence_said(planted(), words)
     upstream = planted(imfs=None, no_imfs="upstream")
     assert words.texts["evidence_no_imfs_upstream"] in evidence_said(upstream, words)
 

@@ -11,6 +11,8 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from semg_hht.evidence import Explanation, Extent
 from semg_hht.pipeline import Failure
 from semg_hht.report.page import framed
@@ -19,6 +21,7 @@ from semg_hht.report.words import Words
 MAX_EXPLAINED = 50  # repetitions of one prediction
 NAMED = 2  # IMFs and channels that are named
 SLIGHT = 0.05  # share of the evidence below which an IMF or a channel is not named
+WEAK_ODDS = 0.5  # log-odds of all evidence, for and against, below which the colours show next to nothing
 WIDE = 0.8  # share of an axis above which evidence counts as spread over all of it
 
 
@@ -112,6 +115,9 @@ def evidence_said(found: Explanation, words: Words) -> list[str]:
     if not found.evidence.any():
         return [*sentences, words("evidence_flat"), words("evidence_limit")]
     sentences += [_direction(found, words)]
+    total = float(np.abs(found.patches).sum())
+    if found.is_odds and total < WEAK_ODDS:
+        sentences.append(words("evidence_weak", total=f"{total:.2g}"))
     sentences += _places(found, words)
     sentences += _imfs(found, words)
     if len(found.channels) > 1:
