@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -18,7 +19,7 @@ from conftest import Simulated
 from making import foreign_matrix
 from semg_hht.cli import main
 from semg_hht.errors import InputError
-from semg_hht.evidence import Explanation, Imf, explain, mixing_of_channels, narrowest, of_imfs
+from semg_hht.evidence import Explanation, Imf, explain, mixing_of_channels, model_of, narrowest, of_imfs
 from semg_hht.labels import read_manifest
 from semg_hht.pipeline import Failure
 from semg_hht.predict import Run, open_run
@@ -182,6 +183,13 @@ def test_an_export_has_no_gradients(trained: Run) -> None:
 
     with pytest.raises(InputError, match="an export has no gradients .*; name the run it was made of"):
         next(explain(replace(trained, engine=Exported()), "a.npz"))
+
+
+def test_without_captum_nothing_is_begun(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "captum", None)
+    monkeypatch.delitem(sys.modules, "captum.attr", raising=False)
+    with pytest.raises(InputError, match=r"explain needs captum.*pip install 'semg-hht\[explain\]'"):
+        model_of(trained)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -240,19 +240,21 @@ def explain(
 
 
 def model_of(run: Run) -> Model:
-    """What a run answers with, if it can be explained.
+    """What a run answers with, if it can be explained here.
 
     Raises
     ------
     InputError
-        The run is an export.
+        The run is an export, or Captum is missing.
     """
     try:
         from semg_hht.learning.checkpoint import Model
+        from semg_hht.learning.explain import captum_methods
     except ImportError:
         pass
     else:
         if isinstance(run.engine, Model):
+            captum_methods()
             return run.engine
     raise InputError(f"{run.folder}: an export has no gradients to explain an answer by; name the run it was made of")
 

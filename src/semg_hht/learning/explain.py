@@ -123,7 +123,7 @@ def _forward(model: Model, scored: Scored) -> Callable[[Tensor], Tensor]:
 
 def _integrated(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, change: float) -> Tensor:
     """Steps are doubled until the sum is near ``change``: the score bends where probabilities saturate."""
-    method, steps = _captum().IntegratedGradients(forward), STEPS
+    method, steps = captum_methods().IntegratedGradients(forward), STEPS
     while True:
         evidence: Tensor = method.attribute(x, n_steps=steps, internal_batch_size=max(1, BATCH // x.shape[1]))
         missing = abs(float(evidence.double().sum()) - change)
@@ -135,7 +135,7 @@ def _integrated(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, ch
 def _grad_cam(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, change: float) -> Tensor:
     """One map a matrix, spread evenly over its planes."""
     layers = model.network.encoder.layers
-    method = _captum().LayerGradCam(forward, layers[min(CAM_LAYER, len(layers) - 1)])
+    method = captum_methods().LayerGradCam(forward, layers[min(CAM_LAYER, len(layers) - 1)])
     coarse = method.attribute(x)  # (n, 1, h, w)
     fine = functional.interpolate(coarse, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
     shares = (coarse.shape[-1] / SIZE) ** 2 / x.shape[2]  # the sum stays that of the coarse map
@@ -143,7 +143,8 @@ def _grad_cam(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, chan
     return spread[None]
 
 
-def _captum() -> Any:
+def captum_methods() -> Any:
+    """Captum's module of methods, or an InputError that says what to install."""
     try:
         import captum.attr
     except ImportError as error:
@@ -287,6 +288,6 @@ def _mixing(model: Model, matrices: NDArray[np.float32], beside: Beside, task: s
     block = slice(start, start + widths[MIXING])
     usual = row.clone()
     usual[:, block] = svm.mean[block]
-    method = _captum().IntegratedGradients(lambda rows: svm.score(rows, temperature.temperature))
+    method = captum_methods().IntegratedGradients(lambda rows: svm.score(rows, temperature.temperature))
     found: Tensor = method.attribute(row, baselines=usual, n_steps=MAX_STEPS)
     return found[0, block].detach().numpy()
