@@ -31,8 +31,8 @@ ROOMS: dict[str, set[str]] = {
     "calibration": {"evaluation"},
     "findings": {"calibration", "evaluation"},
     "report": {
-        "errors", "figures", "findings", "matrices", "measure", "predictions", "report", "session", "signals",
-        "storage", "version",
+        "errors", "evidence", "figures", "findings", "matrices", "measure", "pipeline", "predictions", "report",
+        "session", "signals", "storage", "version",
     },
     "session": {
         "errors", "measure", "pipeline", "predict", "predictions", "references", "segment", "signals", "sources",
@@ -48,8 +48,10 @@ ROOMS: dict[str, set[str]] = {
     "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "measure": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
-    "captions": set(),
-    "figures": {"captions", "errors", "matrices", "storage", "evaluation"},
+    "evidence": {
+        "errors", "hht", "joining", "learning", "matrices", "pipeline", "predict", "predictions", "signals", "tracking",
+    },
+    "figures": {"errors", "figures", "matrices", "storage", "evaluation"},
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
@@ -71,9 +73,9 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "findings", "learning",
-        "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "session",
-        "signals", "sources", "storage", "workers",
+        "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine", "figures", "findings",
+        "labels", "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples",
+        "segment", "session", "signals", "sources", "storage", "workers",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
@@ -90,6 +92,7 @@ LIBRARIES: dict[str, set[str]] = {
     "onnx": {"learning"},
     "onnxruntime": {"engines", "learning"},
     "openvino": {"engines"},
+    "captum": {"learning"},
     "matplotlib": {"figures"},
     "jinja2": {"report"},
     "typer": {"cli", "commands", "options"},
@@ -103,7 +106,13 @@ LIBRARIES: dict[str, set[str]] = {
     "pyxdf": {"signals"},
     "wfdb": {"signals"},
 }
-LAZY = {("predict", "torch"), ("commands", "torch"), ("commands", "lightning_fabric"), ("predict", "learning")}
+LAZY = {
+    ("predict", "torch"),
+    ("commands", "torch"),
+    ("commands", "lightning_fabric"),
+    ("predict", "learning"),
+    ("evidence", "learning"),
+}
 
 
 def files() -> list[Path]:

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from semg_hht.hht import DECOMPOSITIONS, SpectrumConfig, emd, hilbert_spectra, hilbert_spectrum, instantaneous, kernel
+from semg_hht.hht import (
+    DECOMPOSITIONS,
+    SpectrumConfig,
+    emd,
+    hilbert_spectra,
+    hilbert_spectrum,
+    imf_powers,
+    instantaneous,
+    kernel,
+)
 from semg_hht.hht.spectrum import accumulate, power_on_grid
 
 RATE_HZ = 1000.0
@@ -138,3 +147,18 @@ def test_batch_is_its_signals(name):
             alone = hilbert_spectrum(signal, RATE_HZ, config)
             assert_array_equal(spectrum.power, alone.power)
             assert (spectrum.dropped, spectrum.n_imfs) == (alone.dropped, alone.n_imfs)
+
+
+@pytest.mark.parametrize("decomposition", ["emd", "mask"])
+def test_powers_of_imfs_add_up_to_the_spectrum(decomposition):
+    x = np.random.default_rng(4).standard_normal(700)
+    config = SpectrumConfig(BAND_HZ, decomposition)
+    powers = imf_powers(x, RATE_HZ, config)
+    spectrum = hilbert_spectrum(x, RATE_HZ, config)
+    assert powers.shape == (spectrum.n_imfs, 256, 256)
+    assert_allclose(powers.sum(axis=0), spectrum.power, rtol=1e-9, atol=1e-12)
+
+
+def test_the_matrix_of_the_recipe_upstream_is_no_sum_over_imfs():
+    with pytest.raises(ValueError, match="is no sum over IMFs"):
+        imf_powers(np.arange(50.0) % 7, RATE_HZ, SpectrumConfig(BAND_HZ, "upstream"))

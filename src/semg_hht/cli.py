@@ -15,6 +15,7 @@ from semg_hht import console
 from semg_hht.commands.check import check
 from semg_hht.commands.demo import demo
 from semg_hht.commands.evaluate import evaluate
+from semg_hht.commands.explain import explain
 from semg_hht.commands.export import export
 from semg_hht.commands.features import features
 from semg_hht.commands.predict import predict
@@ -49,6 +50,7 @@ for _verb, _example in (
     (evaluate, "evaluate --data_dir prepared/hht_matrices --out evaluation --base_channels 8"),
     (report, "report evaluation --out evaluation.html --lang zh"),
     (predict, "predict --checkpoint checkpoints --input new_data --output predictions.json"),
+    (explain, "explain --checkpoint checkpoints --input curl.csv --rate_hz 1000 --out why.png"),
     (export, "export --checkpoint checkpoints --out exported"),
 ):
     app.command(epilog=f"Example: semg-hht {_example}")(_verb)

@@ -49,21 +49,29 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
+    """Where a matrix of a recording comes from."""
+
     row: Labelled
     channel: str
     repetition_key: str
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """The matrices of one file and what each is of."""
+class Loaded:
+    """The matrices of one file and what each is of.
+
+    axes : centres of the frequency and of the time bins of each matrix, (256,) each; None where the file does not say.
+    job : of a recording: what was read.
+    """
 
     file: str
     matrices: NDArray[np.float32]  # (n, n_planes, 256, 256)
     beside: Beside
-    examples: tuple[_Place, ...] = ()  # of a recording: where each matrix comes from
+    examples: tuple[Place, ...] = ()  # of a recording: where each matrix comes from
     remarks: tuple[str, ...] = ()
+    axes: tuple[tuple[NDArray[np.float64] | None, NDArray[np.float64] | None], ...] = ()
+    job: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,35 @@ class Run:
         InputError
             Nothing to predict.
         """
+        loaded = self.load(
+            inputs, rate_hz=rate_hz, units=units, references=references, repetitions=repetitions, n_jobs=n_jobs,
+            track=track,
+        )  # fmt: skip
+        predictions: dict[str, Prediction] = {}
+        errors: dict[str, str] = {}
+        for batch in _batches(loaded, batch_size):
+            good = [item for item in batch if isinstance(item, Loaded)]
+            errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
+            if good:
+                predictions |= {prediction.file: prediction for prediction in self._answer(good, batch_size)}
+        return Predictions(tuple(predictions.values()), errors)
+
+    def load(
+        self,
+        inputs: str | Path | Sequence[str | Path],
+        *,
+        rate_hz: float | None = None,
+        units: str = "",
+        references: str | Path | None = None,
+        repetitions: SegmentConfig | None = None,
+        only: str = "",
+        n_jobs: int = -1,
+        track: Track = untracked,
+    ) -> Iterator[Loaded | Failure]:
+        """What `predict` answers, file by file, as the engine wants it; see there for parameters and errors.
+
+        only : the file of this name alone; the others still stand behind a subject's mean.
+        """
         paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
@@ -129,21 +166,17 @@ class Run:
                 more_matrices, more_jobs = _with_long_names(path, more_matrices, more_jobs)
             matrices += more_matrices
             jobs += more_jobs
-        predictions: dict[str, Prediction] = {}
-        errors: dict[str, str] = {}
         if repetitions is not None and self.recording_config is not None:
             filters = self.recording_config.filter
             jobs, without = with_repetitions(jobs, repetitions, filters, n_jobs=n_jobs, track=track)
-            errors |= {failure.file: failure.reason for failure in without}
-        loaded = chain(self._load_matrices(matrices), self._load_recordings(jobs, references, n_jobs))
-        for batch in _batches(track(loaded, len(matrices) + len(jobs), "predicting"), batch_size):
-            good = [item for item in batch if isinstance(item, _Loaded)]
-            errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
-            if good:
-                predictions |= {prediction.file: prediction for prediction in self._answer(good, batch_size)}
-        return Predictions(tuple(predictions.values()), errors)
+            yield from without
+        loaded = chain(
+            self._load_matrices([source for source in matrices if only in ("", source[1])]),
+            self._load_recordings(jobs, references, only, n_jobs),
+        )
+        yield from track(loaded, len(matrices) + len(jobs), "predicting")
 
-    def _answer(self, batch: list[_Loaded], batch_size: int) -> Iterator[Prediction]:
+    def _answer(self, batch: list[Loaded], batch_size: int) -> Iterator[Prediction]:
         beside = side_by_side([item.beside for item in batch])
         by_task = self.engine.probabilities(np.concatenate([item.matrices for item in batch]), beside, batch_size)
         stop = 0
@@ -156,7 +189,7 @@ class Run:
         """Task -> (n, n_classes), to the answers of their mean."""
         return answers({task: rows.mean(axis=0) for task, rows in by_task.items()}, self.classes, self.calibration)
 
-    def _parts(self, item: _Loaded, by_task: dict[str, NDArray[np.float64]]) -> tuple[Part, ...]:
+    def _parts(self, item: Loaded, by_task: dict[str, NDArray[np.float64]]) -> tuple[Part, ...]:
         """Repetition by repetition, in order of appearance; none for a matrix, which is its own answer."""
         members: dict[str, list[int]] = {}
         for i, example in enumerate(item.examples):
@@ -173,7 +206,7 @@ class Run:
             parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if told else {}))
         return tuple(parts)
 
-    def _load_matrices(self, sources: list[tuple[Path, str]]) -> Iterator[_Loaded | Failure]:
+    def _load_matrices(self, sources: list[tuple[Path, str]]) -> Iterator[Loaded | Failure]:
         n_foreign = 0
         for path, name in sources:
             try:
@@ -190,7 +223,7 @@ class Run:
                     )
                 beside = Beside((name,), (matrix.features,), None if matrix.mixing is None else matrix.mixing[None])
                 self._require_beside(path, beside)
-                yield _Loaded(name, values[None], beside)
+                yield Loaded(name, values[None], beside, axes=((matrix.frequency_hz, matrix.time_s),))
             except InputError as error:
                 yield Failure(name, str(error))
         if n_foreign:
@@ -201,9 +234,9 @@ class Run:
             )
 
     def _load_recordings(
-        self, jobs: list[Job], references: str | Path | None, n_jobs: int
-    ) -> Iterator[_Loaded | Failure]:
-        if not jobs:
+        self, jobs: list[Job], references: str | Path | None, only: str, n_jobs: int
+    ) -> Iterator[Loaded | Failure]:
+        if not any(only in ("", job.rows[0].file) for job in jobs):
             return
         config = self.recording_config
         if config is None:
@@ -214,6 +247,7 @@ class Run:
             yield from (Failure(job.rows[0].file, f"{job.path}: {reason}") for job in jobs)
             return
         jobs = with_references(jobs, config, None if references is None else Path(references), n_jobs=n_jobs)
+        jobs = [job for job in jobs if only in ("", job.rows[0].file)]
         for job, result in zip(jobs, transform_all(jobs, config, n_jobs=n_jobs), strict=True):
             name = job.rows[0].file
             if isinstance(result, Failure):
@@ -230,8 +264,9 @@ class Run:
             values = np.stack([example.matrix.values for example in result])
             if self.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
                 values = np.stack([[min_max(plane) for plane in example] for example in values])
-            places = tuple(_Place(e.row, e.channel, e.repetition_key) for e in result)
-            yield _Loaded(name, values, beside, places, result[0].remarks)
+            places = tuple(Place(e.row, e.channel, e.repetition_key) for e in result)
+            axes = tuple((e.matrix.frequency_hz, e.matrix.time_s) for e in result)
+            yield Loaded(name, values, beside, places, result[0].remarks, axes, job)
 
     def _require_beside(self, path: Path, beside: Beside) -> None:
         for widths in self.blocks.values():
@@ -348,13 +383,13 @@ def _beside(name: str, examples: list[Example]) -> Beside:
     )
 
 
-def _batches(items: Iterable[_Loaded | Failure], batch_size: int) -> Iterator[list[_Loaded | Failure]]:
+def _batches(items: Iterable[Loaded | Failure], batch_size: int) -> Iterator[list[Loaded | Failure]]:
     """Whole files together until they hold ``batch_size`` matrices, so that memory stays bounded."""
-    batch: list[_Loaded | Failure] = []
+    batch: list[Loaded | Failure] = []
     n_matrices = 0
     for item in items:
         batch.append(item)
-        n_matrices += len(item.matrices) if isinstance(item, _Loaded) else 0
+        n_matrices += len(item.matrices) if isinstance(item, Loaded) else 0
         if n_matrices >= batch_size:
             yield batch
             batch, n_matrices = [], 0

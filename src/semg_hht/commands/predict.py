@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht import console
+from semg_hht.commands.explain import explained, require_explaining
 from semg_hht.errors import InputError
 from semg_hht.options import (
     AsJson,
@@ -17,6 +18,7 @@ from semg_hht.options import (
     Cpu,
     Decomposition,
     Ecg,
+    Lang,
     Mains,
     RateHz,
     References,
@@ -51,6 +53,10 @@ def predict(
     channels: Channels = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  [default: the run's]")] = None,
     segment: Segment = False,
+    explain: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for pictures of why: one a repetition, the first 50.")
+    ] = None,
+    lang: Lang = "en",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -71,18 +77,25 @@ def predict(
         if run.recording_config != config:
             console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
         run = replace(run, recording_config=config)
-    predictions = run.predict(
-        input, batch_size=batch_size, rate_hz=rate_hz, units=units, references=references,
-        repetitions=SegmentConfig() if segment else None, track=console.track,
-    )  # fmt: skip
+    if explain is not None:
+        require_explaining(run, explain, lang, overwrite)
+    sources: dict[str, Any] = {
+        "rate_hz": rate_hz, "units": units, "references": references,
+        "repetitions": SegmentConfig() if segment else None,
+    }  # fmt: skip
+    predictions = run.predict(input, batch_size=batch_size, track=console.track, **sources)
     console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)
     if not predictions.predictions:
         raise InputError(f"none of {len(failures)} files could be predicted")
-    write_json(output, predictions.to_json())
+    content = predictions.to_json()
+    if explain is not None:
+        for file, evidence in explained(run, input, explain, lang, sources).items():
+            content[file]["evidence"] = evidence
+    write_json(output, content)
     if as_json:
-        console.print_json(predictions.to_json())
+        console.print_json(content)
     else:
         for prediction in predictions.predictions[: console.MAX_LISTED]:
             said = ", ".join(

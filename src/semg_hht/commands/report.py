@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,12 @@ import typer
 
 from semg_hht import console
 from semg_hht.errors import InputError
+from semg_hht.labels import TASKS
 from semg_hht.options import Cpu, Lang, RateHz, References, Units
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.storage import require_new_file
+
+MAX_ON_CARD = 12  # repetitions that are explained
 
 
 def report(
@@ -30,16 +35,21 @@ def report(
     rate_hz: RateHz = None,
     units: Units = "",
     references: References = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="With --card: show why, for the first repetitions, in Hz and seconds.")
+    ] = False,
     cpu: Cpu = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page that stands there.")] = False,
 ) -> None:
     """One page of scores, mistakes and limits, with a paragraph for a methods section; or of one recording."""
+    if explain and card is None:
+        raise InputError("--explain goes with --card RECORDING: an evaluation holds no recording to explain")
     if source is not None and card is None and checkpoint is None:
         from semg_hht.report.page import write_page
 
         write_page(source, out, language=lang, data_dir=data_dir, overwrite=overwrite)
     elif source is None and card is not None and checkpoint is not None:
-        _write_card(card, checkpoint, out, lang, rate_hz, units, references, cpu, overwrite)
+        _write_card(card, checkpoint, out, lang, rate_hz, units, references, explain, cpu, overwrite)
     else:
         raise InputError("say what to report: RUN_OR_EVALUATION, or --card RECORDING with --checkpoint RUN")
     console.out.print(f"report      {out}")
@@ -53,9 +63,12 @@ def _write_card(
     rate_hz: float | None,
     units: str,
     references: Path | None,
+    explain: bool,
     cpu: bool,
     overwrite: bool,
 ) -> None:
+    from semg_hht.evidence import Explanation, model_of
+    from semg_hht.evidence import explain as explained
     from semg_hht.predict import open_run
     from semg_hht.report.card import write_card
     from semg_hht.report.words import read_words
@@ -64,5 +77,20 @@ def _write_card(
     require_new_file(out, overwrite=overwrite)
     read_words(lang)
     run = open_run(checkpoint, cpu=cpu)
+    if explain:
+        model_of(run)
     session = open_session(run, card, rate_hz=rate_hz, units=units, references=references)
-    write_card(session, out, language=lang, overwrite=overwrite)
+    evidence: list[Explanation] = []
+    if explain:
+        task = next(task for task in TASKS if task in session.answers)
+        with console.err.status("explaining"):
+            for found in islice(
+                explained(
+                    run, card, task=task, rate_hz=rate_hz, units=units, references=references,
+                    repetitions=SegmentConfig(),
+                ),
+                MAX_ON_CARD,
+            ):  # fmt: skip
+                assert isinstance(found, Explanation)  # what can't be used has been refused by now
+                evidence.append(found)
+    write_card(session, out, evidence=evidence, language=lang, overwrite=overwrite)

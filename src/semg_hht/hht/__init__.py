@@ -10,6 +10,7 @@ from semg_hht.hht.spectrum import (
     SpectrumConfig,
     hilbert_spectra,
     hilbert_spectrum,
+    imf_powers,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "hilbert_spectra",
     "hilbert_spectrum",
     "iceemdan",
+    "imf_powers",
     "instantaneous",
     "masked_sift",
     "upstream_ceemdan",

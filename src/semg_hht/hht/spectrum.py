@@ -106,12 +106,7 @@ def hilbert_spectrum(
         A batch instead of one signal, a rate that is not positive, or a signal the decomposition refuses.
     """
     config = config or SpectrumConfig()
-    if not (np.isfinite(rate_hz) and rate_hz > 0):
-        raise ValueError(f"rate must be above 0 Hz; got {rate_hz}")
-    signal = np.asarray(x)
-    if signal.ndim != 1:
-        raise ValueError(f"expected one signal (n_samples,); got shape {signal.shape}")
-    imfs = DECOMPOSITIONS[config.decomposition](signal, config, n_threads)[:-1]  # the residue does not oscillate
+    signal, imfs = _oscillations(x, rate_hz, config, n_threads)
     low, high = config.band_hz
     centres = (np.arange(N_BINS) + 0.5) / N_BINS
     frequency_hz = low + centres * (high - low)
@@ -127,6 +122,31 @@ def hilbert_spectrum(
         dropped=dropped,
         n_imfs=imfs.shape[0],
     )
+
+
+def imf_powers(
+    x: ArrayLike, rate_hz: float, config: SpectrumConfig | None = None, *, n_threads: int | None = None
+) -> Array:
+    """Power of each IMF on the grid, (n_imfs, 256, 256): they add up to :func:`hilbert_spectrum`'s power.
+
+    Parameters and errors are those of :func:`hilbert_spectrum`; besides, a ValueError for ``"upstream"``, whose matrix
+    is no sum over IMFs.
+    """
+    config = config or SpectrumConfig()
+    if config.decomposition == "upstream":
+        raise ValueError("the matrix of the recipe 'upstream' is no sum over IMFs")
+    _, imfs = _oscillations(x, rate_hz, config, n_threads)
+    return np.stack([power_on_grid(imf[None], rate_hz, config.band_hz)[0] for imf in imfs])
+
+
+def _oscillations(x: ArrayLike, rate_hz: float, config: SpectrumConfig, n_threads: int | None) -> tuple[Array, Array]:
+    """The signal (n_samples,) and its IMFs (n_imfs, n_samples), without the residue, which does not oscillate."""
+    if not (np.isfinite(rate_hz) and rate_hz > 0):
+        raise ValueError(f"rate must be above 0 Hz; got {rate_hz}")
+    signal = np.asarray(x)
+    if signal.ndim != 1:
+        raise ValueError(f"expected one signal (n_samples,); got shape {signal.shape}")
+    return signal, DECOMPOSITIONS[config.decomposition](signal, config, n_threads)[:-1]
 
 
 def hilbert_spectra(

@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from semg_hht.evidence import Explanation
 from semg_hht.measure import Drift
 from semg_hht.predictions import Answer
+from semg_hht.report.evidence import evidence_view
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
 from semg_hht.session import ChannelCard, Session
@@ -30,8 +33,17 @@ Span = tuple[float | None, float | None, bool]  # start and stop in seconds, whe
 FEATURE_WORDS = {"mdf_hz": "card_median_frequency", "rms": "card_rms"}
 
 
-def write_card(session: Session, out: Path, *, language: str = "en", overwrite: bool = False) -> None:
+def write_card(
+    session: Session,
+    out: Path,
+    *,
+    evidence: Sequence[Explanation] = (),
+    language: str = "en",
+    overwrite: bool = False,
+) -> None:
     """Write the card of a session.
+
+    evidence : why repetitions got their answers, where that is to be shown.
 
     Raises
     ------
@@ -40,10 +52,10 @@ def write_card(session: Session, out: Path, *, language: str = "en", overwrite: 
     """
     words = read_words(language)
     require_new_file(out, overwrite=overwrite)
-    write_text(out, render_card(session, words))
+    write_text(out, render_card(session, words, evidence))
 
 
-def render_card(session: Session, words: Words) -> str:
+def render_card(session: Session, words: Words, evidence: Sequence[Explanation] = ()) -> str:
     """The card as HTML; the same session gives the same bytes."""
     task = next((task for task in ("action_quality", "gender") if task in session.answers), "")
     spans = [(part.start_s, part.stop_s, part.answers[task].is_unsure) for part in session.parts]
@@ -67,7 +79,16 @@ def render_card(session: Session, words: Words) -> str:
         hidden=len(session.channels) > MAX_CHANNELS,
         max_channels=MAX_CHANNELS,
         remarks=session.remarks,
+        evidence=[evidence_view(found, words) for found in _numbered(evidence, session)],
+        all_explained=len(evidence) == len(session.parts),
     )
+
+
+def _numbered(evidence: Sequence[Explanation], session: Session) -> list[Explanation]:
+    """In order of time, with the numbers of the table."""
+    places = {(part.start_s, part.stop_s): number for number, part in enumerate(session.parts, start=1)}
+    found = [replace(one, number=places[one.start_s, one.stop_s]) for one in evidence]
+    return sorted(found, key=lambda one: one.number)
 
 
 def _said(answer: Answer, words: Words, *, short: bool = False) -> str:

@@ -23,7 +23,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from semg_hht.captions import in_chinese
+from semg_hht.figures.captions import in_chinese
 from semg_hht.matrices import SIZE, Matrix
 from semg_hht.storage import whole_file
 
