@@ -49,13 +49,12 @@ def prepare(folder: Path, channels: int) -> None:
     import joblib
     import numpy as np
     import torch
-    from semg_hht.learning.gender import fit_gender_svm
-
     from semg_hht.learning import quantise
     from semg_hht.learning.checkpoint import Model, save_model
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.export import export
     from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
+    from semg_hht.learning.svm import fit_svm
     from semg_hht.matrices import Matrix, write_matrix
     from semg_hht.pipeline import configure
 
@@ -70,10 +69,10 @@ def prepare(folder: Path, channels: int) -> None:
     network = ActionNetwork(NetworkConfig(3, base_channels=channels))
     with torch.no_grad():
         recalibrate_batch_norm(network, (torch.from_numpy(data.matrices[i : i + 20]) for i in (0, 20)))
-    model = Model(network.eval(), None, "action_quality", data.classes(), data.settings, 1, float(data.matrices.max()))
+    model = Model(network.eval(), {}, "action_quality", data.classes(), data.settings, 1, float(data.matrices.max()))
     features, _ = model.features_and_logits(data.matrices)
-    svm = fit_gender_svm(features, data.labels("gender"), data.subjects, by="subject", seed=0)
-    model = replace(model, gender_svm=svm)
+    svm = fit_svm(features, data.labels("gender"), data.subjects, what="gender", by="subject", seed=0)
+    model = replace(model, svms={"gender": svm})
     save_model(model, folder / "run")
     torch.save(network.state_dict(), folder / "network.pt")
     joblib.dump(svm, folder / "gender.joblib")

@@ -5,7 +5,7 @@ Knows the folder's files: nothing of torch, recordings or of how it was written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from semg_hht.calibration import Calibration, softmax, with_temperature
 from semg_hht.engines.networks import Network, open_network
-from semg_hht.engines.svm import GenderSvm, read_gender_svm
+from semg_hht.engines.svm import Svm, read_svm
 from semg_hht.errors import InputError
-from semg_hht.joining import Beside
+from semg_hht.joining import Beside, joined
 from semg_hht.matrices import MAX_PLANES, SIZE
 from semg_hht.storage import read_json
 
-FORMAT = 1
-DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE, GENDER_FILE = "export.json", "network.onnx", "network.bin", "gender.npz"
-EXPORT_FILES = (DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE, GENDER_FILE)
+FORMAT = 2
+DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE = "export.json", "network.onnx", "network.bin"
+SVM_FILES = {"action_quality": "action.npz", "gender": "gender.npz"}
+EXPORT_FILES = (DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE, *SVM_FILES.values())
 
 
 @dataclass(frozen=True)
@@ -30,21 +31,21 @@ class ExportedModel:
     """What a model is without torch; see `semg_hht.learning.checkpoint.Model` for what the fields mean."""
 
     network: Network
-    gender_svm: GenderSvm | None
+    svms: dict[str, Svm]
     encoder_task: str
     classes: dict[str, tuple[str, ...]]
     n_planes: int
     preparation: dict[str, Any] | None
     peak: float
     calibration: dict[str, Calibration]
-    blocks: dict[str, dict[str, int]] = field(default_factory=dict)
+    blocks: dict[str, dict[str, int]]
 
     def probabilities(
         self, matrices: NDArray[np.float32], beside: Beside | None = None, batch_size: int = 32
     ) -> dict[str, NDArray[np.float64]]:
         """Task -> (n, n_classes) in the order of ``classes``; matrices (n, n_planes, 256, 256).
 
-        ``beside`` is what a recipe joins; none that can be exported does.
+        ``beside`` : what the blocks are made of; a run without any needs none.
         """
         starts = range(0, len(matrices), batch_size)
         found = [self.network(np.ascontiguousarray(matrices[i : i + batch_size])) for i in starts]
@@ -52,8 +53,13 @@ class ExportedModel:
         answers = {}
         if self.encoder_task == "action_quality":
             answers["action_quality"] = softmax(logits)
-        if self.gender_svm is not None:
-            answers["gender"] = self.gender_svm.probabilities(features)
+        for task, svm in self.svms.items():
+            if task in self.blocks:
+                assert beside is not None
+                of_example, table = joined(tuple(self.blocks[task]), features, beside)
+                answers[task] = svm.probabilities(table)[of_example]
+            else:
+                answers[task] = svm.probabilities(features)
         return {
             task: with_temperature(of_task, self.calibration.get(task, Calibration()).temperature)
             for task, of_task in answers.items()
@@ -85,7 +91,10 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
         classes = {task: tuple(map(str, names)) for task, names in content["classes"].items()}
         encoder_task, preparation, peak = content["encoder_task"], content["preparation"], float(content["peak"])
         n_planes, n_features = int(content["network"]["n_planes"]), int(content["n_features"])
-        has_gender_svm = bool(content["gender_svm"])
+        blocks = {
+            task: {str(name): int(width) for name, width in found.items()} for task, found in content["blocks"].items()
+        }
+        columns = {task: sum(blocks[task].values()) if task in blocks else n_features for task in content["svms"]}
         calibration = {
             task: Calibration(**{name: float(value) for name, value in found.items()})
             for task, found in content["calibration"].items()
@@ -93,13 +102,13 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
         expected = {
             "matrices": (n_planes, SIZE, SIZE), "logits": (len(classes[encoder_task]),), "features": (n_features,),
         }  # fmt: skip
-        if has_gender_svm and len(classes["gender"]) != 2:
-            raise ValueError(f"expected two genders; found {len(classes['gender'])}")
+        if not set(blocks) <= set(columns) <= set(SVM_FILES):
+            raise ValueError(f"expected SVMs of {', '.join(SVM_FILES)}; found {', '.join({*blocks, *columns})}")
         if not 1 <= n_planes <= MAX_PLANES:
             raise ValueError(f"expected 1 to {MAX_PLANES} planes; found {n_planes}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: expected the description of an export; {error!r}") from None
-    svm = read_gender_svm(folder / GENDER_FILE, n_features) if has_gender_svm else None
+    svms = {task: read_svm(folder / SVM_FILES[task], width, len(classes[task])) for task, width in columns.items()}
     network = open_network(folder / NETWORK_FILE, engine)
     for name, shape in expected.items():
         if network.shapes.get(name, ())[1:] != shape:
@@ -107,4 +116,4 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
                 f"{folder / NETWORK_FILE}: expected {name!r} of shape (n, {', '.join(map(str, shape))}), as "
                 f"{DESCRIPTION_FILE} says; found {network.shapes.get(name)}"
             )
-    return ExportedModel(network, svm, encoder_task, classes, n_planes, preparation, peak, calibration)
+    return ExportedModel(network, svms, encoder_task, classes, n_planes, preparation, peak, calibration, blocks)

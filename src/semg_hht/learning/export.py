@@ -1,4 +1,4 @@
-"""A checkpoint as a folder that predicts without torch: the network in ONNX, the gender SVM as plain arrays.
+"""A checkpoint as a folder that predicts without torch: the network in ONNX, the SVMs as plain arrays.
 
 Nothing stays under the final name unless every engine at hand gives what torch and scikit-learn give.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,15 @@ from semg_hht.engines.exported import (
     DESCRIPTION_FILE,
     EXPORT_FILES,
     FORMAT,
-    GENDER_FILE,
     NETWORK_FILE,
+    SVM_FILES,
     ExportedModel,
     open_export,
 )
 from semg_hht.engines.networks import installed, open_network
-from semg_hht.engines.svm import GenderSvm, write_gender_svm
+from semg_hht.engines.svm import Svm, write_svm
 from semg_hht.errors import InputError
+from semg_hht.joining import Beside
 from semg_hht.learning.checkpoint import Model, read_model_file, versions
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.graph import n_bytes, onnx_model, write_onnx
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-5  # of a probability, between torch and an engine
 N_CHECKED = 16
+Checked = tuple[NDArray[np.float32], Beside | None]  # matrices, and what is known beside them
 
 
 @dataclass(frozen=True)
@@ -78,26 +81,26 @@ def export(
 
     Parameters
     ----------
-    data : matrices to compare the answers on, and for int8 to calibrate and to judge on; None: drawn ones.
+    data : matrices to compare the answers on, and for int8 to calibrate and to judge on; None: drawn ones, which is too
+        little for what a recipe joins.
     int8 : eight bits instead of 32 where balanced accuracy on people not trained on stays within half a point.
 
     Raises
     ------
     InputError
         ``out`` holds something else, no engine is installed, an engine answers otherwise than torch, data of another
-        shape, or int8 without data.
+        shape or without what the recipe joins, or int8 or a recipe without data.
     """
     _require_room(out, overwrite=overwrite)
-    if model.blocks:
-        raise InputError(f"{checkpoint}: what its recipe joins can't be exported yet; train with --recipe plain")
     if not installed():
         raise InputError("export compares its answers in an engine, and none is installed: pip install onnxruntime")
     if int8 and data is None:
         raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
-    n_planes = model.network.config.n_planes
-    if data is not None and data.matrices.shape[1] != n_planes:
-        raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
-    matrices = _matrices_to_check(model, data, seed)
+    if model.blocks and data is None:
+        raise InputError("what a recipe joins is compared on real matrices: name them with --data_dir")
+    if data is not None:
+        _require_kin(model, data)
+    checked = _to_check(model, data, seed)
     network = onnx_model(model.network)
     require_space(out, 2 * n_bytes(network))
     with whole_folder(out) as part:
@@ -105,13 +108,13 @@ def export(
         if "gender" in model.svms:
             write_gender_svm(
                 svm_arrays(model.svms["gender"], model.classes["gender"], model.network.config.n_features),
-                part / GENDER_FILE,
+                part / SVM_FILES,
             )
         description = _description(model, checkpoint)
         write_json(part / DESCRIPTION_FILE, description)
-        difference = {name: _difference(model, open_export(part, name), matrices, name) for name in installed()}
+        difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}
         trial = _smaller(model, checkpoint, part, data, seed) if int8 and data is not None else None
-        found = Exported(difference, len(matrices), data is not None, trial, 0)
+        found = Exported(difference, len(checked[0]), data is not None, trial, 0)
         description |= {"precision": found.precision, "int8": None if trial is None else trial.to_json()}
         write_json(part / DESCRIPTION_FILE, description)
         return replace(found, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
@@ -135,9 +138,9 @@ def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: in
     return trial
 
 
-def _difference(model: Model, exported: ExportedModel, matrices: NDArray[np.float32], engine: str) -> float:
+def _difference(model: Model, exported: ExportedModel, checked: Checked, engine: str) -> float:
     """Largest difference of a probability between torch and an engine: it must be small, and the answers the same."""
-    ours, theirs = exported.probabilities(matrices), model.probabilities(matrices)
+    ours, theirs = exported.probabilities(*checked), model.probabilities(*checked)
     largest = max(float(np.abs(ours[task] - theirs[task]).max()) for task in theirs)
     same = all(np.array_equal(ours[task].argmax(axis=1), theirs[task].argmax(axis=1)) for task in theirs)
     if not (largest <= TOLERANCE and same):  # nor where it is NaN
@@ -148,12 +151,23 @@ def _difference(model: Model, exported: ExportedModel, matrices: NDArray[np.floa
     return largest
 
 
-def _matrices_to_check(model: Model, data: Dataset | None, seed: int) -> NDArray[np.float32]:
+def _require_kin(model: Model, data: Dataset) -> None:
+    n_planes = model.network.config.n_planes
+    if data.matrices.shape[1] != n_planes:
+        raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
+    for widths in model.blocks.values():
+        lacking = data.beside.lacks(widths)
+        if lacking:
+            raise InputError(f"the data lacks {lacking}, which this run's recipe joins; expected those it was trained on")
+
+
+def _to_check(model: Model, data: Dataset | None, seed: int) -> Checked:
     rng = np.random.default_rng(seed)
     if data is not None:
-        return data.matrices[np.sort(rng.permutation(len(data))[:N_CHECKED])]
+        chosen = data.subset(np.sort(rng.permutation(len(data))[:N_CHECKED]))
+        return chosen.matrices, chosen.beside
     drawn = rng.random((N_CHECKED, model.network.config.n_planes, SIZE, SIZE), dtype=np.float32)
-    return drawn * np.float32(model.peak)
+    return drawn * np.float32(model.peak), None
 
 
 def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
@@ -163,7 +177,7 @@ def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
     return content | {
         "format": FORMAT,
         "n_features": model.network.config.n_features,
-        "gender_svm": "gender" in model.svms,
+        "svms": sorted(model.svms),
         "versions": {"run": written_by, "export": {**versions(), "onnx": version("onnx")}},
     }
 
@@ -176,25 +190,37 @@ def _require_room(out: Path, *, overwrite: bool) -> None:
     require_new_folder(out, overwrite=overwrite)
 
 
-def svm_arrays(pipeline: Any, classes: tuple[str, ...], n_features: int) -> GenderSvm:
+def svm_arrays(pipeline: Any, classes: tuple[str, ...]) -> Svm:
     """The fitted Pipeline of `semg_hht.learning.svm` as arrays, for classes in output order."""
     scaler, calibrated = (step for _, step in pipeline.steps)
-    if len(classes) != 2 or scaler.n_features_in_ != n_features:
-        raise InputError(
-            f"expected an SVM of two genders on the network's {n_features} features; found {len(classes)} on "
-            f"{scaler.n_features_in_}"
-        )
+    names = tuple(calibrated.classes_)
+    if set(names) != set(classes):
+        raise InputError(f"expected an SVM that answers {', '.join(classes)}; found {', '.join(names)}")
     (fitted,) = calibrated.calibrated_classifiers_
-    (sigmoid,) = fitted.calibrators
     svc = fitted.estimator
-    sign = 1.0 if tuple(calibrated.classes_) == classes else -1.0  # a decision above 0 speaks for classes_[1]
     arrays = {
         "mean": scaler.mean_,
         "scale": scaler.scale_,
         "support_vectors": svc.support_vectors_,
-        "coefficients": svc.dual_coef_[0],
-        "intercept": svc.intercept_[0],
+        "coefficients": _of_pairs(svc.dual_coef_, svc.n_support_),
+        "intercept": svc.intercept_,
         "gamma": svc._gamma,
-        "sigmoid": [sign * sigmoid.a_, sign * sigmoid.b_],
+        "sigmoids": [(sigmoid.a_, sigmoid.b_) for sigmoid in fitted.calibrators],
     }
-    return GenderSvm(**{name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()})
+    places = np.array([classes.index(name) for name in names], dtype=np.int64)
+    return Svm(**{name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}, places=places)
+
+
+def _of_pairs(dual: NDArray[np.float64], n_support: NDArray[np.int32]) -> NDArray[np.float64]:
+    """libsvm's coefficients (n_classes - 1, n_vectors), vectors class by class -> (n_pairs, n_vectors).
+
+    Column by column it holds what a vector weighs against each other class, in the order of the classes.
+    """
+    stops = np.cumsum(n_support)
+    own = [slice(stop - n, stop) for stop, n in zip(stops, n_support, strict=True)]
+    pairs = []
+    for i, j in combinations(range(len(own)), 2):
+        weights = np.zeros(dual.shape[1])
+        weights[own[i]], weights[own[j]] = dual[j - 1, own[i]], dual[i, own[j]]
+        pairs.append(weights)
+    return np.array(pairs)

@@ -102,8 +102,9 @@ def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: in
 
 def try_out(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Trial:
     """Both on the same people, by repetition as in every report of this project."""
-    exact = model.probabilities(people.matrices)
-    trials = [_compare(exact, engine.probabilities(people.matrices), people, model.classes) for engine in engines]
+    given = people.matrices, people.beside
+    exact = model.probabilities(*given)
+    trials = [_compare(exact, engine.probabilities(*given), people, model.classes) for engine in engines]
     return max(trials, key=lambda trial: trial.loss)
 
 
