@@ -25,12 +25,13 @@ from semg_hht.engines.exported import (
     open_export,
 )
 from semg_hht.engines.networks import installed, open_network
+from semg_hht.engines.streamed import TABLE_FILE
 from semg_hht.engines.svm import Svm, write_svm
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside
 from semg_hht.learning.checkpoint import Model, read_model_file, versions
 from semg_hht.learning.dataset import Dataset
-from semg_hht.learning.graph import n_bytes, onnx_model, write_onnx
+from semg_hht.learning.graph import n_bytes, onnx_model, weights_table, write_onnx
 from semg_hht.learning.quantise import Trial, divided, quantise, try_out
 from semg_hht.matrices import SIZE
 from semg_hht.storage import require_new_folder, require_space, whole_folder, write_json
@@ -88,12 +89,10 @@ def export(
     Raises
     ------
     InputError
-        ``out`` holds something else, no engine is installed, an engine answers otherwise than torch, data of another
+        ``out`` holds something else, an engine answers otherwise than torch, data of another
         shape or without what the recipe joins, or int8 or a recipe without data.
     """
     _require_room(out, overwrite=overwrite)
-    if not installed():
-        raise InputError("export compares its answers in an engine, and none is installed: pip install onnxruntime")
     if int8 and data is None:
         raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
     if model.blocks and data is None:
@@ -105,12 +104,10 @@ def export(
     require_space(out, 2 * n_bytes(network))
     with whole_folder(out) as part:
         write_onnx(network, part / NETWORK_FILE)
-        if "gender" in model.svms:
-            write_gender_svm(
-                svm_arrays(model.svms["gender"], model.classes["gender"], model.network.config.n_features),
-                part / SVM_FILES,
-            )
-        description = _description(model, checkpoint)
+        write_json(part / TABLE_FILE, weights_table(part / NETWORK_FILE))
+        for task, svm in model.svms.items():
+            write_svm(svm_arrays(svm, model.classes[task]), part / SVM_FILES[task])
+        description = _description(model, checkpoint) | {"precision": "float32"}
         write_json(part / DESCRIPTION_FILE, description)
         difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}
         trial = _smaller(model, checkpoint, part, data, seed) if int8 and data is not None else None
@@ -126,14 +123,17 @@ def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: in
     training, judged = divided(data, checkpoint)
     quantise(part / NETWORK_FILE, small / NETWORK_FILE, data.matrices[training], seed)
     exported = open_export(part)
-    engines = [replace(exported, network=open_network(small / NETWORK_FILE, name)) for name in installed()]
+    networks = [open_network(small / NETWORK_FILE, name) for name in installed("int8")]
+    engines = [replace(exported, network=lambda _, network=network: network) for network in networks]
     trial = try_out(model, engines, data.subset(judged))
-    del exported, engines  # they hold the files open
+    del exported, networks, engines  # they hold the files open
     for path in small.iterdir():
         if trial.holds:
             path.replace(part / path.name)
         else:
             path.unlink()
+    if trial.holds:
+        (part / TABLE_FILE).unlink()  # of weights in float32
     small.rmdir()
     return trial
 
@@ -178,6 +178,7 @@ def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
         "format": FORMAT,
         "n_features": model.network.config.n_features,
         "svms": sorted(model.svms),
+        "blocks": model.blocks,
         "versions": {"run": written_by, "export": {**versions(), "onnx": version("onnx")}},
     }
 
