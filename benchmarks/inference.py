@@ -49,6 +49,7 @@ def prepare(folder: Path, channels: int) -> None:
     import joblib
     import numpy as np
     import torch
+
     from semg_hht.learning import quantise
     from semg_hht.learning.checkpoint import Model, save_model
     from semg_hht.learning.dataset import load_folder

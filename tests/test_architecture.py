@@ -60,7 +60,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "predict": {
         "bids", "calibration", "engines", "errors", "joining", "labels", "learning", "matrices", "pipeline",
-        "predictions", "references", "scaling", "segment", "signals", "sources", "storage", "tracking",
+        "predictions", "references", "scaling", "segment", "signals", "sources", "storage", "tracking", "workers",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",

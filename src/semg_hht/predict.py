@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from semg_hht.bids import is_bids
 from semg_hht.calibration import Calibration
 from semg_hht.engines.exported import ExportedModel, is_export, open_export
-from semg_hht.engines.networks import BACKENDS
+from semg_hht.engines.networks import BACKENDS, MANY
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside, side_by_side
 from semg_hht.labels import Labelled, read_manifest
-from semg_hht.matrices import is_matrix_file, read_matrix
+from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
@@ -31,6 +31,7 @@ from semg_hht.segment import with_repetitions
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.sources import MANIFEST, find_jobs, is_manifest, note_unlisted
 from semg_hht.tracking import Track, untracked
+from semg_hht.workers import ahead
 
 if TYPE_CHECKING:
     from semg_hht.learning.checkpoint import Model
@@ -38,10 +39,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENGINES = ("auto", *BACKENDS, "torch")
+AHEAD = 64  # matrices that are read while the network works on others
 
 
 class Engine(Protocol):
-    """What answers for a batch of matrices: task -> (n, n_classes) in the order of the run's classes."""
+    """What answers for a batch of matrices: task -> (n, n_classes) in the order of the run's classes.
+
+    A matrix gets the same answer, bit for bit, whatever stands beside it. ``ready`` gives the engine that answers so
+    many matrices the soonest.
+    """
+
+    def ready(self, n_matrices: int) -> Engine: ...
 
     def probabilities(
         self, matrices: NDArray[np.float32], beside: Beside | None = ..., batch_size: int = ...
@@ -135,12 +143,14 @@ class Run:
             filters = self.recording_config.filter
             jobs, without = with_repetitions(jobs, repetitions, filters, n_jobs=n_jobs, track=track)
             errors |= {failure.file: failure.reason for failure in without}
-        loaded = chain(self._load_matrices(matrices), self._load_recordings(jobs, references, n_jobs))
-        for batch in _batches(track(loaded, len(matrices) + len(jobs), "predicting"), batch_size):
+        loaded = chain(self._load_matrices(matrices, n_jobs), self._load_recordings(jobs, references, n_jobs))
+        n_matrices, batches = _counted(_batches(track(loaded, len(matrices) + len(jobs), "predicting"), batch_size))
+        answering = replace(self, engine=self.engine.ready(n_matrices))
+        for batch in batches:
             good = [item for item in batch if isinstance(item, _Loaded)]
             errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
             if good:
-                predictions |= {prediction.file: prediction for prediction in self._answer(good, batch_size)}
+                predictions |= {prediction.file: prediction for prediction in answering._answer(good, batch_size)}
         return Predictions(tuple(predictions.values()), errors)
 
     def _answer(self, batch: list[_Loaded], batch_size: int) -> Iterator[Prediction]:
@@ -173,11 +183,12 @@ class Run:
             parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if told else {}))
         return tuple(parts)
 
-    def _load_matrices(self, sources: list[tuple[Path, str]]) -> Iterator[_Loaded | Failure]:
+    def _load_matrices(self, sources: list[tuple[Path, str]], n_jobs: int) -> Iterator[_Loaded | Failure]:
         n_foreign = 0
-        for path, name in sources:
+        read = ahead(_read_or_fail, [path for path, _ in sources], AHEAD if n_jobs != 1 else 0)
+        for (path, name), found in zip(sources, read, strict=True):
             try:
-                matrix = read_matrix(path)
+                matrix = _or_raise(found)
                 values = matrix.values
                 self._require_planes(path, values.shape[0])
                 if matrix.settings is None and self.preparation is not None:
@@ -253,7 +264,9 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
 
     Parameters
     ----------
-    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime``; ``auto``: what is there.
+    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: of what is there the
+        one that answers the soonest, by how many matrices a call of `Run.predict` has. Engines differ in the sixth
+        digit at most; a named one gives a file the same answer, bit for bit, alone and among others.
 
     Raises
     ------
@@ -315,7 +328,7 @@ def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[
     if path.is_dir():
         matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
         try:
-            return matrices, find_jobs(path, rate_hz=rate_hz, units=units)
+            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, known={p for p, _ in matrices})
         except InputError:
             if matrices:
                 return matrices, []
@@ -348,13 +361,41 @@ def _beside(name: str, examples: list[Example]) -> Beside:
     )
 
 
+def _read_or_fail(path: Path) -> Matrix | InputError:
+    try:
+        return read_matrix(path)
+    except InputError as error:
+        return error
+
+
+def _or_raise(found: Matrix | InputError) -> Matrix:
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
+def _n_matrices(batch: list[_Loaded | Failure]) -> int:
+    return sum(len(item.matrices) for item in batch if isinstance(item, _Loaded))
+
+
+def _counted(batches: Iterator[list[_Loaded | Failure]]) -> tuple[int, Iterator[list[_Loaded | Failure]]]:
+    """How many matrices there are, counted up to where no engine asks any longer, and all batches."""
+    first, n = [], 0
+    for batch in batches:
+        first.append(batch)
+        n += _n_matrices(batch)
+        if n > MANY:
+            break
+    return n, chain(first, batches)
+
+
 def _batches(items: Iterable[_Loaded | Failure], batch_size: int) -> Iterator[list[_Loaded | Failure]]:
     """Whole files together until they hold ``batch_size`` matrices, so that memory stays bounded."""
     batch: list[_Loaded | Failure] = []
     n_matrices = 0
     for item in items:
         batch.append(item)
-        n_matrices += len(item.matrices) if isinstance(item, _Loaded) else 0
+        n_matrices += _n_matrices([item])
         if n_matrices >= batch_size:
             yield batch
             batch, n_matrices = [], 0

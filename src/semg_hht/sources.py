@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,14 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.csv"
 
 
-def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base: Path | None = None) -> list[Job]:
+def find_jobs(
+    path: Path,
+    *,
+    rate_hz: float | None = None,
+    units: str = "",
+    base: Path | None = None,
+    known: Set[Path] = frozenset(),
+) -> list[Job]:
     """Recordings to work on: of a manifest, a folder (its manifest.csv, else what it says as a BIDS dataset, else every
     recording in it), or one file.
 
@@ -33,6 +41,7 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
     ----------
     rate_hz, units : where neither the manifest nor the recording says.
     base : folder the manifest's files are relative to; by default its own.
+    known : matrices of a folder, where somebody has looked for them already.
 
     Raises
     ------
@@ -46,7 +55,8 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
     if is_bids(path):
         return _jobs_of_rows(read_bids(path), path, rate_hz, units)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and not is_matrix_file(p))
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p not in known)
+        files = [p for p in files if not is_matrix_file(p)]
         parts = segment_headers(p for p in files if p.suffix.lower() == ".hea")
         files = [p for p in files if p not in parts]
         if not files:

@@ -130,7 +130,9 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
     if not here:
         raise InputError(f"{folder}: int8 needs onnxruntime or openvino: pip install 'semg-hht[onnx]'")
     if precision != "float32" and engine == "numpy":
-        raise InputError(f"{folder}: {precision} is for onnxruntime and openvino; numpy reads what is exported without it")
+        raise InputError(
+            f"{folder}: {precision} is for onnxruntime and openvino; numpy reads what is exported without it"
+        )
 
     @cache
     def opened(name: str) -> Network:

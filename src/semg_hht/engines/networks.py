@@ -77,7 +77,8 @@ BACKENDS: dict[str, Callable[[Path], Network]] = {
     "numpy": StreamedNetwork,
 }
 # Precision -> up to how many matrices in all which engine is the soonest done, for it starts sooner than the others.
-SOONEST = {"float32": (8, "numpy"), "int8": (32, "onnxruntime")}
+SOONEST = {"float32": (4, "numpy"), "int8": (64, "onnxruntime")}
+MANY = max(most for most, _ in SOONEST.values())
 
 
 def installed(precision: str = "float32") -> tuple[str, ...]:
@@ -110,7 +111,9 @@ def open_network(path: Path, engine: str) -> Network:
     except InputError:
         raise
     except Exception as error:  # each engine has errors of its own for a damaged file
-        raise InputError(f"{path}: can't be read by {engine} (cut short, or another format); {_first(error)}") from error
+        raise InputError(
+            f"{path}: can't be read by {engine} (cut short, or another format); {_first(error)}"
+        ) from error
 
 
 def _first(error: Exception) -> str:

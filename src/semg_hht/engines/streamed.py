@@ -99,7 +99,8 @@ class StreamedNetwork:
             self._map.madvise(mmap.MADV_DONTNEED, start, length)
 
     def _leaky(self, values: Array) -> Array:
-        return np.maximum(values, self._slope * values, out=values)
+        np.maximum(values, self._slope * values, out=values)
+        return values
 
 
 def _numbered(pattern: str, names: dict[str, tuple[int, tuple[int, ...]]]) -> Iterator[str]:

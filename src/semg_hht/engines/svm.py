@@ -59,7 +59,8 @@ class Svm:
         x = (block - self.mean) / self.scale
         squared = (x**2).sum(axis=1)[:, None] + self._squared_norms - 2 * (x @ self.support_vectors.T)
         kernel = np.exp(-self.gamma * np.maximum(squared, 0))  # (BLOCK, n_vectors)
-        return np.stack([(kernel * of_pair).sum(axis=1) for of_pair in self.coefficients], axis=1) + self.intercept
+        pairs = np.stack([(kernel * of_pair).sum(axis=1) for of_pair in self.coefficients], axis=1)
+        return np.asarray(pairs + self.intercept)
 
     def _one_against_rest(self, pairs: Array) -> Array:
         """(n, n_pairs) -> (n, n_classes): votes, and between equal votes how clear the decisions were."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,15 @@ from semg_hht.engines.exported import (
     ExportedModel,
     open_export,
 )
-from semg_hht.engines.networks import installed, open_network
+from semg_hht.engines.networks import Network, installed, open_network
 from semg_hht.engines.streamed import TABLE_FILE
-from semg_hht.engines.svm import Svm, write_svm
+from semg_hht.engines.svm import write_svm
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside
 from semg_hht.learning.checkpoint import Model, read_model_file, versions
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.graph import n_bytes, onnx_model, weights_table, write_onnx
+from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.quantise import Trial, divided, quantise, try_out
 from semg_hht.matrices import SIZE
 from semg_hht.storage import require_new_folder, require_space, whole_folder, write_json
@@ -124,7 +125,7 @@ def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: in
     quantise(part / NETWORK_FILE, small / NETWORK_FILE, data.matrices[training], seed)
     exported = open_export(part)
     networks = [open_network(small / NETWORK_FILE, name) for name in installed("int8")]
-    engines = [replace(exported, network=lambda _, network=network: network) for network in networks]
+    engines = [replace(exported, network=partial(_whatever, network)) for network in networks]
     trial = try_out(model, engines, data.subset(judged))
     del exported, networks, engines  # they hold the files open
     for path in small.iterdir():
@@ -138,9 +139,13 @@ def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: in
     return trial
 
 
+def _whatever(network: Network, n_matrices: int) -> Network:
+    return network
+
+
 def _difference(model: Model, exported: ExportedModel, checked: Checked, engine: str) -> float:
     """Largest difference of a probability between torch and an engine: it must be small, and the answers the same."""
-    ours, theirs = exported.probabilities(*checked), model.probabilities(*checked)
+    ours, theirs = exported.probabilities(*checked), replace(model, arrays={}).probabilities(*checked)
     largest = max(float(np.abs(ours[task] - theirs[task]).max()) for task in theirs)
     same = all(np.array_equal(ours[task].argmax(axis=1), theirs[task].argmax(axis=1)) for task in theirs)
     if not (largest <= TOLERANCE and same):  # nor where it is NaN
@@ -158,7 +163,9 @@ def _require_kin(model: Model, data: Dataset) -> None:
     for widths in model.blocks.values():
         lacking = data.beside.lacks(widths)
         if lacking:
-            raise InputError(f"the data lacks {lacking}, which this run's recipe joins; expected those it was trained on")
+            raise InputError(
+                f"the data lacks {lacking}, which this run's recipe joins; expected those it was trained on"
+            )
 
 
 def _to_check(model: Model, data: Dataset | None, seed: int) -> Checked:
@@ -189,39 +196,3 @@ def _require_room(out: Path, *, overwrite: bool) -> None:
     if overwrite and foreign:
         raise InputError(f"{out}: holds more than an export ({foreign[0]}); name another folder")
     require_new_folder(out, overwrite=overwrite)
-
-
-def svm_arrays(pipeline: Any, classes: tuple[str, ...]) -> Svm:
-    """The fitted Pipeline of `semg_hht.learning.svm` as arrays, for classes in output order."""
-    scaler, calibrated = (step for _, step in pipeline.steps)
-    names = tuple(calibrated.classes_)
-    if set(names) != set(classes):
-        raise InputError(f"expected an SVM that answers {', '.join(classes)}; found {', '.join(names)}")
-    (fitted,) = calibrated.calibrated_classifiers_
-    svc = fitted.estimator
-    arrays = {
-        "mean": scaler.mean_,
-        "scale": scaler.scale_,
-        "support_vectors": svc.support_vectors_,
-        "coefficients": _of_pairs(svc.dual_coef_, svc.n_support_),
-        "intercept": svc.intercept_,
-        "gamma": svc._gamma,
-        "sigmoids": [(sigmoid.a_, sigmoid.b_) for sigmoid in fitted.calibrators],
-    }
-    places = np.array([classes.index(name) for name in names], dtype=np.int64)
-    return Svm(**{name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}, places=places)
-
-
-def _of_pairs(dual: NDArray[np.float64], n_support: NDArray[np.int32]) -> NDArray[np.float64]:
-    """libsvm's coefficients (n_classes - 1, n_vectors), vectors class by class -> (n_pairs, n_vectors).
-
-    Column by column it holds what a vector weighs against each other class, in the order of the classes.
-    """
-    stops = np.cumsum(n_support)
-    own = [slice(stop - n, stop) for stop, n in zip(stops, n_support, strict=True)]
-    pairs = []
-    for i, j in combinations(range(len(own)), 2):
-        weights = np.zeros(dual.shape[1])
-        weights[own[i]], weights[own[j]] = dual[j - 1, own[i]], dual[i, own[j]]
-        pairs.append(weights)
-    return np.array(pairs)

@@ -54,7 +54,7 @@ class _Graph:
         return self.put("LeakyRelu", [y], name, alpha=SLOPE)
 
     def linear(self, x: str, name: str, linear: nn.Linear) -> str:
-        """On maps of 1 x 1. As a convolution, for engines add up a matrix product otherwise for one row than for several:
+        """On maps of 1 x 1. As a convolution: engines add up a matrix product otherwise for one row than for several, and
         an answer would depend on the batch.
         """
         weight = _array(linear.weight)[:, :, None, None]  # (n_out, n_in) -> (n_out, n_in, 1, 1)
