@@ -264,8 +264,8 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
 
     Parameters
     ----------
-    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: of what is there the
-        one that answers the soonest, by how many matrices a call of `Run.predict` has. Engines differ in the sixth
+    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: of what is there
+        the one that answers the soonest, by how many matrices a call of `Run.predict` has. Engines differ in the sixth
         digit at most; a named one gives a file the same answer, bit for bit, alone and among others.
 
     Raises

@@ -78,7 +78,8 @@ class Svm:
         if self.places.size == 2:
             return np.concatenate([1 - likely, likely], axis=1)
         total = likely.sum(axis=1, keepdims=True)
-        return np.divide(likely, total, out=np.full_like(likely, 1 / self.places.size), where=total > 0)
+        even = np.full_like(likely, 1 / self.places.size)
+        return np.asarray(np.divide(likely, total, out=even, where=total > 0))
 
     @cached_property
     def _squared_norms(self) -> Array:

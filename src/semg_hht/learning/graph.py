@@ -54,8 +54,8 @@ class _Graph:
         return self.put("LeakyRelu", [y], name, alpha=SLOPE)
 
     def linear(self, x: str, name: str, linear: nn.Linear) -> str:
-        """On maps of 1 x 1. As a convolution: engines add up a matrix product otherwise for one row than for several, and
-        an answer would depend on the batch.
+        """On maps of 1 x 1. As a convolution: engines add up a matrix product otherwise for one row than for several,
+        and an answer would depend on the batch.
         """
         weight = _array(linear.weight)[:, :, None, None]  # (n_out, n_in) -> (n_out, n_in, 1, 1)
         inputs = [x, self.weight(f"{name}.weight", weight), self.weight(f"{name}.bias", _array(linear.bias))]
