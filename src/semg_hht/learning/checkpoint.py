@@ -129,6 +129,9 @@ class _Svms(Mapping[str, Any]):
     def __getitem__(self, task: str) -> Any:
         return self._read[task]()
 
+    def __contains__(self, task: object) -> bool:  # Mapping's own would read it
+        return task in self._read
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._read)
 
