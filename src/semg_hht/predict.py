@@ -15,21 +15,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.bids import is_bids
 from semg_hht.calibration import Calibration
 from semg_hht.engines.exported import ExportedModel, is_export, open_export
 from semg_hht.engines.networks import BACKENDS, MANY
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside, side_by_side
-from semg_hht.labels import Labelled, read_manifest
-from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
+from semg_hht.labels import Labelled
+from semg_hht.matrices import Matrix, read_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
 from semg_hht.references import with_references
 from semg_hht.scaling import min_max
 from semg_hht.segment import with_repetitions
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.sources import MANIFEST, find_jobs, is_manifest, note_unlisted
+from semg_hht.sources import find_inputs, with_long_names
 from semg_hht.tracking import Track, untracked
 from semg_hht.workers import ahead
 
@@ -131,10 +130,10 @@ class Run:
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
         for path in map(Path, paths):
-            more_matrices, more_jobs = _sources(path, rate_hz, units)
+            more_matrices, more_jobs = find_inputs(path, rate_hz, units)
             taken = {name for _, name in matrices} | {job.rows[0].file for job in jobs}
             if taken & ({name for _, name in more_matrices} | {job.rows[0].file for job in more_jobs}):
-                more_matrices, more_jobs = _with_long_names(path, more_matrices, more_jobs)
+                more_matrices, more_jobs = with_long_names(path, more_matrices, more_jobs)
             matrices += more_matrices
             jobs += more_jobs
         predictions: dict[str, Prediction] = {}
@@ -310,43 +309,6 @@ def _as_run(folder: Path, engine: Engine, model: Model | ExportedModel, n_planes
     return Run(
         folder, engine, model.classes, n_planes, model.preparation, model.peak, config, model.calibration, model.blocks
     )
-
-
-def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
-    """Matrices (path, name) and recordings among what ``path`` names."""
-    if path.is_dir() and (path / MANIFEST).is_file():
-        note_unlisted(path, path / MANIFEST)
-        path = path / MANIFEST
-    if is_manifest(path):
-        files = list(dict.fromkeys(row.file for row in read_manifest(path)))
-        matrices = [(path.parent / file, file) for file in files if is_matrix_file(path.parent / file)]
-        names = {name for _, name in matrices}
-        jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
-        return matrices, jobs
-    if is_bids(path):  # matrices among its derivatives are made of the same recordings
-        return [], find_jobs(path, rate_hz=rate_hz, units=units)
-    if path.is_dir():
-        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
-        try:
-            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, known={p for p, _ in matrices})
-        except InputError:
-            if matrices:
-                return matrices, []
-            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none") from None
-    if is_matrix_file(path) and path.is_file():
-        return [(path, path.name)], []
-    return [], find_jobs(path, rate_hz=rate_hz, units=units)
-
-
-def _with_long_names(
-    path: Path, matrices: list[tuple[Path, str]], jobs: list[Job]
-) -> tuple[list[tuple[Path, str]], list[Job]]:
-    """Put the input's own folder before names that another input has too, so that no answer hides another."""
-    folder = path if path.is_dir() else path.parent
-    renamed = [
-        replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
-    ]
-    return [(source, (folder / name).as_posix()) for source, name in matrices], renamed
 
 
 def _beside(name: str, examples: list[Example]) -> Beside:

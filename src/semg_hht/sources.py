@@ -1,4 +1,4 @@
-"""What there is to work on: a file, a folder, a manifest or a BIDS dataset -> Jobs, one a recording.
+"""What there is to work on: a file, a folder, a manifest or a BIDS dataset -> Jobs, one a recording; and matrices.
 
 Knows paths and labels: reads no samples.
 """
@@ -67,6 +67,43 @@ def find_jobs(
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     return [_job_from_name(path, path.name, rate_hz, units)]
+
+
+def find_inputs(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Matrices (path, name) and recordings among what ``path`` names, to be answered for."""
+    if path.is_dir() and (path / MANIFEST).is_file():
+        note_unlisted(path, path / MANIFEST)
+        path = path / MANIFEST
+    if is_manifest(path):
+        files = list(dict.fromkeys(row.file for row in read_manifest(path)))
+        matrices = [(path.parent / file, file) for file in files if is_matrix_file(path.parent / file)]
+        names = {name for _, name in matrices}
+        jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
+        return matrices, jobs
+    if is_bids(path):  # matrices among its derivatives are made of the same recordings
+        return [], find_jobs(path, rate_hz=rate_hz, units=units)
+    if path.is_dir():
+        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
+        try:
+            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, known={p for p, _ in matrices})
+        except InputError:
+            if matrices:
+                return matrices, []
+            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none") from None
+    if is_matrix_file(path) and path.is_file():
+        return [(path, path.name)], []
+    return [], find_jobs(path, rate_hz=rate_hz, units=units)
+
+
+def with_long_names(
+    path: Path, matrices: list[tuple[Path, str]], jobs: list[Job]
+) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Put the input's own folder before names that another input has too, so that no answer hides another."""
+    folder = path if path.is_dir() else path.parent
+    renamed = [
+        replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
+    ]
+    return [(source, (folder / name).as_posix()) for source, name in matrices], renamed
 
 
 def note_unlisted(folder: Path, manifest: Path) -> None:
