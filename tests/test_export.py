@@ -117,7 +117,7 @@ def test_the_engine_is_chosen_by_how_much_there_is_to_do() -> None:
     assert choose(("numpy",), "float32", 1000) == "numpy"
 
 
-def test_all_files_of_a_call_are_answered_by_one_engine(
+def test_few_files_that_are_asked_once_get_an_engine_that_starts_soon(
     folder: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
@@ -125,14 +125,16 @@ def test_all_files_of_a_call_are_answered_by_one_engine(
     monkeypatch.setattr(
         "semg_hht.engines.exported.open_network", lambda path, name: opened.append(name) or opening(path, name)
     )
-    run = open_run(folder)
+    run, fastest = open_run(folder), installed()[0]
     files = sorted(simulated.matrices.iterdir())
-    run.predict(files[0])
+    run.predict(files[0], once=True)
     assert opened == ["numpy"]
-    by_one = run.predict(files, batch_size=1, n_jobs=1)
-    assert opened == ["numpy", installed()[0]]
+    by_one = run.predict(files, batch_size=1, n_jobs=1, once=True)
+    assert opened == ["numpy", fastest]
     assert run.predict(files[::-1], batch_size=32).to_json() == by_one.to_json()
-    assert opened == ["numpy", installed()[0]]
+    alone = {file: run.predict(path).to_json()[file] for path in files for file in [path.name]}
+    assert alone == by_one.to_json(), "one engine, whatever stands beside a file"
+    assert opened == ["numpy", fastest]
 
 
 def test_without_a_gender_svm_action_quality_is_exported(run: Path, tmp_path: Path) -> None:

@@ -24,9 +24,7 @@ from semg_hht.labels import Labelled
 from semg_hht.matrices import Matrix, read_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, transform_all
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
-from semg_hht.references import with_references
 from semg_hht.scaling import min_max
-from semg_hht.segment import with_repetitions
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.sources import find_inputs, with_long_names
 from semg_hht.tracking import Track, untracked
@@ -45,7 +43,7 @@ class Engine(Protocol):
     """What answers for a batch of matrices: task -> (n, n_classes) in the order of the run's classes.
 
     A matrix gets the same answer, bit for bit, whatever stands beside it. ``ready`` gives the engine that answers so
-    many matrices the soonest.
+    many matrices the soonest, its start included.
     """
 
     def ready(self, n_matrices: int) -> Engine: ...
@@ -106,6 +104,7 @@ class Run:
         references: str | Path | None = None,
         repetitions: SegmentConfig | None = None,
         n_jobs: int = -1,
+        once: bool = False,
         track: Track = untracked,
     ) -> Predictions:
         """Answer for matrices, recordings, folders of either, or a manifest.csv.
@@ -115,6 +114,7 @@ class Run:
         rate_hz, units : of recordings that don't say themselves.
         references : manifest of maximal contractions, where the run was trained with the scaling ``mvc``.
         repetitions : find them so in recordings whose manifest states no times; None: such a recording is one.
+        once : nothing else will be asked: with the engine ``auto``, few matrices get the one that starts soonest.
 
         Returns
         -------
@@ -139,12 +139,17 @@ class Run:
         predictions: dict[str, Prediction] = {}
         errors: dict[str, str] = {}
         if repetitions is not None and self.recording_config is not None:
+            from semg_hht.segment import with_repetitions  # here and below: matrices are answered without
+
             filters = self.recording_config.filter
             jobs, without = with_repetitions(jobs, repetitions, filters, n_jobs=n_jobs, track=track)
             errors |= {failure.file: failure.reason for failure in without}
         loaded = chain(self._load_matrices(matrices, n_jobs), self._load_recordings(jobs, references, n_jobs))
-        n_matrices, batches = _counted(_batches(track(loaded, len(matrices) + len(jobs), "predicting"), batch_size))
-        answering = replace(self, engine=self.engine.ready(n_matrices))
+        batches = _batches(track(loaded, len(matrices) + len(jobs), "predicting"), batch_size)
+        answering = self
+        if once:
+            n_matrices, batches = _counted(batches)
+            answering = replace(self, engine=self.engine.ready(n_matrices))
         for batch in batches:
             good = [item for item in batch if isinstance(item, _Loaded)]
             errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
@@ -223,6 +228,8 @@ class Run:
             )
             yield from (Failure(job.rows[0].file, f"{job.path}: {reason}") for job in jobs)
             return
+        from semg_hht.references import with_references
+
         jobs = with_references(jobs, config, None if references is None else Path(references), n_jobs=n_jobs)
         for job, result in zip(jobs, transform_all(jobs, config, n_jobs=n_jobs), strict=True):
             name = job.rows[0].file
@@ -263,9 +270,9 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
 
     Parameters
     ----------
-    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: of what is there
-        the one that answers the soonest, by how many matrices a call of `Run.predict` has. Engines differ in the sixth
-        digit at most; a named one gives a file the same answer, bit for bit, alone and among others.
+    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: the fastest
+        there is, but see ``once`` of `Run.predict`. Engines differ in the sixth digit at most; each gives a file the
+        same answer, bit for bit, alone and among others.
 
     Raises
     ------

@@ -37,7 +37,8 @@ def predict(
     output: Annotated[Path, typer.Option(help="JSON file for the answers.")] = Path("predictions.json"),
     batch_size: Annotated[int, typer.Option(help="Matrices a batch.")] = 32,
     engine: Annotated[
-        str, typer.Option(help="What runs the network: auto, openvino, onnxruntime (of an export), torch (of a run).")
+        str,
+        typer.Option(help="Runs the network: auto, openvino, onnxruntime, numpy (of an export), torch (of a run)."),
     ] = "auto",
     cpu: Cpu = False,
     rate_hz: RateHz = None,
@@ -73,7 +74,7 @@ def predict(
         run = replace(run, recording_config=config)
     predictions = run.predict(
         input, batch_size=batch_size, rate_hz=rate_hz, units=units, references=references,
-        repetitions=SegmentConfig() if segment else None, track=console.track,
+        repetitions=SegmentConfig() if segment else None, once=True, track=console.track,
     )  # fmt: skip
     console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]

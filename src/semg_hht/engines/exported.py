@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.calibration import Calibration, softmax, with_temperature
-from semg_hht.engines.networks import SOONEST, Network, choose, installed, open_network
+from semg_hht.engines.networks import MANY, SOONEST, Network, choose, installed, open_network
 from semg_hht.engines.streamed import TABLE_FILE, WEIGHTS_FILE
 from semg_hht.engines.svm import Svm, read_svm
 from semg_hht.errors import InputError
@@ -34,7 +34,7 @@ class ExportedModel:
     """What a model is without torch; see `semg_hht.learning.checkpoint.Model` for what the other fields mean.
 
     network : number of matrices in all -> the network that answers them, opened when it is first asked for.
-    n_matrices : that number, where more come than are asked for at once.
+    n_matrices : that number; None: many.
     """
 
     network: Callable[[int], Network]
@@ -49,7 +49,7 @@ class ExportedModel:
     n_matrices: int | None = None
 
     def ready(self, n_matrices: int) -> ExportedModel:
-        """The same, with the engine that answers so many the soonest; which one decides about the last digits."""
+        """The same, with the engine that answers so many the soonest, its start included."""
         return replace(self, n_matrices=n_matrices)
 
     def probabilities(
@@ -59,7 +59,7 @@ class ExportedModel:
 
         ``beside`` : what the blocks are made of; a run without any needs none.
         """
-        network = self.network(len(matrices) if self.n_matrices is None else self.n_matrices)
+        network = self.network(MANY + 1 if self.n_matrices is None else self.n_matrices)
         starts = range(0, len(matrices), batch_size)
         found = [network(np.ascontiguousarray(matrices[i : i + batch_size])) for i in starts]
         logits, features = (np.concatenate(of_batches) for of_batches in zip(*found, strict=True))
@@ -89,7 +89,7 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
     Parameters
     ----------
     engine : ``openvino``, ``onnxruntime``, ``numpy``; ``auto``: of those that are installed the one that answers the
-        soonest, by how many matrices there are in all.
+        soonest, by how many matrices there are in all, opened when it is first asked.
 
     Raises
     ------
@@ -148,5 +148,6 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
     def network(n_matrices: int) -> Network:
         return opened(choose(here, precision, n_matrices))
 
-    network(1)  # so that a damaged folder is said at once
+    for name in here if engine != "auto" else set(here) & {"numpy"}:
+        opened(name)  # so that a damaged folder is said at once; NumPy's takes no time
     return ExportedModel(network, svms, encoder_task, classes, n_planes, preparation, peak, calibration, blocks)
