@@ -195,6 +195,7 @@ def interleaved(works: dict[str, Callable[[], object]], rounds: int) -> dict[str
     times: dict[str, list[float]] = {side: [] for side in works}
     for i in range(rounds + 1):
         for side, work in works.items():
+            time.sleep(0.1)  # threads of the side before wait for more work a while, and would be in the way
             started = time.perf_counter()
             work()
             if i:  # the first time is no warm one
