@@ -45,8 +45,6 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
     network = ActionNetwork(NetworkConfig(3, base_channels=channels)).train()
     x, y = torch.rand(batch, 1, 256, 256), torch.arange(batch) % 3
     if side == "eager":
-        choose_convolutions(network, as_products=False)
-        network.to(memory_format=torch.contiguous_format)
         for module in network.modules():
             if isinstance(module, nn.LeakyReLU):
                 module.inplace = False

@@ -49,7 +49,8 @@ ROOMS: dict[str, set[str]] = {
     "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "measure": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
     "evidence": {
-        "errors", "hht", "joining", "learning", "matrices", "pipeline", "predict", "predictions", "signals", "tracking",
+        "errors", "hht", "intake", "joining", "learning", "matrices", "pipeline", "predict", "predictions", "signals",
+        "tracking",
     },
     "figures": {"errors", "figures", "matrices", "storage", "evaluation"},
     "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
@@ -61,9 +62,13 @@ ROOMS: dict[str, set[str]] = {
     "examine": {
         "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",
     },
+    "intake": {
+        "errors", "joining", "labels", "matrices", "pipeline", "references", "scaling", "segment", "signals", "sources",
+        "tracking", "workers",
+    },
     "predict": {
-        "bids", "calibration", "engines", "errors", "joining", "labels", "learning", "matrices", "pipeline",
-        "predictions", "references", "scaling", "segment", "signals", "sources", "storage", "tracking",
+        "calibration", "engines", "errors", "intake", "joining", "learning", "pipeline", "predictions", "signals",
+        "tracking",
     },
     "demo": {
         "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,13 +138,13 @@ def test_names_and_answers_must_be_as_many(tiny_copy: Path) -> None:
 def test_the_svm_must_answer_the_named_classes(tiny_copy: Path) -> None:
     edit(tiny_copy / "best", classes={"action_quality": ["full", "half", "invalid"], "gender": ["x", "y"]})
     with pytest.raises(InputError, match=r"gender\.skops: answers F, M; model\.json says otherwise"):
-        load_model(tiny_copy / "best")
+        load_model(tiny_copy / "best").svms["gender"]
 
 
 def test_an_svm_file_with_something_else_in_it_is_refused(tiny_copy: Path) -> None:
     skops.io.dump({"no": "classifier"}, tiny_copy / "best" / "gender.skops")
     with pytest.raises(InputError, match=r"gender\.skops"):
-        load_model(tiny_copy / "best")
+        load_model(tiny_copy / "best").svms["gender"]
 
 
 class Foreign:
@@ -155,7 +157,39 @@ class Foreign:
 def test_a_tampered_svm_is_refused_not_run(tiny_copy: Path) -> None:
     skops.io.dump(Foreign(), tiny_copy / "best" / "gender.skops")
     with pytest.raises(InputError, match=r"gender\.skops: holds types that this project does not write"):
+        load_model(tiny_copy / "best").svms["gender"]
+
+
+def test_a_run_answers_from_arrays_as_scikit_learn_does(tiny_copy: Path) -> None:
+    matrices = make_dataset().matrices[:5]
+    by_arrays = load_model(tiny_copy / "best")
+    assert set(by_arrays.arrays) == {"gender"}
+    (tiny_copy / "best" / "gender.npz").unlink()  # as in runs from before there were arrays
+    by_pipeline = load_model(tiny_copy / "best")
+    assert not by_pipeline.arrays
+    for task, expected in by_pipeline.probabilities(matrices).items():
+        assert_allclose(by_arrays.probabilities(matrices)[task], expected, atol=1e-12)
+
+
+def test_without_arrays_a_damaged_svm_is_said_at_once(tiny_copy: Path) -> None:
+    (tiny_copy / "best" / "gender.npz").unlink()
+    truncate(tiny_copy / "best" / "gender.skops")
+    with pytest.raises(InputError, match=r"gender\.skops: can't be read as a skops file"):
         load_model(tiny_copy / "best")
+
+
+def test_a_run_answers_without_scikit_learn(tiny_result: Result, repository: Path) -> None:
+    code = f"""if True:
+        import sys
+        for name in ("sklearn", "skops", "lightning_fabric"):
+            sys.modules[name] = None
+        import numpy as np
+        from semg_hht import open_run
+        run = open_run({str(tiny_result.folder)!r}, cpu=True)
+        assert set(run.engine.probabilities(np.zeros((1, 1, 256, 256), np.float32))) == {{"action_quality", "gender"}}
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_weights_of_another_network_are_refused(tiny_copy: Path) -> None:
@@ -185,7 +219,7 @@ def test_a_pickle_under_the_name_of_the_weights_is_not_run(tiny_copy: Path, tmp_
 
 def test_a_run_directory_holds_no_pickle(tiny_result: Result) -> None:
     files = [path for path in tiny_result.folder.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} <= {".json", ".jsonl", ".safetensors", ".skops", ".png"}
+    assert {path.suffix for path in files} <= {".json", ".jsonl", ".npz", ".safetensors", ".skops", ".png"}
     for path in files:
         start = path.read_bytes()[:2]
         assert not (start[:1] == b"\x80" and start[1:] in b"\x02\x03\x04\x05"), f"{path} is a pickle"

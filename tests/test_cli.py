@@ -301,3 +301,25 @@ def test_predict_keeps_the_runs_settings_but_what_is_stated() -> None:
     assert (kept.spectrum, kept.scaling, kept.channels) == (base.spectrum, base.scaling, base.channels)
     assert config_of(seed=8, base=base).spectrum.seed == 8
     assert config_of(decomposition="upstream", base=base).scaling == "upstream"
+
+
+def test_a_verb_loads_what_it_needs_and_no_other_verb() -> None:
+    code = """if True:
+        import sys
+        from semg_hht.cli import main
+        try:
+            main(["predict", "--checkpoint", "none", "--input", "none", "--output", "none.json"])
+        except SystemExit as ended:
+            assert ended.code == 1
+        ours = {name for name in sys.modules if name.startswith("semg_hht.commands.")}
+        assert ours == {"semg_hht.commands.predict"}, ours
+        assert not {"pydantic", "rich.progress", "rich.table", "joblib", "scipy.signal"} & set(sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "found no model.json" in done.stderr
+
+
+def test_a_verb_that_is_none_is_named_with_the_likeliest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("predikt") == 2
+    assert "Did you mean 'predict'?" in capsys.readouterr().err

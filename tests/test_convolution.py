@@ -25,7 +25,9 @@ def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tens
 
 def network(dtype: torch.dtype, n_planes: int = 1) -> ActionNetwork:
     torch.manual_seed(0)
-    return ActionNetwork(NetworkConfig(3, base_channels=3, n_planes=n_planes)).to(dtype).eval()
+    found = ActionNetwork(NetworkConfig(3, base_channels=3, n_planes=n_planes, dropout=0.0)).to(dtype).train()
+    choose_convolutions(found, as_products=True)
+    return found
 
 
 def outputs_and_gradients(network: ActionNetwork, x: Tensor) -> list[Tensor]:
@@ -42,6 +44,7 @@ def test_a_product_is_the_convolution_and_so_are_its_gradients(
 ) -> None:
     monkeypatch.setattr(convolution, "COLUMNS_AT_ONCE", at_once)
     layer = Convolution(5, 7, 3, stride=2, padding=1, bias=False).double()
+    choose_convolutions(layer, as_products=True)
     x, dy = draw(3, 5, size, size).requires_grad_(), draw(3, 7, size // 2, size // 2, seed=1)
     ours = torch.autograd.grad(layer(x), (x, layer.weight), dy)
     theirs = torch.autograd.grad(functional.conv2d(x, layer.weight, stride=2, padding=1), (x, layer.weight), dy)
@@ -69,6 +72,9 @@ def test_products_are_what_runs_unless_switched_off(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(convolution, "_patches", lambda padded: calls.append(1) or _patches(padded))
     subject(x)
     assert len(calls) == 7
+    subject.eval()(x)  # where an answer must not depend on its batch
+    assert len(calls) == 7
+    subject.train()
     choose_convolutions(subject, as_products=False)
     subject(x)
     assert len(calls) == 7
@@ -79,6 +85,7 @@ _patches = convolution._patches
 
 def test_an_odd_map_is_left_to_torch() -> None:
     layer = Convolution(2, 3, 3, stride=2, padding=1, bias=False).double()
+    choose_convolutions(layer, as_products=True)
     x = draw(1, 2, 5, 5)
     torch.testing.assert_close(layer(x), functional.conv2d(x, layer.weight, stride=2, padding=1))
 
@@ -105,7 +112,6 @@ def test_the_optimizer_moves_the_networks_own_weights_as_plain_adamw_does() -> N
         take_gradients(weights, subject)
         fused.step()
         fused.zero_grad()
-        choose_convolutions(other, as_products=True)
         functional.cross_entropy(other(x), TARGET).backward()
         plain.step()
         plain.zero_grad()

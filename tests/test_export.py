@@ -13,25 +13,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from conftest import Simulated
+from conftest import TINY, Simulated
 from making import make_dataset, truncate
 from semg_hht.cli import main
 from semg_hht.engines.exported import DESCRIPTION_FILE, EXPORT_FILES, ExportedModel, open_export
-from semg_hht.engines.networks import installed, open_network
-from semg_hht.engines.svm import GenderSvm
+from semg_hht.engines.networks import choose, installed, open_network
+from semg_hht.engines.streamed import TABLE_FILE
 from semg_hht.errors import InputError
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import load_folder
-from semg_hht.learning.run import Result
-from semg_hht.learning.svm import fit_svm
+from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.run import Result, train
 from semg_hht.predict import open_run
 
 exporting = pytest.importorskip("semg_hht.learning.export")  # where onnx is not installed
 divided = exporting.divided
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
-           for name in ("openvino", "onnxruntime")]  # fmt: skip
+           for name in ("openvino", "onnxruntime", "numpy")]  # fmt: skip
+PLAIN = set(EXPORT_FILES) - {"action.npz"}  # what an export holds without a recipe
 
 
 @pytest.fixture(scope="module")
@@ -80,39 +81,64 @@ def test_an_export_transforms_recordings_as_the_run_does(run: Path, folder: Path
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_answers_do_not_depend_on_the_batch(folder: Path, simulated: Simulated, engine: str) -> None:
-    exported = open_export(folder, engine)
-    matrices = load_folder(simulated.matrices).matrices
-    whole = exported.probabilities(matrices, batch_size=len(matrices))
-    for batch_size in (1, 5):
-        for task, probabilities in exported.probabilities(matrices, batch_size=batch_size).items():
-            assert_allclose(probabilities, whole[task], atol=1e-6)
+    same_in_any_batch(open_export(folder, engine), load_folder(simulated.matrices).matrices)
 
 
-def test_the_svm_in_numpy_is_the_one_of_scikit_learn() -> None:
-    rng = np.random.default_rng(3)
-    features = rng.standard_normal((60, 16)).astype(np.float32)
-    features[:, 3] = 1  # a feature that never changes has no scale
-    labels = tuple(
-        "M" if x + 0.5 * y > 0 else "F" for x, y in zip(features[:, 0], rng.standard_normal(60), strict=True)
+def same_in_any_batch(engine: Any, matrices: np.ndarray) -> None:
+    """Bit for bit, alone, among few and many, and in another order."""
+    whole = engine.probabilities(matrices, batch_size=len(matrices))
+    for batch_size in (1, 2, 5):
+        for task, probabilities in engine.probabilities(matrices, batch_size=batch_size).items():
+            assert_array_equal(probabilities, whole[task])
+    for task, probabilities in engine.probabilities(matrices[::-1].copy(), batch_size=3).items():
+        assert_array_equal(probabilities[::-1], whole[task])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_answers_of_a_wider_network_do_not_depend_on_the_batch(run: Path, tmp_path: Path, engine: str) -> None:
+    """With 32 channels engines choose other ways to multiply than with two."""
+    wide = replace(
+        load_model(run), network=ActionNetwork(NetworkConfig(3, base_channels=32)).eval(), svms={}, arrays={}
     )
-    pipeline = fit_svm(features, labels, [f"S{i % 10}" for i in range(60)], what="gender", by="subject", seed=0)
-    new = rng.standard_normal((20, 16)).astype(np.float32)
-    expected = pipeline.predict_proba(new.astype(np.float64))  # classes_ are F, M
-    assert_allclose(exporting.svm_arrays(pipeline, ("F", "M"), 16).probabilities(new), expected, atol=1e-12)
-    assert_allclose(exporting.svm_arrays(pipeline, ("M", "F"), 16).probabilities(new), expected[:, ::-1], atol=1e-12)
-    with pytest.raises(InputError, match="two genders on the network's 8 features; found 2 on 16"):
-        exporting.svm_arrays(pipeline, ("F", "M"), 8)
+    exporting.export(wide, run, tmp_path / "out")
+    same_in_any_batch(open_export(tmp_path / "out", engine), make_dataset().matrices[:11])
 
 
-def test_far_from_all_it_saw_the_svm_does_not_overflow() -> None:
-    one = np.ones(1)
-    svm = GenderSvm(one * 0, one, one[None], one * 1e6, np.array(0.0), np.array(1.0), np.array([-1e6, 0.0]))
-    with np.errstate(all="raise", under="ignore"):
-        assert_allclose(svm.probabilities(np.array([[1.0], [1e3]], dtype=np.float32)), [[0, 1], [0.5, 0.5]])
+def test_answers_of_a_run_do_not_depend_on_the_batch(run: Path, simulated: Simulated) -> None:
+    same_in_any_batch(load_model(run), load_folder(simulated.matrices).matrices)
+
+
+def test_the_engine_is_chosen_by_how_much_there_is_to_do() -> None:
+    here = ("openvino", "onnxruntime", "numpy")
+    assert [choose(here, "float32", n) for n in (1, 4, 5, 10**6)] == ["numpy", "numpy", "openvino", "openvino"]
+    assert [choose(here[:2], "int8", n) for n in (1, 64, 65)] == ["onnxruntime", "onnxruntime", "openvino"]
+    assert choose(("openvino",), "int8", 1) == "openvino"
+    assert choose(("numpy",), "float32", 1000) == "numpy"
+
+
+def test_few_files_that_are_asked_once_get_an_engine_that_starts_soon(
+    folder: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    opening = open_network
+    monkeypatch.setattr(
+        "semg_hht.engines.exported.open_network", lambda path, name: opened.append(name) or opening(path, name)
+    )
+    run, fastest = open_run(folder), installed()[0]
+    files = sorted(simulated.matrices.iterdir())
+    run.predict(files[0], once=True)
+    assert opened == ["numpy"]
+    by_one = run.predict(files, batch_size=1, n_jobs=1, once=True)
+    assert opened == ["numpy", fastest]
+    assert run.predict(files[::-1], batch_size=32).to_json() == by_one.to_json()
+    alone = {file: run.predict(path).to_json()[file] for path in files for file in [path.name]}
+    assert alone == by_one.to_json(), "one engine, whatever stands beside a file"
+    assert opened == ["numpy", fastest]
 
 
 def test_without_a_gender_svm_action_quality_is_exported(run: Path, tmp_path: Path) -> None:
-    model = replace(load_model(run), svms={})
+    model = replace(load_model(run), svms={}, arrays={})
     exporting.export(model, run, tmp_path / "out")
     assert not (tmp_path / "out" / "gender.npz").exists()
     drawn = np.zeros((1, 1, 256, 256), dtype=np.float32)
@@ -142,7 +168,7 @@ def test_an_export_that_answers_otherwise_is_not_written(
     monkeypatch.setattr(
         ExportedModel,
         "probabilities",
-        lambda self, matrices: {task: p + 2e-5 for task, p in answer(self, matrices).items()},
+        lambda self, *given: {task: p + 2e-5 for task, p in answer(self, *given).items()},
     )
     with pytest.raises(InputError, match=r"answers otherwise than torch: probabilities differ by up to 2.0e-05"):
         exporting.export(load_model(run), run, tmp_path / "out")
@@ -153,10 +179,12 @@ def test_an_export_that_gives_no_numbers_is_not_written(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        ExportedModel, "probabilities", lambda self, matrices: {"action_quality": np.full((len(matrices), 3), np.nan)}
+        ExportedModel,
+        "probabilities",
+        lambda self, matrices, _: {"action_quality": np.full((len(matrices), 3), np.nan)},
     )
     with pytest.raises(InputError, match="differ by up to nan"):
-        exporting.export(replace(load_model(run), svms={}), run, tmp_path / "out")
+        exporting.export(replace(load_model(run), svms={}, arrays={}), run, tmp_path / "out")
 
 
 def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path, tmp_path: Path) -> None:
@@ -172,16 +200,18 @@ def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path,
     assert (damaged / "thesis.docx").exists()
 
 
-@pytest.mark.parametrize("name", EXPORT_FILES)
+@pytest.mark.parametrize("name", sorted(PLAIN))
 def test_a_file_that_is_missing_is_said(damaged: Path, name: str) -> None:
     (damaged / name).unlink()
     with pytest.raises(InputError, match=str(damaged)):
-        open_run(damaged)
+        open_run(damaged, engine="onnxruntime" if name == "network.onnx" else "auto")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("name", [name for name in EXPORT_FILES if name.startswith("network")])
+@pytest.mark.parametrize("name", ["network.onnx", "network.bin"])
 def test_a_network_cut_short_is_said(damaged: Path, name: str, engine: str) -> None:
+    if (name, engine) == ("network.onnx", "numpy"):
+        pytest.skip("numpy does not read it")
     truncate(damaged / name)
     with pytest.raises(InputError, match=f"can't be read by {engine}"):
         open_run(damaged, engine=engine)
@@ -190,13 +220,19 @@ def test_a_network_cut_short_is_said(damaged: Path, name: str, engine: str) -> N
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c.update(format=99), "format 99; this version reads format 1"),
+        (lambda c: c.update(format=99), "format 99; this version reads format 2"),
         (lambda c: c.pop("classes"), "expected the description of an export; KeyError"),
         (lambda c: c.update(peak="high"), "expected the description of an export; ValueError"),
         (lambda c: c.update(n_features=7), "expected 'mean' of shape"),
-        (lambda c: c.update(gender_svm=False, n_features=7), "expected 'features' of shape"),
+        (lambda c: c.update(svms=[], n_features=7), "expected 'features' of shape"),
+        (lambda c: c.update(svms=["age"]), "expected SVMs of action_quality, gender; found age"),
+        (
+            lambda c: c.update(blocks={"action_quality": {"network": 3}}),
+            "expected SVMs of action_quality, gender; found",
+        ),
+        (lambda c: c.update(precision="int4"), "expected a precision of float32, int8; found int4"),
         (lambda c: c["classes"]["action_quality"].pop(), "expected 'logits' of shape"),
-        (lambda c: c["classes"]["gender"].append("X"), "expected two genders; found 3"),
+        (lambda c: c["classes"]["gender"].append("X"), "expected 'coefficients' of shape"),
         (lambda c: c["network"].update(n_planes=2), "expected 'matrices' of shape"),
         (lambda c: c["network"].update(n_planes=10**9), "planes; found 1000000000"),
     ],
@@ -219,20 +255,24 @@ def test_arrays_of_objects_are_not_unpickled(damaged: Path) -> None:
         open_run(damaged)
 
 
-def test_an_engine_goes_with_its_folder(run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_goes_with_its_folder(
+    run: Path, folder: Path, damaged: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InputError, match="no weights for torch"):
         open_run(folder, engine="torch")
     with pytest.raises(InputError, match="reads what semg-hht export"):
         open_run(run, engine="openvino")
-    with pytest.raises(InputError, match="--engine must be one of auto, openvino, onnxruntime, torch; got 'tpu'"):
+    with pytest.raises(InputError, match="one of auto, openvino, onnxruntime, numpy, torch; got 'tpu'"):
         open_run(folder, engine="tpu")
-    monkeypatch.setattr("semg_hht.engines.networks.find_spec", lambda name: None)
-    with pytest.raises(InputError, match="needs onnxruntime or openvino"):
-        open_run(folder)
+    monkeypatch.setattr("semg_hht.engines.networks.find_spec", lambda name: name == "numpy" or None)
+    assert open_run(folder).predict(simulated.matrices).predictions, "NumPy is always there"
     with pytest.raises(InputError, match=r"--engine openvino is not installed: pip install 'semg-hht\[openvino\]'"):
         open_network(folder / "network.onnx", "openvino")
-    with pytest.raises(InputError, match="none is installed"):
-        exporting.export(load_model(run), run, folder.parent / "other")
+    rewrite(damaged / DESCRIPTION_FILE, lambda c: c.update(precision="int8"))
+    with pytest.raises(InputError, match="int8 needs onnxruntime or openvino"):
+        open_run(damaged)
+    with pytest.raises(InputError, match="int8 is for onnxruntime and openvino"):
+        open_run(damaged, engine="numpy")
 
 
 def test_int8_is_written_where_it_keeps_its_accuracy(
@@ -244,7 +284,9 @@ def test_int8_is_written_where_it_keeps_its_accuracy(
     assert done.trial is not None
     assert done.precision == "int8"
     assert json.loads((tmp_path / "out" / DESCRIPTION_FILE).read_text(encoding="utf-8"))["precision"] == "int8"
-    assert set(EXPORT_FILES) == {path.name for path in (tmp_path / "out").iterdir()}
+    assert PLAIN - {TABLE_FILE} == {path.name for path in (tmp_path / "out").iterdir()}
+    for name in installed("int8"):
+        same_in_any_batch(open_export(tmp_path / "out", name), data.matrices)
     found, expected = open_export(tmp_path / "out").probabilities(data.matrices), model.probabilities(data.matrices)
     for task in expected:
         assert_allclose(found[task], expected[task], atol=0.5)
@@ -294,8 +336,53 @@ def test_data_without_a_split_is_halved(tiny_result: Result, tmp_path: Path, cap
     assert len(training) == len(judged)
 
 
-def test_what_a_recipe_joins_is_refused_in_a_sentence(run: Path, tmp_path: Path) -> None:
-    model = replace(load_model(run), blocks={"gender": {"mixing": 3}})
-    with pytest.raises(InputError, match="what its recipe joins can't be exported yet; train with --recipe plain"):
-        exporting.export(model, run, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+@pytest.fixture(scope="module")
+def joining_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run of the recipe ``best``: SVMs of three classes and of two, on what they join."""
+    folder = tmp_path_factory.mktemp("joining") / "run"
+    train(load_folder(simulated.matrices), folder, replace(TINY, recipe="best"), base_channels=2, cpu=True)
+    return folder / "best"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_a_recipe_joins_is_exported(joining_run: Path, simulated: Simulated, tmp_path: Path, engine: str) -> None:
+    data, model = load_folder(simulated.matrices), load_model(joining_run)
+    assert set(model.blocks) == {"action_quality", "gender"}
+    done = exporting.export(model, joining_run, tmp_path / "out", data=data)
+    assert done.difference[engine] <= 1e-5
+    assert set(EXPORT_FILES) == {path.name for path in (tmp_path / "out").iterdir()}
+    exported = open_run(tmp_path / "out", engine=engine)
+    assert exported.blocks == model.blocks
+    expected = open_run(joining_run, cpu=True).predict(simulated.manifest, n_jobs=1)
+    found = exported.predict(simulated.manifest, n_jobs=1)
+    for ours, theirs in zip(found.predictions, expected.predictions, strict=True):
+        for task, answer in theirs.answers.items():
+            assert ours.answers[task].prediction == answer.prediction
+            assert_allclose(
+                list(ours.answers[task].probabilities.values()), list(answer.probabilities.values()), atol=1e-5
+            )
+
+
+def test_what_a_recipe_joins_is_compared_on_data_that_has_it(joining_run: Path, tmp_path: Path) -> None:
+    model = load_model(joining_run)
+    with pytest.raises(InputError, match="compared on real matrices: name them with --data_dir"):
+        exporting.export(model, joining_run, tmp_path / "out")
+    with pytest.raises(InputError, match="the data lacks their features, which this run's recipe joins"):
+        exporting.export(model, joining_run, tmp_path / "out", data=make_dataset())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda c: c.pop("slope"), lambda c: c["tensors"].clear(), lambda c: c["tensors"]["head1.weight"].pop("offset")],
+)
+def test_a_table_that_does_not_say_where_weights_lie_is_refused(damaged: Path, change: Callable[..., Any]) -> None:
+    rewrite(damaged / TABLE_FILE, change)
+    with pytest.raises(InputError, match="expected where each weight of the network lies"):
+        open_run(damaged, engine="numpy")
+
+
+def test_the_weights_are_as_long_as_their_table_says(damaged: Path) -> None:
+    with (damaged / "network.bin").open("ab") as handle:
+        handle.write(bytes(4))
+    with pytest.raises(InputError, match="can't be read by numpy .*expected .* bytes of weights; found"):
+        open_run(damaged, engine="numpy")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -20,6 +22,7 @@ from semg_hht.pipeline import (
     PipelineConfig,
     Reference,
     configure,
+    for_each,
     read_job,
     scaled_repetitions,
     transform,
@@ -221,3 +224,20 @@ def test_each_part_keeps_its_own_band() -> None:
     broken = {**config.to_json(), "spectrum": {**config.to_json()["spectrum"], "decomposition": "vmd"}}
     with pytest.raises(InputError, match="can't be understood by this version; decomposition 'vmd' is unknown"):
         PipelineConfig.from_json(broken)
+
+
+def test_workers_run_ahead_of_who_takes_the_results_but_not_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semg_hht.pipeline.AHEAD", 3)
+    jobs, done = [Job(Path(str(i)), ()) for i in range(40)], []
+
+    def work(job: Job, n_threads: int | None) -> Path:
+        done.append(job)
+        return job.path
+
+    found = []
+    with joblib.parallel_config(backend="threading"):
+        for path in for_each(work, jobs, n_jobs=2):
+            found.append(path)
+            time.sleep(0.002)  # they would be done with all by the middle
+            assert len(done) <= len(found) + 3 * 2
+    assert found == [job.path for job in jobs]

@@ -332,6 +332,9 @@ def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Pa
     seen: list[np.ndarray] = []
 
     class Spy:
+        def ready(self, n_matrices: int) -> Spy:
+            return self
+
         def probabilities(self, matrices: np.ndarray, *_: object) -> dict[str, np.ndarray]:
             seen.append(matrices)
             return {"action_quality": np.full((len(matrices), 3), 1 / 3)}

@@ -13,7 +13,7 @@ from semg_hht.pipeline import configure
 from semg_hht.prepare import prepare
 from semg_hht.signals.recording import write_recording
 from semg_hht.sources import find_jobs
-from semg_hht.workers import workers
+from semg_hht.workers import ahead, workers
 
 CONFIG = configure(band_hz=(20, 200))
 
@@ -69,3 +69,25 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:9; Timed out"):  # noqa: SIM117
         with workers("dask", "tcp://127.0.0.1:9"):
             pass
+
+
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_reading_ahead_keeps_the_order_and_its_bounds(n: int) -> None:
+    done: list[int] = []
+
+    def work(item: int) -> int:
+        done.append(item)
+        return -item
+
+    found = []
+    for result in ahead(work, range(30), n):
+        found.append(result)
+        assert len(done) <= len(found) + n
+    assert found == [-i for i in range(30)]
+
+
+def test_an_error_while_reading_ahead_is_raised_where_it_belongs() -> None:
+    results = ahead(lambda item: 1 // item, (1, 0, 1), 2)
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)

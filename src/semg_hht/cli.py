@@ -7,29 +7,56 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from semg_hht import console
-from semg_hht.commands.check import check
-from semg_hht.commands.demo import demo
-from semg_hht.commands.evaluate import evaluate
-from semg_hht.commands.explain import explain
-from semg_hht.commands.export import export
-from semg_hht.commands.features import features
-from semg_hht.commands.predict import predict
-from semg_hht.commands.prepare import prepare
-from semg_hht.commands.report import report
-from semg_hht.commands.segment import segment
-from semg_hht.commands.simulate import simulate
-from semg_hht.commands.train import train
 from semg_hht.version import __version__
 
 # Both --snake_case and --kebab-case name an option.
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "help_option_names": ["-h", "--help"]}
 
+# In the order of the data, each with an example.
+VERBS = {
+    "demo": "demo --out demo",
+    "simulate": "simulate --out recordings --n_subjects 10",
+    "segment": "segment recordings --out reps.csv",
+    "features": "features reps.csv --out features.csv",
+    "prepare": "prepare recordings/manifest.csv --out prepared --band 20 450",
+    "check": "check prepared",
+    "train": "train --data_dir prepared/hht_matrices --checkpoint_dir checkpoints --base_channels 8",
+    "evaluate": "evaluate --data_dir prepared/hht_matrices --out evaluation --base_channels 8",
+    "report": "report evaluation --out evaluation.html --lang zh",
+    "predict": "predict --checkpoint checkpoints --input new_data --output predictions.json",
+    "explain": "explain --checkpoint checkpoints --input curl.csv --rate_hz 1000 --out why.png",
+    "export": "export --checkpoint checkpoints --out exported",
+}
+
+
+class _Verbs(TyperGroup):
+    """Imports the file of a verb when it is called, and all of them only for ``--help``: a prediction starts sooner."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = dict.fromkeys(VERBS)  # type: ignore[assignment]  # names, for "did you mean"
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        verb = getattr(import_module(f"semg_hht.commands.{cmd_name}"), cmd_name)
+        alone = typer.Typer(context_settings=CONTEXT, add_completion=False, rich_markup_mode="rich")
+        alone.command(cmd_name, epilog=f"Example: semg-hht {VERBS[cmd_name]}")(verb)
+        return typer.main.get_command(alone)
+
+
 app = typer.Typer(
+    cls=_Verbs,
     context_settings=CONTEXT,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -38,22 +65,6 @@ app = typer.Typer(
     epilog="Start with [bold]semg-hht demo[/]: the whole path on simulated people, in about two minutes. "
     "--debug with any command shows the traceback of an error.",
 )
-
-for _verb, _example in (
-    (demo, "demo --out demo"),
-    (simulate, "simulate --out recordings --n_subjects 10"),
-    (segment, "segment recordings --out reps.csv"),
-    (features, "features reps.csv --out features.csv"),
-    (prepare, "prepare recordings/manifest.csv --out prepared --band 20 450"),
-    (check, "check prepared"),
-    (train, "train --data_dir prepared/hht_matrices --checkpoint_dir checkpoints --base_channels 8"),
-    (evaluate, "evaluate --data_dir prepared/hht_matrices --out evaluation --base_channels 8"),
-    (report, "report evaluation --out evaluation.html --lang zh"),
-    (predict, "predict --checkpoint checkpoints --input new_data --output predictions.json"),
-    (explain, "explain --checkpoint checkpoints --input curl.csv --rate_hz 1000 --out why.png"),
-    (export, "export --checkpoint checkpoints --out exported"),
-):
-    app.command(epilog=f"Example: semg-hht {_example}")(_verb)
 
 
 WHERE_TO_START = (

@@ -11,15 +11,17 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation import Report
-from semg_hht.pipeline import Failure, Remark
+
+if TYPE_CHECKING:  # only what a verb needs is loaded, where it needs it
+    from rich.progress import Progress
+
+    from semg_hht.evaluation import Report
+    from semg_hht.pipeline import Failure, Remark
 
 # In a notebook plain text: a block of HTML a print would part a line from its beginning.
 out = Console(highlight=False, soft_wrap=True, force_jupyter=False)
@@ -47,6 +49,8 @@ def listen() -> None:
 
 
 def progress() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -60,6 +64,9 @@ def progress() -> Progress:
 
 def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
     """Pass items through under a bar with the time that remains."""
+    if total < 2:
+        yield from items
+        return
     with progress() as bar:
         task = bar.add_task(label, total=total)
         for item in items:
@@ -133,6 +140,8 @@ def list_remarks(remarks: Iterable[Remark]) -> None:
 
 def show_reports(reports: dict[str, Report], split_by: str) -> None:
     """Scores on people (or repetitions) not trained on, a table a task."""
+    from rich.table import Table
+
     for task, report in reports.items():
         who = f"{counted(len(report.per_subject), split_by)} not trained on"
         out.print(f"\n[bold]{task.replace('_', ' ')}[/], {counted(report.n, 'repetition')} of {who}")
@@ -149,6 +158,8 @@ def show_reports(reports: dict[str, Report], split_by: str) -> None:
 
 def show_findings(protocol: str, content: dict[str, Any]) -> None:
     """Scores of an evaluation: the network beside its baselines, a table a task."""
+    from rich.table import Table
+
     n_people = len(content["data"]["subjects"])
     for task, found in content["tasks"].items():
         out.print(f"\n[bold]{task.replace('_', ' ')}[/], protocol {protocol}, {counted(n_people, 'subject')}")

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.hht import imf_powers
+from semg_hht.intake import Loaded
 from semg_hht.joining import NETWORK, Beside
 from semg_hht.matrices import SIZE
 from semg_hht.pipeline import Failure, Job, PipelineConfig, read_job, scaled_repetitions
-from semg_hht.predict import Loaded, Run
+from semg_hht.predict import Run
 from semg_hht.predictions import Answer, answers
 from semg_hht.signals.descriptors import N_LAGS
 from semg_hht.signals.repetitions import SegmentConfig

@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 CHANNELS = ("separate", "stack")
 LONGEST_S = 20.0  # of what may well be one repetition
+AHEAD = 16  # recordings a process may have done before they are asked for
 
 
 @dataclass(frozen=True)
@@ -290,14 +291,19 @@ def unit_amplitude(job: Job, recording: Recording, channel: str) -> float:
 def for_each(work: Callable[..., T], jobs: list[Job], *args: Any, n_jobs: int = -1) -> Iterator[T]:
     """``work(job, n_threads, *args)`` for each job, results in order, over ``n_jobs`` processes (-1: all cores).
 
-    Where the processes run is joblib's choice of backend, so `joblib.parallel_config` can make it a cluster.
+    Where the processes run is joblib's choice of backend, so `joblib.parallel_config` can make it a cluster. They work
+    ahead of who takes the results, by `AHEAD` jobs each at most: joblib itself would go on until memory is full.
     """
     if n_jobs == 1 or len(jobs) == 1:
-        return (work(job, None, *args) for job in jobs)
-    from joblib import Parallel, delayed  # here, so that one file is answered without it
+        yield from (work(job, None, *args) for job in jobs)
+        return
+    from joblib import Parallel, delayed, effective_n_jobs  # here, so that one file is answered without it
 
-    # The cores are busy with other recordings: one thread each.
-    return iter(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(work)(job, 1, *args) for job in jobs))
+    together = AHEAD * effective_n_jobs(n_jobs)
+    with Parallel(n_jobs=n_jobs, return_as="generator") as parallel:
+        for start in range(0, len(jobs), together):
+            # The cores are busy with other recordings: one thread each.
+            yield from parallel(delayed(work)(job, 1, *args) for job in jobs[start : start + together])
 
 
 def transform_all(jobs: list[Job], config: PipelineConfig, *, n_jobs: int = -1) -> Iterator[list[Example] | Failure]:

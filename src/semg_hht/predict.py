@@ -15,21 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.bids import is_bids
 from semg_hht.calibration import Calibration
 from semg_hht.engines.exported import ExportedModel, is_export, open_export
-from semg_hht.engines.networks import BACKENDS
+from semg_hht.engines.networks import BACKENDS, MANY
 from semg_hht.errors import InputError
+from semg_hht.intake import Intake, Loaded
 from semg_hht.joining import Beside, side_by_side
-from semg_hht.labels import Labelled, read_manifest
-from semg_hht.matrices import is_matrix_file, read_matrix
-from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, transform_all
+from semg_hht.pipeline import Failure, PipelineConfig
 from semg_hht.predictions import Answer, Part, Prediction, Predictions, answers
-from semg_hht.references import with_references
-from semg_hht.scaling import min_max
-from semg_hht.segment import with_repetitions
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.sources import MANIFEST, find_jobs, is_manifest, note_unlisted
 from semg_hht.tracking import Track, untracked
 
 if TYPE_CHECKING:
@@ -41,37 +35,17 @@ ENGINES = ("auto", *BACKENDS, "torch")
 
 
 class Engine(Protocol):
-    """What answers for a batch of matrices: task -> (n, n_classes) in the order of the run's classes."""
+    """What answers for a batch of matrices: task -> (n, n_classes) in the order of the run's classes.
+
+    A matrix gets the same answer, bit for bit, whatever stands beside it. ``ready`` gives the engine that answers so
+    many matrices the soonest, its start included.
+    """
+
+    def ready(self, n_matrices: int) -> Engine: ...
 
     def probabilities(
         self, matrices: NDArray[np.float32], beside: Beside | None = ..., batch_size: int = ...
     ) -> dict[str, NDArray[np.float64]]: ...
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a matrix of a recording comes from."""
-
-    row: Labelled
-    channel: str
-    repetition_key: str
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The matrices of one file and what each is of.
-
-    axes : centres of the frequency and of the time bins of each matrix, (256,) each; None where the file does not say.
-    job : of a recording: what was read.
-    """
-
-    file: str
-    matrices: NDArray[np.float32]  # (n, n_planes, 256, 256)
-    beside: Beside
-    examples: tuple[Place, ...] = ()  # of a recording: where each matrix comes from
-    remarks: tuple[str, ...] = ()
-    axes: tuple[tuple[NDArray[np.float64] | None, NDArray[np.float64] | None], ...] = ()
-    job: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +81,7 @@ class Run:
         references: str | Path | None = None,
         repetitions: SegmentConfig | None = None,
         n_jobs: int = -1,
+        once: bool = False,
         track: Track = untracked,
     ) -> Predictions:
         """Answer for matrices, recordings, folders of either, or a manifest.csv.
@@ -116,6 +91,7 @@ class Run:
         rate_hz, units : of recordings that don't say themselves.
         references : manifest of maximal contractions, where the run was trained with the scaling ``mvc``.
         repetitions : find them so in recordings whose manifest states no times; None: such a recording is one.
+        once : nothing else will be asked: with the engine ``auto``, few matrices get the one that starts soonest.
 
         Returns
         -------
@@ -133,48 +109,21 @@ class Run:
         )  # fmt: skip
         predictions: dict[str, Prediction] = {}
         errors: dict[str, str] = {}
-        for batch in _batches(loaded, batch_size):
+        batches, answering = _batches(loaded, batch_size), self
+        if once:
+            n_matrices, batches = _counted(batches)
+            answering = replace(self, engine=self.engine.ready(n_matrices))
+        for batch in batches:
             good = [item for item in batch if isinstance(item, Loaded)]
             errors |= {item.file: item.reason for item in batch if isinstance(item, Failure)}
             if good:
-                predictions |= {prediction.file: prediction for prediction in self._answer(good, batch_size)}
+                predictions |= {prediction.file: prediction for prediction in answering._answer(good, batch_size)}
         return Predictions(tuple(predictions.values()), errors)
 
-    def load(
-        self,
-        inputs: str | Path | Sequence[str | Path],
-        *,
-        rate_hz: float | None = None,
-        units: str = "",
-        references: str | Path | None = None,
-        repetitions: SegmentConfig | None = None,
-        only: str = "",
-        n_jobs: int = -1,
-        track: Track = untracked,
-    ) -> Iterator[Loaded | Failure]:
-        """What `predict` answers, file by file, as the engine wants it; see there for parameters and errors.
-
-        only : the file of this name alone; the others still stand behind a subject's mean.
-        """
-        paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
-        matrices: list[tuple[Path, str]] = []
-        jobs: list[Job] = []
-        for path in map(Path, paths):
-            more_matrices, more_jobs = _sources(path, rate_hz, units)
-            taken = {name for _, name in matrices} | {job.rows[0].file for job in jobs}
-            if taken & ({name for _, name in more_matrices} | {job.rows[0].file for job in more_jobs}):
-                more_matrices, more_jobs = _with_long_names(path, more_matrices, more_jobs)
-            matrices += more_matrices
-            jobs += more_jobs
-        if repetitions is not None and self.recording_config is not None:
-            filters = self.recording_config.filter
-            jobs, without = with_repetitions(jobs, repetitions, filters, n_jobs=n_jobs, track=track)
-            yield from without
-        loaded = chain(
-            self._load_matrices([source for source in matrices if only in ("", source[1])]),
-            self._load_recordings(jobs, references, only, n_jobs),
-        )
-        yield from track(loaded, len(matrices) + len(jobs), "predicting")
+    def load(self, inputs: str | Path | Sequence[str | Path], **how: Any) -> Iterator[Loaded | Failure]:
+        """What `predict` answers, file by file, as the engine wants it; see `semg_hht.intake.Intake.load`."""
+        intake = Intake(self.n_planes, self.preparation, self.peak, self.recording_config, self.blocks)
+        return intake.load(inputs, **how)
 
     def _answer(self, batch: list[Loaded], batch_size: int) -> Iterator[Prediction]:
         beside = side_by_side([item.beside for item in batch])
@@ -206,81 +155,6 @@ class Run:
             parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if told else {}))
         return tuple(parts)
 
-    def _load_matrices(self, sources: list[tuple[Path, str]]) -> Iterator[Loaded | Failure]:
-        n_foreign = 0
-        for path, name in sources:
-            try:
-                matrix = read_matrix(path)
-                values = matrix.values
-                self._require_planes(path, values.shape[0])
-                if matrix.settings is None and self.preparation is not None:
-                    n_foreign += 1
-                    values = values * np.float32(self.peak)  # read as 0..1; the network knows values up to its peak
-                elif matrix.settings != self.preparation:
-                    raise InputError(
-                        f"{path}: prepared otherwise than the matrices this run was trained on; "
-                        "expected the same settings, or the recording itself"
-                    )
-                beside = Beside((name,), (matrix.features,), None if matrix.mixing is None else matrix.mixing[None])
-                self._require_beside(path, beside)
-                yield Loaded(name, values[None], beside, axes=((matrix.frequency_hz, matrix.time_s),))
-            except InputError as error:
-                yield Failure(name, str(error))
-        if n_foreign:
-            log.warning(
-                "matrices of another tool (%d), but this run was trained on matrices of this one: their values were "
-                "stretched to the run's range, their axes taken as they are; the answers are a guess",
-                n_foreign,
-            )
-
-    def _load_recordings(
-        self, jobs: list[Job], references: str | Path | None, only: str, n_jobs: int
-    ) -> Iterator[Loaded | Failure]:
-        if not any(only in ("", job.rows[0].file) for job in jobs):
-            return
-        config = self.recording_config
-        if config is None:
-            reason = (
-                "this run was trained on matrices of another tool and can't know how to transform a recording; "
-                "say how, for example with --band 20 450"
-            )
-            yield from (Failure(job.rows[0].file, f"{job.path}: {reason}") for job in jobs)
-            return
-        jobs = with_references(jobs, config, None if references is None else Path(references), n_jobs=n_jobs)
-        jobs = [job for job in jobs if only in ("", job.rows[0].file)]
-        for job, result in zip(jobs, transform_all(jobs, config, n_jobs=n_jobs), strict=True):
-            name = job.rows[0].file
-            if isinstance(result, Failure):
-                yield result
-                continue
-            try:
-                for example in result:  # rows of one recording may choose different channels to stack
-                    self._require_planes(job.path, example.matrix.values.shape[0])
-                beside = _beside(name, result)
-                self._require_beside(job.path, beside)
-            except InputError as error:
-                yield Failure(name, str(error))
-                continue
-            values = np.stack([example.matrix.values for example in result])
-            if self.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
-                values = np.stack([[min_max(plane) for plane in example] for example in values])
-            places = tuple(Place(e.row, e.channel, e.repetition_key) for e in result)
-            axes = tuple((e.matrix.frequency_hz, e.matrix.time_s) for e in result)
-            yield Loaded(name, values, beside, places, result[0].remarks, axes, job)
-
-    def _require_beside(self, path: Path, beside: Beside) -> None:
-        for widths in self.blocks.values():
-            lacking = beside.lacks(widths)
-            if lacking:
-                raise InputError(
-                    f"{path}: this run's recipe needs {lacking}; expected recordings like those it was trained on, or "
-                    "matrices of 'semg-hht prepare'"
-                )
-
-    def _require_planes(self, path: Path, n_planes: int) -> None:
-        if n_planes != self.n_planes:
-            raise InputError(f"{path}: has {n_planes} channels; this run was trained on {self.n_planes}")
-
 
 def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> Run:
     """Open a run directory (its best weights), one of its checkpoints (``best``, ``checkpoint_epoch_20`` ...), or a
@@ -288,7 +162,9 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
 
     Parameters
     ----------
-    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime``; ``auto``: what is there.
+    engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: the fastest
+        there is, but see ``once`` of `Run.predict`. Engines differ in the sixth digit at most; each gives a file the
+        same answer, bit for bit, alone and among others.
 
     Raises
     ------
@@ -334,53 +210,19 @@ def _as_run(folder: Path, engine: Engine, model: Model | ExportedModel, n_planes
     )
 
 
-def _sources(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
-    """Matrices (path, name) and recordings among what ``path`` names."""
-    if path.is_dir() and (path / MANIFEST).is_file():
-        note_unlisted(path, path / MANIFEST)
-        path = path / MANIFEST
-    if is_manifest(path):
-        files = list(dict.fromkeys(row.file for row in read_manifest(path)))
-        matrices = [(path.parent / file, file) for file in files if is_matrix_file(path.parent / file)]
-        names = {name for _, name in matrices}
-        jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
-        return matrices, jobs
-    if is_bids(path):  # matrices among its derivatives are made of the same recordings
-        return [], find_jobs(path, rate_hz=rate_hz, units=units)
-    if path.is_dir():
-        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
-        try:
-            return matrices, find_jobs(path, rate_hz=rate_hz, units=units)
-        except InputError:
-            if matrices:
-                return matrices, []
-            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none") from None
-    if is_matrix_file(path) and path.is_file():
-        return [(path, path.name)], []
-    return [], find_jobs(path, rate_hz=rate_hz, units=units)
+def _n_matrices(batch: list[Loaded | Failure]) -> int:
+    return sum(len(item.matrices) for item in batch if isinstance(item, Loaded))
 
 
-def _with_long_names(
-    path: Path, matrices: list[tuple[Path, str]], jobs: list[Job]
-) -> tuple[list[tuple[Path, str]], list[Job]]:
-    """Put the input's own folder before names that another input has too, so that no answer hides another."""
-    folder = path if path.is_dir() else path.parent
-    renamed = [
-        replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
-    ]
-    return [(source, (folder / name).as_posix()) for source, name in matrices], renamed
-
-
-def _beside(name: str, examples: list[Example]) -> Beside:
-    """Of one recording; its repetitions are told from those of others."""
-    mixing = [example.matrix.mixing for example in examples]
-    known = [found for found in mixing if found is not None]
-    whole = len(known) == len(mixing) and len({found.size for found in known}) == 1
-    return Beside(
-        tuple(f"{name}|{example.repetition_key}" for example in examples),
-        tuple(example.matrix.features for example in examples),
-        np.stack(known) if whole else None,
-    )
+def _counted(batches: Iterator[list[Loaded | Failure]]) -> tuple[int, Iterator[list[Loaded | Failure]]]:
+    """How many matrices there are, counted up to where no engine asks any longer, and all batches."""
+    first, n = [], 0
+    for batch in batches:
+        first.append(batch)
+        n += _n_matrices(batch)
+        if n > MANY:
+            break
+    return n, chain(first, batches)
 
 
 def _batches(items: Iterable[Loaded | Failure], batch_size: int) -> Iterator[list[Loaded | Failure]]:
@@ -389,7 +231,7 @@ def _batches(items: Iterable[Loaded | Failure], batch_size: int) -> Iterator[lis
     n_matrices = 0
     for item in items:
         batch.append(item)
-        n_matrices += len(item.matrices) if isinstance(item, Loaded) else 0
+        n_matrices += _n_matrices([item])
         if n_matrices >= batch_size:
             yield batch
             batch, n_matrices = [], 0

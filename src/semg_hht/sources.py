@@ -1,4 +1,4 @@
-"""What there is to work on: a file, a folder, a manifest or a BIDS dataset -> Jobs, one a recording.
+"""What there is to work on: a file, a folder, a manifest or a BIDS dataset -> Jobs, one a recording; and matrices.
 
 Knows paths and labels: reads no samples.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,14 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.csv"
 
 
-def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base: Path | None = None) -> list[Job]:
+def find_jobs(
+    path: Path,
+    *,
+    rate_hz: float | None = None,
+    units: str = "",
+    base: Path | None = None,
+    known: Set[Path] = frozenset(),
+) -> list[Job]:
     """Recordings to work on: of a manifest, a folder (its manifest.csv, else what it says as a BIDS dataset, else every
     recording in it), or one file.
 
@@ -33,6 +41,7 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
     ----------
     rate_hz, units : where neither the manifest nor the recording says.
     base : folder the manifest's files are relative to; by default its own.
+    known : matrices of a folder, where somebody has looked for them already.
 
     Raises
     ------
@@ -46,7 +55,8 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
     if is_bids(path):
         return _jobs_of_rows(read_bids(path), path, rate_hz, units)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and not is_matrix_file(p))
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p not in known)
+        files = [p for p in files if not is_matrix_file(p)]
         parts = segment_headers(p for p in files if p.suffix.lower() == ".hea")
         files = [p for p in files if p not in parts]
         if not files:
@@ -57,6 +67,43 @@ def find_jobs(path: Path, *, rate_hz: float | None = None, units: str = "", base
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     return [_job_from_name(path, path.name, rate_hz, units)]
+
+
+def find_inputs(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Matrices (path, name) and recordings among what ``path`` names, to be answered for."""
+    if path.is_dir() and (path / MANIFEST).is_file():
+        note_unlisted(path, path / MANIFEST)
+        path = path / MANIFEST
+    if is_manifest(path):
+        files = list(dict.fromkeys(row.file for row in read_manifest(path)))
+        matrices = [(path.parent / file, file) for file in files if is_matrix_file(path.parent / file)]
+        names = {name for _, name in matrices}
+        jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
+        return matrices, jobs
+    if is_bids(path):  # matrices among its derivatives are made of the same recordings
+        return [], find_jobs(path, rate_hz=rate_hz, units=units)
+    if path.is_dir():
+        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
+        try:
+            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, known={p for p, _ in matrices})
+        except InputError:
+            if matrices:
+                return matrices, []
+            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none") from None
+    if is_matrix_file(path) and path.is_file():
+        return [(path, path.name)], []
+    return [], find_jobs(path, rate_hz=rate_hz, units=units)
+
+
+def with_long_names(
+    path: Path, matrices: list[tuple[Path, str]], jobs: list[Job]
+) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Put the input's own folder before names that another input has too, so that no answer hides another."""
+    folder = path if path.is_dir() else path.parent
+    renamed = [
+        replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
+    ]
+    return [(source, (folder / name).as_posix()) for source, name in matrices], renamed
 
 
 def note_unlisted(folder: Path, manifest: Path) -> None:

@@ -87,8 +87,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON a person can read; keys keep their order and Chinese text stays Chinese."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """JSON a person can read; keys keep their order and Chinese text stays Chinese. Written as it is made."""
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="\n") as handle:
+        json.dump(content, handle, indent=2, ensure_ascii=False)
+        handle.write("\n")
 
 
 def read_json(path: Path) -> Any:

@@ -1,16 +1,22 @@
-"""Who does the work: processes on this machine, or a Dask cluster.
+"""Who does the work: processes on this machine, a Dask cluster, or threads that read ahead.
 
 Knows joblib's backends: nothing of what the work is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from semg_hht.errors import InputError
 
+T = TypeVar("T")
+U = TypeVar("U")
+
 BACKENDS = ("loky", "threading", "dask")
+N_READERS = 2  # threads: reading a matrix is unpacking it, which lets other threads run
 
 
 @contextmanager
@@ -47,3 +53,20 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
         raise InputError(f"no Dask scheduler answers at {scheduler}; {error}") from None
     with client, joblib.parallel_config(backend="dask"):
         yield
+
+
+def ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:
+    """``work`` of each item, in order; threads do up to ``n`` more while the caller is busy with those it has."""
+    if len(items) < 2 or n < 1:
+        yield from map(work, items)
+        return
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    waiting: deque[Future[U]] = deque()
+    with ThreadPoolExecutor(N_READERS) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > n:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

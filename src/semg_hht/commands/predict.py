@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht import console
-from semg_hht.commands.explain import explained, require_explaining
 from semg_hht.errors import InputError
 from semg_hht.options import (
     AsJson,
@@ -39,7 +38,8 @@ def predict(
     output: Annotated[Path, typer.Option(help="JSON file for the answers.")] = Path("predictions.json"),
     batch_size: Annotated[int, typer.Option(help="Matrices a batch.")] = 32,
     engine: Annotated[
-        str, typer.Option(help="What runs the network: auto, openvino, onnxruntime (of an export), torch (of a run).")
+        str,
+        typer.Option(help="Runs the network: auto, openvino, onnxruntime, numpy (of an export), torch (of a run)."),
     ] = "auto",
     cpu: Cpu = False,
     rate_hz: RateHz = None,
@@ -78,12 +78,14 @@ def predict(
             console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
         run = replace(run, recording_config=config)
     if explain is not None:
+        from semg_hht.commands.explain import explained, require_explaining
+
         require_explaining(run, explain, lang, overwrite)
     sources: dict[str, Any] = {
         "rate_hz": rate_hz, "units": units, "references": references,
         "repetitions": SegmentConfig() if segment else None,
     }  # fmt: skip
-    predictions = run.predict(input, batch_size=batch_size, track=console.track, **sources)
+    predictions = run.predict(input, batch_size=batch_size, once=True, track=console.track, **sources)
     console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)

@@ -1,23 +1,24 @@
-"""The network of an export folder, run by OpenVINO or by onnxruntime.
+"""The network of an export folder, run by OpenVINO, by onnxruntime or in NumPy.
 
 Knows an ONNX file with the input ``matrices``, the outputs ``logits`` and ``features``: nothing of classes or people.
+Each engine gives a matrix the same answer, bit for bit, whatever stands beside it in a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.engines.streamed import StreamedNetwork
 from semg_hht.errors import InputError
 
 Matrices = NDArray[np.float32]
 OUTPUTS = ("logits", "features")
-MANY = 12  # matrices in a batch from which on a second spent on the order of the weights is earned back
 
 
 class Network(Protocol):
@@ -26,7 +27,8 @@ class Network(Protocol):
     shapes : of the input and the outputs, by name; None where a size is free.
     """
 
-    shapes: dict[str, tuple[int | None, ...]]
+    @property
+    def shapes(self) -> dict[str, tuple[int | None, ...]]: ...
 
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]: ...
 
@@ -51,68 +53,67 @@ class _OpenVino:
 
 
 class _Onnxruntime:
-    """Weights stay as they lie in the file, mapped into memory, until a batch is large enough to pay for the second
-    that onnxruntime takes to bring them into the processor's own order.
-    """
-
     def __init__(self, path: Path) -> None:
-        self._path, self._reordered = path, False
-        self._session = self._open()
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors, which are raised too; not its notes on the processor
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to what reads ahead
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.shapes = {
             port.name: tuple(size if isinstance(size, int) else None for size in port.shape)
             for port in (*self._session.get_inputs(), *self._session.get_outputs())
         }
 
-    def _open(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors, which are raised too; not its notes on the processor
-        level = onnxruntime.GraphOptimizationLevel
-        options.graph_optimization_level = level.ORT_ENABLE_ALL if self._reordered else level.ORT_ENABLE_EXTENDED
-        return onnxruntime.InferenceSession(self._path, options, providers=["CPUExecutionProvider"])
-
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
-        if len(matrices) >= MANY and not self._reordered:
-            self._reordered = True
-            self._session = self._open()
         logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
         return logits, features
 
 
-# In the order they are chosen.
+# In the order they are chosen where there is much to do.
 BACKENDS: dict[str, Callable[[Path], Network]] = {
     "openvino": _OpenVino,
     "onnxruntime": _Onnxruntime,
+    "numpy": StreamedNetwork,
 }
+# Precision -> up to how many matrices in all which engine is the soonest done, for it starts sooner than the others.
+SOONEST = {"float32": (4, "numpy"), "int8": (64, "onnxruntime")}
+MANY = max(most for most, _ in SOONEST.values())
 
 
-def installed() -> tuple[str, ...]:
-    """The engines this environment has, the one that is chosen first."""
-    return tuple(name for name in BACKENDS if find_spec(name) is not None)
+def installed(precision: str = "float32") -> tuple[str, ...]:
+    """The engines this environment has, the one first that is fastest where there is much to do."""
+    here = tuple(name for name in BACKENDS if find_spec(name) is not None)
+    return here if precision == "float32" else here[: here.index("numpy")]
 
 
-def open_network(path: Path, engine: str = "auto") -> Network:
-    """The network of an ONNX file, in ``engine``; ``auto``: OpenVINO where it is installed, else onnxruntime.
+def choose(engines: Sequence[str], precision: str, n_matrices: int) -> str:
+    """Which of ``engines`` answers ``n_matrices`` the soonest, its start included."""
+    most, name = SOONEST[precision]
+    return name if n_matrices <= most and name in engines else engines[0]
+
+
+def open_network(path: Path, engine: str) -> Network:
+    """The network of an ONNX file, in ``engine``.
 
     Raises
     ------
     InputError
         The engine is not there, or it can't read the file.
     """
-    here = installed()
-    if engine == "auto" and not here:
-        raise InputError(f"{path.parent}: needs onnxruntime or openvino: pip install 'semg-hht[onnx]'")
-    name = here[0] if engine == "auto" else engine
-    if name not in here:
-        extra = "onnx" if name == "onnxruntime" else name
-        raise InputError(f"--engine {name} is not installed: pip install 'semg-hht[{extra}]'")
+    if find_spec(engine) is None:
+        extra = "onnx" if engine == "onnxruntime" else engine
+        raise InputError(f"--engine {engine} is not installed: pip install 'semg-hht[{extra}]'")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        return BACKENDS[name](path)
+        return BACKENDS[engine](path)
+    except InputError:
+        raise
     except Exception as error:  # each engine has errors of its own for a damaged file
-        raise InputError(f"{path}: can't be read by {name} (cut short, or another format); {_first(error)}") from error
+        raise InputError(
+            f"{path}: can't be read by {engine} (cut short, or another format); {_first(error)}"
+        ) from error
 
 
 def _first(error: Exception) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from semg_hht.calibration import Calibration, softmax, with_temperature
+from semg_hht.engines.svm import Svm, read_svm, write_svm
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside, joined
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.pack import Packed
+from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.svm import load_svm, probabilities, save_svm
 from semg_hht.storage import read_json, require_space, whole_file, whole_folder, write_json
 
 FORMAT = 1
 NETWORK_FILE, MODEL_FILE = "network.safetensors", "model.json"
 SVM_FILES = {"action_quality": "action.skops", "gender": "gender.skops"}
+ARRAY_FILES = {"action_quality": "action.npz", "gender": "gender.npz"}  # the same SVMs, to answer without scikit-learn
 STATE_FILE = "state.safetensors"
 RUN_FILES = (
     "best", "final", "last", "checkpoint_epoch_*", "config.json", "split.json", "history.jsonl", "metrics.json",
@@ -54,10 +58,11 @@ class Model:
     epoch : epochs the weights were trained.
     peak : largest value of a training matrix, on average; matrices of other tools are stretched to it.
     calibration : task -> how its probabilities are read; none before training ends.
+    arrays : task -> the SVM as arrays, which then answer; without them scikit-learn does.
     """
 
     network: ActionNetwork
-    svms: dict[str, Any]
+    svms: Mapping[str, Any]
     encoder_task: str
     classes: dict[str, tuple[str, ...]]
     preparation: dict[str, Any] | None
@@ -65,8 +70,13 @@ class Model:
     peak: float = 1.0
     calibration: dict[str, Calibration] = field(default_factory=dict)
     blocks: dict[str, dict[str, int]] = field(default_factory=dict)
+    arrays: Mapping[str, Svm] = field(default_factory=dict)
 
-    @torch.no_grad()
+    def ready(self, n_matrices: int) -> Model:
+        """One engine, however many matrices there are."""
+        return self
+
+    @torch.inference_mode()
     def features_and_logits(
         self, matrices: NDArray[np.float32] | Packed, batch_size: int = INFERENCE_BATCH
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -76,9 +86,10 @@ class Model:
         features, logits = [], []
         for start in range(0, len(matrices), batch_size):
             batch = torch.from_numpy(matrices[start : start + batch_size]).to(device)
-            encoded = self.network.encoder(batch)
+            n = len(batch)  # alone, a row is added up otherwise: an answer would depend on the batch
+            encoded = self.network.encoder(batch.expand(max(n, 2), -1, -1, -1))[:n]
             features.append(encoded.cpu())
-            logits.append(self.network.head(encoded).cpu())
+            logits.append(torch.cat([self.network.head(row) for row in encoded.split(1)]).cpu())
         return torch.cat(features).numpy(), torch.cat(logits).numpy()
 
     def probabilities(
@@ -97,17 +108,41 @@ class Model:
         answers = {}
         if self.encoder_task == "action_quality":
             answers["action_quality"] = softmax(logits)
-        for task, svm in self.svms.items():
+        for task in self.svms:
             if task in self.blocks:
                 assert beside is not None
                 of_example, table = joined(tuple(self.blocks[task]), features, beside)
-                answers[task] = probabilities(svm, table, self.classes[task])[of_example]
+                answers[task] = self._of_svm(task, table)[of_example]
             else:
-                answers[task] = probabilities(svm, features, self.classes[task])
+                answers[task] = self._of_svm(task, features)
         return {
             task: with_temperature(of_task, self.calibration.get(task, Calibration()).temperature)
             for task, of_task in answers.items()
         }
+
+    def _of_svm(self, task: str, table: NDArray[Any]) -> NDArray[np.float64]:
+        if task in self.arrays:
+            return self.arrays[task].probabilities(table)
+        return probabilities(self.svms[task], table, self.classes[task])
+
+
+class _Svms(Mapping[str, Any]):
+    """SVMs in files, each read when it is first asked for: answers from arrays want neither them nor scikit-learn."""
+
+    def __init__(self, read: Mapping[str, Callable[[], Any]]) -> None:
+        self._read = {task: cache(of_task) for task, of_task in read.items()}
+
+    def __getitem__(self, task: str) -> Any:
+        return self._read[task]()
+
+    def __contains__(self, task: object) -> bool:  # Mapping's own would read it
+        return task in self._read
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
 
 
 def save_model(model: Model, folder: Path) -> None:
@@ -118,14 +153,17 @@ def save_model(model: Model, folder: Path) -> None:
         _write_tensors(part / NETWORK_FILE, weights)
         for task, svm in model.svms.items():
             save_svm(svm, part / SVM_FILES[task])
+            write_svm(svm_arrays(svm, model.classes[task]), part / ARRAY_FILES[task])
         write_json(part / MODEL_FILE, _description(model))
 
 
 def complete_model(model: Model, folder: Path) -> None:
     """Put the SVMs and the calibration, which come when training ends, into a checkpoint that was saved without."""
     for task, svm in model.svms.items():
+        (folder / ARRAY_FILES[task]).unlink(missing_ok=True)  # never arrays of another SVM than the one beside them
         with whole_file(folder / SVM_FILES[task]) as part:
             save_svm(svm, part)
+        write_svm(svm_arrays(svm, model.classes[task]), folder / ARRAY_FILES[task])
     write_json(folder / MODEL_FILE, _description(model))
 
 
@@ -175,17 +213,29 @@ def load_model(folder: Path) -> Model:
         raise InputError(f"{folder / MODEL_FILE}: {n_answers} class names, but a network of {config.n_classes} classes")
     network = ActionNetwork(config)
     load_weights(network, _read_tensors(folder / NETWORK_FILE), folder / NETWORK_FILE)
-    svms = {}
+    readers: dict[str, Callable[[], Any]] = {}
+    arrays = {}
     for task, name in SVM_FILES.items():
         if not (folder / name).is_file():
             continue
-        svms[task] = svm = load_svm(folder / name)
-        if set(svm.classes_) != set(classes.get(task, ())):
-            raise InputError(f"{folder / name}: answers {', '.join(svm.classes_)}; {MODEL_FILE} says otherwise")
         width = sum(blocks[task].values()) if task in blocks else config.n_features
-        if svm.n_features_in_ != width:
-            raise InputError(f"{folder / name}: reads {svm.n_features_in_} numbers; {MODEL_FILE} says {width}")
-    return Model(network, svms, encoder_task, classes, preparation, epoch, peak, calibration, blocks)
+        names = classes.get(task, ())
+        readers[task] = partial(_read_svm, folder / name, names, width)
+        if (folder / ARRAY_FILES[task]).is_file():
+            arrays[task] = read_svm(folder / ARRAY_FILES[task], width, len(names))
+    svms = _Svms(readers)
+    for task in readers.keys() - arrays.keys():  # runs from before there were arrays
+        svms[task]  # so that a damaged one is said at once
+    return Model(network, svms, encoder_task, classes, preparation, epoch, peak, calibration, blocks, arrays)
+
+
+def _read_svm(path: Path, classes: Sequence[str], width: int) -> Any:
+    svm = load_svm(path)
+    if set(svm.classes_) != set(classes):
+        raise InputError(f"{path}: answers {', '.join(svm.classes_)}; {MODEL_FILE} says otherwise")
+    if svm.n_features_in_ != width:
+        raise InputError(f"{path}: reads {svm.n_features_in_} numbers; {MODEL_FILE} says {width}")
+    return svm
 
 
 def read_model_file(folder: Path) -> dict[str, Any]:

@@ -30,15 +30,17 @@ REACHED = {
 class Convolution(nn.Conv2d):
     """A convolution without bias: 3x3 with stride 2 and padding 1, or 1x1.
 
-    as_products : matrix products instead of torch's convolution; on another device, and on odd maps, torch's own runs.
+    as_products : matrix products in training; on another device, on odd maps and in evaluation torch's own runs, whose
+        answer for a matrix does not depend on what stands beside it.
     precision : what the products are computed in; results are float32. ``torch.bfloat16`` is not exact.
     """
 
-    as_products = True
+    as_products = False
     precision: torch.dtype | None = None  # None: that of the weights
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.as_products or x.device.type != "cpu" or x.shape[2] % 2 or x.shape[3] % 2:
+        fits = x.device.type == "cpu" and not (x.shape[2] % 2 or x.shape[3] % 2)
+        if not (self.training and self.as_products and fits):
             return super().forward(x)
         precision = self.precision or self.weight.dtype
         if self.kernel_size == (3, 3):
@@ -123,7 +125,9 @@ def _spread(patches: Tensor, x: Tensor) -> None:
 
 
 def choose_convolutions(network: nn.Module, *, as_products: bool, precision: torch.dtype | None = None) -> None:
-    """How every convolution of ``network`` is computed from now on."""
+    """How every convolution of ``network`` is computed in training from now on."""
+    if as_products:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in network.modules():
         if isinstance(module, Convolution):
             module.as_products, module.precision = as_products, precision

@@ -1,4 +1,4 @@
-"""A checkpoint as a folder that predicts without torch: the network in ONNX, the gender SVM as plain arrays.
+"""A checkpoint as a folder that predicts without torch: the network in ONNX, the SVMs as plain arrays.
 
 Nothing stays under the final name unless every engine at hand gives what torch and scikit-learn give.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,20 @@ from semg_hht.engines.exported import (
     DESCRIPTION_FILE,
     EXPORT_FILES,
     FORMAT,
-    GENDER_FILE,
     NETWORK_FILE,
+    SVM_FILES,
     ExportedModel,
     open_export,
 )
-from semg_hht.engines.networks import installed, open_network
-from semg_hht.engines.svm import GenderSvm, write_gender_svm
+from semg_hht.engines.networks import Network, installed, open_network
+from semg_hht.engines.streamed import TABLE_FILE
+from semg_hht.engines.svm import write_svm
 from semg_hht.errors import InputError
+from semg_hht.joining import Beside
 from semg_hht.learning.checkpoint import Model, read_model_file, versions
 from semg_hht.learning.dataset import Dataset
-from semg_hht.learning.graph import n_bytes, onnx_model, write_onnx
+from semg_hht.learning.graph import n_bytes, onnx_model, weights_table, write_onnx
+from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.quantise import Trial, divided, quantise, try_out
 from semg_hht.matrices import SIZE
 from semg_hht.storage import require_new_folder, require_space, whole_folder, write_json
@@ -37,6 +41,7 @@ log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-5  # of a probability, between torch and an engine
 N_CHECKED = 16
+Checked = tuple[NDArray[np.float32], Beside | None]  # matrices, and what is known beside them
 
 
 @dataclass(frozen=True)
@@ -78,40 +83,36 @@ def export(
 
     Parameters
     ----------
-    data : matrices to compare the answers on, and for int8 to calibrate and to judge on; None: drawn ones.
+    data : matrices to compare the answers on, and for int8 to calibrate and to judge on; None: drawn ones, which is too
+        little for what a recipe joins.
     int8 : eight bits instead of 32 where balanced accuracy on people not trained on stays within half a point.
 
     Raises
     ------
     InputError
-        ``out`` holds something else, no engine is installed, an engine answers otherwise than torch, data of another
-        shape, or int8 without data.
+        ``out`` holds something else, an engine answers otherwise than torch, data of another
+        shape or without what the recipe joins, or int8 or a recipe without data.
     """
     _require_room(out, overwrite=overwrite)
-    if model.blocks:
-        raise InputError(f"{checkpoint}: what its recipe joins can't be exported yet; train with --recipe plain")
-    if not installed():
-        raise InputError("export compares its answers in an engine, and none is installed: pip install onnxruntime")
     if int8 and data is None:
         raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
-    n_planes = model.network.config.n_planes
-    if data is not None and data.matrices.shape[1] != n_planes:
-        raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
-    matrices = _matrices_to_check(model, data, seed)
+    if model.blocks and data is None:
+        raise InputError("what a recipe joins is compared on real matrices: name them with --data_dir")
+    if data is not None:
+        _require_kin(model, data)
+    checked = _to_check(model, data, seed)
     network = onnx_model(model.network)
     require_space(out, 2 * n_bytes(network))
     with whole_folder(out) as part:
         write_onnx(network, part / NETWORK_FILE)
-        if "gender" in model.svms:
-            write_gender_svm(
-                svm_arrays(model.svms["gender"], model.classes["gender"], model.network.config.n_features),
-                part / GENDER_FILE,
-            )
-        description = _description(model, checkpoint)
+        write_json(part / TABLE_FILE, weights_table(part / NETWORK_FILE))
+        for task, svm in model.svms.items():
+            write_svm(svm_arrays(svm, model.classes[task]), part / SVM_FILES[task])
+        description = _description(model, checkpoint) | {"precision": "float32"}
         write_json(part / DESCRIPTION_FILE, description)
-        difference = {name: _difference(model, open_export(part, name), matrices, name) for name in installed()}
+        difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}
         trial = _smaller(model, checkpoint, part, data, seed) if int8 and data is not None else None
-        found = Exported(difference, len(matrices), data is not None, trial, 0)
+        found = Exported(difference, len(checked[0]), data is not None, trial, 0)
         description |= {"precision": found.precision, "int8": None if trial is None else trial.to_json()}
         write_json(part / DESCRIPTION_FILE, description)
         return replace(found, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
@@ -123,21 +124,28 @@ def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: in
     training, judged = divided(data, checkpoint)
     quantise(part / NETWORK_FILE, small / NETWORK_FILE, data.matrices[training], seed)
     exported = open_export(part)
-    engines = [replace(exported, network=open_network(small / NETWORK_FILE, name)) for name in installed()]
+    networks = [open_network(small / NETWORK_FILE, name) for name in installed("int8")]
+    engines = [replace(exported, network=partial(_whatever, network)) for network in networks]
     trial = try_out(model, engines, data.subset(judged))
-    del exported, engines  # they hold the files open
+    del exported, networks, engines  # they hold the files open
     for path in small.iterdir():
         if trial.holds:
             path.replace(part / path.name)
         else:
             path.unlink()
+    if trial.holds:
+        (part / TABLE_FILE).unlink()  # of weights in float32
     small.rmdir()
     return trial
 
 
-def _difference(model: Model, exported: ExportedModel, matrices: NDArray[np.float32], engine: str) -> float:
+def _whatever(network: Network, n_matrices: int) -> Network:
+    return network
+
+
+def _difference(model: Model, exported: ExportedModel, checked: Checked, engine: str) -> float:
     """Largest difference of a probability between torch and an engine: it must be small, and the answers the same."""
-    ours, theirs = exported.probabilities(matrices), model.probabilities(matrices)
+    ours, theirs = exported.probabilities(*checked), replace(model, arrays={}).probabilities(*checked)
     largest = max(float(np.abs(ours[task] - theirs[task]).max()) for task in theirs)
     same = all(np.array_equal(ours[task].argmax(axis=1), theirs[task].argmax(axis=1)) for task in theirs)
     if not (largest <= TOLERANCE and same):  # nor where it is NaN
@@ -148,12 +156,25 @@ def _difference(model: Model, exported: ExportedModel, matrices: NDArray[np.floa
     return largest
 
 
-def _matrices_to_check(model: Model, data: Dataset | None, seed: int) -> NDArray[np.float32]:
+def _require_kin(model: Model, data: Dataset) -> None:
+    n_planes = model.network.config.n_planes
+    if data.matrices.shape[1] != n_planes:
+        raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
+    for widths in model.blocks.values():
+        lacking = data.beside.lacks(widths)
+        if lacking:
+            raise InputError(
+                f"the data lacks {lacking}, which this run's recipe joins; expected those it was trained on"
+            )
+
+
+def _to_check(model: Model, data: Dataset | None, seed: int) -> Checked:
     rng = np.random.default_rng(seed)
     if data is not None:
-        return data.matrices[np.sort(rng.permutation(len(data))[:N_CHECKED])]
+        chosen = data.subset(np.sort(rng.permutation(len(data))[:N_CHECKED]))
+        return chosen.matrices[:], chosen.beside
     drawn = rng.random((N_CHECKED, model.network.config.n_planes, SIZE, SIZE), dtype=np.float32)
-    return drawn * np.float32(model.peak)
+    return drawn * np.float32(model.peak), None
 
 
 def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
@@ -163,7 +184,8 @@ def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
     return content | {
         "format": FORMAT,
         "n_features": model.network.config.n_features,
-        "gender_svm": "gender" in model.svms,
+        "svms": sorted(model.svms),
+        "blocks": model.blocks,
         "versions": {"run": written_by, "export": {**versions(), "onnx": version("onnx")}},
     }
 
@@ -174,27 +196,3 @@ def _require_room(out: Path, *, overwrite: bool) -> None:
     if overwrite and foreign:
         raise InputError(f"{out}: holds more than an export ({foreign[0]}); name another folder")
     require_new_folder(out, overwrite=overwrite)
-
-
-def svm_arrays(pipeline: Any, classes: tuple[str, ...], n_features: int) -> GenderSvm:
-    """The fitted Pipeline of `semg_hht.learning.svm` as arrays, for classes in output order."""
-    scaler, calibrated = (step for _, step in pipeline.steps)
-    if len(classes) != 2 or scaler.n_features_in_ != n_features:
-        raise InputError(
-            f"expected an SVM of two genders on the network's {n_features} features; found {len(classes)} on "
-            f"{scaler.n_features_in_}"
-        )
-    (fitted,) = calibrated.calibrated_classifiers_
-    (sigmoid,) = fitted.calibrators
-    svc = fitted.estimator
-    sign = 1.0 if tuple(calibrated.classes_) == classes else -1.0  # a decision above 0 speaks for classes_[1]
-    arrays = {
-        "mean": scaler.mean_,
-        "scale": scaler.scale_,
-        "support_vectors": svc.support_vectors_,
-        "coefficients": svc.dual_coef_[0],
-        "intercept": svc.intercept_[0],
-        "gamma": svc._gamma,
-        "sigmoid": [sign * sigmoid.a_, sign * sigmoid.b_],
-    }
-    return GenderSvm(**{name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()})

@@ -1,6 +1,6 @@
 """The network as an ONNX graph, written operator by operator, with batch norm folded into the convolutions.
 
-torch's exporters want onnxscript or a way of tracing that is on its way out; the network is small and ours. Seven
+torch's exporters want onnxscript or a way of tracing that is on its way out; the network is small and ours. Six
 operators, all of opset 18, which onnxruntime and OpenVINO both turn into their fastest code.
 """
 
@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from semg_hht.engines.exported import WEIGHTS_FILE
+from semg_hht.engines.streamed import WEIGHTS_FILE
 from semg_hht.learning.network import SLOPE, ActionNetwork, EncoderLayer
 from semg_hht.matrices import SIZE
 
 OPSET, IR_VERSION = 18, 9
-MIN_BYTES_BESIDE = 1024  # smaller tensors stay in the graph
 
 
 class _Graph:
@@ -55,12 +54,12 @@ class _Graph:
         return self.put("LeakyRelu", [y], name, alpha=SLOPE)
 
     def linear(self, x: str, name: str, linear: nn.Linear) -> str:
-        inputs = [
-            x,
-            self.weight(f"{name}.weight", _array(linear.weight)),
-            self.weight(f"{name}.bias", _array(linear.bias)),
-        ]
-        return self.put("Gemm", inputs, name, transB=1)
+        """On maps of 1 x 1. As a convolution: engines add up a matrix product otherwise for one row than for several,
+        and an answer would depend on the batch.
+        """
+        weight = _array(linear.weight)[:, :, None, None]  # (n_out, n_in) -> (n_out, n_in, 1, 1)
+        inputs = [x, self.weight(f"{name}.weight", weight), self.weight(f"{name}.bias", _array(linear.bias))]
+        return self.put("Conv", inputs, name, kernel_shape=[1, 1])
 
 
 def onnx_model(network: ActionNetwork) -> onnx.ModelProto:
@@ -70,12 +69,14 @@ def onnx_model(network: ActionNetwork) -> onnx.ModelProto:
     for i, layer in enumerate(network.encoder.layers):
         assert isinstance(layer, EncoderLayer)
         x = graph.layer(x, f"layer{i + 1}", layer)
-    x = graph.put("ReduceMean", [x, graph.weight("map", np.array([2, 3]))], "features", keepdims=0)
+    x = graph.put("GlobalAveragePool", [x], "pooled")
+    graph.put("Flatten", [x], "features")
     linears = [module for module in network.head.layers if isinstance(module, nn.Linear)]
     for i, linear in enumerate(linears):
         if i:
             x = graph.put("LeakyRelu", [x], f"head{i}.activation", alpha=SLOPE)
-        x = graph.linear(x, "logits" if linear is linears[-1] else f"head{i + 1}", linear)
+        x = graph.linear(x, f"head{i + 1}", linear)
+    graph.put("Flatten", [x], "logits")
     shapes = {
         "matrices": [config.n_planes, SIZE, SIZE], "logits": [config.n_classes], "features": [config.n_features],
     }  # fmt: skip
@@ -97,13 +98,23 @@ def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[np.float32], 
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
-def write_onnx(model: onnx.ModelProto, path: Path) -> None:
-    """The graph, and beside it its weights, which engines map into memory instead of copying them."""
+def write_onnx(model: onnx.ModelProto, path: Path, *, min_bytes: int = 0) -> None:
+    """The graph, and beside it its weights, which engines map into memory instead of copying them.
+
+    min_bytes : smaller tensors stay in the graph.
+    """
     path.touch()
-    onnx.save_model(
-        model, path, save_as_external_data=True, location=WEIGHTS_FILE, size_threshold=MIN_BYTES_BESIDE
-    )  # fmt: skip
+    onnx.save_model(model, path, save_as_external_data=True, location=WEIGHTS_FILE, size_threshold=min_bytes)
     (path.parent / WEIGHTS_FILE).chmod(path.stat().st_mode)  # written for the owner alone
+
+
+def weights_table(path: Path) -> dict[str, Any]:
+    """Where each weight of a network of `write_onnx` lies, for `semg_hht.engines.streamed`."""
+    tensors = {}
+    for weight in onnx.load(path, load_external_data=False).graph.initializer:
+        offset = next(int(entry.value) for entry in weight.external_data if entry.key == "offset")
+        tensors[weight.name] = {"offset": offset, "shape": list(weight.dims)}
+    return {"slope": SLOPE, "tensors": tensors}
 
 
 def n_bytes(model: onnx.ModelProto) -> int:

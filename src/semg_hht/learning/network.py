@@ -123,7 +123,6 @@ class ActionNetwork(nn.Module):
         last = self.head.layers[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, std=0.01)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # see `semg_hht.learning.convolution`
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.encoder(x))  # type: ignore[no-any-return]

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, distributed, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def make_fabric(*, cpu: bool, half: bool) -> Fabric:
 
     half : bfloat16 on GPUs; on a processor the convolutions themselves see to it.
     """
+    from lightning_fabric import Fabric  # here, so that a prediction does not load it
+
     on_gpu = torch.cuda.is_available() and not cpu
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed" if half and on_gpu else "32-true"
     accelerator = "gpu" if on_gpu else "cpu"

@@ -1,0 +1,30 @@
+"""benchmarks/: each that the documents quote still runs, on a network small enough for a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+
+@pytest.mark.slow
+def test_prediction_is_measured_in_all_its_parts(repository: Path, tmp_path: Path) -> None:
+    options = ["--base_channels", "4", "--rounds", "1", "--folder", str(tmp_path)]
+    command = [sys.executable, str(repository / "benchmarks" / "inference.py"), *options]
+    said = {}
+    for part in ("1", "60", "warm", "raw"):
+        done = subprocess.run([*command, "--only", part], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        said[part] = done.stdout
+    for part, title in {"1": "1 file,", "60": "60 files,", "warm": "batch 32, warm", "raw": "raw recording"}.items():
+        assert title in said[part]
+        for side in ("torch", "onnxruntime float32", "numpy float32", "onnxruntime int8"):
+            assert f"  {side} " in said[part]
+    for line in said["1"].splitlines():
+        if " float32 " in line:
+            assert float(line.split()[-1]) <= 2e-6, line
