@@ -13,9 +13,8 @@ from semg_hht.bids import is_bids, parse_name, read_bids
 from semg_hht.errors import InputError
 from semg_hht.labels import read_manifest
 from semg_hht.pipeline import configure, read_job
-from semg_hht.predict import _sources
 from semg_hht.prepare import prepare
-from semg_hht.sources import find_jobs
+from semg_hht.sources import find_inputs, find_jobs
 
 CURL = "sub-01/emg/sub-01_task-curl_emg.edf"
 CHANNELS = """name	type	units	status	target_muscle
@@ -160,7 +159,7 @@ def test_jobs_come_from_a_dataset_and_not_from_its_derivatives(tmp_path: Path) -
     (job,) = find_jobs(tmp_path, rate_hz=500.0, units="mV")
     assert (job.path, len(job.rows)) == (tmp_path / CURL, 2)
     assert (job.rows[0].rate_hz, job.rows[0].units) == (500.0, "mV")
-    assert _sources(tmp_path, None, "")[0] == []
+    assert find_inputs(tmp_path, None, "")[0] == []
 
 
 def test_names_are_read_by_their_entities() -> None:

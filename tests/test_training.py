@@ -84,7 +84,7 @@ def test_a_run_leaves_what_the_contract_lists(tiny_result: Result) -> None:
     }  # fmt: skip
     for name in ("best", "final"):
         assert {path.name for path in (tiny_result.folder / name).iterdir()} == {
-            "network.safetensors", "gender.skops", "gender.npz", "model.json",
+            "network.safetensors", "gender.npz", "gender.skops", "model.json",
         }  # fmt: skip
     assert not [path for path in tiny_result.folder.rglob(".*")]
 
