@@ -136,10 +136,11 @@ def thinned(dataset: Dataset, split: Split, how: str) -> Split:
 
 
 def scores_of(choice: Choice, dataset: Dataset, seed: int, folder: Path) -> dict[str, Any]:
-    """Of the people held out, fold by fold: balanced accuracy a person, recall a class, calibration error."""
+    """Of the people held out, with the last weights and with the epoch picked on one validation person."""
     config = replace(SMALL, **choice.training, seed=seed)
     classes = {TASK: dataset.classes()[TASK]}
-    probabilities, tested, per_epoch = [], [], []
+    tested, per_epoch = [], []
+    probabilities: dict[str, list[np.ndarray]] = {"last": [], "picked": []}
     for fold in make_folds(dataset, "grouped", N_FOLDS, config.validation_size, 42):
         split = thinned(dataset, fold.split, choice.data)
         shape = NetworkConfig(3, **{"base_channels": BASE_CHANNELS, **choice.network})
@@ -151,38 +152,46 @@ def scores_of(choice: Choice, dataset: Dataset, seed: int, folder: Path) -> dict
             fitting = choice.fitting(dataset, split, TASK, classes, shape, config, own, fabric)
             fit(fitting)
             per_epoch.append([record.validation_balanced_accuracy for record in fitting.history])
-            model = load_model(own / "best")
-            probabilities.append(model.probabilities(dataset.matrices[split.test])[TASK])
+            for which, model in (("last", fitting.model()), ("picked", load_model(own / "best"))):
+                probabilities[which].append(model.probabilities(dataset.matrices[split.test])[TASK])
         tested.append(split.test)
-    test = np.concatenate(tested)
-    report = score(dataset, test, TASK, classes, np.concatenate(probabilities), intervals=False)
-    return {
-        "people": report.per_subject,
-        "recall": {name: of_class["recall"] for name, of_class in report.per_class.items()},
-        "ece": report.ece,
-        "validation": np.mean(per_epoch, axis=0).tolist(),
-        "n": report.n,
-    }
+    found: dict[str, Any] = {"validation": np.mean(per_epoch, axis=0).tolist()}
+    for which, of_folds in probabilities.items():
+        report = score(dataset, np.concatenate(tested), TASK, classes, np.concatenate(of_folds), intervals=False)
+        recall = {name: of_class["recall"] for name, of_class in report.per_class.items()}
+        found[which] = {"people": report.per_subject, "recall": recall, "ece": report.ece, "n": report.n}
+    return found
 
 
 def scores(dataset: Dataset, names: list[str], seeds: list[int], out: Path) -> None:
-    done: dict[str, dict[str, Any]] = {}
-    print("choice | balanced accuracy | difference (95 %) | recall low, mid, high | calibration error | validation")
+    done: dict[str, dict[str, np.ndarray]] = {}
+    print("choice | last weights (difference, 95 %) | picked epoch (difference) | recall low, mid, high | "
+          "calibration error | validation after each epoch")  # fmt: skip
     for name in names:
         runs = [_once(name, dataset, seed, out) for seed in seeds]
-        people = np.mean([[run["people"][who] for who in sorted(run["people"])] for run in runs], axis=0)  # (n_people,)
-        done[name] = {"people": people}
+        done[name] = {which: _of_people(runs, which) for which in ("last", "picked")}
         than = done.get(CHOICES[name].than)
-        between = ""
-        if than is not None and CHOICES[name].than != name:
-            apart = people - than["people"]
-            half = float(stats.sem(apart) * stats.t.ppf(0.975, len(apart) - 1))
-            between = f"{apart.mean():+.3f} ({apart.mean() - half:+.3f} to {apart.mean() + half:+.3f})"
-        recall = ", ".join(f"{np.mean([run['recall'][c] for run in runs]):.2f}" for c in runs[0]["recall"])
-        ece = float(np.mean([run["ece"] for run in runs]))
+        cells = [
+            f"{people.mean():.3f} {'' if than is None or than is done[name] else _difference(people, than[which])}"
+            for which, people in done[name].items()
+        ]
+        recall = ", ".join(f"{np.mean([r['last']['recall'][c] for r in runs]):.2f}" for c in runs[0]["last"]["recall"])
+        ece = float(np.mean([run["last"]["ece"] for run in runs]))
         curve = ", ".join(f"{v:.2f}" for v in np.mean([run["validation"] for run in runs], axis=0))
-        print(f"{name} | {people.mean():.3f} | {between} | {recall} | {ece:.3f} | {curve}", flush=True)
-    print(f"n = {runs[0]['n']} repetitions of {len(people)} people, seeds {seeds}")
+        print(f"{name} | {' | '.join(cells)} | {recall} | {ece:.3f} | {curve}", flush=True)
+    print(f"n = {runs[0]['last']['n']} repetitions of {len(done[name]['last'])} people, seeds {seeds}")
+
+
+def _of_people(runs: list[dict[str, Any]], which: str) -> np.ndarray:
+    """Balanced accuracy of each person, mean over seeds: (n_people,)."""
+    return np.mean([[run[which]["people"][who] for who in sorted(run[which]["people"])] for run in runs], axis=0)
+
+
+def _difference(people: np.ndarray, than: np.ndarray) -> str:
+    """Mean of the people's differences with Student's interval."""
+    apart = people - than
+    half = float(stats.sem(apart) * stats.t.ppf(0.975, len(apart) - 1))
+    return f"({apart.mean():+.3f}, {apart.mean() - half:+.3f} to {apart.mean() + half:+.3f})"
 
 
 def _once(name: str, dataset: Dataset, seed: int, out: Path) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""Give Chinese text its own punctuation: full-width commas, colons, brackets; code, links and English stay as they are.
+
+python docs/chinese_marks.py FILE ...
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+WIDE = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）"}
+CHINESE = re.compile(r"[\u3400-\u9fff、。“”]")
+# Code, targets of links, addresses, comments, names of headings and identifiers of papers.
+KEPT = re.compile(r"`[^`]*`|\]\([^)\s]*\)|https?://\S+|<!--.*?-->|\{#[\w-]+\}|^\|[-|: ]+\|$|\d[,:]\d", re.MULTILINE)
+
+
+def with_chinese_marks(text: str) -> str:
+    """The same text with full-width marks in every Chinese paragraph; fenced code is left alone."""
+    parts = re.split(r"(^```.*?^```$|\n\n+)", text, flags=re.DOTALL | re.MULTILINE)
+    return "".join(_marked(part) if CHINESE.search(part) and not part.startswith("```") else part for part in parts)
+
+
+def _marked(text: str) -> str:
+    kept: list[str] = []
+
+    def put_away(found: re.Match[str]) -> str:
+        kept.append(found.group())
+        return f"\0{len(kept) - 1}\1"
+
+    chars = list(KEPT.sub(put_away, text))
+    opened: list[int] = []
+    for i, char in enumerate(chars):
+        before = "".join(chars[:i]).rstrip("* ")[-1:]
+        if char == "(":
+            opened.append(i)
+        elif char == ")" and opened:
+            start = opened.pop()
+            around = "".join(chars[:start]).rstrip("* ")[-1:] + "".join(chars[start : i + 2])
+            if CHINESE.search(around):
+                chars[start], chars[i] = WIDE["("], WIDE[")"]
+        elif char in ",:;?!" and (CHINESE.search(before) or chars[i + 1 : i + 2] != [" "]):
+            chars[i] = WIDE[char]
+    marked = re.sub(r"([，：；？！（）]) +(?!\|)| +([，：；？！（）])(?<!\| [（])", r"\1\2", "".join(chars))
+    return re.sub("\0(\\d+)\1", lambda found: kept[int(found.group(1))], marked)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        path = Path(name)
+        path.write_text(with_chinese_marks(path.read_text(encoding="utf-8")), encoding="utf-8")
