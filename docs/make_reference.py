@@ -84,6 +84,12 @@ IN_CHINESE = {
     "explain": "说明为什么给出这个标签：画在频率与时间上。",
     "app": "在浏览器中使用的网页。",
 }
+# What tests have to know of an example (see tests/snippets.py).
+TOLD = {
+    "demo": "skip because tests/test_cli.py walks it with fewer people",
+    "simulate": "begins with new_data",
+    "app": "skip because it serves until it is stopped",
+}
 
 
 def scripts_page(language: str) -> str:
@@ -93,7 +99,12 @@ def scripts_page(language: str) -> str:
     lines = [f"# {words['title']}", words["how"], f"## {words['verbs']}"]
     for verb in program.list_commands(context):
         command = program.get_command(context, verb)
-        lines += [f"### {verb}", _sentence(command, verb, language), *_example(command), _options(command, language)]
+        lines += [
+            f"### {verb}",
+            _sentence(command, verb, language),
+            *_example(command, verb),
+            _options(command, language),
+        ]
     lines += [f"## {words['scripts']}", words["fronts"]]
     verb_of = {found.callback: verb for verb in program.list_commands(context)
                for found in [program.get_command(context, verb)]}  # fmt: skip
@@ -115,10 +126,11 @@ def _sentence(command: Any, verb: str, language: str) -> str:
     return IN_CHINESE.get(verb, told) if language == "zh" else told
 
 
-def _example(command: Any) -> list[str]:
-    """The example of ``--help``; tests run it, so it stands as text here, not as a snippet."""
+def _example(command: Any, verb: str) -> list[str]:
+    """The example of ``--help``, which tests run in the order of the page."""
     found = re.search(r"Example: (.*)", command.epilog or "")
-    return [f"    {found.group(1)}"] if found else []
+    told = f"<!-- test: {TOLD[verb]} -->\n" if verb in TOLD else ""
+    return [f"{told}```bash\n{found.group(1)}\n```"] if found else []
 
 
 def _options(command: Any, language: str) -> str:
