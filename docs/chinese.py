@@ -1,24 +1,31 @@
-"""Give Chinese text its own punctuation: full-width commas, colons, brackets; code, links and English stay as they are.
+"""Chinese text as Chinese readers expect it: full-width commas, colons and brackets; no space where a line was broken.
 
-python docs/chinese_marks.py FILE ...
+    python docs/chinese.py FILE ...    writes the marks into the files
+
+MkDocs does both with every page it builds (mkdocs.yml names this file under hooks). Code, links and English stay.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 WIDE = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）"}
 CHINESE = re.compile(r"[\u3400-\u9fff、。“”]")
 # Code, targets of links, addresses, comments, names of headings and identifiers of papers.
-KEPT = re.compile(r"`[^`]*`|\]\([^)\s]*\)|https?://\S+|<!--.*?-->|\{#[\w-]+\}|^\|[-|: ]+\|$|\d[,:]\d", re.MULTILINE)
+KEPT = re.compile(r"`[^`]*`|!\[|\]\([^)\s]*\)|https?://\S+|<!--.*?-->|\{#[\w-]+\}|^\|[-|: ]+\|$|\d[,:]\d", re.MULTILINE)
 
 
 def with_chinese_marks(text: str) -> str:
     """The same text with full-width marks in every Chinese paragraph; fenced code is left alone."""
+    return _in_prose(text, _marked)
+
+
+def _in_prose(text: str, change: Callable[[str], str]) -> str:
     parts = re.split(r"(^```.*?^```$|\n\n+)", text, flags=re.DOTALL | re.MULTILINE)
-    return "".join(_marked(part) if CHINESE.search(part) and not part.startswith("```") else part for part in parts)
+    return "".join(change(part) if CHINESE.search(part) and not part.startswith("```") else part for part in parts)
 
 
 def _marked(text: str) -> str:
@@ -31,18 +38,26 @@ def _marked(text: str) -> str:
     chars = list(KEPT.sub(put_away, text))
     opened: list[int] = []
     for i, char in enumerate(chars):
-        before = "".join(chars[:i]).rstrip("* ")[-1:]
+        before = "".join(chars[:i]).rstrip("* \n")[-1:]
         if char == "(":
             opened.append(i)
         elif char == ")" and opened:
             start = opened.pop()
-            around = "".join(chars[:start]).rstrip("* ")[-1:] + "".join(chars[start : i + 2])
+            around = "".join(chars[:start]).rstrip("* \n")[-1:] + "".join(chars[start : i + 2])
             if CHINESE.search(around):
                 chars[start], chars[i] = WIDE["("], WIDE[")"]
         elif char in ",:;?!" and (CHINESE.search(before) or chars[i + 1 : i + 2] != [" "]):
             chars[i] = WIDE[char]
     marked = re.sub(r"([，：；？！（）]) +(?!\|)| +([，：；？！（）])(?<!\| [（])", r"\1\2", "".join(chars))
     return re.sub("\0(\\d+)\1", lambda found: kept[int(found.group(1))], marked)
+
+
+BROKEN = re.compile(rf"({CHINESE.pattern}|[{''.join(WIDE.values())}])\n(?=[^\W\d_a-zA-Z]|[“（]|`|\*\*|\[)")
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Called by MkDocs with every page; one without Chinese comes back as it was."""
+    return _in_prose(markdown, lambda part: BROKEN.sub(r"\1", _marked(part)))
 
 
 if __name__ == "__main__":
