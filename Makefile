@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/semg-hht demo --out demo --overwrite
@@ -16,6 +16,11 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Pages that the program writes, then the site in site/.
+docs: $(INSTALLED)
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/mkdocs build --strict
 
 # The mark is written last: an install that breaks off is done again.
 $(INSTALLED): pyproject.toml requirements.txt

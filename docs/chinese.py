@@ -15,7 +15,7 @@ from pathlib import Path
 WIDE = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）"}
 CHINESE = re.compile(r"[\u3400-\u9fff、。“”]")
 # Code, targets of links, addresses, comments, names of headings and identifiers of papers.
-KEPT = re.compile(r"`[^`]*`|!\[|\]\([^)\s]*\)|https?://\S+|<!--.*?-->|\{#[\w-]+\}|^\|[-|: ]+\|$|\d[,:]\d", re.MULTILINE)
+KEPT = re.compile(r"`[^`]*`|!\[|\]\([^)\s]*\)|https?://\S+|<!--.*?-->|\{#[\w-]+\}|^\|[-|: ]+\|$|\d,\d{3}(?!\d)|\d:\d", re.MULTILINE)
 
 
 def with_chinese_marks(text: str) -> str:

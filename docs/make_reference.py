@@ -201,8 +201,10 @@ def _signature(thing: Any) -> str:
             plain = isinstance(parameter.default, (str, int, float, tuple, type(None)))
             told += f" = {parameter.default!r}" if plain else " = ..."
         parts.append(told)
-    whole = f"({', '.join(parts)})"
-    return whole if len(whole) < 90 else "(\n" + "".join(f"        {part},\n" for part in parts) + "    )"
+    found = inspect.signature(thing).return_annotation
+    back = f" -> {found}" if inspect.isfunction(thing) and found is not inspect.Signature.empty else ""
+    whole = f"({', '.join(parts)}){back}"
+    return whole if len(whole) < 90 else "(\n" + "".join(f"        {part},\n" for part in parts) + f"    ){back}"
 
 
 def _docstring(thing: Any) -> str:

@@ -47,7 +47,7 @@ def test_what_a_page_shows_works(
             monkeypatch.chdir(folder)
         with joblib.parallel_config(backend="sequential"):  # processes of their own would each load torch anew
             if block.language == "python":
-                exec(compile(block.code, f"{page.name}, block {number}", "exec"), names)  # noqa: S102
+                exec(compile(block.code, f"{page.name}, block {number}", "exec"), names)
             else:
                 for line in block.lines():
                     run_command(line)
