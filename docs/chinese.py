@@ -14,8 +14,12 @@ from pathlib import Path
 
 WIDE = {",": "，", ":": "：", ";": "；", "?": "？", "!": "！", "(": "（", ")": "）"}
 CHINESE = re.compile(r"[\u3400-\u9fff、。“”]")
-# Code, targets of links, addresses, comments, names of headings and identifiers of papers.
-KEPT = re.compile(r"`[^`]*`|!\[|\]\([^)\s]*\)|https?://\S+|<!--.*?-->|\{#[\w-]+\}|^\|[-|: ]+\|$|\d,\d{3}(?!\d)|\d:\d", re.MULTILINE)
+KEPT = re.compile(
+    r"`[^`]*`|!\[|\]\([^)\s]*\)|https?://\S+"  # code, images, targets of links, addresses
+    r"|<!--.*?-->|^\|[-|: ]+\|$"  # comments, lines under the head of a table
+    r"|(?<![\d.])\d{1,3}(?:,\d{3})+(?!\d)|\d:\d",  # thousands, times
+    re.MULTILINE,
+)
 
 
 def with_chinese_marks(text: str) -> str:
