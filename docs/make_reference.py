@@ -140,7 +140,7 @@ def _options(command: Any, language: str) -> str:
             continue
         names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
         told = parameter.help or ""
-        stated = re.search(r"\s*\[default: (.*)\]$", told)
+        stated = re.search(r"\s*\\\[default: (.*)\]$", told)  # escaped, for rich takes it for markup
         default = "" if parameter.default in (None, False, "") else f"`{parameter.default}`"
         if stated:
             told, default = told[: stated.start()], stated.group(1)

@@ -49,7 +49,7 @@ def predict(
     decomposition: Decomposition = None,
     scaling: Scaling = None,
     channels: Channels = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  [default: the run's]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  \\[default: the run's]")] = None,
     segment: Segment = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
     strict: Strict = False,
