@@ -153,7 +153,7 @@ def scores_of(choice: Choice, dataset: Dataset, seed: int, folder: Path) -> dict
             fit(fitting)
             per_epoch.append([record.validation_balanced_accuracy for record in fitting.history])
             for which, model in (("last", fitting.model()), ("picked", load_model(own / "best"))):
-                probabilities[which].append(model.probabilities(dataset.matrices[split.test])[TASK])
+                probabilities[which].append(model.probabilities(dataset.subset(split.test).matrices)[TASK])
         tested.append(split.test)
     found: dict[str, Any] = {"validation": np.mean(per_epoch, axis=0).tolist()}
     for which, of_folds in probabilities.items():
@@ -221,7 +221,7 @@ def start(dataset: Dataset) -> None:
             torch.manual_seed(42)
             net = ActionNetwork(NetworkConfig(3)).train()
         with torch.no_grad():
-            logits = net(torch.from_numpy(dataset.matrices[chosen]))
+            logits = net(torch.from_numpy(dataset.subset(chosen).matrices))
         loss = nn.functional.cross_entropy(logits, target).item()
         print(f"{name} | first loss {loss:.2f} (even guess {np.log(3):.2f}) | logits' deviation {logits.std():.2f}")
 
