@@ -56,7 +56,7 @@ def _marked(text: str) -> str:
     return re.sub("\0(\\d+)\1", lambda found: kept[int(found.group(1))], marked)
 
 
-BROKEN = re.compile(rf"({CHINESE.pattern}|[{''.join(WIDE.values())}])\n(?=[^\W\d_a-zA-Z]|[“（]|`|\*\*|\[)")
+BROKEN = re.compile(rf"({CHINESE.pattern}|[{''.join(WIDE.values())}])\n *(?=[^\W\d_a-zA-Z]|[“（]|`|\*\*|\[)")
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
