@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO_READY := $(VENV)/.ready
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint notebook clean
+.PHONY: demo test lint notebook docs clean
 
 demo: $(DEMO_READY)
 	$(BIN)/semg-hht demo --out demo --overwrite
@@ -21,6 +21,11 @@ lint: $(INSTALLED)
 # The notebook from its text, with what its cells show.
 notebook: $(INSTALLED)
 	$(BIN)/python tests/render_notebook.py
+
+# Pages that the program writes, then the site in site/.
+docs: $(INSTALLED)
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/mkdocs build --strict
 
 # The mark is written last: an install that breaks off is done again.
 $(DEMO_READY): pyproject.toml requirements.txt

@@ -223,6 +223,12 @@ def test_version_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"Example: semg-hht {verb}" in capsys.readouterr().out
 
 
+def test_help_shows_defaults_that_are_stated_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("prepare", "--help") == 0
+    words = capsys.readouterr().out.replace("│", " ").split()
+    assert "[default: auto]" in " ".join(words)
+
+
 def test_the_demo_walks_the_whole_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,19 +16,19 @@ from semg_hht.pipeline import CHANNELS, PipelineConfig, configure
 from semg_hht.scaling import SCALINGS
 from semg_hht.signals.filters import MainsHz
 
-Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  [default: 20 450]")]
+Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  \\[default: 20 450]")]
 Mains = Annotated[
-    str | None, typer.Option(help="Mains to notch: 50 or 60, with harmonics; auto: what hums; off.  [default: auto]")
+    str | None, typer.Option(help="Mains to notch: 50 or 60, with harmonics; auto: what hums; off.  \\[default: auto]")
 ]
 Ecg = Annotated[
     bool | None,
-    typer.Option("--ecg/--no-ecg", help="Take the heart's beat off, for muscles of the trunk.  [default: no]"),
+    typer.Option("--ecg/--no-ecg", help="Take the heart's beat off, for muscles of the trunk.  \\[default: no]"),
 ]
-Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  [default: emd]")]
-Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  [default: log]")]
+Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  \\[default: emd]")]
+Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  \\[default: log]")]
 Channels = Annotated[
     str | None,
-    typer.Option(help=f"{' or '.join(CHANNELS)}: a matrix a channel, or all as planes of one.  [default: separate]"),
+    typer.Option(help=f"{' or '.join(CHANNELS)}: a matrix a channel, or all as planes of one.  \\[default: separate]"),
 ]
 Segment = Annotated[
     bool, typer.Option("--segment", help="Find the repetitions of recordings whose manifest states no times.")

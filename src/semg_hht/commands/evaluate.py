@@ -23,7 +23,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="loso: each subject held out once; grouped: subjects in --folds groups; random: repetitions, "
-            "to show how that flatters. May be repeated.  [default: loso]"
+            "to show how that flatters. May be repeated.  \\[default: loso]"
         ),
     ] = None,
     folds: Annotated[int, typer.Option(help="Folds of grouped and random.")] = 5,

@@ -16,7 +16,7 @@ def export(
     checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
     out: Annotated[Path, typer.Option(help="Folder for the network in ONNX and the gender SVM as arrays.")],
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of matrices to compare the answers on.  [default: drawn ones]")
+        Path | None, typer.Option(help="Folder of matrices to compare the answers on.  \\[default: drawn ones]")
     ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Eight bits, if balanced accuracy on --data_dir stays within half a point.")

@@ -51,7 +51,7 @@ def predict(
     decomposition: Decomposition = None,
     scaling: Scaling = None,
     channels: Channels = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  [default: the run's]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  \\[default: the run's]")] = None,
     segment: Segment = False,
     explain: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for pictures of why: one a repetition, the first 50.")

@@ -30,7 +30,7 @@ def report(
     checkpoint: Annotated[Path | None, typer.Option(help="The run that answers for --card.")] = None,
     lang: Lang = "en",
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the matrices, where it was moved.  [default: where it was]")
+        Path | None, typer.Option(help="Folder of the matrices, where it was moved.  \\[default: where it was]")
     ] = None,
     rate_hz: RateHz = None,
     units: Units = "",

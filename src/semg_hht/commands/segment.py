@@ -19,7 +19,7 @@ def segment(
     out: Annotated[Path, typer.Option(help="Table to write; one that exists is never touched.")] = Path("reps.csv"),
     method: Annotated[str, typer.Option(help=f"{' or '.join(METHODS)}.")] = "markov",
     channel: Annotated[
-        list[str] | None, typer.Option(help="Channel to go by, by name or number; may be repeated.  [default: all]")
+        list[str] | None, typer.Option(help="Channel to go by, by name or number; may be repeated.  \\[default: all]")
     ] = None,
     events: Annotated[
         Path | None, typer.Option(help="Intervals or clicks somebody noted, to go by; or a folder of such files.")

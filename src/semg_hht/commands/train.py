@@ -46,7 +46,7 @@ def train(
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
     recipe: Recipe = "plain",
     patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better score.  [default: never]")
+        int | None, typer.Option(help="Stop after so many epochs without a better score.  \\[default: never]")
     ] = None,
     checkpoint_every: Annotated[int, typer.Option(help="Epochs between the checkpoints that are kept.")] = 20,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --checkpoint_dir.")] = False,

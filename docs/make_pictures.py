@@ -1,0 +1,143 @@
+"""Draw the pictures of the documentation with the project's own code.
+
+    python docs/make_pictures.py --data FOLDER [--out FOLDER]
+
+FOLDER holds contraction_intensity/ and formats/biosignalsnotebooks/, the recordings named in the captions; people are
+simulated where labels full, half and invalid are needed. The same input and versions give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from semg_hht import hht
+from semg_hht.figures import (
+    BLUE,
+    GREY,
+    draw_confusion,
+    draw_filter_steps,
+    draw_history,
+    draw_matrix,
+    draw_repetitions,
+    save,
+    show_matrix,
+)
+from semg_hht.learning.dataset import from_examples
+from semg_hht.learning.run import train
+from semg_hht.learning.training import TrainingConfig
+from semg_hht.matrices import Matrix
+from semg_hht.pipeline import PipelineConfig, transform, transform_all
+from semg_hht.samples import write_simulation
+from semg_hht.scaling import scale_power
+from semg_hht.signals.features import power_spectrum
+from semg_hht.signals.filters import FilterConfig, filter_steps
+from semg_hht.signals.recording import read_recording
+from semg_hht.signals.repetitions import SegmentConfig, repetitions_in
+from semg_hht.signals.simulate import SimulationConfig
+from semg_hht.sources import find_jobs
+
+Array = np.ndarray
+CLOSE_S = 0.3  # what can be seen of single oscillations
+SEED = 42
+
+
+def draw_forearm(data: Path, out: Path) -> None:
+    """What filtering does to a weak contraction that hums, and the matrix of half of maximal effort."""
+    folder = data / "contraction_intensity"
+    recording = read_recording(folder / "S2" / "S2_20P_C5_R1.csv", rate_hz=1000, units="V")
+    steps = filter_steps(recording.samples, recording.rate_hz, FilterConfig())
+    strongest = int(np.argmax(steps[-1][1].std(axis=1)))
+    shown = [(name, samples[strongest]) for name, samples in steps]
+    spectra = [power_spectrum(samples, recording.rate_hz) for _, samples in shown]
+    draw_filter_steps(shown, spectra, recording.rate_hz, "V", out / "filters.png")
+    (job,) = find_jobs(folder / "S1" / "S1_50P_C2_R1.csv", rate_hz=1000, units="V")
+    draw_matrix(transform(job, PipelineConfig())[0].matrix, out / "matrix.png")
+
+
+def draw_biceps(data: Path, out: Path) -> None:
+    """Curls of a biceps: the repetitions found, and one of them sifted and transformed."""
+    recording = read_recording(data / "formats" / "biosignalsnotebooks" / "emg_bursts.h5")
+    rate_hz = recording.rate_hz
+    samples = filter_steps(recording.samples, rate_hz, FilterConfig())[-1][1]
+    found = repetitions_in(samples, rate_hz, SegmentConfig())
+    spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in found]
+    draw_repetitions(samples[0], rate_hz, recording.units, spans, out / "repetitions.png")
+    one = found[1].cut(samples)[0]
+    draw_imfs(one, hht.emd(one), rate_hz, out / "imfs.png")
+    draw_spectrum(one, rate_hz, out / "spectrum.png")
+
+
+def draw_imfs(signal: Array, imfs: Array, rate_hz: float, path: Path) -> None:
+    """A repetition (n_samples,) and what it was sifted into (n_imfs + 1, n_samples), whole and close by."""
+    rows = [("signal", signal), *((f"IMF {i}", imf) for i, imf in enumerate(imfs[:-1], 1)), ("residue", imfs[-1])]
+    figure = Figure(figsize=(11, 0.4 + 0.75 * len(rows)), layout="constrained")
+    times = np.arange(signal.size) / rate_hz
+    close = slice(middle := int(np.argmax(np.abs(signal))), middle + round(CLOSE_S * rate_hz))
+    for (name, values), (whole, part) in zip(rows, figure.subplots(len(rows), 2, width_ratios=[2, 1]), strict=True):
+        colour = GREY if name in ("signal", "residue") else BLUE
+        whole.plot(times, values, color=colour, linewidth=0.4)
+        part.plot(times[close], values[close], color=colour, linewidth=0.8)
+        whole.set_ylabel(name, rotation=0, ha="right", va="center")
+        for axes, (left, right) in ((whole, (0, times[-1])), (part, (times[close][0], times[close][-1]))):
+            axes.set(xlim=(left, right), yticks=[])
+            axes.tick_params(labelbottom=values is rows[-1][1])
+    whole.set_xlabel("time (s)")
+    part.set_xlabel("the strongest moment, close by: time (s)")
+    save(figure, path)
+
+
+def draw_spectrum(signal: Array, rate_hz: float, path: Path) -> None:
+    """A repetition above the matrix that it becomes."""
+    spectrum = hht.hilbert_spectrum(signal, rate_hz)
+    figure = Figure(figsize=(8, 5.4), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=[1, 3], sharex=True)
+    above.plot(np.arange(signal.size) / rate_hz, signal, color=GREY, linewidth=0.4)
+    above.set(yticks=[], ylabel="sEMG")
+    show_matrix(below, scale_power(spectrum.power, "log"), spectrum.frequency_hz, spectrum.time_s)
+    save(figure, path)
+
+
+def draw_people(out: Path, epochs: int) -> None:
+    """Simulated people: a repetition of each kind, and how a small network learns to tell them."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        manifest = write_simulation(folder / "people", SimulationConfig(n_subjects=12, n_repetitions=3), SEED)
+        jobs = find_jobs(manifest)
+        examples = list(transform_all(jobs, PipelineConfig()))
+        dataset = from_examples(examples)
+        config = TrainingConfig(epochs=epochs, learning_rate=1e-3, test_size=0.25, seed=SEED)
+        done = train(dataset, folder / "run", config, base_channels=8, task="action_quality", cpu=True)
+    draw_history(done.history, done.best_epoch, out / "history.png")
+    draw_confusion(done.reports, out / "confusion.png")
+    first = {label: i for i, label in reversed(list(enumerate(dataset.labels("action_quality"))))}
+    matrices = {example.row.movement: example.matrix for found in examples for example in reversed(found)}
+    draw_kinds({label: matrices[label] for label in sorted(first)}, out / "kinds.png")
+
+
+def draw_kinds(matrices: dict[str, Matrix], path: Path) -> None:
+    figure = Figure(figsize=(12, 3.2), layout="constrained")
+    for axes, (label, matrix) in zip(figure.subplots(1, len(matrices), sharey=True), matrices.items(), strict=True):
+        show_matrix(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
+        axes.set_title(label)
+    save(figure, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--epochs", type=int, default=20)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    draw_forearm(args.data, args.out)
+    draw_biceps(args.data, args.out)
+    draw_people(args.out, args.epochs)
+
+
+if __name__ == "__main__":
+    main()
