@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht import console
+from semg_hht.commands.app import app as web_page
 from semg_hht.commands.check import check
 from semg_hht.commands.demo import demo
 from semg_hht.commands.evaluate import evaluate
@@ -51,6 +52,7 @@ for _verb, _example in (
     (report, "report evaluation --out evaluation.html --lang zh"),
     (predict, "predict --checkpoint checkpoints --input new_data --output predictions.json"),
     (export, "export --checkpoint checkpoints --out exported"),
+    (web_page, "app --checkpoint checkpoints"),
 ):
     app.command(epilog=f"Example: semg-hht {_example}")(_verb)
 

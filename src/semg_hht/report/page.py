@@ -16,7 +16,7 @@ import jinja2
 
 from semg_hht.errors import InputError
 from semg_hht.figures import bin_edges, plane_png
-from semg_hht.matrices import read_matrix
+from semg_hht.matrices import Matrix, read_matrix
 from semg_hht.report.evaluations import Evaluation, open_evaluation
 from semg_hht.report.sentences import measured, methods, too_few, verdict
 from semg_hht.report.template import fill, ticks
@@ -223,7 +223,11 @@ def matrix_path(data_dir: Path, file: str) -> Path | None:
 
 
 def _picture(path: Path) -> dict[str, Any]:
-    matrix = read_matrix(path)
+    return matrix_picture(read_matrix(path))
+
+
+def matrix_picture(matrix: Matrix) -> dict[str, Any]:
+    """The first plane of a matrix and its ticks, for the macro ``matrix``."""
     time, frequency = bin_edges(matrix.time_s), bin_edges(matrix.frequency_hz)
     return {
         "png": base64.b64encode(plane_png(matrix.values[0])).decode("ascii"),
