@@ -69,9 +69,13 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "findings", "learning",
+        "app", "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "findings", "learning",
         "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "session",
         "signals", "sources", "storage", "workers",
+    },
+    "app": {
+        "app", "errors", "labels", "matrices", "pipeline", "predict", "predictions", "references", "report", "segment",
+        "session", "signals", "sources",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
@@ -99,8 +103,16 @@ LIBRARIES: dict[str, set[str]] = {
     "edfio": {"signals"},
     "pyxdf": {"signals"},
     "wfdb": {"signals"},
+    "gradio": {"app"},
+    "starlette": {"app"},
 }
-LAZY = {("predict", "torch"), ("commands", "torch"), ("commands", "lightning_fabric"), ("predict", "learning")}
+LAZY = {
+    ("predict", "torch"),
+    ("commands", "torch"),
+    ("commands", "lightning_fabric"),
+    ("predict", "learning"),
+    ("commands", "app"),
+}
 
 
 def files() -> list[Path]:

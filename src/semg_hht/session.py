@@ -87,9 +87,7 @@ def open_session(
     return session_of(found[0], predictions.predictions[0], config, references=references)
 
 
-def session_of(
-    job: Job, prediction: Prediction, config: PipelineConfig, *, references: Path | None = None
-) -> Session:
+def session_of(job: Job, prediction: Prediction, config: PipelineConfig, *, references: Path | None = None) -> Session:
     """What was answered of a recording whose repetitions the job states, beside what is measured of them."""
     job = with_references([job], config, references, n_jobs=1)[0]
     percent = config.scaling == "mvc"  # of other references a share of the maximum can't be told

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class Desk:
     references: Path | None = None
     config: PipelineConfig | None = None  # of recordings that no run says how to prepare
     make_run: Callable[[Callable[[float, str], None]], Run] | None = None
-    making: threading.Lock = threading.Lock()
+    making: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def host(self) -> Host:
@@ -61,158 +61,9 @@ class Desk:
 
 def build(desk: Desk, visitors: Visitors, *, max_upload_mb: int = MAX_UPLOAD_MB) -> gr.Blocks:
     """The page, not yet served."""
-    english = read_words("en")
     with gr.Blocks(title="semg-hht", analytics_enabled=False) as page:
-        with gr.Row(elem_classes="top"):
-            title = gr.HTML(elem_classes="semg")
-            language = gr.Radio(
-                [(LANGUAGE_NAMES[code], code) for code in LANGUAGES], value="en", show_label=False, container=False,
-                elem_id="language",
-            )  # fmt: skip
-        intro = gr.HTML(elem_classes="semg")
-        make_run = gr.Button(english("app_make_run"), visible=False, elem_id="make_run")
-        head = gr.HTML(elem_classes="semg")
-        drop = gr.File(file_count="multiple", elem_id="drop", height=160)
-        drop_how = gr.HTML(elem_classes="semg")
-        with gr.Row(elem_id="unsaid"):
-            rate = gr.Number(value=None, placeholder="1000", elem_id="rate")
-            units = gr.Dropdown([(english("app_units_none"), ""), *UNITS[1:]], value="", elem_id="units")
-            read = gr.Button(english("app_read"), elem_id="read")
-        notes = gr.HTML(elem_classes="semg", elem_id="notes")
-        with gr.Row():
-            file = gr.Dropdown([], visible=False, elem_id="file")
-            channel = gr.Dropdown([], visible=False, elem_id="channel")
-        picture = gr.HTML(elem_classes="semg", elem_id="signal")
-        table = gr.Dataframe(
-            headers=["", "", ""], datatype=["str", "str", "str"], type="array", column_count=3, static_columns=[2],
-            interactive=True, visible=False, elem_id="table", buttons=[], max_height=420, show_row_numbers=True,
-        )  # fmt: skip
-        with gr.Row():
-            add = gr.Button(english("app_add"), visible=False, elem_id="add")
-            delete = gr.Button(english("app_delete_none"), visible=False, interactive=False, elem_id="delete")
-        gender = gr.Checkbox(value=False, visible=False, elem_id="gender")
-        answer = gr.Button(english("app_answer"), variant="primary", visible=False, elem_id="answer")
-        answers = gr.HTML(elem_classes="semg", elem_id="answers")
-        downloads = gr.HTML(elem_classes="semg", elem_id="downloads")
-        chosen = gr.State(0)  # the row of the table that was tapped, counted from 1
-
-        parts = [
-            title, intro, make_run, head, drop, drop_how, rate, units, read, notes, file, channel, picture, table, add, delete,
-            gender, answer, answers, downloads, chosen, language,
-        ]  # fmt: skip
-
-        def shown(visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
-            """Every part of the page; a table that still says what was ``typed`` is left alone under the fingers."""
-            view = page_of(visit, desk.host)
-            return {part: value for part, value in _parts(view, visit, typed).items() if value is not None}
-
-        def _parts(view: Page, visit: Visit, typed: Any) -> dict[Any, Any]:
-            w = view.words
-            ready = view.has_files and desk.run is not None
-            has_table = view.table is not None
-            table_now = gr.update(
-                visible=has_table, label=w("app_table"), headers=[w("app_from"), w("app_until"), w("app_found_surely")],
-                value=view.table or [],
-            )  # fmt: skip
-            return {
-                title: f"<h1>{w('app_title')}</h1>",
-                language: visit.language or "en",
-                intro: view.intro,
-                make_run: gr.update(value=w("app_make_run"), visible=desk.run is None and desk.make_run is not None),
-                head: f"<h2>{w('app_step_drop')}</h2><style>:root {{ --drop-here: '{w('app_drop_here')}'; }}</style>",
-                drop: gr.update(label=w("app_drop"), value=None),
-                drop_how: f"<p class='note'>{w('app_drop_how', size=max_upload_mb, n=MAX_FILES)}</p>",
-                rate: gr.update(label=w("app_rate"), info=w("app_rate_how")),
-                units: gr.update(
-                    label=w("app_units"), info=w("app_rate_how"), choices=[(w("app_units_none"), ""), *UNITS[1:]]
-                ),
-                read: gr.update(value=w("app_read"), interactive=bool(visit.files)),
-                notes: view.notes,
-                file: gr.update(
-                    label=w("app_file"), choices=view.files, visible=bool(view.files),
-                    value=view.shown if view.files else None,
-                ),
-                channel: gr.update(
-                    label=w("app_channel"), choices=view.channels, visible=bool(view.channels),
-                    value=view.channel if view.channels else None,
-                ),
-                picture: view.signal,
-                table: None if typed is not None and typed == view.table else table_now,
-                add: gr.update(value=w("app_add"), visible=has_table),
-                delete: gr.update(value=w("app_delete_none"), visible=has_table, interactive=False),
-                chosen: 0,
-                gender: gr.update(
-                    label=w("app_gender"), info=w("app_gender_how"), value=visit.gender,
-                    visible=ready and "gender" in desk.host.tasks,
-                ),
-                answer: gr.update(value=w("app_answer"), visible=ready),
-                answers: view.answers,
-                downloads: view.downloads,
-            }  # fmt: skip
-
-        def step(change: Callable[..., Visit]) -> Callable[..., dict[Any, Any]]:
-            def taken(request: gr.Request, *values: Any) -> dict[Any, Any]:
-                return shown(visitors.change(_key(request), lambda visit: change(visit, *values)))
-
-            return taken
-
-        def typed(request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
-            cells = [[cell if cell is not None else "" for cell in row] for row in cells]
-            return shown(visitors.change(_key(request), lambda visit: steps.edit(visit, cells)), typed=cells)
-
-        def tapped(request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
-            words = read_words(visitors.change(_key(request), lambda visit: visit).language or "en")
-            number = int(event.index[0]) + 1
-            return {chosen: number, delete: gr.update(value=words("app_delete", number=number), interactive=True)}
-
-        def came(request: gr.Request) -> dict[Any, Any]:
-            preferred = (request.headers.get("accept-language") or "").lower()
-            first = request.query_params.get("lang") or ("zh" if preferred.startswith("zh") else "en")
-            known = first if first in LANGUAGES else "en"
-            return shown(visitors.change(_key(request), lambda visit: steps.replace(visit, language=known)))
-
-        def made(request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
-            with desk.making:
-                if desk.run is None and desk.make_run is not None:
-                    desk.run = desk.make_run(lambda share, what: progress(share, desc=what))
-                    desk.practice = True
-            return shown(visitors.change(_key(request), lambda visit: visit))
-
-        def asked(visit: Visit, tell_gender: bool) -> Visit:
-            visit = steps.replace(visit, gender=tell_gender)
-            return visit if desk.run is None else steps.answer(visit, desk.run, desk.references)
-
-        def closer(visit: Visit) -> Visit:
-            return visit if desk.run is None else steps.look_closer(visit, desk.run, desk.references)
-
-        def took(visit: Visit, paths: list[str] | None, rate_hz: float | None, of_units: str) -> Visit:
-            if not paths:
-                return visit
-            visit = steps.replace(visit, rate_hz=rate_hz or None, units=of_units)
-            return steps.receive(visit, [Path(path) for path in paths], desk.preparation)
-
-        quick = {"outputs": parts, "concurrency_id": "quick", "concurrency_limit": AT_ONCE, "show_progress": "hidden",
-                 "api_visibility": "undocumented"}  # fmt: skip
-        slow = quick | {"concurrency_id": "answer", "concurrency_limit": 1, "show_progress": "full",
-                        "show_progress_on": [answer]}  # fmt: skip
-        page.load(came, **quick, api_name="came")
-        language.input(
-            step(lambda visit, code: steps.replace(visit, language=code)), [language], **quick, api_name="language"
-        )
-        drop.upload(step(took), [drop, rate, units], **quick | {"show_progress": "full", "show_progress_on": [drop]},
-                    api_name="drop")  # fmt: skip
-        read.click(step(lambda visit, hz, u: steps.read_again(visit, hz or None, u, desk.preparation)), [rate, units],
-                   **quick, api_name="read")  # fmt: skip
-        file.input(step(lambda visit, i: closer(steps.show(visit, i))), [file], **quick, api_name="file")
-        channel.input(step(lambda visit, i: closer(steps.replace(visit, channel=i))), [channel], **quick,
-                      api_name="channel")  # fmt: skip
-        table.input(typed, [table], **quick, trigger_mode="always_last", api_name="edit")
-        table.select(tapped, None, **quick | {"outputs": [chosen, delete]}, api_name="tap")
-        add.click(step(steps.add), None, **quick, api_name="add")
-        delete.click(step(steps.remove), [chosen], **quick, api_name="delete")
-        gender.input(step(lambda visit, told: steps.replace(visit, gender=told)), [gender], **quick, api_name="gender")
-        answer.click(step(asked), [gender], **slow, api_name="answer")
-        make_run.click(made, None, **slow | {"show_progress_on": [intro]}, api_name="make_run")
+        parts = _parts()
+        _wire(page, parts, desk, visitors, max_upload_mb)
 
         def left(request: gr.Request) -> None:
             visitors.leave(_key(request))
@@ -220,6 +71,181 @@ def build(desk: Desk, visitors: Visitors, *, max_upload_mb: int = MAX_UPLOAD_MB)
 
         page.unload(left)
     return page
+
+
+def _parts() -> dict[str, Any]:
+    """What stands on the page, from top to bottom, by the name it has in a style sheet or a test."""
+    parts: dict[str, Any] = {}
+
+    def put(name: str, kind: Any, **settings: Any) -> None:
+        if kind is gr.HTML:
+            settings["elem_classes"] = "semg"
+        parts[name] = kind(elem_id=name, **settings)
+
+    with gr.Row(elem_classes="top"):
+        put("title", gr.HTML)
+        languages = [(LANGUAGE_NAMES[code], code) for code in LANGUAGES]
+        put("language", gr.Radio, choices=languages, value="en", show_label=False, container=False)
+    put("intro", gr.HTML)
+    put("make_run", gr.Button, visible=False)
+    put("head", gr.HTML)
+    put("drop", gr.File, file_count="multiple", height=160)
+    put("drop_how", gr.HTML)
+    with gr.Row(elem_id="unsaid"):
+        put("rate", gr.Number, value=None, placeholder="1000")
+        put("units", gr.Dropdown, choices=list(UNITS), value="")
+        put("read", gr.Button)
+    put("notes", gr.HTML)
+    with gr.Row():
+        put("file", gr.Dropdown, choices=[], visible=False)
+        put("channel", gr.Dropdown, choices=[], visible=False)
+    put("signal", gr.HTML)
+    put(
+        "table", gr.Dataframe, headers=["", "", ""], datatype=["str", "str", "str"], type="array", column_count=3,
+        static_columns=[2], interactive=True, visible=False, buttons=[], max_height=420, show_row_numbers=True,
+    )  # fmt: skip
+    put("table_notes", gr.HTML)
+    with gr.Row():
+        put("add", gr.Button, visible=False)
+        put("delete", gr.Button, visible=False, interactive=False)
+    put("gender", gr.Checkbox, value=False, visible=False)
+    put("answer", gr.Button, variant="primary", visible=False)
+    put("answers", gr.HTML)
+    put("downloads", gr.HTML)
+    parts["tapped"] = gr.State(0)  # the row of the table that was tapped, counted from 1
+    return parts
+
+
+def _values(view: Page, visit: Visit, desk: Desk, max_upload_mb: int) -> dict[str, Any]:
+    """What each part shows of a visit."""
+    w = view.words
+    ready = view.has_files and desk.run is not None
+    has_table = view.table is not None
+    return {
+        "title": f"<h1>{w('app_title')}</h1>",
+        "language": w.language,
+        "intro": view.intro,
+        "make_run": gr.update(value=w("app_make_run"), visible=desk.run is None and desk.make_run is not None),
+        "head": f"<h2>{w('app_step_drop')}</h2><style>:root {{ --drop-here: '{w('app_drop_here')}'; }}</style>",
+        "drop": gr.update(label=w("app_drop"), value=None),
+        "drop_how": f"<p class='note'>{w('app_drop_how', size=max_upload_mb, n=MAX_FILES)}</p>",
+        "rate": gr.update(label=w("app_rate"), info=w("app_rate_how"), value=visit.rate_hz),
+        "units": gr.update(
+            label=w("app_units"), info=w("app_rate_how"), choices=[(w("app_units_none"), ""), *UNITS[1:]]
+        ),
+        "read": gr.update(value=w("app_read"), interactive=bool(visit.files)),
+        "notes": view.notes,
+        "file": _choice(w("app_file"), view.files, view.shown),
+        "channel": _choice(w("app_channel"), view.channels, view.channel),
+        "signal": view.signal,
+        "table": gr.update(
+            visible=has_table, label=w("app_table"), headers=[w("app_from"), w("app_until"), w("app_found_surely")],
+            value=view.table or [],
+        ),
+        "table_notes": view.table_notes,
+        "add": gr.update(value=w("app_add"), visible=has_table),
+        "delete": gr.update(value=w("app_delete_none"), visible=has_table, interactive=False),
+        "tapped": 0,
+        "gender": gr.update(
+            label=w("app_gender"), info=w("app_gender_how"), value=visit.gender,
+            visible=ready and "gender" in desk.host.tasks,
+        ),
+        "answer": gr.update(value=w("app_answer"), visible=ready),
+        "answers": view.answers,
+        "downloads": view.downloads,
+    }  # fmt: skip
+
+
+def _choice(label: str, choices: list[tuple[str, int]], value: int) -> Any:
+    return gr.update(label=label, choices=choices, visible=bool(choices), value=value if choices else None)
+
+
+def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors, max_upload_mb: int) -> None:
+    """Which step each part takes when it is touched."""
+
+    def shown(visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
+        """Every part; a table that says what was ``typed`` already is left alone under the fingers."""
+        view = page_of(visit, desk.host)
+        values = _values(view, visit, desk, max_upload_mb)
+        if typed is not None and typed == view.table:
+            del values["table"]
+        return {parts[name]: value for name, value in values.items()}
+
+    def step(change: Callable[..., Visit]) -> Callable[..., dict[Any, Any]]:
+        def taken(request: gr.Request, *values: Any) -> dict[Any, Any]:
+            return shown(visitors.change(_key(request), lambda visit: change(visit, *values)))
+
+        return taken
+
+    def came(request: gr.Request) -> dict[Any, Any]:
+        wanted = request.query_params.get("lang") or request.headers.get("accept-language") or ""
+        language = next((code for code in LANGUAGES if wanted.lower().startswith(code)), LANGUAGES[0])
+        return shown(visitors.change(_key(request), lambda visit: replace(visit, language=language)))
+
+    def took(visit: Visit, paths: list[str] | None, rate_hz: float | None, units: str) -> Visit:
+        visit = replace(visit, rate_hz=rate_hz or None, units=units)
+        return steps.receive(visit, [Path(path) for path in paths or []], desk.preparation)
+
+    def typed(request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
+        cells = [["" if cell is None else cell for cell in row] for row in cells]
+        return shown(visitors.change(_key(request), lambda visit: steps.edit(visit, cells)), typed=cells)
+
+    def tapped(request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
+        words = read_words(visitors.change(_key(request), lambda visit: visit).language or LANGUAGES[0])
+        number = int(event.index[0]) + 1
+        button = gr.update(value=words("app_delete", number=number), interactive=True)
+        return {parts["tapped"]: number, parts["delete"]: button}
+
+    def closer(visit: Visit) -> Visit:
+        return visit if desk.run is None else steps.look_closer(visit, desk.run, desk.references)
+
+    def asked(visit: Visit, gender: bool) -> Visit:
+        visit = replace(visit, gender=gender)
+        return visit if desk.run is None else steps.answer(visit, desk.run, desk.references)
+
+    def made(request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
+        with desk.making:
+            if desk.run is None and desk.make_run is not None:
+                desk.run = desk.make_run(lambda share, what: progress(share, desc=what))
+                desk.practice = True
+        return shown(visitors.change(_key(request), lambda visit: visit))
+
+    quick: dict[str, Any] = {
+        "outputs": list(parts.values()), "concurrency_id": "quick", "concurrency_limit": AT_ONCE,
+        "show_progress": "hidden", "api_visibility": "undocumented",
+    }  # fmt: skip
+    loading = quick | {"show_progress": "full", "show_progress_on": [parts["drop"]]}
+    slow = quick | {"concurrency_id": "answer", "concurrency_limit": 1, "show_progress": "full"}
+    unsaid = [parts["rate"], parts["units"]]
+
+    def read(visit: Visit, rate_hz: float | None, units: str) -> Visit:
+        return steps.read_again(visit, rate_hz or None, units, desk.preparation)
+
+    def say(visit: Visit, language: str) -> Visit:
+        return replace(visit, language=language)
+
+    def tell(visit: Visit, gender: bool) -> Visit:
+        return replace(visit, gender=gender)
+
+    def look(visit: Visit, channel: int) -> Visit:
+        return closer(replace(visit, channel=channel))
+
+    def turn(visit: Visit, file: int) -> Visit:
+        return closer(steps.show(visit, file))
+
+    page.load(came, **quick, api_name="came")
+    parts["language"].input(step(say), parts["language"], **quick, api_name="language")
+    parts["drop"].upload(step(took), [parts["drop"], *unsaid], **loading, api_name="drop")
+    parts["read"].click(step(read), unsaid, **loading, api_name="read")
+    parts["file"].input(step(turn), parts["file"], **quick, api_name="file")
+    parts["channel"].input(step(look), parts["channel"], **quick, api_name="channel")
+    parts["table"].input(typed, parts["table"], **quick, trigger_mode="always_last", api_name="edit")
+    parts["table"].select(tapped, None, **quick | {"outputs": [parts["tapped"], parts["delete"]]}, api_name="tap")
+    parts["add"].click(step(steps.add), None, **quick, api_name="add")
+    parts["delete"].click(step(steps.remove), parts["tapped"], **quick, api_name="delete")
+    parts["gender"].input(step(tell), parts["gender"], **quick, api_name="gender")
+    parts["answer"].click(step(asked), parts["gender"], **slow, show_progress_on=[parts["answer"]], api_name="answer")
+    parts["make_run"].click(made, None, **slow, show_progress_on=[parts["make_run"]], api_name="make_run")
 
 
 def _key(request: gr.Request) -> str:

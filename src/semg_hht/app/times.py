@@ -1,4 +1,4 @@
-"""A table of repetitions as somebody typed it, from one second to another -> rows of a manifest, or what is wrong with it.
+"""A table of repetitions as somebody typed it -> rows of a manifest, or what is wrong with it.
 
 Knows seconds and rows: nothing of signals or pages.
 """

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
+from semg_hht.app.files import ALL, Recorded
 from semg_hht.app.times import Trouble, cells_of, overlapping
-from semg_hht.app.visit import ALL, MAX_PICTURES, Recorded, Visit, table_of
+from semg_hht.app.visit import MAX_PICTURES, Visit, table_of
 from semg_hht.predictions import Answer, Predictions
 from semg_hht.report.card import render_card, said, strips
-from semg_hht.report.page import matrix_picture
 from semg_hht.report.template import fill
 from semg_hht.report.words import Words, read_words
 from semg_hht.session import Session
@@ -56,6 +56,7 @@ class Page:
     channel: int
     signal: str
     table: list[list[Any]] | None
+    table_notes: str
     answers: str
     downloads: str
     has_files: bool
@@ -80,6 +81,7 @@ def page_of(visit: Visit, host: Host) -> Page:
         channel=visit.channel,
         signal="" if found is None else _signal(visit, found, words),
         table=rows,
+        table_notes=_table_notes(visit, words),
         answers=_answers(visit, host, words),
         downloads=_downloads(visit, words),
         has_files=any(file.trouble is None for file in visit.files),
@@ -87,13 +89,23 @@ def page_of(visit: Visit, host: Host) -> Page:
 
 
 def _notes(visit: Visit, words: Words) -> str:
-    """What is wrong, and what should be known, of the files and of the table."""
-    troubles = [*visit.troubles, *(file.trouble for file in visit.files if file.trouble is not None)]
-    remarks = [] if visit.recorded is None else list(visit.recorded.remarks)
-    if visit.recorded is not None and visit.cells is None:
-        pairs = overlapping(visit.recorded.rows)
-        remarks += [words("app_overlap", first=first, second=second) for first, second in pairs]
+    """What is wrong with the files, and what should be known of the shown one."""
+    of_table = visit.cells is not None
+    troubles = [*(() if of_table else visit.troubles), *(file.trouble for file in visit.files if file.trouble)]
+    remarks = () if visit.recorded is None else visit.recorded.remarks
     return fill("app_notes.html.j2", words, troubles=[told(trouble, words) for trouble in troubles], remarks=remarks)
+
+
+def _table_notes(visit: Visit, words: Words) -> str:
+    """What is wrong with the table, beside it."""
+    if visit.recorded is None:
+        return ""
+    if visit.cells is not None:
+        said_of_rows = [told(trouble, words) for trouble in visit.troubles]
+    else:
+        pairs = overlapping(visit.recorded.rows)
+        said_of_rows = [words("app_overlap", first=first, second=second) for first, second in pairs]
+    return fill("app_notes.html.j2", words, troubles=said_of_rows, remarks=())
 
 
 def told(trouble: Trouble, words: Words) -> str:
@@ -144,16 +156,13 @@ def _answers(visit: Visit, host: Host, words: Words) -> str:
         session = answered.session
         parts = [(part.start_s, part.stop_s, part.answers) for part in session.parts] if session else []
         for number, (start_s, stop_s, answers) in enumerate(parts or [(None, None, prediction.answers)], start=1):
-            picture = answered.matrices[number - 1] if number <= len(answered.matrices) else None
             cards.append(
                 {
                     "title": words("app_repetition", number=number) if parts else name,
                     "start_s": start_s,
                     "stop_s": stop_s,
-                    "answers": [
-                        _answer(task, answers[task], words) for task in told_tasks(answers, visit.gender)
-                    ],
-                    "picture": None if picture is None else matrix_picture(picture),
+                    "answers": [_answer(task, answers[task], words) for task in told_tasks(answers, visit.gender)],
+                    "picture": answered.pictures[number - 1] if number <= len(answered.pictures) else None,
                 }
             )
     whole = [] if prediction is None or len(cards) < 2 else [

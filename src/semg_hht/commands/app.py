@@ -22,7 +22,7 @@ def app(
         Path | None,
         typer.Option(help="The run that answers, or an export.  [default: demo/run; without one the page makes one]"),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0: for everybody in the network.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0: to the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve at.")] = 7860,
     max_upload_mb: Annotated[int, typer.Option(help="Largest file that is taken.")] = 100,
     references: References = None,
