@@ -69,7 +69,8 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "app", "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "findings", "learning",
+        "app",
+        "audit", "bids_export", "commands", "console", "demo", "errors", "examine", "figures", "findings", "learning",
         "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples", "segment", "session",
         "signals", "sources", "storage", "workers",
     },

@@ -41,6 +41,7 @@ def app(
     except ImportError as error:
         raise InputError(f"the web page needs {error.name}: pip install 'semg-hht[app]'") from None
     from semg_hht.predict import Run, open_run
+    from semg_hht.references import with_references
 
     if max_upload_mb < 1:
         raise InputError(f"max_upload_mb must be at least 1; got {max_upload_mb}")
@@ -52,7 +53,11 @@ def app(
 
     def opened(folder: Path) -> Run:
         run = open_run(folder, cpu=cpu)
-        return replace(run, recording_config=config_of(**stated, base=run.recording_config)) if is_stated else run
+        if is_stated:
+            run = replace(run, recording_config=config_of(**stated, base=run.recording_config))
+        if run.recording_config is not None:
+            with_references([], run.recording_config, references, n_jobs=1)  # says at once where they lack
+        return run
 
     with tempfile.TemporaryDirectory(prefix="semg-hht-practice-") as folder:
 
