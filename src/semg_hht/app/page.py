@@ -1,13 +1,12 @@
 """The web page itself: what stands on it, and which step of a visit each button takes.
 
-The only file that knows Gradio. What is shown is decided in view.py, what happens in visit.py.
+The only file that knows Gradio, which must have been told of the `Visitors` before this is imported. What is shown is decided in view.py, what happens in visit.py.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
@@ -262,7 +261,6 @@ def launch(
     InputError
         The port is taken.
     """
-    os.environ |= {"GRADIO_TEMP_DIR": str(visitors.uploads), "GRADIO_ANALYTICS_ENABLED": "False"}
     page = build(desk, visitors, max_upload_mb=max_upload_mb)
     # A name that leads to this computer must not make another site's page one of ours (DNS rebinding).
     hosts = list(LOOPBACK) if host in LOOPBACK or host == "::1" else ["*"]
@@ -290,23 +288,20 @@ def launch(
     return page
 
 
-def serve(desk: Desk, *, host: str, port: int, max_upload_mb: int, said: Callable[[str], None]) -> None:
-    """Serve the page until somebody stops the program; nothing of any visitor stays behind."""
-    visitors = Visitors()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    page = None
+def serve(
+    desk: Desk, visitors: Visitors, *, host: str, port: int, max_upload_mb: int, said: Callable[[str], None]
+) -> None:
+    """Serve the page until somebody stops the program."""
+    page = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
     try:
-        page = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
         said(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-        while not stop.wait(SWEEP_S):
+        while True:
+            time.sleep(SWEEP_S)
             visitors.sweep()
     except KeyboardInterrupt:
         pass
     finally:
-        if page is not None:
-            page.close(verbose=False)
-        visitors.close()
+        page.close(verbose=False)
 
 
 def _css() -> str:

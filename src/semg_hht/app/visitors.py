@@ -67,6 +67,17 @@ class Visitors:
             with contextlib.suppress(OSError):  # taken or removed meanwhile
                 _remove_if_old(path, time.time() - UPLOAD_S)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the server must find in its environment when it is imported: where uploads go, and not to call home."""
+        return {"GRADIO_TEMP_DIR": str(self.uploads), "GRADIO_ANALYTICS_ENABLED": "False"}
+
+    def __enter__(self) -> Visitors:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
