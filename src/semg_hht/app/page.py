@@ -1,6 +1,7 @@
 """The web page itself: what stands on it, and which step of a visit each button takes.
 
-The only file that knows Gradio, which must have been told of the `Visitors` before this is imported. What is shown is decided in view.py, what happens in visit.py.
+The only file that knows Gradio, which must have been told of the `Visitors` before this is imported. What is shown is
+decided in view.py, what happens in visit.py.
 """
 
 from __future__ import annotations
