@@ -172,6 +172,15 @@ def test_a_recording_is_shown_edited_and_answered_as_predict_answers(
     assert "curl.csv: repetition by repetition" in files["curl_card.html"]
 
 
+def test_a_repetition_too_short_for_features_is_answered_without_a_card(visit: Visit, curl: Path, run: Run) -> None:
+    visit = receive(visit, [curl], run.recording_config or CONFIG)
+    visit = answer(edit(visit, [["1", "2.5", ""], ["4", "4.03", ""]]), run)
+    assert page_of(visit, HOST).answers.count('<section class="card">') == 2
+    assert list(downloads(visit)) == ["reps.csv", "predictions.json"]
+    assert "curl.csv" in said(visit)
+    assert str(visit.folder) not in said(visit)
+
+
 def test_an_edit_takes_answers_back(visit: Visit, curl: Path, run: Run) -> None:
     visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
     same = edit(visit, page_of(visit, HOST).table or [])

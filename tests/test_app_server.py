@@ -306,9 +306,15 @@ visitors = Visitors()
 os.environ |= visitors.environment
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 from semg_hht.app.page import Desk, serve, tracked
+from semg_hht.errors import InputError
 from semg_hht.predict import open_run
 
+tried = []
+
 def make_run(tell):
+    tried.append(1)
+    if len(tried) == 1:
+        raise InputError("no room today")
     for share in tracked(tell, 0.0, 0.5)([1, 2], 2, "halfway"):
         tell(0.5, "training")
     return open_run(sys.argv[1], cpu=True)
@@ -324,6 +330,8 @@ def test_a_practice_run_can_be_made_on_the_page(client: Any, simulated_run: Path
     try:
         with client.Visitor(f"http://127.0.0.1:{port}") as visitor:
             assert "no trained run yet" in visitor.shown["intro"]
+            visitor.take("make_run", [])
+            assert "no room today" in visitor.shown["notes"]
             visitor.take("make_run", [])
             assert "This is a practice run" in visitor.shown["intro"]
     finally:

@@ -20,6 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from semg_hht.app import visit as steps
 from semg_hht.app.guard import LOOPBACK, Guard
+from semg_hht.app.times import Trouble
 from semg_hht.app.view import UNITS, Host, Page, page_of
 from semg_hht.app.visit import MAX_FILES, Visit
 from semg_hht.app.visitors import Visitors
@@ -204,11 +205,15 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
         return visit if desk.run is None else steps.answer(visit, desk.run, desk.references)
 
     def made(request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
+        troubles: tuple[Trouble, ...] = ()
         with desk.making:
             if desk.run is None and desk.make_run is not None:
-                desk.run = desk.make_run(lambda share, what: progress(share, desc=what))
-                desk.practice = True
-        return shown(visitors.change(_key(request), lambda visit: visit))
+                try:
+                    desk.run = desk.make_run(lambda share, what: progress(share, desc=what))
+                    desk.practice = True
+                except InputError as error:
+                    troubles = (Trouble("app_says", {"said": str(error)}),)
+        return shown(visitors.change(_key(request), lambda visit: replace(visit, troubles=troubles)))
 
     quick: dict[str, Any] = {
         "outputs": list(parts.values()), "concurrency_id": "quick", "concurrency_limit": AT_ONCE,

@@ -16,7 +16,7 @@ from typing import Any
 from semg_hht.app.files import ALL, Recorded
 from semg_hht.app.times import Trouble, cells_of, overlapping
 from semg_hht.app.visit import MAX_PICTURES, Visit, table_of
-from semg_hht.predictions import Answer, Predictions
+from semg_hht.predictions import Answer, Part, Prediction, Predictions
 from semg_hht.report.card import render_card, said, strips
 from semg_hht.report.template import fill
 from semg_hht.report.words import Words, read_words
@@ -129,15 +129,25 @@ def _signal(visit: Visit, found: Recorded, words: Words) -> str:
 
 def _unsure(visit: Visit) -> set[int]:
     """Numbers of the repetitions whose main answer is unsure."""
-    session = None if visit.answered is None else visit.answered.session
-    if session is None:
-        return set()
     return {
         number
-        for number, part in enumerate(session.parts, start=1)
+        for number, part in enumerate(_parts(visit), start=1)
         for task in told_tasks(part.answers, visit.gender)[:1]
         if part.answers[task].is_unsure
     }
+
+
+def _prediction(visit: Visit) -> Prediction | None:
+    """What was answered of the shown file."""
+    if visit.answered is None or visit.file is None:
+        return None
+    return next((p for p in visit.answered.predictions.predictions if p.file == visit.file.path.name), None)
+
+
+def _parts(visit: Visit) -> list[Part]:
+    """The repetitions of the shown recording, in order of time."""
+    prediction = _prediction(visit)
+    return [] if prediction is None else sorted(prediction.parts, key=lambda part: part.start_s or 0.0)
 
 
 def told_tasks(answers: Mapping[str, Answer], gender: bool) -> list[str]:
@@ -149,16 +159,14 @@ def _answers(visit: Visit, host: Host, words: Words) -> str:
     answered = visit.answered
     if answered is None:
         return ""
-    name = "" if visit.file is None else visit.file.path.name
-    prediction = next((p for p in answered.predictions.predictions if p.file == name), None)
+    prediction = _prediction(visit)
     cards: list[dict[str, Any]] = []
     if prediction is not None:
-        session = answered.session
-        parts = [(part.start_s, part.stop_s, part.answers) for part in session.parts] if session else []
+        parts = [(part.start_s, part.stop_s, part.answers) for part in _parts(visit)]
         for number, (start_s, stop_s, answers) in enumerate(parts or [(None, None, prediction.answers)], start=1):
             cards.append(
                 {
-                    "title": words("app_repetition", number=number) if parts else name,
+                    "title": words("app_repetition", number=number) if parts else prediction.file,
                     "start_s": start_s,
                     "stop_s": stop_s,
                     "answers": [_answer(task, answers[task], words) for task in told_tasks(answers, visit.gender)],

@@ -192,10 +192,13 @@ def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit
     if prediction is not None and visit.recorded is None:
         answered = replace(answered, pictures=(matrix_picture(read_matrix(visit.file.path)),))
     elif prediction is not None and visit.recorded is not None and run.recording_config is not None:
-        rows = visit.recorded.rows or (visit.recorded.shared,)
-        session = session_of(Job(visit.file.path, rows), prediction, run.recording_config, references=references)
-        pictures = _pictures(visit.file.path, rows, visit, run.recording_config, references)
-        answered = replace(answered, session=_drawn_small(session), pictures=pictures)
+        rows, config = visit.recorded.rows or (visit.recorded.shared,), run.recording_config
+        try:
+            answered = replace(answered, pictures=_pictures(visit.file.path, rows, visit, config, references))
+            session = session_of(Job(visit.file.path, rows), prediction, config, references=references)
+            answered = replace(answered, session=_drawn_small(session))
+        except InputError as error:  # answered all the same: a repetition may be too short for features, or a picture
+            return replace(visit, answered=answered, troubles=(trouble_of(error, visit.folder),))
     return replace(visit, answered=answered)
 
 

@@ -81,8 +81,6 @@ def _desk(checkpoint: Path | None, stated: dict[str, Any], references: Path | No
         return run
 
     def make_run(tell: Callable[[float, str], None]) -> Run:
-        from semg_hht.demo import practice_run
-
         left: Iterator[float] = iter(())
 
         def began(_: int, n_steps: int) -> None:
@@ -92,7 +90,12 @@ def _desk(checkpoint: Path | None, stated: dict[str, Any], references: Path | No
         def went_on() -> None:
             tell(next(left, 1.0), "training")
 
-        return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), on_start=began, on_step=went_on))
+        try:
+            from semg_hht.demo import practice_run
+
+            return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), on_start=began, on_step=went_on))
+        except ImportError as error:
+            raise InputError(f"a practice run needs {error.name}: pip install 'semg-hht[train]'") from None
 
     from_demo = checkpoint is None and (DEMO_RUN / "metrics.json").is_file()
     known = DEMO_RUN if from_demo else checkpoint
