@@ -124,7 +124,7 @@ def _values(view: Page, visit: Visit, desk: Desk, max_upload_mb: int) -> dict[st
     has_table = view.table is not None
     return {
         "title": f"<h1>{w('app_title')}</h1>",
-        "language": w.language,
+        "language": gr.update(label=w("app_language"), value=w.language),
         "intro": view.intro,
         "make_run": gr.update(value=w("app_make_run"), visible=desk.run is None and desk.make_run is not None),
         "head": f"<h2>{w('app_step_drop')}</h2><style>:root {{ --drop-here: '{w('app_drop_here')}'; }}</style>",
@@ -249,8 +249,8 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
     parts["add"].click(step(steps.add), None, **quick, api_name="add")
     parts["delete"].click(step(steps.remove), parts["tapped"], **quick, api_name="delete")
     parts["gender"].input(step(tell), parts["gender"], **quick, api_name="gender")
-    parts["answer"].click(step(asked), parts["gender"], **slow, show_progress_on=[parts["answer"]], api_name="answer")
-    parts["make_run"].click(made, None, **slow, show_progress_on=[parts["make_run"]], api_name="make_run")
+    parts["answer"].click(step(asked), parts["gender"], **slow, show_progress_on=[parts["answers"]], api_name="answer")
+    parts["make_run"].click(made, None, **slow, show_progress_on=[parts["intro"]], api_name="make_run")
 
 
 def _key(request: gr.Request) -> str:
