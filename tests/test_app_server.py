@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -299,7 +300,7 @@ def test_an_export_answers_as_its_run_does(client: Any, simulated: Any, simulate
 
 
 WITHOUT_A_RUN = """
-import os, signal, sys
+import os, signal, sys, time
 from semg_hht.app.visitors import Visitors
 
 visitors = Visitors()
@@ -315,6 +316,11 @@ def make_run(tell):
     tried.append(1)
     if len(tried) == 1:
         raise InputError("no room today")
+    while len(sys.argv) > 3:  # until the page is closed
+        (visitors.folder / f"step{len(tried)}").touch()
+        tried.append(1)
+        tell(0.1, "training")
+        time.sleep(0.01)
     for share in tracked(tell, 0.0, 0.5)([1, 2], 2, "halfway"):
         tell(0.5, "training")
     return open_run(sys.argv[1], cpu=True)
@@ -337,6 +343,27 @@ def test_a_practice_run_can_be_made_on_the_page(client: Any, simulated_run: Path
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
+
+
+def test_a_practice_run_that_is_being_made_ends_with_the_page(client: Any, simulated_run: Path, tmp_path: Path) -> None:
+    port = client.free_port()
+    command = [sys.executable, "-c", WITHOUT_A_RUN, str(simulated_run), str(port), "endless"]
+    server = client.answering(port, command, TMPDIR=str(tmp_path))
+    with client.Visitor(f"http://127.0.0.1:{port}", timeout_s=60) as visitor:
+        visitor.take("make_run", [])
+        waiting = threading.Thread(target=lambda: suppress_all(visitor.take, "make_run", []))
+        waiting.start()
+        while not list(tmp_path.glob("semg-hht-app-*/step5")):
+            time.sleep(0.1)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+        waiting.join()
+    assert list(tmp_path.iterdir()) == []
+
+
+def suppress_all(work: Any, *words: Any) -> None:
+    with suppress(Exception):
+        work(*words)
 
 
 def test_a_port_that_is_taken_is_a_sentence(served: Served) -> None:

@@ -47,6 +47,7 @@ class Desk:
     config: PipelineConfig | None = None  # of recordings that no run says how to prepare
     make_run: Callable[[Callable[[float, str], None]], Run] | None = None
     making: threading.Lock = field(default_factory=threading.Lock)
+    closing: threading.Event = field(default_factory=threading.Event)
 
     @property
     def host(self) -> Host:
@@ -98,8 +99,8 @@ def _parts() -> dict[str, Any]:
         put("read", gr.Button)
     put("notes", gr.HTML)
     with gr.Row():
-        put("file", gr.Dropdown, choices=[], visible=False)
-        put("channel", gr.Dropdown, choices=[], visible=False)
+        put("file", gr.Dropdown, choices=[], visible=False, min_width=260)
+        put("channel", gr.Dropdown, choices=[], visible=False, min_width=260)
     put("signal", gr.HTML)
     put(
         "table", gr.Dataframe, headers=["", "", ""], datatype=["str", "str", "str"], type="array", column_count=3,
@@ -206,10 +207,16 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
 
     def made(request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
         troubles: tuple[Trouble, ...] = ()
+
+        def tell(share: float, what: str) -> None:
+            if desk.closing.is_set():
+                raise InputError("the page is being closed")
+            progress(share, desc=what)
+
         with desk.making:
             if desk.run is None and desk.make_run is not None:
                 try:
-                    desk.run = desk.make_run(lambda share, what: progress(share, desc=what))
+                    desk.run = desk.make_run(tell)
                     desk.practice = True
                 except InputError as error:
                     troubles = (Trouble("app_says", {"said": str(error)}),)
@@ -307,7 +314,9 @@ def serve(
     except KeyboardInterrupt:
         pass
     finally:
-        page.close(verbose=False)
+        desk.closing.set()
+        with desk.making:  # what is being made lies in a folder that is about to be removed
+            page.close(verbose=False)
 
 
 def _css() -> str:
