@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -90,6 +91,7 @@ def _desk(checkpoint: Path | None, stated: dict[str, Any], references: Path | No
         def went_on() -> None:
             tell(next(left, 1.0), "training")
 
+        shutil.rmtree(practice, ignore_errors=True)  # of a try that failed
         try:
             from semg_hht.demo import practice_run
 
