@@ -75,8 +75,8 @@ ROOMS: dict[str, set[str]] = {
         "signals", "sources", "storage", "workers",
     },
     "app": {
-        "app", "errors", "labels", "matrices", "pipeline", "predict", "predictions", "references", "report", "segment",
-        "session", "signals", "sources",
+        "app", "errors", "figures", "labels", "matrices", "pipeline", "predict", "predictions", "references", "report",
+        "segment", "session", "signals", "sources",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},

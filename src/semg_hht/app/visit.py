@@ -19,13 +19,14 @@ import numpy as np
 from semg_hht.app.files import ALL, Dropped, Recorded, cleaned, envelope, look_at_all, take, trouble_of
 from semg_hht.app.times import Trouble, free_place, read_times, rows_at
 from semg_hht.errors import InputError
+from semg_hht.figures import plane_png
 from semg_hht.labels import Labelled, manifest_text
 from semg_hht.matrices import Matrix, read_matrix
 from semg_hht.pipeline import Job, PipelineConfig, transform
 from semg_hht.predict import Run
 from semg_hht.predictions import Predictions
 from semg_hht.references import with_references
-from semg_hht.report.page import matrix_picture
+from semg_hht.report.page import framed
 from semg_hht.session import Session, session_of
 
 MAX_FILES = 20
@@ -190,7 +191,7 @@ def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit
     prediction = next((p for p in visit.answered.predictions.predictions if p.file == name), None)
     answered = replace(visit.answered, session=None, pictures=())
     if prediction is not None and visit.recorded is None:
-        answered = replace(answered, pictures=(matrix_picture(read_matrix(visit.file.path)),))
+        answered = replace(answered, pictures=(_picture([read_matrix(visit.file.path)]),))
     elif prediction is not None and visit.recorded is not None and run.recording_config is not None:
         rows, config = visit.recorded.rows or (visit.recorded.shared,), run.recording_config
         try:
@@ -212,10 +213,13 @@ def _pictures(
     planes: dict[str, list[Matrix]] = {}
     for example in transform(with_references([job], config, references, n_jobs=1)[0], config):
         planes.setdefault(example.repetition_key, []).append(example.matrix)
-    return tuple(
-        matrix_picture(replace(found[0], values=np.concatenate([m.values for m in found]).mean(axis=0, keepdims=True)))
-        for found in planes.values()
-    )
+    return tuple(_picture(found) for found in planes.values())
+
+
+def _picture(matrices: Sequence[Matrix]) -> dict[str, Any]:
+    """All planes of one repetition in one."""
+    mean = np.concatenate([matrix.values for matrix in matrices]).mean(axis=0)  # (n, 256, 256) -> (256, 256)
+    return framed(plane_png(mean), matrices[0].frequency_hz, matrices[0].time_s)
 
 
 def _drawn_small(session: Session) -> Session:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
+from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.figures import bin_edges, plane_png
-from semg_hht.matrices import Matrix, read_matrix
+from semg_hht.matrices import read_matrix
 from semg_hht.report.evaluations import Evaluation, open_evaluation
 from semg_hht.report.sentences import measured, methods, too_few, verdict
 from semg_hht.report.template import fill, ticks
@@ -223,19 +225,19 @@ def matrix_path(data_dir: Path, file: str) -> Path | None:
 
 
 def _picture(path: Path) -> dict[str, Any]:
-    return matrix_picture(read_matrix(path))
+    matrix = read_matrix(path)
+    picture = framed(plane_png(matrix.values[0]), matrix.frequency_hz, matrix.time_s)
+    return {**picture, "n_planes": len(matrix.values)}
 
 
-def matrix_picture(matrix: Matrix) -> dict[str, Any]:
-    """The first plane of a matrix and its ticks, for the macro ``matrix``."""
-    time, frequency = bin_edges(matrix.time_s), bin_edges(matrix.frequency_hz)
+def framed(png: bytes, frequency_hz: NDArray[np.float64] | None, time_s: NDArray[np.float64] | None) -> dict[str, Any]:
+    """A picture of a plane with its axes, as the template draws it."""
     return {
-        "png": base64.b64encode(plane_png(matrix.values[0])).decode("ascii"),
-        "time": ticks(*time),
-        "time_unit": "time_bin" if matrix.time_s is None else "time_s",
-        "frequency": ticks(*frequency),
-        "frequency_unit": "frequency_bin" if matrix.frequency_hz is None else "frequency_hz",
-        "n_planes": len(matrix.values),
+        "png": base64.b64encode(png).decode("ascii"),
+        "time": ticks(*bin_edges(time_s)),
+        "time_unit": "time_bin" if time_s is None else "time_s",
+        "frequency": ticks(*bin_edges(frequency_hz)),
+        "frequency_unit": "frequency_bin" if frequency_hz is None else "frequency_hz",
     }
 
 
