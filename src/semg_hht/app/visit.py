@@ -161,19 +161,9 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
     """Ask the run for all files that can be used."""
     if visit.cells is not None:
         return visit  # what is wrong with the table stands there already
-    matrices = [file.path for file in visit.files if file.recorded is None and file.trouble is None]
-    table = table_of(visit)
-    if not matrices and not table:
-        return replace(visit, troubles=(Trouble("app_nothing_to_answer"),))
-    inputs = list(matrices)
-    with (
-        _heard() as warnings,
-        tempfile.NamedTemporaryFile("w", dir=visit.folder, suffix=".csv", encoding="utf-8") as reps,
-    ):
-        if table:
-            reps.write(table)
-            reps.flush()
-            inputs.append(Path(reps.name))
+    with _heard() as warnings, _inputs(visit) as inputs:
+        if not inputs:
+            return replace(visit, troubles=(Trouble("app_nothing_to_answer"),))
         try:
             predictions = run.predict(inputs, references=references, n_jobs=1)
         except InputError as error:
@@ -228,6 +218,17 @@ def _drawn_small(session: Session) -> Session:
     rate_hz = session.rate_hz * small.shape[1] / session.channels[0].samples.size
     channels = tuple(replace(channel, samples=points) for channel, points in zip(session.channels, small, strict=True))
     return replace(session, rate_hz=rate_hz, channels=channels)
+
+
+@contextmanager
+def _inputs(visit: Visit) -> Iterator[list[Path]]:
+    """What a run is given of the files that can be used: the matrices, and a table of all repetitions."""
+    inputs = [file.path for file in visit.files if file.recorded is None and file.trouble is None]
+    table = table_of(visit)
+    with tempfile.NamedTemporaryFile("w", dir=visit.folder, suffix=".csv", encoding="utf-8") as reps:
+        reps.write(table)
+        reps.flush()
+        yield [*inputs, Path(reps.name)] if table else inputs
 
 
 @contextmanager
