@@ -78,9 +78,14 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals"},
     "commands": {
-        "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine", "figures", "findings",
+        "app", "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine", "figures",
+        "findings",
         "labels", "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples",
         "segment", "session", "signals", "sources", "storage", "workers",
+    },
+    "app": {
+        "app", "errors", "evidence", "figures", "labels", "matrices", "pipeline", "predict", "predictions",
+        "references", "report", "segment", "session", "signals", "sources",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
@@ -110,6 +115,8 @@ LIBRARIES: dict[str, set[str]] = {
     "edfio": {"signals"},
     "pyxdf": {"signals"},
     "wfdb": {"signals"},
+    "gradio": {"app"},
+    "starlette": {"app"},
 }
 LAZY = {
     ("predict", "torch"),
@@ -117,6 +124,7 @@ LAZY = {
     ("commands", "lightning_fabric"),
     ("predict", "learning"),
     ("evidence", "learning"),
+    ("commands", "app"),
 }
 
 

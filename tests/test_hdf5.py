@@ -122,3 +122,24 @@ def test_a_knee_angle_is_not_taken_for_emg(real_data: Path) -> None:
         recording = read_recording(path, rate_hz=1000)
         assert recording.other == ("Flexo-Extension",)
         assert len(recording.select(()).channel_names) == 4
+
+
+def test_samples_that_lie_in_another_file_are_refused(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(COUNTS[:, 0].astype("<f8").tobytes())
+    with h5py.File(tmp_path / "outside.h5", "w") as file:
+        file.attrs["fs"] = 1000
+        file.create_dataset("emg", (500,), "<f8", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+    with h5py.File(tmp_path / "own.h5", "w") as file:
+        file.create_dataset("emg", data=COUNTS[:, 0])
+    layout = h5py.VirtualLayout((500,), "<u2")
+    layout[:] = h5py.VirtualSource(str(tmp_path / "own.h5"), "emg", (500,))
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        file.attrs["fs"] = 1000
+        file.create_virtual_dataset("emg", layout)
+    device = write_plux(tmp_path / "linked.h5", sensors=())
+    with h5py.File(device, "a") as file:
+        file["00:07:80:00:00:00/raw/channel_1"] = h5py.ExternalLink(str(tmp_path / "own.h5"), "emg")
+    for name in ("outside.h5", "virtual.h5", "linked.h5"):
+        with pytest.raises(InputError, match=rf"{name}: /emg lies in another file; expected a recording that holds"):
+            read_recording(tmp_path / name)

@@ -42,6 +42,9 @@ EVALUATION_FOLDS = 3
 UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}
 SIMULATED = "the people are simulated: this page shows what a report looks like, and tells nothing of real people"
 LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
+PRACTICE_PEOPLE = 10
+PRACTICE_EPOCHS = 12
+PRACTICE_CHANNELS = 4
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,31 @@ def run_demo(
     n_right = sum(true == predicted for _, _, true, predicted, _ in marked)
     n_true = sum(row.subject in unseen for row in truth)  # one that was not found is not right
     return Demo(result, predictions, n_right, n_true, out / "demo.png", out / "predictions.json", report)
+
+
+def practice_run(
+    out: Path,
+    seed: int = 42,
+    *,
+    n_people: int = PRACTICE_PEOPLE,
+    epochs: int = PRACTICE_EPOCHS,
+    track: Track = untracked,
+    **callbacks: Any,
+) -> Path:
+    """A small run for whoever has none: simulated people, prepared and trained on, and nothing more of the demo.
+
+    Returns the folder of the run, in ``out``.
+    """
+    from semg_hht.learning.dataset import load_folder
+    from semg_hht.learning.run import train
+    from semg_hht.learning.training import TrainingConfig
+
+    config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
+    manifest = write_simulation(out / "recordings", config, seed)
+    prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
+    training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
+    dataset = load_folder(prepared.folder / "hht_matrices")
+    return train(dataset, out / "run", training, base_channels=PRACTICE_CHANNELS, cpu=True, **callbacks).folder
 
 
 def _labelled(found: list[Labelled], truth: list[Labelled]) -> list[Labelled]:

@@ -144,6 +144,56 @@ class _Found:
     remarks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """One recording as `segment` sees it.
+
+    rows : one a repetition, as the table has them.
+    recording : the channels that were looked at, unfiltered.
+    steps : what each step of filtering made of them; the last is what was cut.
+    short : activity that was left out for its length.
+    """
+
+    rows: tuple[Labelled, ...]
+    remarks: tuple[str, ...]
+    recording: Recording
+    steps: list[tuple[str, Array]]
+    found: list[Repetition]
+    short: list[Repetition]
+
+
+def look_at(
+    job: Job, config: SegmentConfig, filters: FilterConfig, *, events: Path | None = None, base: Path | None = None
+) -> Seen:
+    """Read and filter a recording and find its repetitions; ``base`` is the folder its file is named from.
+
+    Raises
+    ------
+    InputError
+        The recording can't be used; the text names the file.
+    """
+    recording = read_job(job)
+    chosen = recording.select(_channels_of(job))
+    try:
+        steps = filter_steps(chosen.samples, chosen.rate_hz, filters)
+    except InputError as error:
+        raise InputError(f"{job.path}: {error}") from None
+    samples = steps[-1][1]
+    found = repetitions_in(samples, chosen.rate_hz, config)
+    short = _too_short(samples, chosen.rate_hz, config, found)
+    remarks = (*recording.remarks, *_remarks_on_found(short, chosen, config, found))
+    stated = [Event(r.start / chosen.rate_hz, r.stop / chosen.rate_hz, "") for r in found]
+    if events is not None:
+        stated = read_events(events, chosen.duration_s)
+        found, short = [_within(event, found, chosen) for event in stated], []
+    row = _shared_row(job, chosen, base)
+    rows = tuple(
+        _row(row, number, repetition, event.label, repetition.cut(samples), chosen.rate_hz)
+        for number, (repetition, event) in enumerate(zip(found, stated, strict=True), start=1)
+    )
+    return Seen(rows, remarks, chosen, steps, found, short)
+
+
 def _segment_one(
     job: Job,
     _: int | None,
@@ -154,30 +204,12 @@ def _segment_one(
     pictures: _Pictures | None,
 ) -> _Found | Failure:
     try:
-        recording = read_job(job)
-        chosen = recording.select(_channels_of(job))
-        try:
-            steps = filter_steps(chosen.samples, chosen.rate_hz, filters)
-        except InputError as error:
-            raise InputError(f"{job.path}: {error}") from None
-        samples = steps[-1][1]
-        found = repetitions_in(samples, chosen.rate_hz, config)
-        short = _too_short(samples, chosen.rate_hz, config, found)
-        remarks = (*recording.remarks, *_remarks_on_found(short, chosen, config, found))
-        stated = [Event(r.start / chosen.rate_hz, r.stop / chosen.rate_hz, "") for r in found]
-        if job.path in events:
-            stated = read_events(events[job.path], chosen.duration_s)
-            found, short = [_within(event, found, chosen) for event in stated], []
+        seen = look_at(job, config, filters, events=events.get(job.path), base=base)
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
-    row = _shared_row(job, chosen, base)
-    rows = tuple(
-        _row(row, number, repetition, event.label, repetition.cut(samples), chosen.rate_hz)
-        for number, (repetition, event) in enumerate(zip(found, stated, strict=True), start=1)
-    )
     if pictures is not None:
-        _draw(chosen, steps, found, short, pictures, job.rows[0].file)
-    return _Found(rows, remarks)
+        _draw(seen.recording, seen.steps, seen.found, seen.short, pictures, job.rows[0].file)
+    return _Found(seen.rows, seen.remarks)
 
 
 def _too_short(samples: Array, rate_hz: float, config: SegmentConfig, found: list[Repetition]) -> list[Repetition]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from semg_hht.errors import InputError
 from semg_hht.measure import Drift, Measures, drifts_of, filtered_samples, measures_of
-from semg_hht.pipeline import Job, read_job
+from semg_hht.pipeline import Job, PipelineConfig, read_job
 from semg_hht.predict import Run
-from semg_hht.predictions import Answer, Part
+from semg_hht.predictions import Answer, Part, Prediction
 from semg_hht.references import with_references
 from semg_hht.segment import with_repetitions
 from semg_hht.signals.filters import FilterConfig
@@ -79,13 +79,17 @@ def open_session(
     found, failures = with_repetitions(jobs, SegmentConfig(), config.filter, n_jobs=1)
     if failures:
         raise InputError(failures[0].reason)
-    job = with_references(found, config, references, n_jobs=1)[0]
     predictions = run.predict(
         path, rate_hz=rate_hz, units=units, references=references, repetitions=SegmentConfig(), n_jobs=1
     )
     if predictions.errors:
         raise InputError(next(iter(predictions.errors.values())))
-    prediction = predictions.predictions[0]
+    return session_of(found[0], predictions.predictions[0], config, references=references)
+
+
+def session_of(job: Job, prediction: Prediction, config: PipelineConfig, *, references: Path | None = None) -> Session:
+    """What was answered of a recording whose repetitions the job states, beside what is measured of them."""
+    job = with_references([job], config, references, n_jobs=1)[0]
     percent = config.scaling == "mvc"  # of other references a share of the maximum can't be told
     rate, channels = _channels(job if percent else replace(job, reference=None), config.filter)
     return Session(

@@ -59,8 +59,8 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
     """The card as HTML; the same session gives the same bytes."""
     task = next((task for task in ("action_quality", "gender") if task in session.answers), "")
     spans = [(part.start_s, part.stop_s, part.answers[task].is_unsure) for part in session.parts]
-    said = Counter(_said(part.answers[task], words, short=True) for part in session.parts)
-    counts = words.listed(f"{n} × {name}" for name, n in said.most_common())
+    told = Counter(said(part.answers[task], words, short=True) for part in session.parts)
+    counts = words.listed(f"{n} × {name}" for name, n in told.most_common())
     gender = session.answers.get("gender") if task != "gender" else None
     return fill(
         "card.html.j2",
@@ -72,7 +72,7 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
         task=words.known("tasks", task),
         speaks_of_gender="gender" in session.answers,
         rows=[
-            (part, _said(part.answers[task], words), part.answers[task], (part.start_s, part.stop_s))
+            (part, said(part.answers[task], words), part.answers[task], (part.start_s, part.stop_s))
             for part in session.parts
         ],
         channels=[_channel(channel, session.rate_hz, spans, words) for channel in session.channels[:MAX_CHANNELS]],
@@ -91,7 +91,8 @@ def _numbered(evidence: Sequence[Explanation], session: Session) -> list[Explana
     return sorted(found, key=lambda one: one.number)
 
 
-def _said(answer: Answer, words: Words, *, short: bool = False) -> str:
+def said(answer: Answer, words: Words, *, short: bool = False) -> str:
+    """The answer, or that it is unsure and between which classes."""
     if not answer.is_unsure:
         return answer.prediction
     unsure = words.texts["card_unsure"]
@@ -103,7 +104,7 @@ def _channel(channel: ChannelCard, rate_hz: float, spans: list[Span], words: Wor
     return {
         "name": channel.name,
         "units": _shown(channel.units),
-        "strips": _strips(channel.samples, rate_hz, spans),
+        "strips": strips(channel.samples, rate_hz, spans),
         "effort": words.texts["percent_mvc"] if percent else words("rms", units=_shown(channel.units)),
         "decimals": _decimals([found.values["percent_mvc" if percent else "rms"] for found in channel.measures]),
         "measured": {  # not every repetition need be of every channel
@@ -129,14 +130,14 @@ def _shown(units: str) -> str:
     return units.replace("uV", "\N{MICRO SIGN}V") or "–"
 
 
-def _strips(samples: Array, rate_hz: float, spans: list[Span]) -> list[dict[str, Any]]:
+def strips(samples: Array, rate_hz: float, spans: list[Span]) -> list[dict[str, Any]]:
     """The signal in rows of about a minute: extremes from -1 to 1, and the repetitions of each row from 0 to 1."""
     duration_s = samples.size / rate_hz
     stated = [(0.0 if start is None else start, duration_s if stop is None else stop, u) for start, stop, u in spans]
     n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
     row_s = duration_s / n_rows
     top = float(np.max(np.abs(samples))) or 1.0
-    strips = []
+    rows = []
     for i, part in enumerate(np.array_split(samples / top, n_rows)):
         left, right = i * row_s, (i + 1) * row_s
         columns = np.array_split(part, min(N_COLUMNS, part.size))
@@ -145,7 +146,7 @@ def _strips(samples: Array, rate_hz: float, spans: list[Span]) -> list[dict[str,
             for number, (start, stop, unsure) in enumerate(stated, start=1)
             if stop > left and start < right
         ]
-        strips.append(
+        rows.append(
             {
                 "extremes": [(j / len(columns), float(c.min()), float(c.max())) for j, c in enumerate(columns)],
                 "top": top,
@@ -153,7 +154,7 @@ def _strips(samples: Array, rate_hz: float, spans: list[Span]) -> list[dict[str,
                 "spans": inside,
             }
         )
-    return strips
+    return rows
 
 
 def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:

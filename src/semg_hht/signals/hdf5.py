@@ -96,6 +96,8 @@ def _of_datasets(path: Path, file: h5py.File, h5py: Any) -> Contents:
 
 
 def _values(path: Path, data: h5py.Dataset) -> NDArray[Any]:
+    if data.external or data.is_virtual or Path(data.file.filename) != path:
+        raise InputError(f"{path}: {data.name} lies in another file; expected a recording that holds its own samples")
     if data.size * 8 > MAX_BYTES:
         raise InputError(f"{path}: {data.name} declares {data.size} values; expected no more than {MAX_BYTES // 8}")
     return np.asarray(data[()])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, RateUnknown
 from semg_hht.signals.arrays import read_mat, read_npz
 from semg_hht.signals.contents import Contents
 from semg_hht.signals.edf import read_edf
@@ -163,7 +163,7 @@ def _checked(found: Contents, path: Path, rate_hz: float | None, units: str, rat
         raise InputError(f"{path}: the file says {found.rate_hz:g} Hz, but {stated}; expected them to agree")
     rate = rate_hz if rate_hz is not None else found.rate_hz
     if rate is None:
-        raise InputError(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
+        raise RateUnknown(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
     if not (np.isfinite(rate) and rate > 0):
         raise InputError(f"{path}: the sampling rate must be above 0 Hz; found {rate:g}")
     table = found.table

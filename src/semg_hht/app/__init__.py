@@ -1,0 +1,5 @@
+"""The web page: for someone who writes no code.
+
+What a visitor has stands in visit.py and times.py, what is shown of it in view.py; who is here, and where their files
+lie, in visitors.py; what is let in and out in guard.py. page.py is the only file that knows Gradio.
+"""
