@@ -41,7 +41,15 @@ if TYPE_CHECKING:
 
 MEMORY = 3 * 2**30  # above what the process began with
 CPU_S, WALL_S = 5.0, 90.0  # the machine may be busy: what counts is the processor's time
-BEYOND = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "socket.connect")
+BEYOND = (
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "subprocess.Popen",
+    "pickle.find_class",
+    "socket.connect",
+)
 ENGINES = ("onnxruntime", "openvino")  # start threads, which no fork may see
 FIELDS = ("tried", "read", "refused", "findings", "peak_mb")
 
@@ -216,6 +224,8 @@ def run(name: str, reader: Reader, base: Path, options: argparse.Namespace, tall
                 os.dup2(silence, 1)
                 os.dup2(silence, 2)
                 trial = Trial(name, reader, folder, options.out, tally)
+                if name == "openvino":
+                    import openvino  # noqa: F401 - its first import keeps a note in the home folder
                 limit()
                 if options.blind:
                     blindly(trial, began, options.inputs, options.seed)
@@ -229,7 +239,11 @@ def run(name: str, reader: Reader, base: Path, options: argparse.Namespace, tall
         status = _watched(child, tally)
         if status == 0 or (os.WIFEXITED(status) and tally["tried"] >= options.inputs):
             break
-        died = "hangs" if status == -1 else f"crashes ({os.strsignal(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else status})"
+        died = (
+            "hangs"
+            if status == -1
+            else f"crashes ({signal.strsignal(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else status})"
+        )
         deaths[died] += 1
         kept = options.out / f"{name}-{tally['tried']}-{died.split()[0]}"
         with contextlib.suppress(OSError):
@@ -275,7 +289,9 @@ def readers(folder: Path, only: list[str]) -> dict[str, Reader]:
             found |= make(folder / make.__name__)
     unknown = set(only) - {name for made in names.values() for name in made}
     if unknown:
-        raise SystemExit(f"--only {', '.join(sorted(unknown))}: expected of {', '.join(n for m in names.values() for n in m)}")
+        raise SystemExit(
+            f"--only {', '.join(sorted(unknown))}: expected of {', '.join(n for m in names.values() for n in m)}"
+        )
     return {name: reader for name, reader in found.items() if not only or name in only}
 
 

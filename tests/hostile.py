@@ -156,12 +156,12 @@ def tables(folder: Path) -> dict[str, Reader]:
     short = (b"file,subject,movement,rate_hz,start_s,stop_s,channels\n"
              b"a.csv,S1,full,1000,0,1.5,a;b\na.csv,S1,half,1000,2,3,1\n")  # fmt: skip
     values = np.round(np.random.default_rng(0).random((1, 256, 256), dtype=np.float32), 1)
-    matrices = []
-    for number, settings in enumerate((SETTINGS, None)):
-        path = folder / f"m{number}" / "a.npz"
-        axis = np.arange(256.0)
-        write_matrix(path, Matrix(values, settings, axis, axis, {"rms": (1.0,)}, axis[:6]), rate_hz=1000, source="a.csv")
-        matrices.append(files_in(path.parent))
+    axis = np.arange(256.0)
+    whole = Matrix(values, SETTINGS, axis, axis, {"rms": (1.0,)}, axis[:6])
+    write_matrix(folder / "ours" / "a.npz", whole, rate_hz=1000, source="a.csv")
+    (folder / "foreign").mkdir()
+    np.savez_compressed(folder / "foreign" / "a.npz", spectrum=values[0], sampling_rate=np.array(1000))
+    matrices = [files_in(folder / "ours"), files_in(folder / "foreign")]
     load_folder(data, pack=folder / "pack")
     stamps = json.loads((folder / "pack" / INDEX_FILE).read_text())["stamps"]
     pack = files_in(folder / "pack")
@@ -420,7 +420,7 @@ def _zip(content: bytes, rng: random.Random) -> bytes:
         warnings.simplefilter("ignore")  # of names that stand twice
         with zipfile.ZipFile(out, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)), compresslevel=1) as to:
             for name, inner in members:
-                with suppress(ValueError):
+                with suppress(ValueError, IndexError):  # names that no archive can hold
                     to.writestr(name, inner)
     return out.getvalue()
 
@@ -428,7 +428,9 @@ def _zip(content: bytes, rng: random.Random) -> bytes:
 def _npy(content: bytes, rng: random.Random) -> bytes:
     """Another shape, type or order in an npy header."""
     size = struct.unpack("<H", content[8:10])[0]
-    shape = rng.choice(((), (0,), (1,), (10**12,), (2**62,), (2**31, 2**31, 2**31), (256, 256), (-1,), (64, 2), (2, 64)))
+    shape = rng.choice(
+        ((), (0,), (1,), (10**12,), (2**62,), (2**31, 2**31, 2**31), (256, 256), (-1,), (64, 2), (2, 64))
+    )
     descr = rng.choice(("<f8", "<f4", "<i8", "|O", "<U1", "<U1000000000", "|S5", "<c16", "<M8[s]", "|V8", "|b1"))
     header = {"descr": descr, "fortran_order": rng.random() < 0.3, "shape": shape}
     text = repr(header if rng.random() < 0.9 else rng.choice(VALUES)).encode("utf-8", "surrogatepass")[:60_000]
@@ -449,7 +451,9 @@ def _tar(content: bytes, rng: random.Random) -> bytes:
         case 0:
             info.name = rng.choice(("../../escaped.sig", "/tmp/escaped.xml", "", "a" * 3000, "b.sig"))
         case 1:
-            info.type = rng.choice((tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE))
+            info.type = rng.choice(
+                (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
+            )
             info.linkname = rng.choice(("../../escaped", "/etc/passwd", "a1.sig", info.name))
         case 2:
             del members[at]

@@ -97,7 +97,7 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
             raise ValueError(f"expected two genders; found {len(classes['gender'])}")
         if not 1 <= n_planes <= MAX_PLANES:
             raise ValueError(f"expected 1 to {MAX_PLANES} planes; found {n_planes}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: expected the description of an export; {error!r}") from None
     svm = read_gender_svm(folder / GENDER_FILE, n_features) if has_gender_svm else None
     network = open_network(folder / NETWORK_FILE, engine)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.storage import BROKEN_NPZ, whole_file
+from semg_hht.storage import BROKEN_NPZ, require_modest_zip, whole_file
 
 Array = NDArray[np.float64]
 
@@ -66,9 +66,12 @@ def read_gender_svm(path: Path, n_features: int) -> GenderSvm:
     """
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            arrays = {field.name: archive[field.name] for field in fields(GenderSvm)}
+            require_modest_zip(path, archive.zip)
+            arrays = {field.name: np.asarray(archive[field.name]) for field in fields(GenderSvm)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except InputError:
+        raise
     except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as the arrays of an SVM; {error}") from None
     n_vectors = arrays["coefficients"].size

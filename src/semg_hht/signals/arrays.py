@@ -5,6 +5,8 @@ Knows names and shapes of arrays: nothing of what a recording must be.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +15,48 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.signals.contents import Contents
+from semg_hht.storage import require_modest, require_modest_zip
 
 SAMPLE_KEYS = ("samples", "emg", "semg", "data", "signal")
+COMPRESSED = 15  # miCOMPRESSED, "MAT-File Format", MathWorks
 RATE_KEYS = ("rate_hz", "fs", "sampling_rate", "sample_rate", "samplerate")
 
 
 def read_mat(path: Path) -> Contents:
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
     try:
+        require_modest(path, _unpacked(path))
         content = loadmat(path)
-    except (MatReadError, RuntimeError, TypeError) as error:  # the second where a header claims version 7.3
+    except InputError:
+        raise
+    except Exception as error:  # scipy raises whatever a damaged file leads it to
         raise InputError(f"{path}: can't be read as a MAT file; {error}") from None
     return from_arrays(path, {name: value for name, value in content.items() if not name.startswith("__")})
 
 
+def _unpacked(path: Path) -> int:
+    """How many bytes the compressed elements of a MAT file of version 5 unpack to; counted, as nothing declares it."""
+    total = 0
+    with path.open("rb") as handle:
+        order = {b"IM": "<", b"MI": ">"}.get(handle.read(128)[126:])
+        while order and len(tag := handle.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            if kind != COMPRESSED:
+                handle.seek(size, 1)
+                continue
+            packed, unpacking = handle.read(size), zlib.decompressobj()
+            while packed and not unpacking.eof:
+                total += len(unpacking.decompress(packed, 2**20))
+                packed = unpacking.unconsumed_tail
+                require_modest(path, total)
+    return total
+
+
 def read_npz(path: Path) -> Contents:
     with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-        return from_arrays(path, {name: archive[name] for name in archive.files})
+        require_modest_zip(path, archive.zip)
+        return from_arrays(path, {name: np.asarray(archive[name]) for name in archive.files})
 
 
 def from_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> Contents:

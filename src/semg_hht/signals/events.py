@@ -55,9 +55,9 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
     elif len(header) == 1:
         skipped = 0 if _is_time(table[0][0]) else 1
         starts = sorted(_time(path, number, row[0]) for number, row in enumerate(table[skipped:], 1 + skipped))
-        events = [Event(a, b, "", is_click=True) for a, b in zip(starts, [*starts[1:], duration_s], strict=True)]
+        events = [Event(a, b, "", is_click=True) for a, b in zip(starts, [*starts, duration_s][1:], strict=True)]
     else:
-        events = [Event(_time(path, n, row[0]), _time(path, n, row[1]), "") for n, row in enumerate(table, 1)]
+        events = [Event(_time(path, n, row[0]), _time(path, n, (*row, "")[1]), "") for n, row in enumerate(table, 1)]
     if not events:
         raise InputError(f"{path}: expected one line an event; found only a header")
     for event in events:
