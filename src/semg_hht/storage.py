@@ -29,7 +29,7 @@ MAX_RATIO = 200
 # All that zipfile and numpy raise on an npz that is cut short, encrypted, or tampered with.
 BROKEN_NPZ = (
     OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, MemoryError,
-    OverflowError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+    OverflowError, SystemError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 # No UTF-8, no JSON, a number of thousands of digits; brackets within brackets without end.
 BROKEN_JSON = (ValueError, RecursionError)

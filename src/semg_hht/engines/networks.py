@@ -5,7 +5,8 @@ Knows an ONNX file with the input ``matrices``, the outputs ``logits`` and ``fea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,6 +38,7 @@ class _OpenVino:
 
         # In float32 also where the processor has bfloat16, which OpenVINO would take by itself.
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
+        self._path = path
         model = openvino.Core().compile_model(path, "CPU", exact)
         self.shapes = {
             port.any_name: tuple(None if size.is_dynamic else size.get_length() for size in port.partial_shape)
@@ -45,7 +47,8 @@ class _OpenVino:
         self._request = model.create_infer_request()
 
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
-        self._request.infer({"matrices": matrices}, share_inputs=True)
+        with _said(self._path):
+            self._request.infer({"matrices": matrices}, share_inputs=True)
         logits, features = (self._request.get_tensor(name).data.copy() for name in OUTPUTS)
         return logits, features
 
@@ -76,7 +79,8 @@ class _Onnxruntime:
         if len(matrices) >= MANY and not self._reordered:
             self._reordered = True
             self._session = self._open()
-        logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
+        with _said(self._path):
+            logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
         return logits, features
 
 
@@ -113,6 +117,15 @@ def open_network(path: Path, engine: str = "auto") -> Network:
         return BACKENDS[name](path)
     except Exception as error:  # each engine has errors of its own for a damaged file
         raise InputError(f"{path}: can't be read by {name} (cut short, or another format); {_first(error)}") from error
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """A file may open well and hold layers that don't fit each other: an engine's own error is then said as ours."""
+    try:
+        yield
+    except Exception as error:
+        raise InputError(f"{path}: this network can't be run; {_first(error)}") from error
 
 
 def _first(error: Exception) -> str:

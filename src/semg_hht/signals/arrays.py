@@ -18,7 +18,9 @@ from semg_hht.signals.contents import Contents
 from semg_hht.storage import require_modest, require_modest_zip
 
 SAMPLE_KEYS = ("samples", "emg", "semg", "data", "signal")
-COMPRESSED = 15  # miCOMPRESSED, "MAT-File Format", MathWorks
+# Types of elements, and classes of arrays that hold others: "MAT-File Format", MathWorks, tables 1-1 and 1-3.
+NUMBERS, MATRIX, COMPRESSED = (1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 16, 17, 18), 14, 15
+NESTED = (1, 2, 3, 16, 17)
 RATE_KEYS = ("rate_hz", "fs", "sampling_rate", "sample_rate", "samplerate")
 
 
@@ -26,7 +28,7 @@ def read_mat(path: Path) -> Contents:
     from scipy.io import loadmat
 
     try:
-        require_modest(path, _unpacked(path))
+        _examine(path)
         content = loadmat(path)
     except InputError:
         raise
@@ -35,22 +37,46 @@ def read_mat(path: Path) -> Contents:
     return from_arrays(path, {name: value for name, value in content.items() if not name.startswith("__")})
 
 
-def _unpacked(path: Path) -> int:
-    """How many bytes the compressed elements of a MAT file of version 5 unpack to; counted, as nothing declares it."""
+def _examine(path: Path) -> None:
+    """What scipy does not ask of a MAT file of version 5: how much it unpacks to, and of which types its elements are.
+
+    scipy looks a type up in a table without asking whether it is in there: another one ends the process.
+    """
     total = 0
     with path.open("rb") as handle:
         order = {b"IM": "<", b"MI": ">"}.get(handle.read(128)[126:])
         while order and len(tag := handle.read(8)) == 8:
             kind, size = struct.unpack(f"{order}II", tag)
+            content = handle.read(size)
             if kind != COMPRESSED:
-                handle.seek(size, 1)
+                _require_known(order, tag + content)
                 continue
-            packed, unpacking = handle.read(size), zlib.decompressobj()
-            while packed and not unpacking.eof:
-                total += len(unpacking.decompress(packed, 2**20))
-                packed = unpacking.unconsumed_tail
+            unpacking, parts = zlib.decompressobj(), []
+            while content and not unpacking.eof:
+                parts.append(unpacking.decompress(content, 2**20))
+                content = unpacking.unconsumed_tail
+                total += len(parts[-1])
                 require_modest(path, total)
-    return total
+            _require_known(order, b"".join(parts))
+
+
+def _require_known(order: str, content: bytes, kinds: tuple[int, ...] = (*NUMBERS, MATRIX)) -> None:
+    """Elements one after the other; in a matrix, its flags come first and hold its class."""
+    at = 0
+    while at + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, at)
+        start, stop = at + 8, at + 8 + size
+        if kind >> 16:  # up to four bytes stand in the tag itself
+            kind, start, stop = kind & 0xFFFF, at + 4, at + 4 + (kind >> 16)
+        if kind not in kinds:
+            raise ValueError(f"an element of type {kind}, which is unknown or does not belong there")
+        if kind == MATRIX and size >= 12:
+            (flags,) = struct.unpack_from(f"{order}I", content.ljust(start + 12), start + 8)
+            if not 1 <= flags & 0xFF <= 17:
+                raise ValueError(f"an array of class {flags & 0xFF}; expected 1 to 17")
+            nested = flags & 0xFF in NESTED
+            _require_known(order, content[start:stop], (*NUMBERS, MATRIX) if nested else NUMBERS)
+        at = stop + -stop % 8
 
 
 def read_npz(path: Path) -> Contents:
