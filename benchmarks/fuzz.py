@@ -183,6 +183,7 @@ def blindly(trial: Trial, first: int, stop: int, seed: int) -> None:
 def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
     """Inputs of libFuzzer: the number of a seed, that of a file in it, and the file's content."""
     import atheris
+
     from hostile import mutated
 
     seeds = trial.reader.seeds
@@ -313,7 +314,8 @@ def main() -> None:
         base = Path(base_name)
         import logging
 
-        import numpy, scipy.io, torch, sklearn  # noqa: E401, F401 - before what is instrumented
+        import numpy  # noqa: E401, F401 - before what is instrumented
+        import torch
 
         torch.set_num_threads(1)
         logging.disable()

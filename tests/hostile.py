@@ -139,6 +139,8 @@ def recordings(folder: Path) -> dict[str, Reader]:
 
 def tables(folder: Path) -> dict[str, Reader]:
     """A manifest, events, a BIDS dataset, a matrix, a pack."""
+    import test_bids
+    import test_edf
     from making import SETTINGS, make_dataset, write_dataset
     from semg_hht.labels import read_manifest
     from semg_hht.learning.dataset import load_folder
@@ -147,9 +149,6 @@ def tables(folder: Path) -> dict[str, Reader]:
     from semg_hht.pipeline import read_job
     from semg_hht.signals.events import read_events
     from semg_hht.sources import find_jobs, is_manifest
-
-    import test_bids
-    import test_edf
 
     data = write_dataset(make_dataset(n_subjects=2, n_repetitions=1), folder / "data")
     manifest = (data / "manifest.csv").read_bytes()

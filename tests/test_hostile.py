@@ -35,6 +35,8 @@ from semg_hht.signals.recording import read_recording, write_recording
 from semg_hht.sources import find_jobs
 from semg_hht.storage import read_json
 
+# Of the pandas that wfdb writes its headers with.
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 DEEP = "[" * 100_000
 READERS = ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb")
 
@@ -130,6 +132,12 @@ def test_a_link_to_nothing_in_hdf5(tmp_path: Path) -> None:
         read_recording(tmp_path / "a.h5")
 
 
+def test_events_that_are_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x" * 200_000)
+    with pytest.raises(InputError, match=r"a\.csv: expected a table of events; field larger than field limit"):
+        read_events(tmp_path / "a.csv", 10.0)
+
+
 def test_events_of_a_single_cell(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("click\n")
     with pytest.raises(InputError, match=r"a\.csv: expected one line an event; found only a header"):
@@ -203,7 +211,11 @@ def test_a_manifest_may_point_anywhere_but_nothing_is_written_there(tmp_path: Pa
         write_recording(noise(), elsewhere / name)
     work = tmp_path / "work"
     work.mkdir()
-    rows = ["../elsewhere/up.csv,S1,../../m,full", f"{elsewhere}/absolute.csv,/S2,/tmp/m,../x", "../../etc/passwd,S3,m,full"]
+    rows = [
+        "../elsewhere/up.csv,S1,../../m,full",
+        f"{elsewhere}/absolute.csv,/S2,/tmp/m,../x",
+        "../../etc/passwd,S3,m,full",
+    ]
     (work / "manifest.csv").write_text("\n".join(["file,subject,muscle,movement", *rows, ""]))
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     done = prepare(find_jobs(work / "manifest.csv"), work / "out", configure(band_hz=(20.0, 200.0)), n_jobs=1)

@@ -47,7 +47,10 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
     if not lines:
         raise InputError(f"{path}: expected one line an event; found none")
     separator = max("\t;,", key=lines[0].count)
-    table = [[cell.strip() for cell in cells] for cells in csv.reader(lines, delimiter=separator)]
+    try:
+        table = [[cell.strip() for cell in cells] for cells in csv.reader(lines, delimiter=separator)]
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a table of events; {error}") from None
     header = [cell.lower() for cell in table[0]]
     if any(name in header for name in _STARTS):
         rows = [dict(zip(header, row, strict=False)) for row in table[1:]]
