@@ -6,9 +6,10 @@
 Small valid files, written by this project and the libraries it writes with, are changed as bytes and by their own
 structure (headers that claim 10^12 samples, members packed again, bombs, JSON without end; tests/hostile.py). Each goes
 through the one door of its reader, in a process with 3 GB of memory above what it began with and 5 s of processor time
-an input. Whatever is raised but InputError is a finding, and so is a process that dies or hangs, a file that is written,
-a pickle, a program or a connection. With atheris installed (pip install atheris) coverage guides the choice of inputs;
-without it, or with --blind, every input follows from the seed and its number. Findings are kept under --out. POSIX only.
+an input. Whatever is raised but InputError is a finding, and so is a process that dies or hangs, a file that is
+written, a pickle, a program or a connection. With atheris installed (pip install atheris) coverage guides the choice of
+inputs; without it, or with --blind, every input follows from the seed and its number. Findings are kept under --out.
+POSIX only.
 """
 
 from __future__ import annotations
@@ -206,7 +207,8 @@ def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
         return (data[:2].ljust(2, b"\0") + mutated({name: content}, name, rng))[:max_size]
 
     options = [f"-atheris_runs={n_inputs}", f"-seed={seed + 1}", f"-max_len={2 * longest + 1000}", "-timeout=0",
-               "-rss_limit_mb=0", "-handle_segv=0", "-handle_abrt=0", "-len_control=0", f"-artifact_prefix={corpus}/"]  # fmt: skip
+               "-rss_limit_mb=0", "-handle_segv=0", "-handle_abrt=0", "-len_control=0",
+               f"-artifact_prefix={corpus}/"]  # fmt: skip
     atheris.Setup([sys.argv[0], *options, str(corpus)], lambda data: trial.try_one(*of(data)), custom_mutator=change)
     atheris.Fuzz()
 
@@ -344,8 +346,8 @@ def main() -> None:
             totals += Counter({field: tally[field] for field in ("tried", "read", "refused", "findings")})
             totals["deaths"] += sum(deaths.values())
     how = "blind" if options.blind else "guided by coverage"
-    print(f"{totals['tried']} inputs ({how}, seed {options.seed}): {totals['read']} read, {totals['refused']} refused with "
-          f"InputError, {totals['findings']} other errors, {totals['deaths']} crashes and hangs")  # fmt: skip
+    print(f"{totals['tried']} inputs ({how}, seed {options.seed}): {totals['read']} read, {totals['refused']} refused "
+          f"with InputError, {totals['findings']} other errors, {totals['deaths']} crashes and hangs")  # fmt: skip
     raise SystemExit(int(bool(totals["findings"] or totals["deaths"])))
 
 

@@ -197,7 +197,7 @@ def test_a_batch_with_bad_files_of_every_kind(
     for i, name in enumerate(sorted(good)):
         write_recording(noise(seed=i), folder / name)
     found = open_run(simulated_run, cpu=True).predict(folder, n_jobs=1)
-    assert {p.file for p in found} == good
+    assert {p.file for p in found.predictions} == good
     assert set(found.errors) >= bad
     assert all(file.rsplit("/")[-1].split(".")[0] in reason for file, reason in found.errors.items())
     assert not (tmp_path / "run").exists()
