@@ -7,7 +7,7 @@ Knows names and tables: reads no samples. What is read is what BIDS 1.11 lays do
 from __future__ import annotations
 
 import logging
-import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -205,7 +205,7 @@ def _rate_hz(sidecar: dict[str, tuple[Path, Any]]) -> tuple[float | None, str]:
     if "SamplingFrequency" not in sidecar:
         return None, ""  # the recording's own header says
     path, rate = sidecar["SamplingFrequency"]
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= sys.float_info.max:
         raise InputError(f"{path}: SamplingFrequency must be a number above 0; found {rate!r}")
     return float(rate), str(path)
 
@@ -229,6 +229,8 @@ def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[li
     table = _read_tsv(events, ("onset", "duration"))
     _, described = dataset.merged(path, "events.json").get("channel", (events, {}))
     delimiter = described.get("Delimiter") if isinstance(described, dict) else None
+    if not isinstance(delimiter, (str, type(None))):
+        raise InputError(f"{events}: expected the Delimiter of channels as text; its events.json says {delimiter!r}")
     lasting = []
     for number, event in enumerate(table, start=1):
         where = f"{events}, event {number}"

@@ -6,7 +6,6 @@ Knows npz files: nothing of recordings, labels or networks. No file read here ca
 from __future__ import annotations
 
 import json
-import tokenize
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.scaling import min_max
-from semg_hht.storage import BROKEN_NPZ, whole_file
+from semg_hht.storage import BROKEN_JSON, BROKEN_NPZ, require_modest_zip, whole_file
 
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
@@ -137,6 +136,7 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the arrays, from their headers alone."""
     try:
         with zipfile.ZipFile(path) as archive:
+            require_modest_zip(path, archive)
             shapes = {}
             for name in archive.namelist():
                 with archive.open(name) as member:
@@ -149,7 +149,9 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
             return shapes
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (*BROKEN_NPZ, tokenize.TokenError, SyntaxError) as error:
+    except InputError:
+        raise
+    except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as npz (cut short, or another format); {error}") from None
 
 
@@ -168,7 +170,7 @@ def _json_object(path: Path, name: str, arrays: dict[str, NDArray[Any]]) -> dict
         return None
     try:
         content = json.loads(str(arrays[name]))
-    except json.JSONDecodeError as error:
+    except BROKEN_JSON as error:
         raise InputError(f"{path}: expected the {name} as JSON; {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected the {name} as a JSON object; found {type(content).__name__}")

@@ -75,7 +75,7 @@ class PipelineConfig:
                 spectrum=SpectrumConfig(**{**spectrum, "band_hz": tuple(spectrum["band_hz"])}),
                 **parts,
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise InputError(f"preparation settings can't be understood by this version; {error}") from None
 
 

@@ -9,6 +9,8 @@ import errno
 import json
 import os
 import shutil
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,10 +24,15 @@ from filelock import FileLock, Timeout
 from semg_hht.errors import InputError
 
 _PART = ".part"
+MAX_BYTES = 16 * 2**30  # that a file may unpack to, and no more than these for each of its own beside the first GiB:
+MAX_RATIO = 200
 # All that zipfile and numpy raise on an npz that is cut short, encrypted, or tampered with.
 BROKEN_NPZ = (
-    OSError, EOFError, ValueError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
+    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, MemoryError,
+    OverflowError, SystemError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+# No UTF-8, no JSON, a number of thousands of digits; brackets within brackets without end.
+BROKEN_JSON = (ValueError, RecursionError)
 LEFTOVERS = (".*.part", ".*.old")  # what a killed process may leave beside its files
 CLAIM = ".in_use"  # locked by the process that writes into a folder; without a lock on it, it means nothing
 
@@ -98,8 +105,26 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except BROKEN_JSON as error:
         raise InputError(f"{path}: expected JSON; {error}") from None
+
+
+def require_modest(path: Path, n_bytes: int) -> None:
+    """Refuse a file that unpacks to far more than it could hold, before memory is asked for.
+
+    Raises
+    ------
+    InputError
+        ``n_bytes`` are more than 1 GiB and 200 for each byte of the file, or more than 16 GiB.
+    """
+    most = min(MAX_BYTES, 2**30 + MAX_RATIO * path.stat().st_size)
+    if n_bytes > most:
+        raise InputError(f"{path}: unpacks to {n_bytes} bytes; expected no more than {most}")
+
+
+def require_modest_zip(path: Path, archive: zipfile.ZipFile) -> None:
+    """`require_modest`, of all members; zipfile gives no more of one than it declares."""
+    require_modest(path, sum(member.file_size for member in archive.infolist()))
 
 
 def require_space(folder: Path, n_bytes: int) -> None:

@@ -123,7 +123,7 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
             raise ValueError(f"expected a precision of {', '.join(SOONEST)}; found {precision}")
         if not 1 <= n_planes <= MAX_PLANES:
             raise ValueError(f"expected 1 to {MAX_PLANES} planes; found {n_planes}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: expected the description of an export; {error!r}") from None
     svms = {task: read_svm(folder / SVM_FILES[task], width, len(classes[task])) for task, width in columns.items()}
     here = installed(precision) if engine == "auto" else (engine,)

@@ -6,7 +6,8 @@ Each engine gives a matrix the same answer, bit for bit, whatever stands beside 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -39,6 +40,7 @@ class _OpenVino:
 
         # In float32 also where the processor has bfloat16, which OpenVINO would take by itself.
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
+        self._path = path
         model = openvino.Core().compile_model(path, "CPU", exact)
         self.shapes = {
             port.any_name: tuple(None if size.is_dynamic else size.get_length() for size in port.partial_shape)
@@ -47,7 +49,8 @@ class _OpenVino:
         self._request = model.create_infer_request()
 
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
-        self._request.infer({"matrices": matrices}, share_inputs=True)
+        with _said(self._path):
+            self._request.infer({"matrices": matrices}, share_inputs=True)
         logits, features = (self._request.get_tensor(name).data.copy() for name in OUTPUTS)
         return logits, features
 
@@ -59,6 +62,7 @@ class _Onnxruntime:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors, which are raised too; not its notes on the processor
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to what reads ahead
+        self._path = path
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.shapes = {
             port.name: tuple(size if isinstance(size, int) else None for size in port.shape)
@@ -66,7 +70,8 @@ class _Onnxruntime:
         }
 
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
-        logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
+        with _said(self._path):
+            logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
         return logits, features
 
 
@@ -114,6 +119,15 @@ def open_network(path: Path, engine: str) -> Network:
         raise InputError(
             f"{path}: can't be read by {engine} (cut short, or another format); {_first(error)}"
         ) from error
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """A file may open well and hold layers that don't fit each other: an engine's own error is then said as ours."""
+    try:
+        yield
+    except Exception as error:
+        raise InputError(f"{path}: this network can't be run; {_first(error)}") from error
 
 
 def _first(error: Exception) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.storage import BROKEN_NPZ, whole_file
+from semg_hht.storage import BROKEN_NPZ, require_modest_zip, whole_file
 
 Array = NDArray[np.float64]
 
@@ -101,9 +101,12 @@ def read_svm(path: Path, n_columns: int, n_classes: int) -> Svm:
     """
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            arrays = {field.name: archive[field.name] for field in fields(Svm)}
+            require_modest_zip(path, archive.zip)
+            arrays = {field.name: np.asarray(archive[field.name]) for field in fields(Svm)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except InputError:
+        raise
     except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as the arrays of an SVM; {error}") from None
     n_vectors = arrays["support_vectors"].shape[0] if arrays["support_vectors"].ndim else 0

@@ -31,7 +31,7 @@ from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.pack import Packed
 from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.svm import load_svm, probabilities, save_svm
-from semg_hht.storage import read_json, require_space, whole_file, whole_folder, write_json
+from semg_hht.storage import BROKEN_JSON, read_json, require_space, whole_file, whole_folder, write_json
 
 FORMAT = 1
 NETWORK_FILE, MODEL_FILE = "network.safetensors", "model.json"
@@ -193,7 +193,7 @@ def load_model(folder: Path) -> Model:
     content = read_model_file(folder)
     try:
         config = NetworkConfig(**content["network"])
-        classes = {task: tuple(names) for task, names in content["classes"].items()}
+        classes = {str(task): tuple(map(str, names)) for task, names in content["classes"].items()}
         encoder_task, epoch, preparation = content["encoder_task"], content["epoch"], content["preparation"]
         peak = float(content["peak"])
         calibration = {
@@ -207,7 +207,7 @@ def load_model(folder: Path) -> Model:
         }
     except InputError as error:
         raise InputError(f"{folder / MODEL_FILE}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{folder / MODEL_FILE}: expected a model description; {error}") from None
     if n_answers != config.n_classes:
         raise InputError(f"{folder / MODEL_FILE}: {n_answers} class names, but a network of {config.n_classes} classes")
@@ -244,7 +244,8 @@ def read_model_file(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "format" not in content:
         raise InputError(f"{folder / MODEL_FILE}: expected a model description with a 'format'")
     if content["format"] != FORMAT:
-        written_by = content.get("versions", {}).get("semg-hht", "an unknown version")
+        known = content.get("versions")
+        written_by = known.get("semg-hht") if isinstance(known, dict) else "an unknown version"
         raise InputError(
             f"{folder / MODEL_FILE}: format {content['format']}, written by semg-hht {written_by}; "
             f"this version reads format {FORMAT}"
@@ -302,7 +303,11 @@ def load_state(folder: Path) -> State:
     def part(prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
-    return State(part("network."), part("optimizer."), json.loads(metadata["facts"]))
+    try:
+        facts = json.loads(metadata.get("facts", ""))
+    except BROKEN_JSON as error:
+        raise InputError(f"{path}: expected what resume needs as JSON; {error}") from None
+    return State(part("network."), part("optimizer."), facts)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from semg_hht.calibration import Calibration, with_temperature
 from semg_hht.errors import InputError
 from semg_hht.joining import MIXING, NETWORK, REFERENCE, Beside, joined
 from semg_hht.learning.checkpoint import Model
+from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.svm import probabilities
 from semg_hht.matrices import SIZE
 
@@ -198,16 +199,15 @@ class _Svm:
     """The Pipeline of `semg_hht.learning.svm` in torch and float64, as seen by one of its classes."""
 
     def __init__(self, pipeline: Any, name: str) -> None:
-        scaler, calibrated = (step for _, step in pipeline.steps)
-        (fitted,) = calibrated.calibrated_classifiers_
-        svc = fitted.estimator
-        self.index = list(calibrated.classes_).index(name)
-        self.n_classes = len(calibrated.classes_)
+        names = tuple(pipeline.classes_)
+        plain = svm_arrays(pipeline, names)
+        self.index, self.n_classes = names.index(name), len(names)
         self.is_binary = self.n_classes == 2
-        self.gamma = float(svc._gamma)
-        arrays = (scaler.mean_, scaler.scale_, svc.support_vectors_, *_pairs(svc))
+        self.gamma = float(plain.gamma)
+        sign = -1 if self.is_binary else 1  # of two classes the arrays' decision speaks for the second
+        arrays = (plain.mean, plain.scale, plain.support_vectors, sign * plain.coefficients.T, sign * plain.intercept)
         self.mean, self.scale, self.vectors, self.coefficients, self.intercepts = map(_tensor, arrays)
-        self.sigmoid = (float(fitted.calibrators[0].a_), float(fitted.calibrators[0].b_))
+        self.sigmoid = tuple(map(float, plain.sigmoids[0]))
 
     def decisions(self, x: Tensor) -> Tensor:
         """(..., n_features) -> (..., n_pairs): above 0 speaks for the first class of a pair."""
@@ -236,20 +236,6 @@ class _Svm:
 
 def _tensor(array: Any) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float64))
-
-
-def _pairs(svc: Any) -> tuple[Array, Array]:
-    """Coefficients (n_vectors, n_pairs) and intercepts (n_pairs,) of each pair of classes, from libsvm's layout."""
-    n_classes, starts = len(svc.classes_), np.concatenate([[0], np.cumsum(svc.n_support_)])
-    if n_classes == 2:
-        return -svc.dual_coef_.T, -svc.intercept_  # scikit-learn turns the sign of two classes round
-    columns = []
-    for i, j in combinations(range(n_classes), 2):
-        column = np.zeros(starts[-1])
-        column[starts[i] : starts[i + 1]] = svc.dual_coef_[j - 1, starts[i] : starts[i + 1]]
-        column[starts[j] : starts[j + 1]] = svc.dual_coef_[i, starts[j] : starts[j + 1]]
-        columns.append(column)
-    return np.stack(columns, axis=1), np.asarray(svc.intercept_)
 
 
 def _blocks(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from semg_hht.errors import InputError
 from semg_hht.learning.convolution import Convolution
 from semg_hht.learning.sharing import BatchNorm, Dropout
+from semg_hht.matrices import MAX_PLANES
 
 SLOPE = 0.2
 FIRST_SHORTCUT = 3  # layers counted from 0: shortcuts from the fourth layer on
@@ -39,6 +40,10 @@ class NetworkConfig:
             raise InputError(f"num_encoder_layers must be 1 to 8; got {self.n_layers}")
         if not 1 <= self.base_channels <= MAX_BASE_CHANNELS:
             raise InputError(f"base_channels must be 1 to {MAX_BASE_CHANNELS}; got {self.base_channels}")
+        if not 1 <= self.n_planes <= MAX_PLANES:
+            raise InputError(f"n_planes must be 1 to {MAX_PLANES}; got {self.n_planes}")
+        if not (isinstance(self.dropout, (int, float)) and 0 <= self.dropout <= 1):
+            raise InputError(f"dropout must lie between 0 and 1; got {self.dropout!r}")
         if self.n_classes < 2:
             raise InputError(f"a classifier needs at least 2 classes; got {self.n_classes}")
 

@@ -183,7 +183,7 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[E
             raise ValueError("it does not list its files one by one")
         if values.stat().st_size != len(held) * size or not 0 <= n_planes <= MAX_PLANES:
             raise ValueError(f"{VALUES_FILE} has another size")
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: expected the index of a pack; {error}. Delete the folder to pack anew") from None
     return Packed(values, n_planes, np.arange(len(held)), tuple(entry.digest for entry in held)), entries
 

@@ -7,6 +7,7 @@ arrays: nothing of torch, matrices or what the classes mean.
 from __future__ import annotations
 
 import logging
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.storage import require_modest_zip
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +147,8 @@ def load_svm(path: Path) -> Any:
     from sklearn.pipeline import Pipeline
 
     try:
+        with zipfile.ZipFile(path) as archive:
+            require_modest_zip(path, archive)
         foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
         if foreign:
             raise InputError(f"{path}: holds types that this project does not write ({', '.join(foreign)}); refused")
@@ -155,4 +159,36 @@ def load_svm(path: Path) -> Any:
         raise InputError(f"{path}: can't be read as a skops file; {error}") from error
     if not isinstance(svm, Pipeline):
         raise InputError(f"{path}: expected a scikit-learn Pipeline; found {type(svm).__name__}")
+    _require_whole(path, svm)
     return svm
+
+
+def _require_whole(path: Path, svm: Any) -> None:
+    """The arrays fit each other. libsvm trusts their sizes and would read beyond them."""
+    try:
+        (calibrated,) = svm[-1].calibrated_classifiers_
+        machine = calibrated.estimator
+        n_classes, (n_vectors, n_features) = len(svm.classes_), machine.support_vectors_.shape
+        found = {
+            "classes": (svm.classes_.dtype.kind, svm.classes_.shape, machine.classes_.shape),
+            "numbers read": (svm.n_features_in_, machine.n_features_in_, machine.shape_fit_[1]),
+            "vectors of a class": (machine._n_support.dtype, machine._n_support.shape, int(machine._n_support.sum())),
+            "vectors": (machine.support_.shape, machine.dual_coef_.shape, machine._dual_coef_.shape),
+            "offsets": (machine.intercept_.shape, machine._intercept_.shape, machine.kernel),
+        }
+        n_pairs = (n_classes * (n_classes - 1) // 2,)
+        expected = {
+            "classes": ("U", (n_classes,), (n_classes,)),
+            "numbers read": (n_features,) * 3,
+            "vectors of a class": (np.dtype(np.int32), (n_classes,), n_vectors),
+            "vectors": ((n_vectors,), *((n_classes - 1, n_vectors),) * 2),
+            "offsets": (n_pairs, n_pairs, "rbf"),
+        }
+        wrong = [name for name, value in expected.items() if found[name] != value]
+        if wrong or (machine._n_support < 0).any():
+            raise ValueError(f"{', '.join(wrong) or 'numbers of vectors'} don't fit each other")
+        answer = svm.predict_proba(np.zeros((1, n_features)))
+        if answer.shape != (1, n_classes) or not np.isfinite(answer).all():
+            raise ValueError("it gives no probabilities")
+    except Exception as error:  # whatever is missing or of another kind
+        raise InputError(f"{path}: expected a calibrated SVM whose parts fit each other; {error}") from None

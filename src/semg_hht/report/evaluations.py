@@ -12,7 +12,7 @@ from typing import Any
 
 from semg_hht.errors import InputError
 from semg_hht.report.gather import FORMAT, REPORT
-from semg_hht.storage import read_json
+from semg_hht.storage import BROKEN_JSON, read_json
 
 METRICS = "metrics.json"  # of a run
 SPLIT = "split"  # the protocol of a run: one division of the people
@@ -114,5 +114,5 @@ def _history(path: Path) -> tuple[dict[str, Any], ...]:
         return ()
     try:
         return tuple(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except BROKEN_JSON as error:
         raise InputError(f"{path}: expected a line of JSON an epoch; {error}") from None

@@ -47,7 +47,10 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
     if not lines:
         raise InputError(f"{path}: expected one line an event; found none")
     separator = max("\t;,", key=lines[0].count)
-    table = [[cell.strip() for cell in cells] for cells in csv.reader(lines, delimiter=separator)]
+    try:
+        table = [[cell.strip() for cell in cells] for cells in csv.reader(lines, delimiter=separator)]
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a table of events; {error}") from None
     header = [cell.lower() for cell in table[0]]
     if any(name in header for name in _STARTS):
         rows = [dict(zip(header, row, strict=False)) for row in table[1:]]
@@ -55,9 +58,9 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
     elif len(header) == 1:
         skipped = 0 if _is_time(table[0][0]) else 1
         starts = sorted(_time(path, number, row[0]) for number, row in enumerate(table[skipped:], 1 + skipped))
-        events = [Event(a, b, "", is_click=True) for a, b in zip(starts, [*starts[1:], duration_s], strict=True)]
+        events = [Event(a, b, "", is_click=True) for a, b in zip(starts, [*starts, duration_s][1:], strict=True)]
     else:
-        events = [Event(_time(path, n, row[0]), _time(path, n, row[1]), "") for n, row in enumerate(table, 1)]
+        events = [Event(_time(path, n, row[0]), _time(path, n, (*row, "")[1]), "") for n, row in enumerate(table, 1)]
     if not events:
         raise InputError(f"{path}: expected one line an event; found only a header")
     for event in events:

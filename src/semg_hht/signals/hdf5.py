@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.signals.arrays import RATE_KEYS, from_arrays
-from semg_hht.signals.contents import MAX_BYTES, Contents
+from semg_hht.signals.contents import Contents
+from semg_hht.storage import require_modest
 
 if TYPE_CHECKING:
     import h5py
@@ -33,13 +34,16 @@ def read_hdf5(path: Path) -> Contents:
         raise InputError(f"{path}: reading {path.suffix} needs h5py: pip install 'semg-hht[readers]'") from None
     try:
         with h5py.File(path, "r") as file:
+            _require_modest(path, file, h5py)
             devices = [
                 group for group in file.values() if isinstance(group, h5py.Group) and "sampling rate" in group.attrs
             ]
             if devices:
                 return _of_plux(path, devices)
             return _of_datasets(path, file, h5py)
-    except (OSError, RuntimeError, ValueError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # h5py raises whatever a damaged file leads it to
         raise InputError(f"{path}: can't be read as HDF5; {error}") from None
 
 
@@ -98,6 +102,16 @@ def _of_datasets(path: Path, file: h5py.File, h5py: Any) -> Contents:
 def _values(path: Path, data: h5py.Dataset) -> NDArray[Any]:
     if data.external or data.is_virtual or Path(data.file.filename) != path:
         raise InputError(f"{path}: {data.name} lies in another file; expected a recording that holds its own samples")
-    if data.size * 8 > MAX_BYTES:
-        raise InputError(f"{path}: {data.name} declares {data.size} values; expected no more than {MAX_BYTES // 8}")
     return np.asarray(data[()])
+
+
+def _require_modest(path: Path, file: h5py.File, h5py: Any) -> None:
+    """A dataset may declare any shape and store nothing."""
+    sizes: list[int] = []
+
+    def visit(_: str, found: Any) -> None:
+        if isinstance(found, h5py.Dataset):
+            sizes.append((found.size or 0) * max(found.dtype.itemsize, 8))
+
+    file.visititems(visit)
+    require_modest(path, sum(sizes))

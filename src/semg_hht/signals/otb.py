@@ -18,6 +18,7 @@ from semg_hht.errors import InputError
 from semg_hht.signals.contents import Contents
 from semg_hht.signals.markup import MAX_BYTES, read_xml
 from semg_hht.signals.names import distinct, is_other
+from semg_hht.storage import require_modest
 
 # Millivolts of one count at the electrodes: OT Bioelettronica, OTB-Matlab, OpenOTBfilesConvFact.m.
 MILLIVOLTS = {
@@ -46,6 +47,7 @@ def read_otb(path: Path) -> Contents:
                 raise InputError(f"{path}: expected one signal (.sig); found {found}")
             name = str(PurePosixPath(signals[0].name).with_suffix(".xml"))
             device = read_xml(path, _bytes(path, archive, archive.getmember(name), MAX_BYTES), name)
+            require_modest(path, 4 * signals[0].size)  # as numbers of 64 bits
             content = _bytes(path, archive, signals[0], MAX_SIGNAL_BYTES)
     except KeyError:
         raise InputError(f"{path}: expected {name}, which describes the signal; found none") from None
