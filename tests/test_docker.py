@@ -20,8 +20,8 @@ from semg_hht.cli import app
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 EXTRAS = set(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"])
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-without_page = pytest.mark.skipif("app" not in COMMANDS, reason="this tree has no web page")
+PROGRAM: Any = typer.main.get_command(app)
+without_page = pytest.mark.skipif("app" not in PROGRAM.commands, reason="this tree has no web page")
 
 
 def instructions(stage: str = "") -> list[tuple[str, str]]:
@@ -91,7 +91,7 @@ def test_bounds_of_torch_are_those_of_the_package() -> None:
 )
 def test_the_pages_command_is_a_real_one(words: str) -> None:
     verb, *flags = re.findall(r"[\w.-]+", re.sub(r"\$\{CHECKPOINT:\+(.*?)\}", r"\1", words))
-    known = {name for option in COMMANDS[verb].params for name in option.opts}
+    known = {name for option in PROGRAM.get_command(None, verb).params for name in option.opts}
     assert {flag.replace("_", "-") for flag in flags if flag.startswith("--")} <= known
     assert flags[:4] == ["--host", "0.0.0.0", "--port", "7860"]
 
