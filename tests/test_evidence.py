@@ -317,6 +317,19 @@ def test_predict_explains_each_repetition(
     assert not output.exists()
 
 
+def test_what_cant_be_explained_was_answered_all_the_same(
+    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise InputError("no evidence today")
+
+    monkeypatch.setattr("semg_hht.commands.explain.explained", fails)
+    output = tmp_path / "out.json"
+    arguments = ("--input", simulated.manifest, "--output", output, "--explain", tmp_path / "why")
+    assert explained("predict", *arguments) == 1
+    assert len(json.loads(output.read_text())) == len({row.file for row in read_manifest(simulated.manifest)})
+
+
 def test_a_card_shows_why(
     simulated_run: Path, simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

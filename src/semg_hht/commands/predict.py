@@ -92,10 +92,11 @@ def predict(
     if not predictions.predictions:
         raise InputError(f"none of {len(failures)} files could be predicted")
     content = predictions.to_json()
+    write_json(output, content)  # already here: what can't be explained was answered all the same
     if explain is not None:
         for file, evidence in explained(run, input, explain, lang, sources).items():
             content[file]["evidence"] = evidence
-    write_json(output, content)
+        write_json(output, content)
     if as_json:
         console.print_json(content)
     else:
