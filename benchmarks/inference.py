@@ -37,7 +37,7 @@ import joblib, numpy as np, torch
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 folder, files = Path(sys.argv[1]), sorted(Path(sys.argv[2]).glob(sys.argv[3]))
 network = ActionNetwork(NetworkConfig(3, base_channels=int(sys.argv[4])))
-network.load_state_dict(torch.load(folder / "network.pt"))
+network.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
 svm = joblib.load(folder / "gender.joblib")
 network.eval()
 answers = {}
@@ -63,10 +63,12 @@ saved = Path(sys.argv[4])
 action, gender = seed.ActionQualityCNNClassifier(), seed.GenderSVMClassifier()
 if not saved.exists():
     rng = np.random.default_rng(0)
-    gender.fit(rng.random((20, 256, 256), dtype=np.float32), np.arange(20) % 2)
-    torch.save((action.state_dict(), gender.encoder.state_dict(), gender.scaler, gender.svm), saved)
-weights, encoder, gender.scaler, gender.svm = torch.load(saved, weights_only=False)
+    features = torch.from_numpy(gender.extract_features(rng.random((20, 256, 256), dtype=np.float32)))
+    torch.save((action.state_dict(), gender.encoder.state_dict(), features), saved)
+weights, encoder, features = torch.load(saved, weights_only=True)
 action.load_state_dict(weights), gender.encoder.load_state_dict(encoder)
+# No pickle: the SVM is fitted again, on 20 rows, which takes a few milliseconds.
+gender.svm.fit(gender.scaler.fit_transform(features.numpy()), np.arange(20) % 2)
 gender._is_fitted = True
 action.eval()
 for file in files:

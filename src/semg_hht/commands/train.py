@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,9 @@ from semg_hht.options import (
     Seed,
     config_of,
 )
+
+if TYPE_CHECKING:
+    from semg_hht.learning.run import Result
 
 
 def train(
@@ -101,6 +104,11 @@ def train(
     if as_json:
         console.out.print_json(checkpoint_dir.joinpath("metrics.json").read_text(encoding="utf-8"))
         return
+    _tell(result, checkpoint_dir)
+
+
+def _tell(result: Result, checkpoint_dir: Path) -> None:
+    """The scores, and where everything is."""
     console.show_reports(result.reports, result.split_by)
     console.out.print(f"\nbest epoch {result.best_epoch} of {len(result.history)}; the run is in {checkpoint_dir}")
     console.out.print(f"  pictures    {checkpoint_dir / 'history.png'}, {checkpoint_dir / 'confusion.png'}")
