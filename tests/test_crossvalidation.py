@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 
 from conftest import Simulated
 from making import make_dataset
@@ -95,8 +96,11 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
     dataset = make_dataset(n_subjects=3)
     first = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
     parallel = cross_validate(dataset, tmp_path / "f", ONCE, base_channels=2, cpu=True, n_jobs=2)
-    for one, other in zip(first, parallel, strict=True):
+    with parallel_config(backend="threading"):  # which share torch's random numbers
+        threads = cross_validate(dataset, tmp_path / "g", ONCE, base_channels=2, cpu=True, n_jobs=2)
+    for one, other, third in zip(first, parallel, threads, strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
+        assert np.array_equal(one.probabilities, third.probabilities)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("trained again")

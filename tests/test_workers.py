@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from making import noise
+from making import make_dataset, noise, write_dataset
+from semg_hht.cli import main
 from semg_hht.errors import InputError
-from semg_hht.pipeline import configure
-from semg_hht.prepare import prepare
+from semg_hht.learning.dataset import load_folder
 from semg_hht.signals.recording import write_recording
-from semg_hht.sources import find_jobs
 from semg_hht.workers import ahead, workers
 
-CONFIG = configure(band_hz=(20, 200))
+
+def run(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 0
+
+
+def on_dask(test: Any) -> Any:
+    """Slow, and Dask's own warnings are not ours."""
+    ignored = pytest.mark.filterwarnings(*(f"ignore::{name}Warning" for name in ("Resource", "Deprecation", "Runtime")))
+    return pytest.mark.slow(ignored(test))
 
 
 def test_an_unknown_backend_is_refused() -> None:
@@ -37,28 +48,64 @@ def test_dask_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
         pass
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::RuntimeWarning")
-def test_a_cluster_of_two_workers_gives_the_same_bytes(tmp_path: Path) -> None:
+@pytest.fixture
+def cluster() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
-    for number in range(4):
-        write_recording(noise(seed=number), tmp_path / f"r{number}.npz")
-    prepare(find_jobs(tmp_path), tmp_path / "here", CONFIG, n_jobs=1)
-    jobs = [job for job in find_jobs(tmp_path) if job.path.parent == tmp_path]
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
-        with workers("dask", cluster.scheduler_address):
-            done = prepare(jobs, tmp_path / "there", CONFIG)
-        done_there = {entry[0] for entry in cluster.scheduler.transition_log if entry[1:3] == ("processing", "memory")}
-    assert done_there  # the work was the cluster's
-    assert done.n_recordings == 4
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host="127.0.0.1"
+    ) as found:
+        yield found
+
+
+def done_by(cluster: Any) -> set[str]:
+    """Names of what the cluster has computed."""
+    return {str(entry[0]) for entry in cluster.scheduler.transition_log if entry[1:3] == ("processing", "memory")}
+
+
+@on_dask
+def test_a_cluster_of_two_workers_prepares_the_same_bytes(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the workers' own folder is another
+    for number in range(4):
+        write_recording(noise(seed=number), tmp_path / "recordings" / f"r{number}.npz")
+    command = ["prepare", "recordings", "--band", "20", "200"]
+    run([*command, "--out", "here", "--jobs", "1"])
+    run([*command, "--out", "there", "--backend", "dask", "--scheduler", cluster.scheduler_address])
+    assert done_by(cluster)
     here = {path.name: path.read_bytes() for path in (tmp_path / "here" / "hht_matrices").iterdir()}
+    assert len(here) == 4
     assert here == {path.name: path.read_bytes() for path in (tmp_path / "there" / "hht_matrices").iterdir()}
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::RuntimeWarning")
+@on_dask
+@pytest.mark.parametrize("pack", [(), ("--pack", "pack")])
+def test_a_cluster_evaluates_as_one_process_does(
+    tmp_path: Path, cluster: Any, pack: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_dataset(make_dataset(n_subjects=6, n_repetitions=1), tmp_path / "data")
+    size = ["--epochs", "1", "--batch_size", "8", "--base_channels", "2", "--num_encoder_layers", "2", "--cpu"]
+    command = ["evaluate", "--data_dir", "data", "--protocol", "grouped", "--folds", "2", *size, *pack]
+    run([*command, "--out", "here", "--jobs", "1"])
+    run([*command, "--out", "there", "--backend", "dask", "--scheduler", cluster.scheduler_address])
+    # Each fold is one task: what scikit-learn does in it is not sent around.
+    assert [name.split("-")[0] for name in done_by(cluster)] == ["batch_of__answer_fold_1_calls"] * 2
+    told = {path.parent.name: path.read_bytes() for path in Path("here").glob("grouped/folds/*/answers.json")}
+    assert len(told) == 2
+    assert told == {path.parent.name: path.read_bytes() for path in Path("there").glob("grouped/folds/*/answers.json")}
+
+
+def test_matrices_travel_to_a_cluster_once(tmp_path: Path) -> None:
+    """joblib lets Dask send apart, to each worker but once, what Dask takes to be large."""
+    sizeof = pytest.importorskip("dask.sizeof").sizeof
+    data = write_dataset(make_dataset(n_subjects=1), tmp_path / "data")
+    in_memory, on_disk = load_folder(data), load_folder(data, pack=tmp_path / "pack")
+    assert sizeof(in_memory) >= in_memory.matrices.nbytes
+    assert sizeof(on_disk) < 1000
+
+
+@on_dask
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
 

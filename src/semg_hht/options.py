@@ -15,6 +15,7 @@ from semg_hht.hht.spectrum import DECOMPOSITIONS
 from semg_hht.pipeline import CHANNELS, PipelineConfig, configure
 from semg_hht.scaling import SCALINGS
 from semg_hht.signals.filters import MainsHz
+from semg_hht.workers import BACKENDS
 
 Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  \\[default: 20 450]")]
 Mains = Annotated[
@@ -53,6 +54,8 @@ Pack = Annotated[
     Path | None,
     typer.Option(help="Folder to keep all matrices in as one file, read batch by batch: for more than memory holds."),
 ]
+Backend = Annotated[str, typer.Option(help=f"Who works: {', '.join(BACKENDS)}.")]
+Scheduler = Annotated[str, typer.Option(help="Address of a Dask scheduler, for --backend dask.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]

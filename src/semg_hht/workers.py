@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from semg_hht.errors import InputError
 
+P = TypeVar("P", Path, Path | None)
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -53,6 +55,11 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
         raise InputError(f"no Dask scheduler answers at {scheduler}; {error}") from None
     with client, joblib.parallel_config(backend="dask"):
         yield
+
+
+def seen_by_workers(backend: str, path: P) -> P:
+    """A path as workers elsewhere must be told it: a cluster's have working folders of their own."""
+    return path.absolute() if path is not None and backend == "dask" else path
 
 
 def ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:

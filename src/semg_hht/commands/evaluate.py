@@ -12,8 +12,9 @@ from semg_hht import console
 from semg_hht.commands.train import require_training
 from semg_hht.errors import InputError
 from semg_hht.findings import PROTOCOLS
-from semg_hht.options import AsJson, Convolutions, Cpu, Lang, Pack, Precision, Recipe, Seed
+from semg_hht.options import AsJson, Backend, Convolutions, Cpu, Lang, Pack, Precision, Recipe, Scheduler, Seed
 from semg_hht.report.gather import REPORT, gather
+from semg_hht.workers import seen_by_workers, workers
 
 
 def evaluate(
@@ -35,6 +36,8 @@ def evaluate(
     num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
     base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Folds at once; -1: as many as cores.")] = -1,
+    backend: Backend = "loky",
+    scheduler: Scheduler = "",
     keep_models: Annotated[bool, typer.Option("--keep_models", help="Keep the weights of each fold.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where another evaluation stands.")] = False,
     lang: Lang = "en",
@@ -62,15 +65,17 @@ def evaluate(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
+    pack, out = seen_by_workers(backend, pack), seen_by_workers(backend, out)
     dataset = load_folder(data_dir, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
-    for name in protocols:
-        answers = cross_validate(
-            dataset, out / name, config, protocol=name, n_folds=folds, task=task, n_layers=num_encoder_layers,
-            base_channels=base_channels, cpu=cpu, keep_models=keep_models, n_jobs=jobs_at_once, overwrite=overwrite,
-            track=console.track,
-        )  # fmt: skip
-        describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
+    with workers(backend, scheduler):
+        for name in protocols:
+            answers = cross_validate(
+                dataset, out / name, config, protocol=name, n_folds=folds, task=task, n_layers=num_encoder_layers,
+                base_channels=base_channels, cpu=cpu, keep_models=keep_models, n_jobs=jobs_at_once,
+                overwrite=overwrite, track=console.track,
+            )  # fmt: skip
+            describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
     content = gather(out)
     page = write_page(out, language=lang, overwrite=True)
     if as_json:

@@ -13,6 +13,7 @@ from semg_hht.bids_export import Exported, export_bids
 from semg_hht.errors import InputError
 from semg_hht.options import (
     AsJson,
+    Backend,
     Band,
     Channels,
     Decomposition,
@@ -22,6 +23,7 @@ from semg_hht.options import (
     RateHz,
     References,
     Scaling,
+    Scheduler,
     Seed,
     Segment,
     Strict,
@@ -31,7 +33,7 @@ from semg_hht.options import (
 from semg_hht.pipeline import Failure, Job, PipelineConfig
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.sources import MANIFEST, find_jobs
-from semg_hht.workers import BACKENDS, workers
+from semg_hht.workers import seen_by_workers, workers
 
 
 def prepare(
@@ -54,8 +56,8 @@ def prepare(
         typer.Option("--bids", help="Write bids/ too: the recordings and repetitions as a BIDS-EMG dataset."),
     ] = False,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
-    backend: Annotated[str, typer.Option(help=f"Who works: {', '.join(BACKENDS)}.")] = "loky",
-    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, for --backend dask.")] = "",
+    backend: Backend = "loky",
+    scheduler: Scheduler = "",
     overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -68,6 +70,8 @@ def prepare(
     config = config_of(
         band=band, mains=mains, ecg=ecg, decomposition=decomposition, scaling=scaling, channels=channels, seed=seed
     )
+    input, out = seen_by_workers(backend, input), seen_by_workers(backend, out)
+    references = seen_by_workers(backend, references)
     without: list[Failure] = []
     with workers(backend, scheduler):
         jobs = find_jobs(input, rate_hz=rate_hz, units=units)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 
 from semg_hht.calibration import Calibration, answer_sets
 from semg_hht.errors import InputError
@@ -37,6 +39,7 @@ FOLDS = "folds"
 SETTINGS = "settings.json"
 ANSWERS = "answers.json"
 NOTES = "notes.json"
+_ALONE = threading.Lock()  # torch has one state of its random numbers, for all threads of a process
 
 
 def cross_validate(
@@ -63,7 +66,8 @@ def cross_validate(
     Parameters
     ----------
     keep_models : keep the weights of each fold; without, a fold keeps its answers, settings and history.
-    n_jobs : folds at once; -1: as many as cores. One on a GPU.
+    n_jobs : folds at once; -1: as many as cores. One on a GPU. A Dask cluster (`semg_hht.workers`) takes as many as it
+        has workers, which must see the same ``folder``, and the same pack where the matrices lie in one.
 
     Raises
     ------
@@ -144,9 +148,8 @@ def _answer_fold(
     if (own / ANSWERS).is_file():
         content: dict[str, Any] = read_json(own / ANSWERS)
         return content
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    # Within a worker of Dask, scikit-learn would send each of its own small steps over the cluster.
+    with _ALONE, _one_thread(), parallel_config(backend="sequential"):
         with kept_warnings() as notes:
             train(
                 dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
@@ -161,14 +164,22 @@ def _answer_fold(
             "baselines": _baseline_answers(dataset, fold, config.seed, model.classes),
         }
         write_json(own / ANSWERS, content)
-    finally:
-        torch.set_num_threads(n_threads)
     if not keep_models:
         for name in ("best", "final", "last"):
             shutil.rmtree(own / name, ignore_errors=True)
         for path in own.glob("checkpoint_epoch_*"):
             shutil.rmtree(path, ignore_errors=True)
     return content
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _notes(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
