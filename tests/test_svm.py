@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.testing import assert_allclose
 from sklearn.preprocessing import FunctionTransformer
 
 from semg_hht.errors import InputError
-from semg_hht.learning.svm import fit_svm, load_svm, save_svm
+from semg_hht.learning.svm import fit_svm, load_svm, save_svm, spread
 
 
 def people(n_subjects: int = 8, n_each: int = 4, gap: float = 3.0) -> tuple[np.ndarray, list[str], list[str]]:
@@ -127,3 +128,21 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "gender.skops").write_bytes(content)
     with pytest.raises(InputError, match=r"gender\.skops: can't be read as a skops file"):
         load_svm(tmp_path / "gender.skops")
+
+
+def test_what_is_left_out_is_spread_over_all_kinds() -> None:
+    kinds = ["a"] * 50 + ["b"] * 3 + ["c"] * 20
+    chosen = spread(kinds, 21, seed=1)
+    assert Counter(kinds[i] for i in chosen) == {"a": 9, "b": 3, "c": 9}
+    assert list(chosen) == sorted(set(chosen))
+    assert list(spread(kinds, 21, seed=1)) == list(chosen) != list(spread(kinds, 21, seed=2))
+    assert list(spread(kinds, 73, seed=1)) == list(range(73))
+
+
+def test_of_very_many_rows_as_many_are_fitted_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels, groups = people(n_each=20)
+    monkeypatch.setattr("semg_hht.learning.svm.MAX_ROWS", 64)
+    rows = spread(list(zip(groups, labels, strict=True)), 64, seed=0)
+    fewer = fit_svm(features[rows], [labels[i] for i in rows], [groups[i] for i in rows], what="", by="", seed=0)
+    found = fit_svm(features, labels, groups, what="gender", by="subject", seed=0)
+    assert_allclose(found.predict_proba(features), fewer.predict_proba(features), rtol=0)

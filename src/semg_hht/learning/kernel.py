@@ -1,7 +1,8 @@
 """An RBF SVM whose kernel is one matrix product, for many fits on parts of the same rows.
 
 libsvm computes every entry of the kernel by itself, anew for each fit. Here the squared distances of all rows are
-computed once, and each fit takes its part of them. The support vectors are the same, decisions to rounding.
+computed once, and each fit takes its part of them. The support vectors are the same, decisions to rounding. Memory
+grows with the square of the rows: how many there may be is for the caller to say.
 
 Knows feature arrays: nothing of calibration, torch or what the classes mean.
 """
@@ -18,7 +19,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.svm import SVC
 
 Array = NDArray[np.float64]
-MAX_ROWS = 8000  # half a gigabyte of distances; beyond, libsvm's own way takes less memory
 SAME = 1e-8  # of a decision; rounding is a hundred thousand times smaller
 
 

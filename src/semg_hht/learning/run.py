@@ -25,7 +25,7 @@ from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import NetworkConfig
 from semg_hht.learning.sharing import leave, make_fabric
 from semg_hht.learning.split import Split, split_dataset
-from semg_hht.learning.svm import fit_svm
+from semg_hht.learning.svm import MAX_ROWS, fit_svm, spread
 from semg_hht.learning.training import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.predictions import answers, answers_json
 from semg_hht.storage import LEFTOVERS, claimed, clear_folder, recover_folder, require_new_folder, write_json
@@ -202,12 +202,13 @@ def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
 def complete(model: Model, fitting: Fitting) -> Model:
     """The model with its SVMs, and with probabilities calibrated on the people who picked the epoch.
 
-    The SVMs are fitted on everyone but the test people, on features of the trained encoder. Their calibration comes
+    The SVMs are fitted on everyone but the test people, on features of the trained encoder; of very many repetitions
+    on as many as an SVM takes. Their calibration comes
     from ones fitted on the training people alone: the people an SVM is judged on must be new to it.
     """
     model = replace(model, svms={}, calibration={}, blocks=blocks_of(fitting))
     model.network.to(next(fitting.network.parameters()).device)
-    train, validation = fitting.split.train, fitting.split.validation
+    train, validation = _enough(fitting.dataset, fitting.split.train, fitting.config.seed), fitting.split.validation
     everyone = _Seen.of(model, fitting.dataset.subset(np.concatenate([train, validation])))
     trained_on = everyone.subset(np.arange(len(train)))
     judges = everyone.subset(np.arange(len(train), len(train) + len(validation)))
@@ -226,6 +227,16 @@ def complete(model: Model, fitting: Fitting) -> Model:
         if len(set(labels)) > 1:
             calibration[task] = calibrate(probabilities[known], [people.repetitions[i] for i in known], labels)
     return replace(model, svms=svms, calibration=calibration)
+
+
+def _enough(dataset: Dataset, train: Indices, seed: int) -> Indices:
+    """Those of ``train`` whose features an SVM has a use for: whole repetitions, as many of each person and class."""
+    keys = [dataset.repetitions[i] for i in train]
+    rows = {key: dataset.rows[i] for key, i in zip(keys, train, strict=True)}
+    kinds = [(row.subject, row.movement, row.gender) for row in rows.values()]
+    known = list(rows)
+    chosen = {known[i] for i in spread(kinds, MAX_ROWS, seed)}
+    return train[[key in chosen for key in keys]]
 
 
 def blocks_of(fitting: Fitting) -> dict[str, dict[str, int]]:

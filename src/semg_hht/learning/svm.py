@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 C = 10.0
 MAX_FOLDS = 5
+# An SVM's time grows with the square of its rows or faster, and so does the memory of their distances: 0.5 GB of these.
+MAX_ROWS = 8000
 # Everything a saved SVM may contain beyond what skops trusts by itself. Nothing else is ever loaded.
 TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.calibration._CalibratedClassifier",
@@ -43,6 +46,8 @@ def fit_svm(
     level: int = logging.WARNING,
 ) -> Any:
     """Fit the SVM and calibrate its probabilities on people it was not fitted on (though the encoder may have been).
+
+    Of more than `MAX_ROWS` examples as many are taken, in equal parts of each group and class.
 
     Parameters
     ----------
@@ -70,18 +75,16 @@ def fit_svm(
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    from semg_hht.learning.kernel import MAX_ROWS, Rows, SvcOnRows, on_features
+    from semg_hht.learning.kernel import Rows, SvcOnRows, on_features
 
-    y = np.array(labels)
-    folds = _folds(y, np.array(groups), what, by, seed, level)
+    rows = spread(list(zip(groups, labels, strict=True)), MAX_ROWS, seed)
+    y, features = np.array(labels)[rows], features[rows]
+    folds = _folds(y, np.array(groups)[rows], what, by, seed, level)
     scaler = StandardScaler().fit(features.astype(np.float64))
     if len(widths):
         scaler.scale_ = scaler.scale_ * np.repeat(np.sqrt(widths), widths)
     scaled = scaler.transform(features.astype(np.float64))
-    by_rows = len(y) <= MAX_ROWS  # the kernel of all fits is then computed once
-    machine, x = SVC(), scaled
-    if by_rows:
-        machine, x = SvcOnRows(Rows(scaled)), np.arange(len(y))[:, None]
+    machine, x = SvcOnRows(Rows(scaled)), np.arange(len(y))[:, None]
     chosen: dict[str, Any] = {"C": costs[0], "gamma": gammas[0]}
     if len(costs) * len(gammas) > 1:
         search = GridSearchCV(
@@ -98,12 +101,24 @@ def fit_svm(
     weight = len(y) / (len(names) * counts)
     weights = weight[np.searchsorted(names, y)]
     svm.fit(x, y, sample_weight=weights)
-    if by_rows:
-        (fitted,) = svm.calibrated_classifiers_
-        fitted.estimator = on_features(fitted.estimator, y, weights, **chosen)
-        svm.estimator, svm.n_features_in_ = SVC(**chosen), scaled.shape[1]
+    (fitted,) = svm.calibrated_classifiers_
+    fitted.estimator = on_features(fitted.estimator, y, weights, **chosen)
+    svm.estimator, svm.n_features_in_ = SVC(**chosen), scaled.shape[1]
     svm.cv = None  # the folds are spent; a saved model does not list its people
     return make_pipeline(scaler, svm)
+
+
+def spread(kinds: Sequence[Hashable], n_most: int, seed: int) -> NDArray[np.intp]:
+    """Numbers of at most ``n_most`` rows, in order, drawn so that each kind gives as many as it has or as any other."""
+    if len(kinds) <= n_most:
+        return np.arange(len(kinds))
+    order = np.random.default_rng(seed).permutation(len(kinds))
+    seen: Counter[Hashable] = Counter()
+    turns = np.empty(len(kinds), dtype=np.intp)  # how many of its kind come before it
+    for place, number in enumerate(order):
+        turns[place] = seen[kinds[number]]
+        seen[kinds[number]] += 1
+    return np.sort(order[np.argsort(turns, kind="stable")[:n_most]])
 
 
 def _folds(y: NDArray[np.str_], who: NDArray[np.str_], what: str, by: str, seed: int, level: int) -> list[Any]:
