@@ -43,6 +43,8 @@ def test_what_is_packed_is_what_was_read(folder: Path) -> None:
     chosen = np.array([5, 1, 1])
     assert_array_equal(found.matrices[chosen], plain.matrices[chosen])
     assert_array_equal(found.subset(chosen).matrices[1:], plain.matrices[[1, 1]])
+    assert_array_equal(found.subset(chosen).peaks, plain.subset(chosen).peaks)
+    assert_array_equal(plain.peaks, [matrix.max() for matrix in plain.matrices])
     assert found.fingerprint() == plain.fingerprint()
     assert found.subset(chosen).fingerprint() == plain.subset(chosen).fingerprint()
 
@@ -168,7 +170,7 @@ def test_a_pack_that_contradicts_itself_is_named(edit: Any, message: str, folder
 def test_a_pack_of_another_format_is_written_anew(folder: Path, tmp_path: Path) -> None:
     first = packed(folder).matrices[:]
     path = tmp_path / "pack" / INDEX_FILE
-    path.write_text(path.read_text().replace('"format": 1', '"format": 0'))
+    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
     assert_array_equal(packed(folder).matrices[:], first)
-    assert read_json(path)["format"] == 1
+    assert read_json(path)["format"] == 2
     assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == sorted([INDEX_FILE, VALUES_FILE])

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -605,3 +606,26 @@ def test_of_very_many_repetitions_only_as_many_are_encoded_for_the_svm(
         trained_on = [(row.subject, row.movement) for row in people.rows[: 2 * 18]]
         counts = [trained_on.count(kind) for kind in set(trained_on)]
         assert max(counts) - min(counts) <= 2
+
+
+def test_the_work_on_labels_does_not_grow_with_the_square_of_the_examples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All labels are listed a number of times that the number of examples has no part in."""
+    listed: Counter[str] = Counter()
+
+    def counting(name: str, of: Any) -> Any:
+        def counted(*args: Any) -> Any:
+            listed[name] += 1
+            return of(*args)
+
+        return counted
+
+    monkeypatch.setattr(Dataset, "labels", counting("labels", Dataset.labels))
+    monkeypatch.setattr(Dataset, "subjects", property(counting("subjects", Dataset.subjects.fget)))
+    counts = []
+    for n_repetitions in (1, 3):
+        listed.clear()
+        run(make_dataset(n_repetitions=n_repetitions), tmp_path / str(n_repetitions), replace(CONFIG, epochs=1))
+        counts.append(dict(listed))
+    assert counts[0] == counts[1]

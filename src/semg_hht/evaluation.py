@@ -238,7 +238,7 @@ def _intervals(by_person: NDArray[np.intp], seed: int) -> list[Interval | None]:
     """Of accuracy, balanced accuracy and macro F1."""
     n_people = by_person.shape[0]
     drawn = np.random.default_rng(seed).integers(n_people, size=(N_RESAMPLES, n_people))
-    resampled = by_person[drawn].sum(axis=1)  # (n_resamples, n_people, c, c) -> (n_resamples, c, c)
+    resampled = np.stack([by_person[people].sum(axis=0) for people in drawn])  # (n_resamples, c, c)
     return [_interval(score(resampled)) for score in (_accuracy, _balanced_accuracy, _macro_f1)]
 
 

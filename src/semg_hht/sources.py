@@ -108,8 +108,11 @@ def with_long_names(
 
 def note_unlisted(folder: Path, manifest: Path) -> None:
     """Say how many npz files of a folder its manifest does not list: they are left out, but not in silence."""
-    listed = {(manifest.parent / row.file).resolve() for row in read_manifest(manifest)}
-    n_unlisted = sum(p.suffix.lower() == ".npz" and p.resolve() not in listed for p in folder.rglob("*"))
+    listed = {manifest.parent / row.file for row in read_manifest(manifest)}
+    others = {p for p in folder.rglob("*") if p.suffix.lower() == ".npz"} - listed
+    if others:  # perhaps listed by another way to the same place; to find that out for each takes long
+        others = {p.resolve() for p in others} - {p.resolve() for p in listed}
+    n_unlisted = len(others)
     if n_unlisted:
         log.warning("npz files in %s that %s does not list, and that are left out: %d", folder, manifest, n_unlisted)
 

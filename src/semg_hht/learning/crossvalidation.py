@@ -211,13 +211,13 @@ def _baseline_answers(
         keys, table = found
         place = {key: i for i, key in enumerate(keys)}
         first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
-        groups = np.array([dataset.subjects[first[key]] or key for key in keys])
+        groups = np.array([dataset.rows[first[key]].subject or key for key in keys])
         if fold.split.by != "subject":
             groups = np.array(keys)
         test = np.array(list(dict.fromkeys(place[dataset.repetitions[i]] for i in fold.split.test)))
         for task, order in classes.items():
-            labels = np.array([dataset.labels(task)[first[key]] for key in keys])
-            known = np.array(sorted({place[dataset.repetitions[i]] for i in seen if dataset.labels(task)[i]}))
+            labels = np.array([dataset.rows[first[key]].label(task) for key in keys])
+            known = np.array(sorted({place[dataset.repetitions[i]] for i in seen if dataset.rows[i].label(task)}))
             if len(set(labels[known])) < 2:
                 continue
             names_found, probabilities = baseline_probabilities(table, labels, groups, known, test, seed)
@@ -246,7 +246,7 @@ def _joined(
     promised = True
     for content in contents:
         told = content["network"][task] if method == OURS else content["baselines"][method][task]
-        known = [key for key in told if dataset.labels(task)[first[key]]]
+        known = [key for key in told if dataset.rows[first[key]].label(task)]
         probabilities = np.array([told[key] for key in known]).reshape(-1, len(classes))
         calibration = Calibration(**content["calibration"].get(task, {})) if method == OURS else Calibration()
         promised = promised and calibration.threshold > 0

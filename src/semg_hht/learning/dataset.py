@@ -72,6 +72,13 @@ class Dataset:
         return tuple(row.label(task) for row in self.rows)
 
     @property
+    def peaks(self) -> NDArray[np.float32]:
+        """(n_examples,) the largest value of each."""
+        if isinstance(self.matrices, Packed):
+            return self.matrices.peaks
+        return np.asarray(self.matrices.max(axis=(1, 2, 3), initial=-np.inf))
+
+    @property
     def beside(self) -> Beside:
         """What is known of the examples beside their matrices."""
         return Beside(self.repetitions, self.features or ({},) * len(self), self.mixing)

@@ -24,7 +24,7 @@ from semg_hht.errors import InputError
 from semg_hht.matrices import MAX_PLANES, SIZE, Matrix
 from semg_hht.storage import read_json, require_new_folder, require_space, whole_folder
 
-FORMAT = 1
+FORMAT = 2
 INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
 VALUE = np.dtype("<f4")
 
@@ -36,12 +36,14 @@ class Packed:
     path : of the values.
     numbers : (n,) where each lies in the file.
     digests : SHA-256 of each, as they were written.
+    peaks : (n,) the largest value of each, which would else be read all over.
     """
 
     path: Path
     n_planes: int
     numbers: NDArray[np.intp]
     digests: tuple[str, ...]
+    peaks: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -55,7 +57,8 @@ class Packed:
 
     def subset(self, indices: NDArray[np.intp]) -> Packed:
         """Others of the same file; nothing is read."""
-        return replace(self, numbers=self.numbers[indices], digests=tuple(self.digests[i] for i in indices))
+        digests = tuple(self.digests[i] for i in indices)
+        return replace(self, numbers=self.numbers[indices], digests=digests, peaks=self.peaks[indices])
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         """One matrix for a number, several for a slice or an array of them.
@@ -84,6 +87,7 @@ class Entry:
 
     number: int | None
     digest: str = ""
+    peak: float = 0.0
     settings: dict[str, Any] | None = None
     features: dict[str, tuple[float, ...]] = field(default_factory=dict)
     mixing: NDArray[np.float64] | None = None
@@ -115,6 +119,7 @@ class Packing:
             {
                 "number": self.n_matrices,
                 "digest": hashlib.sha256(content).hexdigest(),
+                "peak": float(matrix.values.max()),
                 "settings": self.settings.index(matrix.settings),
                 "features": matrix.features,
                 "mixing": None if matrix.mixing is None else matrix.mixing.tolist(),
@@ -185,7 +190,8 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[E
             raise ValueError(f"{VALUES_FILE} has another size")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: expected the index of a pack; {error}. Delete the folder to pack anew") from None
-    return Packed(values, n_planes, np.arange(len(held)), tuple(entry.digest for entry in held)), entries
+    digests, peaks = tuple(entry.digest for entry in held), np.array([entry.peak for entry in held], dtype=np.float32)
+    return Packed(values, n_planes, np.arange(len(held)), digests, peaks), entries
 
 
 def _entry(found: dict[str, Any], settings: list[Any]) -> Entry:
@@ -194,6 +200,7 @@ def _entry(found: dict[str, Any], settings: list[Any]) -> Entry:
     return Entry(
         int(found["number"]),
         str(found["digest"]),
+        float(found["peak"]),
         settings[found["settings"]],
         {str(name): tuple(map(float, values)) for name, values in found["features"].items()},
         None if found["mixing"] is None else np.array(found["mixing"], dtype=np.float64),

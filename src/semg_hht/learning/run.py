@@ -223,7 +223,7 @@ def complete(model: Model, fitting: Fitting) -> Model:
             judged = replace(model, svms={task: _svm(model, fitting, task, trained_on)})
         probabilities = judged.answers_of(judges.features, judges.logits, people.beside)[task]
         known = np.flatnonzero([bool(label) for label in people.labels(task)])
-        labels = [classes.index(people.labels(task)[i]) for i in known]
+        labels = [classes.index(people.rows[i].label(task)) for i in known]
         if len(set(labels)) > 1:
             calibration[task] = calibrate(probabilities[known], [people.repetitions[i] for i in known], labels)
     return replace(model, svms=svms, calibration=calibration)

@@ -43,7 +43,7 @@ class Split:
             "notes": list(self.notes),
             **{
                 side: {
-                    "subjects": sorted({dataset.subjects[i] for i in indices}),
+                    "subjects": sorted({dataset.rows[i].subject for i in indices}),
                     "files": sorted({dataset.rows[i].file for i in indices}),
                 }
                 for side, indices in sides.items()
@@ -109,7 +109,8 @@ def divide(
     group_of = np.searchsorted(names, groups[indices])  # (n,) index into names
     columns = [_one_hot(dataset.labels(task), indices) for task in TASKS]
     labels = np.concatenate(columns, axis=1)  # (n, classes of both tasks)
-    counts = np.stack([labels[group_of == g].sum(axis=0) for g in range(len(names))])  # (n_groups, n_classes)
+    counts = np.zeros((len(names), labels.shape[1]), dtype=np.intp)  # (n_groups, n_classes)
+    np.add.at(counts, group_of, labels)
     sizes = np.bincount(group_of, minlength=len(names))
     n_aside = min(max(1, round(share * len(names))), len(names) - n_kept)
     rng = np.random.default_rng(seed)

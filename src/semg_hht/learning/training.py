@@ -168,7 +168,7 @@ class Fitting:
         self.validation = self._labelled(self.split.validation)
         if not len(self.validation):
             raise InputError(f"{self.task}: nobody with a label is left to pick the best epoch on; expected more")
-        self.peak = float(np.mean([self.dataset.matrices[i].max() for i in self.train]))
+        self.peak = float(np.mean(self.dataset.peaks[self.train]))
         counts = np.bincount(self.target[self.train], minlength=len(names))
         if np.any(counts == 0):
             missing = ", ".join(name for name, count in zip(names, counts, strict=True) if count == 0)
@@ -358,9 +358,9 @@ def score(
     repetitions = [dataset.repetitions[i] for i in indices]
     keys, pooled = pool(np.asarray(probabilities), repetitions)
     first = {key: i for key, i in zip(reversed(repetitions), reversed(indices), strict=True)}
-    labels = [dataset.labels(task)[first[key]] for key in keys]
+    labels = [dataset.rows[first[key]].label(task) for key in keys]
     # Nobody known is one person: without names there is nobody to resample, and no interval.
-    subjects = [dataset.subjects[first[key]] for key in keys]
+    subjects = [dataset.rows[first[key]].subject for key in keys]
     return evaluate(labels, pooled, classes[task], subjects, intervals=intervals)
 
 
