@@ -7,7 +7,7 @@ folders only what a job names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -288,7 +288,7 @@ def unit_amplitude(job: Job, recording: Recording, channel: str) -> float:
     return job.reference.amplitude[channel] / (factor or 1.0)
 
 
-def for_each(work: Callable[..., T], jobs: list[Job], *args: Any, n_jobs: int = -1) -> Iterator[T]:
+def for_each(work: Callable[..., T], jobs: Sequence[Job], *args: Any, n_jobs: int = -1) -> Iterator[T]:
     """``work(job, n_threads, *args)`` for each job, results in order, over ``n_jobs`` processes (-1: all cores).
 
     Where the processes run is joblib's choice of backend, so `joblib.parallel_config` can make it a cluster. They work

@@ -6,7 +6,6 @@ recording's bytes and the settings, and what is there already under the same key
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import logging
@@ -90,11 +89,11 @@ def _prepare_all(
     jobs: list[Job], out: Path, config: PipelineConfig, images: bool, n_jobs: int, track: Track
 ) -> Prepared:
     """The matrices, and the table of them once all are there."""
-    stems = _unique_stems([row for job in jobs for row in job.rows])
+    named = _named(jobs, out)
     written: list[_Written] = []
     failures: list[Failure] = []
     noted: set[float] = set()
-    results = for_each(_prepare_one, jobs, config, out, stems, images, n_jobs=n_jobs)
+    results = for_each(_prepare_one, named, config, out, images, n_jobs=n_jobs)
     for result in track(results, len(jobs), "transforming"):
         if isinstance(result, Failure):
             failures.append(result)
@@ -148,6 +147,34 @@ def _keep_edited(manifest: Path, rows: list[Labelled]) -> None:
 
 
 @dataclass(frozen=True)
+class _Named(Job):
+    """A recording that is told the names of its matrices, and no other's: it travels to a worker.
+
+    stems : of each row, before the channel. there : of each row, files of these names that an earlier run left.
+    """
+
+    stems: tuple[str, ...] = ()
+    there: tuple[tuple[str, ...], ...] = ()
+
+
+def _named(jobs: list[Job], out: Path) -> list[_Named]:
+    stems = _unique_stems([row for job in jobs for row in job.rows])
+    there: dict[str, list[str]] = {}
+    for path in (out / MATRIX_FOLDER).glob("*.npz"):  # once: the folder may hold very many
+        there.setdefault(_without_channel(path.stem), []).append(path.name)
+    named = []
+    for job in jobs:
+        own = tuple(stems[_row_key(row)] for row in job.rows)
+        files = tuple(tuple(sorted(there.get(stem, ()), key=_channel_number)) for stem in own)
+        named.append(_Named(job.path, job.rows, job.reference, own, files))
+    return named
+
+
+def _without_channel(stem: str) -> str:
+    return re.sub(r"_ch\d+$", "", stem)
+
+
+@dataclass(frozen=True)
 class _Written:
     """The matrices of one recording, on disk: their manifest rows and shares dropped."""
 
@@ -159,17 +186,17 @@ class _Written:
 
 
 def _prepare_one(
-    job: Job, n_threads: int | None, config: PipelineConfig, out: Path, stems: dict[_RowKey, str], images: bool
+    job: _Named, n_threads: int | None, config: PipelineConfig, out: Path, images: bool
 ) -> _Written | Failure:
     """In a worker: nothing but names travels, matrices go straight to their files."""
     try:
         key = _key(job, config)
-        found = _reusable(job, key, out, stems)
+        found = _reusable(job, key, out)
         examples = transform(job, config, n_threads=n_threads) if found is None else []
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
     if found is None:  # a disk that is full is no fault of the recording: it ends the run
-        found = _write(key, examples, out, stems)
+        found = _write(job, key, examples, out)
     if images:
         _draw_missing(found, out)
     return found
@@ -188,7 +215,8 @@ def _key(job: Job, config: PipelineConfig) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
-def _write(key: str, examples: list[Example], out: Path, stems: dict[_RowKey, str]) -> _Written:
+def _write(job: _Named, key: str, examples: list[Example], out: Path) -> _Written:
+    stems = {_row_key(row): stem for row, stem in zip(job.rows, job.stems, strict=True)}
     numbers = {channel: i for i, channel in enumerate(dict.fromkeys(e.channel for e in examples), start=1)}
     rows = []
     for example in examples:
@@ -209,18 +237,17 @@ def _write(key: str, examples: list[Example], out: Path, stems: dict[_RowKey, st
     return _Written(tuple(rows), tuple(e.dropped for e in examples), examples[0].rate_hz, False, examples[0].remarks)
 
 
-def _reusable(job: Job, key: str, out: Path, stems: dict[_RowKey, str]) -> _Written | None:
+def _reusable(job: _Named, key: str, out: Path) -> _Written | None:
     """The matrices of an earlier run, if all of them are there under the same key."""
     rows: list[Labelled] = []
     dropped: list[float] = []
     n_expected = 0
     rate_hz = 0.0
     remarks: tuple[str, ...] = ()
-    for row in job.rows:
-        stem = stems[_row_key(row)]
-        single = out / MATRIX_FOLDER / f"{stem}.npz"
-        several = sorted((out / MATRIX_FOLDER).glob(f"{glob.escape(stem)}_ch*.npz"), key=_channel_number)
-        for path in [single] if single.is_file() else several:
+    for row, stem, files in zip(job.rows, job.stems, job.there, strict=True):
+        single = f"{stem}.npz"
+        for name in [single] if single in files else files:
+            path = out / MATRIX_FOLDER / name
             try:
                 facts = read_facts(path)
             except InputError:  # damaged since: it is made again
@@ -237,9 +264,9 @@ def _reusable(job: Job, key: str, out: Path, stems: dict[_RowKey, str]) -> _Writ
     return _Written(tuple(rows), tuple(dropped), rate_hz, True, remarks)
 
 
-def _channel_number(path: Path) -> int:
-    number = path.stem.rsplit("_ch", 1)[1]
-    return int(number) if number.isdigit() else 0
+def _channel_number(name: str) -> int:
+    found = re.search(r"_ch(\d+)\.npz$", name)
+    return int(found[1]) if found else 0
 
 
 def _draw_missing(found: _Written, out: Path) -> None:
