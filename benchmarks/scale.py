@@ -150,7 +150,7 @@ def parameters(folder: Path, given: argparse.Namespace) -> None:
         model = Model(ActionNetwork(NetworkConfig(3, base_channels=channels)), {}, "action_quality", {}, None, 1)
         return lambda: model.features_and_logits(batch)
 
-    for title, work_of in (("trained", lambda channels: step_of("ours", channels, 16)), ("answered", answering)):
+    for title, work_of in (("trained", lambda channels: step_of("products", channels, 16)), ("answered", answering)):
         table = Table(f"parameters, {title}, 16 matrices", "parameter")
         for channels in NETWORKS:
             n = sum(p.numel() for p in ActionNetwork(NetworkConfig(3, base_channels=channels)).parameters())

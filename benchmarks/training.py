@@ -1,7 +1,7 @@
 """A training step, the SVM's fit and the loading of matrices, each beside what a user has without this project.
 
     python benchmarks/training.py                       # 64 channels, batch 16; about three minutes on two cores
-    python benchmarks/training.py --only step --precision bfloat16
+    python benchmarks/training.py --only step --precision bfloat16 --layouts
     python benchmarks/training.py --only step --seed_repo PATH      # a clone of PRIMOCOSMOS/sEMGHHT-NN, run as it is
 
 The other sides: the same network and the same arithmetic in plain eager PyTorch (its own convolutions, its AdamW as it
@@ -44,25 +44,30 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
     torch.manual_seed(0)
     network = ActionNetwork(NetworkConfig(3, base_channels=channels)).train()
     x, y = torch.rand(batch, 1, 256, 256), torch.arange(batch) % 3
-    if side == "eager":
+    plain = side in ("eager", "channels last", "compiled")
+    if plain:
         for module in network.modules():
             if isinstance(module, nn.LeakyReLU):
                 module.inplace = False
         weights = list(network.parameters())
+        if side == "channels last":
+            network, x = network.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+        if side == "compiled":
+            network = torch.compile(network)
     else:
         precision = torch.bfloat16 if side == "bfloat16" else None
         choose_convolutions(network, as_products=side != "torch", precision=precision)
         keep_freed_memory()
         weights = weights_in_memory_order(network)
-    optimizer = torch.optim.AdamW(weights, lr=1e-4, weight_decay=1e-4, fused=None if side == "eager" else True)
+    optimizer = torch.optim.AdamW(weights, lr=1e-4, weight_decay=1e-4, fused=None if plain else True)
 
     def step() -> None:
         optimizer.zero_grad()
         functional.cross_entropy(network(x), y, label_smoothing=0.1).backward()
-        take_gradients(weights, network)
-        if side == "eager":
+        if plain:
             nn.utils.clip_grad_norm_(weights, 1.0)
         else:
+            take_gradients(weights, network)
             clip_gradients(weights, 1.0)
         optimizer.step()
 
@@ -215,6 +220,9 @@ def main() -> None:
     parser.add_argument("--only", choices=("step", "svm", "calibrated", "loading"))
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "training", help="for matrices to load")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of a further side")
+    parser.add_argument(
+        "--layouts", action="store_true", help="channels last, and compiled, as further sides"
+    )
     parser.add_argument("--seed_repo", type=Path, help="clone of the seed's repository, as a further side")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -233,6 +241,7 @@ def main() -> None:
         serve(work[what]())
         return
     further = ["bfloat16"] * (options.precision == "bfloat16") + ["seed"] * (options.seed_repo is not None)
+    further += ["channels last", "compiled"] * options.layouts
     steps = ("eager", "torch", "products", *further)
     arguments = ["--base_channels", str(options.base_channels), "--batch_size", str(options.batch_size)]
     arguments += ["--folder", str(options.folder)]
