@@ -178,7 +178,7 @@ def rows(folder: Path, given: argparse.Namespace) -> None:
 def matrices(folder: Path, given: argparse.Namespace) -> None:
     """A pack is built once, read in any order, trained on for an epoch; all are answered."""
     few = folder / "to_repeat"
-    semg_hht("prepare", simulated(folder, n_subjects=20, n_repetitions=8), "--out", few)
+    semg_hht("prepare", simulated(folder, n_subjects=20, n_repetitions=2), "--out", few)
     places = {
         n: [folder / f"{name}{n}" for name in ("many", "pack", "run")] for n in given.matrices
     }  # fmt: skip

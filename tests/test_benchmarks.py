@@ -28,3 +28,18 @@ def test_prediction_is_measured_in_all_its_parts(repository: Path, tmp_path: Pat
     for line in said["1"].splitlines():
         if " float32 " in line:
             assert float(line.split()[-1]) <= 2e-6, line
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="peak memory is asked of the system")
+def test_growth_is_measured_of_whole_commands(repository: Path, tmp_path: Path) -> None:
+    sizes = ["--recordings", "2", "4", "--matrices", "100", "200", "--rounds", "1", "--folder", str(tmp_path)]
+    command = [sys.executable, str(repository / "benchmarks" / "scale.py"), "--only", "recordings", "matrices", *sizes]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for title in ("recordings prepared", "packed, once", "read from the pack", "trained on", "answered, from npz"):
+        assert title in done.stdout
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert [line[0] for line in lines] == ["2", "4", *["100", "200"] * 4]
+    assert all(float(line[1]) > 0 and float(line[2]) > 0 for line in lines)
+    assert not list(tmp_path.iterdir())
