@@ -220,9 +220,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("step", "svm", "calibrated", "loading"))
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "training", help="for matrices to load")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of a further side")
-    parser.add_argument(
-        "--layouts", action="store_true", help="channels last, and compiled, as further sides"
-    )
+    parser.add_argument("--layouts", action="store_true", help="channels last, and compiled, as further sides")
     parser.add_argument("--seed_repo", type=Path, help="clone of the seed's repository, as a further side")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()

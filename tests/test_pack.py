@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from making import make_dataset, truncate, write_dataset
 from semg_hht.errors import InputError
 from semg_hht.learning import dataset as reading
 from semg_hht.learning.dataset import Dataset, find_dataset, load_folder
-from semg_hht.learning.pack import INDEX_FILE, VALUES_FILE, Packed
+from semg_hht.learning.pack import INDEX_FILE, N_AHEAD, VALUES_FILE, Packed, in_turn
 from semg_hht.learning.run import train
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.storage import read_json
@@ -174,3 +175,27 @@ def test_a_pack_of_another_format_is_written_anew(folder: Path, tmp_path: Path) 
     assert_array_equal(packed(folder).matrices[:], first)
     assert read_json(path)["format"] == 2
     assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == sorted([INDEX_FILE, VALUES_FILE])
+
+
+def test_the_next_batches_are_read_while_one_is_worked_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = packed(folder).matrices
+    read: list[int] = []
+    plain = Packed.__getitem__
+
+    def spy(self: Packed, key: Any) -> Any:
+        read.append(key)
+        return plain(self, key)
+
+    monkeypatch.setattr(Packed, "__getitem__", spy)
+    seen = []
+    for matrix in in_turn(found, range(8)):
+        seen.append(matrix)
+        assert len(read) <= len(seen) + N_AHEAD
+        if len(seen) == 1:
+            end = time.monotonic() + 30
+            while len(read) < 1 + N_AHEAD and time.monotonic() < end:
+                time.sleep(0.01)
+            assert len(read) == 1 + N_AHEAD
+    monkeypatch.undo()
+    assert_array_equal(seen, found[:8])
+    assert_array_equal(list(in_turn(found[:], range(8))), seen)

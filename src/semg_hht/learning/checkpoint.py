@@ -28,7 +28,7 @@ from semg_hht.engines.svm import Svm, read_svm, write_svm
 from semg_hht.errors import InputError
 from semg_hht.joining import Beside, joined
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
-from semg_hht.learning.pack import Packed
+from semg_hht.learning.pack import Packed, in_turn
 from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.svm import load_svm, probabilities, save_svm
 from semg_hht.storage import BROKEN_JSON, read_json, require_space, whole_file, whole_folder, write_json
@@ -84,8 +84,9 @@ class Model:
         device = next(self.network.parameters()).device
         self.network.eval()
         features, logits = [], []
-        for start in range(0, len(matrices), batch_size):
-            batch = torch.from_numpy(matrices[start : start + batch_size]).to(device)
+        parts = [slice(start, start + batch_size) for start in range(0, len(matrices), batch_size)]
+        for part in in_turn(matrices, parts):
+            batch = torch.from_numpy(part).to(device)
             n = len(batch)  # alone, a row is added up otherwise: an answer would depend on the batch
             encoded = self.network.encoder(batch.expand(max(n, 2), -1, -1, -1))[:n]
             features.append(encoded.cpu())

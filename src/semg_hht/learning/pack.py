@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.matrices import MAX_PLANES, SIZE, Matrix
 from semg_hht.storage import read_json, require_new_folder, require_space, whole_folder
+from semg_hht.workers import ahead
 
 FORMAT = 2
 INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
 VALUE = np.dtype("<f4")
+N_AHEAD = 2  # batches
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ class Packed:
         except OSError as error:
             raise InputError(f"{self.path}: can't be read any more; {error.strerror}") from None
         return found[0] if np.ndim(chosen) == 0 else found
+
+
+def in_turn(matrices: NDArray[np.float32] | Packed, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
+    """Each of ``parts`` (numbers of matrices, or a slice) as indexing gives it; of a pack, the next ones are read while
+    the caller is busy with one."""
+    return ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, Packed) else 0)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from semg_hht.learning.convolution import (
 )
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
+from semg_hht.learning.pack import in_turn
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
 from semg_hht.learning.sharing import Batch, Share, share_batch
 from semg_hht.learning.split import Split
@@ -189,9 +190,9 @@ class Fitting:
     def _labelled(self, indices: Indices) -> Indices:
         return indices[self.target[indices] >= 0]
 
-    def matrices(self, indices: Indices) -> Tensor:
-        """(n, n_planes, 256, 256) on the device."""
-        return self.fabric.to_device(torch.from_numpy(self.dataset.matrices[indices]))
+    def matrices(self, parts: Sequence[Indices]) -> Iterator[Tensor]:
+        """(n, n_planes, 256, 256) on the device, part by part."""
+        return (self.fabric.to_device(torch.from_numpy(part)) for part in in_turn(self.dataset.matrices, parts))
 
     def run_epoch(self, epoch: int, on_step: Callable[[], None]) -> Epoch:
         """Train on every example once (``epoch`` from 0), then score the validation people."""
@@ -199,7 +200,8 @@ class Fitting:
         sums = torch.zeros(2, dtype=torch.float64)  # loss, right answers
         self.wrapped.train()
         batches = epoch_batches(len(self.train), self.config.batch_size, self.config.seed, epoch)
-        for i, batch in enumerate(batches):
+        matrices = self.matrices([self.train[batch[self.share.rows(len(batch))]] for batch in batches])
+        for i, (batch, own_matrices) in enumerate(zip(batches, matrices, strict=True)):
             own = Batch(self.share.rows(len(batch)), len(batch))
             chosen = self.train[batch]
             targets = self.fabric.to_device(torch.from_numpy(self.target[chosen]))
@@ -207,7 +209,7 @@ class Fitting:
             share_batch(self.network, own if self.share.n > 1 else None)
             rate = self._set_learning_rate(epoch * self.n_steps_per_epoch + i)
             self.optimizer.zero_grad()
-            logits = self.wrapped(self.matrices(chosen[own.rows]))
+            logits = self.wrapped(own_matrices)
             loss = functional.cross_entropy(
                 logits, target, weight=self.class_weights, label_smoothing=self.config.label_smoothing, reduction="sum"
             )
@@ -246,7 +248,7 @@ class Fitting:
     def _recalibration_batches(self) -> Iterator[Tensor]:
         order = np.random.default_rng(self.config.seed).permutation(self.train)[:N_RECALIBRATION]
         n_batches = max(1, len(order) // self.config.batch_size)
-        return (self.matrices(part) for part in np.array_split(order, n_batches))
+        return self.matrices(np.array_split(order, n_batches))
 
     def _validate(self) -> tuple[float, float, float]:
         _, logits = self.model().features_and_logits(self.dataset.subset(self.validation).matrices)
