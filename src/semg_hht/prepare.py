@@ -179,8 +179,6 @@ def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 over all that decides the matrices of a recording: its bytes, what is cut from it, and the settings."""
     try:
         content = hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
-    except FileNotFoundError:
-        raise InputError(f"{job.path}: no such file") from None
     except OSError as error:
         raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
     cuts = [[row.start_s, row.stop_s, row.channels, row.rate_hz, row.units] for row in job.rows]

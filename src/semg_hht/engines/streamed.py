@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.matrices import SIZE
-from semg_hht.storage import read_json
+from semg_hht.storage import read_json, require_file
 
 WEIGHTS_FILE, TABLE_FILE = "network.bin", "network.json"
 CHUNK = 2**21  # bytes of weights that a matrix product takes at once: they stay in a core's cache
@@ -46,6 +46,7 @@ class StreamedNetwork:
         self.shapes = {
             "matrices": (None, first[1], SIZE, SIZE), "logits": (None, last[0]), "features": (None, n_features),
         }  # fmt: skip
+        require_file(path.with_name(WEIGHTS_FILE))
         with path.with_name(WEIGHTS_FILE).open("rb") as handle:
             self._map = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         if len(self._map) != stop:

@@ -31,7 +31,7 @@ from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.pack import Packed
 from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.svm import load_svm, probabilities, save_svm
-from semg_hht.storage import BROKEN_JSON, read_json, require_space, whole_file, whole_folder, write_json
+from semg_hht.storage import BROKEN_JSON, read_json, require_file, require_space, whole_file, whole_folder, write_json
 
 FORMAT = 1
 NETWORK_FILE, MODEL_FILE = "network.safetensors", "model.json"
@@ -348,8 +348,7 @@ def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, s
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    require_file(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
