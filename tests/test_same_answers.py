@@ -165,7 +165,7 @@ def test_test_people_are_answered_as_the_final_score_did(trained: Trained) -> No
 
 
 def test_people_held_out_are_answered_as_evaluation_did(trained: Trained, tmp_path: Path) -> None:
-    data = load_folder(trained.matrices)
+    data = load_folder(trained.matrices).labelled()
     config = replace(TRAINING, epochs=1, recipe=read_json(trained.run / "config.json")["training"]["recipe"])
     cross_validate(data, tmp_path, config, protocol="grouped", n_folds=2, base_channels=2, cpu=True, keep_models=True,
                    n_jobs=1)  # fmt: skip

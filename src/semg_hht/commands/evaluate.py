@@ -62,8 +62,11 @@ def evaluate(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
-    dataset = load_folder(data_dir, pack=pack, track=console.track)
-    console.list_failures(dataset.failures)
+    loaded = load_folder(data_dir, pack=pack, track=console.track)
+    console.list_failures(loaded.failures)
+    dataset = loaded.labelled()
+    if len(dataset) < len(loaded):
+        console.err.print(f"files without labels, such as Test*, that are left out: {len(loaded) - len(dataset)}")
     for name in protocols:
         answers = cross_validate(
             dataset, out / name, config, protocol=name, n_folds=folds, task=task, n_layers=num_encoder_layers,
