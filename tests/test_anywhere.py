@@ -27,7 +27,7 @@ from semg_hht.cli import main
 
 data, out = sys.argv[1:]
 prepared, run, exported = f"{out}/prepared/hht_matrices", f"{out}/run", f"{out}/exported"
-small = ["--epochs", "1", "--base_channels", "2", "--batch_size", "4"]
+small = ["--epochs", "1", "--base_channels", "2", "--batch_size", "4", "--num_encoder_layers", "3"]
 for words in (
     ["prepare", f"{data}/manifest.csv", "--out", f"{out}/prepared", "--band", "20", "200", "--jobs", "1"],
     ["features", f"{data}/manifest.csv", "--out", f"{out}/features.csv", "--band", "20", "200", "--jobs", "1"],
@@ -39,8 +39,8 @@ for words in (
     ["predict", "--checkpoint", run, "--input", prepared, "--output", f"{out}/torch.json"],
     ["export", "--checkpoint", run, "--out", exported],
     ["predict", "--checkpoint", exported, "--engine", "numpy", "--input", prepared, "--output", f"{out}/numpy.json"],
-    ["predict", "--checkpoint", exported, "--engine", "onnxruntime", "--input", prepared, "--output", f"{out}/onnx.json"],
-    ["predict", "--checkpoint", exported, "--engine", "openvino", "--input", prepared, "--output", f"{out}/vino.json"],
+    ["predict", "--checkpoint", exported, "--engine", "onnxruntime", "--input", prepared,
+     "--output", f"{out}/onnxruntime.json"],
 ):
     try:
         main(words)
@@ -66,13 +66,10 @@ ELSEWHERE = {
         {"LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "1", "HOME": None},
         "Müllers Übung & 中文/" + "lang " * 30 + "/" + "x" * 200, relative=True, umask="077",
     ),
-    "another i": Surroundings(
-        {"LC_ALL": "tr_TR.UTF-8", "TZ": "America/New_York", "PYTHONHASHSEED": "2", "HOME": "/dev/null/nobody"},
+    "another i, and no UTF-8": Surroundings(
+        {"LC_ALL": "tr_TR.ISO-8859-9", "PYTHONUTF8": "0", "TZ": "America/New_York", "PYTHONHASHSEED": "2",
+         "HOME": "/dev/null/nobody"},
     ),
-    "ASCII": Surroundings(
-        {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "TZ": "Pacific/Kiritimati"}
-    ),
-    "two threads": Surroundings({"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}),
 }  # fmt: skip
 
 
@@ -82,8 +79,9 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("locales")
     if shutil.which("localedef") is None or not Path("/usr/share/i18n/locales/tr_TR").is_file():
         pytest.skip("no locales can be made here (apt-get install locales)")
-    for name in ("de_DE", "tr_TR"):
-        subprocess.run(["localedef", "-i", name, "-f", "UTF-8", str(folder / f"{name}.UTF-8")], check=True)
+    for name in ("de_DE.UTF-8", "tr_TR.ISO-8859-9"):
+        language, encoding = name.split(".")
+        subprocess.run(["localedef", "-i", language, "-f", encoding, str(folder / name)], check=True)
     return folder
 
 
@@ -102,11 +100,11 @@ def walked(recordings: Path, locales: Path, base: Path, where: Surroundings) -> 
     """File -> SHA-256 of all that is written."""
     data, out = base / where.folder / "data", base / where.folder / "out"
     shutil.copytree(recordings, data)
-    env = {**os.environ, "LOCPATH": str(locales), "UMASK": where.umask, "OMP_NUM_THREADS": "1"} | where.env
+    env = {**os.environ, "LOCPATH": str(locales), "UMASK": where.umask} | where.env
+    told = [str(path.relative_to(base) if where.relative else path) for path in (data, out)]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WALK, *(str(p.relative_to(base) if where.relative else p) for p in (data, out))],
-        env={name: value for name, value in env.items() if value is not None},
-        cwd=base if where.relative else "/", capture_output=True, check=False,
+        [sys.executable, "-W", "ignore", "-c", WALK, *told], cwd=base if where.relative else "/", capture_output=True,
+        env={name: value for name, value in env.items() if value is not None}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
     files = sorted(p for p in out.rglob("*") if p.is_file())

@@ -194,6 +194,22 @@ def test_an_export_that_gives_no_numbers_is_not_written(
         exporting.export(replace(load_model(run), svms={}, arrays={}), run, tmp_path / "out")
 
 
+def test_drawn_matrices_are_of_all_strengths(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strong ones alone drive probabilities to 0 and 1, where no difference shows."""
+    given: list[np.ndarray] = []
+    answer = ExportedModel.probabilities
+
+    def noted(self: ExportedModel, matrices: np.ndarray, *more: Any) -> Any:
+        given.append(matrices)
+        return answer(self, matrices, *more)
+
+    monkeypatch.setattr(ExportedModel, "probabilities", noted)
+    model = load_model(run)
+    exporting.export(model, run, tmp_path / "out")
+    strengths = given[0].max(axis=(1, 2, 3))
+    assert_allclose(strengths, np.linspace(0, model.peak, len(strengths)), rtol=1e-3)
+
+
 def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path, tmp_path: Path) -> None:
     model = load_model(run)
     with pytest.raises(InputError, match="not empty"):

@@ -185,7 +185,7 @@ def test_an_svm_whose_parts_do_not_fit(tiny_copy: Path) -> None:
 
 
 def test_a_state_whose_facts_are_none(tmp_path: Path) -> None:
-    save_file({"network.a": np.zeros(1, np.float32)}, tmp_path / "state.safetensors", metadata={"format": "1"})
+    save_file({"network.a": np.zeros(1, np.float32)}, tmp_path / "state.safetensors", metadata={"facts": "1"})
     assert load_file(tmp_path / "state.safetensors")
     with pytest.raises(InputError, match=r"state\.safetensors: expected what resume needs as JSON; "):
         load_state(tmp_path)

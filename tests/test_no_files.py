@@ -130,7 +130,7 @@ def test_training_leaves_out_what_is_listed_and_no_file(
 
 def test_the_check_names_what_is_listed_and_no_file(listed: tuple[Path, dict[str, str]]) -> None:
     folder, said = listed
-    texts = "\n".join(str(finding) for finding in examine(folder).findings)
+    texts = "\n".join(finding.sentence for finding in examine(folder).findings)
     assert [text for text in said.values() if text not in texts] == []
 
 
