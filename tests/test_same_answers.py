@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Trained:
     prepared: Path
     scored: list[Told]
 
+    @cached_property
     def engines(self) -> dict[str, Run]:
         return {"torch": open_run(self.run, cpu=True), **{name: open_run(self.export, engine=name) for name in EXPORTS}}
 
@@ -159,7 +161,7 @@ def test_validation_is_answered_as_the_epoch_did(trained: Trained) -> None:
 
 def test_test_people_are_answered_as_the_final_score_did(trained: Trained) -> None:
     assert [*map(list, trained.scored[2:])] == [["action_quality"], ["gender"]]
-    found = {name: told(run, trained.prepared) for name, run in trained.engines().items()}
+    found = {name: told(run, trained.prepared) for name, run in trained.engines.items()}
     for expected in trained.scored[2:]:
         assert {name for name, answers in found.items() if not largest(answers, expected) <= SAME} == set()
 
@@ -170,18 +172,15 @@ def test_people_held_out_are_answered_as_evaluation_did(trained: Trained, tmp_pa
     cross_validate(data, tmp_path, config, protocol="grouped", n_folds=2, base_channels=2, cpu=True, keep_models=True,
                    n_jobs=1)  # fmt: skip
     file_of = dict(zip(data.repetitions, (row.file for row in data.rows), strict=True))
-    for number in range(2):
-        fold = next(iter(sorted((tmp_path / "folds").iterdir())[number : number + 1]))
+    for fold in sorted((tmp_path / "folds").iterdir()):
         network = read_json(fold / "answers.json")["network"]
         expected = {
             task: {file_of[key]: np.array(row) for key, row in by_key.items()} for task, by_key in network.items()
         }
-        export(load_model(fold / "best"), fold / "best", tmp_path / f"export{number}", data=data)
         assert largest(told(open_run(fold, cpu=True), trained.prepared), expected) == 0
-        for name in EXPORTS:
-            assert (
-                largest(told(open_run(tmp_path / f"export{number}", engine=name), trained.prepared), expected) <= SAME
-            )
+    export(load_model(fold / "best"), fold / "best", tmp_path / "export", data=data)
+    for name in EXPORTS:
+        assert largest(told(open_run(tmp_path / "export", engine=name), trained.prepared), expected) <= SAME
 
 
 MATRICES: dict[str, Callable[[Path, dict[str, np.ndarray]], None]] = {
@@ -198,7 +197,7 @@ MATRICES: dict[str, Callable[[Path, dict[str, np.ndarray]], None]] = {
 
 @pytest.mark.parametrize("kind", MATRICES)
 def test_a_matrix_is_answered_alike_however_it_is_kept(trained: Trained, kind: str, tmp_path: Path) -> None:
-    runs = trained.engines()
+    runs = trained.engines
     expected = told(runs["torch"], trained.matrices / "Test_fractions.npz")
     with np.load(trained.matrices / "Test_fractions.npz") as archive:
         MATRICES[kind](tmp_path / "a.npz", dict(archive))
@@ -208,7 +207,7 @@ def test_a_matrix_is_answered_alike_however_it_is_kept(trained: Trained, kind: s
 def test_a_pack_is_answered_as_its_files(trained: Trained, tmp_path: Path) -> None:
     plain = load_folder(trained.matrices).subset(np.arange(3))
     packed = load_folder(trained.matrices, pack=tmp_path / "pack").subset(np.arange(3))
-    for run in trained.engines().values():
+    for run in trained.engines.values():
         found, expected = (run.engine.probabilities(data.matrices[:], data.beside) for data in (packed, plain))
         assert all(np.array_equal(found[task], expected[task]) for task in expected)
 
@@ -300,7 +299,7 @@ ROUNDED = {"edf": 0.1, "bdf": 1e-5, "wfdb": 0.1}
 
 @pytest.mark.parametrize("kind", [*FLOATS, *COUNTS])
 def test_a_recording_is_answered_as_its_matrix_in_every_format(trained: Trained, kind: str, tmp_path: Path) -> None:
-    runs = trained.engines()
+    runs = trained.engines
     name = "Test_fractions" if kind in FLOATS else "Test_counts"
     path = (FLOATS | COUNTS)[kind](read_recording(trained.recordings / f"{name}.npz"), tmp_path)
     assert differing(runs, path, told(runs["torch"], trained.matrices / f"{name}.npz"), **STATED) == {}
@@ -308,7 +307,7 @@ def test_a_recording_is_answered_as_its_matrix_in_every_format(trained: Trained,
 
 @pytest.mark.parametrize("kind", ROUNDED)
 def test_what_a_format_rounds_moves_an_answer_little(trained: Trained, kind: str, tmp_path: Path) -> None:
-    runs = trained.engines()
+    runs = trained.engines
     path = COUNTS[kind](read_recording(trained.recordings / "Test_fractions.npz"), tmp_path)
     expected = only(told(runs["torch"], trained.matrices / "Test_fractions.npz"))
     found = largest(only(told(runs["torch"], path, **STATED)), expected)

@@ -32,7 +32,7 @@ from semg_hht.matrices import read_facts, read_matrix, write_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, Remark, for_each, note_clipping, transform
 from semg_hht.signals.recording import files_of
 from semg_hht.sources import MANIFEST
-from semg_hht.storage import LEFTOVERS, claimed, clear_folder, require_new_folder, whole_file, write_text
+from semg_hht.storage import LEFTOVERS, claimed, clear_folder, require_file, require_new_folder, whole_file, write_text
 from semg_hht.tracking import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -177,6 +177,7 @@ def _prepare_one(
 
 def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 over all that decides the matrices of a recording: its bytes, what is cut from it, and the settings."""
+    require_file(job.path)
     try:
         content = hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
     except OSError as error:

@@ -141,10 +141,9 @@ def files_of(path: Path) -> tuple[Path, ...]:
     Raises
     ------
     InputError
-        No such file, or a WFDB signal file without its header.
+        A WFDB signal file without its header.
     """
-    require_file(path)
-    if path.suffix.lower() not in (".hea", ".dat"):
+    if path.suffix.lower() not in (".hea", ".dat") or not path.is_file():
         return (path,)
     return record_files(_header_of(path) if path.suffix.lower() == ".dat" else path)
 

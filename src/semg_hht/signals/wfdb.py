@@ -55,7 +55,7 @@ def read_wfdb(path: Path) -> Contents:
             _check_lengths(path, header)
             parts = {}
             for segment in set(header.seg_name):
-                require_file(path.parent / f"{segment}.hea")
+                _require_part(path, f"{segment}.hea")
                 parts[segment] = rdheader(str(path.resolve().parent / segment))
             for segment, part in parts.items():
                 if isinstance(part, MultiRecord):
@@ -141,7 +141,7 @@ def _check_files(path: Path, header: Record) -> None:
             bytes_a_frame[file] = bytes_a_frame.get(file, 0.0) + n_bytes
             offsets[file] = header.byte_offset[i] or 0
     for file in bytes_a_frame:
-        require_file(path.parent / file)
+        _require_part(path, file)
     if header.sig_len is None:
         return  # then the length of the file is the length of the recording
     _check_size(path, header.sig_len, sum(n or 1 for n in header.samps_per_frame))
@@ -150,6 +150,13 @@ def _check_files(path: Path, header: Record) -> None:
         expected = offsets[file] + ceil(header.sig_len * n_bytes)
         if found < expected:
             raise InputError(f"{path}: {file} holds {found} bytes; the header says {expected}")
+
+
+def _require_part(path: Path, name: str) -> None:
+    try:
+        require_file(path.parent / name)
+    except InputError as error:
+        raise InputError(f"{path}: can't be read as WFDB; {error}") from None
 
 
 def _check_size(path: Path, n_samples: int, n_signals: int) -> None:
