@@ -404,6 +404,15 @@ def test_a_table_that_does_not_say_where_weights_lie_is_refused(damaged: Path, c
         open_run(damaged, engine="numpy")
 
 
+@pytest.mark.parametrize(
+    "change", [lambda c: c["tensors"].pop("layer2.conv.bias"), lambda c: c.update(slope=[])], ids=["bias", "slope"]
+)
+def test_a_table_whose_layers_do_not_fit_is_refused(damaged: Path, change: Callable[..., Any]) -> None:
+    rewrite(damaged / TABLE_FILE, change)
+    with pytest.raises(InputError, match=r"network\.json: this network can't be run"):
+        open_run(damaged, engine="numpy").engine.probabilities(make_dataset().matrices[:1])
+
+
 def test_the_weights_are_as_long_as_their_table_says(damaged: Path) -> None:
     with (damaged / "network.bin").open("ab") as handle:
         handle.write(bytes(4))

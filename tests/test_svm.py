@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "gender.skops").write_bytes(content)
     with pytest.raises(InputError, match=r"gender\.skops: can't be read as a skops file"):
         load_svm(tmp_path / "gender.skops")
+
+
+def test_the_same_svm_is_written_alike(tmp_path: Path) -> None:
+    """skops names parts after where they lie in memory, and dates them."""
+    rng = np.random.default_rng(0)
+    features, labels = rng.standard_normal((24, 3)), ["F", "M"] * 12
+    svm = fit_svm(features, labels, [f"S{i // 4}" for i in range(24)], what="gender", by="subject", seed=0)
+    copied = copy.deepcopy(svm)
+    for name, one in (("a", svm), ("b", copied)):
+        save_svm(one, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert np.array_equal(load_svm(tmp_path / "a").predict_proba(features), svm.predict_proba(features))

@@ -28,7 +28,7 @@ class StreamedNetwork:
     """Matrices (n, n_planes, 256, 256) -> logits (n, n_classes), features (n, n_features)."""
 
     def __init__(self, path: Path) -> None:
-        table = path.with_name(TABLE_FILE)
+        self._table = table = path.with_name(TABLE_FILE)
         content = read_json(table)
         try:
             self._slope = np.float32(content["slope"])
@@ -53,7 +53,10 @@ class StreamedNetwork:
             raise ValueError(f"expected {stop} bytes of weights; found {len(self._map)}")
 
     def __call__(self, matrices: Array) -> tuple[Array, Array]:
-        logits, features = zip(*(self._answer(matrix) for matrix in matrices), strict=True)
+        try:
+            logits, features = zip(*(self._answer(matrix) for matrix in matrices), strict=True)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # a table may hold layers that don't fit
+            raise InputError(f"{self._table}: this network can't be run; {error!r}") from None
         return np.stack(logits), np.stack(features)
 
     def _answer(self, matrix: Array) -> tuple[Array, Array]:
