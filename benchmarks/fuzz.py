@@ -278,7 +278,7 @@ def readers(folder: Path, only: list[str]) -> dict[str, Reader]:
     names = {
         hostile.recordings: ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb"),
         hostile.tables: ("manifest", "events", "bids", "matrix", "pack"),
-        hostile.runs: ("model", "state", "split", "report", "onnxruntime", "openvino"),
+        hostile.runs: ("model", "state", "split", "report", "numpy", "onnxruntime", "openvino"),
     }
     found: dict[str, Reader] = {}
     for make, made in names.items():

@@ -236,6 +236,9 @@ def runs(folder: Path) -> dict[str, Reader]:
     def with_openvino(path: Path) -> Any:
         return open_run(path, engine="openvino").engine.probabilities(one)
 
+    def with_numpy(path: Path) -> Any:
+        return open_run(path, engine="numpy").engine.probabilities(one)
+
     export_files = files_in(folder / "export")
     last = {name: content for name, content in files_in(folder / "run" / "last").items() if "state" in name}
     beside = {name: content for name, content in files_in(folder / "run").items() if "/" not in name}
@@ -246,6 +249,7 @@ def runs(folder: Path) -> dict[str, Reader]:
         "report": Reader(
             ({k: v for k, v in beside.items() if k.endswith((".json", ".jsonl"))},), open_evaluation, (".",)
         ),
+        "numpy": Reader((export_files,), with_numpy, (".",)),
         "onnxruntime": Reader((export_files,), with_onnxruntime, (".",)),
         "openvino": Reader((export_files,), with_openvino, (".",)),
     }

@@ -192,7 +192,7 @@ def test_a_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere\.csv: no such manifest"):
+    with pytest.raises(InputError, match=r"nowhere\.csv: no such file"):
         read_manifest(tmp_path / "nowhere.csv")
 
 

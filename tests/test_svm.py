@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -146,3 +147,15 @@ def test_of_very_many_rows_as_many_are_fitted_as_memory_allows(monkeypatch: pyte
     fewer = fit_svm(features[rows], [labels[i] for i in rows], [groups[i] for i in rows], what="", by="", seed=0)
     found = fit_svm(features, labels, groups, what="gender", by="subject", seed=0)
     assert_allclose(found.predict_proba(features), fewer.predict_proba(features), rtol=0)
+
+
+def test_the_same_svm_is_written_alike(tmp_path: Path) -> None:
+    """skops names parts after where they lie in memory, and dates them."""
+    rng = np.random.default_rng(0)
+    features, labels = rng.standard_normal((24, 3)), ["F", "M"] * 12
+    svm = fit_svm(features, labels, [f"S{i // 4}" for i in range(24)], what="gender", by="subject", seed=0)
+    copied = copy.deepcopy(svm)
+    for name, one in (("a", svm), ("b", copied)):
+        save_svm(one, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert np.array_equal(load_svm(tmp_path / "a").predict_proba(features), svm.predict_proba(features))

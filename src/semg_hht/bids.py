@@ -15,7 +15,7 @@ from typing import Any
 
 from semg_hht.errors import InputError
 from semg_hht.labels import GENDER_SPELLINGS, MANIFEST_COLUMNS, Labelled, read_number
-from semg_hht.storage import read_json
+from semg_hht.storage import read_json, require_file
 
 log = logging.getLogger(__name__)
 
@@ -267,6 +267,7 @@ def _extra(event: dict[str, str]) -> dict[str, str]:
 
 def _read_tsv(path: Path, required: tuple[str, ...]) -> _Table:
     """The rows of a BIDS table, by column; ``n/a`` is empty."""
+    require_file(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:

@@ -6,9 +6,11 @@ Knows the terminal: nothing of what is computed. Results go to standard output, 
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -41,7 +43,9 @@ class NoteHandler(logging.Handler):
 
 
 def listen() -> None:
-    """Show the library's notes."""
+    """Show the library's notes; what a terminal's encoding lacks stands as ``\\u4e2d``, and ends nothing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     logger = logging.getLogger("semg_hht")
     logger.handlers = [NoteHandler()]
     logger.setLevel(logging.ERROR if HELPS else logging.INFO)
@@ -122,7 +126,8 @@ def list_failures(failures: Iterable[Failure]) -> None:
 
 
 def print_json(content: Any) -> None:
-    out.print(json.dumps(content, indent=2, ensure_ascii=False), markup=False)
+    unicode = out.encoding.startswith("utf")
+    out.print(json.dumps(content, indent=2, ensure_ascii=not unicode), markup=False)
 
 
 def list_remarks(remarks: Iterable[Remark]) -> None:

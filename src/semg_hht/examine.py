@@ -21,7 +21,7 @@ from semg_hht.learning.dataset import fingerprint_of
 from semg_hht.matrices import is_matrix_file, read_matrix
 from semg_hht.pipeline import Job, read_job
 from semg_hht.prepare import MATRIX_FOLDER
-from semg_hht.sources import MANIFEST, find_jobs
+from semg_hht.sources import MANIFEST, find_jobs, unlisted
 from semg_hht.storage import read_json
 from semg_hht.tracking import Track, untracked
 
@@ -154,11 +154,10 @@ def _listed(source: Path, findings: list[Finding]) -> tuple[list[Labelled], Path
     manifest = next((path for path in beside if path.is_file()), None)
     if manifest is not None:
         rows = read_manifest(manifest)
-        known = {(manifest.parent / row.file).resolve() for row in rows}
-        unlisted = tuple(p.relative_to(source).as_posix() for p in _npz(source) if p.resolve() not in known)
-        if unlisted:
-            text = f"{len(unlisted)} npz files are not in {manifest.name}, as {unlisted[0]}"
-            findings.append(Finding("warning", "unlisted", text, unlisted))
+        others = tuple(p.relative_to(source).as_posix() for p in unlisted(source, manifest, rows))
+        if others:
+            text = f"{len(others)} npz files are not in {manifest.name}, as {others[0]}"
+            findings.append(Finding("warning", "unlisted", text, others))
         return rows, manifest.parent
     return list(_named(source, findings)), source
 

@@ -87,7 +87,13 @@ class Intake:
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
         for path in map(Path, paths):
-            more_matrices, more_jobs = find_inputs(path, rate_hz, units)
+            try:
+                more_matrices, more_jobs = find_inputs(path, rate_hz, units)
+            except InputError as error:
+                if len(paths) == 1:
+                    raise
+                yield Failure(str(path), str(error))
+                continue
             taken = {name for _, name in matrices} | {job.rows[0].file for job in jobs}
             if taken & ({name for _, name in more_matrices} | {job.rows[0].file for job in more_jobs}):
                 more_matrices, more_jobs = with_long_names(path, more_matrices, more_jobs)

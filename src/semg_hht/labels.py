@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from semg_hht.errors import InputError
+from semg_hht.storage import require_file
 
 TASKS = ("action_quality", "gender")  # keys of the prediction JSON
 LABEL_COLUMN = {"action_quality": "movement", "gender": "gender"}
@@ -144,6 +145,7 @@ def read_manifest(path: Path) -> list[Labelled]:
     InputError
         Not text, no ``file`` column, no rows, a number that is none, a stop before its start, the same row twice.
     """
+    require_file(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
             first = handle.readline()
@@ -158,8 +160,8 @@ def read_manifest(path: Path) -> list[Labelled]:
                 raise InputError(f"{path}: column {_listed(repeated)} stands twice in the header; expected once")
             reader.fieldnames = header
             rows = [_row(path, reader.line_num, cells) for cells in reader if any((cells.get(c) or "") for c in header)]
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such manifest") from None
+    except OSError as error:
+        raise InputError(f"{path}: can't be read; {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: expected UTF-8 text; save the table as 'CSV UTF-8'") from None
     except csv.Error as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.scaling import min_max
-from semg_hht.storage import BROKEN_JSON, BROKEN_NPZ, require_modest_zip, whole_file
+from semg_hht.storage import BROKEN_JSON, BROKEN_NPZ, require_file, require_modest_zip, whole_file
 
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
@@ -134,6 +134,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the arrays, from their headers alone."""
+    require_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             require_modest_zip(path, archive)
@@ -147,8 +148,6 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
                     }[version]
                     shapes[name.removesuffix(".npy")] = read(member)[0]
             return shapes
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except InputError:
         raise
     except BROKEN_NPZ as error:

@@ -31,7 +31,7 @@ from semg_hht.matrices import read_facts, read_matrix, write_matrix
 from semg_hht.pipeline import Example, Failure, Job, PipelineConfig, Remark, for_each, note_clipping, transform
 from semg_hht.signals.recording import files_of
 from semg_hht.sources import MANIFEST
-from semg_hht.storage import LEFTOVERS, claimed, clear_folder, require_new_folder, whole_file, write_text
+from semg_hht.storage import LEFTOVERS, claimed, clear_folder, require_file, require_new_folder, whole_file, write_text
 from semg_hht.tracking import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -204,10 +204,9 @@ def _prepare_one(
 
 def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 over all that decides the matrices of a recording: its bytes, what is cut from it, and the settings."""
+    require_file(job.path)
     try:
         content = hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
-    except FileNotFoundError:
-        raise InputError(f"{job.path}: no such file") from None
     except OSError as error:
         raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
     cuts = [[row.start_s, row.stop_s, row.channels, row.rate_hz, row.units] for row in job.rows]

@@ -18,6 +18,7 @@ from semg_hht.matrices import is_matrix_file
 from semg_hht.pipeline import Job
 from semg_hht.signals.recording import RECORDING_SUFFIXES
 from semg_hht.signals.wfdb import segment_headers
+from semg_hht.storage import require_file
 
 log = logging.getLogger(__name__)
 
@@ -108,21 +109,36 @@ def with_long_names(
 
 def note_unlisted(folder: Path, manifest: Path) -> None:
     """Say how many npz files of a folder its manifest does not list: they are left out, but not in silence."""
-    listed = {manifest.parent / row.file for row in read_manifest(manifest)}
-    others = {p for p in folder.rglob("*") if p.suffix.lower() == ".npz"} - listed
-    if others:  # perhaps listed by another way to the same place; to find that out for each takes long
-        others = {p.resolve() for p in others} - {p.resolve() for p in listed}
-    n_unlisted = len(others)
+    n_unlisted = len(unlisted(folder, manifest, read_manifest(manifest)))
     if n_unlisted:
         log.warning("npz files in %s that %s does not list, and that are left out: %d", folder, manifest, n_unlisted)
 
 
+def unlisted(folder: Path, manifest: Path, rows: list[Labelled]) -> list[Path]:
+    """The npz files of a folder that no row of its manifest names, by whatever way."""
+    listed = {manifest.parent / row.file for row in rows}
+    others = [p for p in folder.rglob("*") if p.suffix.lower() == ".npz" and p not in listed]
+    resolved = {_resolved(p) for p in listed} if others else set()  # which takes long where there are very many
+    return sorted(p for p in others if _resolved(p) not in resolved)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a link to itself, a zero in the name
+        return path.absolute()
+
+
 def is_manifest(path: Path) -> bool:
     """Whether a file is a table with a column ``file``, rather than a recording."""
-    if not path.is_file() or path.suffix.lower() != ".csv":
+    if path.suffix.lower() != ".csv":
         return False
-    with path.open(encoding="utf-8-sig", errors="replace") as handle:
-        first = handle.readline()
+    try:
+        require_file(path)
+        with path.open(encoding="utf-8-sig", errors="replace") as handle:
+            first = handle.readline()
+    except (InputError, OSError):
+        return False  # reading it as a recording says why
     return "file" in [cell.strip() for cell in next(csv.reader([first], delimiter=separator_of(first)), [])]
 
 

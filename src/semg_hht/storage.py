@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import struct
 import tokenize
 import zipfile
@@ -33,6 +34,8 @@ BROKEN_NPZ = (
 )  # fmt: skip
 # No UTF-8, no JSON, a number of thousands of digits; brackets within brackets without end.
 BROKEN_JSON = (ValueError, RecursionError)
+OTHER_KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISCHR, "a device"),
+               (stat.S_ISBLK, "a device"), (stat.S_ISSOCK, "a socket"))  # fmt: skip
 LEFTOVERS = (".*.part", ".*.old")  # what a killed process may leave beside its files
 CLAIM = ".in_use"  # locked by the process that writes into a folder; without a lock on it, it means nothing
 
@@ -89,22 +92,50 @@ def recover_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """In UTF-8; of a file name that is none (Linux takes any bytes) the odd ones as ``\\udcff``."""
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON a person can read; keys keep their order and Chinese text stays Chinese. Written as it is made."""
-    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="\n") as handle:
+    """JSON a person can read; keys keep their order and Chinese text stays Chinese. Written as it is made.
+
+    Odd bytes of a file name stand as ``\\udcff``, which reads back as it was.
+    """
+    with whole_file(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as handle:
         json.dump(content, handle, indent=2, ensure_ascii=False)
         handle.write("\n")
 
 
+def require_file(path: Path) -> None:
+    """Refuse what is no ordinary file before it is opened: a pipe may never answer, a device never end.
+
+    Raises
+    ------
+    InputError
+        Nothing there, a folder, a pipe, a device, a file without permission, or a name that no file can have.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:  # a name too long, a link to itself, a folder that may not be entered
+        raise InputError(f"{path}: can't be read; {error.strerror}") from None
+    except ValueError as error:  # a zero in the name, or a letter that this system's encoding lacks
+        raise InputError(f"{str(path)!r}: no name of a file; {error}") from None
+    if not stat.S_ISREG(mode):
+        found = next((kind for is_one, kind in OTHER_KINDS if is_one(mode)), "another kind")
+        raise InputError(f"{path}: expected a file; found {found}")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: can't be read; {os.strerror(errno.EACCES)}")
+
+
 def read_json(path: Path) -> Any:
+    require_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: can't be read; {error.strerror}") from None
     except BROKEN_JSON as error:
         raise InputError(f"{path}: expected JSON; {error}") from None
 

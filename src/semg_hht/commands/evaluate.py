@@ -66,8 +66,11 @@ def evaluate(
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
     pack, out = seen_by_workers(backend, pack), seen_by_workers(backend, out)
-    dataset = load_folder(data_dir, pack=pack, track=console.track)
-    console.list_failures(dataset.failures)
+    loaded = load_folder(data_dir, pack=pack, track=console.track)
+    console.list_failures(loaded.failures)
+    dataset = loaded.labelled()
+    if len(dataset) < len(loaded):
+        console.err.print(f"files without labels, such as Test*, that are left out: {len(loaded) - len(dataset)}")
     with workers(backend, scheduler):
         for name in protocols:
             answers = cross_validate(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.engines.streamed import StreamedNetwork
 from semg_hht.errors import InputError
+from semg_hht.storage import require_file
 
 Matrices = NDArray[np.float32]
 OUTPUTS = ("logits", "features")
@@ -109,8 +110,7 @@ def open_network(path: Path, engine: str) -> Network:
     if find_spec(engine) is None:
         extra = "onnx" if engine == "onnxruntime" else engine
         raise InputError(f"--engine {engine} is not installed: pip install 'semg-hht[{extra}]'")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    require_file(path)
     try:
         return BACKENDS[engine](path)
     except InputError:

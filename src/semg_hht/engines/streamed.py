@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.matrices import SIZE
-from semg_hht.storage import read_json
+from semg_hht.storage import read_json, require_file
 
 WEIGHTS_FILE, TABLE_FILE = "network.bin", "network.json"
 CHUNK = 2**21  # bytes of weights that a matrix product takes at once: they stay in a core's cache
@@ -28,7 +28,7 @@ class StreamedNetwork:
     """Matrices (n, n_planes, 256, 256) -> logits (n, n_classes), features (n, n_features)."""
 
     def __init__(self, path: Path) -> None:
-        table = path.with_name(TABLE_FILE)
+        self._table = table = path.with_name(TABLE_FILE)
         content = read_json(table)
         try:
             self._slope = np.float32(content["slope"])
@@ -46,13 +46,17 @@ class StreamedNetwork:
         self.shapes = {
             "matrices": (None, first[1], SIZE, SIZE), "logits": (None, last[0]), "features": (None, n_features),
         }  # fmt: skip
+        require_file(path.with_name(WEIGHTS_FILE))
         with path.with_name(WEIGHTS_FILE).open("rb") as handle:
             self._map = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         if len(self._map) != stop:
             raise ValueError(f"expected {stop} bytes of weights; found {len(self._map)}")
 
     def __call__(self, matrices: Array) -> tuple[Array, Array]:
-        logits, features = zip(*(self._answer(matrix) for matrix in matrices), strict=True)
+        try:
+            logits, features = zip(*(self._answer(matrix) for matrix in matrices), strict=True)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # a table may hold layers that don't fit
+            raise InputError(f"{self._table}: this network can't be run; {error!r}") from None
         return np.stack(logits), np.stack(features)
 
     def _answer(self, matrix: Array) -> tuple[Array, Array]:

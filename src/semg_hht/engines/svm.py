@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.storage import BROKEN_NPZ, require_modest_zip, whole_file
+from semg_hht.storage import BROKEN_NPZ, require_file, require_modest_zip, whole_file
 
 Array = NDArray[np.float64]
 
@@ -99,12 +99,11 @@ def read_svm(path: Path, n_columns: int, n_classes: int) -> Svm:
     InputError
         No npz, an array missing, of another shape or not of finite numbers.
     """
+    require_file(path)
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             require_modest_zip(path, archive.zip)
             arrays = {field.name: np.asarray(archive[field.name]) for field in fields(Svm)}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except InputError:
         raise
     except BROKEN_NPZ as error:

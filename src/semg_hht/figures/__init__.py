@@ -9,6 +9,7 @@ import io
 import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -62,16 +63,12 @@ def save(figure: Figure, path: Path, lang: str = "en") -> None:
 
 @cache
 def chinese_font() -> str | None:
-    """The first font for Chinese that is there, also one installed since matplotlib made its list."""
-    listed = {font.fname for font in fontManager.ttflist}
-    for more in ([], [path for path in findSystemFonts() if path not in listed]):
-        for path in more:
+    """The first font for Chinese that is there, whenever matplotlib made the list of fonts that it keeps."""
+    for path in set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}:
+        with suppress(OSError, RuntimeError):  # one that matplotlib can't draw
             fontManager.addfont(path)
-        there = set(get_font_names())
-        found = next((name for name in CHINESE_FONTS if name in there), None)
-        if found is not None:
-            return found
-    return None
+    there = set(get_font_names())
+    return next((name for name in CHINESE_FONTS if name in there), None)
 
 
 def picture_of(folder: Path, file: str) -> Path:

@@ -31,7 +31,7 @@ from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.pack import Packed, in_turn
 from semg_hht.learning.plain import svm_arrays
 from semg_hht.learning.svm import load_svm, probabilities, save_svm
-from semg_hht.storage import BROKEN_JSON, read_json, require_space, whole_file, whole_folder, write_json
+from semg_hht.storage import BROKEN_JSON, read_json, require_file, require_space, whole_file, whole_folder, write_json
 
 FORMAT = 1
 NETWORK_FILE, MODEL_FILE = "network.safetensors", "model.json"
@@ -283,7 +283,8 @@ def save_state(state: State, folder: Path) -> None:
     tensors |= {f"optimizer.{name}": tensor for name, tensor in state.optimizer.items()}
     require_space(folder, _n_bytes(tensors))
     with whole_file(folder / STATE_FILE) as part:
-        _write_tensors(part, tensors, {"format": str(FORMAT), "facts": json.dumps(state.facts)})
+        # One entry: safetensors writes several in whatever order, and the same state should be the same bytes.
+        _write_tensors(part, tensors, {"facts": json.dumps({"format": str(FORMAT), **state.facts})})
 
 
 def load_state(folder: Path) -> State:
@@ -298,16 +299,17 @@ def load_state(folder: Path) -> State:
     tensors = _read_tensors(path)
     with safe_open(path, framework="pt") as archive:
         metadata = archive.metadata() or {}
-    if metadata.get("format") != str(FORMAT):
-        raise InputError(f"{path}: format {metadata.get('format')}; this version resumes format {FORMAT}")
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
     try:
-        facts = json.loads(metadata.get("facts", ""))
-    except BROKEN_JSON as error:
+        facts = json.loads(metadata.get("facts", "{}"))
+        stated = metadata.get("format") or facts.pop("format", None)  # apart in runs of earlier versions
+    except (*BROKEN_JSON, AttributeError, TypeError) as error:
         raise InputError(f"{path}: expected what resume needs as JSON; {error}") from None
+    if stated != str(FORMAT):
+        raise InputError(f"{path}: format {stated}; this version resumes format {FORMAT}")
     return State(part("network."), part("optimizer."), facts)
 
 
@@ -349,8 +351,7 @@ def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, s
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    require_file(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:

@@ -68,6 +68,10 @@ class Dataset:
             mixing=None if self.mixing is None else self.mixing[indices],
         )
 
+    def labelled(self) -> Dataset:
+        """Without the examples that have no label at all."""
+        return self.subset(np.flatnonzero([bool(row.movement or row.gender) for row in self.rows]))
+
     def labels(self, task: str) -> tuple[str, ...]:
         return tuple(row.label(task) for row in self.rows)
 

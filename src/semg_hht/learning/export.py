@@ -174,7 +174,9 @@ def _to_check(model: Model, data: Dataset | None, seed: int) -> Checked:
         chosen = data.subset(np.sort(rng.permutation(len(data))[:N_CHECKED]))
         return chosen.matrices[:], chosen.beside
     drawn = rng.random((N_CHECKED, model.network.config.n_planes, SIZE, SIZE), dtype=np.float32)
-    return drawn * np.float32(model.peak), None
+    # Of all strengths: where all are strong, a trained network gives probabilities of 0 and 1 whatever the engine does.
+    strength = np.linspace(0, model.peak, N_CHECKED, dtype=np.float32)
+    return drawn * strength[:, None, None, None], None
 
 
 def _description(model: Model, checkpoint: Path) -> dict[str, Any]:

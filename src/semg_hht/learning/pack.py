@@ -143,7 +143,7 @@ def stamp(path: Path, name: str) -> list[Any]:
     """What tells whether a file is still the one that was packed: its name, size and time of change."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a zero in the name
         return [name, -1, 0]
     return [name, found.st_size, found.st_mtime_ns]
 

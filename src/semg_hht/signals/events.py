@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semg_hht.errors import InputError
+from semg_hht.storage import require_file
 
 _STARTS = ("onset", "start_s", "start")
 _STOPS = ("stop_s", "stop", "end_s", "end")
@@ -39,6 +40,7 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
     InputError
         No such file, no events in it, a cell that is no time, or times that don't lie within the recording.
     """
+    require_file(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):

@@ -52,7 +52,8 @@ def read_otb(path: Path) -> Contents:
     except KeyError:
         raise InputError(f"{path}: expected {name}, which describes the signal; found none") from None
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise InputError(f"{path}: can't be read as OTB+; {error}") from None
+        first = str(error).partition(":\n")[0]  # behind it stands every way of packing that was tried
+        raise InputError(f"{path}: can't be read as OTB+; {first}") from None
     try:
         return _contents(path, device, content)
     except (TypeError, ValueError) as error:

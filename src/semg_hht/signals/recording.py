@@ -24,7 +24,7 @@ from semg_hht.signals.trigno import is_trigno, read_trigno
 from semg_hht.signals.units import microvolts_per
 from semg_hht.signals.wfdb import read_wfdb, record_files
 from semg_hht.signals.xdf import read_xdf
-from semg_hht.storage import BROKEN_NPZ, whole_file
+from semg_hht.storage import BROKEN_NPZ, require_file, whole_file
 
 Array = NDArray[np.float64]
 
@@ -112,8 +112,7 @@ def read_recording(
         unknown or contradicts ``rate_hz``.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    require_file(path)
     readers = {".mat": read_mat, ".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
     readers |= {".edf": read_edf, ".bdf": read_edf, ".hea": read_wfdb, ".xdf": read_xdf, ".otb+": read_otb}
     suffix = path.suffix.lower()

@@ -19,6 +19,7 @@ from semg_hht.errors import InputError
 from semg_hht.signals.contents import Contents
 from semg_hht.signals.names import distinct, is_other
 from semg_hht.signals.units import one_unit
+from semg_hht.storage import require_file
 
 if TYPE_CHECKING:
     from wfdb import MultiRecord, Record
@@ -52,7 +53,10 @@ def read_wfdb(path: Path) -> Contents:
         header = rdheader(name)
         if isinstance(header, MultiRecord):
             _check_lengths(path, header)
-            parts = {segment: rdheader(str(path.resolve().parent / segment)) for segment in set(header.seg_name)}
+            parts = {}
+            for segment in set(header.seg_name):
+                _require_part(path, f"{segment}.hea")
+                parts[segment] = rdheader(str(path.resolve().parent / segment))
             for segment, part in parts.items():
                 if isinstance(part, MultiRecord):
                     raise InputError(f"{path}: segment {segment} has segments of its own; expected signals")
@@ -84,7 +88,11 @@ def record_files(header: Path) -> tuple[Path, ...]:
 
 def _named(header: Path) -> list[Path]:
     """The files that a header names: signal files, or headers of segments where the record line counts some."""
-    text = header.read_text("ascii", "ignore") if header.is_file() else ""
+    try:
+        require_file(header)
+        text = header.read_text("ascii", "ignore")
+    except (InputError, OSError):
+        return []  # reading the record says why
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         return []
@@ -132,6 +140,8 @@ def _check_files(path: Path, header: Record) -> None:
             n_bytes = BYTES.get(str(header.fmt[i]), 0) * (header.samps_per_frame[i] or 1)
             bytes_a_frame[file] = bytes_a_frame.get(file, 0.0) + n_bytes
             offsets[file] = header.byte_offset[i] or 0
+    for file in bytes_a_frame:
+        _require_part(path, file)
     if header.sig_len is None:
         return  # then the length of the file is the length of the recording
     _check_size(path, header.sig_len, sum(n or 1 for n in header.samps_per_frame))
@@ -140,6 +150,13 @@ def _check_files(path: Path, header: Record) -> None:
         expected = offsets[file] + ceil(header.sig_len * n_bytes)
         if found < expected:
             raise InputError(f"{path}: {file} holds {found} bytes; the header says {expected}")
+
+
+def _require_part(path: Path, name: str) -> None:
+    try:
+        require_file(path.parent / name)
+    except InputError as error:
+        raise InputError(f"{path}: can't be read as WFDB; {error}") from None
 
 
 def _check_size(path: Path, n_samples: int, n_signals: int) -> None:
