@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from semg_hht.errors import InputError
 
 T = TypeVar("T")
 U = TypeVar("U")
+V = TypeVar("V")
 
 BACKENDS = ("loky", "threading", "dask")
 N_READERS = 2  # threads: reading a matrix is unpacking it, which lets other threads run
@@ -53,6 +56,55 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
         raise InputError(f"no Dask scheduler answers at {scheduler}; {error}") from None
     with client, joblib.parallel_config(backend="dask"):
         yield
+
+
+def each(
+    work: Callable[[T], U], items: Sequence[T], n_jobs: int, lost: Callable[[T], V], *, at_once: int
+) -> Iterator[U | V]:
+    """``work`` of each item, in order, over ``n_jobs`` processes that work ahead by ``at_once`` items at most.
+
+    Where a process is killed, as a system does that runs out of memory, or is refused memory, the items that were being
+    worked on are tried once more, one by one with nothing beside them; ``lost`` stands for one that fails then, too.
+    All others go on in fresh processes.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    from joblib import Parallel, delayed
+
+    for start in range(0, len(items), at_once):
+        chunk = items[start : start + at_once]
+        alone: dict[int, U | V] = {}
+        n_done = 0
+        while n_done < len(chunk):
+            left = [i for i in range(n_done, len(chunk)) if i not in alone]
+            with TemporaryDirectory(prefix="semg-hht-", ignore_cleanup_errors=True) as marks:
+                try:
+                    fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
+                        delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
+                    )
+                    while n_done < len(chunk):
+                        yield alone[n_done] if n_done in alone else next(fresh)
+                        n_done += 1
+                except (BrokenProcessPool, MemoryError):
+                    begun = sorted(int(mark.name) for mark in Path(marks).iterdir())
+                    if not begun:  # it was none of the items
+                        raise
+                    for i in begun:
+                        try:
+                            # 2: with 1 it would be done in this process, and take it along.
+                            (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
+                        except (BrokenProcessPool, MemoryError):
+                            alone[i] = lost(chunk[i])
+
+
+def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
+    """In a worker: ``mark`` is there as long as the work goes on, and stays if it never ends."""
+    with suppress(OSError):  # another machine's
+        mark.touch()
+    found = work(item)
+    with suppress(OSError):
+        mark.unlink()
+    return found
 
 
 def ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:

@@ -10,6 +10,7 @@ import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,14 @@ def cross_validate(
                 work(dataset, folder, fold, config, own_task, n_layers, base_channels, cpu, keep_models)
                 for fold in folds
             )
-            contents = list(track(results, len(folds), "folds"))
+            try:
+                contents = list(track(results, len(folds), "folds"))
+            except (BrokenProcessPool, MemoryError) as error:
+                n_done = sum((folder / FOLDS / f"{fold.number:02d}" / ANSWERS).is_file() for fold in folds)
+                raise InputError(
+                    f"{folder}: a process was ended by the system, or refused memory, while it computed a fold; {n_done} "
+                    f"of {len(folds)} folds are done, and the same command goes on from there (--jobs 1 needs less)"
+                ) from error
     notes = _notes(contents)
     for note in notes:
         log.warning("in %d of the %d folds: %s", note["n_folds"], len(folds), note["text"])
