@@ -57,7 +57,7 @@ ROOMS: dict[str, set[str]] = {
     "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
     "learning": {
         "calibration", "learning", "engines", "errors", "evaluation", "findings", "joining", "labels", "matrices",
-        "pipeline", "predictions", "prepare", "sources", "references", "storage", "tracking", "version",
+        "pipeline", "predictions", "prepare", "sources", "references", "storage", "tracking", "version", "workers",
     },
     "examine": {
         "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",

@@ -41,7 +41,7 @@ VERBS = {
 # What a person who stops a verb is told; what is in braces is the value of that option.
 STOPPED = {
     "prepare": "what was finished is in {out}; the same command goes on from there",
-    "train": "the same command with --resume goes on from {checkpoint_dir}",
+    "train": "every epoch that was finished is kept; the same command with --resume goes on from {checkpoint_dir}",
     "evaluate": "the folds that were finished are in {out}; the same command goes on from there",
 }
 

@@ -5,6 +5,7 @@ Knows joblib's backends: nothing of what the work is.
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -79,9 +80,10 @@ def each(
             left = [i for i in range(n_done, len(chunk)) if i not in alone]
             with TemporaryDirectory(prefix="semg-hht-", ignore_cleanup_errors=True) as marks:
                 try:
-                    fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
-                        delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
-                    )
+                    with deaf():
+                        fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
+                            delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
+                        )
                     while n_done < len(chunk):
                         yield alone[n_done] if n_done in alone else next(fresh)
                         n_done += 1
@@ -95,6 +97,23 @@ def each(
                             (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
                         except (BrokenProcessPool, MemoryError):
                             alone[i] = lost(chunk[i])
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes begun meanwhile don't hear Ctrl-C, which would have each print where it stood: who began them does, and
+    ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from joblib.externals.loky.backend.resource_tracker import ensure_running
+
+    ensure_running()  # it is the first to be begun, and lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
