@@ -204,8 +204,8 @@ def stop(rig: Rig, verb: str) -> list[str] | None:
     os.killpg(child, number) if number == signal.SIGINT else os.kill(child, number)
     first = ended(child, rig.log)
     took_s = time.perf_counter() - started
-    if first.code == 0:
-        return None
+    if first.code == 0 or (first.code == -number and contents(folder) == rig.undisturbed(verb)[1]):
+        return None  # it was done
     short = [f"half-written: {text}" for text in unreadable(folder)]
     if first.code != 128 + number or "the same command" not in first.sentence("stopped"):
         short.append(f"{number.name}: ended with {first.code}, saying: {first.said[-700:]!r}")

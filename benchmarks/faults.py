@@ -3,10 +3,10 @@
     python benchmarks/faults.py                        # 100 of each kind; about an hour on two cores
     python benchmarks/faults.py kill stop -n 20        # these kinds, so many of each
 
-Kinds: ``kill`` (training, with SIGKILL), ``full disk``, ``read-only`` (folders that turn so), ``lost file`` (a recording
+Kinds: ``kill`` (of training), ``full disk``, ``read-only`` (folders that turn so), ``lost file`` (a recording
 that vanishes or shrinks while it is read), ``cut pack``, ``clock`` (years off), ``stop`` (Ctrl-C and SIGTERM),
 ``worker`` (a worker process killed). What is promised: an end in one sentence, no file half-written under its final
-name, and a second go to the same bits as those of a command that nobody disturbed. POSIX only; ``full disk`` needs root.
+name, and a second go to the same bits as those of a command that nobody disturbed. POSIX only; ``full disk`` as root.
 """
 
 from __future__ import annotations

@@ -140,11 +140,8 @@ def save_svm(pipeline: Any, path: Path) -> None:
 
 @contextmanager
 def _years_of_zip() -> Iterator[None]:
-    """Archives made meanwhile bear a year that zip can tell, also where the clock stands at 1970, as at a board that
+    """Archives made meanwhile are of 1980: zip can't tell the year of a clock that stands at 1970, as on a board that
     has no battery."""
-    if 1980 <= time.localtime().tm_year <= 2107:
-        yield
-        return
 
     class Clock:
         time = time.time
