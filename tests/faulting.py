@@ -24,6 +24,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 LEFTOVER = re.compile(r"\.(.*\.(part|old)|in_use)")
 NETWORK = "--epochs 2 --batch_size 8 --base_channels 2 --num_encoder_layers 3 --cpu"
 ON_MATRICES = f"--data_dir {{matrices}} {NETWORK}"
@@ -46,6 +48,8 @@ VERBS = {
     "explain": "explain --checkpoint {run} --input {recording} --out {disk}/why.png",
     "export": "export --checkpoint {run} --out {disk}/exported",
 }
+SLOW = ("sample data", "evaluate", "predict --explain", "explain")
+EVERY = [pytest.param(verb, marks=pytest.mark.slow) if verb in SLOW else verb for verb in VERBS]
 
 
 @dataclass(frozen=True)

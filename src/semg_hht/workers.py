@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -84,9 +84,11 @@ def each(
                         fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
                             delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
                         )
-                    while n_done < len(chunk):
-                        yield alone[n_done] if n_done in alone else next(fresh)
-                        n_done += 1
+                    with closing(fresh):  # who takes the results may stop half-way
+                        while n_done < len(chunk):
+                            yield alone[n_done] if n_done in alone else next(fresh)
+                            n_done += 1
+                        next(fresh, None)  # its end
                 except (BrokenProcessPool, MemoryError):
                     begun = sorted(int(mark.name) for mark in Path(marks).iterdir())
                     if not begun:  # it was none of the items

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from faulting import VERBS, Inputs, contents, here, leftovers, mounted, unreadable
+from faulting import EVERY, Inputs, contents, here, leftovers, mounted, unreadable
 from semg_hht.errors import InputError
 from semg_hht.storage import whole_folder, write_text
 
@@ -26,7 +26,7 @@ def files_of_at_most(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", EVERY)
 def test_every_verb_says_which_file_could_not_be_written(inputs: Inputs, tmp_path: Path, verb: str) -> None:
     with files_of_at_most(1000):
         done = here(inputs.words(verb, tmp_path))

@@ -38,6 +38,7 @@ def work(job: Job, n_threads: int | None, folder: Path, fates: dict[str, str]) -
     return job.path.stem
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_own_recording_alone(tmp_path: Path) -> None:
     fates = {"r2": "killed", "r5": "killed once", "r8": "refused"}
     results = list(for_each(work, jobs(12), tmp_path, fates, n_jobs=2))

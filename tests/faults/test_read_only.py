@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import semg_hht.prepare
-from faulting import VERBS, Inputs, contents, here, leftovers, set_read_only, under_permissions, unreadable
+from faulting import EVERY, Inputs, contents, here, leftovers, set_read_only, under_permissions, unreadable
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", EVERY)
 def test_every_verb_says_where_it_may_not_write(inputs: Inputs, tmp_path: Path, verb: str) -> None:
     set_read_only(tmp_path, True)
     try:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,17 +23,17 @@ LONG = "train --data_dir {matrices} --checkpoint_dir {disk}/run " + NETWORK.repl
         (
             "prepare",
             "semg_hht.prepare.write_matrix",
-            "what was finished is in {disk}/prepared; the same command goes on",
+            "is in {disk}/prepared; the same command goes on from there",
         ),
         (
             "evaluate",
             "semg_hht.learning.run.save_model",
-            "are in {disk}/evaluation; the same command goes on from there",
+            "in {disk}/evaluation; the same command goes on from there",
         ),
         (
             "predict",
             "semg_hht.commands.predict.write_json",
-            "nothing half-written was left; the same command begins anew",
+            "half-written was left; the same command begins anew",
         ),
         ("train", "semg_hht.learning.training.save_model", "the same command with --resume goes on from {disk}/run"),
     ],
@@ -43,10 +44,7 @@ def test_every_verb_says_how_to_go_on_and_does(
 ) -> None:
     """The signal comes as the second such file has been written."""
     module, name = interrupted.rsplit(".", 1)
-    before, n_calls = (
-        getattr(sys.modules[module] if module in sys.modules else __import__(module, fromlist=["x"]), name),
-        0,
-    )
+    before, n_calls = getattr(import_module(module), name), 0
 
     def then(*given: object, **how: object) -> object:
         nonlocal n_calls
