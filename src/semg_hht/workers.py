@@ -6,9 +6,10 @@ Knows joblib's backends: nothing of what the work is.
 from __future__ import annotations
 
 import signal
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -84,7 +85,7 @@ def each(
                         fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
                             delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
                         )
-                    with closing(fresh):  # who takes the results may stop half-way
+                    with _closed_quietly(fresh):
                         while n_done < len(chunk):
                             yield alone[n_done] if n_done in alone else next(fresh)
                             n_done += 1
@@ -116,6 +117,17 @@ def deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _closed_quietly(results: Generator[U, None, None]) -> Iterator[None]:
+    """Who takes the results may stop half-way, and has said why: joblib's warning of work undone adds nothing."""
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
 
 
 def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
