@@ -147,7 +147,7 @@ def _years_of_zip() -> Iterator[None]:
         time = time.time
 
         @staticmethod
-        def localtime(_: float) -> time.struct_time:
+        def localtime(_: float) -> Any:
             return time.struct_time((1980, 1, 1, 0, 0, 0, 1, 1, -1))
 
     setattr(zipfile, "time", Clock)  # noqa: B010 - what it is to mypy is no module to be replaced
