@@ -46,11 +46,11 @@ class Rig:
     known: dict[str, tuple[float, dict[str, bytes], int]] = field(default_factory=dict)
 
     def fresh(self) -> Path:
-        folder = self.base / "disk"
+        folder = self.base / "plain" / "disk"  # as deep as on a mounted one: a table may name files as seen from there
         if folder.exists():
             set_read_only(folder, False)
             shutil.rmtree(folder)
-        folder.mkdir()
+        folder.mkdir(parents=True)
         return folder
 
     def start(self, work: Callable[[], None]) -> int:
