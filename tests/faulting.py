@@ -260,7 +260,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): _comparable(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and (path.suffix in kinds or path.name in names)
+        if path.is_file()
+        and (path.suffix in kinds or path.name in names)
+        and not any(LEFTOVER.fullmatch(part) for part in path.relative_to(folder).parts)
     }
 
 
