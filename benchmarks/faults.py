@@ -1,28 +1,40 @@
-"""What training keeps when it is killed: real processes, SIGKILL at random moments, resumed until they are done.
+"""What holds when a machine fails: real faults in real processes at random moments, and how many ended as promised.
 
-    python benchmarks/faults.py                  # 100 kills; about five minutes on two cores
-    python benchmarks/faults.py --kills 20 --seed 7
+    python benchmarks/faults.py                        # 100 of each kind; about an hour on two cores
+    python benchmarks/faults.py kill stop -n 20        # these kinds, so many of each
 
-Each run is killed again and again at moments drawn over its whole length, writes of checkpoints among them. After every
-kill all files under their final names must be readable and the next process must go on; at the end the weights, the SVM
-and the history must be, bit for bit, those of a run that was never killed. A process is a fork of one that has torch in
-memory, so that most of its life is training. POSIX only.
+Kinds: ``kill`` (of training), ``full disk``, ``read-only`` (folders that turn so), ``lost file`` (a recording
+that vanishes or shrinks while it is read), ``cut pack``, ``clock`` (years off), ``stop`` (Ctrl-C and SIGTERM),
+``worker`` (a worker process killed). What is promised: an end in one sentence, no file half-written under its final
+name, and a second go to the same bits as those of a command that nobody disturbed. POSIX only; ``full disk`` as root.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import redirect_stderr
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+os.environ["OMP_NUM_THREADS"] = "1"  # a fork has no threads of its parent
+
+from fault_kinds import KINDS, Rig, inject  # noqa: E402
+
+from faulting import VERBS, ended, forked, make_inputs, unreadable  # noqa: E402
+from making import make_dataset  # noqa: E402
+
 EPOCHS = 6
 
 
@@ -33,49 +45,6 @@ def train_once(folder: Path) -> None:
 
     config = TrainingConfig(epochs=EPOCHS, batch_size=8, learning_rate=1e-3, checkpoint_every=2)
     train(DATASET, folder, config, base_channels=2, cpu=True, resume=True)
-
-
-def forked(folder: Path) -> int:
-    """Process number of a child that trains in ``folder``; what it says is thrown away."""
-    child = os.fork()
-    if child:
-        return child
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
-    code = 1
-    try:
-        train_once(folder)
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def unreadable(folder: Path) -> list[str]:
-    """Files under their final names that can't be read as what they are."""
-    import json
-
-    from safetensors import safe_open
-
-    from semg_hht.learning.svm import load_svm
-
-    bad = []
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue  # a temporary name promises nothing
-        try:
-            if path.suffix == ".json":
-                json.loads(path.read_text(encoding="utf-8"))
-            elif path.suffix == ".jsonl":
-                [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            elif path.suffix == ".safetensors":
-                with safe_open(path, framework="np") as archive:
-                    [archive.get_tensor(name) for name in archive.keys()]  # noqa: SIM118 - no mapping
-            elif path.suffix == ".skops":
-                load_svm(path)
-        except Exception as error:
-            bad.append(f"{path.relative_to(folder)}: {error}")
-    return bad
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -93,54 +62,70 @@ def results(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-
-    import torch
-
-    from making import make_dataset
-
-    torch.set_num_threads(1)  # a fork has no threads of its parent
+def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
+    """``n`` kills of training, run after run until each is done."""
     global DATASET
     DATASET = make_dataset()
-    rng = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as base:
-        whole = Path(base) / "whole"
-        started = time.perf_counter()
-        _, status = os.waitpid(forked(whole), 0)
-        length_s = time.perf_counter() - started
-        if status:
-            raise SystemExit("a run that nobody kills does not end well")
-        expected, counts, n_kills, n_runs = results(whole), Counter(), 0, 0
-        print(f"a run takes {length_s:.1f} s and leaves {len(expected)} files to compare")
-        while n_kills < options.kills:
-            folder = Path(base) / f"run{n_runs}"
-            while True:
-                child = forked(folder)
-                if n_kills < options.kills:
-                    time.sleep(rng.uniform(0, length_s))
-                    os.kill(child, signal.SIGKILL)  # means nothing to one that has ended
-                _, status = os.waitpid(child, 0)
-                if os.WIFEXITED(status):
-                    counts["ended well" if os.WEXITSTATUS(status) == 0 else "could not go on"] += 1
-                    break
-                n_kills += 1
-                bad = unreadable(folder)
-                counts["kills after which a file was unreadable"] += bool(bad)
-                for text in bad:
-                    print("  unreadable:", text)
-            n_runs += 1
-            same = results(folder) == expected
-            counts["runs with the same bits" if same else "runs with other bits"] += 1
-            if not same:
-                differ = [name for name, content in expected.items() if results(folder).get(name) != content]
-                print(f"  run {n_runs} differs in {', '.join(differ)}")
-    print(f"{n_kills} kills in {n_runs} runs: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
-    bad = ("could not go on", "runs with other bits", "kills after which a file was unreadable")
-    raise SystemExit(int(any(counts[what] for what in bad)))
+    log, whole = base / "log", base / "whole"
+    started = time.perf_counter()
+    if ended(forked(partial(train_once, whole), log), log).code:
+        raise SystemExit(f"a run that nobody kills does not end well: {log.read_text()}")
+    length_s, expected = time.perf_counter() - started, results(whole)
+    counts: Counter[str] = Counter()
+    while counts["injected"] < n:
+        folder = base / f"run{counts['runs']}"
+        counts["runs"] += 1
+        n_before, bad = counts["injected"], []
+        while True:
+            child = forked(partial(train_once, folder), log)
+            if counts["injected"] < n:
+                time.sleep(rng.uniform(0, length_s))
+                os.kill(child, signal.SIGKILL)  # means nothing to one that has ended
+            code = ended(child, log).code
+            if code >= 0:
+                break
+            counts["injected"] += 1
+            bad += unreadable(folder)
+        found = results(folder)
+        bad += [f"{name} differs" for name, content in expected.items() if found.get(name) != content]
+        if code:
+            bad.append(f"a process could not go on: {log.read_text()[-500:]}")
+        counts["as promised"] += 0 if bad else counts["injected"] - n_before
+        for text in bad:
+            print("  kill:", text)
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(['kill', *KINDS])}; none: all")
+    parser.add_argument("-n", type=int, default=100, help="faults of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    chosen = options.kinds or ["kill", *KINDS]
+    unknown = [kind for kind in chosen if kind not in ("kill", *KINDS)]
+    if unknown:
+        parser.error(f"no fault of the kind {unknown[0]!r}")
+    failed = False
+    for name in ("cli", *(f"commands.{verb.split()[0]}" for verb in VERBS.values())):
+        import_module(f"semg_hht.{name}")  # a child then begins at once
+    base = Path(tempfile.mkdtemp())  # a TemporaryDirectory would go when the first child ends
+    try:
+        with redirect_stderr(io.StringIO()):
+            rig = Rig(make_inputs(base / "inputs"), base, random.Random(options.seed))
+        for kind in chosen:
+            rig.rng.seed(options.seed)
+            started = time.perf_counter()
+            counts = kill(rig.base, rig.rng, options.n) if kind == "kill" else inject(kind, rig, options.n)
+            seconds = time.perf_counter() - started
+            print(
+                f"{kind:10s} {counts['injected']:4d} injected, {counts['as promised']:4d} ended as promised "
+                f"({seconds:.0f} s)", flush=True,
+            )  # fmt: skip
+            failed |= counts["as promised"] != counts["injected"] or not counts["injected"]
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    raise SystemExit(int(failed))
 
 
 if __name__ == "__main__":

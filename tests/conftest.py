@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from faulting import Inputs
 from making import make_dataset
 from reporting import evaluated, protocol
 from semg_hht.learning.dataset import load_folder
@@ -81,6 +82,13 @@ def simulated_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("simulated_run") / "run"
     train(load_folder(simulated.matrices), folder, TINY, base_channels=2, cpu=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def inputs(simulated: Simulated, simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """What every verb needs to read, for the tests of faults."""
+    evaluation = evaluated(tmp_path_factory.mktemp("evaluated") / "evaluation", loso=protocol("loso"))
+    return Inputs(simulated.manifest, simulated.matrices, simulated_run, evaluation)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "predictions": {"calibration", "labels"},
     "audit": {"audit", "labels"},
-    "pipeline": {"errors", "hht", "joining", "labels", "matrices", "scaling", "signals"},
+    "pipeline": {"errors", "hht", "joining", "labels", "matrices", "scaling", "signals", "workers"},
     "engines": {"calibration", "engines", "errors", "joining", "matrices", "storage"},
     "bids": {"errors", "labels", "storage"},
     "bids_names": {"errors", "pipeline"},

@@ -186,8 +186,8 @@ def test_control_c_says_how_to_go_on(
 
     monkeypatch.setattr("semg_hht.learning.run.train", interrupted)
     words = ["train", "--data_dir", path / "prep" / "hht_matrices", "--checkpoint_dir", tmp_path / "run"]
-    assert run(*words) == 1
-    assert "stopped; the same command with --resume goes on from" in capsys.readouterr().err
+    assert run(*words) == 130
+    assert "stopped: every epoch that was finished is kept; the same command with --resume" in capsys.readouterr().err
 
 
 def test_training_without_torch_names_what_to_install(

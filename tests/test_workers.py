@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from joblib import Parallel, delayed
 
 from making import make_dataset, noise, write_dataset
 from semg_hht.cli import main
@@ -94,6 +96,16 @@ def test_a_cluster_evaluates_as_one_process_does(
     told = {path.parent.name: path.read_bytes() for path in Path("here").glob("grouped/folds/*/answers.json")}
     assert len(told) == 2
     assert told == {path.parent.name: path.read_bytes() for path in Path("there").glob("grouped/folds/*/answers.json")}
+
+
+@on_dask
+def test_workers_that_end_again_and_again_are_one_sentence(cluster: Any) -> None:
+    cluster.scheduler.allowed_failures = 0
+    with (
+        pytest.raises(InputError, match=r"again and again.*tcp://127\.0\.0\.1.*goes on from there"),
+        workers("dask", cluster.scheduler_address),
+    ):
+        Parallel()(delayed(os._exit)(1) for _ in range(2))
 
 
 def test_matrices_travel_to_a_cluster_once(tmp_path: Path) -> None:

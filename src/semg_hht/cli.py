@@ -6,7 +6,8 @@ What a verb takes and prints stands in ``commands/``, what is computed in the ot
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -37,6 +38,24 @@ VERBS = {
 }
 
 
+# What a person who stops a verb is told; what is in braces is the value of that option.
+STOPPED = {
+    "prepare": "what was finished is in {out}; the same command goes on from there",
+    "train": "every epoch that was finished is kept; the same command with --resume goes on from {checkpoint_dir}",
+    "evaluate": "the folds that were finished are in {out}; the same command goes on from there",
+}
+
+
+def _stoppable(verb: Callable[..., None]) -> Callable[..., None]:
+    @wraps(verb)
+    def run(**options: Any) -> None:
+        told = STOPPED.get(verb.__name__, "nothing half-written was left; the same command begins anew")
+        with console.stoppable(told.format(**options)):
+            verb(**options)
+
+    return run
+
+
 class _Verbs(TyperGroup):
     """Imports the file of a verb when it is called, and all of them only for ``--help``: a prediction starts sooner."""
 
@@ -52,7 +71,7 @@ class _Verbs(TyperGroup):
             return None
         verb = getattr(import_module(f"semg_hht.commands.{cmd_name}"), cmd_name)
         alone = typer.Typer(context_settings=CONTEXT, add_completion=False, rich_markup_mode="rich")
-        alone.command(cmd_name, epilog=f"Example: semg-hht {VERBS[cmd_name]}")(verb)
+        alone.command(cmd_name, epilog=f"Example: semg-hht {VERBS[cmd_name]}")(_stoppable(verb))
         return typer.main.get_command(alone)
 
 
@@ -87,7 +106,10 @@ def _root(
 
 
 def main(args: Sequence[str] | None = None, *, program: typer.Typer = app, name: str = "semg-hht") -> None:
-    """Run the command line. Exit code 0; or 1 with one sentence on standard error; 2 for a wrong flag."""
+    """Run the command line. Exit code 0; or 1 with one sentence on standard error; 2 for a wrong flag.
+
+    130 after Ctrl-C and 143 after SIGTERM, with a sentence that says how to go on.
+    """
     words = list(sys.argv[1:] if args is None else args)
     console.listen()
     with console.one_sentence(debug="--debug" in words):
@@ -97,5 +119,5 @@ def main(args: Sequence[str] | None = None, *, program: typer.Typer = app, name:
 def script(command: Any, name: str) -> None:
     """Front of a root script: one command, the same engine."""
     program = typer.Typer(context_settings=CONTEXT, add_completion=False, pretty_exceptions_enable=False)
-    program.command()(command)
+    program.command()(_stoppable(command))
     main(program=program, name=name)

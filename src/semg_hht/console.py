@@ -10,7 +10,9 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -226,14 +228,43 @@ def one_sentence(*, debug: bool) -> Iterator[None]:
     """An error becomes one sentence and exit code 1; with ``debug`` it keeps its traceback."""
     try:
         yield
+    except KeyboardInterrupt:  # before or after a verb's work
+        raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
         if debug:
             raise
-        expected = isinstance(error, (InputError, OSError))
-        said = str(error) if expected else f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
+        if isinstance(error, (InputError, OSError)):
+            said = str(error)
+        elif isinstance(error, MemoryError):
+            said = f"there is not enough memory; fewer --jobs, a smaller --batch_size or --pack need less ({error})"
+        else:
+            said = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
         err.print("[red]error:[/] ", end="")
         err.print(said, markup=False)
         raise SystemExit(1) from None
+
+
+@contextmanager
+def stoppable(how_to_go_on: str) -> Iterator[None]:
+    """Ctrl-C, or the SIGTERM of a cluster's scheduler, ends the block with a sentence and exit code 130 or 143."""
+    number = signal.SIGINT
+
+    def terminate(*_: object) -> None:
+        nonlocal number
+        number = signal.SIGTERM
+        raise KeyboardInterrupt  # so that whatever cleans up after Ctrl-C does it now, too
+
+    in_charge = threading.current_thread() is threading.main_thread()  # no other thread may ask for signals
+    before = signal.signal(signal.SIGTERM, terminate) if in_charge else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        err.print("[yellow]stopped:[/] ", end="")
+        err.print(how_to_go_on, markup=False)
+        raise SystemExit(128 + number) from None
+    finally:
+        if in_charge:
+            signal.signal(signal.SIGTERM, before)
 
 
 def exit_if_strict(strict: bool, failures: Sequence[Failure]) -> None:

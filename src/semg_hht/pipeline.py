@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from semg_hht.signals.features import MIN_SAMPLES, repetition_features
 from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz, preprocess
 from semg_hht.signals.recording import Recording, read_recording
 from semg_hht.signals.repetitions import cut_repetition
+from semg_hht.workers import each
 
 log = logging.getLogger(__name__)
 
@@ -288,22 +290,37 @@ def unit_amplitude(job: Job, recording: Recording, channel: str) -> float:
     return job.reference.amplitude[channel] / (factor or 1.0)
 
 
-def for_each(work: Callable[..., T], jobs: Sequence[Job], *args: Any, n_jobs: int = -1) -> Iterator[T]:
+def for_each(work: Callable[..., T], jobs: Sequence[Job], *args: Any, n_jobs: int = -1) -> Iterator[T | Failure]:
     """``work(job, n_threads, *args)`` for each job, results in order, over ``n_jobs`` processes (-1: all cores).
 
     Where the processes run is joblib's choice of backend, so `joblib.parallel_config` can make it a cluster. They work
-    ahead of who takes the results, by `AHEAD` jobs each at most: joblib itself would go on until memory is full.
+    ahead of who takes the results, by `AHEAD` jobs each at most: joblib itself would go on until memory is full. A
+    recording that no process survives is a `Failure`, and stops only itself.
     """
     if n_jobs == 1 or len(jobs) == 1:
-        yield from (work(job, None, *args) for job in jobs)
+        for job in jobs:
+            try:
+                yield work(job, None, *args)
+            except MemoryError:
+                yield _too_large(job)
         return
-    from joblib import Parallel, delayed, effective_n_jobs  # here, so that one file is answered without it
+    from joblib import effective_n_jobs  # here, so that one file is answered without it
 
-    together = AHEAD * effective_n_jobs(n_jobs)
-    with Parallel(n_jobs=n_jobs, return_as="generator") as parallel:
-        for start in range(0, len(jobs), together):
-            # The cores are busy with other recordings: one thread each.
-            yield from parallel(delayed(work)(job, 1, *args) for job in jobs[start : start + together])
+    # The cores are busy with other recordings: one thread each.
+    of_job = partial(_with_one_thread, work, args)
+    yield from each(of_job, jobs, n_jobs, _too_large, at_once=AHEAD * effective_n_jobs(n_jobs))
+
+
+def _with_one_thread(work: Callable[..., T], args: tuple[Any, ...], job: Job) -> T:
+    return work(job, 1, *args)
+
+
+def _too_large(job: Job) -> Failure:
+    return Failure(
+        job.rows[0].file,
+        f"{job.path}: the process that worked on it was ended by the system, or refused memory, also with nothing else "
+        "beside it; most likely it needs more memory than there is",
+    )
 
 
 def transform_all(jobs: list[Job], config: PipelineConfig, *, n_jobs: int = -1) -> Iterator[list[Example] | Failure]:

@@ -193,6 +193,8 @@ def _prepare_one(
         key = _key(job, config)
         found = _reusable(job, key, out)
         examples = transform(job, config, n_threads=n_threads) if found is None else []
+        if found is None and _key(job, config) != key:  # or the matrices of one would pass for those of the other
+            raise InputError(f"{job.path}: was changed while it was read; run again to use it as it is now")
     except InputError as error:
         return Failure(job.rows[0].file, str(error))
     if found is None:  # a disk that is full is no fault of the recording: it ends the run

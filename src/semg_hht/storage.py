@@ -15,7 +15,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explained(error, path) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that turned read-only keeps it, and has been spoken of
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -69,16 +70,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         part.mkdir(parents=True)
         yield part
-        if path.exists():
-            path.rename(old)
         try:
+            if path.exists():
+                path.rename(old)
             part.rename(path)
-        except OSError:
-            if old.exists():
+        except BaseException:  # Ctrl-C, too
+            if old.exists() and not path.exists():
                 old.rename(path)  # what stood there is worth more than a tidy folder
             raise
     except OSError as error:
         raise _explained(error, path) from error
+    except InputError as error:  # of a file within: the name it was to have says more
+        raise type(error)(str(error).replace(part.name, path.name)) from error.__cause__
     finally:
         for leftover in (part, old):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -214,10 +217,11 @@ def claimed(folder: Path) -> Iterator[None]:
     finally:
         if os.name == "nt":
             lock.release()  # there an open file can't be removed
-        (folder / CLAIM).unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that turned read-only, or is gone, has been spoken of
+            (folder / CLAIM).unlink(missing_ok=True)
+            if not was_there and not any(folder.iterdir()):
+                folder.rmdir()  # what failed at once leaves nothing behind
         lock.release()
-        if not was_there and not any(folder.iterdir()):
-            folder.rmdir()  # what failed at once leaves nothing behind
 
 
 def clear_folder(folder: Path, patterns: tuple[str, ...]) -> None:
@@ -241,8 +245,13 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def _explained(error: OSError, path: Path) -> OSError | InputError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return InputError(f"{path}: the disk is full; the file was not written and what stood there is untouched")
+    told = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EFBIG: "it would be larger than a file may be here",
+    }
+    if error.errno in told:
+        return InputError(f"{path}: {told[error.errno]}; the file was not written and what stood there is untouched")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError(f"{path}: no permission to write here ({os.strerror(error.errno)})")
     return error

@@ -5,10 +5,13 @@ Knows joblib's backends: nothing of what the work is.
 
 from __future__ import annotations
 
+import signal
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from semg_hht.errors import InputError
@@ -16,6 +19,7 @@ from semg_hht.errors import InputError
 P = TypeVar("P", Path, Path | None)
 T = TypeVar("T")
 U = TypeVar("U")
+V = TypeVar("V")
 
 BACKENDS = ("loky", "threading", "dask")
 N_READERS = 2  # threads: reading a matrix is unpacking it, which lets other threads run
@@ -33,7 +37,8 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
     Raises
     ------
     InputError
-        An unknown backend, Dask not installed, a scheduler that doesn't answer, or one named without ``dask``.
+        An unknown backend, Dask not installed, a scheduler that doesn't answer, or one named without ``dask``; or
+        workers that ended.
     """
     if backend not in BACKENDS:
         raise InputError(f"--backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
@@ -46,7 +51,7 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
             yield
         return
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError:
         raise InputError("--backend dask needs distributed: pip install 'semg-hht[dask]'") from None
     try:
@@ -54,12 +59,99 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {scheduler}; {error}") from None
     with client, joblib.parallel_config(backend="dask"):
-        yield
+        try:
+            yield
+        except KilledWorker as error:
+            raise InputError(
+                f"workers of the cluster ended, again and again, at the same piece of work ({error.last_worker.address} "
+                "was the last); most likely it needs more memory than they have. What was done is kept: the same "
+                "command goes on from there"
+            ) from None
 
 
 def seen_by_workers(backend: str, path: P) -> P:
     """A path as workers elsewhere must be told it: a cluster's have working folders of their own."""
     return path.absolute() if path is not None and backend == "dask" else path
+
+
+def each(
+    work: Callable[[T], U], items: Sequence[T], n_jobs: int, lost: Callable[[T], V], *, at_once: int
+) -> Iterator[U | V]:
+    """``work`` of each item, in order, over ``n_jobs`` processes that work ahead by ``at_once`` items at most.
+
+    Where a process is killed, as a system does that runs out of memory, or is refused memory, the items that were being
+    worked on are tried once more, one by one with nothing beside them; ``lost`` stands for one that fails then, too.
+    All others go on in fresh processes.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    from joblib import Parallel, delayed
+
+    for start in range(0, len(items), at_once):
+        chunk = items[start : start + at_once]
+        alone: dict[int, U | V] = {}
+        n_done = 0
+        while n_done < len(chunk):
+            left = [i for i in range(n_done, len(chunk)) if i not in alone]
+            with TemporaryDirectory(prefix="semg-hht-", ignore_cleanup_errors=True) as marks:
+                try:
+                    with deaf():
+                        fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
+                            delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
+                        )
+                    with _closed_quietly(fresh):
+                        while n_done < len(chunk):
+                            yield alone[n_done] if n_done in alone else next(fresh)
+                            n_done += 1
+                        next(fresh, None)  # its end
+                except (BrokenProcessPool, MemoryError):
+                    begun = sorted(int(mark.name) for mark in Path(marks).iterdir())
+                    if not begun:  # it was none of the items
+                        raise
+                    for i in begun:
+                        try:
+                            # 2: with 1 it would be done in this process, and take it along.
+                            (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
+                        except (BrokenProcessPool, MemoryError):
+                            alone[i] = lost(chunk[i])
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes begun meanwhile don't hear Ctrl-C, which would have each print where it stood: who began them does, and
+    ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from joblib.externals.loky.backend.resource_tracker import ensure_running
+
+    ensure_running()  # it is the first to be begun, and lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _closed_quietly(results: Generator[U, None, None]) -> Iterator[None]:
+    """Who takes the results may stop half-way, and has said why: joblib's warning of work undone adds nothing."""
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
+
+
+def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
+    """In a worker: ``mark`` is there as long as the work goes on, and stays if it never ends."""
+    with suppress(OSError):  # another machine's
+        mark.touch()
+    found = work(item)
+    with suppress(OSError):
+        mark.unlink()
+    return found
 
 
 def ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:

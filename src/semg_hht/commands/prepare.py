@@ -85,7 +85,12 @@ def prepare(
         done = prepare_folder(
             jobs, out, config, images=images, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
         )
-        exported = _export(jobs, out, input, config, overwrite) if bids else None
+        try:
+            exported = _export(jobs, out, input, config, overwrite) if bids else None
+        except (InputError, OSError) as error:
+            raise InputError(
+                f"{error}. The matrices are done: the same command with --overwrite computes none of them again"
+            ) from None
     done = replace(done, failures=(*without, *done.failures))
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)

@@ -92,13 +92,10 @@ def train(
     console.list_failures(dataset.failures)
     keep_freed_memory()
     with console.TrainingBar() as bar:
-        try:
-            result = train_run(
-                dataset, checkpoint_dir, training, n_layers=num_encoder_layers, base_channels=base_channels,
-                task=task, resume=resume, overwrite=overwrite, cpu=cpu, **bar.callbacks(),
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            raise InputError(f"stopped; the same command with --resume goes on from {checkpoint_dir}") from None
+        result = train_run(
+            dataset, checkpoint_dir, training, n_layers=num_encoder_layers, base_channels=base_channels,
+            task=task, resume=resume, overwrite=overwrite, cpu=cpu, **bar.callbacks(),
+        )  # fmt: skip
     draw_history(result.history, result.best_epoch, checkpoint_dir / "history.png")
     draw_confusion(result.reports, checkpoint_dir / "confusion.png")
     if as_json:

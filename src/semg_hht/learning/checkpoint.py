@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import platform
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
@@ -345,8 +346,8 @@ def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, s
     try:
         save_file(tensors, path, metadata=metadata)
     except SafetensorError as error:
-        full = "os error 28" in str(error)
-        raise OSError(errno.ENOSPC if full else errno.EIO, f"{path}: could not be written; {error}") from None
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, f"could not be written; {error}", str(path)) from None
     path.chmod(mode)
 
 

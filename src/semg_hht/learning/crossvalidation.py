@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +33,7 @@ from semg_hht.learning.run import choose_classes, train
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.storage import claimed, read_json, require_new_folder, write_json
 from semg_hht.tracking import Track, kept_warnings, untracked
+from semg_hht.workers import deaf
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +98,19 @@ def cross_validate(
         with warnings.catch_warnings():
             # A worker that has grown by 300 MB is replaced by a fresh one, as joblib does with each; nothing is lost.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-            results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
-                work(dataset, folder, fold, config, own_task, n_layers, base_channels, cpu, keep_models)
-                for fold in folds
-            )
-            contents = list(track(results, len(folds), "folds"))
+            with deaf():
+                results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
+                    work(dataset, folder, fold, config, own_task, n_layers, base_channels, cpu, keep_models)
+                    for fold in folds
+                )
+            try:
+                contents = list(track(results, len(folds), "folds"))
+            except (BrokenProcessPool, MemoryError) as error:
+                n_done = sum((folder / FOLDS / f"{fold.number:02d}" / ANSWERS).is_file() for fold in folds)
+                raise InputError(
+                    f"{folder}: a process that computed a fold was ended by the system, or refused memory; {n_done} of "
+                    f"{len(folds)} folds are done, the same command goes on from there, and --jobs 1 needs less memory"
+                ) from error
     notes = _notes(contents)
     for note in notes:
         log.warning("in %d of the %d folds: %s", note["n_folds"], len(folds), note["text"])

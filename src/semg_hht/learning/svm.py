@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import logging
 import re
+import time
 import zipfile
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -158,13 +160,34 @@ def save_svm(pipeline: Any, path: Path) -> None:
     def counted(found: re.Match[str]) -> str:
         return numbers.setdefault(found[0], str(len(numbers)))
 
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as dumped, zipfile.ZipFile(path, "w") as archive:
+    with _years_of_zip():
+        content = skops.io.dumps(pipeline)
+    with zipfile.ZipFile(io.BytesIO(content)) as dumped, zipfile.ZipFile(path, "w") as archive:
         schema = re.sub(r'(?<="__id__": )\d+|(?<="file": ")\d+', counted, dumped.read(SCHEMA).decode())
         archive.writestr(zipfile.ZipInfo(SCHEMA), schema)
         for name in dumped.namelist():
             if name != SCHEMA:
                 stem, _, ending = name.partition(".")
                 archive.writestr(zipfile.ZipInfo(f"{numbers[stem]}.{ending}"), dumped.read(name))
+
+
+@contextmanager
+def _years_of_zip() -> Iterator[None]:
+    """Archives made meanwhile are of 1980: zip can't tell the year of a clock that stands at 1970, as on a board that
+    has no battery."""
+
+    class Clock:
+        time = time.time
+
+        @staticmethod
+        def localtime(_: float) -> Any:
+            return time.struct_time((1980, 1, 1, 0, 0, 0, 1, 1, -1))
+
+    setattr(zipfile, "time", Clock)  # noqa: B010 - what it is to mypy is no module to be replaced
+    try:
+        yield
+    finally:
+        setattr(zipfile, "time", time)  # noqa: B010
 
 
 def load_svm(path: Path) -> Any:

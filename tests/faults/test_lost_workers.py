@@ -1,0 +1,86 @@
+"""Worker processes that are killed, as a system does that runs out of memory, or refused memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from making import make_dataset
+from semg_hht.console import one_sentence
+from semg_hht.errors import InputError
+from semg_hht.labels import Labelled
+from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.training import TrainingConfig
+from semg_hht.pipeline import Failure, Job, for_each
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills")
+
+
+def jobs(n: int) -> list[Job]:
+    return [Job(Path(f"r{i}.csv"), (Labelled(file=f"r{i}.csv"),)) for i in range(n)]
+
+
+def work(job: Job, n_threads: int | None, folder: Path, fates: dict[str, str]) -> str:
+    """Count that it was begun, meet its fate, and count that it was ended."""
+    with (folder / f"{job.path.stem}.begun").open("a") as begun:
+        begun.write("x")
+    fate = fates.get(job.path.stem, "")
+    if fate == "killed" or (fate == "killed once" and (folder / f"{job.path.stem}.begun").stat().st_size == 1):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fate == "refused":
+        raise MemoryError
+    with (folder / f"{job.path.stem}.ended").open("a") as ended:
+        ended.write("x")
+    return job.path.stem
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_own_recording_alone(tmp_path: Path) -> None:
+    fates = {"r2": "killed", "r5": "killed once", "r8": "refused"}
+    results = list(for_each(work, jobs(12), tmp_path, fates, n_jobs=2))
+    told = [result.file if isinstance(result, Failure) else result for result in results]
+    assert told == ["r0", "r1", "r2.csv", "r3", "r4", "r5", "r6", "r7", "r8.csv", "r9", "r10", "r11"]
+    for result in (results[2], results[8]):
+        assert isinstance(result, Failure)
+        assert "ended by the system, or refused memory, also with nothing else beside it" in result.reason
+    assert (tmp_path / "r2.begun").stat().st_size == 2, "once beside others, once alone"
+
+
+def test_a_recording_that_is_refused_memory_in_this_process_is_listed(tmp_path: Path) -> None:
+    first, second = for_each(work, jobs(2), tmp_path, {"r0": "refused"}, n_jobs=1)
+    assert isinstance(first, Failure)
+    assert second == "r1"
+
+
+def test_want_of_memory_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), one_sentence(debug=False):
+        raise MemoryError("unable to allocate 3 GiB")
+    assert "error: there is not enough memory; fewer --jobs" in capsys.readouterr().err
+
+
+def test_folds_that_were_done_outlive_one_that_is_refused_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import semg_hht.learning.crossvalidation as crossvalidation
+
+    answer, numbers = crossvalidation._answer_fold, []
+
+    def refused(dataset: object, folder: object, fold: object, *given: object) -> object:
+        numbers.append(fold.number)  # type: ignore[attr-defined]
+        if len(numbers) == 2:
+            raise MemoryError
+        return answer(dataset, folder, fold, *given)  # type: ignore[arg-type]
+
+    how = {"protocol": "grouped", "n_folds": 2, "task": "action_quality", "base_channels": 2, "cpu": True, "n_jobs": 1}
+    config = TrainingConfig(epochs=1, batch_size=8)
+    monkeypatch.setattr(crossvalidation, "_answer_fold", refused)
+    with pytest.raises(InputError, match="1 of 2 folds are done, the same command goes on from there"):
+        cross_validate(make_dataset(), tmp_path, config, **how)
+    before = {path: path.stat().st_ino for path in tmp_path.rglob("answers.json")}
+    assert len(before) == 1
+    cross_validate(make_dataset(), tmp_path, config, **how)
+    assert all(path.stat().st_ino == number for path, number in before.items()), "computed twice"
