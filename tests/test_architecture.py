@@ -108,7 +108,7 @@ LIBRARIES: dict[str, set[str]] = {
     "typer": {"cli", "commands", "options"},
     "rich": {"cli", "console"},
     "tqdm": {"notebook"},
-    "joblib": {"learning", "pipeline", "workers"},
+    "joblib": {"workers"},
     "distributed": {"workers"},
     "h5py": {"signals"},
     "pyedflib": {"signals"},

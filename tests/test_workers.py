@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joblib import Parallel, delayed
 
 from making import make_dataset, noise, write_dataset
 from semg_hht.cli import main
 from semg_hht.errors import InputError
-from semg_hht.learning.dataset import load_folder
 from semg_hht.signals.recording import write_recording
-from semg_hht.workers import ahead, workers
+from semg_hht.workers import ahead, each, workers
 
 
 def run(words: list[str]) -> None:
@@ -50,10 +48,13 @@ def test_dask_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
         pass
 
 
+def distributed() -> Any:
+    return pytest.importorskip("distributed")
+
+
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
+    with distributed().LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host="127.0.0.1"
     ) as found:
         yield found
@@ -86,48 +87,56 @@ def test_a_cluster_evaluates_as_one_process_does(
     tmp_path: Path, cluster: Any, pack: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    sent, scatter = [], distributed().Client.scatter
+    monkeypatch.setattr(
+        distributed().Client, "scatter", lambda client, work, **how: sent.append(work) or scatter(client, work, **how)
+    )
     write_dataset(make_dataset(n_subjects=6, n_repetitions=1), tmp_path / "data")
     size = ["--epochs", "1", "--batch_size", "8", "--base_channels", "2", "--num_encoder_layers", "2", "--cpu"]
     command = ["evaluate", "--data_dir", "data", "--protocol", "grouped", "--folds", "2", *size, *pack]
     run([*command, "--out", "here", "--jobs", "1"])
     run([*command, "--out", "there", "--backend", "dask", "--scheduler", cluster.scheduler_address])
-    # Each fold is one task: what scikit-learn does in it is not sent around.
-    assert [name.split("-")[0] for name in done_by(cluster)] == ["batch_of__answer_fold_1_calls"] * 2
+    # Each fold is one task: what scikit-learn does in it is not sent around. The matrices travel apart, once.
+    assert [name.split("-")[0] for name in done_by(cluster)] == ["_called"] * 2
+    assert len(sent) == 1
     told = {path.parent.name: path.read_bytes() for path in Path("here").glob("grouped/folds/*/answers.json")}
     assert len(told) == 2
     assert told == {path.parent.name: path.read_bytes() for path in Path("there").glob("grouped/folds/*/answers.json")}
 
 
 @on_dask
-def test_workers_that_end_again_and_again_are_one_sentence(cluster: Any) -> None:
+def test_what_no_worker_survives_is_lost_alone(cluster: Any) -> None:
     cluster.scheduler.allowed_failures = 0
-    with (
-        pytest.raises(InputError, match=r"again and again.*tcp://127\.0\.0\.1.*goes on from there"),
-        workers("dask", cluster.scheduler_address),
-    ):
-        Parallel()(delayed(os._exit)(1) for _ in range(2))
+    with workers("dask", cluster.scheduler_address):
+        assert list(each(survived, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [1, "lost 2", 3]
 
 
-def test_matrices_travel_to_a_cluster_once(tmp_path: Path) -> None:
-    """joblib lets Dask send apart, to each worker but once, what Dask takes to be large."""
-    sizeof = pytest.importorskip("dask.sizeof").sizeof
-    data = write_dataset(make_dataset(n_subjects=1), tmp_path / "data")
-    in_memory, on_disk = load_folder(data), load_folder(data, pack=tmp_path / "pack")
-    assert sizeof(in_memory) >= in_memory.matrices.nbytes
-    assert sizeof(on_disk) < 1000
+def survived(item: int) -> int:
+    if item == 2:
+        os._exit(1)
+    return item
 
 
 @on_dask
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
-
     def refuse(*_: object, **__: object) -> None:
         raise OSError("Timed out trying to connect")
 
-    monkeypatch.setattr(distributed, "Client", refuse)
+    monkeypatch.setattr(distributed(), "Client", refuse)
     with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:9; Timed out"):  # noqa: SIM117
         with workers("dask", "tcp://127.0.0.1:9"):
             pass
+
+
+@on_dask
+def test_a_cluster_without_workers_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semg_hht.workers.WAIT_S", 1)
+    with (
+        distributed().LocalCluster(n_workers=0, dashboard_address=":0", host="127.0.0.1") as empty,
+        pytest.raises(InputError, match="had no worker within 1 s"),
+        workers("dask", empty.scheduler_address),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("n", [0, 1, 4])

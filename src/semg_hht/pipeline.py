@@ -293,9 +293,8 @@ def unit_amplitude(job: Job, recording: Recording, channel: str) -> float:
 def for_each(work: Callable[..., T], jobs: Sequence[Job], *args: Any, n_jobs: int = -1) -> Iterator[T | Failure]:
     """``work(job, n_threads, *args)`` for each job, results in order, over ``n_jobs`` processes (-1: all cores).
 
-    Where the processes run is joblib's choice of backend, so `joblib.parallel_config` can make it a cluster. They work
-    ahead of who takes the results, by `AHEAD` jobs each at most: joblib itself would go on until memory is full. A
-    recording that no process survives is a `Failure`, and stops only itself.
+    Where the processes run is said by `semg_hht.workers.workers`. They work ahead of who takes the results, by `AHEAD`
+    jobs each at most. A recording that no process survives is a `Failure`, and stops only itself.
     """
     if n_jobs == 1 or len(jobs) == 1:
         for job in jobs:
@@ -304,11 +303,8 @@ def for_each(work: Callable[..., T], jobs: Sequence[Job], *args: Any, n_jobs: in
             except MemoryError:
                 yield _too_large(job)
         return
-    from joblib import effective_n_jobs  # here, so that one file is answered without it
-
     # The cores are busy with other recordings: one thread each.
-    of_job = partial(_with_one_thread, work, args)
-    yield from each(of_job, jobs, n_jobs, _too_large, at_once=AHEAD * effective_n_jobs(n_jobs))
+    yield from each(partial(_with_one_thread, work, args), jobs, n_jobs, _too_large, ahead_each=AHEAD)
 
 
 def _with_one_thread(work: Callable[..., T], args: tuple[Any, ...], job: Job) -> T:

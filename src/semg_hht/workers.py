@@ -9,12 +9,16 @@ import signal
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from semg_hht.errors import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 P = TypeVar("P", Path, Path | None)
 T = TypeVar("T")
@@ -22,7 +26,10 @@ U = TypeVar("U")
 V = TypeVar("V")
 
 BACKENDS = ("loky", "threading", "dask")
+WAIT_S = 30  # for the first worker of a cluster
 N_READERS = 2  # threads: reading a matrix is unpacking it, which lets other threads run
+
+_cluster: ContextVar[Client | None] = ContextVar("cluster", default=None)
 
 
 @contextmanager
@@ -37,8 +44,8 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
     Raises
     ------
     InputError
-        An unknown backend, Dask not installed, a scheduler that doesn't answer, or one named without ``dask``; or
-        workers that ended.
+        An unknown backend, Dask not installed, a scheduler that doesn't answer or has no workers, or one named without
+        ``dask``.
     """
     if backend not in BACKENDS:
         raise InputError(f"--backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
@@ -51,22 +58,23 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
             yield
         return
     try:
-        from distributed import Client, KilledWorker
+        from distributed import Client
     except ImportError:
         raise InputError("--backend dask needs distributed: pip install 'semg-hht[dask]'") from None
     try:
         client = Client(scheduler or None, timeout="10s")
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {scheduler}; {error}") from None
-    with client, joblib.parallel_config(backend="dask"):
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT_S)
+        except TimeoutError:
+            raise InputError(f"the Dask scheduler at {scheduler} had no worker within {WAIT_S} s") from None
+        before = _cluster.set(client)
         try:
             yield
-        except KilledWorker as error:
-            raise InputError(
-                f"workers of the cluster ended, again and again, at the same piece of work ({error.last_worker.address} "
-                "was the last); most likely it needs more memory than they have. What was done is kept: the same "
-                "command goes on from there"
-            ) from None
+        finally:
+            _cluster.reset(before)
 
 
 def seen_by_workers(backend: str, path: P) -> P:
@@ -75,18 +83,24 @@ def seen_by_workers(backend: str, path: P) -> P:
 
 
 def each(
-    work: Callable[[T], U], items: Sequence[T], n_jobs: int, lost: Callable[[T], V], *, at_once: int
+    work: Callable[[T], U], items: Sequence[T], n_jobs: int, lost: Callable[[T], V], *, ahead_each: int
 ) -> Iterator[U | V]:
-    """``work`` of each item, in order, over ``n_jobs`` processes that work ahead by ``at_once`` items at most.
+    """``work`` of each item, in order, over ``n_jobs`` processes (-1: all cores), or those of the cluster.
 
-    Where a process is killed, as a system does that runs out of memory, or is refused memory, the items that were being
-    worked on are tried once more, one by one with nothing beside them; ``lost`` stands for one that fails then, too.
-    All others go on in fresh processes.
+    Each works ahead of who takes the results by ``ahead_each`` items at most. Where one is killed, as a system does
+    that runs out of memory, or is refused memory, the items that were being worked on are tried once more, one by one
+    with nothing beside them (a cluster tries as often as it is told); ``lost`` stands for one that fails then, too. All
+    others go on in fresh processes.
     """
+    client = _cluster.get()
+    if client is not None:
+        yield from _each_on_cluster(client, work, items, lost, ahead_each)
+        return
     from concurrent.futures.process import BrokenProcessPool
 
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
 
+    at_once = ahead_each * effective_n_jobs(n_jobs)
     for start in range(0, len(items), at_once):
         chunk = items[start : start + at_once]
         alone: dict[int, U | V] = {}
@@ -114,6 +128,36 @@ def each(
                             (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
                         except (BrokenProcessPool, MemoryError):
                             alone[i] = lost(chunk[i])
+
+
+def _each_on_cluster(
+    client: Client, work: Callable[[T], U], items: Sequence[T], lost: Callable[[T], V], ahead_each: int
+) -> Iterator[U | V]:
+    """Not by way of joblib, which waits for ever for a piece of work that the cluster has given up."""
+    from distributed import KilledWorker
+
+    n_ahead = ahead_each * sum(client.ncores().values())
+    sent = client.scatter(work, broadcast=True, hash=False)  # with all it holds, to each worker once
+    waiting: deque[tuple[T, Any]] = deque()
+
+    def next_result() -> U | V:
+        item, future = waiting.popleft()
+        try:
+            found: U = future.result()
+        except (KilledWorker, MemoryError):
+            return lost(item)
+        return found
+
+    for item in items:
+        waiting.append((item, client.submit(_called, sent, item, pure=False)))
+        if len(waiting) > n_ahead:
+            yield next_result()
+    while waiting:
+        yield next_result()
+
+
+def _called(work: Callable[[T], U], item: T) -> U:
+    return work(item)
 
 
 @contextmanager
@@ -146,11 +190,9 @@ def _closed_quietly(results: Generator[U, None, None]) -> Iterator[None]:
 
 def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
     """In a worker: ``mark`` is there as long as the work goes on, and stays if it never ends."""
-    with suppress(OSError):  # another machine's
-        mark.touch()
+    mark.touch()
     found = work(item)
-    with suppress(OSError):
-        mark.unlink()
+    mark.unlink()
     return found
 
 

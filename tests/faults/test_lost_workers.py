@@ -13,6 +13,7 @@ from making import make_dataset
 from semg_hht.console import one_sentence
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled
+from semg_hht.learning import crossvalidation
 from semg_hht.learning.crossvalidation import cross_validate
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.pipeline import Failure, Job, for_each
@@ -62,24 +63,13 @@ def test_want_of_memory_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]
     assert "error: there is not enough memory; fewer --jobs" in capsys.readouterr().err
 
 
-def test_folds_that_were_done_outlive_one_that_is_refused_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import semg_hht.learning.crossvalidation as crossvalidation
-
-    answer, numbers = crossvalidation._answer_fold, []
-
-    def refused(dataset: object, folder: object, fold: object, *given: object) -> object:
-        numbers.append(fold.number)  # type: ignore[attr-defined]
-        if len(numbers) == 2:
-            raise MemoryError
-        return answer(dataset, folder, fold, *given)  # type: ignore[arg-type]
-
+def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     how = {"protocol": "grouped", "n_folds": 2, "task": "action_quality", "base_channels": 2, "cpu": True, "n_jobs": 1}
     config = TrainingConfig(epochs=1, batch_size=8)
-    monkeypatch.setattr(crossvalidation, "_answer_fold", refused)
-    with pytest.raises(InputError, match="1 of 2 folds are done, the same command goes on from there"):
-        cross_validate(make_dataset(), tmp_path, config, **how)
+    with monkeypatch.context() as lost:
+        lost.setattr(crossvalidation, "each", lambda work, folds, *_, **__: iter((work(folds[0]), None)))
+        with pytest.raises(InputError, match="1 of 2 folds are done, and the same command goes on from there"):
+            cross_validate(make_dataset(), tmp_path, config, **how)
     before = {path: path.stat().st_ino for path in tmp_path.rglob("answers.json")}
     assert len(before) == 1
     cross_validate(make_dataset(), tmp_path, config, **how)

@@ -11,15 +11,14 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, parallel_config
 
 from semg_hht.calibration import Calibration, answer_sets
 from semg_hht.errors import InputError
@@ -33,7 +32,7 @@ from semg_hht.learning.run import choose_classes, train
 from semg_hht.learning.training import TrainingConfig
 from semg_hht.storage import claimed, read_json, require_new_folder, write_json
 from semg_hht.tracking import Track, kept_warnings, untracked
-from semg_hht.workers import deaf
+from semg_hht.workers import each
 
 log = logging.getLogger(__name__)
 
@@ -94,23 +93,18 @@ def cross_validate(
         _require_same(folder, settings, overwrite)
         write_json(folder / SETTINGS, settings)
         on_gpu = torch.cuda.is_available() and not cpu
-        work = delayed(_answer_fold)
+        work = partial(_answer_fold, dataset, folder, config, own_task, n_layers, base_channels, cpu, keep_models)
         with warnings.catch_warnings():
             # A worker that has grown by 300 MB is replaced by a fresh one, as joblib does with each; nothing is lost.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-            with deaf():
-                results = Parallel(n_jobs=1 if on_gpu else n_jobs, return_as="generator")(
-                    work(dataset, folder, fold, config, own_task, n_layers, base_channels, cpu, keep_models)
-                    for fold in folds
-                )
-            try:
-                contents = list(track(results, len(folds), "folds"))
-            except (BrokenProcessPool, MemoryError) as error:
-                n_done = sum((folder / FOLDS / f"{fold.number:02d}" / ANSWERS).is_file() for fold in folds)
-                raise InputError(
-                    f"{folder}: a process that computed a fold was ended by the system, or refused memory; {n_done} of "
-                    f"{len(folds)} folds are done, the same command goes on from there, and --jobs 1 needs less memory"
-                ) from error
+            results = each(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
+            contents = [content for content in track(results, len(folds), "folds") if content is not None]
+        if len(contents) < len(folds):
+            raise InputError(
+                f"{folder}: a process that computed a fold was ended by the system, or refused memory, also with "
+                f"nothing else beside it; {len(contents)} of {len(folds)} folds are done, and the same command goes on "
+                "from there"
+            )
     notes = _notes(contents)
     for note in notes:
         log.warning("in %d of the %d folds: %s", note["n_folds"], len(folds), note["text"])
@@ -145,21 +139,20 @@ def _require_same(folder: Path, settings: dict[str, Any], overwrite: bool) -> No
 def _answer_fold(
     dataset: Dataset,
     folder: Path,
-    fold: Fold,
     config: TrainingConfig,
     task: str,
     n_layers: int,
     base_channels: int,
     cpu: bool,
     keep_models: bool,
+    fold: Fold,
 ) -> dict[str, Any]:
     """In a worker: the answers of one fold, from disk where it was finished before."""
     own = folder / FOLDS / f"{fold.number:02d}"
     if (own / ANSWERS).is_file():
         content: dict[str, Any] = read_json(own / ANSWERS)
         return content
-    # Within a worker of Dask, scikit-learn would send each of its own small steps over the cluster.
-    with _ALONE, _one_thread(), parallel_config(backend="sequential"):
+    with _ALONE, _one_thread():
         with kept_warnings() as notes:
             train(
                 dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,

@@ -52,10 +52,6 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __sizeof__(self) -> int:
-        """Bytes of the matrices in memory: by it a Dask cluster tells what is worth sending to each worker but once."""
-        return 0 if isinstance(self.matrices, Packed) else self.matrices.nbytes
-
     def subset(self, indices: Indices) -> Dataset:
         if len(indices) == len(self) and np.array_equal(indices, np.arange(len(self))):
             return self  # matrices are large: nothing to leave out, nothing to copy
