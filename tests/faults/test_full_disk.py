@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,8 @@ def test_every_verb_says_which_file_could_not_be_written(inputs: Inputs, tmp_pat
         done = here(inputs.words(verb, tmp_path))
     assert done.code == 1
     assert "it would be larger than a file may be here" in done.sentence(), done.said
-    assert str(tmp_path) in done.sentence()
+    where = tempfile.gettempdir() if verb == "sample data" else str(tmp_path)  # its recordings lie there for a while
+    assert where in done.sentence()
     assert ".part" not in done.sentence()
     assert not unreadable(tmp_path)
     assert not leftovers(tmp_path)
