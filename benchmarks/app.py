@@ -31,6 +31,7 @@ class Visitor:
 
     def __init__(self, address: str, timeout_s: float = 300.0) -> None:
         self.address, self.key, self._timeout_s = address, secrets.token_hex(6), timeout_s
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         config = json.loads(self._open("/config").read())
         self._steps = {step["api_name"]: step for step in config["dependencies"] if step.get("api_name")}
         self._names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
@@ -90,7 +91,7 @@ class Visitor:
 
     def _open(self, path: str, body: bytes | None = None, kind: str = "") -> Any:
         request = urllib.request.Request(self.address + path, body, {"Content-Type": kind} if kind else {})
-        return urllib.request.urlopen(request, timeout=self._timeout_s)
+        return self._opener.open(request, timeout=self._timeout_s)
 
 
 def free_port() -> int:

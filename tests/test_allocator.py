@@ -1,4 +1,4 @@
-"""learning/allocator.py: what is freed is not given back, and that is said."""
+"""allocator.py: what is freed is kept, or given back, and that is said."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from semg_hht.learning import allocator
+from semg_hht import allocator
 
 FAULTS = """
 import logging, resource, sys
 import numpy as np
-from semg_hht.learning.allocator import keep_freed_memory
+from semg_hht.allocator import keep_freed_memory
 logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
