@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from starlette.requests import ClientDisconnect
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -35,6 +37,7 @@ MAX_BODY = 2**18  # bytes of a request that is no upload; a table of a thousand 
 PIECE_S = 20.0  # that a sender may take over the next piece of a body
 BODY_S = 600.0  # and over all of it
 MAX_LINES = 400  # pages that may be open
+MAX_KNOWN = 10_000  # keys whose browser is remembered
 MAX_PENDING = 10  # steps that a visitor may wait for at once
 LINE_S = 5.0  # a browser asks for its line and its first step at once, in no certain order
 COOKIE = "semg_hht_visitor"
@@ -50,30 +53,37 @@ HEADERS = {
 
 
 class Lines:
-    """Whose page is open: browsers by the keys of visitors, each while a line is held."""
+    """Whose page is open: keys of visitors, each while its browser holds a line.
+
+    Once held, a key is that browser's for good: what is still under way for who has just left is not for others.
+    """
 
     def __init__(self) -> None:
-        self._lines: dict[str, tuple[str, int]] = {}
+        self._open: dict[str, int] = {}
+        self._browsers: dict[str, str] = {}
 
     def __contains__(self, key: object) -> bool:
-        return key in self._lines
+        return key in self._open
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._open)
 
     def browser(self, key: str) -> str | None:
-        return self._lines.get(key, (None, 0))[0]
+        return self._browsers.get(key)
 
     @contextmanager
     def held(self, key: str, browser: str) -> Iterator[None]:
-        """While it is held, the key is this browser's; it may hold it twice, as it does where it connects anew."""
-        self._lines[key] = (browser, self._lines.get(key, ("", 0))[1] + 1)
+        """For as long as the block runs; a browser that connects anew holds a line twice for a while."""
+        self._open[key] = self._open.get(key, 0) + 1
+        self._browsers[key] = browser
+        if len(self._browsers) > MAX_KNOWN:
+            del self._browsers[next(iter(self._browsers))]
         try:
             yield
         finally:
-            browser, n = self._lines.pop(key)
-            if n > 1:
-                self._lines[key] = (browser, n - 1)
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
 
 
 class Guard:
@@ -127,7 +137,11 @@ class Guard:
                 await _refuse(send, 429, f"a visitor may wait for {MAX_PENDING} steps at once")
                 return
             counted = _again(body, receive)
-        await self._app(scope, counted, marked)
+        try:
+            await self._app(scope, counted, marked)
+        except ClientDisconnect:
+            if scope["method"] == "POST":  # nothing was answered yet
+                await _refuse(send, 400, "the request did not arrive whole")
 
     async def _hold(self, scope: Scope, receive: Receive, send: Send, browser: str) -> None:
         key = scope["path"].removeprefix(LINE).rstrip("/")
@@ -147,7 +161,7 @@ class Guard:
             if all(key in self._lines for key in keys):
                 break
             await asyncio.sleep(0.1)
-        return all(self._lines.browser(key) == browser for key in keys)
+        return all(key in self._lines and self._lines.browser(key) == browser for key in keys)
 
 
 NOT_YOURS = "this is no visit of yours; open the page anew, with cookies"
