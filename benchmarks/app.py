@@ -142,12 +142,12 @@ def megabytes(process: int) -> float:
 
 
 def helpers(process: int) -> list[int]:
-    """Processes that a process has started, and those that these have."""
-    try:
-        words = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
-    except OSError:  # ended meanwhile
-        return []
-    return [pid for child in map(int, words) for pid in (child, *helpers(child))]
+    """Processes that a process has started, in whichever of its threads, and those that these have."""
+    found: list[int] = []
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # ended meanwhile
+            found += map(int, children.read_text(encoding="ascii").split())
+    return [pid for child in found for pid in (child, *helpers(child))]
 
 
 def megabytes_of_all(processes: list[int]) -> float:
@@ -194,10 +194,9 @@ class Tally:
             href = visitor.shown["downloads"].split('" download="predictions.json"')[0].rsplit("base64,", 1)[1]
             self.answers.add(href)
 
-    def attack(self, target: Any, rng: random.Random) -> None:
+    def attack(self, target: Any, rng: random.Random, attack: Any) -> None:
         import attacks
 
-        attack = rng.choice(attacks.ATTACKS)
         try:
             attack(target, rng)
             came_to = "ran its course"
@@ -224,7 +223,7 @@ def besiege(server: int, address: str, given: argparse.Namespace, folder: Path) 
     """``given.visitors`` clients all the time, ``given.attackers`` of them attackers; every half minute is told of."""
     import attacks
 
-    target = attacks.Target(address, folder, most=3_000_000 * given.max_upload_mb)
+    target = attacks.Target(address, folder, most=3_000_000 * given.max_upload_mb).arm()
     tally = Tally()
     tally.visit(address, given.recording, given.rate_hz)  # what the first answer loads stays
     tally.waited.clear()
@@ -237,7 +236,7 @@ def besiege(server: int, address: str, given: argparse.Namespace, folder: Path) 
     def hostile(number: int) -> None:
         rng = random.Random(number)
         while time.monotonic() < end:
-            tally.attack(target, rng)
+            tally.attack(target, rng, rng.choice(attacks.ATTACKS))
             time.sleep(rng.uniform(0.5, 2.0))
 
     n_honest = given.visitors - given.attackers

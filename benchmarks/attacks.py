@@ -43,10 +43,16 @@ class Target:
     most: int
     keys: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    patience_s: float = 45.0  # that a line is held open for nothing
 
     def __post_init__(self) -> None:
         self.marker = self.folder / "code_was_run"
-        self.bombs = [make(self) for make in BOMBS]
+        self.bombs: list[Path] = []
+
+    def arm(self, *makers: Callable[[Target], Path]) -> Target:
+        """Make bombs: these, or all."""
+        self.bombs = [make(self) for make in makers or BOMBS]
+        return self
 
     @property
     def host(self) -> tuple[str, int]:
@@ -181,7 +187,7 @@ BOMBS: tuple[Callable[[Target], Path], ...] = (
 
 def drop_a_bomb(target: Target, rng: random.Random) -> None:
     with Visitor(target.address) as visitor:
-        visitor.drop(*rng.sample(target.bombs, rng.choice((1, 1, 1, 3))), rate_hz=1000.0)
+        visitor.drop(*rng.sample(target.bombs, min(len(target.bombs), rng.choice((1, 1, 1, 3)))), rate_hz=1000.0)
         visitor.take("answer", [True])
     if target.marker.exists():
         raise Breach("a file was read, and code of its maker ran")
@@ -368,7 +374,7 @@ def dawdle(target: Target, rng: random.Random) -> None:
                 with suppress(OSError):
                     line.sendall(piece)
                     time.sleep(0.2)
-        time.sleep(rng.uniform(0, 45))
+        time.sleep(rng.uniform(0, target.patience_s))
     finally:
         for line in held:
             line.close()

@@ -222,8 +222,12 @@ def _recorded(seen: Seen, stated: tuple[Labelled, ...]) -> Recorded:
 
 
 def envelope(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n_channels, n_samples) -> (n_channels, n_points), evenly spaced, the extremes kept."""
-    step = -(-samples.shape[1] // (MAX_POINTS // 2))
+    """(n_channels, n_samples) -> (n_channels, n_points), evenly spaced, the extremes kept.
+
+    Of more channels than can be looked at, fewer points each: a visit stays in memory for as long as somebody looks.
+    """
+    n_points = MAX_POINTS * MAX_CHANNELS // max(MAX_CHANNELS, len(samples))
+    step = -(-samples.shape[1] // max(1, n_points // 2))
     if step <= 2:
         return samples.copy()
     padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % step)), mode="edge")
