@@ -85,7 +85,7 @@ ROOMS: dict[str, set[str]] = {
         "segment", "session", "signals", "sources", "storage", "workers",
     },
     "app": {
-        "app", "errors", "evidence", "figures", "labels", "matrices", "pipeline", "predict", "predictions",
+        "allocator", "app", "errors", "evidence", "figures", "labels", "matrices", "pipeline", "predict", "predictions",
         "references", "report", "segment", "session", "signals", "sources", "storage",
     },
     "cli": {"commands", "console", "version"},

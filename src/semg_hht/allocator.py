@@ -30,8 +30,11 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> bool:
-    """For the rest of this process, threads that are yet to start included; False where there is no glibc."""
-    return _set(GIVE_BACK)
+    """Now, and for the rest of this process, threads that are yet to start included; False where there is no glibc."""
+    done = _set(GIVE_BACK)
+    if done:
+        ctypes.CDLL(None).malloc_trim(0)  # what lies free in the middle of a heap, too
+    return done
 
 
 def _set(settings: dict[int, int]) -> bool:

@@ -18,6 +18,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from semg_hht.allocator import give_back_freed_memory
 from semg_hht.app import visit as steps
 from semg_hht.app.guard import LOOPBACK, Guard, Lines
 from semg_hht.app.sweep import swept
@@ -356,6 +357,7 @@ def serve(
             time.sleep(SWEEP_S)
             visitors.sweep(lines)
             silent = swept(page, lines, silent)
+            give_back_freed_memory()
     except KeyboardInterrupt:
         pass
     finally:

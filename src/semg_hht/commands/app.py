@@ -52,7 +52,7 @@ def app(
         "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
         "channels": channels, "seed": seed,
     }  # fmt: skip
-    give_back_freed_memory()  # visitors come and go for weeks
+    give_back_freed_memory()  # before threads start: visitors come and go for weeks
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what is temporary is removed then, too
     with Visitors() as visitors:
         os.environ |= visitors.environment
