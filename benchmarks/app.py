@@ -250,7 +250,8 @@ def besiege(server: int, address: str, given: argparse.Namespace, folder: Path) 
         while time.monotonic() < end:
             time.sleep(2.0)
             now = time.monotonic()
-            target.paths[:] = [str(path) for path in list(folder.glob("semg-hht-app-*/*/*/*"))[-50:]]
+            with suppress(OSError):  # they come and go
+                target.paths[:] = [str(path) for path in list(folder.glob("semg-hht-app-*/*/*/*"))[-50:]]
             at_s.append(now - start)
             alone.append(megabytes(server))
             everything.append(alone[-1] + megabytes_of_all(helpers(server)))
