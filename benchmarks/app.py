@@ -211,12 +211,16 @@ class Tally:
 
 
 def slope(at_s: list[float], mb: list[float]) -> tuple[float, float]:
-    """Megabytes a minute, and the standard error of that (as if samples were independent)."""
-    x, y = np.array(at_s) / 60, np.array(mb)
-    x = x - x.mean()
+    """Megabytes a minute and the standard error of that, by the median of each half minute.
+
+    What is held for a moment while a file is read or answered is no growth, and one reading is much like the next.
+    """
+    parts = [np.array(mb)[np.array(at_s) // 30 == part] for part in np.unique(np.array(at_s) // 30)]
+    y = np.array([np.median(part) for part in parts])
+    x = np.arange(len(y)) / 2 - (len(y) - 1) / 4  # minutes, around 0
     rise = float((x * y).sum() / (x**2).sum())
     left = y - y.mean() - rise * x
-    return rise, float(np.sqrt((left**2).sum() / (len(x) - 2) / (x**2).sum()))
+    return rise, float(np.sqrt((left**2).sum() / max(1, len(x) - 2) / (x**2).sum()))
 
 
 def besiege(server: int, address: str, given: argparse.Namespace, folder: Path) -> Tally:
