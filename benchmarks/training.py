@@ -32,7 +32,7 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
     from torch import nn
     from torch.nn import functional
 
-    from semg_hht.learning.allocator import keep_freed_memory
+    from semg_hht.allocator import keep_freed_memory
     from semg_hht.learning.convolution import (
         choose_convolutions,
         clip_gradients,

@@ -1,4 +1,4 @@
-"""learning/allocator.py: what is freed is not given back, and that is said."""
+"""allocator.py: what is freed is kept, or given back, and that is said."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from semg_hht.learning import allocator
+from semg_hht import allocator
 
 FAULTS = """
 import logging, resource, sys
 import numpy as np
-from semg_hht.learning.allocator import keep_freed_memory
+from semg_hht.allocator import keep_freed_memory
 logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
@@ -40,3 +40,39 @@ def test_elsewhere_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _: pytest.fail("no C library was to be asked"))
     assert not allocator.keep_freed_memory()
+    assert not allocator.give_back_freed_memory()
+
+
+HEAPS = """
+import ctypes, sys, tempfile, threading
+from semg_hht.allocator import give_back_freed_memory
+if sys.argv[1] == "give back":
+    assert give_back_freed_memory()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc.restype = ctypes.c_void_p
+together = threading.Barrier(8)
+def work():
+    together.wait()
+    libc.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+with tempfile.NamedTemporaryFile() as file:
+    to = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+    libc.malloc_info(0, to)
+    libc.fclose(to)
+    sys.stdout.write(str(open(file.name).read().count("<heap ")))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to give memory back")
+def test_threads_of_a_server_share_two_heaps() -> None:
+    found = {}
+    for how in ("by itself", "give back"):
+        done = subprocess.run([sys.executable, "-c", HEAPS, how], capture_output=True, text=True, check=True)
+        found[how] = int(done.stdout)
+    assert found["give back"] <= 2 < found["by itself"]

@@ -37,6 +37,7 @@ from semg_hht.app.visit import (
 )
 from semg_hht.app.visitors import Visitors
 from semg_hht.cli import main
+from semg_hht.errors import InputError
 from semg_hht.labels import Labelled, read_manifest
 from semg_hht.matrices import read_matrix
 from semg_hht.pipeline import PipelineConfig
@@ -417,7 +418,7 @@ def test_visitors_have_folders_of_their_own_and_leave_nothing() -> None:
 
 def test_idle_visitors_and_untaken_uploads_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    visitors = Visitors(at_most=2, idle_s=10.0, clock=lambda: now[0])
+    visitors = Visitors(at_most=2, spared_s=3.0, idle_s=10.0, clock=lambda: now[0])
     try:
         first = visitors.change("first", lambda visit: visit).folder
         now[0] = 5.0
@@ -436,6 +437,13 @@ def test_idle_visitors_and_untaken_uploads_are_removed(monkeypatch: pytest.Monke
         now[0] = 12.0
         visitors.change("fourth", lambda visit: visit)
         assert not second.exists()
+        with pytest.raises(InputError, match="2 visitors are busy here; expected fewer"):
+            visitors.change("fifth", lambda visit: visit)
+        now[0] = 12.0 + who.GONE_S + 0.5
+        visitors.change("third", lambda visit: visit)
+        visitors._idle_s = 100.0
+        visitors.sweep(here={"third"})  # fourth has closed the page
+        assert set(visitors._places) == {"third"}
     finally:
         visitors.close()
 

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from making import foreign_matrix
-from semg_hht.app.guard import HEADERS, MAX_BODY, Guard
+from semg_hht.app.guard import HEADERS, MAX_BODY, Guard, Lines
 from semg_hht.cli import main
 from semg_hht.demo import practice_run
 from semg_hht.labels import read_manifest
@@ -414,8 +414,12 @@ def run_guard(tmp_path: Path, path: str, chunks: list[bytes], *, max_upload: int
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": path, "headers": []}
-    asyncio.run(Guard(inner, uploads=tmp_path, max_upload=max_upload)(scope, receive, send))
+    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+
+    async def served() -> None:
+        await Guard(inner, uploads=tmp_path, max_upload=max_upload, lines=Lines(), pending=len)(scope, receive, send)
+
+    asyncio.run(served())
     return sent
 
 

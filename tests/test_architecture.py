@@ -18,6 +18,7 @@ FORBIDDEN_NAMES = {"utils", "util", "common", "core", "base", "manager", "helper
 ROOMS: dict[str, set[str]] = {
     "version": set(),
     "errors": set(),
+    "allocator": set(),
     "tracking": set(),
     "workers": {"errors"},
     "hht": {"hht"},
@@ -78,14 +79,14 @@ ROOMS: dict[str, set[str]] = {
     "console": {"errors", "evaluation", "pipeline"},
     "options": {"errors", "hht", "pipeline", "scaling", "signals", "workers"},
     "commands": {
-        "app", "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine", "figures",
-        "findings",
+        "allocator", "app", "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine",
+        "figures", "findings",
         "labels", "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples",
         "segment", "session", "signals", "sources", "storage", "workers",
     },
     "app": {
-        "app", "errors", "evidence", "figures", "labels", "matrices", "pipeline", "predict", "predictions",
-        "references", "report", "segment", "session", "signals", "sources",
+        "allocator", "app", "errors", "evidence", "figures", "labels", "matrices", "pipeline", "predict", "predictions",
+        "references", "report", "segment", "session", "signals", "sources", "storage",
     },
     "cli": {"commands", "console", "version"},
     "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.app.apart import apart
 from semg_hht.app.times import Trouble, read_times, rows_at
 from semg_hht.errors import InputError, RateUnknown
 from semg_hht.labels import Labelled, read_manifest
@@ -25,7 +28,11 @@ from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.wfdb import segment_headers
 from semg_hht.sources import find_jobs, is_manifest
 
+T = TypeVar("T")
 MAX_UNPACKED = 2**30  # bytes in an npz once unpacked: a small file may claim any number
+MAX_MEMORY = 3 * 2**29  # bytes that a look at one file may take; a table of 100 MB takes two thirds of that
+LOOK_S, LOOK_S_A_MB = 20.0, 0.4  # that a look at all files of a visit may take
+MAX_REPETITIONS = 500  # in a file, as drawn and listed
 MAX_POINTS = 12_000  # of a channel as it is drawn
 MAX_CHANNELS = 16  # that can be looked at; all are answered
 ALL = -1  # the channel that stands for all of them
@@ -44,10 +51,12 @@ class Recorded:
     """What is known of a recording: its repetitions as a table has them, and how its channels look.
 
     shared : what holds for each repetition.
+    n_channels : all of them, also those that are not drawn.
     """
 
     rows: tuple[Labelled, ...]
     shared: Labelled
+    n_channels: int
     duration_s: float
     channels: tuple[Channel, ...]
     all_channels: Channel
@@ -83,13 +92,43 @@ def take(upload: Path, folder: Path) -> Path:
 def look_at_all(
     paths: Sequence[Path], rate_hz: float | None, units: str, filters: FilterConfig
 ) -> tuple[tuple[Dropped, ...], tuple[Trouble, ...]]:
-    """Every file that is more than a part of another, and what is wrong with tables among them."""
+    """Every file that is more than a part of another, and what is wrong with tables among them.
+
+    Each is read in a process of its own: files of strangers may be made to use up memory or time, or to break what
+    reads them.
+    """
+    until = time.monotonic() + LOOK_S + LOOK_S_A_MB * sum(path.stat().st_size for path in paths) / 1e6
+
+    def careful(path: Path, look: Callable[..., T], *given: Any) -> T | Trouble:
+        try:
+            return apart(look, *given, seconds=until - time.monotonic(), n_bytes=MAX_MEMORY)
+        except (MemoryError, TimeoutError) as error:
+            name = "app_too_big" if isinstance(error, MemoryError) else "app_too_slow"
+            return Trouble(name, {"file": path.name})
+
+    if not paths:
+        return (), ()
+    sorted_out = careful(max(paths, key=lambda path: path.stat().st_size), _sorted_out, paths)
+    if isinstance(sorted_out, Trouble):
+        return (), (sorted_out,)
+    stated, parts, troubles = sorted_out
+    files = []
+    for path in paths:
+        if path not in parts:
+            seen = careful(path, _look, path, stated.get(path.name, ()), rate_hz, units, filters)
+            files.append(Dropped(path, trouble=seen) if isinstance(seen, Trouble) else seen)
+    return tuple(files), troubles
+
+
+def _sorted_out(
+    paths: Sequence[Path],
+) -> tuple[dict[str, tuple[Labelled, ...]], set[Path], tuple[Trouble, ...]]:
+    """What tables say, the files that are no recordings of their own, and what is wrong with the tables."""
     stated, tables, troubles = _stated(paths)
     headers = [path for path in paths if path.suffix.lower() == ".hea"]
     parts = tables | set(segment_headers(headers))
     parts |= {signals for header in headers for signals in header.parent.glob(f"{header.stem}*.dat")}
-    files = [_look(path, stated.get(path.name, ()), rate_hz, units, filters) for path in paths if path not in parts]
-    return tuple(files), troubles
+    return stated, parts, troubles
 
 
 def _stated(paths: Sequence[Path]) -> tuple[dict[str, tuple[Labelled, ...]], set[Path], tuple[Trouble, ...]]:
@@ -124,8 +163,6 @@ def _look(
         return Dropped(path, _recorded(look_at(job, SegmentConfig(), filters), job.rows))
     except RateUnknown:
         return Dropped(path, trouble=Trouble("app_rate_unknown", {"file": path.name}))
-    except MemoryError:
-        return Dropped(path, trouble=Trouble("app_too_big", {"file": path.name}))
     except InputError as error:
         return Dropped(path, trouble=trouble_of(error, path.parent))
 
@@ -170,9 +207,12 @@ def _recorded(seen: Seen, stated: tuple[Labelled, ...]) -> Recorded:
                 f"times within the recording of {recording.duration_s:.2f} s"
             )
         rows = rows_at(times, shared, whole)
+    if len(rows) > MAX_REPETITIONS:
+        raise InputError(f"{recording.source}: {len(rows)} repetitions; this page takes at most {MAX_REPETITIONS}")
     return Recorded(
         rows,
         shared,
+        len(recording.samples),
         recording.duration_s,
         tuple(Channel(name, points) for name, points in zip(recording.channel_names, drawn, strict=False)),
         Channel("", together[0]),
@@ -182,8 +222,12 @@ def _recorded(seen: Seen, stated: tuple[Labelled, ...]) -> Recorded:
 
 
 def envelope(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n_channels, n_samples) -> (n_channels, n_points), evenly spaced, the extremes kept."""
-    step = -(-samples.shape[1] // (MAX_POINTS // 2))
+    """(n_channels, n_samples) -> (n_channels, n_points), evenly spaced, the extremes kept.
+
+    Of more channels than can be looked at, fewer points each: a visit stays in memory for as long as somebody looks.
+    """
+    n_points = MAX_POINTS * MAX_CHANNELS // max(MAX_CHANNELS, len(samples))
+    step = -(-samples.shape[1] // max(1, n_points // 2))
     if step <= 2:
         return samples.copy()
     padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % step)), mode="edge")

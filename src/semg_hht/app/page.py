@@ -1,6 +1,6 @@
 """The web page itself: what stands on it, and which step of a visit each button takes.
 
-The only file that knows Gradio, which must have been told of the `Visitors` before this is imported. What is shown is
+The only file that imports Gradio, which must have been told of the `Visitors` before this is imported. What is shown is
 decided in view.py, what happens in visit.py.
 """
 
@@ -18,8 +18,10 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from semg_hht.allocator import give_back_freed_memory
 from semg_hht.app import visit as steps
-from semg_hht.app.guard import LOOPBACK, Guard
+from semg_hht.app.guard import LOOPBACK, Guard, Lines
+from semg_hht.app.sweep import swept
 from semg_hht.app.times import Trouble
 from semg_hht.app.view import UNITS, Host, Page, page_of
 from semg_hht.app.visit import MAX_FILES, Visit
@@ -30,10 +32,13 @@ from semg_hht.predict import Run
 from semg_hht.report.words import LANGUAGES, read_words
 
 MAX_UPLOAD_MB = 100
+TOGETHER = 3  # of the largest file, all that arrive together
 SWEEP_S = 20.0
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
 AT_ONCE = 8  # visitors whose clicks are served together; answers are given one by one
-MAX_WAITING = 200
+LOOKS_AT_ONCE = 2  # visitors whose files are read together, each in as much memory as files.py allows
+MAX_WAITING = 1000
+MAX_CONNECTIONS = 2000
 
 
 @dataclass
@@ -47,6 +52,7 @@ class Desk:
     config: PipelineConfig | None = None  # of recordings that no run says how to prepare
     make_run: Callable[[Callable[[float, str], None]], Run] | None = None
     making: threading.Lock = field(default_factory=threading.Lock)
+    answering: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -183,14 +189,20 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
 
     def step(change: Callable[..., Visit]) -> Callable[..., dict[Any, Any]]:
         def taken(request: gr.Request, *values: Any) -> dict[Any, Any]:
-            return shown(visitors.change(_key(request), lambda visit: change(visit, *values)))
+            return shown(changed(request, lambda visit: change(visit, *values)))
 
         return taken
+
+    def changed(request: gr.Request, change: Callable[[Visit], Visit]) -> Visit:
+        try:
+            return visitors.change(_key(request), change)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
 
     def came(request: gr.Request) -> dict[Any, Any]:
         wanted = request.query_params.get("lang") or request.headers.get("accept-language") or ""
         language = next((code for code in LANGUAGES if wanted.lower().startswith(code)), LANGUAGES[0])
-        return shown(visitors.change(_key(request), lambda visit: replace(visit, language=language)))
+        return shown(changed(request, lambda visit: replace(visit, language=language)))
 
     def took(visit: Visit, paths: list[str] | None, rate_hz: float | None, units: str) -> Visit:
         visit = replace(visit, rate_hz=rate_hz or None, units=units)
@@ -198,23 +210,32 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
 
     def typed(request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
         cells = [["" if cell is None else cell for cell in row] for row in cells]
-        return shown(visitors.change(_key(request), lambda visit: steps.edit(visit, cells)), typed=cells)
+        return shown(changed(request, lambda visit: steps.edit(visit, cells)), typed=cells)
 
     def tapped(request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
-        words = read_words(visitors.change(_key(request), lambda visit: visit).language or LANGUAGES[0])
+        words = read_words(changed(request, lambda visit: visit).language or LANGUAGES[0])
         number = int(event.index[0]) + 1
         button = gr.update(value=words("app_delete", number=number), interactive=True)
         return {parts["tapped"]: number, parts["delete"]: button}
 
     def closer(visit: Visit) -> Visit:
-        return visit if desk.run is None else steps.look_closer(visit, desk.run, desk.references)
+        if desk.run is None or visit.answered is None:
+            return visit
+        with desk.answering:  # it takes as much memory as an answer
+            return steps.look_closer(visit, desk.run, desk.references)
 
     def asked(visit: Visit, gender: bool) -> Visit:
         visit = replace(visit, gender=gender)
-        return visit if desk.run is None else steps.answer(visit, desk.run, desk.references)
+        if desk.run is None:
+            return visit
+        with desk.answering:
+            return steps.answer(visit, desk.run, desk.references)
 
     def explained(visit: Visit, number: int | None) -> Visit:
-        return visit if desk.run is None else steps.look_why(visit, desk.run, number or 1, desk.references)
+        if desk.run is None:
+            return visit
+        with desk.answering:
+            return steps.look_why(visit, desk.run, number or 1, desk.references)
 
     def made(request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
         troubles: tuple[Trouble, ...] = ()
@@ -231,13 +252,16 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
                     desk.practice = True
                 except InputError as error:
                     troubles = (Trouble("app_says", {"said": str(error)}),)
-        return shown(visitors.change(_key(request), lambda visit: replace(visit, troubles=troubles)))
+        return shown(changed(request, lambda visit: replace(visit, troubles=troubles)))
 
     quick: dict[str, Any] = {
         "outputs": list(parts.values()), "concurrency_id": "quick", "concurrency_limit": AT_ONCE,
         "show_progress": "hidden", "api_visibility": "undocumented",
     }  # fmt: skip
-    loading = quick | {"show_progress": "full", "show_progress_on": [parts["drop"]]}
+    loading = quick | {
+        "concurrency_id": "look", "concurrency_limit": LOOKS_AT_ONCE, "show_progress": "full",
+        "show_progress_on": [parts["drop"]],
+    }  # fmt: skip
     slow = quick | {"concurrency_id": "answer", "concurrency_limit": 1, "show_progress": "full"}
     unsaid = [parts["rate"], parts["units"]]
 
@@ -278,8 +302,8 @@ def _key(request: gr.Request) -> str:
 
 def launch(
     desk: Desk, visitors: Visitors, *, host: str = "127.0.0.1", port: int = 7860, max_upload_mb: int = MAX_UPLOAD_MB
-) -> gr.Blocks:
-    """Serve the page and return; `close` ends it.
+) -> tuple[gr.Blocks, Lines]:
+    """Serve the page and return, with it, who holds a line to it; `close` ends it.
 
     Raises
     ------
@@ -290,7 +314,12 @@ def launch(
     # A name that leads to this computer must not make another site's page one of ours (DNS rebinding).
     hosts = list(LOOPBACK) if host in LOOPBACK or host == "::1" else ["*"]
     max_bytes = max_upload_mb * 1_000_000
+    lines = Lines()
     page.queue(max_size=MAX_WAITING)
+
+    def pending(key: str) -> int:
+        return len(page._queue.pending_event_ids_session.get(key, ()))
+
     try:
         page.launch(
             server_name=host, server_port=port, max_file_size=max_bytes, share=False, quiet=True, inbrowser=False,
@@ -304,25 +333,31 @@ def launch(
             app_kwargs={
                 "middleware": [
                     Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
-                    Middleware(Guard, uploads=visitors.uploads, max_upload=MAX_FILES * max_bytes),
+                    Middleware(
+                        Guard, uploads=visitors.uploads, max_upload=TOGETHER * max_bytes, lines=lines, pending=pending
+                    ),
                 ]
             },
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"the page can't be served at {host}:{port}; {error}") from None
-    return page
+    page.server.config.limit_concurrency = MAX_CONNECTIONS
+    return page, lines
 
 
 def serve(
     desk: Desk, visitors: Visitors, *, host: str, port: int, max_upload_mb: int, said: Callable[[str], None]
 ) -> None:
     """Serve the page until somebody stops the program."""
-    page = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
+    page, lines = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
+    silent: set[tuple[Any, Any]] = set()
     try:
         said(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         while True:
             time.sleep(SWEEP_S)
-            visitors.sweep()
+            visitors.sweep(lines)
+            silent = swept(page, lines, silent)
+            give_back_freed_memory()
     except KeyboardInterrupt:
         pass
     finally:

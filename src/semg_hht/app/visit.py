@@ -32,6 +32,7 @@ from semg_hht.session import Session, session_of
 
 MAX_FILES = 20
 MAX_PICTURES = 60
+MAX_ANSWERED = 4_000_000  # samples in all repetitions of all channels: about 20 s of one processor, 1.6 GB
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,9 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
     """Ask the run for all files that can be used."""
     if visit.cells is not None:
         return visit  # what is wrong with the table stands there already
+    n_samples = sum(_n_samples(file.recorded) for file in visit.files if file.recorded is not None)
+    if n_samples > MAX_ANSWERED:
+        return replace(visit, troubles=(Trouble("app_too_long", {"found": n_samples, "most": MAX_ANSWERED}),))
     with _heard() as warnings, _inputs(visit) as inputs:
         if not inputs:
             return replace(visit, troubles=(Trouble("app_nothing_to_answer"),))
@@ -174,6 +178,12 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
     reasons = {file: cleaned(reason, visit.folder) for file, reason in predictions.errors.items()}
     answered = Answered(replace(predictions, errors=reasons), tuple(dict.fromkeys(warnings)))
     return look_closer(replace(visit, troubles=(), answered=answered), run, references)
+
+
+def _n_samples(found: Recorded) -> int:
+    """In all repetitions and channels of a recording."""
+    spans = [(row.stop_s or found.duration_s) - (row.start_s or 0.0) for row in found.rows] or [found.duration_s]
+    return round(sum(spans) * (found.shared.rate_hz or 0.0) * found.n_channels)
 
 
 def look_why(visit: Visit, run: Run, number: int, references: Path | None = None) -> Visit:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from semg_hht import console
+from semg_hht.allocator import give_back_freed_memory
 from semg_hht.errors import InputError
 from semg_hht.options import Band, Channels, Cpu, Decomposition, Ecg, Mains, References, Scaling, config_of
 
@@ -51,6 +52,7 @@ def app(
         "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
         "channels": channels, "seed": seed,
     }  # fmt: skip
+    give_back_freed_memory()  # before threads start: visitors come and go for weeks
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what is temporary is removed then, too
     with Visitors() as visitors:
         os.environ |= visitors.environment

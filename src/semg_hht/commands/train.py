@@ -72,7 +72,7 @@ def train(
     from semg_hht.figures import draw_confusion, draw_history
 
     require_training()
-    from semg_hht.learning.allocator import keep_freed_memory
+    from semg_hht.allocator import keep_freed_memory
     from semg_hht.learning.dataset import find_dataset
     from semg_hht.learning.run import train as train_run
     from semg_hht.learning.training import TrainingConfig
