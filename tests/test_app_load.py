@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semg_hht.app import files, guard, visit, visitors
+from semg_hht.app import files, guard, sweep, visit, visitors
 from semg_hht.app.apart import apart
 from semg_hht.app.guard import COOKIE, Guard, Lines
 from semg_hht.app.sweep import swept
@@ -260,7 +260,10 @@ def test_a_body_that_trickles_is_cut_off(tmp_path: Path, monkeypatch: pytest.Mon
 # What is left behind
 
 
-def test_what_is_kept_of_the_departed_is_forgotten_and_silent_connections_end(tmp_path: Path) -> None:
+def test_what_is_kept_of_the_departed_is_forgotten_and_silent_connections_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "MAX_UPLOADS", 1)
     closed: list[str] = []
 
     class Thing:

@@ -10,6 +10,8 @@ from typing import Any
 
 from semg_hht.app.guard import Lines
 
+MAX_UPLOADS = 1000  # names of uploads that are kept, there or not
+
 
 def swept(page: Any, lines: Lines, silent: set[tuple[Any, Any]]) -> set[tuple[Any, Any]]:
     """Forget what Gradio keeps of visitors who are gone, and hang up where no request came since the last sweep.
@@ -23,7 +25,8 @@ def swept(page: Any, lines: Lines, silent: set[tuple[Any, Any]]) -> set[tuple[An
     for by_key in kept:
         for key in [key for key in list(by_key) if key not in lines and key not in busy]:
             by_key.pop(key, None)
-    uploads -= {path for path in list(uploads) if not Path(path).exists()}
+    if len(uploads) > MAX_UPLOADS:  # seldom: one that has just arrived may not have its name yet
+        uploads -= {path for path in list(uploads) if not Path(path).exists()}
     # uvicorn waits without end for the rest of a request's head.
     connections = list(page.server.server_state.connections)
     waited = {(one, one.cycle) for one in connections if one.cycle is None or one.cycle.response_complete}
