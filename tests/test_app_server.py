@@ -128,6 +128,12 @@ def until(browser: Any, script: str, timeout_s: float = 120.0) -> Any:
     )
 
 
+def open_page(browser: Any, served: Served) -> None:
+    browser.get(served.address + "/?lang=en")
+    until(browser, f"document.querySelector('{DROP}') && {text('title')}")
+    time.sleep(1)  # the parts are drawn one after the other, and the one to drop on may be drawn anew
+
+
 def text(name: str) -> str:
     return f"(document.querySelector('#{name}')||{{}}).innerText"
 
@@ -163,8 +169,7 @@ def kept(visitor: Any, name: str) -> str:
 def test_a_visitor_reads_the_answer_and_keeps_it(served: Served, browser: Any, real_data: Path, tmp_path: Path) -> None:
     recording = real_data / "formats" / "biosignalsnotebooks" / "emg_bursts.h5"
     wide(browser, 1280)
-    browser.get(served.address + "/?lang=en")
-    until(browser, f"document.querySelector('{DROP}') && {text('title')}")
+    open_page(browser, served)
     browser.find_element("css selector", DROP).send_keys(str(recording))
     found = until(browser, "document.querySelectorAll('#signal rect.span').length")
     assert found > 5
@@ -224,14 +229,12 @@ def test_what_is_too_big_or_broken_is_a_sentence_and_the_page_lives_on(
     (tmp_path / "broken.edf").write_bytes(bytes(range(256)) * 8)
     matrix = foreign_matrix(tmp_path / "Test1_1_001.npz")
     wide(browser, 1280)
-    browser.get(served.address + "/?lang=en")
-    until(browser, f"document.querySelector('{DROP}') && {text('title')}")
+    open_page(browser, served)
     browser.find_element("css selector", DROP).send_keys(str(tmp_path / "big.csv"))
     assert "exceed the maximum allowed size" in until(
         browser, "document.querySelector('[data-testid=toast-text]').innerText"
     )
-    browser.get(served.address + "/?lang=en")
-    until(browser, f"document.querySelector('{DROP}') && {text('title')}")
+    open_page(browser, served)
     browser.find_element("css selector", DROP).send_keys(str(tmp_path / "broken.edf"))
     until(browser, f"{text('notes')}.includes('broken.edf')")
     assert str(served.folder) not in browser.execute_script("return document.body.innerText")

@@ -202,7 +202,9 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
     def came(request: gr.Request) -> dict[Any, Any]:
         wanted = request.query_params.get("lang") or request.headers.get("accept-language") or ""
         language = next((code for code in LANGUAGES if wanted.lower().startswith(code)), LANGUAGES[0])
-        return shown(changed(request, lambda visit: replace(visit, language=language)))
+        found = shown(changed(request, lambda visit: replace(visit, language=language)))
+        del found[parts["drop"]]["value"]  # who is quick has a file on its way already, which would be taken off
+        return found
 
     def took(visit: Visit, paths: list[str] | None, rate_hz: float | None, units: str) -> Visit:
         visit = replace(visit, rate_hz=rate_hz or None, units=units)
