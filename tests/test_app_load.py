@@ -37,7 +37,7 @@ from semg_hht.storage import CLAIM
 
 pytest.importorskip("gradio", reason="the web page needs gradio")
 MAX_MB = 4
-N_SAMPLES, N_VISITS = 300_000, 12
+N_SAMPLES, N_VISITS = 300_000, 18
 ANA, BEN = "a" * 32, "b" * 32  # browsers, as their cookies have them
 
 
@@ -90,7 +90,7 @@ def test_visitors_are_served_beside_attackers_and_leave_no_memory_behind(
         assert len(tally.waited) == 5 + N_VISITS
         assert len(tally.answers) == 1
         if platform.libc_ver()[0] == "glibc":
-            assert grown < N_VISITS * N_SAMPLES * 8 / 1e6 / 2  # half of what their recordings take
+            assert grown < 0.75 * N_VISITS * N_SAMPLES * 8 / 1e6  # a leak would hold all that their recordings take
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
