@@ -19,7 +19,7 @@ from semg_hht.labels import Labelled, parse_file_name, read_manifest
 from semg_hht.learning.dataset import load_folder
 from semg_hht.matrices import read_matrix
 from semg_hht.pipeline import Job, Remark, configure, transform
-from semg_hht.prepare import _named, prepare
+from semg_hht.prepare import _named, _prepare_one, prepare
 from semg_hht.references import with_references
 from semg_hht.signals.recording import write_recording
 from semg_hht.sources import find_jobs
@@ -374,3 +374,15 @@ def test_matrices_of_an_earlier_run_are_found_by_their_names(tmp_path: Path) -> 
     assert found == {
         ("a",): (("a_ch2.npz", "a_ch10.npz"),), ("ab",): (("ab.npz",),), ("b",): (("b.npz",),), ("c",): ((),)
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_what_was_written_after_the_folder_was_listed_is_not_computed_again(tmp_path: Path, n_channels: int) -> None:
+    """As where a pool of workers is lost: what it had finished is asked for once more."""
+    write_recording(noise(n_channels=n_channels), tmp_path / "a.npz")
+    out = tmp_path / "out"
+    (job,) = _named(find_jobs(tmp_path / "a.npz"), out)
+    assert job.there == ((),)
+    first, again = (_prepare_one(job, None, CONFIG, out, False) for _ in range(2))
+    assert (first.reused, again.reused) == (False, True)
+    assert again.rows == first.rows

@@ -13,6 +13,7 @@ import re
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from itertools import count, takewhile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -246,6 +247,7 @@ def _reusable(job: _Named, key: str, out: Path) -> _Written | None:
     rate_hz = 0.0
     remarks: tuple[str, ...] = ()
     for row, stem, files in zip(job.rows, job.stems, job.there, strict=True):
+        files = files or _written_since(out / MATRIX_FOLDER, stem)
         single = f"{stem}.npz"
         for name in [single] if single in files else files:
             path = out / MATRIX_FOLDER / name
@@ -263,6 +265,13 @@ def _reusable(job: _Named, key: str, out: Path) -> _Written | None:
     if not rows or len(rows) != n_expected:
         return None
     return _Written(tuple(rows), tuple(dropped), rate_hz, True, remarks)
+
+
+def _written_since(folder: Path, stem: str) -> tuple[str, ...]:
+    """Matrices of a row that a worker finished before its pool was lost: they were not there at the beginning."""
+    if (folder / f"{stem}.npz").is_file():
+        return (f"{stem}.npz",)
+    return tuple(takewhile(lambda name: (folder / name).is_file(), (f"{stem}_ch{i}.npz" for i in count(1))))
 
 
 def _channel_number(name: str) -> int:

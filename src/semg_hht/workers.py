@@ -27,6 +27,7 @@ V = TypeVar("V")
 
 BACKENDS = ("loky", "threading", "dask")
 WAIT_S = 30  # for the first worker of a cluster
+MAX_IDLE = 3  # times that a process may be lost which worked on none of the items
 N_READERS = 2  # threads: reading a matrix is unpacking it, which lets other threads run
 
 _cluster: ContextVar[Client | None] = ContextVar("cluster", default=None)
@@ -104,7 +105,7 @@ def each(
     for start in range(0, len(items), at_once):
         chunk = items[start : start + at_once]
         alone: dict[int, U | V] = {}
-        n_done = 0
+        n_done, n_idle = 0, 0
         while n_done < len(chunk):
             left = [i for i in range(n_done, len(chunk)) if i not in alone]
             with TemporaryDirectory(prefix="semg-hht-", ignore_cleanup_errors=True) as marks:
@@ -120,8 +121,12 @@ def each(
                         next(fresh, None)  # its end
                 except (BrokenProcessPool, MemoryError):
                     begun = sorted(int(mark.name) for mark in Path(marks).iterdir())
-                    if not begun:  # it was none of the items
-                        raise
+                    n_idle = 0 if begun else n_idle + 1
+                    if n_idle > MAX_IDLE:
+                        raise InputError(
+                            "worker processes are ended by the system before they begin their work, again and again; "
+                            "fewer --jobs need less memory"
+                        ) from None
                     for i in begun:
                         try:
                             # 2: with 1 it would be done in this process, and take it along.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from making import make_dataset
+from semg_hht import workers
 from semg_hht.console import one_sentence
 from semg_hht.errors import InputError
 from semg_hht.labels import Labelled
@@ -74,3 +75,13 @@ def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypat
     assert len(before) == 1
     cross_validate(make_dataset(), tmp_path, config, **how)
     assert all(path.stat().st_ino == number for path, number in before.items()), "computed twice"
+
+
+def test_processes_that_end_before_they_begin_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_marked", ends)
+    with pytest.raises(InputError, match="before they begin their work, again and again; fewer --jobs"):
+        list(workers.each(str, range(3), 2, str, ahead_each=3))
+
+
+def ends(*_: object) -> None:
+    os._exit(1)
