@@ -276,9 +276,8 @@ def surface_emg(n: int) -> Any:
     return signal.sosfilt(band, np.random.default_rng(0).standard_normal(n))
 
 
-PARTS = {
-    part.__name__: part for part in (recordings, samples, trials, parameters, rows, processes, matrices)
-}  # fmt: skip
+# Whole commands first: a process is told to have had the memory of the one that began it.
+PARTS = {part.__name__: part for part in (recordings, processes, matrices, samples, trials, parameters, rows)}
 
 
 def main() -> None:
@@ -290,8 +289,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where there is room for all that is written; it is removed after.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        for part in given.only:
-            PARTS[part](Path(folder), given)
+        for name, part in PARTS.items():
+            if name in given.only:
+                part(Path(folder), given)
 
 
 if __name__ == "__main__":
