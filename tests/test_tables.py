@@ -88,6 +88,15 @@ def test_columns_that_are_numbered_have_numbers_for_names(tmp_path: Path) -> Non
     assert found.channel_names == ("0", "1", "2")
 
 
+@pytest.mark.parametrize("separator", [";", "\t", " "])
+def test_whole_numbers_above_the_first_decimal_comma(tmp_path: Path, separator: str) -> None:
+    whole = [f"{i}{separator}0\n" for i in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3)]
+    assert read(tmp_path, "".join([*whole, f"0,5{separator}7\n"])).table[-2:].tolist() == [[3.0, 0.0], [0.5, 7.0]]
+    for mixed in ([f"0.5{separator}0\n", *whole, f"0,5{separator}7\n"], [*whole, f"0,5{separator}0.5\n"]):
+        with pytest.raises(InputError, match="found '0,5', expected a number"):
+            read(tmp_path, "".join(mixed))
+
+
 def test_a_decimal_comma_in_quotes(tmp_path: Path) -> None:
     text = '"a","b"\n' + "".join('"{:g}","{:g}"\n'.format(*row).replace(".", ",") for row in signal())
     assert '"6,287","-6,605"' in text

@@ -101,6 +101,9 @@ def each(
 
     from joblib import Parallel, delayed, effective_n_jobs
 
+    # A process that grew is replaced, and all goes on. Where warnings are errors, this one would end the thread of
+    # joblib's that waits for results, and everybody would wait for ever.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     at_once = ahead_each * effective_n_jobs(n_jobs)
     for start in range(0, len(items), at_once):
         chunk = items[start : start + at_once]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import process_executor
 
 from making import make_dataset
 from semg_hht import workers
@@ -85,3 +86,16 @@ def test_processes_that_end_before_they_begin_are_a_sentence(monkeypatch: pytest
 
 def ends(*_: object) -> None:
     os._exit(1)
+
+
+def test_processes_that_grow_are_replaced() -> None:
+    pids = list(workers.each(grows, range(5), 2, lambda i: -i, ahead_each=6))
+    assert min(pids) > 0
+    assert len(set(pids)) > 2
+
+
+def grows(_: int) -> int:
+    """As loky sees it, which measures its processes once a second."""
+    process_executor._MEMORY_LEAK_CHECK_DELAY = 0
+    process_executor._MAX_MEMORY_LEAK_SIZE = -(10**15)
+    return os.getpid()

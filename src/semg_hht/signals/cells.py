@@ -142,8 +142,8 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
 
     def place(at: int, dialect: Dialect) -> tuple[Dialect, int, int]:
         # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
-        first = next(i for i in range(at + 1) if width(i, dialect) == width(at, dialect))
-        return dialect, content[first], width(at, dialect)
+        first, n = next(i for i in range(at + 1) if width(i, dialect) == width(at, dialect)), width(at, dialect)
+        return _with_decimal(dialect, lines[content[first] :]) if n > 1 else dialect, content[first], n
 
     # The second: lines of which each is a sample but no two are alike must be spoken of too.
     for looks_right in (begins, may_be):
@@ -157,3 +157,15 @@ def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
             if narrow:
                 return place(at, narrow[0])
     return None
+
+
+def _with_decimal(dialect: Dialect, samples: list[str]) -> Dialect:
+    """With a decimal comma, where nothing but whole numbers stands above the first one."""
+    at = next((i for i, line in enumerate(samples) if "," in line and is_content(line)), None)
+    if at is None or "," in (dialect.separator, dialect.decimal):
+        return dialect
+    comma = Dialect(dialect.separator, ",")
+    if is_sample(dialect.samples(samples[at])) or not is_sample(comma.samples(samples[at])):
+        return dialect
+    above = (cell for line in samples[: at + 1] if is_content(line) for cell in dialect.samples(line))
+    return dialect if any("." in cell and number(cell) is not None for cell in above) else comma
