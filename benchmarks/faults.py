@@ -32,7 +32,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a fork has no threads of its parent
 
 from fault_kinds import KINDS, Rig, inject  # noqa: E402
 
-from faulting import VERBS, ended, forked, make_inputs, unreadable  # noqa: E402
+from faulting import VERBS, contents, ended, forked, make_inputs, unreadable  # noqa: E402
 from making import make_dataset  # noqa: E402
 
 EPOCHS = 6
@@ -47,21 +47,6 @@ def train_once(folder: Path) -> None:
     train(DATASET, folder, config, base_channels=2, cpu=True, resume=True)
 
 
-def results(folder: Path) -> dict[str, bytes]:
-    """What must be the same; a skops file holds times of its own, so the SVM is compared by what it is made of."""
-    from semg_hht.learning.svm import load_svm
-
-    found = {
-        str(path.relative_to(folder)): path.read_bytes()
-        for pattern in ("*/network.safetensors", "history.jsonl", "metrics.json", "config.json", "split.json")
-        for path in sorted(folder.glob(pattern))
-    }
-    for path in sorted(folder.glob("*/gender.skops")):
-        svm = load_svm(path)[-1].calibrated_classifiers_[0].estimator
-        found[str(path.relative_to(folder))] = svm.dual_coef_.tobytes() + svm.support_vectors_.tobytes()
-    return found
-
-
 def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
     """``n`` kills of training, run after run until each is done."""
     global DATASET
@@ -70,7 +55,7 @@ def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
     started = time.perf_counter()
     if ended(forked(partial(train_once, whole), log), log).code:
         raise SystemExit(f"a run that nobody kills does not end well: {log.read_text()}")
-    length_s, expected = time.perf_counter() - started, results(whole)
+    length_s, expected = time.perf_counter() - started, contents(whole)
     counts: Counter[str] = Counter()
     while counts["injected"] < n:
         folder = base / f"run{counts['runs']}"
@@ -86,7 +71,7 @@ def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
                 break
             counts["injected"] += 1
             bad += unreadable(folder)
-        found = results(folder)
+        found = contents(folder)
         bad += [f"{name} differs" for name, content in expected.items() if found.get(name) != content]
         if code:
             bad.append(f"a process could not go on: {log.read_text()[-500:]}")

@@ -139,6 +139,7 @@ def forked(work: Callable[[], None], log: Path) -> int:
     code = 99
     try:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes away in the background
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         os.dup2(target, 1)
         os.dup2(target, 2)
@@ -254,22 +255,13 @@ def unreadable(folder: Path) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """What must be the same bits: all but what holds times or places, such as skops' archives, pages and pictures."""
-    kinds = (".safetensors", ".npz", ".csv", ".jsonl", ".f32", ".bdf")
-    names = ("metrics.json", "config.json", "split.json", "predictions.json", "answers.json")
+    """What must be the same bits: all but what holds times or places, such as pages and pictures."""
+    kinds = (".safetensors", ".skops", ".npz", ".csv", ".jsonl", ".f32", ".bdf")
+    names = ("metrics.json", "config.json", "split.json", "model.json", "predictions.json", "answers.json")
     return {
-        str(path.relative_to(folder)): _comparable(path)
+        str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and (path.suffix in kinds or path.name in names)
         and not any(LEFTOVER.fullmatch(part) for part in path.relative_to(folder).parts)
     }
-
-
-def _comparable(path: Path) -> bytes:
-    content = path.read_bytes()
-    if path.suffix == ".safetensors":  # without the header, whose order is left to chance
-        return content[8 + int.from_bytes(content[:8], "little") :]
-    if path.suffix == ".json":  # an SVM's probabilities may differ in the last of 16 digits from process to process
-        return re.sub(rb"(\d\.\d{12})\d+", rb"\1", content)
-    return content

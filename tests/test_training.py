@@ -181,10 +181,15 @@ def test_a_run_killed_while_best_is_replaced_resumes(dataset: Dataset, uninterru
 
 
 def test_resuming_a_finished_run_changes_nothing(dataset: Dataset, uninterrupted: Path, tmp_path: Path) -> None:
+    """Nor what a kill kept from being written last."""
     folder = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
+    history = (folder / "history.jsonl").read_text().splitlines(keepends=True)
+    (folder / "history.jsonl").write_text("".join(history[:-1]))
     result = run(dataset, folder, resume=True)
     assert len(result.history) == CONFIG.epochs
     assert weights(folder) == weights(uninterrupted)
+    for path in (path for path in uninterrupted.rglob("*") if path.is_file()):
+        assert (folder / path.relative_to(uninterrupted)).read_bytes() == path.read_bytes(), path.name
 
 
 def test_resuming_where_nothing_is_begins(

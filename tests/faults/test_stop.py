@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +16,14 @@ import pytest
 from faulting import NETWORK, Inputs, contents, here, leftovers, unreadable
 
 LONG = "train --data_dir {matrices} --checkpoint_dir {disk}/run " + NETWORK.replace("--epochs 2", "--epochs 30")
+
+
+@pytest.fixture(autouse=True)
+def hears_ctrl_c() -> Iterator[None]:
+    """Also where a shell has started the tests in the background, which takes that away."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(

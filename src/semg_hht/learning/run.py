@@ -127,6 +127,7 @@ def _begin(fitting: Fitting, *, resuming: bool) -> None:
     if resuming:
         recover_folder(folder / "best")
         fitting.resume()
+        fitting.write_history()  # a kill after the last epoch's state was saved leaves one that lacks it
         log.info("resumed after epoch %d of %d", len(fitting.history), config.epochs)
     else:
         clear_folder(folder, RUN_FILES)  # only now: what could fail before training has been tried
@@ -203,10 +204,11 @@ def complete(model: Model, fitting: Fitting) -> Model:
     """The model with its SVMs, and with probabilities calibrated on the people who picked the epoch.
 
     The SVMs are fitted on everyone but the test people, on features of the trained encoder; of very many repetitions
-    on as many as an SVM takes. Their calibration comes
-    from ones fitted on the training people alone: the people an SVM is judged on must be new to it.
+    on as many as an SVM takes. Their calibration comes from ones fitted on the training people alone: the people an SVM
+    is judged on must be new to it.
     """
-    model = replace(model, svms={}, calibration={}, blocks=blocks_of(fitting))
+    # ``arrays``: where a run is resumed that had been completed, the SVMs of then, which would answer for these.
+    model = replace(model, svms={}, arrays={}, calibration={}, blocks=blocks_of(fitting))
     model.network.to(next(fitting.network.parameters()).device)
     train, validation = _enough(fitting.dataset, fitting.split.train, fitting.config.seed), fitting.split.validation
     everyone = _Seen.of(model, fitting.dataset.subset(np.concatenate([train, validation])))

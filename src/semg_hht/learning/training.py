@@ -290,13 +290,17 @@ class Fitting:
         }
 
     def save(self) -> None:
-        """The state to resume from, and the history for people."""
+        """The state to resume from, then the history."""
         facts = {
             "settings": self.settings(),
             "epochs": self.config.epochs,
             "history": [asdict(record) for record in self.history],
         }
         save_state(State(network_weights(self.network), optimizer_tensors(self.optimizer), facts), self.folder / "last")
+        self.write_history()
+
+    def write_history(self) -> None:
+        """For people; the state has its own."""
         write_text(self.folder / "history.jsonl", "".join(json.dumps(asdict(record)) + "\n" for record in self.history))
 
     def resume(self) -> None:
