@@ -38,7 +38,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 if TYPE_CHECKING:
-    from hostile import Reader
+    from seeds import Reader
 
 MEMORY = 3 * 2**30  # above what the process began with
 CPU_S, WALL_S = 5.0, 90.0  # the machine may be busy: what counts is the processor's time
@@ -273,20 +273,20 @@ def _watched(child: int, tally: Tally) -> int:
 
 
 def readers(folder: Path, only: list[str]) -> dict[str, Reader]:
-    import hostile
+    import seeds
 
     names = {
-        hostile.recordings: ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb"),
-        hostile.tables: ("manifest", "events", "bids", "matrix", "pack"),
-        hostile.runs: ("model", "state", "split", "report", "numpy", "onnxruntime", "openvino"),
+        seeds.recordings: ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb"),
+        seeds.tables: ("manifest", "events", "bids", "matrix", "pack"),
+        seeds.runs: ("model", "state", "split", "report", "numpy", "onnxruntime", "openvino"),
     }
     found: dict[str, Reader] = {}
     for make, made in names.items():
         if not only or set(only) & set(made):
-            if make is hostile.runs:
+            if make is seeds.runs:
                 child = os.fork()  # so that no thread of an engine stands in this process, which is forked again
                 if not child:
-                    hostile.train_and_export(folder / "runs")
+                    seeds.train_and_export(folder / "runs")
                     os._exit(0)
                 os.waitpid(child, 0)
             found |= make(folder / make.__name__)

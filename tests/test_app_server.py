@@ -309,7 +309,8 @@ from semg_hht.app.visitors import Visitors
 visitors = Visitors()
 os.environ |= visitors.environment
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-from semg_hht.app.page import Desk, serve, tracked
+from semg_hht.app.desk import Desk, tracked
+from semg_hht.app.page import serve
 from semg_hht.errors import InputError
 from semg_hht.predict import open_run
 

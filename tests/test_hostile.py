@@ -16,6 +16,7 @@ import skops.io
 from safetensors.numpy import load_file, save_file
 
 import hostile
+import seeds
 from making import Payload, noise, npy, write_members
 from semg_hht.errors import InputError
 from semg_hht.learning.checkpoint import load_state
@@ -37,18 +38,18 @@ READERS = ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "
 
 
 @pytest.fixture(scope="module")
-def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, hostile.Reader]:
+def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, seeds.Reader]:
     folder = tmp_path_factory.mktemp("hostile")
-    return hostile.recordings(folder / "recordings") | hostile.tables(folder / "tables")
+    return seeds.recordings(folder / "recordings") | seeds.tables(folder / "tables")
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [*READERS, "manifest", "events", "bids", "matrix", "pack"])
-def test_a_mutated_file_is_read_or_refused(readers: dict[str, hostile.Reader], name: str, tmp_path: Path) -> None:
+def test_a_mutated_file_is_read_or_refused(readers: dict[str, seeds.Reader], name: str, tmp_path: Path) -> None:
     assert try_mutated(readers[name], name, tmp_path) < 40
 
 
-def try_mutated(reader: hostile.Reader, name: str, folder: Path) -> int:
+def try_mutated(reader: seeds.Reader, name: str, folder: Path) -> int:
     """How many of 40 mutated files are read; the others must be refused by name."""
     n_read = 0
     for number in range(40):
@@ -68,15 +69,15 @@ def try_mutated(reader: hostile.Reader, name: str, folder: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def run_readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, hostile.Reader]:
+def run_readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, seeds.Reader]:
     folder = tmp_path_factory.mktemp("hostile_runs")
-    hostile.train_and_export(folder)
-    return hostile.runs(folder)
+    seeds.train_and_export(folder)
+    return seeds.runs(folder)
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["model", "state", "split", "report", "numpy"])  # the others may end the process
-def test_a_mutated_run_is_opened_or_refused(run_readers: dict[str, hostile.Reader], name: str, tmp_path: Path) -> None:
+def test_a_mutated_run_is_opened_or_refused(run_readers: dict[str, seeds.Reader], name: str, tmp_path: Path) -> None:
     """Its JSON and JSONL, safetensors, skops, arrays, and the folder of an export."""
     assert 0 < try_mutated(run_readers[name], name, tmp_path) < 40
 
@@ -192,7 +193,7 @@ def test_a_state_whose_facts_are_none(tmp_path: Path) -> None:
 
 
 def test_a_batch_with_bad_files_of_every_kind(
-    simulated_run: Path, readers: dict[str, hostile.Reader], tmp_path: Path
+    simulated_run: Path, readers: dict[str, seeds.Reader], tmp_path: Path
 ) -> None:
     """All good files are answered, and each bad one is listed with its reason; no pickle is run."""
     folder, bad = tmp_path / "batch", set()

@@ -6,10 +6,9 @@ decided in view.py, what happens in visit.py.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,13 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from semg_hht.allocator import give_back_freed_memory
 from semg_hht.app import visit as steps
+from semg_hht.app.desk import Desk
 from semg_hht.app.guard import LOOPBACK, Guard, Lines
 from semg_hht.app.sweep import swept
-from semg_hht.app.times import Trouble
-from semg_hht.app.view import UNITS, Host, Page, page_of
+from semg_hht.app.view import UNITS, Page, page_of
 from semg_hht.app.visit import MAX_FILES, Visit
 from semg_hht.app.visitors import Visitors
 from semg_hht.errors import InputError
-from semg_hht.pipeline import PipelineConfig
-from semg_hht.predict import Run
 from semg_hht.report.words import LANGUAGES, read_words
 
 MAX_UPLOAD_MB = 100
@@ -39,32 +36,6 @@ AT_ONCE = 8  # visitors whose clicks are served together; answers are given one 
 LOOKS_AT_ONCE = 2  # visitors whose files are read together, each in as much memory as files.py allows
 MAX_WAITING = 1000
 MAX_CONNECTIONS = 2000
-
-
-@dataclass
-class Desk:
-    """The run that answers everybody; ``make_run`` makes one where there is none."""
-
-    run: Run | None
-    name: str = ""
-    practice: bool = False
-    references: Path | None = None
-    config: PipelineConfig | None = None  # of recordings that no run says how to prepare
-    make_run: Callable[[Callable[[float, str], None]], Run] | None = None
-    making: threading.Lock = field(default_factory=threading.Lock)
-    answering: threading.Lock = field(default_factory=threading.Lock)
-    closing: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def host(self) -> Host:
-        if self.run is None:
-            return Host(None, practice=False)
-        return Host(self.name, self.practice, tuple(self.run.classes))
-
-    @property
-    def preparation(self) -> PipelineConfig:
-        known = None if self.run is None else self.run.recording_config
-        return known or self.config or PipelineConfig()
 
 
 def build(desk: Desk, visitors: Visitors, *, max_upload_mb: int = MAX_UPLOAD_MB) -> gr.Blocks:
@@ -176,86 +147,61 @@ def _choice(label: str, choices: list[tuple[str, int]], value: int) -> Any:
     return gr.update(label=label, choices=choices, visible=bool(choices), value=value if choices else None)
 
 
-def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors, max_upload_mb: int) -> None:
-    """Which step each part takes when it is touched."""
+@dataclass(frozen=True)
+class _Touched:
+    """What is done when a part is touched: a step of the visit, then every part anew."""
 
-    def shown(visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
-        """Every part; a table that says what was ``typed`` already is left alone under the fingers."""
-        view = page_of(visit, desk.host)
-        values = _values(view, visit, desk, max_upload_mb)
-        if typed is not None and typed == view.table:
-            del values["table"]
-        return {parts[name]: value for name, value in values.items()}
+    parts: dict[str, Any]
+    desk: Desk
+    visitors: Visitors
+    max_upload_mb: int
 
-    def step(change: Callable[..., Visit]) -> Callable[..., dict[Any, Any]]:
+    def step(self, change: Callable[..., Visit]) -> Callable[..., dict[Any, Any]]:
         def taken(request: gr.Request, *values: Any) -> dict[Any, Any]:
-            return shown(changed(request, lambda visit: change(visit, *values)))
+            return self.shown(self.changed(request, lambda visit: change(visit, *values)))
 
         return taken
 
-    def changed(request: gr.Request, change: Callable[[Visit], Visit]) -> Visit:
+    def changed(self, request: gr.Request, change: Callable[[Visit], Visit]) -> Visit:
         try:
-            return visitors.change(_key(request), change)
+            return self.visitors.change(_key(request), change)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def came(request: gr.Request) -> dict[Any, Any]:
+    def shown(self, visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
+        """Every part; a table that says what was ``typed`` already is left alone under the fingers."""
+        view = page_of(visit, self.desk.host)
+        values = _values(view, visit, self.desk, self.max_upload_mb)
+        if typed is not None and typed == view.table:
+            del values["table"]
+        return {self.parts[name]: value for name, value in values.items()}
+
+    def came(self, request: gr.Request) -> dict[Any, Any]:
         wanted = request.query_params.get("lang") or request.headers.get("accept-language") or ""
         language = next((code for code in LANGUAGES if wanted.lower().startswith(code)), LANGUAGES[0])
-        found = shown(changed(request, lambda visit: replace(visit, language=language)))
-        del found[parts["drop"]]["value"]  # who is quick has a file on its way already, which would be taken off
+        found = self.shown(self.changed(request, lambda visit: replace(visit, language=language)))
+        del found[self.parts["drop"]]["value"]  # who is quick has a file on its way already, which would be taken off
         return found
 
-    def took(visit: Visit, paths: list[str] | None, rate_hz: float | None, units: str) -> Visit:
-        visit = replace(visit, rate_hz=rate_hz or None, units=units)
-        return steps.receive(visit, [Path(path) for path in paths or []], desk.preparation)
-
-    def typed(request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
+    def typed(self, request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
         cells = [["" if cell is None else cell for cell in row] for row in cells]
-        return shown(changed(request, lambda visit: steps.edit(visit, cells)), typed=cells)
+        return self.shown(self.changed(request, lambda visit: steps.edit(visit, cells)), typed=cells)
 
-    def tapped(request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
-        words = read_words(changed(request, lambda visit: visit).language or LANGUAGES[0])
+    def tapped(self, request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
+        words = read_words(self.changed(request, lambda visit: visit).language or LANGUAGES[0])
         number = int(event.index[0]) + 1
         button = gr.update(value=words("app_delete", number=number), interactive=True)
-        return {parts["tapped"]: number, parts["delete"]: button}
+        return {self.parts["tapped"]: number, self.parts["delete"]: button}
 
-    def closer(visit: Visit) -> Visit:
-        if desk.run is None or visit.answered is None:
-            return visit
-        with desk.answering:  # it takes as much memory as an answer
-            return steps.look_closer(visit, desk.run, desk.references)
+    def made(self, request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
+        troubles = self.desk.make(lambda share, what: progress(share, desc=what))
+        return self.shown(self.changed(request, lambda visit: replace(visit, troubles=troubles)))
 
-    def asked(visit: Visit, gender: bool) -> Visit:
-        visit = replace(visit, gender=gender)
-        if desk.run is None:
-            return visit
-        with desk.answering:
-            return steps.answer(visit, desk.run, desk.references)
 
-    def explained(visit: Visit, number: int | None) -> Visit:
-        if desk.run is None:
-            return visit
-        with desk.answering:
-            return steps.look_why(visit, desk.run, number or 1, desk.references)
-
-    def made(request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
-        troubles: tuple[Trouble, ...] = ()
-
-        def tell(share: float, what: str) -> None:
-            if desk.closing.is_set():
-                raise InputError("the page is being closed")
-            progress(share, desc=what)
-
-        with desk.making:
-            if desk.run is None and desk.make_run is not None:
-                try:
-                    desk.run = desk.make_run(tell)
-                    desk.practice = True
-                except InputError as error:
-                    troubles = (Trouble("app_says", {"said": str(error)}),)
-        return shown(changed(request, lambda visit: replace(visit, troubles=troubles)))
-
+def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors, max_upload_mb: int) -> None:
+    """Which step each part takes when it is touched, and who waits for whom meanwhile."""
+    touched = _Touched(parts, desk, visitors, max_upload_mb)
+    step = touched.step
     quick: dict[str, Any] = {
         "outputs": list(parts.values()), "concurrency_id": "quick", "concurrency_limit": AT_ONCE,
         "show_progress": "hidden", "api_visibility": "undocumented",
@@ -267,8 +213,11 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
     slow = quick | {"concurrency_id": "answer", "concurrency_limit": 1, "show_progress": "full"}
     unsaid = [parts["rate"], parts["units"]]
 
+    def drop(visit: Visit, paths: list[str] | None, rate_hz: float | None, units: str) -> Visit:
+        return desk.receive(visit, [Path(path) for path in paths or []], rate_hz or None, units)
+
     def read(visit: Visit, rate_hz: float | None, units: str) -> Visit:
-        return steps.read_again(visit, rate_hz or None, units, desk.preparation)
+        return desk.read_again(visit, rate_hz or None, units)
 
     def say(visit: Visit, language: str) -> Visit:
         return replace(visit, language=language)
@@ -277,25 +226,30 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
         return replace(visit, gender=gender)
 
     def look(visit: Visit, channel: int) -> Visit:
-        return closer(replace(visit, channel=channel))
+        return desk.look_closer(replace(visit, channel=channel))
 
     def turn(visit: Visit, file: int) -> Visit:
-        return closer(steps.show(visit, file))
+        return desk.look_closer(steps.show(visit, file))
 
-    page.load(came, **quick, api_name="came")
+    def why(visit: Visit, number: int | None) -> Visit:
+        return desk.look_why(visit, number or 1)
+
+    page.load(touched.came, **quick, api_name="came")
     parts["language"].input(step(say), parts["language"], **quick, api_name="language")
-    parts["drop"].upload(step(took), [parts["drop"], *unsaid], **loading, api_name="drop")
+    parts["drop"].upload(step(drop), [parts["drop"], *unsaid], **loading, api_name="drop")
     parts["read"].click(step(read), unsaid, **loading, api_name="read")
     parts["file"].input(step(turn), parts["file"], **quick, api_name="file")
     parts["channel"].input(step(look), parts["channel"], **quick, api_name="channel")
-    parts["table"].input(typed, parts["table"], **quick, trigger_mode="always_last", api_name="edit")
-    parts["table"].select(tapped, None, **quick | {"outputs": [parts["tapped"], parts["delete"]]}, api_name="tap")
+    parts["table"].input(touched.typed, parts["table"], **quick, trigger_mode="always_last", api_name="edit")
+    of_row = quick | {"outputs": [parts["tapped"], parts["delete"]]}
+    parts["table"].select(touched.tapped, None, **of_row, api_name="tap")
     parts["add"].click(step(steps.add), None, **quick, api_name="add")
     parts["delete"].click(step(steps.remove), parts["tapped"], **quick, api_name="delete")
     parts["gender"].input(step(tell), parts["gender"], **quick, api_name="gender")
-    parts["answer"].click(step(asked), parts["gender"], **slow, show_progress_on=[parts["answers"]], api_name="answer")
-    parts["why"].click(step(explained), parts["which"], **slow, show_progress_on=[parts["answers"]], api_name="why")
-    parts["make_run"].click(made, None, **slow, show_progress_on=[parts["intro"]], api_name="make_run")
+    slow_answers = slow | {"show_progress_on": [parts["answers"]]}
+    parts["answer"].click(step(desk.answer), parts["gender"], **slow_answers, api_name="answer")
+    parts["why"].click(step(why), parts["which"], **slow_answers, api_name="why")
+    parts["make_run"].click(touched.made, None, **slow, show_progress_on=[parts["intro"]], api_name="make_run")
 
 
 def _key(request: gr.Request) -> str:
@@ -363,9 +317,8 @@ def serve(
     except KeyboardInterrupt:
         pass
     finally:
-        desk.closing.set()
-        with desk.making:  # what is being made lies in a folder that is about to be removed
-            page.close(verbose=False)
+        desk.close()
+        page.close(verbose=False)
 
 
 def _css() -> str:
@@ -373,14 +326,3 @@ def _css() -> str:
     room = files("semg_hht.report")
     shared = room.joinpath("page.css").read_text(encoding="utf-8").replace(":root", "&", 1)
     return f".semg {{\n{shared}\n}}\n{room.joinpath('app.css').read_text(encoding='utf-8')}"
-
-
-def tracked(tell: Callable[[float, str], None], start: float, stop: float) -> Callable[..., Iterator[Any]]:
-    """Work that is done item by item, told as a share of the whole between two shares."""
-
-    def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
-        for done, item in enumerate(items):
-            tell(start + (stop - start) * done / max(1, total), label)
-            yield item
-
-    return track

@@ -19,7 +19,7 @@ from semg_hht.errors import InputError
 from semg_hht.options import Band, Channels, Cpu, Decomposition, Ecg, Mains, References, Scaling, config_of
 
 if TYPE_CHECKING:
-    from semg_hht.app.page import Desk
+    from semg_hht.app.desk import Desk
     from semg_hht.predict import Run
 
 DEMO_RUN = Path("demo") / "run"
@@ -69,7 +69,7 @@ def app(
 
 def _desk(checkpoint: Path | None, stated: dict[str, Any], references: Path | None, cpu: bool, practice: Path) -> Desk:
     """The run that was named, else the demo's, else a way to make one in the folder ``practice``."""
-    from semg_hht.app.page import Desk, tracked
+    from semg_hht.app.desk import Desk, tracked
     from semg_hht.predict import open_run
     from semg_hht.references import with_references
 
