@@ -26,14 +26,18 @@ sys.stdout.write(str(faults()))
 """
 
 
+def told(code: str, how: str) -> tuple[int, str]:
+    """The number that a process of its own prints, and what it says beside."""
+    done = subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True)
+    return int(done.stdout), done.stderr
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
 def test_memory_that_was_freed_is_asked_for_without_page_faults() -> None:
-    found = {}
-    for how in ("give back", "keep"):
-        done = subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True)
-        found[how] = int(done.stdout)
-        assert ("kept for the next one" in done.stderr) == (how == "keep")
-    assert found["keep"] < found["give back"] / 20
+    (given_back, silence), (kept, said) = told(FAULTS, "give back"), told(FAULTS, "keep")
+    assert kept < given_back / 20
+    assert "kept for the next one" in said
+    assert "kept for the next one" not in silence
 
 
 def test_elsewhere_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +75,4 @@ with tempfile.NamedTemporaryFile() as file:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to give memory back")
 def test_threads_of_a_server_share_two_heaps() -> None:
-    found = {}
-    for how in ("by itself", "give back"):
-        done = subprocess.run([sys.executable, "-c", HEAPS, how], capture_output=True, text=True, check=True)
-        found[how] = int(done.stdout)
-    assert found["give back"] <= 2 < found["by itself"]
+    assert told(HEAPS, "give back")[0] <= 2 < told(HEAPS, "by itself")[0]

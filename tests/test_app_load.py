@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,7 +38,7 @@ from semg_hht.storage import CLAIM
 
 pytest.importorskip("gradio", reason="the web page needs gradio")
 MAX_MB = 4
-N_SAMPLES, N_VISITS = 300_000, 18
+N_SAMPLES, N_VISITS = 300_000, 12
 ANA, BEN = "a" * 32, "b" * 32  # browsers, as their cookies have them
 
 
@@ -83,14 +84,16 @@ def test_visitors_are_served_beside_attackers_and_leave_no_memory_behind(
             running += [everybody.submit(tally.visit, address, long, None, target) for _ in range(4)]
             for one in running:
                 one.result()
+            visit_all = partial(everybody.map, lambda _: tally.visit(address, long, None))
+            list(visit_all(range(8)))  # heaps have grown to what so many at once take
             before = app.megabytes(server.pid)
-            list(everybody.map(lambda _: tally.visit(address, long, None), range(N_VISITS)))
+            list(visit_all(range(N_VISITS)))
         grown = app.megabytes(server.pid) - before
         assert (tally.errors, tally.breaches) == ([], [])
-        assert len(tally.waited) == 5 + N_VISITS
+        assert len(tally.waited) == 5 + 8 + N_VISITS
         assert len(tally.answers) == 1
         if platform.libc_ver()[0] == "glibc":
-            assert grown < 0.75 * N_VISITS * N_SAMPLES * 8 / 1e6  # a leak would hold all that their recordings take
+            assert grown < 0.5 * N_VISITS * N_SAMPLES * 8 / 1e6  # a leak would hold all that their recordings take
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
