@@ -174,7 +174,7 @@ def cut_pack(rig: Rig, verb: str) -> list[str] | None:
 
 def clock(rig: Rig, verb: str) -> list[str] | None:
     """Every look at the clock finds it years from the last, in both directions; or it stands at 1970 or in 2128."""
-    folder, kind, real = rig.fresh(), rig.rng.choice(["jumps", "1970", "2128"]), time.time
+    kind, real = rig.rng.choice(["jumps", "1970", "2128"]), time.time
 
     def work() -> None:
         moments = {"jumps": lambda: real() + rig.rng.uniform(-3e8, 3e8), "1970": lambda: 60.0, "2128": lambda: 5e9}
@@ -211,9 +211,6 @@ def stop(rig: Rig, verb: str) -> list[str] | None:
         short.append(f"{number.name}: ended with {first.code}, saying: {first.said[-700:]!r}")
     if took_s > SOON_S:
         short.append(f"{number.name}: ended after {took_s:.1f} s")
-    if verb.startswith("predict"):
-        shutil.rmtree(folder)
-        folder.mkdir()
     return [*short, *short_of_second(rig, verb, folder)]
 
 

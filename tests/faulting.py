@@ -42,7 +42,7 @@ VERBS = {
     "evaluate": f"evaluate {ON_MATRICES} --out {{disk}}/evaluation --protocol grouped --folds 2 --jobs 1",
     "report": "report {evaluation} --out {disk}/report.html",
     "report --card": "report --card {recording} --checkpoint {run} --out {disk}/card.html",
-    "predict": "predict --checkpoint {run} --input {folder} --output {disk}/predictions.json",
+    "predict": "predict --checkpoint {run} --input {folder} --output {disk}/predictions.json | --overwrite",
     "predict --explain": "predict --checkpoint {run} --input {recording} --output {disk}/predictions.json "
     "--explain {disk}/why | --overwrite",
     "explain": "explain --checkpoint {run} --input {recording} --out {disk}/why.png",

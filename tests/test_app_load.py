@@ -12,12 +12,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,9 @@ class Door:
         self.seen.append(body)
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
+    async def guarded(self, scope: Any, send: Any) -> None:
+        await self._guard(scope, asyncio.Queue[Any]().get, send)
+
     async def ask(
         self, path: str, browser: str = "", *, body: bytes | None = None, query: str = "", wait_s: float = 0.0
     ) -> Any:
@@ -244,6 +248,9 @@ def test_a_visit_is_of_the_browser_that_holds_its_line(tmp_path: Path, monkeypat
         monkeypatch.setattr(guard, "MAX_KNOWN", 1)
         with door.lines.held("ben2", BEN):
             assert door.lines.browser("ana1") is None
+            for number in range(3):  # whoever opens many lines pushes out none that is open
+                assert await door.ask(f"{LINE}{number}", ANA) == (200, [])
+            assert door.lines.browser("ben2") == BEN
 
     asyncio.run(told())
 
@@ -258,6 +265,52 @@ def test_a_body_that_trickles_is_cut_off(tmp_path: Path, monkeypatch: pytest.Mon
         assert (await door.ask(JOIN, ANA, body=b"{}", wait_s=5.0))[0] == 403
 
     asyncio.run(told())
+
+
+def test_uploads_are_of_those_who_have_the_page_and_count_all_that_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard.shutil, "disk_usage", lambda _: SimpleNamespace(free=350))
+
+    async def told() -> None:
+        door = Door(tmp_path)
+        assert (await door.ask(guard.UPLOAD, body=b"1"))[0] == 403
+        three = [door.ask(guard.UPLOAD, ANA, body=b"1", wait_s=0.2) for _ in range(3)]
+        assert [status for status, _ in await asyncio.gather(*three)] == [200, 200, 507]
+        assert (await door.ask(guard.UPLOAD, ANA, body=b"1"))[0] == 200
+
+    asyncio.run(told())
+
+
+def test_a_websocket_is_refused(tmp_path: Path) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    door = Door(tmp_path)
+    asyncio.run(door.guarded({"type": "websocket", "path": "/", "headers": []}, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_who_clicks_while_a_step_takes_long_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "STEP_S", 0.05)
+    held, done = threading.Event(), threading.Event()
+
+    def slow(visit: Visit) -> Visit:
+        held.set()
+        done.wait(60)
+        return visit
+
+    with Visitors() as everybody, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(everybody.change, "ana", slow)
+        held.wait(60)
+        with pytest.raises(InputError, match="your last step is still under way"):
+            everybody.change("ana", lambda visit: visit)
+        everybody.change("ben", lambda visit: visit)
+        done.set()
+        first.result()
+        everybody.change("ana", lambda visit: visit)
 
 
 # What is left behind
@@ -275,12 +328,13 @@ def test_what_is_kept_of_the_departed_is_forgotten_and_silent_connections_end(
         def __init__(self, **attributes: Any) -> None:
             vars(self).update(attributes)
 
-    def connection(name: str, cycle: Any) -> Any:
+    def connection(name: str, **cycle: Any) -> Any:
         loop = Thing(call_soon_threadsafe=lambda close: close())
-        return Thing(loop=loop, transport=Thing(close=lambda: closed.append(name)), cycle=cycle)
+        return Thing(loop=loop, transport=Thing(close=lambda: closed.append(name)), **cycle)
 
     done, speaking = Thing(response_complete=True), Thing(response_complete=False)
-    connections = {connection("slow", None), connection("idle", done), connection("busy", speaking)}
+    connections = {connection("slow", cycle=None), connection("idle", cycle=done), connection("busy", cycle=speaking),
+                   connection("socket")}  # fmt: skip
     by_key = [{key: key for key in ("here", "gone", "answered")} for _ in range(4)]
     queue = Thing(
         event_ids_to_events={"1": Thing(session_hash="answered")}, pending_messages_per_session=by_key[0],
@@ -299,7 +353,27 @@ def test_what_is_kept_of_the_departed_is_forgotten_and_silent_connections_end(
         assert [list(kept) for kept in by_key] == [["here", "answered"]] * 4
         assert page.upload_file_set == {str(tmp_path / "a.csv")}
         swept(page, lines, silent)
-    assert sorted(closed) == ["idle", "slow"]
+    assert sorted(closed) == ["idle", "slow", "socket"]
+
+
+def test_a_sweep_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    from semg_hht.app import page
+
+    turns = iter(range(3))
+    monkeypatch.setattr(page, "launch", lambda *_, **__: (SimpleNamespace(close=lambda **_: None), Lines()))
+
+    def sleep(_: float) -> None:
+        if next(turns, None) is None:
+            raise KeyboardInterrupt
+
+    def fail(_: Any) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(page.time, "sleep", sleep)
+    desk = page.Desk(None)
+    page.serve(desk, SimpleNamespace(sweep=fail), host="127.0.0.1", port=1, max_upload_mb=1, said=len)
+    assert caplog.text.count("could not be cleared up") == 3
+    assert desk.closing.is_set()
 
 
 KILLED = """
@@ -341,6 +415,10 @@ def test_folders_of_killed_servers_go_and_those_of_the_living_stay(
             patch.setattr(visitors, "YOUNG_S", 600.0)
             visitors.remove_leftovers(tmp_path)
             assert (left / CLAIM).is_file()  # it may be about to be locked
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getuid", lambda: -1)
+            visitors.remove_leftovers(tmp_path)
+            assert (left / CLAIM).is_file()  # somebody else's
         with Visitors() as new:
             assert not left.exists()
             assert living.is_dir() and foreign.is_dir() and new.folder.is_dir()

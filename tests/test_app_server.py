@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from making import foreign_matrix
-from semg_hht.app.guard import HEADERS, MAX_BODY, Guard, Lines
+from semg_hht.app.guard import COOKIE, HEADERS, MAX_BODY, Guard, Lines
 from semg_hht.cli import main
 from semg_hht.demo import practice_run
 from semg_hht.labels import read_manifest
@@ -277,7 +277,9 @@ def test_the_door_is_narrow(served: Served) -> None:
     assert "fonts.googleapis" not in page
     edge = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'
     big = edge + b"1" * (MAX_MB * 1_000_000 + 1) + b"\r\n--x--\r\n"
-    assert served.status("/gradio_api/upload", big, **{"Content-Type": "multipart/form-data; boundary=x"}) == 413
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert served.status("/gradio_api/upload", big, **form) == 403
+    assert served.status("/gradio_api/upload", big, Cookie=f"{COOKIE}={'a' * 32}", **form) == 413
 
 
 def test_an_export_answers_as_its_run_does(client: Any, simulated: Any, simulated_run: Path, tmp_path: Path) -> None:
@@ -418,7 +420,8 @@ def run_guard(tmp_path: Path, path: str, chunks: list[bytes], *, max_upload: int
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+    scope = {"type": "http", "method": "POST", "path": path,
+             "headers": [(b"cookie", f"{COOKIE}={'a' * 32}".encode())]}  # fmt: skip
 
     async def served() -> None:
         await Guard(inner, uploads=tmp_path, max_upload=max_upload, lines=Lines(), pending=len)(scope, receive, send)

@@ -318,15 +318,18 @@ def test_predict_explains_each_repetition(
 
 
 def test_what_cant_be_explained_was_answered_all_the_same(
-    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     def fails(*_: Any) -> None:
         raise InputError("no evidence today")
 
     monkeypatch.setattr("semg_hht.commands.explain.explained", fails)
     output = tmp_path / "out.json"
     arguments = ("--input", simulated.manifest, "--output", output, "--explain", tmp_path / "why")
+    capsys.readouterr()
     assert explained("predict", *arguments) == 1
+    assert f"no evidence today. The answers are in {output}: the same" in " ".join(capsys.readouterr().err.split())
     assert len(json.loads(output.read_text())) == len({row.file for row in read_manifest(simulated.manifest)})
 
 

@@ -15,6 +15,7 @@ from semg_hht.storage import (
     claimed,
     clear_folder,
     read_json,
+    recover_folder,
     require_new_file,
     require_new_folder,
     require_space,
@@ -98,6 +99,27 @@ def test_a_folder_whose_last_rename_fails_leaves_the_old_one(tmp_path: Path, mon
     monkeypatch.setattr(Path, "rename", refuse_the_new_one)
     with pytest.raises(OSError, match="input/output error"), whole_folder(folder) as part:
         (part / "a.txt").write_text("new")
+    assert (folder / "a.txt").read_text() == "old"
+
+
+def test_what_stood_there_is_kept_where_no_rename_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder turns read-only between the two renames: `recover_folder` gives it its name back."""
+    folder = tmp_path / "best"
+    folder.mkdir()
+    (folder / "a.txt").write_text("old")
+    rename = Path.rename
+
+    def first_alone(self: Path, target: Path) -> Path:
+        if self != folder:
+            raise PermissionError(errno.EACCES, "no")
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", first_alone)
+        with pytest.raises(InputError, match="best: no permission"), whole_folder(folder) as part:
+            (part / "a.txt").write_text("new")
+    assert not folder.exists()
+    recover_folder(folder)
     assert (folder / "a.txt").read_text() == "old"
 
 

@@ -105,8 +105,10 @@ def test_a_cluster_evaluates_as_one_process_does(
 
 
 @on_dask
-def test_what_no_worker_survives_is_lost_alone(cluster: Any) -> None:
-    cluster.scheduler.allowed_failures = 0
+@pytest.mark.parametrize("allowed_failures", [0, 3])
+def test_what_no_worker_survives_is_lost_alone(cluster: Any, allowed_failures: int) -> None:
+    """With Dask's own 3 the workers end one after the other, and with the last one what was sent to them."""
+    cluster.scheduler.allowed_failures = allowed_failures
     with workers("dask", cluster.scheduler_address):
         assert list(each(survived, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [1, "lost 2", 3]
 

@@ -39,8 +39,15 @@ VERBS = {
 
 
 # What a person who stops a verb is told; what is in braces is the value of that option.
+IN_A_NEW_FOLDER = "nothing half-written was left; the same command with --overwrite begins anew"
 STOPPED = {
-    "prepare": "what was finished is in {out}; the same command goes on from there",
+    "demo": IN_A_NEW_FOLDER,
+    "simulate": IN_A_NEW_FOLDER,
+    "sample_data": IN_A_NEW_FOLDER,
+    "prepare": "what was finished is in {out}; the same command goes on from there, with --overwrite where it has a "
+    "manifest.csv already",
+    "predict": "nothing half-written was left; the same command begins anew, with --overwrite where {output} is there "
+    "already",
     "train": "every epoch that was finished is kept; the same command with --resume goes on from {checkpoint_dir}",
     "evaluate": "the folds that were finished are in {out}; the same command goes on from there",
 }

@@ -83,8 +83,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     except InputError as error:  # of a file within: the name it was to have says more
         raise type(error)(str(error).replace(part.name, path.name)) from error.__cause__
     finally:
-        for leftover in (part, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
+        if path.exists():  # else what stood there has no other name left: see `recover_folder`
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def recover_folder(path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -132,8 +132,9 @@ def each(
                         ) from None
                     for i in begun:
                         try:
-                            # 2: with 1 it would be done in this process, and take it along.
-                            (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
+                            with deaf():
+                                # 2: with 1 it would be done in this process, and take it along.
+                                (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
                         except (BrokenProcessPool, MemoryError):
                             alone[i] = lost(chunk[i])
 
@@ -142,22 +143,47 @@ def _each_on_cluster(
     client: Client, work: Callable[[T], U], items: Sequence[T], lost: Callable[[T], V], ahead_each: int
 ) -> Iterator[U | V]:
     """Not by way of joblib, which waits for ever for a piece of work that the cluster has given up."""
+    from concurrent.futures import CancelledError
+
     from distributed import KilledWorker
 
     n_ahead = ahead_each * sum(client.ncores().values())
-    sent = client.scatter(work, broadcast=True, hash=False)  # with all it holds, to each worker once
     waiting: deque[tuple[T, Any]] = deque()
+    sent: Any = None
 
-    def next_result() -> U | V:
-        item, future = waiting.popleft()
+    def submit(some: Iterable[T], *, anew: bool = False) -> None:
+        nonlocal sent
+        if anew:
+            sent = client.scatter(work, broadcast=True, hash=False)  # with all it holds, to each worker once
+        waiting.extend((item, client.submit(_called, sent, item, pure=False)) for item in some)
+
+    def result(item: T, future: Any) -> U | V:
         try:
             found: U = future.result()
         except (KilledWorker, MemoryError):
             return lost(item)
         return found
 
+    def next_result() -> U | V:
+        try:
+            found = result(*waiting[0])
+        except CancelledError:
+            # Every worker that held the work has ended, and what waits for it is gone. By which of the items shows with
+            # nothing beside it.
+            first, *others = (item for item, _ in waiting)
+            waiting.clear()
+            submit([first], anew=True)
+            try:
+                found = result(*waiting[0])
+            except CancelledError:
+                found = lost(first)
+            submit(others, anew=True)
+        waiting.popleft()
+        return found
+
+    submit([], anew=True)
     for item in items:
-        waiting.append((item, client.submit(_called, sent, item, pure=False)))
+        submit([item])
         if len(waiting) > n_ahead:
             yield next_result()
     while waiting:

@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,12 @@ PRELOADED = (
 _CONTEXT: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
     _CONTEXT.set_forkserver_preload(list(PRELOADED))
+
+
+def begin() -> None:
+    """Load what is preloaded now, in the background, rather than in the time of the first file."""
+    if sys.platform != "win32":
+        forkserver.ensure_running()
 
 
 def apart(work: Callable[..., T], *given: Any, seconds: float, n_bytes: int) -> T:

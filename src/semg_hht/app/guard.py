@@ -38,7 +38,7 @@ PIECE_S = 20.0  # that a sender may take over the next piece of a body
 BODY_S = 600.0  # and over all of it
 MAX_LINES = 400  # pages that may be open
 MAX_KNOWN = 10_000  # keys whose browser is remembered
-MAX_PENDING = 10  # steps that a visitor may wait for at once
+MAX_PENDING = 6  # steps that a visitor may wait for at once; fewer than the page takes of all together
 LINE_S = 5.0  # a browser asks for its line and its first step at once, in no certain order
 COOKIE = "semg_hht_visitor"
 HEADERS = {
@@ -77,7 +77,7 @@ class Lines:
         self._open[key] = self._open.get(key, 0) + 1
         self._browsers[key] = browser
         if len(self._browsers) > MAX_KNOWN:
-            del self._browsers[next(iter(self._browsers))]
+            del self._browsers[next(other for other in self._browsers if other not in self._open)]
         try:
             yield
         finally:
@@ -99,10 +99,14 @@ class Guard:
         self._app, self._uploads, self._max_upload, self._lines, self._pending = (
             app, uploads, max_upload, lines, pending,
         )  # fmt: skip
+        self._arriving = 0  # bytes that uploads under way may hold
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http" or not PLAIN.fullmatch(scope["path"]):
             await _refuse(send, 403, "this page serves no files")
@@ -113,10 +117,13 @@ class Guard:
         if not length.isdigit() or int(length) > most:
             await _refuse(send, 413, f"a request may hold {most} bytes")
             return
-        if is_upload and shutil.disk_usage(self._uploads).free < 2 * most:
+        browser = _browser(scope)
+        if is_upload and shutil.disk_usage(self._uploads).free < 2 * most + self._arriving:
             await _refuse(send, 507, "the disk of the server is nearly full")
             return
-        browser = _browser(scope)
+        if is_upload and not browser:  # nor does a form on another site's page show a cookie
+            await _refuse(send, 403, NOT_YOURS)
+            return
         counted = _counted(receive, most)
         marked = _with_headers(send, scope["path"], None if browser else secrets.token_urlsafe(24))
         if scope["path"].startswith(LINE):
@@ -137,11 +144,14 @@ class Guard:
                 await _refuse(send, 429, f"a visitor may wait for {MAX_PENDING} steps at once")
                 return
             counted = _again(body, receive)
+        self._arriving += most if is_upload else 0
         try:
             await self._app(scope, counted, marked)
         except ClientDisconnect:
             if scope["method"] == "POST":  # nothing was answered yet
                 await _refuse(send, 400, "the request did not arrive whole")
+        finally:
+            self._arriving -= most if is_upload else 0
 
     async def _hold(self, scope: Scope, receive: Receive, send: Send, browser: str) -> None:
         key = scope["path"].removeprefix(LINE).rstrip("/")

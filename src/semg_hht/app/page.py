@@ -6,6 +6,8 @@ decided in view.py, what happens in visit.py.
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from semg_hht.allocator import give_back_freed_memory
 from semg_hht.app import visit as steps
+from semg_hht.app.apart import begin
 from semg_hht.app.desk import Desk
 from semg_hht.app.guard import LOOPBACK, Guard, Lines
 from semg_hht.app.sweep import swept
@@ -27,6 +30,8 @@ from semg_hht.app.visit import MAX_FILES, Visit
 from semg_hht.app.visitors import Visitors
 from semg_hht.errors import InputError
 from semg_hht.report.words import LANGUAGES, read_words
+
+log = logging.getLogger(__name__)
 
 MAX_UPLOAD_MB = 100
 TOGETHER = 3  # of the largest file, all that arrive together
@@ -210,6 +215,7 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
         "concurrency_id": "look", "concurrency_limit": LOOKS_AT_ONCE, "show_progress": "full",
         "show_progress_on": [parts["drop"]],
     }  # fmt: skip
+    closer = quick | {"concurrency_id": "closer"}  # they wait for answers, and others not for them
     slow = quick | {"concurrency_id": "answer", "concurrency_limit": 1, "show_progress": "full"}
     unsaid = [parts["rate"], parts["units"]]
 
@@ -238,8 +244,8 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
     parts["language"].input(step(say), parts["language"], **quick, api_name="language")
     parts["drop"].upload(step(drop), [parts["drop"], *unsaid], **loading, api_name="drop")
     parts["read"].click(step(read), unsaid, **loading, api_name="read")
-    parts["file"].input(step(turn), parts["file"], **quick, api_name="file")
-    parts["channel"].input(step(look), parts["channel"], **quick, api_name="channel")
+    parts["file"].input(step(turn), parts["file"], **closer, api_name="file")
+    parts["channel"].input(step(look), parts["channel"], **closer, api_name="channel")
     parts["table"].input(touched.typed, parts["table"], **quick, trigger_mode="always_last", api_name="edit")
     of_row = quick | {"outputs": [parts["tapped"], parts["delete"]]}
     parts["table"].select(touched.tapped, None, **of_row, api_name="tap")
@@ -266,6 +272,8 @@ def launch(
     InputError
         The port is taken.
     """
+    begin()
+    _allow_files(2 * MAX_CONNECTIONS)
     page = build(desk, visitors, max_upload_mb=max_upload_mb)
     # A name that leads to this computer must not make another site's page one of ours (DNS rebinding).
     hosts = list(LOOPBACK) if host in LOOPBACK or host == "::1" else ["*"]
@@ -301,6 +309,18 @@ def launch(
     return page, lines
 
 
+def _allow_files(n: int) -> None:
+    """As many as there may be connections and what stands behind them: the usual limit is half of that."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = n if hard == resource.RLIM_INFINITY else min(n, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def serve(
     desk: Desk, visitors: Visitors, *, host: str, port: int, max_upload_mb: int, said: Callable[[str], None]
 ) -> None:
@@ -311,8 +331,11 @@ def serve(
         said(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         while True:
             time.sleep(SWEEP_S)
-            visitors.sweep(lines)
-            silent = swept(page, lines, silent)
+            try:
+                visitors.sweep(lines)
+                silent = swept(page, lines, silent)
+            except Exception:
+                log.exception("what visitors left could not be cleared up; it is tried again in %g s", SWEEP_S)
             give_back_freed_memory()
     except KeyboardInterrupt:
         pass

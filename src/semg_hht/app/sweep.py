@@ -29,7 +29,8 @@ def swept(page: Any, lines: Lines, silent: set[tuple[Any, Any]]) -> set[tuple[An
         uploads -= {path for path in list(uploads) if not Path(path).exists()}
     # uvicorn waits without end for the rest of a request's head.
     connections = list(page.server.server_state.connections)
-    waited = {(one, one.cycle) for one in connections if one.cycle is None or one.cycle.response_complete}
+    cycles = [(one, getattr(one, "cycle", None)) for one in connections]  # a WebSocket, which is refused, has none
+    waited = {(one, cycle) for one, cycle in cycles if cycle is None or cycle.response_complete}
     for one, _ in waited & silent:
         one.loop.call_soon_threadsafe(one.transport.close)
     return waited - silent

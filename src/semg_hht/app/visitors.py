@@ -25,6 +25,7 @@ AT_MOST = 100  # visitors at once; one more, and who has been idle longest is se
 SPARED_S = 120.0  # but nobody who has been idle for less
 IDLE_S = 3600.0  # as long as that, and a visitor is taken to have left
 GONE_S = 15.0  # since the last step of somebody whose page is closed
+STEP_S = 3.0  # that a step waits for the same visitor's last one: in its way stand others
 UPLOAD_S = 60.0  # what nobody has taken of the uploads by then
 
 
@@ -60,13 +61,17 @@ class Visitors:
         Raises
         ------
         InputError
-            Somebody new, and all the others are busy.
+            Somebody new, and all the others are busy; or the visitor's last step takes long.
         """
         place = self._place(key)
-        with place.lock:
+        if not place.lock.acquire(timeout=STEP_S):
+            raise InputError("your last step is still under way; try again when it has ended")
+        try:
             place.visit = work(place.visit)
             place.used = self._clock()
             return place.visit
+        finally:
+            place.lock.release()
 
     def leave(self, key: str) -> None:
         with self._lock:
@@ -131,7 +136,8 @@ def remove_leftovers(temporary: Path) -> None:
     """Folders of servers that were killed; who lives holds a lock, which the system takes from the dead."""
     for folder in temporary.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, InputError):  # somebody else's, alive, or removed meanwhile
-            is_left = (folder / CLAIM).is_file() and not folder.is_symlink()
+            is_ours = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
+            is_left = is_ours and (folder / CLAIM).is_file() and not folder.is_symlink()
             if is_left and time.time() - folder.stat().st_mtime > YOUNG_S:
                 with claimed(folder):
                     shutil.rmtree(folder, ignore_errors=True)

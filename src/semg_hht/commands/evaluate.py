@@ -66,11 +66,11 @@ def evaluate(
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
     pack, out = seen_by_workers(backend, pack), seen_by_workers(backend, out)
-    loaded = load_folder(data_dir, pack=pack, track=console.track)
-    console.list_failures(loaded.failures)
-    dataset = loaded.labelled()
-    if len(dataset) < len(loaded):
-        console.err.print(f"files without labels, such as Test*, that are left out: {len(loaded) - len(dataset)}")
+    dataset = load_folder(data_dir, pack=pack, track=console.track)
+    console.list_failures(dataset.failures)
+    n_loaded, dataset = len(dataset), dataset.labelled()  # no name for the whole: it would be held beside its part
+    if len(dataset) < n_loaded:
+        console.err.print(f"files without labels, such as Test*, that are left out: {n_loaded - len(dataset)}")
     with workers(backend, scheduler):
         for name in protocols:
             answers = cross_validate(

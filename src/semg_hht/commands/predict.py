@@ -94,7 +94,11 @@ def predict(
     content = predictions.to_json()
     write_json(output, content)  # already here: what can't be explained was answered all the same
     if explain is not None:
-        for file, evidence in explained(run, input, explain, lang, sources).items():
+        try:
+            found = explained(run, input, explain, lang, sources)
+        except (InputError, OSError) as error:
+            raise InputError(f"{error}. The answers are in {output}: the same command wants --overwrite") from None
+        for file, evidence in found.items():
             content[file]["evidence"] = evidence
         write_json(output, content)
     if as_json:

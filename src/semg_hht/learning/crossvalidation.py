@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -94,11 +93,8 @@ def cross_validate(
         write_json(folder / SETTINGS, settings)
         on_gpu = torch.cuda.is_available() and not cpu
         work = partial(_answer_fold, dataset, folder, config, own_task, n_layers, base_channels, cpu, keep_models)
-        with warnings.catch_warnings():
-            # A worker that has grown by 300 MB is replaced by a fresh one, as joblib does with each; nothing is lost.
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-            results = each(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
-            contents = [content for content in track(results, len(folds), "folds") if content is not None]
+        results = each(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
+        contents = [content for content in track(results, len(folds), "folds") if content is not None]
         if len(contents) < len(folds):
             raise InputError(
                 f"{folder}: a process that computed a fold was ended by the system, or refused memory, also with "
