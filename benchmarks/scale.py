@@ -1,7 +1,7 @@
 """How costs grow: recordings, samples, trials, parameters, matrices, rows of an SVM, processes.
 
     python benchmarks/scale.py                                   # all parts, small; about ten minutes on two cores
-    python benchmarks/scale.py --only matrices --matrices 100000 # needs 30 GB of disk; hours where cores are busy
+    python benchmarks/scale.py --only matrices --matrices 100000 # needs 30 GB of disk; half an hour
     python benchmarks/scale.py --only samples trials --rounds 9
 
 Each line is a size, the time, the time for one of it, and "growth": the ratio of the times of this line and the one
