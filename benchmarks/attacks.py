@@ -6,24 +6,19 @@ An attack that is refused, cut off or hung up on has come to nothing; one that g
 from __future__ import annotations
 
 import http.client
-import io
 import json
 import random
 import socket
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
-import numpy as np
 from app import Visitor
+from bombs import BOMBS, MARKER, MEGABYTE
 
-MEGABYTE = bytes(2**20)
 EDGE = "x" * 20
 
 
@@ -46,12 +41,12 @@ class Target:
     patience_s: float = 45.0  # that a line is held open for nothing
 
     def __post_init__(self) -> None:
-        self.marker = self.folder / "code_was_run"
+        self.marker = self.folder / MARKER
         self.bombs: list[Path] = []
 
-    def arm(self, *makers: Callable[[Target], Path]) -> Target:
+    def arm(self, *makers: Callable[[Path], Path]) -> Target:
         """Make bombs: these, or all."""
-        self.bombs = [make(self) for make in makers or BOMBS]
+        self.bombs = [make(self.folder) for make in makers or BOMBS]
         return self
 
     @property
@@ -77,112 +72,7 @@ class Target:
             return answer.status, answer.read(2000)
 
 
-# What is dropped: small files that become large, lie, or carry code
-
-
-def _npz_bomb(target: Target) -> Path:
-    """1.5 GiB of zeros in a megabyte and a half."""
-    path, head = target.folder / "bomb.npz", io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": (1536 * 2**20,)})
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-        archive.open("samples.npy", "w", force_zip64=True) as member,
-    ):
-        member.write(head.getvalue())
-        for _ in range(1536):
-            member.write(MEGABYTE)
-    return path
-
-
-class _Code:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.marker,)
-
-
-def _npz_pickle(target: Target) -> Path:
-    path = target.folder / "pickle.npz"
-    np.savez(path, hht=np.array([_Code(target.marker)], dtype=object), rate_hz=1000.0)
-    return path
-
-
-def _npz_claim(target: Target) -> Path:
-    """A header of 10^12 samples, and none."""
-    path, head = target.folder / "claim.npz", io.BytesIO()
-    np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("samples.npy", head.getvalue())
-    return path
-
-
-def _mat_bomb(target: Target) -> Path:
-    """A compressed element of MAT version 5 that never ends, nearly."""
-    packer = zlib.compressobj(1)
-    head = np.array([14, 1536 * 2**20, 6, 8, 6, 0, 5, 8, 1, 192 * 2**20, 1, 0x10061, 9, 1535 * 2**20], "<u4").tobytes()
-    packed = packer.compress(head) + b"".join(packer.compress(MEGABYTE) for _ in range(1536)) + packer.flush()
-    path = target.folder / "bomb.mat"
-    text = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
-    path.write_bytes(text + np.array([15, len(packed)], "<u4").tobytes() + packed)
-    return path
-
-
-def _hdf5_bomb(target: Target) -> Path:
-    """A terabyte that is declared, and never written."""
-    import h5py
-
-    path = target.folder / "terabyte.h5"
-    with h5py.File(path, "w") as file:
-        file.create_dataset("emg", shape=(2**37,), dtype="f8", chunks=(2**17,), compression="gzip")
-    return path
-
-
-def _hdf5_zeros(target: Target) -> Path:
-    """A gigabyte of chunks of zeros, each a kilobyte as it lies there."""
-    import h5py
-
-    path = target.folder / "zeros.h5"
-    packed = zlib.compress(MEGABYTE)
-    with h5py.File(path, "w") as file:
-        data = file.create_dataset("emg", shape=(2**30,), dtype="u1", chunks=(2**20,), compression="gzip")
-        for start in range(0, 2**30, 2**20):
-            data.id.write_direct_chunk((start,), packed)
-    return path
-
-
-def _edf_claim(target: Target) -> Path:
-    path = target.folder / "claim.edf"
-    one = ("EMG", "", "uV", "-1", "1", "-32768", "32767", "", "99999999", "")
-    widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
-    head = "0".ljust(8) + " " * 160 + "01.01.2001.01.01" + "512".ljust(8) + " " * 44
-    head += "99999999" + "1".ljust(8) + "1".ljust(4) + "".join(map(str.ljust, one, widths))
-    path.write_bytes(head.encode() + bytes(1000))
-    return path
-
-
-def _wfdb_claim(target: Target) -> Path:
-    path = target.folder / "claim.hea"
-    path.write_text("claim 1 1000 1000000000000\n../../../etc/passwd 16 200 16 0 0 0 0 a\n", encoding="ascii")
-    return path
-
-
-def _wide_csv(target: Target) -> Path:
-    path = target.folder / "wide.csv"
-    path.write_text("\n".join(",".join(["1"] * 200_000) for _ in range(10)), encoding="ascii")
-    return path
-
-
-def _table(target: Target) -> Path:
-    """A table of others' files."""
-    path = target.folder / "manifest.csv"
-    path.write_text("file,start_s,stop_s\n/etc/passwd,0,1\n../../visits,0,1\n" + "a.csv,0,1e300\n" * 20_000)
-    return path
-
-
-BOMBS: tuple[Callable[[Target], Path], ...] = (
-    _npz_bomb, _npz_pickle, _npz_claim, _mat_bomb, _hdf5_bomb, _hdf5_zeros, _edf_claim, _wfdb_claim, _wide_csv, _table,
-)  # fmt: skip
+# What is dropped
 
 
 def drop_a_bomb(target: Target, rng: random.Random) -> None:

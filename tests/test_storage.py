@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,10 +75,16 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["best"]
 
 
-def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One that stands there, to be replaced."""
     folder = tmp_path / "best"
     folder.mkdir()
     (folder / "a.txt").write_text("old")
+    return folder
+
+
+def test_a_folder_that_fails_half_way_leaves_the_old_one(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="half-way"), whole_folder(folder) as part:
         (part / "a.txt").write_text("new")
         raise RuntimeError("half-way")
@@ -85,37 +92,28 @@ def test_a_folder_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None
     assert [p.name for p in tmp_path.iterdir()] == ["best"]
 
 
-def test_a_folder_whose_last_rename_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "best"
-    folder.mkdir()
-    (folder / "a.txt").write_text("old")
+def refuse_renames(patch: pytest.MonkeyPatch, of: Callable[[Path], bool], error: OSError) -> None:
     rename = Path.rename
 
-    def refuse_the_new_one(self: Path, target: Path) -> Path:
-        if self.name.endswith(".part"):
-            raise OSError(errno.EIO, "input/output error")
+    def refuse(self: Path, target: Path) -> Path:
+        if of(self):
+            raise error
         return rename(self, target)
 
-    monkeypatch.setattr(Path, "rename", refuse_the_new_one)
+    patch.setattr(Path, "rename", refuse)
+
+
+def test_a_folder_whose_last_rename_fails_leaves_the_old_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_renames(monkeypatch, lambda path: path.name.endswith(".part"), OSError(errno.EIO, "input/output error"))
     with pytest.raises(OSError, match="input/output error"), whole_folder(folder) as part:
         (part / "a.txt").write_text("new")
     assert (folder / "a.txt").read_text() == "old"
 
 
-def test_what_stood_there_is_kept_where_no_rename_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_stood_there_is_kept_where_no_rename_succeeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder turns read-only between the two renames: `recover_folder` gives it its name back."""
-    folder = tmp_path / "best"
-    folder.mkdir()
-    (folder / "a.txt").write_text("old")
-    rename = Path.rename
-
-    def first_alone(self: Path, target: Path) -> Path:
-        if self != folder:
-            raise PermissionError(errno.EACCES, "no")
-        return rename(self, target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", first_alone)
+        refuse_renames(patch, lambda path: path != folder, PermissionError(errno.EACCES, "no"))
         with pytest.raises(InputError, match="best: no permission"), whole_folder(folder) as part:
             (part / "a.txt").write_text("new")
     assert not folder.exists()

@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 
@@ -33,6 +33,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
 HELPS = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, one speaks
 
 MAX_LISTED = 10
+
+T = TypeVar("T")
 
 
 class NoteHandler(logging.Handler):
@@ -121,10 +123,15 @@ def list_failures(failures: Iterable[Failure]) -> None:
     if not failures:
         return
     err.print(f"[yellow]left out:[/] {counted(len(failures), 'file')} could not be used")
-    for failure in failures[:MAX_LISTED]:
-        err.print(f"  {failure.reason}", markup=False)
-    if len(failures) > MAX_LISTED:
-        err.print(f"  and {len(failures) - MAX_LISTED} more")
+    list_first(err, failures, lambda failure: failure.reason)
+
+
+def list_first(to: Console, items: Sequence[T], line: Callable[[T], str], more: str = "more") -> None:
+    """A line each of the first, and how many more there are."""
+    for item in items[:MAX_LISTED]:
+        to.print(f"  {line(item)}", markup=False)
+    if len(items) > MAX_LISTED:
+        to.print(f"  and {len(items) - MAX_LISTED} {more}")
 
 
 def print_json(content: Any) -> None:

@@ -49,9 +49,6 @@ def check(
 def _print_kind(severity: str, what: str, findings: list[Finding]) -> None:
     console.out.print(f"[{STYLES[severity]}]{severity}:[/] {what}", end="")
     console.out.print(f" ({len(findings)})" if len(findings) > 1 else "")
-    for finding in findings[: console.MAX_LISTED]:
-        console.out.print(f"  {finding.sentence}", markup=False)
-    if len(findings) > console.MAX_LISTED:
-        console.out.print(f"  and {len(findings) - console.MAX_LISTED} more; --json lists all")
+    console.list_first(console.out, findings, lambda finding: finding.sentence, "more; --json lists all")
     if ADVICE[what]:
         console.out.print(f"  -> {ADVICE[what]}", markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,9 +27,12 @@ from semg_hht.options import (
     Units,
     config_of,
 )
-from semg_hht.pipeline import Failure, Remark
+from semg_hht.pipeline import Failure, PipelineConfig, Remark
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.storage import require_new_file, write_json
+
+if TYPE_CHECKING:
+    from semg_hht.predict import Run
 
 
 def predict(
@@ -73,10 +76,7 @@ def predict(
         "channels": channels, "seed": seed,
     }  # fmt: skip
     if any(value is not None for value in stated.values()):
-        config = config_of(**stated, base=run.recording_config)
-        if run.recording_config != config:
-            console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
-        run = replace(run, recording_config=config)
+        run = _preparing(run, config_of(**stated, base=run.recording_config))
     if explain is not None:
         from semg_hht.commands.explain import explained, require_explaining
 
@@ -104,14 +104,20 @@ def predict(
     if as_json:
         console.print_json(content)
     else:
-        for prediction in predictions.predictions[: console.MAX_LISTED]:
-            said = ", ".join(
-                f"{answer.prediction} ({answer.confidence:.0%}{', unsure' if answer.is_unsure else ''})"
-                for answer in prediction.answers.values()
-            )
-            console.out.print(f"  {prediction.file}: {said}", markup=False)
-        rest = len(predictions.predictions) - console.MAX_LISTED
-        if rest > 0:
-            console.out.print(f"  and {rest} more")
+        console.list_first(console.out, predictions.predictions, _said)
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
+
+
+def _preparing(run: Run, config: PipelineConfig) -> Run:
+    if run.recording_config != config:
+        console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
+    return replace(run, recording_config=config)
+
+
+def _said(prediction: Any) -> str:
+    answers = ", ".join(
+        f"{answer.prediction} ({answer.confidence:.0%}{', unsure' if answer.is_unsure else ''})"
+        for answer in prediction.answers.values()
+    )
+    return f"{prediction.file}: {answers}"
