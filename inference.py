@@ -1,7 +1,7 @@
 """`semg-hht predict` under the name of the project's first script; `python inference.py --help` lists its options."""
 
-from semg_hht.cli import script
-from semg_hht.commands.predict import predict
+from semg_hht.cli.commands.predict import predict
+from semg_hht.cli.main import script
 
 if __name__ == "__main__":
     script(predict, "inference.py")

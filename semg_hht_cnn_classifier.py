@@ -99,9 +99,10 @@ LANG = "en"
 # %%
 from IPython.display import Image, display
 
-from semg_hht import console, notebook
+from semg_hht import notebook
+from semg_hht.cli import console
+from semg_hht.datasets.simulated import write_samples
 from semg_hht.learning.dataset import load_folder
-from semg_hht.samples import write_samples
 
 console.listen()
 places = notebook.find_places(kaggle=KAGGLE)
@@ -122,7 +123,7 @@ print(f"  without labels: {sum(not (row.movement or row.gender) for row in datas
 # 每一类的一个矩阵：频率随时间的变化。文件中有坐标轴数据时才标出 Hz 和秒。
 
 # %%
-from semg_hht.figures import draw_confusion, draw_history, draw_matrices
+from semg_hht.figures.plots import draw_confusion, draw_history, draw_matrices
 
 pictures = places.checkpoints.parent / "pictures"
 pictures.mkdir(exist_ok=True)
@@ -140,8 +141,8 @@ display(Image(pictures / "matrices.png", width=900))
 # 一部分人留作最终评分，另一部分人用来挑选最佳轮次。只要文件名或 manifest 能区分人，同一个人不会出现在两边。
 
 # %%
-from semg_hht.learning.run import train
-from semg_hht.learning.training import TrainingConfig
+from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import train
 
 config = TrainingConfig(epochs=EPOCHS, learning_rate=LEARNING_RATE, test_size=TEST_SIZE)
 with notebook.TrainingBar() as bar:
@@ -211,7 +212,7 @@ display(Image(pictures / "confusion.png", width=760))
 
 # %%
 from semg_hht import open_run
-from semg_hht.labels import is_test_name
+from semg_hht.recordings.manifest import is_test_name
 
 run = open_run(places.checkpoints)
 files = sorted(path for path in places.data.rglob("*.npz") if is_test_name(path.name))

@@ -19,15 +19,15 @@ from typing import Any
 
 from peers import PEERS, Effort, peer_answers, raw_channels, require_peers
 
-from semg_hht.findings import OURS, Answers
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.mvc import with_references
+from semg_hht.datasets.prepare import prepare
+from semg_hht.evaluation.comparison import OURS, Answers
 from semg_hht.learning.crossvalidation import cross_validate
 from semg_hht.learning.dataset import load_folder
+from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import make_folds
-from semg_hht.learning.training import TrainingConfig
-from semg_hht.pipeline import configure
-from semg_hht.prepare import prepare
-from semg_hht.references import with_references
-from semg_hht.sources import find_jobs
+from semg_hht.matrices.transform import configure
 
 
 @dataclass(frozen=True)

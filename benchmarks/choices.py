@@ -27,16 +27,16 @@ from lightning_fabric import Fabric
 from scipy import stats
 from torch import nn
 
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.mvc import with_references
 from semg_hht.learning import network
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.dataset import Dataset, from_examples
+from semg_hht.learning.epochs import Fitting, TrainingConfig, fit, score
 from semg_hht.learning.folds import make_folds
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.split import Split
-from semg_hht.learning.training import Fitting, TrainingConfig, fit, score
-from semg_hht.pipeline import configure, transform_all
-from semg_hht.references import with_references
-from semg_hht.sources import find_jobs
+from semg_hht.matrices.transform import configure, transform_all
 
 TASK = "action_quality"
 CHANNELS = ("1", "5")  # of eight: two a repetition keep an epoch short
@@ -92,7 +92,7 @@ class Choice:
     than: str = "as it is"
 
 
-NO_RECALIBRATION = {"semg_hht.learning.training.recalibrate_batch_norm": lambda encoder, batches: None}
+NO_RECALIBRATION = {"semg_hht.learning.epochs.recalibrate_batch_norm": lambda encoder, batches: None}
 CHOICES = {
     "as it is": Choice(),
     "no warm-up": Choice({"warmup_epochs": 0}),

@@ -24,19 +24,19 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from semg_hht.evidence import PATCH, in_patches
-from semg_hht.joining import Beside
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.mvc import with_references
+from semg_hht.datasets.prepare import prepare
+from semg_hht.explanation.attribution import METHODS, attribute
+from semg_hht.explanation.explanation import PATCH, in_patches
+from semg_hht.inference.svm_inputs import Beside
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import Dataset, load_folder
-from semg_hht.learning.explain import METHODS, attribute
+from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import make_folds
-from semg_hht.learning.run import train
-from semg_hht.learning.training import TrainingConfig
-from semg_hht.matrices import SIZE
-from semg_hht.pipeline import configure
-from semg_hht.prepare import prepare
-from semg_hht.references import with_references
-from semg_hht.sources import find_jobs
+from semg_hht.learning.train import train
+from semg_hht.matrices.matrix import SIZE
+from semg_hht.matrices.transform import configure
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from faulting import (
+from fault_injection import (
     VERBS,
     Ended,
     Inputs,

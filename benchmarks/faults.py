@@ -32,16 +32,16 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a fork has no threads of its parent
 
 from fault_kinds import KINDS, Rig, inject  # noqa: E402
 
-from faulting import VERBS, contents, ended, forked, make_inputs, unreadable  # noqa: E402
-from making import make_dataset  # noqa: E402
+from builders import make_dataset  # noqa: E402
+from fault_injection import VERBS, contents, ended, forked, make_inputs, unreadable  # noqa: E402
 
 EPOCHS = 6
 
 
 def train_once(folder: Path) -> None:
     """The whole of ``train --resume``, in this process."""
-    from semg_hht.learning.run import train
-    from semg_hht.learning.training import TrainingConfig
+    from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import train
 
     config = TrainingConfig(epochs=EPOCHS, batch_size=8, learning_rate=1e-3, checkpoint_every=2)
     train(DATASET, folder, config, base_channels=2, cpu=True, resume=True)

@@ -4,7 +4,8 @@
     python benchmarks/fuzz.py --inputs 500 --only xdf --seed 7
 
 Small valid files, written by this project and the libraries it writes with, are changed as bytes and by their own
-structure (headers that claim 10^12 samples, members packed again, bombs, JSON without end; tests/hostile.py). Each goes
+structure (headers that claim 10^12 samples, members packed again, bombs, JSON without end;
+tests/malicious_files.py). Each goes
 through the one door of its reader, in a process with 3 GB of memory above what it began with and 5 s of processor time
 an input. Whatever is raised but InputError is a finding, and so is a process that dies or hangs, a file that is
 written, a pickle, a program or a connection. With atheris installed (pip install atheris) coverage guides the choice of
@@ -38,7 +39,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 if TYPE_CHECKING:
-    from seeds import Reader
+    from valid_files import Reader
 
 MEMORY = 3 * 2**30  # above what the process began with
 CPU_S, WALL_S = 5.0, 90.0  # the machine may be busy: what counts is the processor's time
@@ -170,7 +171,7 @@ def limit() -> None:
 
 
 def blindly(trial: Trial, first: int, stop: int, seed: int) -> None:
-    from hostile import mutated
+    from malicious_files import mutated
 
     seeds = trial.reader.seeds
     contents = tuple(content for files in seeds for content in files.values())
@@ -185,7 +186,7 @@ def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
     """Inputs of libFuzzer: the number of a seed, that of a file in it, and the file's content."""
     import atheris
 
-    from hostile import mutated
+    from malicious_files import mutated
 
     seeds = trial.reader.seeds
     names = [sorted(files) for files in seeds]
@@ -273,20 +274,20 @@ def _watched(child: int, tally: Tally) -> int:
 
 
 def readers(folder: Path, only: list[str]) -> dict[str, Reader]:
-    import seeds
+    import valid_files
 
     names = {
-        seeds.recordings: ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb"),
-        seeds.tables: ("manifest", "events", "bids", "matrix", "pack"),
-        seeds.runs: ("model", "state", "split", "report", "numpy", "onnxruntime", "openvino"),
+        valid_files.recordings: ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb"),
+        valid_files.tables: ("manifest", "events", "bids", "matrix", "pack"),
+        valid_files.runs: ("model", "state", "split", "report", "numpy", "onnxruntime", "openvino"),
     }
     found: dict[str, Reader] = {}
     for make, made in names.items():
         if not only or set(only) & set(made):
-            if make is seeds.runs:
+            if make is valid_files.runs:
                 child = os.fork()  # so that no thread of an engine stands in this process, which is forked again
                 if not child:
-                    seeds.train_and_export(folder / "runs")
+                    valid_files.train_and_export(folder / "runs")
                     os._exit(0)
                 os.waitpid(child, 0)
             found |= make(folder / make.__name__)

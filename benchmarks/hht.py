@@ -280,8 +280,8 @@ def describe_ours() -> None:
 
     from semg_hht import hht
     from semg_hht.hht import kernel
-    from semg_hht.hht.rules import RULES
     from semg_hht.hht.spectrum import power_on_grid
+    from semg_hht.hht.stopping import RULES
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     hht.iceemdan(band_limited(20000), 100, n_threads=1)

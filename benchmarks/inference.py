@@ -83,8 +83,8 @@ def prepare(folder: Path, channels: int) -> None:
     """Files to predict, what the other side reads, and runs with exports: of one channel, and of eight stacked."""
     import numpy as np
 
-    from semg_hht.matrices import Matrix, write_matrix
-    from semg_hht.pipeline import configure
+    from semg_hht.matrices.matrix import Matrix, write_matrix
+    from semg_hht.matrices.transform import configure
 
     rng = np.random.default_rng(0)
     for n_planes, place in ((1, folder / "files"), (8, folder / "stacked_files")):
@@ -103,12 +103,12 @@ def _train(folder: Path, kind: str, files: Path, channels: int) -> None:
     import joblib
     import torch
 
-    from semg_hht.learning import quantise
+    from semg_hht.export import quantise
+    from semg_hht.export.export import export
     from semg_hht.learning.checkpoint import Model, save_model
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.export import export
     from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
-    from semg_hht.learning.svm import fit_svm
+    from semg_hht.learning.svm_training import fit_svm
 
     data = load_folder(files)
     torch.manual_seed(0)
@@ -142,7 +142,7 @@ def process(command: list[str]) -> tuple[float, float]:
 
 def sides() -> dict[str, tuple[str, str]]:
     """What is measured: name -> folder and engine."""
-    from semg_hht.engines.networks import installed
+    from semg_hht.inference.engines import installed
 
     kinds = {kind: ("auto", *installed(kind)) for kind in ("float32", "int8")}
     return {"torch": ("run", "torch")} | {f"{e} {kind}": (kind, e) for kind, here in kinds.items() for e in here}
@@ -211,7 +211,7 @@ def warm(folder: Path, rounds: int) -> None:
     import numpy as np
     import torch
 
-    from semg_hht.predict import open_run
+    from semg_hht.prediction.run import open_run
 
     matrices = np.random.default_rng(1).random((BATCH, 1, 256, 256), dtype=np.float32)
     network, svm = open_run(folder / "run", cpu=True).engine.network.eval(), joblib.load(folder / "gender.joblib")
@@ -243,9 +243,9 @@ def warm(folder: Path, rounds: int) -> None:
 
 def raw(folder: Path, rounds: int) -> None:
     """A recording of 3 s and 8 channels, stacked, to both answers; and what of it is reading and transform."""
-    from semg_hht.pipeline import transform
-    from semg_hht.predict import open_run
-    from semg_hht.sources import find_jobs
+    from semg_hht.datasets.find_inputs import find_jobs
+    from semg_hht.matrices.transform import transform
+    from semg_hht.prediction.run import open_run
 
     real = sorted(path for path in RECORDINGS.rglob("*.csv") if "manifest" not in path.name)
     path = real[0] if real else _simulated(folder)

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.findings import Answers
+from semg_hht.evaluation.comparison import Answers
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.folds import Fold
-from semg_hht.pipeline import Job, PipelineConfig, read_job, scaled_repetitions
-from semg_hht.storage import read_json, write_json
+from semg_hht.matrices.transform import Job, PipelineConfig, read_job, scaled_repetitions
+from semg_hht.system.files import read_json, write_json
 
 Signals = NDArray[np.float32]  # (n, n_channels, n_samples)
 Labels = NDArray[np.intp]  # (n,) index of the class

@@ -162,7 +162,7 @@ def rows(folder: Path, given: argparse.Namespace) -> None:
     """The gender SVM with its calibration, of 512 features and 100 people; of more than MAX_ROWS it takes as many."""
     import numpy as np
 
-    from semg_hht.learning.svm import fit_svm
+    from semg_hht.learning.svm_training import fit_svm
 
     table = Table("rows of an SVM", "row")
     rng = np.random.default_rng(0)

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import find_peaks
 
+from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.activity import METHODS, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
-from semg_hht.signals.recording import read_recording
 from semg_hht.signals.repetitions import SegmentConfig, repetitions_in
 from semg_hht.signals.simulate import SimulationConfig, simulate_people
 

@@ -32,14 +32,14 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
     from torch import nn
     from torch.nn import functional
 
-    from semg_hht.allocator import keep_freed_memory
-    from semg_hht.learning.convolution import (
+    from semg_hht.learning.cpu_convolution import (
         choose_convolutions,
         clip_gradients,
         take_gradients,
         weights_in_memory_order,
     )
     from semg_hht.learning.network import ActionNetwork, NetworkConfig
+    from semg_hht.system.memory import keep_freed_memory
 
     torch.manual_seed(0)
     network = ActionNetwork(NetworkConfig(3, base_channels=channels)).train()
@@ -111,7 +111,7 @@ def svm_of(side: str) -> Callable[[], None]:
     import numpy as np
     from sklearn.svm import SVC
 
-    from semg_hht.learning.kernel import Rows, SvcOnRows, on_features
+    from semg_hht.learning.svm_kernel import Rows, SvcOnRows, on_features
 
     features, labels, _ = drawn_features()
 
@@ -129,7 +129,7 @@ def calibrated_of(side: str) -> Callable[[], None]:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    from semg_hht.learning.svm import fit_svm
+    from semg_hht.learning.svm_training import fit_svm
 
     features, labels, people = drawn_features()
 
@@ -149,8 +149,8 @@ def loading_of(side: str, folder: Path) -> Callable[[], None]:
     import numpy as np
 
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.matrices import Matrix, write_matrix
-    from semg_hht.pipeline import configure
+    from semg_hht.matrices.matrix import Matrix, write_matrix
+    from semg_hht.matrices.transform import configure
 
     if not folder.is_dir():  # the noise of a real matrix would not compress better
         rng, settings = np.random.default_rng(0), configure().to_json()

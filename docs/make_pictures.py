@@ -16,7 +16,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from semg_hht import hht
-from semg_hht.figures import (
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.simulated import write_simulation
+from semg_hht.figures.plots import (
     BLUE,
     GREY,
     draw_confusion,
@@ -28,18 +30,16 @@ from semg_hht.figures import (
     show_matrix,
 )
 from semg_hht.learning.dataset import from_examples
-from semg_hht.learning.run import train
-from semg_hht.learning.training import TrainingConfig
-from semg_hht.matrices import Matrix
-from semg_hht.pipeline import PipelineConfig, transform, transform_all
-from semg_hht.samples import write_simulation
-from semg_hht.scaling import scale_power
+from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import train
+from semg_hht.matrices.matrix import Matrix
+from semg_hht.matrices.scaling import scale_power
+from semg_hht.matrices.transform import PipelineConfig, transform, transform_all
+from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.features import power_spectrum
 from semg_hht.signals.filters import FilterConfig, filter_steps
-from semg_hht.signals.recording import read_recording
 from semg_hht.signals.repetitions import SegmentConfig, repetitions_in
 from semg_hht.signals.simulate import SimulationConfig
-from semg_hht.sources import find_jobs
 
 Array = np.ndarray
 CLOSE_S = 0.3  # what can be seen of single oscillations

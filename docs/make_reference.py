@@ -19,10 +19,13 @@ from typing import Any
 import typer
 
 import semg_hht
-from semg_hht import cli, hht, predict, predictions
-from semg_hht.commands.predict import predict as predict_command
-from semg_hht.commands.sample_data import sample_data
-from semg_hht.commands.train import train
+from semg_hht import hht
+from semg_hht.cli.commands.predict import predict as predict_command
+from semg_hht.cli.commands.sample_data import sample_data
+from semg_hht.cli.commands.train import train
+from semg_hht.cli.main import main as cli
+from semg_hht.inference import answers as predictions
+from semg_hht.prediction import run as predict
 
 LANGUAGES = ("en", "zh")
 SCRIPTS = {"generate_sample_data.py": sample_data, "train.py": train, "inference.py": predict_command}
@@ -86,7 +89,7 @@ IN_CHINESE = {
 }
 # What tests have to know of an example (see tests/snippets.py).
 TOLD = {
-    "demo": "skip because tests/test_cli.py walks it with fewer people",
+    "demo": "skip because tests/cli/test_main.py walks it with fewer people",
     "simulate": "begins with new_data",
     "explain": "begins with checkpoints, curl.csv",
     "app": "skip because it serves until it is stopped",

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from faulting import Inputs
-from making import make_dataset
-from reporting import evaluated, protocol
+from builders import make_dataset
+from evaluation_builders import evaluated, protocol
+from fault_injection import Inputs
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.prepare import prepare
+from semg_hht.datasets.simulated import write_simulation
 from semg_hht.learning.dataset import load_folder
-from semg_hht.learning.run import Result, train
-from semg_hht.learning.training import TrainingConfig
-from semg_hht.pipeline import PipelineConfig, configure
-from semg_hht.prepare import prepare
-from semg_hht.samples import write_simulation
+from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import Result, train
+from semg_hht.matrices.transform import PipelineConfig, configure
 from semg_hht.signals.simulate import SimulationConfig
-from semg_hht.sources import find_jobs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Two test processes on two cores: more threads would only wait for each other. Processes that tests start inherit it.

@@ -27,9 +27,9 @@ from unittest.mock import patch
 import numpy as np
 
 from conftest import REPOSITORY, Simulated
-from semg_hht.cli import main
-from semg_hht.labels import manifest_text, read_manifest
-from semg_hht.signals.recording import read_recording, write_recording
+from semg_hht.cli.main import main
+from semg_hht.recordings.manifest import manifest_text, read_manifest
+from semg_hht.recordings.recording import read_recording, write_recording
 
 BLOCK = re.compile(
     r"(?:^<!-- test: (?P<told>.*?) -->\n)?^```(?P<language>bash|sh|python)\n(?P<code>.*?)^```$", re.M | re.S

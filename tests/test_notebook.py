@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
+from builders import foreign_matrix, make_dataset, values, write_dataset, write_npz
 from conftest import REPOSITORY
-from making import foreign_matrix, make_dataset, values, write_dataset, write_npz
 from semg_hht import notebook
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
-from semg_hht.learning.run import Result
+from semg_hht.learning.train import Result
 
 TEXT = REPOSITORY / "semg_hht_cnn_classifier.py"
 SMALL = "EPOCHS, BASE_CHANNELS, N_SIMULATED = 1, 2, 24"

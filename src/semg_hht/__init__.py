@@ -5,9 +5,9 @@ Importing this loads neither torch nor matplotlib.
 
 from semg_hht import hht
 from semg_hht.errors import InputError
-from semg_hht.pipeline import configure
-from semg_hht.predict import open_run
-from semg_hht.signals.recording import Recording, read_recording, write_recording
+from semg_hht.matrices.transform import configure
+from semg_hht.prediction.run import open_run
+from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.signals.repetitions import Repetition, SegmentConfig, find_repetitions
 from semg_hht.version import __version__
 

@@ -1,5 +1,5 @@
 """``python -m semg_hht``."""
 
-from semg_hht.cli import main
+from semg_hht.cli.main import main
 
 main()

@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semg_hht.figures import draw_answers, draw_confusion, draw_history
-from semg_hht.labels import Labelled, manifest_text, read_manifest
-from semg_hht.matrices import Matrix, read_matrix
-from semg_hht.pipeline import PipelineConfig
-from semg_hht.predict import open_run
-from semg_hht.predictions import Predictions
-from semg_hht.prepare import prepare
-from semg_hht.report.gather import gather
-from semg_hht.report.page import write_page
-from semg_hht.samples import write_simulation
-from semg_hht.segment import segment
-from semg_hht.signals.recording import read_recording
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.prepare import prepare
+from semg_hht.datasets.segment import segment
+from semg_hht.datasets.simulated import write_simulation
+from semg_hht.figures.plots import draw_answers, draw_confusion, draw_history
+from semg_hht.inference.answers import Predictions
+from semg_hht.matrices.matrix import Matrix, read_matrix
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.prediction.run import open_run
+from semg_hht.recordings.manifest import Labelled, manifest_text, read_manifest
+from semg_hht.recordings.recording import read_recording
+from semg_hht.report.evaluation_page import write_page
+from semg_hht.report.summary import gather
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
-from semg_hht.sources import find_jobs
-from semg_hht.storage import read_json, require_new_folder, write_json, write_text
-from semg_hht.tracking import Track, untracked
+from semg_hht.system.files import read_json, require_new_folder, write_json, write_text
+from semg_hht.system.progress import Track, untracked
 
 if TYPE_CHECKING:
-    from semg_hht.learning.run import Result
+    from semg_hht.learning.train import Result
 
 N_PEOPLE = 20
 N_REPETITIONS = 3  # of each movement and person
@@ -74,8 +74,8 @@ def run_demo(
     """Walk the path in ``out``; ``say`` hears each step. A small network: the demo shows the path, not a record."""
     from semg_hht.learning.crossvalidation import cross_validate, describe
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.run import train
-    from semg_hht.learning.training import TrainingConfig
+    from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import train
 
     require_new_folder(out, overwrite=overwrite)
     say(f"1/7  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
@@ -153,8 +153,8 @@ def practice_run(
     Returns the folder of the run, in ``out``.
     """
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.run import train
-    from semg_hht.learning.training import TrainingConfig
+    from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import train
 
     config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
     manifest = write_simulation(out / "recordings", config, seed)

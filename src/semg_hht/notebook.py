@@ -13,14 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
-from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
-from semg_hht.prepare import MATRIX_FOLDER
-from semg_hht.storage import whole_folder
+from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
+from semg_hht.system.files import whole_folder
 
 if TYPE_CHECKING:
     from semg_hht.learning.dataset import Dataset
-    from semg_hht.learning.training import Epoch
+    from semg_hht.learning.epochs import Epoch
 
 KAGGLE_DATASET = Path("hilbertmatrix-npz") / MATRIX_FOLDER
 STATE = Path("last") / "state.safetensors"  # what a run is resumed from

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faulting import Inputs, contents, here
+from fault_injection import Inputs, contents, here
 
 CLOCKS: dict[str, Callable[[], float]] = {
     "jumps": itertools.cycle([1.8e9, 3e8, 1.76e9, 3.9e9]).__next__,

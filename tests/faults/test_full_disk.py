@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from faulting import EVERY, Inputs, contents, here, leftovers, mounted, unreadable
+from fault_injection import EVERY, Inputs, contents, here, leftovers, mounted, unreadable
 from semg_hht.errors import InputError
-from semg_hht.storage import whole_folder, write_text
+from semg_hht.system.files import whole_folder, write_text
 
 
 @contextmanager

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_dataset
 from conftest import Simulated
-from making import make_dataset
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.prepare import prepare
 from semg_hht.errors import InputError
 from semg_hht.learning.crossvalidation import cross_validate
-from semg_hht.learning.run import train
-from semg_hht.learning.training import TrainingConfig
-from semg_hht.prepare import prepare
-from semg_hht.sources import find_jobs
-from semg_hht.storage import claimed
+from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import train
+from semg_hht.system.files import claimed
 
 CONFIG = TrainingConfig(epochs=1, batch_size=8)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-import semg_hht.prepare
-from faulting import Inputs, here, set_read_only, under_permissions
-from making import make_dataset, write_dataset
+import semg_hht.datasets.prepare
+from builders import make_dataset, write_dataset
+from fault_injection import Inputs, here, set_read_only, under_permissions
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
-from semg_hht.learning.run import train
-from semg_hht.learning.training import TrainingConfig
+from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import train
 
 
 def test_predict_answers_the_good_ones_and_lists_the_others(inputs: Inputs, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_recording_that_shrinks_while_it_is_read_is_left_out(
 ) -> None:
     folder = tmp_path / "recordings"
     shutil.copytree(inputs.recordings.parent, folder)
-    transform = semg_hht.prepare.transform
+    transform = semg_hht.datasets.prepare.transform
 
     def shrinking(job: object, *given: object, **how: object) -> object:
         found = transform(job, *given, **how)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ def test_a_recording_that_shrinks_while_it_is_read_is_left_out(
             os.truncate(path, path.stat().st_size // 2)
         return found
 
-    monkeypatch.setattr("semg_hht.prepare.transform", shrinking)
+    monkeypatch.setattr("semg_hht.datasets.prepare.transform", shrinking)
     verb = f"prepare {folder}/manifest.csv --out {{disk}} --band 20 200 --jobs 1"
     done = here(inputs.words(verb, tmp_path / "out"))
     assert done.code == 0

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from joblib.externals.loky import process_executor
 
-from making import make_dataset
-from semg_hht import workers
-from semg_hht.console import one_sentence
+from builders import make_dataset
+from semg_hht.cli.console import one_sentence
 from semg_hht.errors import InputError
-from semg_hht.labels import Labelled
 from semg_hht.learning import crossvalidation
 from semg_hht.learning.crossvalidation import cross_validate
-from semg_hht.learning.training import TrainingConfig
-from semg_hht.pipeline import Failure, Job, for_each
+from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.matrices.transform import Failure, Job, for_each
+from semg_hht.recordings.manifest import Labelled
+from semg_hht.system import processes as workers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import semg_hht.prepare
-from faulting import EVERY, Inputs, contents, here, leftovers, set_read_only, under_permissions, unreadable
+import semg_hht.datasets.prepare
+from fault_injection import EVERY, Inputs, contents, here, leftovers, set_read_only, under_permissions, unreadable
 
 
 @pytest.mark.parametrize("verb", EVERY)
@@ -26,7 +26,7 @@ def test_every_verb_says_where_it_may_not_write(inputs: Inputs, tmp_path: Path, 
 def test_prepare_goes_on_once_it_may_write_again(
     inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, n_written = semg_hht.prepare.write_matrix, 0
+    write, n_written = semg_hht.datasets.prepare.write_matrix, 0
 
     def turning(*given: object, **facts: object) -> None:
         nonlocal n_written
@@ -38,7 +38,7 @@ def test_prepare_goes_on_once_it_may_write_again(
     verb = "prepare {recordings} --out {disk} --band 20 200 --jobs 1"
     assert here(inputs.words(verb, tmp_path / "undisturbed")).code == 0
     with monkeypatch.context() as patch, under_permissions():
-        patch.setattr("semg_hht.prepare.write_matrix", turning)
+        patch.setattr("semg_hht.datasets.prepare.write_matrix", turning)
         first = here(inputs.words(verb, tmp_path / "disk"))
     set_read_only(tmp_path / "disk", False)
     assert first.code == 1

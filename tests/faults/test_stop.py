@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from faulting import NETWORK, Inputs, contents, here, leftovers, unreadable
+from fault_injection import NETWORK, Inputs, contents, here, leftovers, unreadable
 
 LONG = "train --data_dir {matrices} --checkpoint_dir {disk}/run " + NETWORK.replace("--epochs 2", "--epochs 30")
 
@@ -31,20 +31,20 @@ def hears_ctrl_c() -> Iterator[None]:
     [
         (
             "prepare",
-            "semg_hht.prepare.write_matrix",
+            "semg_hht.datasets.prepare.write_matrix",
             "is in {disk}/prepared; the same command goes on from there",
         ),
         (
             "evaluate",
-            "semg_hht.learning.run.save_model",
+            "semg_hht.learning.train.save_model",
             "in {disk}/evaluation; the same command goes on from there",
         ),
         (
             "predict",
-            "semg_hht.commands.predict.write_json",
+            "semg_hht.cli.commands.predict.write_json",
             "half-written was left; the same command begins anew",
         ),
-        ("train", "semg_hht.learning.training.save_model", "the same command with --resume goes on from {disk}/run"),
+        ("train", "semg_hht.learning.epochs.save_model", "the same command with --resume goes on from {disk}/run"),
     ],
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

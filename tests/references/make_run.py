@@ -22,14 +22,14 @@ def main() -> None:
 
     import numpy as np
 
-    from making import make_dataset, write_dataset
+    from builders import make_dataset, write_dataset
+    from semg_hht.export.export import export
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.export import export
-    from semg_hht.learning.run import train
-    from semg_hht.learning.training import TrainingConfig
-    from semg_hht.matrices import Matrix, write_matrix
-    from semg_hht.predict import open_run
-    from semg_hht.storage import require_new_folder, write_json
+    from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import train
+    from semg_hht.matrices.matrix import Matrix, write_matrix
+    from semg_hht.prediction.run import open_run
+    from semg_hht.system.files import require_new_folder, write_json
 
     require_new_folder(KEPT, overwrite=False)
     with tempfile.TemporaryDirectory() as base:

@@ -3,9 +3,9 @@
 Knows labels and arrays: nothing of files, folders or networks. ``examine.py`` reads what is judged here.
 """
 
+from semg_hht.audit.examples import Seen, audit, look
 from semg_hht.audit.finding import ADVICE, SEVERITIES, Finding, in_order
-from semg_hht.audit.labelling import Sides, split_findings, subject_names
-from semg_hht.audit.matrices import Seen, audit, look
+from semg_hht.audit.labels import Sides, split_findings, subject_names
 
 __all__ = [
     "ADVICE",

@@ -1,6 +1,6 @@
 """The words of pictures in Chinese.
 
-Knows the English captions of `semg_hht.figures`: nothing of what is drawn. Names of classes and files stay the user's.
+Knows the English captions of `plots`: nothing of what is drawn. Names of classes and files stay the user's.
 """
 
 from __future__ import annotations

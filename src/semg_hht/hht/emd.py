@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semg_hht.hht.kernel import decompose
-from semg_hht.hht.rules import rule_named
+from semg_hht.hht.stopping import rule_named
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def emd(
     ----------
     x : (n_samples,) or (n_signals, n_samples), any real dtype, finite.
     stopping : when an IMF is taken: ``"sd"`` (the default), ``"emd"``, ``"rilling"``, ``"s-number"``, ``"fixed"``,
-        ``"pyemd"``, ``"upstream"``; :mod:`semg_hht.hht.rules` has the source and the numbers of each. Under ``"sd"`` an
+        ``"pyemd"``, ``"upstream"``; :mod:`stopping` has the source and the numbers of each. Under ``"sd"`` an
         IMF is taken as soon as one sift changes it by less than ``sd_threshold`` (default 0.1), measured as
         ``sum(mean_envelope**2) / sum(h**2)`` (Huang et al. 1998, doi 10.1098/rspa.1998.0193, in the form that does not
         divide by single samples). The rule is a ratio, so millivolts and volts sift alike.

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from semg_hht.hht.emd import as_signals
 from semg_hht.hht.kernel import Streams, ensemble_mean, first_mode, over_threads
 from semg_hht.hht.noise import white_noise
-from semg_hht.hht.rules import Rule, rule_named
 from semg_hht.hht.sifting import extrema_of, zero_crossings
+from semg_hht.hht.stopping import Rule, rule_named
 
 Array = NDArray[np.float64]
 

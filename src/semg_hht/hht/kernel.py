@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.hht import sifting
-from semg_hht.hht.rules import Rule
+from semg_hht.hht.stopping import Rule
 
 compiled: ModuleType | None
 try:

@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from semg_hht.hht.rules import Rule
+from semg_hht.hht.stopping import Rule
 
 Array = NDArray[np.float64]
 Knots = tuple[Array, Array]  # positions, values

@@ -10,9 +10,9 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.joining import REFERENCE, SMALLEST
+from semg_hht.inference.svm_inputs import REFERENCE, SMALLEST
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.learning.svm import fit_svm
+from semg_hht.learning.svm_training import fit_svm
 
 Array = NDArray[np.float64]
 
@@ -33,8 +33,8 @@ def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array
     """Keys of the repetitions in order of appearance, and their features (n_repetitions, n); None where they lack.
 
     Of one named feature the mean over channels, weighted by their reference amplitudes as the network's features are
-    (`semg_hht.joining`); of all, the channels side by side where every repetition has as many.
-    ``channels together`` is `semg_hht.signals.descriptors.mixing`.
+    (`semg_hht.inference.svm_inputs`); of all, the channels side by side where every repetition has as many.
+    ``channels together`` is `semg_hht.signals.covariance.mixing`.
     """
     if method == TOGETHER:
         if dataset.mixing is None:

@@ -24,15 +24,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from semg_hht.calibration import Calibration, softmax, with_temperature
-from semg_hht.engines.svm import Svm, read_svm, write_svm
 from semg_hht.errors import InputError
-from semg_hht.joining import Beside, joined
+from semg_hht.evaluation.calibration import Calibration, softmax, with_temperature
+from semg_hht.inference.svm import Svm, read_svm, write_svm
+from semg_hht.inference.svm_inputs import Beside, joined
+from semg_hht.learning.matrix_store import Packed, in_turn
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
-from semg_hht.learning.pack import Packed, in_turn
-from semg_hht.learning.plain import svm_arrays
-from semg_hht.learning.svm import load_svm, probabilities, save_svm
-from semg_hht.storage import BROKEN_JSON, read_json, require_file, require_space, whole_file, whole_folder, write_json
+from semg_hht.learning.svm_arrays import svm_arrays
+from semg_hht.learning.svm_training import load_svm, probabilities, save_svm
+from semg_hht.system.files import (
+    BROKEN_JSON,
+    read_json,
+    require_file,
+    require_space,
+    whole_file,
+    whole_folder,
+    write_json,
+)
 
 FORMAT = 1
 NETWORK_FILE, MODEL_FILE = "network.safetensors", "model.json"
@@ -51,7 +59,7 @@ class Model:
     """A trained network, the SVMs on its features, and what they were trained for.
 
     svms : task -> SVM; gender is always one's answer, action quality where a recipe joins more to the features.
-    blocks : task -> what its SVM is given of a repetition and how many numbers each is (see `semg_hht.joining`); a task
+    blocks : task -> what its SVM is given of a repetition and how many numbers each is (see `svm_inputs`); a task
         that isn't there is answered matrix by matrix, on the network's features alone.
     encoder_task : what the network's head answers: ``action_quality``, or ``gender`` where only that was labelled.
     classes : task -> class names in output order.

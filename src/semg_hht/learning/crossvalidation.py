@@ -19,19 +19,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from semg_hht.calibration import Calibration, answer_sets
 from semg_hht.errors import InputError
-from semg_hht.evaluation import pool
-from semg_hht.findings import FINDINGS, OURS, Answers, findings
+from semg_hht.evaluation.calibration import Calibration, answer_sets
+from semg_hht.evaluation.comparison import FINDINGS, OURS, Answers, findings
+from semg_hht.evaluation.metrics import pool
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
 from semg_hht.learning.checkpoint import Model, load_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import Fold, make_folds
-from semg_hht.learning.run import choose_classes, train
-from semg_hht.learning.training import TrainingConfig
-from semg_hht.storage import claimed, read_json, require_new_folder, write_json
-from semg_hht.tracking import Track, kept_warnings, untracked
-from semg_hht.workers import each
+from semg_hht.learning.train import choose_classes, train
+from semg_hht.system.files import claimed, read_json, require_new_folder, write_json
+from semg_hht.system.processes import each
+from semg_hht.system.progress import Track, kept_warnings, untracked
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def cross_validate(
     Parameters
     ----------
     keep_models : keep the weights of each fold; without, a fold keeps its answers, settings and history.
-    n_jobs : folds at once; -1: as many as cores. One on a GPU. A Dask cluster (`semg_hht.workers`) takes as many as it
+    n_jobs : folds at once; -1: as many as cores. One on a GPU. A Dask cluster (`processes`) takes as many as it
         has workers, which must see the same ``folder``, and the same pack where the matrices lie in one.
 
     Raises

@@ -14,16 +14,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, note_unlisted
+from semg_hht.datasets.mvc import with_references
+from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
-from semg_hht.joining import Beside
-from semg_hht.labels import TASKS, Labelled, class_names, parse_file_name, read_manifest
-from semg_hht.learning.pack import Entry, Packed, new_pack, read_pack, stamp
-from semg_hht.matrices import Matrix, is_matrix_file, read_matrix
-from semg_hht.pipeline import Example, Failure, PipelineConfig, transform_all
-from semg_hht.prepare import MATRIX_FOLDER
-from semg_hht.references import with_references
-from semg_hht.sources import MANIFEST, find_jobs, note_unlisted
-from semg_hht.tracking import Track, untracked
+from semg_hht.inference.svm_inputs import Beside
+from semg_hht.learning.matrix_store import Entry, Packed, new_pack, read_pack, stamp
+from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
+from semg_hht.matrices.transform import Example, Failure, PipelineConfig, transform_all
+from semg_hht.recordings.manifest import TASKS, Labelled, class_names, parse_file_name, read_manifest
+from semg_hht.system.progress import Track, untracked
 
 Indices = NDArray[np.intp]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.findings import PROTOCOLS
+from semg_hht.evaluation.comparison import PROTOCOLS
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.split import Split, divide
 

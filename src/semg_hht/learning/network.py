@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from semg_hht.errors import InputError
-from semg_hht.learning.convolution import Convolution
-from semg_hht.learning.sharing import BatchNorm, Dropout
-from semg_hht.matrices import MAX_PLANES
+from semg_hht.learning.cpu_convolution import Convolution
+from semg_hht.learning.data_parallel import BatchNorm, Dropout
+from semg_hht.matrices.matrix import MAX_PLANES
 
 SLOPE = 0.2
 FIRST_SHORTCUT = 3  # layers counted from 0: shortcuts from the fourth layer on

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.labels import TASKS
 from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.recordings.manifest import TASKS
 
 log = logging.getLogger(__name__)
 

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from semg_hht.evidence import Explanation
-from semg_hht.measure import Drift
-from semg_hht.predictions import Answer
-from semg_hht.report.evidence import evidence_view
+from semg_hht.datasets.feature_table import Drift
+from semg_hht.explanation.explanation import Explanation
+from semg_hht.inference.answers import Answer
+from semg_hht.prediction.session import ChannelCard, Session
+from semg_hht.recordings.recording import Array
+from semg_hht.report.explanation_text import evidence_view
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
-from semg_hht.session import ChannelCard, Session
-from semg_hht.signals.recording import Array
 from semg_hht.signals.trend import MIN_VALUES
-from semg_hht.storage import require_new_file, write_text
+from semg_hht.system.files import require_new_file, write_text
 
 ROW_S = 60.0  # of the signal in one row
 MAX_ROWS = 8

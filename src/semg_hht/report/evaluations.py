@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
-from semg_hht.report.gather import FORMAT, REPORT
-from semg_hht.storage import BROKEN_JSON, read_json
+from semg_hht.report.summary import FORMAT, REPORT
+from semg_hht.system.files import BROKEN_JSON, read_json
 
 METRICS = "metrics.json"  # of a run
 SPLIT = "split"  # the protocol of a run: one division of the people

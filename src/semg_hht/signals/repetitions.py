@@ -11,9 +11,9 @@ import numpy as np
 import scipy
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
-from semg_hht.signals.recording import Array, Recording
 
 # A rhythm such as walking: how long its periods may be, how alike they must be, and what that says of a repetition.
 PERIODS_S = (0.5, 8.0)

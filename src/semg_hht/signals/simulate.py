@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.signals.recording import Recording
+from semg_hht.recordings.recording import Recording
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,196 @@
+"""A folder of matrices or recordings, a manifest, a run or its split -> what `audit` finds in it.
+
+Knows folders and files: judges nothing but what can't be read. Each file is let go once it has been looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semg_hht.audit import Finding, Seen, Sides, audit, in_order, look, split_findings
+from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, unlisted
+from semg_hht.datasets.prepare import MATRIX_FOLDER
+from semg_hht.errors import InputError
+from semg_hht.learning.dataset import fingerprint_of
+from semg_hht.matrices.matrix import is_matrix_file, read_matrix
+from semg_hht.matrices.transform import Job, read_job
+from semg_hht.recordings.manifest import Labelled, parse_file_name, read_manifest
+from semg_hht.system.files import read_json
+from semg_hht.system.progress import Track, untracked
+
+SPLIT_FILE = "split.json"
+CONFIG_FILE = "config.json"
+SIDES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was looked at, and what was found."""
+
+    source: Path
+    n_files: int
+    n_subjects: int
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: str) -> int:
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+def examine(source: Path, split: Path | None = None, *, track: Track = untracked) -> Examined:
+    """Audit a prepared folder, a folder of matrices named by the convention, raw recordings, a manifest, or a run.
+
+    Parameters
+    ----------
+    split : a run directory or its split.json, to be held against the data. A run as ``source`` is looked at alone.
+
+    Raises
+    ------
+    InputError
+        Nothing there, no matrices in it, a manifest or a split that can't be read.
+    """
+    if (source / SPLIT_FILE).is_file() and not (source / MANIFEST).is_file():
+        if split is not None:
+            raise InputError(f"{source}: is a run itself; name the data it was trained on, and the run with --split")
+        return _examine_run(source)
+    sides = None if split is None else read_split(split)
+    findings: list[Finding] = []
+    seen: list[Seen] = []
+    if _holds_recordings(source):
+        jobs = find_jobs(source)
+        listed = [row for job in jobs for row in job.rows]
+        for job in track(jobs, len(jobs), "reading"):
+            seen += _heard(job, findings)
+    else:
+        listed, base = _listed(source, findings)
+        for row in track(listed, len(listed), "reading"):
+            seen += _seen(row, base, findings)
+    if split is not None:
+        findings += _other_data(split, seen)
+    if seen:
+        findings += audit(seen, sides)
+    people = {row.subject for row in listed} - {""}
+    return Examined(source, len(listed), len(people), tuple(in_order(findings)))
+
+
+def _seen(row: Labelled, base: Path, findings: list[Finding]) -> list[Seen]:
+    try:
+        matrix = read_matrix(base / row.file)
+    except InputError as error:
+        findings.append(Finding("error", "unreadable", str(error), (row.file,)))
+        return []
+    settings = "" if matrix.settings is None else json.dumps(matrix.settings, sort_keys=True)
+    return [look(row, matrix.values, settings)]
+
+
+def _heard(job: Job, findings: list[Finding]) -> list[Seen]:
+    """The rows of a recording; two are copies where samples, channels and cut are equal."""
+    name = job.rows[0].file
+    try:
+        recording = read_job(job)
+    except InputError as error:
+        findings.append(Finding("error", "unreadable", str(error), (name,)))
+        return []
+    findings += [Finding("warning", "recording", f"{name}: {text}", (name,)) for text in recording.remarks]
+    content = hashlib.sha256(recording.samples.tobytes()).hexdigest()
+    nothing = np.empty(0, dtype=np.float32)
+    return [
+        Seen(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
+        for row in job.rows
+    ]
+
+
+def _holds_recordings(source: Path) -> bool:
+    """Whether a manifest lists, or a folder holds, anything but matrices."""
+    manifest = source if source.is_file() else source / MANIFEST
+    if manifest.is_file():
+        path = manifest.parent / read_manifest(manifest)[0].file
+        return path.suffix.lower() != ".npz" or (path.is_file() and not is_matrix_file(path))
+    return source.is_dir() and source.name != MATRIX_FOLDER and not any(map(is_matrix_file, _npz(source)))
+
+
+def _examine_run(run: Path) -> Examined:
+    sides = read_split(run / SPLIT_FILE)
+    told = Finding("note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {run}")
+    n_files = len(frozenset().union(*sides.files.values()))
+    people = frozenset().union(*sides.subjects.values()) - {""}
+    return Examined(run, n_files, len(people), tuple(in_order([*split_findings(sides), told])))
+
+
+def read_split(path: Path) -> Sides:
+    """A run's split.json, or the one of a run directory.
+
+    Raises
+    ------
+    InputError
+        No such file, or not a split.
+    """
+    path = path / SPLIT_FILE if path.is_dir() else path
+    content = read_json(path)
+    try:
+        files = {side: frozenset(map(str, content[side]["files"])) for side in SIDES}
+        subjects = {side: frozenset(map(str, content[side]["subjects"])) for side in SIDES}
+        return Sides(str(content["by"]), files, subjects)
+    except (KeyError, TypeError):
+        raise InputError(
+            f"{path}: expected a split with 'by' and, for {', '.join(SIDES)}, 'subjects' and 'files'; found other JSON"
+        ) from None
+
+
+def _listed(source: Path, findings: list[Finding]) -> tuple[list[Labelled], Path]:
+    """The matrices to read and the folder their names are relative to; as `load_folder` finds them, but nothing that
+    is wrong with a name ends it."""
+    if source.is_file():
+        return read_manifest(source), source.parent
+    if not source.is_dir():
+        raise InputError(f"{source}: no such file or folder")
+    beside = [source / MANIFEST] + ([source.parent / MANIFEST] if source.name == MATRIX_FOLDER else [])
+    manifest = next((path for path in beside if path.is_file()), None)
+    if manifest is not None:
+        rows = read_manifest(manifest)
+        others = tuple(p.relative_to(source).as_posix() for p in unlisted(source, manifest, rows))
+        if others:
+            text = f"{len(others)} npz files are not in {manifest.name}, as {others[0]}"
+            findings.append(Finding("warning", "unlisted", text, others))
+        return rows, manifest.parent
+    return list(_named(source, findings)), source
+
+
+def _named(folder: Path, findings: list[Finding]) -> Iterator[Labelled]:
+    found = False
+    for path in _npz(folder):
+        found = True
+        name = path.relative_to(folder).as_posix()
+        try:
+            yield parse_file_name(name)
+        except InputError as error:
+            findings.append(Finding("error", "labels", str(error), (name,)))
+            yield Labelled(file=name)
+    if not found:
+        raise InputError(f"{folder}: expected npz matrices or a manifest.csv; found none")
+
+
+def _npz(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
+
+
+def _other_data(split: Path, seen: list[Seen]) -> list[Finding]:
+    """Whether the data is still what the run was trained on; a split.json without its run says nothing of it."""
+    path = (split if split.is_dir() else split.parent) / CONFIG_FILE
+    if not path.is_file():
+        return []
+    config: Any = read_json(path)
+    try:
+        trained_on, tasks = str(config["data_fingerprint"]), list(config["classes"])
+    except (KeyError, TypeError):
+        raise InputError(f"{path}: expected a run's config with 'data_fingerprint' and 'classes'") from None
+    here = fingerprint_of((s.row, s.digest) for s in seen if any(s.row.label(task) for task in tasks))
+    if here == trained_on:
+        return [Finding("note", "what was checked", "files, labels and values are those the run was trained on")]
+    return [Finding("error", "split", "files, labels or values are not those the run was trained on")]

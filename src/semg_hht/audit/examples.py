@@ -1,0 +1,230 @@
+"""What is wrong with matrices: constant, copied, mixed, or of one person under two names.
+
+Knows labels and what is kept of a matrix: nothing of files or folders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.audit.finding import Finding, in_order
+from semg_hht.audit.labels import (
+    Sides,
+    contradictions,
+    is_labelled,
+    label_findings,
+    split_findings,
+    subject_names,
+    values_with_class,
+)
+from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, alike, compare_people, profile, sketch
+from semg_hht.recordings.manifest import TASKS, Labelled
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+MAX_NAMED = 4  # in one sentence
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is kept of one matrix once it has been read.
+
+    digest : SHA-256 of its values.
+    settings : how it was prepared, as text; empty for a matrix of another tool.
+    sketch, profile : as `likeness` has them; empty for a raw recording, which is known by its digest alone.
+    """
+
+    row: Labelled
+    digest: str
+    n_planes: int
+    constant: bool
+    settings: str
+    sketch: NDArray[np.float32] = field(repr=False)
+    profile: NDArray[np.float32] = field(repr=False)
+
+    @property
+    def recording(self) -> str:
+        return self.row.extra.get("recording") or self.row.file
+
+    @property
+    def cut(self) -> tuple[float, float]:
+        """Start and stop of the repetition in its recording, in seconds."""
+        start = self.row.extra.get("recording_start_s") or self.row.start_s or 0
+        stop = self.row.extra.get("recording_stop_s") or self.row.stop_s or np.inf
+        return float(start), float(stop)
+
+    @property
+    def repetition(self) -> str:
+        """Shared by the channels of one repetition."""
+        return "{}|{}|{}".format(self.recording, *self.cut)
+
+
+def look(row: Labelled, values: NDArray[np.float32], settings: str) -> Seen:
+    """Take from a matrix (n_planes, 256, 256) what the audit needs, so that the matrix itself can be let go."""
+    constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
+    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+    return Seen(row, digest, len(values), constant, settings, sketch(values), profile(values))
+
+
+def audit(seen: Sequence[Seen], split: Sides | None = None) -> list[Finding]:
+    """All that can be said of matrices that could be read, and of a split of them; errors first."""
+    side_of = {file: side for side, files in (split.files if split else {}).items() for file in files}
+    findings = [
+        *_constant(seen),
+        *_mixed_preparations(seen),
+        *label_findings([s.row for s in seen]),
+        *subject_names(s.row.subject for s in seen),
+        *_overlaps(seen, side_of),
+        *_copies(seen, side_of),
+        *_lookalikes(seen),
+        *(split_findings(split, [s.row for s in seen]) if split else []),
+    ]
+    return in_order(findings)
+
+
+def _constant(seen: Sequence[Seen]) -> Iterable[Finding]:
+    for s in seen:
+        if s.constant:
+            yield Finding("error", "constant", f"{s.row.file}: every value is the same", (s.row.file,))
+
+
+def _mixed_preparations(seen: Sequence[Seen]) -> Iterable[Finding]:
+    """Matrices that were not made alike: training refuses them, or learns the difference."""
+    by_settings = _grouped(seen, [s.settings for s in seen])
+    if len(by_settings) > 1:
+        groups = sorted(by_settings.values(), key=len)
+        counts = ", ".join(f"{len(g)} like {g[0].row.file}" for g in groups[::-1])
+        yield Finding(
+            "error", "settings", f"prepared in {len(groups)} ways: {counts}", tuple(s.row.file for s in groups[0])
+        )
+    by_planes = _grouped(seen, [s.n_planes for s in seen])
+    if len(by_planes) > 1:
+        counts = ", ".join(f"{len(g)} with {n} (as {g[0].row.file})" for n, g in sorted(by_planes.items()))
+        fewest = min(by_planes.values(), key=len)
+        yield Finding("error", "shape", f"channels in a matrix: {counts}", tuple(s.row.file for s in fewest))
+    rated = [s.row for s in seen if s.row.rate_hz]
+    rates = sorted({row.rate_hz or 0 for row in rated})
+    if len(rates) < 2:
+        return
+    listed = ", ".join(f"{rate:g}" for rate in rates)
+    bound = [
+        f"{name} only at {next(iter(at)):g} Hz"
+        for task in TASKS
+        for name, at in values_with_class(rated, task, "rate_hz").items()
+        if len(at) == 1
+    ]
+    if bound:
+        more = " ..." if len(bound) > MAX_NAMED else ""
+        yield Finding("warning", "rates", f"recorded at {listed} Hz, and {', '.join(bound[:MAX_NAMED])}{more}")
+    else:
+        yield Finding("note", "rates", f"recorded at {listed} Hz")
+
+
+def _overlaps(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding]:
+    """Stretches of one recording that overlap: under two names or labels, or on two sides of a split."""
+    for recording, own in _grouped(seen, [s.recording for s in seen]).items():
+        # Channels of one repetition stand for each other, unless they are labelled differently.
+        first_of = {(s.repetition, s.row.subject, s.row.movement, s.row.gender): s for s in reversed(own)}
+        parts = sorted(first_of.values(), key=lambda s: s.cut)
+        for i, a in enumerate(parts):
+            for b in parts[i + 1 :]:
+                if b.cut[0] >= a.cut[1]:
+                    break
+                differing = contradictions(a.row, b.row, side_of)
+                files = (a.row.file, b.row.file)
+                if differing:
+                    text = f"{recording}: {files[0]} and {files[1]} overlap in time but are {', '.join(differing)}"
+                    yield Finding("error", "overlap", text, files)
+
+
+def _copies(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding]:
+    """Equal matrices, then repetitions of the same signal; what is equal is not said again as alike."""
+    said: set[frozenset[str]] = set()
+    for same in _grouped(seen, [s.digest for s in seen]).values():
+        for other in same[1:] if not same[0].constant else []:
+            pair = frozenset((same[0].repetition, other.repetition))
+            if pair not in said:
+                said.add(pair)
+                text = "are the same matrix" if other.sketch.size else "hold the same samples"
+                yield _copy("duplicate", same[0].row, other.row, text, side_of)
+    whole = [_joined(parts) for parts in _grouped(seen, [s.repetition for s in seen]).values()]
+    for unit in (_comparable(seen), _comparable(whole)):
+        for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
+            sketches = np.stack([s.sketch for s in alike_in_size])
+            for found in alike(sketches, [s.recording for s in alike_in_size]):
+                a, b = alike_in_size[found.first], alike_in_size[found.second]
+                pair = frozenset((a.repetition, b.repetition))
+                if pair not in said:
+                    said.add(pair)
+                    text = f"hold the same signal (likeness {found.likeness:.2f}, unrelated ones stay below 0.2)"
+                    yield _copy("near-duplicate", a.row, b.row, text, side_of)
+
+
+def _comparable(seen: Sequence[Seen]) -> list[Seen]:
+    return [s for s in seen if s.sketch.size and not s.constant]
+
+
+def _copy(what: str, a: Labelled, b: Labelled, text: str, side_of: dict[str, str]) -> Finding:
+    """An error where the copy leaks between people, labels or sides; else the repetition only counts twice."""
+    differing = contradictions(a, b, side_of)
+    unknown = not (a.subject and b.subject)
+    severity = "error" if differing or (unknown and is_labelled(a) and is_labelled(b)) else "warning"
+    as_what = f" as {', '.join(differing)}" if differing else ""
+    return Finding(severity, what, f"{a.file} and {b.file} {text}{as_what}", (a.file, b.file))
+
+
+def _lookalikes(seen: Sequence[Seen]) -> Iterable[Finding]:
+    named = [s for s in _comparable(seen) if s.row.subject]
+    whole = [_joined(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
+    if not whole:
+        return
+    size = Counter(len(s.profile) for s in whole).most_common(1)[0][0]
+    whole = [s for s in whole if len(s.profile) == size]
+    compared = compare_people(
+        np.stack([s.profile for s in whole]), [s.row.subject for s in whole], [_task_of(s.row) for s in whole]
+    )
+    for pair in compared.lookalikes:
+        files = tuple(s.row.file for s in whole if s.row.subject in (pair.first, pair.second))
+        text = (
+            f"subjects {pair.first} and {pair.second} look like one person: the nearest neighbour of a repetition has"
+        )
+        text += f" the same name in {pair.told_apart:.0%} (chance 50%, other people {compared.typical:.0%})"
+        yield Finding("warning", "lookalikes", text, files)  # a coincidence can't be ruled out, so no error
+    yield Finding("note", "what was checked", _on_people(compared))
+
+
+def _on_people(compared: Comparison) -> str:
+    if compared.typical is None:
+        return f"one person under two names can't be looked for below three people of {MIN_TYPICAL} repetitions"
+    if not compared.tells_people_apart:
+        return f"one person under two names can't be seen here: people are told apart in {compared.typical:.0%} only"
+    return (
+        f"people are told apart by their matrices in {compared.typical:.0%}, the two most alike {compared.lowest:.0%}"
+    )
+
+
+def _joined(parts: Sequence[Seen]) -> Seen:
+    """The channels of one repetition as one."""
+    first = parts[0]
+    sketches, profiles = (np.concatenate([getattr(p, name) for p in parts]) for name in ("sketch", "profile"))
+    dead = any(p.constant for p in parts)
+    return Seen(first.row, "", sum(p.n_planes for p in parts), dead, first.settings, sketches, profiles)
+
+
+def _grouped(items: Sequence[T], keys: Sequence[K]) -> dict[K, list[T]]:
+    groups: dict[K, list[T]] = {}
+    for item, key in zip(items, keys, strict=True):
+        groups.setdefault(key, []).append(item)
+    return groups
+
+
+def _task_of(row: Labelled) -> str:
+    return f"{row.muscle}|{row.movement}"

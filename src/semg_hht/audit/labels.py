@@ -1,0 +1,153 @@
+"""What labels, names of people and a split say before anyone looks at a matrix.
+
+Knows rows of a manifest: nothing of matrices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from semg_hht.audit.finding import Finding
+from semg_hht.recordings.manifest import KNOWN_ORDERS, LABEL_COLUMN, TASKS, Labelled, is_test_name
+
+MAX_RATIO = 3.0  # of the largest to the smallest class; beyond it the classes are called unbalanced
+MIN_PEOPLE = 3  # of a class: one to train on, one to pick the epoch, one to score
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A split as its file has it: side -> files, side -> subjects; ``by`` what was divided."""
+
+    by: str
+    files: dict[str, frozenset[str]]
+    subjects: dict[str, frozenset[str]]
+
+
+def label_findings(rows: Sequence[Labelled]) -> Iterable[Finding]:
+    labelled = [row for row in rows if row.movement or row.gender]
+    odd = tuple(row.file for row in rows if not (row.movement or row.gender) and not _is_test(row))
+    if odd:
+        yield Finding("warning", "labels", f"{len(odd)} without a label and not named Test*, as {odd[0]}", odd)
+    n_test = len(rows) - len(labelled) - len(odd)
+    if n_test:
+        yield Finding("note", "what was checked", f"{n_test} named Test* are to be predicted, not trained on")
+    anonymous = tuple(row.file for row in labelled if not row.subject)
+    if anonymous:
+        yield Finding(
+            "warning", "subjects",
+            f"{len(anonymous)} of {len(labelled)} don't name their subject, so one person may stand on both sides of "
+            "a split and every score flatters", anonymous,
+        )  # fmt: skip
+    genders = defaultdict(set)
+    for row in labelled:
+        genders[row.subject].add(row.gender)
+    for subject, found in sorted(genders.items()):
+        if subject and len(found - {""}) > 1:
+            files = tuple(row.file for row in labelled if row.subject == subject)
+            yield Finding("error", "labels", f"subject {subject} has gender {' and '.join(sorted(found))}", files)
+    if not labelled:
+        yield Finding("error", "labels", "nothing is labelled, so there is nothing to train on")
+    elif not any(len(values_with_class(labelled, task, "subject")) > 1 for task in TASKS):
+        yield Finding("error", "classes", "every label is the same, so there is nothing to tell apart")
+    for task in TASKS:
+        yield from _task_classes(labelled, task)
+
+
+def _task_classes(rows: Sequence[Labelled], task: str) -> Iterable[Finding]:
+    people = values_with_class(rows, task, "subject")
+    column = LABEL_COLUMN[task]
+    folded = Counter(name.casefold() for name in people)
+    for name in sorted(people):
+        if folded[name.casefold()] > 1:
+            files = tuple(row.file for row in rows if row.label(task) == name)
+            yield Finding("error", "labels", f"{column} {name!r} is also spelled in another case", files)
+    for order in KNOWN_ORDERS if len(people) > 1 else ():
+        missing = [name for name in order if name not in people]
+        if set(people) <= set(order) and missing:
+            yield Finding("warning", "classes", f"{column}: no example of {', '.join(missing)}")
+    counts = Counter(row.label(task) for row in rows if row.label(task))
+    if len(counts) < 2:
+        return
+    (most, n_most), (least, n_least) = counts.most_common(1)[0], counts.most_common()[-1]
+    if n_most > MAX_RATIO * n_least:
+        yield Finding("warning", "classes", f"{column}: {n_most} of {most} but {n_least} of {least}")
+    for name, who in sorted(people.items()):
+        if "" not in who and len(who) < MIN_PEOPLE:
+            listed = " and ".join(sorted(map(str, who)))
+            text = f"{column} {name} is of {listed} alone: it can't be trained, tuned and scored on different people"
+            yield Finding("warning", "classes", text, tuple(row.file for row in rows if row.label(task) == name))
+
+
+def subject_names(subjects: Iterable[str]) -> Iterable[Finding]:
+    """Names that are surely one person's: they differ in case, spaces, dashes or leading zeros."""
+    spellings = defaultdict(set)
+    for subject in subjects:
+        key = re.sub(r"[\s_.-]+", "", subject.casefold())
+        spellings[re.sub(r"0+(?=\d)", lambda zeros: "" if _starts_number(zeros) else zeros[0], key)].add(subject)
+    for names in spellings.values():
+        if len(names) > 1:
+            listed = " and ".join(repr(name) for name in sorted(names))
+            yield Finding("error", "subject names", f"{listed} look like one person, spelled {len(names)} ways")
+
+
+def _starts_number(zeros: re.Match[str]) -> bool:
+    return zeros.start() == 0 or not zeros.string[zeros.start() - 1].isdigit()
+
+
+def split_findings(split: Sides, rows: Sequence[Labelled] = ()) -> list[Finding]:
+    """Who or what stands on two sides; and, where there are rows, what the split and the data don't share."""
+    findings = []
+    names = {side: set(people) for side, people in split.subjects.items()}
+    for row in rows:
+        for side, files in split.files.items():
+            if row.file in files:
+                names[side].add(row.subject)
+    for a, b in (("train", "test"), ("validation", "test"), ("train", "validation")):
+        people = sorted((names[a] & names[b]) - {""})
+        tuning = (a, b) == ("train", "validation")  # one person left to train on picks the epoch too, and it was said
+        if people:
+            who = f"subject {', '.join(people)} stands in {a} and in {b}"
+            findings.append(Finding("warning" if tuning else "error", "split", who))
+        twice = tuple(sorted(split.files[a] & split.files[b]))
+        if twice:
+            text = f"{len(twice)} files stand in {a} and in {b}, as {twice[0]}"
+            findings.append(Finding("error", "split", text, twice))
+    if split.by != "subject":
+        findings.append(Finding("warning", "split", f"divided by {split.by}, not by subject: the score flatters"))
+    divided = frozenset().union(*split.files.values())
+    here = {row.file for row in rows}
+    gone = tuple(sorted(divided - here)) if rows else ()
+    if gone:
+        text = f"{len(gone)} files of the split are not in the data, as {gone[0]}"
+        findings.append(Finding("error", "split", text, gone))
+    new = tuple(sorted(row.file for row in rows if is_labelled(row) and row.file not in divided))
+    if new:
+        findings.append(Finding("warning", "split", f"{len(new)} labelled files are on no side, as {new[0]}", new))
+    return findings
+
+
+def contradictions(a: Labelled, b: Labelled, side_of: dict[str, str]) -> list[str]:
+    """In what two rows contradict each other; what is not stated contradicts nothing."""
+    said = [(f"{name} ", getattr(a, name), getattr(b, name)) for name in ("subject", *LABEL_COLUMN.values())]
+    said.append(("in ", side_of.get(a.file, ""), side_of.get(b.file, "")))
+    return [f"{word}{x} and {y}" for word, x, y in said if x and y and x != y]
+
+
+def values_with_class(rows: Iterable[Labelled], task: str, of: str) -> dict[str, set[object]]:
+    """Class -> the values of the column ``of`` it comes with."""
+    found: dict[str, set[object]] = defaultdict(set)
+    for row in rows:
+        if row.label(task):
+            found[row.label(task)].add(getattr(row, of))
+    return found
+
+
+def is_labelled(row: Labelled) -> bool:
+    return bool(row.movement or row.gender)
+
+
+def _is_test(row: Labelled) -> bool:
+    return is_test_name(row.file.rsplit("/", 1)[-1]) or is_test_name(row.extra.get("recording", "").rsplit("/", 1)[-1])

@@ -1,0 +1,102 @@
+"""`semg-hht evaluate`: cross-validation, and a report of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semg_hht.cli import console
+from semg_hht.cli.commands.train import require_training
+from semg_hht.cli.options import AsJson, Backend, Convolutions, Cpu, Lang, Pack, Precision, Recipe, Scheduler, Seed
+from semg_hht.errors import InputError
+from semg_hht.evaluation.comparison import PROTOCOLS
+from semg_hht.report.summary import REPORT, gather
+from semg_hht.system.processes import seen_by_workers, workers
+
+
+def evaluate(
+    data_dir: Annotated[Path, typer.Option(help="Folder of matrices (.npz), labelled by name or manifest.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and the folds.")],
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="loso: each subject held out once; grouped: subjects in --folds groups; random: repetitions, "
+            "to show how that flatters. May be repeated.  \\[default: loso]"
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Folds of grouped and random.")] = 5,
+    task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
+    recipe: Recipe = "plain",
+    epochs: Annotated[int, typer.Option(help="Times every example is trained on.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Peak, after the warm-up.")] = 1e-4,
+    num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
+    base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Folds at once; -1: as many as cores.")] = -1,
+    backend: Backend = "loky",
+    scheduler: Scheduler = "",
+    keep_models: Annotated[bool, typer.Option("--keep_models", help="Keep the weights of each fold.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where another evaluation stands.")] = False,
+    lang: Lang = "en",
+    cpu: Cpu = False,
+    pack: Pack = None,
+    convolutions: Convolutions = "products",
+    precision: Precision = "float32",
+    seed: Seed = 42,
+    as_json: AsJson = False,
+) -> None:
+    """Scores that hold on new people: every subject held out, nothing of them in training, beside simple baselines."""
+    require_training()
+    from semg_hht.learning.crossvalidation import cross_validate, describe
+    from semg_hht.learning.dataset import load_folder
+    from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.report.evaluation_page import write_page
+    from semg_hht.report.words import read_words
+
+    read_words(lang)  # a language there is none of is said before the folds, not after
+    protocols = protocol or ["loso"]
+    unknown = [name for name in protocols if name not in PROTOCOLS]
+    if unknown:
+        raise InputError(f"--protocol must be one of {', '.join(PROTOCOLS)}; got {unknown[0]!r}")
+    config = TrainingConfig(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
+        convolutions=convolutions, precision=precision,
+    )  # fmt: skip
+    pack, out = seen_by_workers(backend, pack), seen_by_workers(backend, out)
+    dataset = load_folder(data_dir, pack=pack, track=console.track)
+    console.list_failures(dataset.failures)
+    n_loaded, dataset = len(dataset), dataset.labelled()  # no name for the whole: it would be held beside its part
+    if len(dataset) < n_loaded:
+        console.err.print(f"files without labels, such as Test*, that are left out: {n_loaded - len(dataset)}")
+    with workers(backend, scheduler):
+        for name in protocols:
+            answers = cross_validate(
+                dataset, out / name, config, protocol=name, n_folds=folds, task=task, n_layers=num_encoder_layers,
+                base_channels=base_channels, cpu=cpu, keep_models=keep_models, n_jobs=jobs_at_once,
+                overwrite=overwrite, track=console.track,
+            )  # fmt: skip
+            describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
+    content = gather(out)
+    page = write_page(out, language=lang, overwrite=True)
+    if as_json:
+        console.print_json(content)
+        return
+    for name in protocols:
+        console.show_findings(name, content["protocols"][name])
+    for task_name, gap in content["optimism"].items():
+        console.out.print(
+            f"\n[bold]{task_name.replace('_', ' ')}[/]: with the same people on both sides the score would be "
+            f"{gap['random']:.2f} instead of {gap['new_people']:.2f}"
+        )
+    console.out.print(f"\nreport      {page}, {out / REPORT}")
+
+
+def _as_seen_from(out: Path, data_dir: Path) -> str:
+    """Relative, so that both can be moved together; absolute where they lie on two drives."""
+    try:
+        return Path(os.path.relpath(data_dir.resolve(), out.resolve())).as_posix()
+    except ValueError:
+        return data_dir.resolve().as_posix()

@@ -1,0 +1,92 @@
+"""`semg-hht features`: recordings -> classical features of each repetition, and their trend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from semg_hht.cli import console
+from semg_hht.cli.options import AsJson, Band, Ecg, Mains, Overwrite, RateHz, Segment, Strict, Units, config_of
+from semg_hht.datasets.feature_table import Drift, Measured
+from semg_hht.errors import InputError
+from semg_hht.matrices.transform import Failure
+from semg_hht.signals.repetitions import SegmentConfig
+
+
+def features(
+    input: Annotated[Path, typer.Argument(help="A table of repetitions, a manifest.csv, a recording, or a folder.")],
+    out: Annotated[Path, typer.Option(help="Table to write.")] = Path("features.csv"),
+    references: Annotated[
+        Path | None, typer.Option(help="Manifest of maximal contractions: amplitudes as percent of them too.")
+    ] = None,
+    band: Band = None,
+    mains: Mains = None,
+    ecg: Ecg = None,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    segment: Segment = False,
+    pictures: Annotated[bool, typer.Option(help="Draw the features of each recording over its repetitions.")] = True,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """RMS, median frequency and the like of each repetition and channel, in % of MVC too, and how they drift."""
+    from semg_hht.datasets.feature_table import measure
+    from semg_hht.datasets.find_inputs import find_jobs
+    from semg_hht.datasets.mvc import with_references
+    from semg_hht.datasets.segment import with_repetitions
+
+    scaling = None if references is None else "mvc"
+    config = config_of(band=band, mains=mains, ecg=ecg, scaling=scaling)
+    jobs = find_jobs(input, rate_hz=rate_hz, units=units)
+    without: list[Failure] = []
+    if segment:
+        jobs, without = with_repetitions(jobs, SegmentConfig(), config.filter, n_jobs=jobs_at_once, track=console.track)
+        if not jobs:
+            raise InputError(f"none of {len(without)} recordings could be used; the first: {without[0].reason}")
+    jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
+    done = measure(
+        jobs, out, config.filter, pictures=pictures, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
+    )
+    failures = [*without, *done.failures]
+    console.list_failures(failures)
+    console.list_remarks(done.remarks)
+    if as_json:
+        console.print_json(_json(done, failures))
+    else:
+        n_repetitions = len({(m.row.file, m.row.start_s, m.row.stop_s) for m in done.measures})
+        console.out.print(
+            f"{console.counted(n_repetitions, 'repetition')}, {console.counted(len(done.measures), 'row')}: {out}"
+        )
+        for drift in done.drifts[: console.MAX_LISTED]:
+            console.out.print(f"  {_sentence(drift)}", markup=False)
+        if done.trends is not None:
+            console.out.print(f"  trends      {done.trends}")
+        if done.pictures is not None:
+            console.out.print(f"  pictures    {done.pictures}")
+    console.exit_if_strict(strict, failures)
+
+
+def _sentence(drift: Drift) -> str:
+    line = drift.trend
+    slope, low, high = line.percent
+    name = drift.feature.removesuffix("_hz").upper()
+    where = f"{Path(drift.row.file).name}, {drift.channel}: {name} {line.start:.4g} {drift.units}"
+    return f"{where}, {slope:+.2g} % a repetition (95 % interval {low:+.2g} to {high:+.2g}, {line.n} repetitions)"
+
+
+def _json(done: Measured, failures: list[Failure]) -> dict[str, Any]:
+    return {
+        "table": str(done.table),
+        "trends": None if done.trends is None else str(done.trends),
+        "pictures": None if done.pictures is None else str(done.pictures),
+        "drifts": [
+            {"file": d.row.file, "channel": d.channel, "feature": d.feature, "units": d.units, **vars(d.trend)}
+            for d in done.drifts
+        ],
+        "failures": [vars(failure) for failure in failures],
+        "remarks": [vars(remark) for remark in done.remarks],
+    }

@@ -1,0 +1,96 @@
+"""`semg-hht report`: an evaluation, a run or one recording -> a page that a person reads."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semg_hht.cli import console
+from semg_hht.cli.options import Cpu, Lang, RateHz, References, Units
+from semg_hht.errors import InputError
+from semg_hht.recordings.manifest import TASKS
+from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.files import require_new_file
+
+MAX_ON_CARD = 12  # repetitions that are explained
+
+
+def report(
+    out: Annotated[Path, typer.Option(help="The page, one HTML file that needs no other.")],
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN_OR_EVALUATION", help="A run directory, or the folder of an evaluation."),
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Instead: one recording, or a manifest of one, answered by --checkpoint.")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="The run that answers for --card.")] = None,
+    lang: Lang = "en",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the matrices, where it was moved.  \\[default: where it was]")
+    ] = None,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    references: References = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="With --card: show why, for the first repetitions, in Hz and seconds.")
+    ] = False,
+    cpu: Cpu = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page that stands there.")] = False,
+) -> None:
+    """One page of scores, mistakes and limits, with a paragraph for a methods section; or of one recording."""
+    if explain and card is None:
+        raise InputError("--explain goes with --card RECORDING: an evaluation holds no recording to explain")
+    if source is not None and card is None and checkpoint is None:
+        from semg_hht.report.evaluation_page import write_page
+
+        write_page(source, out, language=lang, data_dir=data_dir, overwrite=overwrite)
+    elif source is None and card is not None and checkpoint is not None:
+        _write_card(card, checkpoint, out, lang, rate_hz, units, references, explain, cpu, overwrite)
+    else:
+        raise InputError("say what to report: RUN_OR_EVALUATION, or --card RECORDING with --checkpoint RUN")
+    console.out.print(f"report      {out}")
+
+
+def _write_card(
+    card: Path,
+    checkpoint: Path,
+    out: Path,
+    lang: str,
+    rate_hz: float | None,
+    units: str,
+    references: Path | None,
+    explain: bool,
+    cpu: bool,
+    overwrite: bool,
+) -> None:
+    from semg_hht.explanation.explanation import Explanation, model_of
+    from semg_hht.explanation.explanation import explain as explained
+    from semg_hht.prediction.run import open_run
+    from semg_hht.prediction.session import open_session
+    from semg_hht.report.card import write_card
+    from semg_hht.report.words import read_words
+
+    require_new_file(out, overwrite=overwrite)
+    read_words(lang)
+    run = open_run(checkpoint, cpu=cpu)
+    if explain:
+        model_of(run)
+    session = open_session(run, card, rate_hz=rate_hz, units=units, references=references)
+    evidence: list[Explanation] = []
+    if explain:
+        task = next(task for task in TASKS if task in session.answers)
+        with console.err.status("explaining"):
+            for found in islice(
+                explained(
+                    run, card, task=task, rate_hz=rate_hz, units=units, references=references,
+                    repetitions=SegmentConfig(),
+                ),
+                MAX_ON_CARD,
+            ):  # fmt: skip
+                assert isinstance(found, Explanation)  # what can't be used has been refused by now
+                evidence.append(found)
+    write_card(session, out, evidence=evidence, language=lang, overwrite=overwrite)

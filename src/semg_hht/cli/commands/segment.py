@@ -1,0 +1,85 @@
+"""`semg-hht segment`: recordings -> a table of repetitions to check and edit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semg_hht.cli import console
+from semg_hht.cli.options import AsJson, Band, Ecg, Mains, RateHz, Strict, Units, config_of
+from semg_hht.signals.activity import METHODS
+from semg_hht.signals.repetitions import SegmentConfig
+
+
+def segment(
+    input: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or a manifest.csv.")],
+    out: Annotated[Path, typer.Option(help="Table to write; one that exists is never touched.")] = Path("reps.csv"),
+    method: Annotated[str, typer.Option(help=f"{' or '.join(METHODS)}.")] = "markov",
+    channel: Annotated[
+        list[str] | None, typer.Option(help="Channel to go by, by name or number; may be repeated.  \\[default: all]")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="Intervals or clicks somebody noted, to go by; or a folder of such files.")
+    ] = None,
+    merge_gap_s: Annotated[float, typer.Option(help="Shorter rests lie within a repetition.")] = 0.5,
+    min_duration_s: Annotated[float, typer.Option(help="Shorter activity is no repetition.")] = 0.3,
+    max_duration_s: Annotated[float, typer.Option(help="Longer activity is parted at its deepest pause.")] = 15.0,
+    ghost_share: Annotated[
+        float, typer.Option(help="Activity weaker than this share of the others' amplitude is left out.")
+    ] = 0.2,
+    band: Band = None,
+    mains: Mains = None,
+    ecg: Ecg = None,
+    rate_hz: RateHz = None,
+    units: Units = "",
+    pictures: Annotated[bool, typer.Option(help="Draw each recording with what was found.")] = True,
+    filter_pictures: Annotated[
+        bool, typer.Option("--filter_pictures", help="Draw what each step of filtering does to it, too.")
+    ] = False,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the repetitions: a table to check and edit, which prepare reads, and a picture of each recording."""
+    from semg_hht.datasets.find_inputs import find_jobs
+    from semg_hht.datasets.segment import segment as segment_jobs
+
+    jobs = find_jobs(input, rate_hz=rate_hz, units=units)
+    if channel:
+        jobs = [replace(job, rows=tuple(replace(row, channels=tuple(channel)) for row in job.rows)) for job in jobs]
+    config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
+    filters = config_of(band=band, mains=mains, ecg=ecg).filter
+    done = segment_jobs(
+        jobs,
+        out,
+        config,
+        filters,
+        events=events,
+        pictures=pictures,
+        filter_pictures=filter_pictures,
+        n_jobs=jobs_at_once,
+        track=console.track,
+    )
+    console.list_failures(done.failures)
+    console.list_remarks(done.remarks)
+    if as_json:
+        console.print_json(
+            {
+                **asdict(done),
+                "table": str(done.table),
+                "pictures": None if done.pictures is None else str(done.pictures),
+            }
+        )
+    else:
+        console.out.print(
+            f"{console.counted(done.n_repetitions, 'repetition')} in "
+            f"{console.counted(done.n_recordings, 'recording')}: {out}"
+        )
+        if done.pictures is not None:
+            console.out.print(f"  pictures    {done.pictures}")
+        console.out.print("  next        check the pictures, correct times and fill in labels in the table, then")
+        console.out.print(f"              semg-hht prepare {out} --out prepared")
+    console.exit_if_strict(strict, done.failures)

@@ -1,0 +1,1 @@
+"""Folders and tables that people make and edit, from recordings."""

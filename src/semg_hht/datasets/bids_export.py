@@ -1,0 +1,316 @@
+"""Recordings -> a BIDS-EMG dataset: their samples as BDF, their repetitions as events.
+
+Knows BIDS' tables and sidecars (1.11, datatype ``emg``: https://bids-specification.readthedocs.io, "Electromyography";
+BIDS itself: doi 10.1038/sdata.2016.44): nothing of matrices. What nobody stated is ``n/a``, never guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from semg_hht.datasets.bids_names import Place, Plan, plan_dataset
+from semg_hht.errors import InputError
+from semg_hht.matrices.transform import Failure, Job, Remark, read_job
+from semg_hht.recordings.bids import DESCRIPTION, PARTICIPANTS, is_bids, standard_units
+from semg_hht.recordings.formats.bdf_writer import Written, header_labels, write_bdf
+from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.recording import Recording
+from semg_hht.signals.repetitions import cut_repetition
+from semg_hht.system.files import read_json, recover_folder, require_new_folder, whole_folder, write_json, write_text
+from semg_hht.system.progress import Track, untracked
+from semg_hht.version import __version__
+
+BIDS_VERSION = "1.11.1"
+GENERATOR = "semg-hht"
+NOT_STATED = "n/a"
+DELIMITER = ";"  # between channels of an event; no label holds it
+# Label of a channel that is no EMG, as it begins -> the type BIDS has for it.
+CHANNEL_TYPES = {
+    "ECG": "ECG", "EEG": "EEG", "EOG": "EOG", "ACC": "ACCEL", "GYR": "GYRO", "MAG": "MAGN", "RESP": "RESP",
+    "TEMP": "TEMP", "TRIG": "TRIG", "STATUS": "TRIG", "ANGLE": "JNTANG",
+}  # fmt: skip
+# Columns of events that mean something to BIDS or to our reader: a column of the user's own takes another name.
+RESERVED = ("onset", "duration", "trial_type", "response_time", "value", "sample", "stim_file", "HED", "channel")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export_bids` left. ``rounding``: the largest error of any sample, as a share of its channel's range."""
+
+    folder: Path
+    n_recordings: int
+    rounding: float
+    failures: tuple[Failure, ...]
+    remarks: tuple[Remark, ...]
+
+
+def export_bids(
+    jobs: list[Job],
+    out: Path,
+    *,
+    name: str,
+    task: str = "repetitions",
+    power_line_hz: float | None = None,
+    overwrite: bool = False,
+    track: Track = untracked,
+) -> Exported:
+    """Write a BIDS dataset of the recordings as they were read: no filter, all channels; one is in memory at a time.
+
+    The folder appears when all of it is written. A recording that can't be used is listed, and the others go on.
+
+    Parameters
+    ----------
+    name : the dataset's.
+    task : the task's name, for recordings whose rows have none in a column ``task``.
+    power_line_hz : of the mains where it was recorded; None: not stated.
+
+    Raises
+    ------
+    InputError
+        The folder holds something (with ``overwrite``: something that is no dataset of ours); one subject has two
+        genders; not one recording could be used; edfio is not installed.
+    """
+    if power_line_hz is not None and not (math.isfinite(power_line_hz) and power_line_hz > 0):
+        raise InputError(f"the mains frequency must be above 0 Hz; got {power_line_hz:g}")
+    _require_free(out, overwrite)
+    plan = plan_dataset(jobs, task)
+    columns = _EventColumns.of([place.job for place in plan.places])
+    failures, remarks = list(plan.failures), [Remark(PARTICIPANTS, text) for text in plan.remarks]
+    rounding = 0.0
+    written: list[Place] = []
+    with whole_folder(out) as root:
+        for place in track(plan.places, len(plan.places), "exporting"):
+            try:
+                read = _read(place.job)
+                events = _events(read, columns)
+                file = write_bdf(read.recording, root / place.folder / "emg" / f"{place.stem}_emg.bdf", read.labels)
+            except InputError as error:
+                failures.append(Failure(place.job.rows[0].file, str(error)))
+                continue
+            _write_tables(root / place.folder / "emg" / place.stem, read, events, place.task, power_line_hz)
+            rounding = max(rounding, file.rounding)
+            remarks += _remarks(read, file)
+            written.append(place)
+        if not written:
+            raise InputError(f"none of {len(failures)} recordings could be exported; the first: {failures[0].reason}")
+        _write_dataset(root, name, plan, written, columns, rounding)
+    return Exported(out, len(written), rounding, tuple(failures), tuple(remarks))
+
+
+def _require_free(out: Path, overwrite: bool) -> None:
+    recover_folder(out)
+    require_new_folder(out, overwrite=overwrite)
+    if out.is_dir() and any(out.iterdir()) and not _is_ours(out):
+        raise InputError(f"{out}: holds something that was not exported by {GENERATOR}; name another folder")
+
+
+def _is_ours(folder: Path) -> bool:
+    description = read_json(folder / DESCRIPTION) if is_bids(folder) else {}
+    makers = description.get("GeneratedBy") if isinstance(description, dict) else None
+    return isinstance(makers, list) and GENERATOR in [maker.get("Name") for maker in makers if isinstance(maker, dict)]
+
+
+@dataclass(frozen=True)
+class _EventColumns:
+    """The columns of every events table of a dataset. ``extra``: column of the rows -> its name in the tables."""
+
+    names: tuple[str, ...]
+    extra: dict[str, str]
+
+    @classmethod
+    def of(cls, jobs: list[Job]) -> _EventColumns:
+        own = sorted({name for job in jobs for row in job.rows for name in row.extra} - {"task"})
+        extra = {name: f"stated_{name}" if name in RESERVED else re.sub(r"\s", " ", name) for name in own}
+        names = ["onset", "duration", "trial_type", "repetition"]
+        if any(row.channels for job in jobs for row in job.rows):
+            names += ["channel", "muscle"]
+        elif any(len({row.muscle for row in job.rows}) > 1 for job in jobs):  # else the channels tables say it all
+            names.append("muscle")
+        return cls((*names, *extra.values()), extra)
+
+    def described(self) -> dict[str, Any]:
+        known = {
+            "onset": {"Description": "Start of the repetition", "Units": "s"},
+            "duration": {"Description": "Duration of the repetition", "Units": "s"},
+            "trial_type": {"Description": "The movement shown, or its quality"},
+            "repetition": {"Description": "Number or name of the repetition"},
+            "channel": {"Description": "Channels that the event speaks of; n/a: all EMG", "Delimiter": DELIMITER},
+            "muscle": {"Description": "The muscle these channels were placed on"},
+        }
+        own = {name: {"Description": f"Column {column!r} of the table of recordings"}
+               for column, name in self.extra.items()}  # fmt: skip
+        return {name: (known | own)[name] for name in self.names}
+
+
+_Rows = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A recording with the names its channels take, and the channels that each choice of its rows means."""
+
+    rows: tuple[Labelled, ...]
+    recording: Recording
+    labels: tuple[str, ...]
+    chosen: dict[tuple[str, ...], tuple[str, ...]]
+
+
+def _read(job: Job) -> _Read:
+    recording = read_job(job)
+    recording = replace(recording, units=standard_units(recording.units))
+    chosen = {channels: recording.select(channels).channel_names for channels in {row.channels for row in job.rows}}
+    return _Read(job.rows, recording, header_labels(recording), chosen)
+
+
+def _events(read: _Read, columns: _EventColumns) -> _Rows:
+    """One a repetition, in order of time."""
+    recording = read.recording
+    label_of = dict(zip(recording.channel_names, read.labels, strict=True))
+    found: dict[tuple[float, float, str], dict[str, str]] = {}
+    for row in read.rows:
+        cut_repetition(recording, row.start_s, row.stop_s)  # refuses what does not lie within
+        start_s = row.start_s or 0.0
+        stop_s = recording.duration_s if row.stop_s is None else row.stop_s
+        chosen = DELIMITER.join(label_of[name] for name in read.chosen[row.channels])
+        if (start_s, stop_s, chosen) in found:
+            raise InputError(
+                f"{recording.source}: two rows speak of {start_s:g} s to {stop_s:g} s; expected one a repetition"
+            )
+        found[start_s, stop_s, chosen] = {
+            "onset": _seconds(start_s),
+            "duration": _seconds(stop_s - start_s),
+            "trial_type": row.movement,
+            "repetition": row.repetition,
+            "channel": chosen if row.channels else "",
+            "muscle": row.muscle,
+            **{name: row.extra.get(column, "") for column, name in columns.extra.items()},
+        }
+    return [{name: found[key][name] for name in columns.names} for key in sorted(found)]
+
+
+def _write_tables(stem: Path, read: _Read, events: _Rows, task: str, power_line_hz: float | None) -> None:
+    """The sidecar, the channels and the events of one recording."""
+    recording = read.recording
+    channels = []
+    for name, label in zip(recording.channel_names, read.labels, strict=True):
+        is_emg = name not in recording.other
+        muscles = {row.muscle for row in read.rows if name in read.chosen[row.channels]}
+        channels.append({
+            "name": label,
+            "type": "EMG" if is_emg else _channel_type(label),
+            "units": recording.units if is_emg else "",
+            "description": name if name != label else "",
+            "target_muscle": muscles.pop() if is_emg and len(muscles) == 1 else "",
+        })  # fmt: skip
+    sidecar = {
+        "TaskName": task,
+        "SamplingFrequency": _number(recording.rate_hz),
+        "PowerLineFrequency": NOT_STATED if power_line_hz is None else _number(power_line_hz),
+        "EMGReference": NOT_STATED,
+        "EMGPlacementScheme": "Other",
+        "EMGPlacementSchemeDescription": "Not stated in the recordings that this dataset was made of",
+        "RecordingType": "continuous",
+        "RecordingDuration": _number(recording.duration_s),
+        "EMGChannelCount": sum(channel["type"] == "EMG" for channel in channels),
+        "SoftwareFilters": NOT_STATED,
+        "HardwareFilters": NOT_STATED,
+    }
+    write_text(stem.with_name(f"{stem.name}_channels.tsv"), _tsv(channels))
+    write_text(stem.with_name(f"{stem.name}_events.tsv"), _tsv(events))
+    write_json(stem.with_name(f"{stem.name}_emg.json"), sidecar)
+
+
+def _channel_type(label: str) -> str:
+    return next((kind for start, kind in CHANNEL_TYPES.items() if label.upper().startswith(start)), "MISC")
+
+
+def _remarks(read: _Read, file: Written) -> list[Remark]:
+    own = list(read.recording.remarks)
+    names = zip(read.recording.channel_names, read.labels, strict=True)
+    own += [f"channel {name!r} is {label!r} in the dataset" for name, label in names if name != label]
+    if file.n_padded:
+        own.append(f"the last sample is repeated {file.n_padded} times at the end, as BDF holds whole records only")
+    return [Remark(read.rows[0].file, text) for text in own]
+
+
+def _write_dataset(
+    root: Path, name: str, plan: Plan, written: list[Place], columns: _EventColumns, rounding: float
+) -> None:
+    description = {
+        "Name": name,
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "raw",
+        "GeneratedBy": [{"Name": GENERATOR, "Version": __version__}],
+    }
+    write_json(root / DESCRIPTION, description)
+    for label in sorted({place.task_label for place in written}):
+        write_json(root / f"task-{label}_events.json", columns.described())
+    scans: dict[Path, _Rows] = {}
+    for place in written:
+        table = root / place.folder / f"{place.person}_scans.tsv"
+        source = {"filename": f"emg/{place.stem}_emg.bdf", "source_file": place.job.rows[0].file}
+        scans.setdefault(table, []).append(source)
+    for table, rows in scans.items():
+        write_text(table, _tsv(rows))
+    write_json(root / "scans.json", {"source_file": {"Description": "The file that the recording was made of"}})
+    _write_participants(root, plan, {place.subject for place in written})
+    write_text(root / "README.md", _README.format(name=name, generator=GENERATOR, version=__version__, share=rounding))
+
+
+def _write_participants(root: Path, plan: Plan, labels: set[str]) -> None:
+    described: dict[str, dict[str, Any]] = {
+        "sex": {"Description": "Sex as it was recorded", "Levels": {"M": "male", "F": "female"}},
+        "gender": {"Description": "Gender as it was recorded, where it is neither M nor F"},
+        "source_name": {"Description": "Name of the subject in the recordings, where it is no label that BIDS allows"},
+    }
+    people = []
+    for label, source in plan.subjects.items():
+        if label in labels:
+            gender = plan.genders[label]
+            is_sex = gender in described["sex"]["Levels"]
+            people.append({
+                "participant_id": f"sub-{label}",
+                "sex": gender if is_sex else "",
+                "gender": "" if is_sex else gender,
+                "source_name": source if source != label else "",
+            })  # fmt: skip
+    for column in ("gender", "source_name"):
+        if not any(person[column] for person in people):
+            del described[column]
+            people = [{key: value for key, value in person.items() if key != column} for person in people]
+    write_text(root / PARTICIPANTS, _tsv(people))
+    write_json(root / "participants.json", described)
+
+
+def _tsv(rows: _Rows) -> str:
+    """A BIDS table: cells without tabs or line breaks, ``n/a`` where empty."""
+    lines = [list(rows[0]), *([" ".join(cell.split()) or NOT_STATED for cell in row.values()] for row in rows)]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _seconds(value: float) -> str:
+    return str(_number(round(value, 9)))
+
+
+def _number(value: float) -> int | float:
+    """1000.0 as 1000, as people write it."""
+    return int(value) if float(value).is_integer() else value
+
+
+_README = """# {name}
+
+Surface EMG as a BIDS dataset, written by {generator} {version}. The samples are those of the recordings, unfiltered;
+`*_scans.tsv` says which file each was made of. 24 bits hold them to within {share:.1e} of the range of their channel.
+
+Each event is one repetition; `trial_type` is the movement.
+
+## What nobody has stated yet
+
+Reference, placement of the electrodes, filters of the device and, where it is `n/a`, the mains frequency were not in
+the recordings: see `*_emg.json`. Authors and licence belong in `dataset_description.json`, and whose recordings these
+are, and how they were made, in this file.
+"""

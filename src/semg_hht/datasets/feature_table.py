@@ -1,0 +1,223 @@
+"""Recordings -> a table of classical features, a row a repetition and channel; how they drift; a picture of each.
+
+Knows tables and files: what a feature is stands in `signals/features.py`, what a trend is in `signals/trend.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semg_hht.errors import InputError
+from semg_hht.matrices.transform import Failure, Job, Remark, for_each, read_job, remarks_on_whole, unit_amplitude
+from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.recording import Array, Recording
+from semg_hht.signals.features import FEATURES, repetition_features
+from semg_hht.signals.filters import FilterConfig, preprocess
+from semg_hht.signals.repetitions import cut_repetition
+from semg_hht.signals.trend import MIN_VALUES, Trend, trend
+from semg_hht.system.files import require_new_file, write_text
+from semg_hht.system.progress import Track, untracked
+
+# With fatigue the first falls and the second rises (De Luca 1997, doi 10.1123/jab.13.2.135).
+DRIFTING = ("mdf_hz", "rms")
+WHO = ("file", "subject", "session", "muscle", "movement", "gender", "repetition", "start_s", "stop_s")
+TREND_COLUMNS = ("file", "subject", "session", "channel", "feature", "units", "n", "start", "slope", "low", "high",
+                 "slope_percent", "low_percent", "high_percent")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The features of one repetition on one channel; ``values`` by name, in the order of the table."""
+
+    row: Labelled
+    channel: str
+    units: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a feature changes from one repetition of a recording to the next, on one channel."""
+
+    row: Labelled  # what holds for the recording: that of its first repetition
+    channel: str
+    feature: str
+    units: str
+    trend: Trend
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `measure` wrote; ``trends`` is None where no recording has enough repetitions for one."""
+
+    table: Path
+    trends: Path | None
+    pictures: Path | None
+    measures: tuple[Measures, ...]
+    drifts: tuple[Drift, ...]
+    failures: tuple[Failure, ...]
+    remarks: tuple[Remark, ...]
+
+
+def measure(
+    jobs: list[Job],
+    out: Path,
+    filters: FilterConfig,
+    *,
+    pictures: bool = True,
+    overwrite: bool = False,
+    n_jobs: int = -1,
+    track: Track = untracked,
+) -> Measured:
+    """Write the table ``out``; beside it ``*_trends.csv`` and, with ``pictures``, ``*_pictures/``, for recordings of
+    at least 4 repetitions.
+
+    Jobs with a reference (`semg_hht.datasets.mvc.with_references`) have the column ``percent_mvc``.
+
+    Raises
+    ------
+    InputError
+        A table is there already (unless ``overwrite``), or not one recording could be used.
+    """
+    trends = out.with_name(f"{out.stem}_trends.csv")
+    for path in (out, trends):
+        require_new_file(path, overwrite=overwrite)
+    found: list[Measures] = []
+    drifts: list[Drift] = []
+    failures: list[Failure] = []
+    remarks: list[Remark] = []
+    folder = out.with_name(f"{out.stem}_pictures")
+    drawn = False
+    results = for_each(_measure_one, jobs, filters, n_jobs=n_jobs)
+    for job, result in zip(jobs, track(results, len(jobs), "measuring"), strict=True):
+        if isinstance(result, Failure):
+            failures.append(result)
+            continue
+        measures, texts = result
+        found += measures
+        own = list(drifts_of(measures))
+        drifts += own
+        remarks += [Remark(job.rows[0].file, text) for text in texts]
+        if pictures and own:
+            _draw(measures, own, folder)
+            drawn = True
+    if not found:
+        raise InputError(f"none of {len(failures)} recordings could be used; the first: {failures[0].reason}")
+    write_text(out, _table(found))
+    if drifts:
+        write_text(trends, _trend_table(drifts))
+    else:
+        trends.unlink(missing_ok=True)  # of an earlier run, which --overwrite replaces
+    return Measured(
+        out, trends if drifts else None, folder if drawn else None,
+        tuple(found), tuple(drifts), tuple(failures), tuple(remarks),
+    )  # fmt: skip
+
+
+def _measure_one(job: Job, _: int | None, filters: FilterConfig) -> tuple[list[Measures], tuple[str, ...]] | Failure:
+    try:
+        recording = read_job(job)
+        found = measures_of(job, recording, filtered_samples(job, recording, filters))
+    except InputError as error:
+        return Failure(job.rows[0].file, str(error))
+    return found, (*recording.remarks, *remarks_on_whole(job, recording), *_remarks_on_effort(found))
+
+
+def _remarks_on_effort(measures: list[Measures]) -> tuple[str, ...]:
+    """More than a maximal contraction is possible, most of the time it is not."""
+    above = [found.values["percent_mvc"] > 100 for found in measures if "percent_mvc" in found.values]
+    if sum(above) <= len(above) / 2:
+        return ()
+    return ("most repetitions lie above 100 % MVC: were the contractions that --references names maximal?",)
+
+
+def filtered_samples(job: Job, recording: Recording, filters: FilterConfig) -> Array:
+    """(n_channels, n_samples) of a job's recording, filtered; an error names the file."""
+    try:
+        return preprocess(recording.samples, recording.rate_hz, filters)
+    except InputError as error:
+        raise InputError(f"{job.path}: {error}") from None
+
+
+def measures_of(job: Job, recording: Recording, filtered: Array) -> list[Measures]:
+    """Features of each repetition and channel, in order of time."""
+    rows = sorted(job.rows, key=lambda row: row.start_s or 0.0)
+    return [found for row in rows for found in _of_repetition(job, row, recording, filtered)]
+
+
+def _of_repetition(job: Job, row: Labelled, recording: Recording, filtered: Array) -> Iterator[Measures]:
+    chosen = replace(recording, samples=filtered).select(row.channels)
+    repetition = cut_repetition(chosen, row.start_s, row.stop_s)
+    for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
+        try:
+            reference = None if job.reference is None else np.array([unit_amplitude(job, recording, name)])
+            found = repetition_features(samples[None], recording.rate_hz, reference)
+        except (ValueError, InputError) as error:
+            raise InputError(f"{job.path}, channel {name}: {error}") from None
+        values = {feature: float(value[0]) for feature, value in found.items()}
+        yield Measures(row, name, recording.units, values)
+
+
+def drifts_of(measures: list[Measures]) -> Iterator[Drift]:
+    """The trends of one recording, channel by channel."""
+    for channel in dict.fromkeys(found.channel for found in measures):
+        own = [found for found in measures if found.channel == channel]
+        for feature in DRIFTING:
+            values = np.array([found.values[feature] for found in own])
+            if len(own) >= MIN_VALUES and np.isfinite(values).all():
+                yield Drift(own[0].row, channel, feature, _units(feature, own[0].units), trend(values))
+
+
+def _units(feature: str, units: str) -> str:
+    return FEATURES[feature][1].replace("u", units) if FEATURES[feature][1].startswith("u") else FEATURES[feature][1]
+
+
+def _table(measures: list[Measures]) -> str:
+    names = [*FEATURES, "percent_mvc"] if any("percent_mvc" in found.values for found in measures) else [*FEATURES]
+    rows = [
+        [*(_cell(getattr(found.row, name)) for name in WHO), found.channel, found.units]
+        + [_cell(found.values.get(name)) for name in names]
+        for found in measures
+    ]
+    return _csv([*WHO, "channel", "units", *names], rows)
+
+
+def _trend_table(drifts: list[Drift]) -> str:
+    rows = []
+    for drift in drifts:
+        line = drift.trend
+        numbers = (line.n, line.start, line.slope, line.low, line.high, *line.percent)
+        who = (drift.row.file, drift.row.subject, drift.row.session, drift.channel, drift.feature, drift.units)
+        rows.append([*who, *map(_cell, numbers)])
+    return _csv(TREND_COLUMNS, rows)
+
+
+def _cell(value: Any) -> str:
+    """Numbers with all their digits, so that reading gives the same number; empty where there is none."""
+    return "" if value is None or value != value else str(value)
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _draw(measures: list[Measures], drifts: list[Drift], folder: Path) -> None:
+    from semg_hht.figures.plots import draw_trends, picture_of
+
+    panels = []
+    for drift in drifts:
+        values = [found.values[drift.feature] for found in measures if found.channel == drift.channel]
+        panels.append((drift.channel, drift.feature, drift.units, values, drift.trend))
+    file = drifts[0].row.file
+    draw_trends(panels, len(DRIFTING), picture_of(folder, file), title=Path(file).name)

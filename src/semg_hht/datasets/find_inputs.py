@@ -1,0 +1,160 @@
+"""What there is to work on: a file, a folder, a manifest or a BIDS dataset -> Jobs, one a recording; and matrices.
+
+Knows paths and labels: reads no samples.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Set
+from dataclasses import replace
+from pathlib import Path
+
+from semg_hht.errors import InputError
+from semg_hht.matrices.matrix import is_matrix_file
+from semg_hht.matrices.transform import Job
+from semg_hht.recordings.bids import is_bids, read_bids
+from semg_hht.recordings.formats.wfdb import segment_headers
+from semg_hht.recordings.manifest import Labelled, parse_file_name, read_manifest, separator_of
+from semg_hht.recordings.recording import RECORDING_SUFFIXES
+from semg_hht.system.files import require_file
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.csv"
+
+
+def find_jobs(
+    path: Path,
+    *,
+    rate_hz: float | None = None,
+    units: str = "",
+    base: Path | None = None,
+    known: Set[Path] = frozenset(),
+) -> list[Job]:
+    """Recordings to work on: of a manifest, a folder (its manifest.csv, else what it says as a BIDS dataset, else every
+    recording in it), or one file.
+
+    Without a manifest, labels come from file names; a name that says nothing gives empty labels, to be filled in later.
+
+    Parameters
+    ----------
+    rate_hz, units : where neither the manifest nor the recording says.
+    base : folder the manifest's files are relative to; by default its own.
+    known : matrices of a folder, where somebody has looked for them already.
+
+    Raises
+    ------
+    InputError
+        Nothing there, or nothing that could be a recording.
+    """
+    if path.is_dir() and (path / MANIFEST).is_file():
+        path = path / MANIFEST
+    if is_manifest(path):
+        return _jobs_of_rows(read_manifest(path), base or path.parent, rate_hz, units)
+    if is_bids(path):
+        return _jobs_of_rows(read_bids(path), path, rate_hz, units)
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p not in known)
+        files = [p for p in files if not is_matrix_file(p)]
+        parts = segment_headers(p for p in files if p.suffix.lower() == ".hea")
+        files = [p for p in files if p not in parts]
+        if not files:
+            raise InputError(
+                f"{path}: expected recordings ({', '.join(RECORDING_SUFFIXES)}) or a manifest.csv; found none"
+            )
+        return [_job_from_name(p, p.relative_to(path).as_posix(), rate_hz, units) for p in files]
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return [_job_from_name(path, path.name, rate_hz, units)]
+
+
+def find_inputs(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Matrices (path, name) and recordings among what ``path`` names, to be answered for."""
+    if path.is_dir() and (path / MANIFEST).is_file():
+        note_unlisted(path, path / MANIFEST)
+        path = path / MANIFEST
+    if is_manifest(path):
+        files = list(dict.fromkeys(row.file for row in read_manifest(path)))
+        matrices = [(path.parent / file, file) for file in files if is_matrix_file(path.parent / file)]
+        names = {name for _, name in matrices}
+        jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
+        return matrices, jobs
+    if is_bids(path):  # matrices among its derivatives are made of the same recordings
+        return [], find_jobs(path, rate_hz=rate_hz, units=units)
+    if path.is_dir():
+        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
+        try:
+            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, known={p for p, _ in matrices})
+        except InputError:
+            if matrices:
+                return matrices, []
+            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none") from None
+    if is_matrix_file(path) and path.is_file():
+        return [(path, path.name)], []
+    return [], find_jobs(path, rate_hz=rate_hz, units=units)
+
+
+def with_long_names(
+    path: Path, matrices: list[tuple[Path, str]], jobs: list[Job]
+) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Put the input's own folder before names that another input has too, so that no answer hides another."""
+    folder = path if path.is_dir() else path.parent
+    renamed = [
+        replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
+    ]
+    return [(source, (folder / name).as_posix()) for source, name in matrices], renamed
+
+
+def note_unlisted(folder: Path, manifest: Path) -> None:
+    """Say how many npz files of a folder its manifest does not list: they are left out, but not in silence."""
+    n_unlisted = len(unlisted(folder, manifest, read_manifest(manifest)))
+    if n_unlisted:
+        log.warning("npz files in %s that %s does not list, and that are left out: %d", folder, manifest, n_unlisted)
+
+
+def unlisted(folder: Path, manifest: Path, rows: list[Labelled]) -> list[Path]:
+    """The npz files of a folder that no row of its manifest names, by whatever way."""
+    listed = {manifest.parent / row.file for row in rows}
+    others = [p for p in folder.rglob("*") if p.suffix.lower() == ".npz" and p not in listed]
+    resolved = {_resolved(p) for p in listed} if others else set()  # which takes long where there are very many
+    return sorted(p for p in others if _resolved(p) not in resolved)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a link to itself, a zero in the name
+        return path.absolute()
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a table with a column ``file``, rather than a recording."""
+    if path.suffix.lower() != ".csv":
+        return False
+    try:
+        require_file(path)
+        with path.open(encoding="utf-8-sig", errors="replace") as handle:
+            first = handle.readline()
+    except (InputError, OSError):
+        return False  # reading it as a recording says why
+    return "file" in [cell.strip() for cell in next(csv.reader([first], delimiter=separator_of(first)), [])]
+
+
+def _jobs_of_rows(rows: list[Labelled], base: Path, rate_hz: float | None, units: str) -> list[Job]:
+    by_file: dict[str, list[Labelled]] = {}
+    for row in rows:
+        filled = replace(row, units=row.units or units)
+        if filled.rate_hz is None:
+            filled = replace(filled, rate_hz=rate_hz, rate_from="")
+        by_file.setdefault(row.file, []).append(filled)
+    return [Job(base / file, tuple(own)) for file, own in by_file.items()]
+
+
+def _job_from_name(path: Path, name: str, rate_hz: float | None, units: str) -> Job:
+    try:
+        row = parse_file_name(name)
+    except InputError:
+        row = Labelled(file=name)
+    return Job(path, (replace(row, rate_hz=rate_hz, units=units),))

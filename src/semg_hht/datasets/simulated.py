@@ -1,0 +1,125 @@
+"""Simulated people -> files on disk: whole recordings with their truth, or one file a repetition to practise with.
+
+Knows the file conventions: nothing of physiology, which the simulator holds, or of the transform.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
+from semg_hht.errors import InputError
+from semg_hht.matrices.matrix import write_matrix
+from semg_hht.matrices.transform import Failure, PipelineConfig, transform_all
+from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.recording import write_recording
+from semg_hht.signals.simulate import MOVEMENTS, SimulatedRecording, SimulationConfig, simulate_people
+from semg_hht.system.files import require_new_folder, write_text
+from semg_hht.system.progress import Track, untracked
+
+MUSCLE = "BICEPS"
+N_PEOPLE = 8  # sample files come from as many people, so that a split by subject leaves some on every side
+
+
+def write_simulation(
+    out: Path, config: SimulationConfig, seed: int, *, overwrite: bool = False, track: Track = untracked
+) -> Path:
+    """Recordings as CSV, one a person and session, and a manifest.csv with the truth: one row a repetition.
+
+    Returns the manifest's path.
+    """
+    require_new_folder(out, overwrite=overwrite)
+    rows = []
+    people = simulate_people(config, seed)
+    for simulated in track(people, len(people), "writing"):
+        file = f"{simulated.person.subject}_{simulated.session}_{MUSCLE}.csv"
+        write_recording(simulated.recording, out / file)
+        rows += [
+            Labelled(
+                file=file,
+                subject=simulated.person.subject,
+                session=simulated.session,
+                repetition=str(number),
+                muscle=MUSCLE,
+                movement=truth.movement,
+                gender=simulated.person.gender,
+                rate_hz=simulated.recording.rate_hz,
+                units=simulated.recording.units,
+                start_s=truth.start_s,
+                stop_s=truth.stop_s,
+            )
+            for number, truth in enumerate(simulated.repetitions, start=1)
+        ]
+    write_text(out / MANIFEST, manifest_text(rows))
+    return out / MANIFEST
+
+
+def write_samples(
+    out: Path,
+    n_samples: int,
+    n_test: int,
+    seed: int,
+    *,
+    raw: bool = False,
+    overwrite: bool = False,
+    track: Track = untracked,
+) -> list[Path]:
+    """One file a repetition: ``S01_BICEPS_half_F_003.npz`` and unlabelled ``Test1_1_001.npz`` of other people.
+
+    Matrices come from simulated recordings through the real transform; with ``raw`` the recordings themselves are
+    written, as CSV.
+    """
+    if n_samples < 0 or n_test < 0 or n_samples + n_test == 0:
+        raise InputError(f"expected at least one file to write; got n_samples {n_samples} and n_test {n_test}")
+    require_new_folder(out, overwrite=overwrite)
+    if raw:
+        return _write_repetitions(out, n_samples, n_test, seed)
+    with tempfile.TemporaryDirectory(prefix="semg-hht-") as folder:
+        _write_repetitions(Path(folder), n_samples, n_test, seed)
+        written = []
+        jobs = find_jobs(Path(folder), units="uV")
+        for result in track(transform_all(jobs, PipelineConfig()), len(jobs), "transforming"):
+            if isinstance(result, Failure):
+                raise InputError(result.reason)
+            (example,) = result
+            path = out / Path(example.row.file).with_suffix(".npz")
+            write_matrix(
+                path, example.matrix, rate_hz=example.rate_hz, dropped=example.dropped, source=example.row.file
+            )
+            written.append(path)
+    return written
+
+
+def _write_repetitions(out: Path, n_samples: int, n_test: int, seed: int) -> list[Path]:
+    n_each = -(-max(n_samples, n_test) // (N_PEOPLE * len(MOVEMENTS)))  # rounded up
+    people = simulate_people(SimulationConfig(n_subjects=2 * N_PEOPLE, n_repetitions=n_each), seed)
+    written = []
+    for number, (simulated, index) in enumerate(_in_turn(people[:N_PEOPLE], n_samples), start=1):
+        movement = simulated.repetitions[index].movement
+        name = f"{simulated.person.subject}_{MUSCLE}_{movement}_{simulated.person.gender}_{number:03d}.csv"
+        written.append(_write_one(simulated, index, out / name))
+    for number, (simulated, index) in enumerate(_in_turn(people[N_PEOPLE:], n_test), start=1):
+        person = int(simulated.person.subject[1:]) - N_PEOPLE
+        written.append(_write_one(simulated, index, out / f"Test{person}_1_{number:03d}.csv"))
+    return written
+
+
+def _in_turn(people: list[SimulatedRecording], n: int) -> list[tuple[SimulatedRecording, int]]:
+    """``n`` repetitions, person by person in turn, and the movements in turn as well."""
+    chosen = []
+    for i in range(n):
+        turn, who = divmod(i, len(people))
+        movement = MOVEMENTS[(turn + who) % len(MOVEMENTS)]
+        own = [j for j, truth in enumerate(people[who].repetitions) if truth.movement == movement]
+        chosen.append((people[who], own[turn // len(MOVEMENTS)]))
+    return chosen
+
+
+def _write_one(simulated: SimulatedRecording, index: int, path: Path) -> Path:
+    truth = simulated.repetitions[index]
+    recording = simulated.recording
+    start, stop = (round(t * recording.rate_hz) for t in (truth.start_s, truth.stop_s))
+    write_recording(replace(recording, samples=recording.samples[:, start:stop]), path)
+    return path

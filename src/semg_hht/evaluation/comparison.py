@@ -1,0 +1,208 @@
+"""The answers of all folds -> what a report says: scores of each method, who beats whom, what is promised and kept.
+
+Knows labels, subjects and probabilities: nothing of networks or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.evaluation.calibration import PROMISE, answer_sets, set_threshold
+from semg_hht.evaluation.metrics import COVERAGE, MIN_SUBJECTS, N_RESAMPLES, Interval, Report, evaluate, rarely_shown
+
+PROTOCOLS = ("loso", "grouped", "random")  # who is held out: each person, groups of people, repetitions
+FINDINGS = "findings.json"  # of each protocol, in a folder of its name
+OURS = "network"  # its own row among the baselines
+N_WORST = 12
+MIN_GROUP = 5  # repetitions of a muscle or gender that are worth a score
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one method answered for the repetitions of one task, all folds together.
+
+    files : an example of each repetition, to look at.
+    probabilities : (n, n_classes) in the order of ``classes``, of models that never saw the subject.
+    in_set : (n, n_classes) whether a class is possible at the promised error rate; None where nothing is promised.
+    """
+
+    task: str
+    method: str
+    classes: tuple[str, ...]
+    repetitions: tuple[str, ...]
+    labels: tuple[str, ...]
+    subjects: tuple[str, ...]
+    muscles: tuple[str, ...]
+    genders: tuple[str, ...]
+    files: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    in_set: NDArray[np.bool_] | None = None
+
+    @property
+    def true(self) -> NDArray[np.intp]:
+        """(n,) index of the true class."""
+        return np.array([self.classes.index(label) for label in self.labels])
+
+    def report(self, chosen: Sequence[int] | None = None) -> Report:
+        """Scores, of some repetitions or of all."""
+        rows = list(range(len(self.labels))) if chosen is None else list(chosen)
+        return evaluate(
+            [self.labels[i] for i in rows], self.probabilities[rows], self.classes, [self.subjects[i] for i in rows]
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better one method is than another on the same repetitions, in balanced accuracy; 95 % over subjects."""
+
+    value: float
+    interval: Interval | None
+
+
+def compare(first: Answers, second: Answers, seed: int = 0) -> Difference:
+    """Balanced accuracy of ``first`` less that of ``second``, on the repetitions both answered."""
+    place = {key: i for i, key in enumerate(second.repetitions)}
+    rows = [i for i, key in enumerate(first.repetitions) if key in place]
+    others = [place[first.repetitions[i]] for i in rows]
+    true = first.true[rows]
+    right = [
+        answers.probabilities[chosen].argmax(axis=1) == true for answers, chosen in ((first, rows), (second, others))
+    ]
+    people = sorted({first.subjects[i] for i in rows})
+    who = np.searchsorted(people, [first.subjects[i] for i in rows])
+    n_classes = len(first.classes)
+    support = np.zeros((len(people), n_classes))
+    hits = np.zeros((2, len(people), n_classes))
+    np.add.at(support, (who, true), 1)
+    for method in (0, 1):
+        np.add.at(hits[method], (who, true), right[method])
+
+    def difference(drawn: NDArray[np.intp]) -> Any:
+        """(..., n_people) -> (...)."""
+        n = support[drawn].sum(axis=-2)  # (..., n_classes)
+        recall = [hits[method][drawn].sum(axis=-2) / np.maximum(n, 1) for method in (0, 1)]
+        return ((recall[0] - recall[1]) * (n > 0)).sum(axis=-1) / (n > 0).sum(axis=-1)
+
+    value = float(difference(np.arange(len(people))))
+    if len(people) < MIN_SUBJECTS or rarely_shown(support):
+        return Difference(value, None)
+    drawn = np.random.default_rng(seed).integers(len(people), size=(N_RESAMPLES, len(people)))
+    low, high = np.quantile(difference(drawn), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return Difference(value, Interval(float(low), float(high)))
+
+
+def findings(answers: Sequence[Answers]) -> dict[str, Any]:
+    """Task -> what ``report.json`` holds of it: ``network``, ``baselines``, ``duel``, ``unsure`` (sets of answers by
+    each run's own calibration, and as calibrated across people), scores per muscle and
+    per gender, and the ``worst`` mistakes."""
+    found = {}
+    for task in dict.fromkeys(a.task for a in answers):
+        by_method = {a.method: a for a in answers if a.task == task}
+        ours = by_method.pop(OURS)
+        reports = {method: a.report() for method, a in by_method.items()}
+        found[task] = {
+            "classes": list(ours.classes),
+            "network": ours.report().to_json(),
+            "baselines": {method: report.to_json() for method, report in reports.items()},
+            "duel": _duel(ours, by_method, reports),
+            "unsure": _kept_promise(ours, ours.in_set),
+            "unsure_across_people": _kept_promise(ours, _across_people(ours)),
+            "per_muscle": _per_group(ours, ours.muscles),
+            "per_gender": _per_group(ours, ours.genders) if task != "gender" else {},
+            "worst": _worst(ours),
+        }
+    return found
+
+
+def _duel(ours: Answers, others: dict[str, Answers], reports: dict[str, Report]) -> dict[str, Any]:
+    """The network against each baseline; ``decides``: the network is not shown to be better."""
+    duel = {}
+    for method, answers in others.items():
+        difference = compare(ours, answers)
+        interval = difference.interval
+        duel[method] = {
+            "balanced_accuracy": reports[method].balanced_accuracy,
+            "network_is_better_by": difference.value,
+            "interval_95": None if interval is None else [interval.low, interval.high],
+            "decides": _is_not_shown_better(difference),
+        }
+    return duel
+
+
+def _is_not_shown_better(difference: Difference) -> bool:
+    """Whether the network may be no better; without an interval nothing rules that out."""
+    return difference.interval is None or difference.interval.low <= 0
+
+
+def _across_people(ours: Answers) -> NDArray[np.bool_] | None:
+    """Sets of answers for each person, calibrated on the answers about all others; None of fewer than three people.
+
+    So a run would promise that knew as many people; its own promise rests on the few who picked its epoch
+    (cross-validation+, Barber et al. 2021, doi 10.1214/20-AOS1965).
+    """
+    people = sorted(set(ours.subjects))
+    if len(people) < MIN_SUBJECTS:
+        return None
+    sets = np.zeros(ours.probabilities.shape, dtype=bool)
+    for person in people:
+        own = np.array([subject == person for subject in ours.subjects])
+        threshold = set_threshold(ours.probabilities[~own], ours.true[~own].tolist())
+        sets[own] = answer_sets(ours.probabilities[own], threshold)
+    return sets
+
+
+def _kept_promise(ours: Answers, sets: NDArray[np.bool_] | None) -> dict[str, Any] | None:
+    """Whether sets of answers held the true class as often as promised, and how often there was more than one."""
+    if sets is None:
+        return None
+    held = sets[np.arange(len(ours.labels)), ours.true]
+    alone = sets.sum(axis=1) == 1
+    right = ours.probabilities.argmax(axis=1) == ours.true
+    return {
+        "promise": PROMISE,
+        "coverage": float(held.mean()),
+        "share_unsure": float(1 - alone.mean()),
+        "accuracy_where_sure": float(right[alone].mean()) if alone.any() else None,
+        "coverage_per_class": {name: float(held[ours.true == i].mean()) for i, name in enumerate(ours.classes)
+                               if np.any(ours.true == i)},
+    }  # fmt: skip
+
+
+def _per_group(ours: Answers, groups: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Scores of each group that is named and large enough; none where there is only one."""
+    scores: dict[str, dict[str, Any]] = {}
+    for name in sorted(set(groups) - {""}):
+        rows = [i for i, group in enumerate(groups) if group == name]
+        if len(rows) >= MIN_GROUP:
+            report = ours.report(rows)
+            interval = report.balanced_accuracy_interval
+            scores[name] = {
+                "n": report.n,
+                "balanced_accuracy": report.balanced_accuracy,
+                "interval_95": None if interval is None else [interval.low, interval.high],
+                "too_few_people_of": list(report.too_few_people_of),
+            }
+    return scores if len(scores) > 1 else {}
+
+
+def _worst(ours: Answers) -> list[dict[str, Any]]:
+    """The wrong answers that were surest."""
+    predicted = ours.probabilities.argmax(axis=1)
+    confidence = ours.probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != ours.true)
+    return [
+        {
+            "file": ours.files[i],
+            "repetition": ours.repetitions[i],
+            "subject": ours.subjects[i],
+            "label": ours.labels[i],
+            "prediction": ours.classes[predicted[i]],
+            "confidence": float(confidence[i]),
+        }
+        for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:N_WORST].tolist()
+    ]

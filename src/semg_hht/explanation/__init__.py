@@ -1,0 +1,1 @@
+"""Why a run answered as it did."""

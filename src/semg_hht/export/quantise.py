@@ -1,0 +1,166 @@
+"""Eight bits instead of 32: weights a channel, activations a tensor, ranges from training matrices; and what it costs.
+
+Knows an ONNX file and engines: nothing of how a folder is laid out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.export.onnx_graph import write_onnx
+from semg_hht.inference.exported import ExportedModel
+from semg_hht.learning.checkpoint import Model
+from semg_hht.learning.dataset import Dataset
+from semg_hht.learning.epochs import score
+from semg_hht.system.files import read_json
+
+log = logging.getLogger(__name__)
+
+ALLOWED_LOSS = 0.005  # of balanced accuracy
+N_CALIBRATION = 128
+BATCH = 8
+MIN_BYTES = 1024  # of a tensor beside the graph: engines look for scales and zero points in it
+# What onnxruntime's quantiser looks for before it warns that a graph should be simplified first; ours is simple.
+SIMPLE = ("onnx.quant.pre_process", "onnxruntime.quant")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Balanced accuracy of one task on people not trained on, float32 beside int8, in the engine where it lost most.
+
+    changed : share of matrices whose likeliest class is another.
+    difference : largest of a probability.
+    allowed : loss of balanced accuracy up to which int8 is written.
+    """
+
+    float32: dict[str, float]
+    int8: dict[str, float]
+    n: int
+    changed: float
+    difference: float
+    allowed: float
+
+    @property
+    def loss(self) -> float:
+        return max(self.float32[task] - self.int8[task] for task in self.float32)
+
+    @property
+    def holds(self) -> bool:
+        return self.loss <= self.allowed
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"holds": self.holds}
+
+
+def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: int) -> None:
+    """Write the network of ``source`` in eight bits, its ranges calibrated on a sample of ``matrices``.
+
+    Weights take seven bits: on processors without VNNI two products of eight overflow the 16 bits they are added in.
+
+    Raises
+    ------
+    InputError
+        onnxruntime, which does it, is not installed.
+    """
+    try:
+        from onnxruntime import quantization
+    except ImportError as error:
+        raise InputError(f"int8 needs {error.name}: pip install 'semg-hht[export]'") from None
+    chosen = np.random.default_rng(seed).permutation(len(matrices))[:N_CALIBRATION]
+
+    class Batches(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._batches = iter([np.sort(chosen)[i : i + BATCH] for i in range(0, len(chosen), BATCH)])
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            batch = next(self._batches, None)
+            return None if batch is None else {"matrices": matrices[batch]}
+
+    target.parent.mkdir()
+    model = onnx.load(source)
+    onnx.helper.set_model_props(model, dict([SIMPLE]))
+    quantization.quantize_static(
+        model,
+        target,
+        Batches(),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        reduce_range=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
+    write_onnx(onnx.load(target), target, min_bytes=MIN_BYTES)
+
+
+def try_out(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Trial:
+    """Both on the same people, by repetition as in every report of this project."""
+    given = people.matrices[:], people.beside
+    exact = model.probabilities(*given)
+    trials = [_compare(exact, engine.probabilities(*given), people, model.classes) for engine in engines]
+    return max(trials, key=lambda trial: trial.loss)
+
+
+def _compare(
+    exact: dict[str, NDArray[np.float64]],
+    small: dict[str, NDArray[np.float64]],
+    people: Dataset,
+    classes: dict[str, tuple[str, ...]],
+) -> Trial:
+    accuracy: dict[str, tuple[float, float]] = {}
+    for task, of_task in exact.items():
+        known = np.flatnonzero([label in classes[task] for label in people.labels(task)])
+        if known.size:
+            accuracy[task] = tuple(
+                score(people, known, task, classes, found[known], intervals=False).balanced_accuracy
+                for found in (of_task, small[task])
+            )  # type: ignore[assignment]
+    changed = [(exact[task].argmax(axis=1) != small[task].argmax(axis=1)).mean() for task in exact]
+    return Trial(
+        {task: before for task, (before, _) in accuracy.items()},
+        {task: after for task, (_, after) in accuracy.items()},
+        len(people),
+        float(max(changed)),
+        float(max(np.abs(exact[task] - small[task]).max() for task in exact)),
+        ALLOWED_LOSS,
+    )
+
+
+def divided(data: Dataset, checkpoint: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Matrices to calibrate on, and labelled ones of people not trained on: as the run was split, where it says so.
+
+    Raises
+    ------
+    InputError
+        One side is empty.
+    """
+    labelled = np.array([bool(row.movement or row.gender) for row in data.rows])
+    path = next((p for p in (checkpoint / "split.json", checkpoint.parent / "split.json") if p.is_file()), None)
+    if path is None:
+        log.warning("no split.json beside %s: int8 is judged on half of the data, trained on or not", checkpoint)
+        _, numbers = np.unique(data.repetitions, return_inverse=True)
+        trained = numbers % 2 == 0
+    else:
+        trained = np.isin([row.file for row in data.rows], _trained_files(path))
+    training, judged = np.flatnonzero(trained), np.flatnonzero(~trained & labelled)
+    if not training.size or not judged.size:
+        raise InputError(
+            f"int8 needs matrices that were trained on, to calibrate, and labelled ones that were not, to judge; "
+            f"found {training.size} and {judged.size}"
+        )
+    return training, judged
+
+
+def _trained_files(path: Path) -> list[str]:
+    try:
+        return list(read_json(path)["train"]["files"])
+    except (KeyError, TypeError):
+        raise InputError(f"{path}: expected the files that were trained on, under 'train'") from None

@@ -1,0 +1,358 @@
+"""Pictures: training history, confusion, one matrix with its axes, a recording with its answers.
+
+The only room that imports matplotlib. Knows what to draw, nothing of how it was computed.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from matplotlib import image as images
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from semg_hht.figures.captions import in_chinese
+from semg_hht.matrices.matrix import SIZE, Matrix
+from semg_hht.system.files import whole_file
+
+log = logging.getLogger(__name__)
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
+MATRIX_COLOURS = "magma"
+
+
+# Fonts that hold Chinese, as systems have them; the first that is there stands in for what DejaVu lacks.
+CHINESE_FONTS = (
+    "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei",
+    "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS",
+)  # fmt: skip
+
+
+def save(figure: Figure, path: Path, lang: str = "en") -> None:
+    """Write a PNG; without a time stamp, so that the same figure gives the same bytes. Names may be Chinese.
+
+    lang : ``zh``: captions in Chinese, where the system has a font for them.
+    """
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    if lang == "zh" and chinese_font() is None:
+        log.warning("no font for Chinese is here: captions stay English; Debian's fonts-wqy-microhei is one")
+    elif lang == "zh":
+        for text in texts:
+            text.set_text(in_chinese(text.get_text()))
+    for text in texts:
+        if not text.get_text().isascii():
+            text.set_fontfamily(["DejaVu Sans", *filter(None, [chinese_font()])])
+    with whole_file(path) as part, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # boxes, where no font is there
+        figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
+
+
+@cache
+def chinese_font() -> str | None:
+    """The first font for Chinese that is there, whenever matplotlib made the list of fonts that it keeps."""
+    for path in set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}:
+        with suppress(OSError, RuntimeError):  # one that matplotlib can't draw
+            fontManager.addfont(path)
+    there = set(get_font_names())
+    return next((name for name in CHINESE_FONTS if name in there), None)
+
+
+def picture_of(folder: Path, file: str) -> Path:
+    """Where the picture of a recording goes: its folders belong to its name, so that two of one name get two."""
+    parts = [part for part in PurePosixPath(file).with_suffix("").parts if part.strip("./")]
+    return folder / f"{'_'.join(parts)}.png"
+
+
+def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
+    """One matrix with axes in Hz and s (bin numbers where the file does not say), a panel a channel."""
+    planes = matrix.values
+    figure = Figure(figsize=(6.4, 0.8 + 3.6 * len(planes)), layout="constrained")
+    for i, plane in enumerate(planes):
+        axes = figure.add_subplot(len(planes), 1, i + 1)
+        show_matrix(axes, plane, matrix.frequency_hz, matrix.time_s)
+        if len(planes) > 1:
+            axes.set_title(f"channel {i + 1}", fontsize="small")
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def draw_matrices(matrices: Sequence[tuple[str, Matrix]], path: Path, *, lang: str = "en") -> None:
+    """Named matrices side by side, the first channel of each."""
+    figure = Figure(figsize=(4.6 * len(matrices), 3.6), layout="constrained")
+    _show_matrices(figure, matrices)
+    save(figure, path, lang)
+
+
+def _show_matrices(figure: Any, matrices: Sequence[tuple[str, Matrix]]) -> None:
+    for axes, (label, matrix) in zip(figure.subplots(1, len(matrices), squeeze=False)[0], matrices, strict=True):
+        show_matrix(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
+        axes.set_title(f"{label}: Hilbert-Huang matrix")
+
+
+def show_matrix(
+    axes: Axes,
+    plane: NDArray[np.float32],
+    frequency_hz: NDArray[np.float64] | None,
+    time_s: NDArray[np.float64] | None,
+) -> None:
+    """Draw a plane (256, 256) [frequency, time], low frequencies below."""
+    left, right = bin_edges(time_s)
+    low, high = bin_edges(frequency_hz)
+    image = axes.imshow(
+        plane,
+        origin="lower",
+        aspect="auto",
+        cmap=MATRIX_COLOURS,
+        extent=(left, right, low, high),
+        interpolation="nearest",
+    )
+    axes.set_xlabel("time bin" if time_s is None else "time (s)")
+    axes.set_ylabel("frequency bin" if frequency_hz is None else "frequency (Hz)")
+    figure = axes.get_figure()
+    if figure is not None:
+        figure.colorbar(image, ax=axes, label="scaled power")
+
+
+def plane_png(plane: NDArray[np.float32], step: int = 2) -> bytes:
+    """A plane (256, 256) [frequency, time] as a small PNG without axes, low frequencies below.
+
+    A pixel shows the strongest of ``step`` x ``step`` cells: ridges are one cell wide, and a mean would fade them.
+    """
+    n = SIZE // step
+    strongest = plane.reshape(n, step, n, step).max(axis=(1, 3))  # (256, 256) -> (n, step, n, step) -> (n, n)
+    out = io.BytesIO()
+    unstamped: dict[str, Any] = {"Software": None}
+    images.imsave(out, strongest, format="png", cmap=MATRIX_COLOURS, origin="lower", metadata=unstamped)
+    return out.getvalue()
+
+
+def bin_edges(centres: NDArray[np.float64] | None) -> tuple[float, float]:
+    """Where the first bin begins and the last one ends; numbers of bins where the centres are not known."""
+    if centres is None:
+        return 0.0, float(SIZE)
+    half = (centres[1] - centres[0]) / 2
+    return float(centres[0] - half), float(centres[-1] + half)
+
+
+ROW_S = 30.0  # of a recording in one row of its picture
+MAX_ROWS = 8
+MAX_COLUMNS = 3000  # points a row; more would fall on the same pixels
+
+
+def draw_repetitions(
+    samples: NDArray[np.float64],
+    rate_hz: float,
+    units: str,
+    spans: Sequence[tuple[float, float, float]],
+    path: Path,
+    *,
+    title: str = "",
+    left_out: Sequence[tuple[float, float]] = (),
+) -> None:
+    """A filtered channel (n_samples,) with its repetitions, numbered; orange where the confidence is below one half.
+
+    spans : start_s, stop_s and confidence of each.
+    left_out : start_s and stop_s of activity that was too short to be one; hatched.
+    """
+    duration_s = samples.size / rate_hz
+    n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
+    row_s = duration_s / n_rows
+    figure = Figure(figsize=(14, 0.8 + 2.2 * n_rows), layout="constrained")
+    top = 1.05 * float(np.max(np.abs(samples))) or 1.0
+    for i, axes in enumerate(figure.subplots(n_rows, 1, squeeze=False)[:, 0]):
+        left, right = i * row_s, (i + 1) * row_s
+        start = round(left * rate_hz)
+        _plot_extremes(axes, samples[start : round(right * rate_hz)], start / rate_hz, rate_hz)
+        for number, (start_s, stop_s, confidence) in enumerate(spans, start=1):
+            colour = GREEN if confidence >= 0.5 else ORANGE
+            axes.axvspan(start_s, stop_s, color=colour, alpha=0.18, linewidth=0)
+            if left <= start_s < right:
+                words = f"{number}" if confidence == 1 else f"{number}  {confidence:.0%}"
+                axes.text(start_s, top, words, va="top", fontsize="small", color=colour)
+        for start_s, stop_s in left_out:
+            axes.axvspan(start_s, stop_s, facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, linewidth=0)
+        axes.set(xlim=(left, right), ylim=(-top, top), ylabel=f"sEMG ({units})" if units else "sEMG")
+    axes.set_xlabel("time (s)")
+    if left_out:
+        hatched = Patch(facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, label="left out: too short")
+        figure.legend(handles=[hatched], loc="outside upper right", frameon=False)
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def _plot_extremes(axes: Axes, samples: NDArray[np.float64], start_s: float, rate_hz: float) -> None:
+    """Plot (n_samples,); of a long stretch the lowest and highest value of each of `MAX_COLUMNS` parts."""
+    step = max(1, samples.size // MAX_COLUMNS)
+    parts = samples[: samples.size // step * step].reshape(-1, step)  # (n_parts, step)
+    times = start_s + np.repeat(np.arange(len(parts)) * step, 2) / rate_hz
+    extremes = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).ravel()  # (2 n_parts,)
+    axes.plot(times, extremes, color=GREY, linewidth=0.5)
+
+
+def draw_filter_steps(
+    steps: Sequence[tuple[str, NDArray[np.float64]]],
+    spectra: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    rate_hz: float,
+    units: str,
+    path: Path,
+    *,
+    title: str = "",
+) -> None:
+    """A channel after each step of filtering, a row a step: the whole of it, a second of it, and its spectrum.
+
+    steps : name and samples (n_samples,); spectra : frequencies in Hz and squared units per Hz, one a step.
+    """
+    figure = Figure(figsize=(15, 0.6 + 2.1 * len(steps)), layout="constrained")
+    last = steps[-1][1]
+    n_shown = min(last.size, round(rate_hz))
+    loudest = int(np.argmax(np.convolve(last**2, np.ones(n_shown), mode="valid")))
+    for row, (name, samples), (frequency_hz, power) in zip(
+        figure.subplots(len(steps), 3, squeeze=False, width_ratios=[2, 1, 1]), steps, spectra, strict=True
+    ):
+        whole, part, spectrum = row
+        _plot_extremes(whole, samples, 0.0, rate_hz)
+        whole.set(title=name, xlim=(0, samples.size / rate_hz), ylabel=f"sEMG ({units})" if units else "sEMG")
+        times = (loudest + np.arange(n_shown)) / rate_hz
+        part.plot(times, samples[loudest : loudest + n_shown], color=BLUE, linewidth=0.6)
+        part.set(title="its strongest second", xlim=(times[0], times[-1]))
+        spectrum.semilogy(frequency_hz, np.maximum(power, power.max() * 1e-8), color=BLUE, linewidth=0.8)
+        spectrum.set(title="power spectrum", xlim=(0, frequency_hz[-1]))
+    for axes, label in zip(row, ("time (s)", "time (s)", "frequency (Hz)"), strict=True):
+        axes.set_xlabel(label)
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def draw_trends(
+    panels: Sequence[tuple[str, str, str, Sequence[float], Any]], n_columns: int, path: Path, *, title: str = ""
+) -> None:
+    """Features of a recording over its repetitions, a row a channel, with their straight lines and intervals.
+
+    panels : channel, feature, units, values and `semg_hht.signals.trend.Trend` of each.
+    """
+    n_rows = -(-len(panels) // n_columns)
+    figure = Figure(figsize=(6 * n_columns, 0.6 + 2.6 * n_rows), layout="constrained")
+    every = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, (channel, feature, units, values, line) in zip(every, panels, strict=False):
+        numbers = np.arange(1, len(values) + 1)
+        middle = numbers.mean()
+        centre = line.start + line.slope * (middle - 1)
+        low, high = (centre + slope * (numbers - middle) for slope in (line.low, line.high))
+        axes.fill_between(numbers, low, high, color=BLUE, alpha=0.15, linewidth=0)
+        axes.plot(numbers, centre + line.slope * (numbers - middle), color=BLUE)
+        axes.plot(numbers, values, "o", color=GREY, markersize=4)
+        percent = line.percent
+        axes.set_title(
+            f"{channel}: {percent[0]:+.2g} % a repetition (95 % interval {percent[1]:+.2g} to {percent[2]:+.2g})",
+            fontsize="small",
+        )
+        axes.set_ylabel(f"{feature.removesuffix('_hz').upper()} ({units})" if units else feature.upper())
+        axes.set_xlabel("repetition")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.suptitle(title)
+    save(figure, path)
+
+
+def draw_history(history: Sequence[Any], best_epoch: int, path: Path, *, lang: str = "en") -> None:
+    """Loss, accuracy and learning rate over epochs; the best epoch is marked."""
+    epochs = [record.epoch for record in history]
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    loss, accuracy, rate = figure.subplots(1, 3)
+    loss.plot(epochs, [r.train_loss for r in history], color=BLUE, label="training (weighted, smoothed labels)")
+    loss.plot(epochs, [r.validation_loss for r in history], color=ORANGE, label="validation")
+    loss.set_ylabel("cross-entropy")
+    accuracy.plot(epochs, [r.train_accuracy for r in history], color=BLUE, label="training, each matrix")
+    accuracy.plot(
+        epochs,
+        [r.validation_balanced_accuracy for r in history],
+        color=ORANGE,
+        label="validation, balanced, each repetition",
+    )
+    accuracy.set_ylabel("accuracy")
+    accuracy.set_ylim(0, 1.02)
+    rate.plot(epochs, [r.learning_rate for r in history], color=GREY, label="at the end of the epoch")
+    rate.set_ylabel("learning rate")
+    rate.set_ylim(bottom=0)
+    for axes in (loss, accuracy, rate):
+        axes.axvline(best_epoch, color=GREEN, linestyle=":", label=f"best epoch ({best_epoch})")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(fontsize="small", edgecolor="none")  # its white ground keeps words apart from lines
+    save(figure, path, lang)
+
+
+def draw_confusion(reports: dict[str, Any], path: Path, *, lang: str = "en") -> None:
+    """Confusion matrices of the tasks side by side, classes by name, counts and row shares."""
+    figure = Figure(figsize=(4.6 * len(reports), 4.4), layout="constrained")
+    for axes, (task, report) in zip(figure.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True):
+        show_confusion(axes, report)
+        axes.set_title(f"{task.replace('_', ' ')}: balanced accuracy {report.balanced_accuracy:.2f}", fontsize="medium")
+    save(figure, path, lang)
+
+
+def show_confusion(axes: Axes, report: Any) -> None:
+    counts = report.confusion
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(counts.shape):
+        axes.text(
+            j, i, f"{counts[i, j]}\n{share[i, j]:.0%}", ha="center", va="center",
+            color="white" if share[i, j] > 0.6 else "black", fontsize="small",
+        )  # fmt: skip
+    axes.set_xticks(range(len(report.classes)), report.classes)
+    axes.set_yticks(range(len(report.classes)), report.classes)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("recorded")
+
+
+def draw_answers(
+    time_s: NDArray[np.float64],
+    samples: NDArray[np.float64],
+    repetitions: Sequence[tuple[float, float, str, str, float]],
+    matrices: Sequence[tuple[str, Matrix]],
+    reports: dict[str, Any],
+    path: Path,
+) -> None:
+    """The demo in one picture: a recording with true and predicted labels, a matrix of each class, the confusion.
+
+    Parameters
+    ----------
+    samples : (n_samples,) in microvolts.
+    repetitions : start_s, stop_s, true label, predicted label, confidence.
+    """
+    figure = Figure(figsize=(14, 10), layout="constrained")
+    top_row, middle_row, bottom_row = np.ravel(np.asarray(figure.subfigures(3, 1, height_ratios=[1.1, 1, 1.25])))
+    signal = top_row.add_subplot()
+    signal.plot(time_s, samples, color=GREY, linewidth=0.4)
+    signal.set_xlim(time_s[0], time_s[-1])
+    signal.set_xlabel("time (s)")
+    signal.set_ylabel("sEMG (µV)")
+    top = float(np.max(np.abs(samples)))
+    signal.set_ylim(-1.1 * top, 1.45 * top)
+    for start_s, stop_s, true, predicted, confidence in repetitions:
+        colour = GREEN if predicted == true else ORANGE
+        signal.axvspan(start_s, stop_s, color=colour, alpha=0.18, linewidth=0)
+        words = f"{predicted}\n{confidence:.0%}" if predicted == true else f"{predicted}\n(is {true})\n{confidence:.0%}"
+        signal.text((start_s + stop_s) / 2, 1.4 * top, words, ha="center", va="top", fontsize="small", color=colour)
+    top_row.suptitle("A person not trained on: what was predicted for each repetition (green: right)")
+    _show_matrices(middle_row, matrices)
+    for axes, (task, report) in zip(
+        bottom_row.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True
+    ):
+        show_confusion(axes, report)
+        axes.set_title(f"{task.replace('_', ' ')}, all people not trained on")
+    save(figure, path)

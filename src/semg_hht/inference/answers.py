@@ -1,0 +1,126 @@
+"""What an answer looks like, in Python and in JSON.
+
+Knows class names and probabilities: nothing of where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.evaluation.calibration import Calibration, answer_sets
+from semg_hht.recordings.manifest import TASKS
+
+DIGITS = 6  # of a probability in JSON: below them lies the rounding of float32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One task's answer: the likeliest class, its probability, and the probabilities of all classes in output order.
+
+    possible : the classes that can't be told apart at the error rate the run promises; with more than one the answer is
+        unsure. Empty where the run promises nothing.
+    """
+
+    prediction: str
+    confidence: float
+    probabilities: dict[str, float]
+    possible: tuple[str, ...] = ()
+
+    @property
+    def is_unsure(self) -> bool:
+        return len(self.possible) > 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "prediction": self.prediction,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+        } | ({"unsure": self.is_unsure, "possible": list(self.possible)} if self.possible else {})
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer for one repetition of a recording, pooled over its channels.
+
+    channels : channel -> its own answers, where there are several.
+    """
+
+    repetition: str
+    start_s: float | None
+    stop_s: float | None
+    answers: dict[str, Answer]
+    channels: dict[str, dict[str, Answer]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        where = {"repetition": self.repetition, "start_s": self.start_s, "stop_s": self.stop_s}
+        content = {name: value for name, value in where.items() if value not in ("", None)} | answers_json(self.answers)
+        if self.channels:
+            content["channels"] = {channel: answers_json(found) for channel, found in self.channels.items()}
+        return content
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answers for one file, pooled over its repetitions and channels, which are listed as parts.
+
+    remarks : what a person should know of the recording, a short sentence each.
+    """
+
+    file: str
+    answers: dict[str, Answer]
+    parts: tuple[Part, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        content = answers_json(self.answers)
+        if self.parts:
+            content["parts"] = [part.to_json() for part in self.parts]
+        if self.remarks:
+            content["remarks"] = list(self.remarks)
+        return content
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers file by file, and the files that could not be read with the reason."""
+
+    predictions: tuple[Prediction, ...]
+    errors: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        content: dict[str, Any] = {prediction.file: prediction.to_json() for prediction in self.predictions}
+        if self.errors:
+            content["errors"] = dict(self.errors)
+        return content
+
+
+def answer(probabilities: NDArray[np.float64], classes: Sequence[str], threshold: float = 0.0) -> Answer:
+    """Probabilities (n_classes,) in the order of ``classes`` -> Answer; see `set_threshold`."""
+    possible: tuple[str, ...] = ()
+    if threshold > 0:
+        possible = tuple(np.array(classes)[answer_sets(probabilities[None], threshold)[0]].tolist())
+    rounded = {name: round(float(p), DIGITS) for name, p in zip(classes, probabilities, strict=True)}
+    best = classes[int(np.argmax(probabilities))]
+    return Answer(best, rounded[best], rounded, possible)
+
+
+def answers(
+    probabilities: Mapping[str, NDArray[np.float64]],
+    classes: Mapping[str, Sequence[str]],
+    calibration: Mapping[str, Calibration],
+) -> dict[str, Answer]:
+    """Task -> probabilities (n_classes,), to task -> Answer."""
+    return {
+        task: answer(of_task, classes[task], calibration.get(task, Calibration()).threshold)
+        for task, of_task in probabilities.items()
+    }
+
+
+def answers_json(found: Mapping[str, Answer]) -> dict[str, Any]:
+    """Answers as the prediction JSON has them, gender first."""
+    return {task: found[task].to_json() for task in reversed(TASKS) if task in found}

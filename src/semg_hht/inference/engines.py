@@ -1,0 +1,135 @@
+"""The network of an export folder, run by OpenVINO, by onnxruntime or in NumPy.
+
+Knows an ONNX file with the input ``matrices``, the outputs ``logits`` and ``features``: nothing of classes or people.
+Each engine gives a matrix the same answer, bit for bit, whatever stands beside it in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.inference.streamed import StreamedNetwork
+from semg_hht.system.files import require_file
+
+Matrices = NDArray[np.float32]
+OUTPUTS = ("logits", "features")
+
+
+class Network(Protocol):
+    """Matrices (n, n_planes, 256, 256) -> logits (n, n_classes), features (n, n_features).
+
+    shapes : of the input and the outputs, by name; None where a size is free.
+    """
+
+    @property
+    def shapes(self) -> dict[str, tuple[int | None, ...]]: ...
+
+    def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]: ...
+
+
+class _OpenVino:
+    def __init__(self, path: Path) -> None:
+        import openvino
+
+        # In float32 also where the processor has bfloat16, which OpenVINO would take by itself.
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}
+        self._path = path
+        model = openvino.Core().compile_model(path, "CPU", exact)
+        self.shapes = {
+            port.any_name: tuple(None if size.is_dynamic else size.get_length() for size in port.partial_shape)
+            for port in (*model.inputs, *model.outputs)
+        }
+        self._request = model.create_infer_request()
+
+    def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
+        with _said(self._path):
+            self._request.infer({"matrices": matrices}, share_inputs=True)
+        logits, features = (self._request.get_tensor(name).data.copy() for name in OUTPUTS)
+        return logits, features
+
+
+class _Onnxruntime:
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors, which are raised too; not its notes on the processor
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to what reads ahead
+        self._path = path
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.shapes = {
+            port.name: tuple(size if isinstance(size, int) else None for size in port.shape)
+            for port in (*self._session.get_inputs(), *self._session.get_outputs())
+        }
+
+    def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
+        with _said(self._path):
+            logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
+        return logits, features
+
+
+# In the order they are chosen where there is much to do.
+BACKENDS: dict[str, Callable[[Path], Network]] = {
+    "openvino": _OpenVino,
+    "onnxruntime": _Onnxruntime,
+    "numpy": StreamedNetwork,
+}
+# Precision -> up to how many matrices in all which engine is the soonest done, for it starts sooner than the others.
+SOONEST = {"float32": (4, "numpy"), "int8": (64, "onnxruntime")}
+MANY = max(most for most, _ in SOONEST.values())
+
+
+def installed(precision: str = "float32") -> tuple[str, ...]:
+    """The engines this environment has, the one first that is fastest where there is much to do."""
+    here = tuple(name for name in BACKENDS if find_spec(name) is not None)
+    return here if precision == "float32" else here[: here.index("numpy")]
+
+
+def choose(engines: Sequence[str], precision: str, n_matrices: int) -> str:
+    """Which of ``engines`` answers ``n_matrices`` the soonest, its start included."""
+    most, name = SOONEST[precision]
+    return name if n_matrices <= most and name in engines else engines[0]
+
+
+def open_network(path: Path, engine: str) -> Network:
+    """The network of an ONNX file, in ``engine``.
+
+    Raises
+    ------
+    InputError
+        The engine is not there, or it can't read the file.
+    """
+    if find_spec(engine) is None:
+        extra = "onnx" if engine == "onnxruntime" else engine
+        raise InputError(f"--engine {engine} is not installed: pip install 'semg-hht[{extra}]'")
+    require_file(path)
+    try:
+        return BACKENDS[engine](path)
+    except InputError:
+        raise
+    except Exception as error:  # each engine has errors of its own for a damaged file
+        raise InputError(
+            f"{path}: can't be read by {engine} (cut short, or another format); {_first(error)}"
+        ) from error
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """A file may open well and hold layers that don't fit each other: an engine's own error is then said as ours."""
+    try:
+        yield
+    except Exception as error:
+        raise InputError(f"{path}: this network can't be run; {_first(error)}") from error
+
+
+def _first(error: Exception) -> str:
+    """The line of an engine's message that tells most; the others are paths of its own source."""
+    return next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__).strip()

@@ -1,0 +1,115 @@
+"""The network of an export folder in NumPy, one matrix at a time, its weights passing by two megabytes at a time.
+
+Starts at once and needs little memory, where the weights would fill most of it; for many matrices the other engines are
+faster. Knows the weights' file and where in it each lies: nothing of ONNX.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.matrices.matrix import SIZE
+from semg_hht.system.files import read_json, require_file
+
+WEIGHTS_FILE, TABLE_FILE = "network.bin", "network.json"
+CHUNK = 2**21  # bytes of weights that a matrix product takes at once: they stay in a core's cache
+
+Array = NDArray[np.float32]
+
+
+class StreamedNetwork:
+    """Matrices (n, n_planes, 256, 256) -> logits (n, n_classes), features (n, n_features)."""
+
+    def __init__(self, path: Path) -> None:
+        self._table = table = path.with_name(TABLE_FILE)
+        content = read_json(table)
+        try:
+            self._slope = np.float32(content["slope"])
+            self._tensors = {
+                name: (int(found["offset"]), tuple(map(int, found["shape"])))
+                for name, found in content["tensors"].items()
+            }
+            self._layers = list(_numbered("layer{}.conv", self._tensors))
+            self._head = list(_numbered("head{}", self._tensors))
+            first, last = (self._tensors[f"{name}.weight"][1] for name in (self._layers[0], self._head[-1]))
+            n_features = self._tensors[f"{self._layers[-1]}.weight"][1][0]
+            stop = max(offset + 4 * prod(shape) for offset, shape in self._tensors.values())
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise InputError(f"{table}: expected where each weight of the network lies; {error!r}") from None
+        self.shapes = {
+            "matrices": (None, first[1], SIZE, SIZE), "logits": (None, last[0]), "features": (None, n_features),
+        }  # fmt: skip
+        require_file(path.with_name(WEIGHTS_FILE))
+        with path.with_name(WEIGHTS_FILE).open("rb") as handle:
+            self._map = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        if len(self._map) != stop:
+            raise ValueError(f"expected {stop} bytes of weights; found {len(self._map)}")
+
+    def __call__(self, matrices: Array) -> tuple[Array, Array]:
+        try:
+            logits, features = zip(*(self._answer(matrix) for matrix in matrices), strict=True)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # a table may hold layers that don't fit
+            raise InputError(f"{self._table}: this network can't be run; {error!r}") from None
+        return np.stack(logits), np.stack(features)
+
+    def _answer(self, matrix: Array) -> tuple[Array, Array]:
+        x = matrix
+        for name in self._layers:
+            x = self._layer(x, name)
+        features = x.mean(axis=(1, 2))
+        row = features[:, None]
+        for name in self._head[:-1]:
+            row = self._leaky(self._product(row, name))
+        return self._product(row, self._head[-1])[:, 0], features
+
+    def _layer(self, x: Array, name: str) -> Array:
+        """(n_in, h, w) -> (n_out, h/2, w/2)."""
+        n, h, w = x.shape[0], x.shape[1] // 2, x.shape[2] // 2
+        padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]
+        y = self._product(windows.transpose(0, 3, 4, 1, 2).reshape(9 * n, h * w), name)  # (n, h, w, 3, 3) -> columns
+        shortcut = name.replace("conv", "shortcut")
+        if f"{shortcut}.weight" in self._tensors:
+            y += self._product(x.reshape(n, h, 2, w, 2).mean(axis=(2, 4)).reshape(n, h * w), shortcut)
+        return self._leaky(y).reshape(-1, h, w)
+
+    def _product(self, columns: Array, name: str) -> Array:
+        """Weights (n_out, k) times columns (k, n), and the bias; a slice of the weights at a time."""
+        offset, shape = self._tensors[f"{name}.weight"]
+        n_out, k = shape[0], prod(shape[1:])
+        weights = np.frombuffer(self._map, np.float32, n_out * k, offset).reshape(n_out, k)
+        found = np.empty((n_out, columns.shape[1]), np.float32)
+        step = max(1, CHUNK // (4 * k))
+        for start in range(0, n_out, step):
+            stop = min(start + step, n_out)
+            np.matmul(weights[start:stop], columns, out=found[start:stop])
+            self._forget(offset + 4 * k * start, offset + 4 * k * stop)
+        bias, (n_bias,) = self._tensors[f"{name}.bias"]
+        found += np.frombuffer(self._map, np.float32, n_bias, bias)[:, None]
+        return found
+
+    def _forget(self, start: int, stop: int) -> None:
+        """Bytes of the file are no longer needed in memory; where a system can't be told (Windows) they stay."""
+        start = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = stop // mmap.PAGESIZE * mmap.PAGESIZE - start
+        if length > 0 and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED, start, length)
+
+    def _leaky(self, values: Array) -> Array:
+        np.maximum(values, self._slope * values, out=values)
+        return values
+
+
+def _numbered(pattern: str, names: dict[str, tuple[int, tuple[int, ...]]]) -> Iterator[str]:
+    """``layer1.conv``, ``layer2.conv`` ... as far as there are weights."""
+    number = 1
+    while f"{pattern.format(number)}.weight" in names:
+        yield pattern.format(number)
+        number += 1

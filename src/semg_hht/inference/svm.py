@@ -1,0 +1,124 @@
+"""A calibrated SVM as plain arrays: StandardScaler, RBF SVM and sigmoids, in NumPy, for any number of classes.
+
+Knows tables of numbers and an npz: nothing of scikit-learn, which fitted it, or of networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.system.files import BROKEN_NPZ, require_file, require_modest_zip, whole_file
+
+Array = NDArray[np.float64]
+
+BLOCK = 8  # rows: always so many go through one matrix product, so that a row's answer can't depend on its neighbours
+
+
+@dataclass(frozen=True)
+class Svm:
+    """One decision for each pair of classes (one against one); above 0 it speaks for the first, of two classes for the
+    second.
+
+    mean, scale : (n_columns,) of the StandardScaler.
+    support_vectors : (n_vectors, n_columns), standardised.
+    coefficients : (n_pairs, n_vectors) what each weighs in the decision of a pair; 0 for vectors of other classes.
+    intercept, gamma : (n_pairs,) of the decisions, and () of the kernel exp(-gamma |x - s|^2).
+    sigmoids : (n_classes, 2), of two classes (1, 2): a and b of 1 / (1 + exp(a decision + b)) (Platt 1999).
+    places : (n_classes,) where each class stands in the output.
+    """
+
+    mean: Array
+    scale: Array
+    support_vectors: Array
+    coefficients: Array
+    intercept: Array
+    gamma: Array
+    sigmoids: Array
+    places: NDArray[np.int64]
+
+    def probabilities(self, table: NDArray[Any]) -> Array:
+        """Table (n, n_columns) -> (n, n_classes)."""
+        n = len(table)
+        rows = np.concatenate([table, np.repeat(table[:1], -n % BLOCK, axis=0)]).astype(np.float64)
+        pairs = np.concatenate([self._pairs(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)])[:n]
+        found = self._calibrated(pairs if self.places.size == 2 else self._one_against_rest(pairs))
+        ordered = np.empty_like(found)
+        ordered[:, self.places] = found
+        return ordered
+
+    def _pairs(self, block: Array) -> Array:
+        """(BLOCK, n_columns) -> (BLOCK, n_pairs); the kernel is one matrix product."""
+        x = (block - self.mean) / self.scale
+        squared = (x**2).sum(axis=1)[:, None] + self._squared_norms - 2 * (x @ self.support_vectors.T)
+        kernel = np.exp(-self.gamma * np.maximum(squared, 0))  # (BLOCK, n_vectors)
+        pairs = np.stack([(kernel * of_pair).sum(axis=1) for of_pair in self.coefficients], axis=1)
+        return np.asarray(pairs + self.intercept)
+
+    def _one_against_rest(self, pairs: Array) -> Array:
+        """(n, n_pairs) -> (n, n_classes): votes, and between equal votes how clear the decisions were."""
+        votes, clear = np.zeros((2, len(pairs), self.places.size))
+        for decision, (i, j) in zip(pairs.T, combinations(range(self.places.size), 2), strict=True):
+            votes[:, i] += decision >= 0
+            votes[:, j] += decision < 0
+            clear[:, i] += decision
+            clear[:, j] -= decision
+        return np.asarray(votes + clear / (3 * (np.abs(clear) + 1)))
+
+    def _calibrated(self, decisions: Array) -> Array:
+        a, b = self.sigmoids.T
+        likely = (1 - np.tanh((a * decisions + b) / 2)) / 2  # a logistic that can't overflow
+        if self.places.size == 2:
+            return np.concatenate([1 - likely, likely], axis=1)
+        total = likely.sum(axis=1, keepdims=True)
+        even = np.full_like(likely, 1 / self.places.size)
+        return np.asarray(np.divide(likely, total, out=even, where=total > 0))
+
+    @cached_property
+    def _squared_norms(self) -> Array:
+        return np.asarray((self.support_vectors**2).sum(axis=1))
+
+
+def write_svm(svm: Svm, path: Path) -> None:
+    with whole_file(path) as part, part.open("wb") as handle:
+        np.savez(handle, **{field.name: getattr(svm, field.name) for field in fields(Svm)})
+
+
+def read_svm(path: Path, n_columns: int, n_classes: int) -> Svm:
+    """Read what `write_svm` wrote.
+
+    Raises
+    ------
+    InputError
+        No npz, an array missing, of another shape or not of finite numbers.
+    """
+    require_file(path)
+    try:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+            require_modest_zip(path, archive.zip)
+            arrays = {field.name: np.asarray(archive[field.name]) for field in fields(Svm)}
+    except InputError:
+        raise
+    except BROKEN_NPZ as error:
+        raise InputError(f"{path}: can't be read as the arrays of an SVM; {error}") from None
+    n_vectors = arrays["support_vectors"].shape[0] if arrays["support_vectors"].ndim else 0
+    n_pairs = n_classes * (n_classes - 1) // 2
+    shapes = {
+        "mean": (n_columns,), "scale": (n_columns,), "support_vectors": (n_vectors, n_columns),
+        "coefficients": (n_pairs, n_vectors), "intercept": (n_pairs,), "gamma": (),
+        "sigmoids": (1 if n_classes == 2 else n_classes, 2), "places": (n_classes,),
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        found, dtype = arrays[name], np.int64 if name == "places" else np.float64
+        if found.shape != shape or found.dtype != dtype or not np.isfinite(found).all():
+            raise InputError(f"{path}: expected {name!r} of shape {shape}, finite; found {found.dtype} {found.shape}")
+    if set(arrays["places"].tolist()) != set(range(n_classes)):
+        raise InputError(f"{path}: expected 'places' to name each of {n_classes} classes once")
+    return Svm(**arrays)

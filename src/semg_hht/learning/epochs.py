@@ -1,0 +1,393 @@
+"""The epoch loop: train, watch the validation people, keep the best, resume exactly.
+
+Knows datasets and networks: nothing of recordings, or of how anything is shown. Lightning Fabric places the network on
+the CPU or a GPU; the loop is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, distributed
+from torch.nn import functional
+
+from semg_hht.errors import InputError
+from semg_hht.evaluation.metrics import Report, evaluate, pool
+from semg_hht.inference.svm_inputs import RECIPES
+from semg_hht.learning.checkpoint import (
+    STATE_FILE,
+    Model,
+    State,
+    load_optimizer,
+    load_state,
+    load_weights,
+    network_weights,
+    optimizer_tensors,
+    save_model,
+    save_state,
+)
+from semg_hht.learning.cpu_convolution import (
+    choose_convolutions,
+    clip_gradients,
+    take_gradients,
+    weights_in_memory_order,
+)
+from semg_hht.learning.data_parallel import Batch, Share, share_batch
+from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.matrix_store import in_turn
+from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
+from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
+from semg_hht.learning.split import Split
+from semg_hht.recordings.manifest import TASKS
+from semg_hht.system.files import read_json, write_json, write_text
+
+log = logging.getLogger(__name__)
+
+CONVOLUTIONS = ("products", "torch")
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+N_RECALIBRATION = 256  # training examples the batch norms are averaged over after each epoch
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a run is trained.
+
+    patience : epochs without a better validation score before it stops; None: never.
+    recipe : what the SVMs join (see `semg_hht.inference.svm_inputs.RECIPES`).
+    convolutions : on a processor, ``products`` of matrices or ``torch``'s own; to rounding the same.
+    precision : ``bfloat16`` halves the digits of the convolutions; weights and all else stay float32. Not exact.
+    """
+
+    epochs: int = 100
+    batch_size: int = 16
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    warmup_epochs: int = 5
+    label_smoothing: float = 0.1
+    clip_norm: float = 1.0
+    test_size: float = 0.2
+    validation_size: float = 0.2
+    patience: int | None = None
+    checkpoint_every: int = 20
+    seed: int = 42
+    recipe: str = "plain"
+    convolutions: str = "products"
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}")
+        if self.batch_size < 2:
+            raise InputError(f"batch_size must be at least 2 (BatchNorm needs a variance); got {self.batch_size}")
+        if not self.learning_rate > 0:
+            raise InputError(f"learning_rate must be above 0; got {self.learning_rate:g}")
+        for name, known in (("recipe", RECIPES), ("convolutions", CONVOLUTIONS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}")
+        if self.precision == "bfloat16" and self.convolutions == "torch":
+            raise InputError("precision bfloat16 is that of convolutions as products; got convolutions 'torch'")
+        if self.patience is not None and self.patience < 1:
+            raise InputError(f"patience must be at least 1; got {self.patience}")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of history.jsonl. The validation score is pooled per repetition."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_balanced_accuracy: float
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """What picks the best epoch: balanced accuracy, and among equals the lower loss."""
+        return self.validation_balanced_accuracy, -self.validation_loss
+
+
+def encoder_task(classes: dict[str, tuple[str, ...]]) -> str:
+    """What the encoder is trained on: action quality where it is labelled, else gender, said aloud.
+
+    Raises
+    ------
+    InputError
+        No labels at all, or a single class.
+    """
+    if not classes:
+        raise InputError("no file has a label; expected movement or gender in file names or in a manifest.csv")
+    task = next(task for task in TASKS if task in classes)
+    if len(classes[task]) < 2:
+        raise InputError(
+            f"{task}: only one class ({classes[task][0]}) is labelled; expected at least two to tell apart"
+        )
+    if task == "gender":
+        log.info("no action labels are used: the encoder is trained on gender first, then the SVM on its features")
+    return task
+
+
+@dataclass
+class Fitting:
+    """A run in progress: what changes from epoch to epoch, and how one epoch is done."""
+
+    dataset: Dataset
+    split: Split
+    task: str
+    classes: dict[str, tuple[str, ...]]
+    network_config: NetworkConfig
+    config: TrainingConfig
+    folder: Path
+    fabric: Fabric
+
+    def __post_init__(self) -> None:
+        self.share = Share(self.fabric.global_rank, self.fabric.world_size)
+        torch.manual_seed(self.config.seed)
+        self.network = ActionNetwork(self.network_config)
+        as_products, precision = self.config.convolutions == "products", PRECISIONS[self.config.precision]
+        choose_convolutions(self.network, as_products=as_products, precision=precision)
+        self.wrapped = self.fabric.setup_module(self.network)
+        self.weights = weights_in_memory_order(self.network)
+        self.optimizer = torch.optim.AdamW(
+            self.weights, lr=self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
+        )
+        self.history: list[Epoch] = []
+        self.fingerprint = self.dataset.fingerprint()
+        names = self.classes[self.task]
+        self.target = np.array([names.index(label) if label else -1 for label in self.dataset.labels(self.task)])
+        self.train = self._labelled(self.split.train)
+        self.validation = self._labelled(self.split.validation)
+        if not len(self.validation):
+            raise InputError(f"{self.task}: nobody with a label is left to pick the best epoch on; expected more")
+        self.peak = float(np.mean(self.dataset.peaks[self.train]))
+        counts = np.bincount(self.target[self.train], minlength=len(names))
+        if np.any(counts == 0):
+            missing = ", ".join(name for name, count in zip(names, counts, strict=True) if count == 0)
+            raise InputError(
+                f"{self.task}: nothing is left to train {missing} on; expected every class in several subjects"
+            )
+        # A rare class weighs more, so that no class can be ignored for the sake of the mean.
+        self.class_weights = self.fabric.to_device(
+            torch.tensor(counts.sum() / (len(names) * counts), dtype=torch.float32)
+        )
+        sizes = [len(batch) for batch in epoch_batches(len(self.train), self.config.batch_size, self.config.seed, 0)]
+        if min(sizes) < self.share.n:
+            raise InputError(
+                f"a batch of {min(sizes)} is too small for {self.share.n} processes; choose another --batch_size"
+            )
+        self.n_steps_per_epoch = len(sizes)
+
+    def _labelled(self, indices: Indices) -> Indices:
+        return indices[self.target[indices] >= 0]
+
+    def matrices(self, parts: Sequence[Indices]) -> Iterator[Tensor]:
+        """(n, n_planes, 256, 256) on the device, part by part."""
+        return (self.fabric.to_device(torch.from_numpy(part)) for part in in_turn(self.dataset.matrices, parts))
+
+    def run_epoch(self, epoch: int, on_step: Callable[[], None]) -> Epoch:
+        """Train on every example once (``epoch`` from 0), then score the validation people."""
+        torch.manual_seed(epoch_seed(self.config.seed, epoch))  # dropout
+        sums = torch.zeros(2, dtype=torch.float64)  # loss, right answers
+        self.wrapped.train()
+        batches = epoch_batches(len(self.train), self.config.batch_size, self.config.seed, epoch)
+        matrices = self.matrices([self.train[batch[self.share.rows(len(batch))]] for batch in batches])
+        for i, (batch, own_matrices) in enumerate(zip(batches, matrices, strict=True)):
+            own = Batch(self.share.rows(len(batch)), len(batch))
+            chosen = self.train[batch]
+            targets = self.fabric.to_device(torch.from_numpy(self.target[chosen]))
+            target = targets[own.rows]
+            share_batch(self.network, own if self.share.n > 1 else None)
+            rate = self._set_learning_rate(epoch * self.n_steps_per_epoch + i)
+            self.optimizer.zero_grad()
+            logits = self.wrapped(own_matrices)
+            loss = functional.cross_entropy(
+                logits, target, weight=self.class_weights, label_smoothing=self.config.label_smoothing, reduction="sum"
+            )
+            # The mean over the whole batch; gradients are averaged over processes, so each counts its part n times.
+            loss = loss * (self.share.n / self.class_weights[targets].sum())
+            if not torch.isfinite(loss):
+                raise InputError(
+                    f"the loss became {loss.item()} in epoch {epoch + 1}; a lower --learning_rate may help"
+                )
+            self.fabric.backward(loss)
+            take_gradients(self.weights, self.network)
+            clip_gradients(self.weights, self.config.clip_norm)
+            self.optimizer.step()
+            sums[0] += loss.item() / self.share.n * len(chosen)
+            sums[1] += int((logits.argmax(dim=1) == target).sum())
+            on_step()
+        share_batch(self.network, None)  # from here on all processes compute the same
+        train_loss, train_accuracy = (self._summed(sums) / len(self.train)).tolist()
+        recalibrate_batch_norm(self.network.encoder, self._recalibration_batches())
+        validation_loss, accuracy, balanced = self._validate()
+        return Epoch(epoch + 1, rate, train_loss, train_accuracy, validation_loss, accuracy, balanced)
+
+    def _summed(self, sums: Tensor) -> Tensor:
+        if self.share.n > 1:
+            distributed.all_reduce(sums := self.fabric.to_device(sums))
+        return sums
+
+    def _set_learning_rate(self, step: int) -> float:
+        n_steps = self.config.epochs * self.n_steps_per_epoch
+        n_warmup = self.config.warmup_epochs * self.n_steps_per_epoch
+        rate = learning_rate_at(step, n_steps, n_warmup, self.config.learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _recalibration_batches(self) -> Iterator[Tensor]:
+        order = np.random.default_rng(self.config.seed).permutation(self.train)[:N_RECALIBRATION]
+        n_batches = max(1, len(order) // self.config.batch_size)
+        return self.matrices(np.array_split(order, n_batches))
+
+    def _validate(self) -> tuple[float, float, float]:
+        _, logits = self.model().features_and_logits(self.dataset.subset(self.validation).matrices)
+        target = self.target[self.validation]
+        loss = functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(target)).item()
+        probabilities = functional.softmax(torch.from_numpy(logits).double(), dim=1).numpy()
+        report = score(self.dataset, self.validation, self.task, self.classes, probabilities, intervals=False)
+        return loss, report.accuracy, report.balanced_accuracy
+
+    def model(self) -> Model:
+        """As it is now, without SVMs: they come when training ends."""
+        return Model(self.network, {}, self.task, self.classes, self.dataset.settings, len(self.history), self.peak)
+
+    @property
+    def best(self) -> Epoch:
+        return max(self.history, key=lambda record: record.score)
+
+    @property
+    def is_over(self) -> bool:
+        """All epochs are done, or patience has run out."""
+        if not self.history:
+            return False
+        n_idle = len(self.history) - self.best.epoch
+        return len(self.history) >= self.config.epochs or (
+            self.config.patience is not None and n_idle >= self.config.patience
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """What must be the same for a resumed run to be the same run. It may be made longer: epochs are left out."""
+        training = {
+            name: value for name, value in asdict(self.config).items() if name not in ("epochs", "checkpoint_every")
+        }
+        return {
+            "data": self.fingerprint,
+            "task": self.task,
+            "classes": {task: list(names) for task, names in self.classes.items()},
+            "network": asdict(self.network_config),
+            "training": training,
+        }
+
+    def save(self) -> None:
+        """The state to resume from, then the history."""
+        facts = {
+            "settings": self.settings(),
+            "epochs": self.config.epochs,
+            "history": [asdict(record) for record in self.history],
+        }
+        save_state(State(network_weights(self.network), optimizer_tensors(self.optimizer), facts), self.folder / "last")
+        self.write_history()
+
+    def write_history(self) -> None:
+        """For people; the state has its own."""
+        write_text(self.folder / "history.jsonl", "".join(json.dumps(asdict(record)) + "\n" for record in self.history))
+
+    def resume(self) -> None:
+        """Go on where ``last/`` stands.
+
+        Raises
+        ------
+        InputError
+            The run was begun with other data or settings.
+        """
+        state = load_state(self.folder / "last")
+        now, then = self.settings(), state.facts["settings"]
+        changed = [name for name in now if now[name] != then.get(name)]
+        if changed:
+            detail = "; ".join(_changed(name, then.get(name), now[name]) for name in changed)
+            raise InputError(
+                f"{self.folder}: this run was begun with other {' and '.join(changed)} ({detail}); "
+                "resume it as it was begun, or choose another --checkpoint_dir"
+            )
+        if state.facts["epochs"] != self.config.epochs:
+            log.warning(
+                "the run was begun for %d epochs and goes on for %d: the learning rate follows the new length",
+                state.facts["epochs"], self.config.epochs,
+            )  # fmt: skip
+        before = read_json(self.folder / "split.json")
+        if before != self.split.to_json(self.dataset):
+            raise InputError(f"{self.folder}: people would stand on other sides than in split.json; can't be resumed")
+        load_weights(self.network, state.weights, self.folder / "last" / STATE_FILE)
+        load_optimizer(self.optimizer, state.optimizer)
+        self.history = [Epoch(**record) for record in state.facts["history"]]
+
+
+def fit(
+    fitting: Fitting, *, on_step: Callable[[], None] = lambda: None, on_epoch: Callable[[Epoch], None] = lambda _: None
+) -> None:
+    """Train until the run is over. ``best/``, ``last/`` and periodic checkpoints are whole after every epoch."""
+    every = fitting.config.checkpoint_every
+    while not fitting.is_over:
+        record = fitting.run_epoch(len(fitting.history), on_step)
+        fitting.history.append(record)
+        if not fitting.share.leads:
+            continue
+        if fitting.best is record:
+            save_model(fitting.model(), fitting.folder / "best")
+        if record.epoch % every == 0 and record.epoch < fitting.config.epochs:
+            save_model(fitting.model(), fitting.folder / f"checkpoint_epoch_{record.epoch}")
+        fitting.save()  # last: a process killed before this line does the epoch again, to the same bits
+        on_epoch(record)
+
+
+def score(
+    dataset: Dataset,
+    indices: Indices,
+    task: str,
+    classes: dict[str, tuple[str, ...]],
+    probabilities: Any,
+    *,
+    intervals: bool = True,
+) -> Report:
+    """Report on ``indices``, one row a repetition: the probabilities (n, n_classes) of its channels are averaged."""
+    repetitions = [dataset.repetitions[i] for i in indices]
+    keys, pooled = pool(np.asarray(probabilities), repetitions)
+    first = {key: i for key, i in zip(reversed(repetitions), reversed(indices), strict=True)}
+    labels = [dataset.rows[first[key]].label(task) for key in keys]
+    # Nobody known is one person: without names there is nobody to resample, and no interval.
+    subjects = [dataset.rows[first[key]].subject for key in keys]
+    return evaluate(labels, pooled, classes[task], subjects, intervals=intervals)
+
+
+def _changed(name: str, then: Any, now: Any) -> str:
+    if isinstance(then, dict) and isinstance(now, dict):
+        parts = [key for key in now if now[key] != then.get(key)]
+        return ", ".join(f"{key} {then.get(key)} -> {now[key]}" for key in parts)
+    return f"{name} differ"
+
+
+def write_config(fitting: Fitting) -> None:
+    """config.json and split.json: what was asked for, and who stands where."""
+    write_json(
+        fitting.folder / "config.json",
+        {
+            "training": asdict(fitting.config),
+            "network": asdict(fitting.network_config),
+            "encoder_task": fitting.task,
+            "classes": {task: list(names) for task, names in fitting.classes.items()},
+            "preparation": fitting.dataset.settings,
+            "data_fingerprint": fitting.fingerprint,
+        },
+    )
+    write_json(fitting.folder / "split.json", fitting.split.to_json(fitting.dataset))

@@ -1,0 +1,215 @@
+"""All matrices of a data set in one file, written once, from which a batch is read in microseconds.
+
+A folder with ``matrices.f32``, the values one matrix after the other, and ``pack.json``, which says of which files they
+are, as they were then. Memory holds only what was asked for, however many matrices there are. Values are read, not
+mapped: a file that was cut short is an error, not a crash.
+
+Knows files and arrays: nothing of labels, people or networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix
+from semg_hht.system.files import read_json, require_new_folder, require_space, whole_folder
+from semg_hht.system.processes import ahead
+
+FORMAT = 2
+INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
+VALUE = np.dtype("<f4")
+N_AHEAD = 2  # batches
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Matrices (n, n_planes, 256, 256) float32 on disk, indexed as an array is; each access reads.
+
+    path : of the values.
+    numbers : (n,) where each lies in the file.
+    digests : SHA-256 of each, as they were written.
+    peaks : (n,) the largest value of each, which would else be read all over.
+    """
+
+    path: Path
+    n_planes: int
+    numbers: NDArray[np.intp]
+    digests: tuple[str, ...]
+    peaks: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self), self.n_planes, SIZE, SIZE
+
+    def subset(self, indices: NDArray[np.intp]) -> Packed:
+        """Others of the same file; nothing is read."""
+        digests = tuple(self.digests[i] for i in indices)
+        return replace(self, numbers=self.numbers[indices], digests=digests, peaks=self.peaks[indices])
+
+    def __getitem__(self, key: Any) -> NDArray[np.float32]:
+        """One matrix for a number, several for a slice or an array of them.
+
+        Raises
+        ------
+        InputError
+            The file is gone, or ends before a matrix that was asked for.
+        """
+        chosen = self.numbers[key]
+        found = np.empty((np.size(chosen), self.n_planes, SIZE, SIZE), VALUE)
+        try:
+            with self.path.open("rb", buffering=0) as handle:
+                for number, matrix in zip(np.ravel(chosen), found, strict=True):
+                    handle.seek(int(number) * matrix.nbytes)
+                    if handle.readinto(matrix.data.cast("B")) != matrix.nbytes:
+                        raise InputError(f"{self.path}: ends before matrix {number}; it was changed while in use")
+        except OSError as error:
+            raise InputError(f"{self.path}: can't be read any more; {error.strerror}") from None
+        return found[0] if np.ndim(chosen) == 0 else found
+
+
+def in_turn(matrices: NDArray[np.float32] | Packed, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
+    """Each of ``parts`` (numbers of matrices, or a slice) as indexing gives it; of a pack, the next ones are read while
+    the caller is busy with one."""
+    return ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, Packed) else 0)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a pack holds of one file: where its matrix lies and what stands beside it, or why there is none."""
+
+    number: int | None
+    digest: str = ""
+    peak: float = 0.0
+    settings: dict[str, Any] | None = None
+    features: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    mixing: NDArray[np.float64] | None = None
+    reason: str = ""
+
+
+@dataclass
+class Packing:
+    """A pack that is being written, file by file in the order of its stamps."""
+
+    values: IO[bytes]
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[Any] = field(default_factory=list)
+    n_planes: int = 0
+    n_matrices: int = 0
+
+    def add(self, path: Path, matrix: Matrix) -> None:
+        if self.n_planes and len(matrix.values) != self.n_planes:
+            raise InputError(
+                f"{path} has {len(matrix.values)} channels, others before it have {self.n_planes}; "
+                "expected the same number in every stacked example"
+            )
+        self.n_planes = len(matrix.values)
+        if matrix.settings not in self.settings:
+            self.settings.append(matrix.settings)
+        content = np.ascontiguousarray(matrix.values, VALUE).tobytes()
+        self.values.write(content)
+        self.entries.append(
+            {
+                "number": self.n_matrices,
+                "digest": hashlib.sha256(content).hexdigest(),
+                "peak": float(matrix.values.max()),
+                "settings": self.settings.index(matrix.settings),
+                "features": matrix.features,
+                "mixing": None if matrix.mixing is None else matrix.mixing.tolist(),
+            }
+        )
+        self.n_matrices += 1
+
+    def leave_out(self, reason: str) -> None:
+        self.entries.append({"number": None, "reason": reason})
+
+
+def stamp(path: Path, name: str) -> list[Any]:
+    """What tells whether a file is still the one that was packed: its name, size and time of change."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # a zero in the name
+        return [name, -1, 0]
+    return [name, found.st_size, found.st_mtime_ns]
+
+
+@contextmanager
+def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[Packing]:
+    """Write a pack; it takes its name once it is whole, in the place of one of other files.
+
+    Raises
+    ------
+    InputError
+        The folder holds something else, or the disk is full.
+    """
+    require_new_folder(folder, overwrite=False, except_for=(INDEX_FILE, VALUES_FILE))
+    require_space(folder, len(stamps) * SIZE * SIZE * VALUE.itemsize)
+    with whole_folder(folder) as part:
+        with (part / VALUES_FILE).open("wb") as values:
+            packing = Packing(values)
+            yield packing
+        content = {
+            "format": FORMAT,
+            "n_planes": packing.n_planes,
+            "stamps": list(stamps),
+            "settings": packing.settings,
+            "files": packing.entries,
+        }
+        (part / INDEX_FILE).write_text(json.dumps(content), encoding="utf-8")
+
+
+def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[Entry]] | None:
+    """The matrices of a pack and what stands beside each file's; None where it is not one of these files as they are.
+
+    Raises
+    ------
+    InputError
+        It says so but does not hold what it says.
+    """
+    path, values = folder / INDEX_FILE, folder / VALUES_FILE
+    if not path.is_file() or not values.is_file():
+        return None
+    content = read_json(path)
+    try:
+        if content["format"] != FORMAT or content["stamps"] != list(stamps):
+            return None
+        n_planes = int(content["n_planes"])
+        entries = [_entry(found, content["settings"]) for found in content["files"]]
+        held = [entry for entry in entries if entry.number is not None]
+        size = n_planes * SIZE * SIZE * VALUE.itemsize
+        if len(entries) != len(stamps) or [entry.number for entry in held] != list(range(len(held))):
+            raise ValueError("it does not list its files one by one")
+        if values.stat().st_size != len(held) * size or not 0 <= n_planes <= MAX_PLANES:
+            raise ValueError(f"{VALUES_FILE} has another size")
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: expected the index of a pack; {error}. Delete the folder to pack anew") from None
+    digests, peaks = tuple(entry.digest for entry in held), np.array([entry.peak for entry in held], dtype=np.float32)
+    return Packed(values, n_planes, np.arange(len(held)), digests, peaks), entries
+
+
+def _entry(found: dict[str, Any], settings: list[Any]) -> Entry:
+    if found["number"] is None:
+        return Entry(None, reason=str(found["reason"]))
+    return Entry(
+        int(found["number"]),
+        str(found["digest"]),
+        float(found["peak"]),
+        settings[found["settings"]],
+        {str(name): tuple(map(float, values)) for name, values in found["features"].items()},
+        None if found["mixing"] is None else np.array(found["mixing"], dtype=np.float64),
+    )

@@ -1,0 +1,324 @@
+"""A whole training run: split, train, fit the gender SVM, score people never seen, predict the unlabelled.
+
+Knows the order of the steps: how each is done stands in the other files.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.evaluation.calibration import calibrate
+from semg_hht.evaluation.metrics import Report
+from semg_hht.inference.answers import answers, answers_json
+from semg_hht.inference.svm_inputs import NETWORK, RECIPES, joined, widths_of
+from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
+from semg_hht.learning.data_parallel import leave, make_fabric
+from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
+from semg_hht.learning.network import NetworkConfig
+from semg_hht.learning.split import Split, split_dataset
+from semg_hht.learning.svm_training import MAX_ROWS, fit_svm, spread
+from semg_hht.recordings.manifest import TASKS, is_test_name
+from semg_hht.system.files import LEFTOVERS, claimed, clear_folder, recover_folder, require_new_folder, write_json
+
+log = logging.getLogger(__name__)
+
+TASK_CHOICES = ("both", *TASKS)
+# The encoder knows its training people by heart, so that with its features nothing can be chosen on them; without, C
+# and gamma are chosen on training people left out. Blocks have variance 1, all columns together.
+WITH_NETWORK: dict[str, Any] = {"costs": (1.0,)}
+WITHOUT_NETWORK: dict[str, Any] = {"costs": (1.0, 10.0, 100.0), "gammas": (1.0, 0.1, 0.03, 0.01)}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run knows: scores of each task on the test people, and where everything is."""
+
+    folder: Path
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    split_by: str
+    reports: dict[str, Report]
+    n_unlabelled: int
+
+
+def train(
+    dataset: Dataset,
+    folder: Path,
+    config: TrainingConfig,
+    *,
+    n_layers: int = 7,
+    base_channels: int = 64,
+    task: str = "both",
+    split: Split | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    cpu: bool = False,
+    on_start: Callable[[int, int], None] = lambda done, total: None,
+    on_step: Callable[[], None] = lambda: None,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Result:
+    """Train on the labelled examples of ``dataset`` and leave a run directory.
+
+    Under torchrun all its processes train one network; when it is trained, all but the first end.
+
+    Parameters
+    ----------
+    task : ``both``, or the one task to train and report where the data is labelled for two.
+    split : who stands on which side, indices into ``dataset``; None: as ``config`` says. Those without a label for
+        what is trained are left out of it.
+    resume : go on with the run in ``folder``; where there is none, begin one.
+    overwrite : begin anew in a folder that holds a run.
+    cpu : don't use a GPU.
+    on_start, on_step, on_epoch : told the steps done and to do, each step, and each epoch with its figures.
+
+    Raises
+    ------
+    InputError
+        Nothing to learn (no labels, one class), too little to split, a folder that holds another run.
+    """
+    kept = choose_classes(dataset, task)
+    what = encoder_task(kept)
+    chosen = np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows])
+    labelled = dataset.subset(chosen)
+    unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
+    _name_unexpected(unlabelled)
+    if split is None:
+        split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
+    else:
+        split = split.among(chosen)
+    if "gender" in kept:
+        _require_both_genders(labelled, split, kept["gender"])
+    network_config = NetworkConfig(
+        n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=labelled.matrices.shape[1]
+    )
+    fabric = make_fabric(cpu=cpu, half=config.precision == "bfloat16")
+    with claimed(folder) if fabric.global_rank == 0 else nullcontext():
+        resuming = resume and (folder / "last" / STATE_FILE).is_file()
+        if not resuming and fabric.global_rank == 0:
+            _require_no_run(folder, resume=resume, overwrite=overwrite)
+        fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
+        _begin(fitting, resuming=resuming)
+        n_steps = fitting.n_steps_per_epoch
+        on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
+        fit(fitting, on_step=on_step, on_epoch=on_epoch)
+        leave(fitting.share)
+        return _finish(fitting, unlabelled)
+
+
+def _begin(fitting: Fitting, *, resuming: bool) -> None:
+    """Where the run stood, or anew in place of what stood there; its settings and its split are written."""
+    folder, config = fitting.folder, fitting.config
+    blocks_of(fitting)  # what the recipe needs and the data lacks is said now, not after the epochs
+    if not fitting.share.leads:
+        if resuming:
+            fitting.resume()
+        fitting.fabric.barrier()
+        return
+    if resuming:
+        recover_folder(folder / "best")
+        fitting.resume()
+        fitting.write_history()  # a kill after the last epoch's state was saved leaves one that lacks it
+        log.info("resumed after epoch %d of %d", len(fitting.history), config.epochs)
+    else:
+        clear_folder(folder, RUN_FILES)  # only now: what could fail before training has been tried
+    clear_folder(folder, LEFTOVERS)
+    write_config(fitting)
+    fitting.fabric.barrier()
+
+
+def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """A new run begins in an empty folder, over what ``--overwrite`` gives up, or over a run without a saved epoch."""
+    if resume and not any((folder / name).exists() for name in ("final", "metrics.json")):
+        log.info("%s holds no run to resume: a new one begins", folder)
+        require_new_folder(folder, overwrite=overwrite, except_for=(*RUN_FILES, *LEFTOVERS))
+        return
+    if resume and not overwrite:
+        raise InputError(
+            f"{folder}: holds a trained model but not last/{STATE_FILE}, without which it can't be resumed; "
+            "--overwrite begins anew"
+        )
+    if not overwrite and (folder / "last" / STATE_FILE).is_file():
+        raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
+    require_new_folder(folder, overwrite=overwrite)
+
+
+def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
+    """The tasks to train, with their class names. Of two labelled tasks one without a choice of classes is left out.
+
+    Raises
+    ------
+    InputError
+        An unknown task, or no labels for the one that was asked for.
+    """
+    if task not in TASK_CHOICES:
+        raise InputError(f"task {task!r} is unknown; expected one of {', '.join(TASK_CHOICES)}")
+    classes = dataset.classes()
+    if task != "both":
+        if task not in classes:
+            raise InputError(f"no file has a label for {task}; expected one in file names or in a manifest.csv")
+        return {task: classes[task]}
+    for one, other in (TASKS, TASKS[::-1]):
+        if len(classes.get(one, ())) == 1 and len(classes.get(other, ())) > 1:
+            log.warning("every label of %s is %s: it is not trained", one.replace("_", " "), classes[one][0])
+            del classes[one]
+    return classes
+
+
+def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
+    """SVMs for the best and the final weights, the final score with the best, and the files without labels."""
+    folder = fitting.folder
+    final = complete(fitting.model(), fitting)
+    save_model(final, folder / "final")
+    best = complete(load_model(folder / "best"), fitting)
+    complete_model(best, folder / "best")
+    test = fitting.dataset.subset(fitting.split.test)
+    reports = _reports(best, test)
+    if len(unlabelled):
+        write_json(folder / "test_predictions.json", predictions_of(best, unlabelled))
+    write_json(
+        folder / "metrics.json",
+        {
+            "best_epoch": fitting.best.epoch,
+            "n_epochs": len(fitting.history),
+            "split_by": fitting.split.by,
+            "notes": list(fitting.split.notes),
+            "test": {name: report.to_json() for name, report in reports.items()},
+            "validation_balanced_accuracy": fitting.best.validation_balanced_accuracy,
+            "versions": versions(),
+        },
+    )
+    return Result(folder, tuple(fitting.history), fitting.best.epoch, fitting.split.by, reports, len(unlabelled))
+
+
+def complete(model: Model, fitting: Fitting) -> Model:
+    """The model with its SVMs, and with probabilities calibrated on the people who picked the epoch.
+
+    The SVMs are fitted on everyone but the test people, on features of the trained encoder; of very many repetitions
+    on as many as an SVM takes. Their calibration comes from ones fitted on the training people alone: the people an SVM
+    is judged on must be new to it.
+    """
+    # ``arrays``: where a run is resumed that had been completed, the SVMs of then, which would answer for these.
+    model = replace(model, svms={}, arrays={}, calibration={}, blocks=blocks_of(fitting))
+    model.network.to(next(fitting.network.parameters()).device)
+    train, validation = _enough(fitting.dataset, fitting.split.train, fitting.config.seed), fitting.split.validation
+    everyone = _Seen.of(model, fitting.dataset.subset(np.concatenate([train, validation])))
+    trained_on = everyone.subset(np.arange(len(train)))
+    judges = everyone.subset(np.arange(len(train), len(train) + len(validation)))
+    people = judges.people
+    svms, calibration = {}, {}
+    for task, classes in fitting.classes.items():
+        judged = model
+        if task == "gender" or task in model.blocks:
+            svms[task] = _svm(model, fitting, task, everyone)
+            if set(trained_on.people.labels(task)) < set(classes):
+                continue  # nobody to fit one on whom the validation people could judge
+            judged = replace(model, svms={task: _svm(model, fitting, task, trained_on)})
+        probabilities = judged.answers_of(judges.features, judges.logits, people.beside)[task]
+        known = np.flatnonzero([bool(label) for label in people.labels(task)])
+        labels = [classes.index(people.rows[i].label(task)) for i in known]
+        if len(set(labels)) > 1:
+            calibration[task] = calibrate(probabilities[known], [people.repetitions[i] for i in known], labels)
+    return replace(model, svms=svms, calibration=calibration)
+
+
+def _enough(dataset: Dataset, train: Indices, seed: int) -> Indices:
+    """Those of ``train`` whose features an SVM has a use for: whole repetitions, as many of each person and class."""
+    keys = [dataset.repetitions[i] for i in train]
+    rows = {key: dataset.rows[i] for key, i in zip(keys, train, strict=True)}
+    kinds = [(row.subject, row.movement, row.gender) for row in rows.values()]
+    known = list(rows)
+    chosen = {known[i] for i in spread(kinds, MAX_ROWS, seed)}
+    return train[[key in chosen for key in keys]]
+
+
+def blocks_of(fitting: Fitting) -> dict[str, dict[str, int]]:
+    """Task -> what the recipe joins for it, and how many numbers each block has."""
+    n_features = fitting.network_config.n_features
+    recipe = RECIPES[fitting.config.recipe]
+    return {
+        task: widths_of(recipe[task], n_features, fitting.dataset.beside) for task in fitting.classes if task in recipe
+    }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """People and what the network made of their matrices, computed once for all SVMs and their calibration."""
+
+    people: Dataset
+    features: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, model: Model, people: Dataset) -> _Seen:
+        return cls(people, *model.features_and_logits(people.matrices))
+
+    def subset(self, indices: Indices) -> _Seen:
+        return _Seen(self.people.subset(indices), self.features[indices], self.logits[indices])
+
+
+def _svm(model: Model, fitting: Fitting, task: str, seen: _Seen) -> Any:
+    """On examples with a label: one row each, or one a repetition where the recipe joins blocks."""
+    labelled = seen.subset(np.flatnonzero([bool(label) for label in seen.people.labels(task)]))
+    people = labelled.people
+    features: Any = labelled.features
+    labels = np.array(people.labels(task))
+    groups = np.array(people.subjects if fitting.split.by == "subject" else people.repetitions)
+    options: dict[str, Any] = {}
+    if task in model.blocks:
+        widths = model.blocks[task]
+        of_example, table = joined(tuple(widths), features, people.beside)
+        first = np.unique(of_example, return_index=True)[1]
+        features, labels, groups = table, labels[first], groups[first]
+        options = {"widths": tuple(widths.values()), **(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK)}
+    return fit_svm(
+        features, labels.tolist(), groups.tolist(), what=task, by=fitting.split.by, seed=fitting.config.seed, **options
+    )
+
+
+def _name_unexpected(unlabelled: Dataset) -> None:
+    """A file without labels and not called ``Test*`` may be a mistyped name: it is predicted, but not in silence."""
+    files = sorted({row.extra.get("recording", row.file) for row in unlabelled.rows})
+    odd = [file for file in files if not is_test_name(PurePosixPath(file).name)]
+    if odd:
+        more = " ..." if len(odd) > 5 else ""
+        log.warning("without labels, so not trained on but predicted: %s%s", ", ".join(odd[:5]), more)
+
+
+def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ...]) -> None:
+    """Say it before the epochs, not after them."""
+    labels = dataset.labels("gender")
+    found = {labels[i] for i in np.concatenate([split.train, split.validation])}
+    missing = [name for name in genders if name not in found]
+    if missing:
+        raise InputError(f"gender: nobody is left to train {', '.join(missing)} on; expected several subjects of each")
+
+
+def _reports(model: Model, test: Dataset) -> dict[str, Report]:
+    probabilities = model.probabilities(test.matrices, test.beside)
+    reports = {}
+    for task, of_task in probabilities.items():
+        known: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
+        if known.size:
+            reports[task] = score(test, known, task, model.classes, of_task[known])
+    return reports
+
+
+def predictions_of(model: Model, dataset: Dataset) -> dict[str, Any]:
+    """File -> answers, as the prediction JSON has them."""
+    probabilities = model.probabilities(dataset.matrices, dataset.beside)
+    return {
+        row.file: answers_json(
+            answers({task: of_task[i] for task, of_task in probabilities.items()}, model.classes, model.calibration)
+        )
+        for i, row in enumerate(dataset.rows)
+    }

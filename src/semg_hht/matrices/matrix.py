@@ -1,0 +1,189 @@
+"""256 x 256 matrices on disk: ours, with axes and settings, and those of other tools.
+
+Knows npz files: nothing of recordings, labels or networks. No file read here can run code (no pickles).
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.matrices.scaling import min_max
+from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, require_modest_zip, whole_file
+
+SIZE = 256
+MATRIX_KEYS = ("hht", "spectrum")
+MAX_PLANES = 1024  # a header that claims more is broken or hostile; refused before memory is asked for
+MAX_MIXING = 4096  # likewise
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What the network sees of one example.
+
+    values : (n_planes, 256, 256) float32 [plane, frequency, time].
+    settings : how it was prepared (see `PipelineConfig`); None for a matrix of another tool, whose
+        values were stretched to 0..1 when it was read, because nothing is known of their scale.
+    frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not say.
+    features : classical features of the same samples, and the reference amplitude over the mean of the repetition's
+        channels, name -> a value a plane; empty where the file does not say.
+    mixing : how all channels of the repetition go together, (n,), the same for each of its matrices; None likewise.
+    """
+
+    values: NDArray[np.float32]
+    settings: dict[str, Any] | None = None
+    frequency_hz: NDArray[np.float64] | None = None
+    time_s: NDArray[np.float64] | None = None
+    features: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    mixing: NDArray[np.float64] | None = None
+
+
+def is_matrix_file(path: Path) -> bool:
+    """Whether an npz holds a matrix rather than a recording. Broken files count as matrices; reading says why."""
+    if path.suffix.lower() != ".npz":
+        return False
+    try:
+        shapes = _shapes(path)
+    except InputError:
+        return True
+    return any(key in shapes for key in MATRIX_KEYS) or (SIZE, SIZE) in shapes.values()
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read key ``hht``, else ``spectrum``, else the only two-dimensional array.
+
+    Raises
+    ------
+    InputError
+        Not an npz, cut short, no such array, not 256 x 256, an array of objects, NaN or infinite values.
+    """
+    shapes = _shapes(path)
+    key = next((key for key in MATRIX_KEYS if key in shapes), None)
+    if key is None:
+        flat = [name for name, shape in shapes.items() if len(shape) == 2]
+        if len(flat) != 1:
+            found = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no arrays"
+            raise InputError(
+                f"{path}: expected a matrix under 'hht' or 'spectrum', or a single 2-D array; found {found}"
+            )
+        key = flat[0]
+    shape = shapes[key]
+    if len(shape) not in (2, 3) or shape[-2:] != (SIZE, SIZE) or not 1 <= (*shape, 1)[0] <= MAX_PLANES:
+        raise InputError(f"{path}: expected a matrix of {SIZE}x{SIZE} under {key!r}; found {'x'.join(map(str, shape))}")
+    sides = {"settings": (), "features": (), "frequency_hz": (SIZE,), "time_s": (SIZE,)}
+    for name, expected in sides.items():
+        if shapes.get(name, expected) != expected:
+            raise InputError(f"{path}: expected {name!r} of shape {expected}; found {shapes[name]}")
+    if "mixing" in shapes and (len(shapes["mixing"]) != 1 or shapes["mixing"][0] > MAX_MIXING):
+        raise InputError(f"{path}: expected 'mixing' of shape (n,), n at most {MAX_MIXING}; found {shapes['mixing']}")
+    arrays = _load(path, {key, *(name for name in (*sides, "mixing") if name in shapes)})
+    raw = arrays[key]
+    if raw.dtype.kind not in "biuf":
+        raise InputError(f"{path}: expected numbers under {key!r}; found {raw.dtype}")
+    values = raw.reshape(-1, SIZE, SIZE)  # (256, 256) or (n_planes, 256, 256) -> (n_planes, 256, 256)
+    n_bad = int(np.count_nonzero(~np.isfinite(values)))
+    if n_bad:
+        raise InputError(f"{path}: expected finite values; {n_bad} of {values.size} are NaN or infinite")
+    settings = _json_object(path, "settings", arrays)
+    features = _json_object(path, "features", arrays) or {}
+    if settings is None:
+        values = np.stack([min_max(plane) for plane in values.astype(np.float64)])
+    return Matrix(
+        np.ascontiguousarray(values, dtype=np.float32),
+        settings,
+        arrays.get("frequency_hz"),
+        arrays.get("time_s"),
+        _checked_features(path, features, len(values)),
+        _checked_mixing(path, arrays.get("mixing")),
+    )
+
+
+def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
+    """Write a matrix of ours with its axes, settings and further facts (source, rate_hz, dropped)."""
+    values = matrix.values[0] if matrix.values.shape[0] == 1 else matrix.values
+    arrays: dict[str, Any] = {"hht": values, **{name: np.asarray(value) for name, value in facts.items()}}
+    if matrix.frequency_hz is not None and matrix.time_s is not None:
+        arrays |= {"frequency_hz": matrix.frequency_hz, "time_s": matrix.time_s}
+    arrays["settings"] = np.array(json.dumps(matrix.settings, sort_keys=True))
+    if matrix.features:
+        arrays["features"] = np.array(json.dumps(matrix.features))
+    if matrix.mixing is not None:
+        arrays["mixing"] = matrix.mixing
+    with whole_file(path) as part, part.open("wb") as handle:
+        np.savez_compressed(handle, **arrays)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The scalars beside a matrix (source, key, rate_hz ...), without reading the matrix.
+
+    Raises
+    ------
+    InputError
+        Not an npz, or cut short.
+    """
+    names = {name for name, shape in _shapes(path).items() if shape == ()}
+    return {name: value.item() for name, value in _load(path, names).items()}
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the arrays, from their headers alone."""
+    require_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            require_modest_zip(path, archive)
+            shapes = {}
+            for name in archive.namelist():
+                with archive.open(name) as member:
+                    version = np.lib.format.read_magic(member)
+                    read = {
+                        (1, 0): np.lib.format.read_array_header_1_0,
+                        (2, 0): np.lib.format.read_array_header_2_0,
+                    }[version]
+                    shapes[name.removesuffix(".npy")] = read(member)[0]
+            return shapes
+    except InputError:
+        raise
+    except BROKEN_NPZ as error:
+        raise InputError(f"{path}: can't be read as npz (cut short, or another format); {error}") from None
+
+
+def _load(path: Path, keys: set[str]) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
+            return {key: archive[key] for key in keys}
+    except BROKEN_NPZ as error:
+        raise InputError(
+            f"{path}: can't be read (cut short, or an array of objects, which is never unpickled); {error}"
+        ) from None
+
+
+def _json_object(path: Path, name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, Any] | None:
+    if name not in arrays:
+        return None
+    try:
+        content = json.loads(str(arrays[name]))
+    except BROKEN_JSON as error:
+        raise InputError(f"{path}: expected the {name} as JSON; {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected the {name} as a JSON object; found {type(content).__name__}")
+    return content
+
+
+def _checked_features(path: Path, features: dict[str, Any], n_planes: int) -> dict[str, tuple[float, ...]]:
+    for name, numbers in features.items():
+        if not isinstance(numbers, list) or len(numbers) != n_planes or not all(isinstance(n, float) for n in numbers):
+            raise InputError(f"{path}: expected {n_planes} numbers as feature {name!r}; found {numbers!r:.60}")
+    return {name: tuple(numbers) for name, numbers in features.items()}
+
+
+def _checked_mixing(path: Path, mixing: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    if mixing is not None and (mixing.dtype.kind != "f" or not np.isfinite(mixing).all()):
+        raise InputError(f"{path}: expected finite numbers under 'mixing'")
+    return mixing

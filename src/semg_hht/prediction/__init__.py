@@ -1,0 +1,1 @@
+"""Open a run; recordings or matrices in, predictions out."""

@@ -1,0 +1,98 @@
+"""Times that somebody noted: intervals of a table (BIDS events.tsv and the like), or clicks.
+
+Knows tables of times: nothing of signals or labels.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from semg_hht.errors import InputError
+from semg_hht.system.files import require_file
+
+_STARTS = ("onset", "start_s", "start")
+_STOPS = ("stop_s", "stop", "end_s", "end")
+_LABELS = ("movement", "trial_type", "label")
+
+
+@dataclass(frozen=True)
+class Event:
+    """An interval [start_s, stop_s) in seconds; ``is_click``: the edges are when somebody pressed a button."""
+
+    start_s: float
+    stop_s: float
+    label: str
+    is_click: bool = False
+
+
+def read_events(path: Path, duration_s: float) -> list[Event]:
+    """Events of a recording that lasts ``duration_s``, in order.
+
+    A table with a header holds ``onset`` and ``duration`` (BIDS), or ``start_s`` and ``stop_s``; a label may stand
+    under ``movement``, ``trial_type`` or ``label``. Without a header, two columns are start and stop; a single column
+    is clicks, each of which begins a repetition that ends at the next.
+
+    Raises
+    ------
+    InputError
+        No such file, no events in it, a cell that is no time, or times that don't lie within the recording.
+    """
+    require_file(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path}: can't be read as a table of events in UTF-8") from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        raise InputError(f"{path}: expected one line an event; found none")
+    separator = max("\t;,", key=lines[0].count)
+    try:
+        table = [[cell.strip() for cell in cells] for cells in csv.reader(lines, delimiter=separator)]
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a table of events; {error}") from None
+    header = [cell.lower() for cell in table[0]]
+    if any(name in header for name in _STARTS):
+        rows = [dict(zip(header, row, strict=False)) for row in table[1:]]
+        events = [_of_header(path, number, row) for number, row in enumerate(rows, start=2)]
+    elif len(header) == 1:
+        skipped = 0 if _is_time(table[0][0]) else 1
+        starts = sorted(_time(path, number, row[0]) for number, row in enumerate(table[skipped:], 1 + skipped))
+        events = [Event(a, b, "", is_click=True) for a, b in zip(starts, [*starts, duration_s][1:], strict=True)]
+    else:
+        events = [Event(_time(path, n, row[0]), _time(path, n, (*row, "")[1]), "") for n, row in enumerate(table, 1)]
+    if not events:
+        raise InputError(f"{path}: expected one line an event; found only a header")
+    for event in events:
+        if not 0 <= event.start_s < event.stop_s <= duration_s + 0.001:
+            raise InputError(
+                f"{path}: an event from {event.start_s:g} s to {event.stop_s:g} s does not lie within the recording of "
+                f"{duration_s:g} s"
+            )
+    return sorted(events, key=lambda event: event.start_s)
+
+
+def _of_header(path: Path, number: int, row: dict[str, str]) -> Event:
+    start_s = _time(path, number, next(row[name] for name in _STARTS if name in row))
+    label = next((row[name] for name in _LABELS if row.get(name, "n/a") != "n/a"), "")
+    stop = next((row[name] for name in _STOPS if name in row), None)
+    if stop is not None:
+        return Event(start_s, _time(path, number, stop), label)
+    if "duration" not in row:
+        raise InputError(f"{path}: expected a column 'duration' or 'stop_s' beside the start; found {', '.join(row)}")
+    return Event(start_s, start_s + _time(path, number, row["duration"]), label)
+
+
+def _time(path: Path, number: int, cell: str) -> float:
+    if not _is_time(cell):
+        raise InputError(f"{path}, line {number}: expected a time in seconds; found {cell!r}")
+    return float(cell.replace(",", "."))
+
+
+def _is_time(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell.replace(",", ".")))  # a spreadsheet may have written a decimal comma
+    except ValueError:
+        return False

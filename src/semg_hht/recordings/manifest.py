@@ -1,0 +1,265 @@
+"""What we predict, in output order; file names and manifest rows -> labels.
+
+Knows names and tables: nothing of signals, matrices or networks.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from semg_hht.errors import InputError
+from semg_hht.system.files import require_file
+
+TASKS = ("action_quality", "gender")  # keys of the prediction JSON
+LABEL_COLUMN = {"action_quality": "movement", "gender": "gender"}
+
+# Tokens of a file name, compared whole and in lower case.
+MOVEMENT_TOKENS = {"fatiguetest": "full", "full": "full", "half": "half", "invalid": "invalid", "wrong": "invalid"}
+GENDER_TOKENS = {"m": "M", "f": "F"}
+# A manifest is typed by people; these spellings of the two recorded genders mean the same.
+GENDER_SPELLINGS = {"m": "M", "male": "M", "男": "M", "f": "F", "female": "F", "女": "F"}
+
+# Label sets whose order means something come in that order; all others in alphabetical order.
+KNOWN_ORDERS = (("full", "half", "invalid"), ("low", "mid", "high"), ("fresh", "tired"))
+
+MANIFEST_COLUMNS = (
+    "file", "subject", "session", "repetition", "muscle", "movement", "gender",
+    "rate_hz", "units", "start_s", "stop_s", "channels",
+)  # fmt: skip
+
+_SUBJECT = re.compile(r"s\d+", re.IGNORECASE)
+_SESSION = re.compile(r"e\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One row of a manifest, or what a file name says. Empty text: not stated.
+
+    file : path as written in the manifest, relative to it; forward slashes.
+    start_s, stop_s : the repetition within the recording, in seconds; None: from its start, to its end.
+    channels : names or 1-based numbers of the channels to use; empty: all.
+    extra : columns of the user's own, carried along.
+    rate_from : the file that states ``rate_hz``, for messages; empty: whoever runs the program.
+    """
+
+    file: str
+    subject: str = ""
+    session: str = ""
+    repetition: str = ""
+    muscle: str = ""
+    movement: str = ""
+    gender: str = ""
+    rate_hz: float | None = None
+    units: str = ""
+    start_s: float | None = None
+    stop_s: float | None = None
+    channels: tuple[str, ...] = ()
+    extra: dict[str, str] = field(default_factory=dict)
+    rate_from: str = field(default="", compare=False)
+
+    def label(self, task: str) -> str:
+        """The class for ``task``, empty where it is unknown."""
+        return str(getattr(self, LABEL_COLUMN[task]))
+
+
+def is_test_name(name: str) -> bool:
+    """Whether a file name marks an unlabelled file to be predicted: it starts with ``Test``, in any case."""
+    return name.lower().startswith("test")
+
+
+def parse_file_name(name: str) -> Labelled:
+    """Labels from ``[S01_][E02_]MUSCLE_movement_GENDER[_NNN].ext``; tokens split at ``_`` or ``-``, whole, case-blind.
+
+    Raises
+    ------
+    InputError
+        The name neither starts with ``Test`` nor holds exactly one movement and one gender.
+    """
+    base = PurePosixPath(name.replace("\\", "/")).name
+    if is_test_name(base):
+        return Labelled(file=name)
+    tokens = re.split(r"[_-]", base.rsplit(".", 1)[0])
+    subject = session = ""
+    if len(tokens) > 1 and _SUBJECT.fullmatch(tokens[0]):
+        subject = tokens.pop(0).upper()
+    if len(tokens) > 1 and _SESSION.fullmatch(tokens[0]):
+        session = tokens.pop(0).upper()
+    muscle = tokens[0]  # never read as a label: a muscle may be called FULL or M
+    rest = tokens[1:]
+    movements = {MOVEMENT_TOKENS[t.lower()] for t in rest if t.lower() in MOVEMENT_TOKENS}
+    genders = {GENDER_TOKENS[t.lower()] for t in rest if t.lower() in GENDER_TOKENS}
+    if len(movements) != 1 or len(genders) != 1:
+        found = f"movement {_listed(movements)}, gender {_listed(genders)}"
+        raise InputError(
+            f"{name}: expected MUSCLE_movement_GENDER_NNN with one movement of {', '.join(MOVEMENT_TOKENS)} "
+            f"and one gender of M, F, or a name starting with Test; found {found}. "
+            "A manifest.csv can hold the labels instead"
+        )
+    numbers = [t for t in rest if t.isdigit()]
+    return Labelled(
+        file=name,
+        subject=subject,
+        session=session,
+        repetition=numbers[-1] if numbers else "",
+        muscle=muscle,
+        movement=movements.pop(),
+        gender=genders.pop(),
+    )
+
+
+def class_names(labels: Iterable[str]) -> tuple[str, ...]:
+    """The distinct labels in output order: a known order (low, mid, high) where there is one, else alphabetical.
+
+    Raises
+    ------
+    InputError
+        Two labels differ only in upper and lower case: surely one class, typed in two ways.
+    """
+    distinct = {label for label in labels if label}
+    by_folded: dict[str, str] = {}
+    for label in sorted(distinct):
+        if label.lower() in by_folded:
+            raise InputError(
+                f"names {by_folded[label.lower()]!r} and {label!r} differ only in upper and lower case; "
+                "expected one spelling"
+            )
+        by_folded[label.lower()] = label
+    for order in KNOWN_ORDERS:
+        if distinct <= set(order):
+            return tuple(name for name in order if name in distinct)
+    return tuple(sorted(distinct))
+
+
+def read_manifest(path: Path) -> list[Labelled]:
+    """Rows of a manifest.csv (UTF-8 with or without BOM, header with at least ``file``), separated by commas, or as a
+    spreadsheet saves it elsewhere by semicolons or tabs, with a decimal comma.
+
+    Raises
+    ------
+    InputError
+        Not text, no ``file`` column, no rows, a number that is none, a stop before its start, the same row twice.
+    """
+    require_file(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            first = handle.readline()
+            handle.seek(0)
+            reader = csv.DictReader(handle, delimiter=separator_of(first))
+            header = [(name or "").strip() for name in reader.fieldnames or []]
+            if "file" not in header:
+                found = ", ".join(header) or "nothing"
+                raise InputError(f"{path}: expected a header line with a column 'file'; found {found}")
+            repeated = sorted({name for name in header if header.count(name) > 1})
+            if repeated:
+                raise InputError(f"{path}: column {_listed(repeated)} stands twice in the header; expected once")
+            reader.fieldnames = header
+            rows = [_row(path, reader.line_num, cells) for cells in reader if any((cells.get(c) or "") for c in header)]
+    except OSError as error:
+        raise InputError(f"{path}: can't be read; {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected UTF-8 text; save the table as 'CSV UTF-8'") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: expected comma-separated text; {error}") from None
+    if not rows:
+        raise InputError(f"{path}: expected one row a recording or matrix; found none")
+    try:
+        class_names(row.subject for row in rows)
+    except InputError as error:
+        raise InputError(f"{path}: column subject: {error}") from None
+    seen: set[tuple[str, float | None, float | None, tuple[str, ...]]] = set()
+    for row in rows:
+        key = (row.file, row.start_s, row.stop_s, row.channels)
+        if key in seen:
+            raise InputError(f"{path}: {row.file} is listed twice with the same start, stop and channels")
+        seen.add(key)
+    return rows
+
+
+def separator_of(header: str) -> str:
+    """What parts the columns of a manifest, by its first line: a comma, a semicolon or a tab."""
+    return max(",;\t", key=header.count)
+
+
+def manifest_text(rows: Iterable[Labelled]) -> str:
+    """The text of a manifest.csv; `read_manifest` gives the same rows back."""
+    rows = list(rows)
+    extras = sorted({name for row in rows for name in row.extra})
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*MANIFEST_COLUMNS, *extras])
+    for row in rows:
+        cells = []
+        for column in MANIFEST_COLUMNS:
+            value = getattr(row, column)
+            if value is None:
+                cells.append("")
+            elif isinstance(value, float):
+                cells.append(f"{value:.10g}")
+            elif isinstance(value, tuple):
+                cells.append(";".join(value))
+            else:
+                cells.append(value)
+        writer.writerow([*cells, *(row.extra.get(name, "") for name in extras)])
+    return out.getvalue()
+
+
+def _row(path: Path, line: int, cells: dict[str, str | None]) -> Labelled:
+    where = f"{path}, line {line}"
+    text = {name: (value or "").strip() for name, value in cells.items() if isinstance(name, str)}
+    if None in cells:
+        raise InputError(f"{where}: more cells than the header has columns; a comma inside a cell needs quotes")
+    if not text["file"]:
+        raise InputError(f"{where}: the column 'file' is empty")
+    gender = text.get("gender", "")
+    row = Labelled(
+        file=text["file"].replace("\\", "/"),
+        subject=text.get("subject", ""),
+        session=text.get("session", ""),
+        repetition=text.get("repetition", ""),
+        muscle=text.get("muscle", ""),
+        movement=text.get("movement", ""),
+        units=text.get("units", ""),
+        gender=GENDER_SPELLINGS.get(gender.lower(), gender),
+        rate_hz=read_number(where, "rate_hz", text.get("rate_hz", "")),
+        start_s=read_number(where, "start_s", text.get("start_s", "")),
+        stop_s=read_number(where, "stop_s", text.get("stop_s", "")),
+        channels=tuple(part.strip() for part in text.get("channels", "").split(";") if part.strip()),
+        extra={name: value for name, value in text.items() if name and name not in MANIFEST_COLUMNS},
+        rate_from=str(path),
+    )
+    if row.rate_hz is not None and row.rate_hz <= 0:
+        raise InputError(f"{where}: rate_hz must be above 0; found {row.rate_hz:g}")
+    if (row.start_s or 0) < 0 or (row.stop_s is not None and row.stop_s <= (row.start_s or 0)):
+        raise InputError(
+            f"{where}: expected 0 <= start_s < stop_s; found {text.get('start_s')} and {text.get('stop_s')}"
+        )
+    return row
+
+
+def read_number(where: str, column: str, cell: str) -> float | None:
+    """The number in a cell of a table; None where it is empty.
+
+    Raises
+    ------
+    InputError
+        Text, or no finite number; ``where`` names the file and the line.
+    """
+    if not cell:
+        return None
+    try:
+        value = float(cell.replace(",", "."))  # a decimal comma: no column of ours holds thousands
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: {column} must be a number; found {cell!r}")
+    return value
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -1,0 +1,1 @@
+"""Whole files, processes, progress and memory; knows nothing of EMG."""

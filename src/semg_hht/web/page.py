@@ -1,0 +1,351 @@
+"""The web page itself: what stands on it, and which step of a visit each button takes.
+
+The only file that imports Gradio, which must have been told of the `Visitors` before this is imported. What is shown is
+decided in view.py, what happens in visit.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from semg_hht.errors import InputError
+from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.system.memory import give_back_freed_memory
+from semg_hht.web import visit as steps
+from semg_hht.web.cleanup import swept
+from semg_hht.web.isolated import begin
+from semg_hht.web.request_filter import LOOPBACK, Guard, Lines
+from semg_hht.web.shared_run import Desk
+from semg_hht.web.view import UNITS, Page, page_of
+from semg_hht.web.visit import MAX_FILES, Visit
+from semg_hht.web.visitors import Visitors
+
+log = logging.getLogger(__name__)
+
+MAX_UPLOAD_MB = 100
+TOGETHER = 3  # of the largest file, all that arrive together
+SWEEP_S = 20.0
+LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
+AT_ONCE = 8  # visitors whose clicks are served together; answers are given one by one
+LOOKS_AT_ONCE = 2  # visitors whose files are read together, each in as much memory as files.py allows
+MAX_WAITING = 1000
+MAX_CONNECTIONS = 2000
+
+
+def build(desk: Desk, visitors: Visitors, *, max_upload_mb: int = MAX_UPLOAD_MB) -> gr.Blocks:
+    """The page, not yet served."""
+    with gr.Blocks(title="semg-hht", analytics_enabled=False) as page:
+        parts = _parts()
+        _wire(page, parts, desk, visitors, max_upload_mb)
+
+        def left(request: gr.Request) -> None:
+            visitors.leave(_key(request))
+            page.state_holder.session_data.pop(_key(request), None)  # what the page showed is in there too
+
+        page.unload(left)
+    return page
+
+
+def _parts() -> dict[str, Any]:
+    """What stands on the page, from top to bottom, by the name it has in a style sheet or a test."""
+    parts: dict[str, Any] = {}
+
+    def put(name: str, kind: Any, **settings: Any) -> None:
+        if kind is gr.HTML:
+            settings["elem_classes"] = "semg"
+        parts[name] = kind(elem_id=name, **settings)
+
+    with gr.Row(elem_classes="top"):
+        put("title", gr.HTML)
+        languages = [(LANGUAGE_NAMES[code], code) for code in LANGUAGES]
+        put("language", gr.Radio, choices=languages, value="en", show_label=False, container=False)
+    put("intro", gr.HTML)
+    put("make_run", gr.Button, visible=False)
+    put("head", gr.HTML)
+    put("drop", gr.File, file_count="multiple", height=160)
+    put("drop_how", gr.HTML)
+    with gr.Row(elem_id="unsaid"):
+        put("rate", gr.Number, value=None, placeholder="1000")
+        put("units", gr.Dropdown, choices=list(UNITS), value="")
+        put("read", gr.Button)
+    put("notes", gr.HTML)
+    with gr.Row():
+        put("file", gr.Dropdown, choices=[], visible=False, min_width=260)
+        put("channel", gr.Dropdown, choices=[], visible=False, min_width=260)
+    put("signal", gr.HTML)
+    put(
+        "table", gr.Dataframe, headers=["", "", ""], datatype=["str", "str", "str"], type="array", column_count=3,
+        static_columns=[2], interactive=True, visible=False, buttons=[], max_height=420, show_row_numbers=True,
+    )  # fmt: skip
+    put("table_notes", gr.HTML)
+    with gr.Row():
+        put("add", gr.Button, visible=False)
+        put("delete", gr.Button, visible=False, interactive=False)
+    put("gender", gr.Checkbox, value=False, visible=False)
+    put("answer", gr.Button, variant="primary", visible=False)
+    with gr.Row():
+        put("which", gr.Dropdown, choices=[], visible=False, min_width=200)
+        put("why", gr.Button, visible=False)
+    put("answers", gr.HTML)
+    put("downloads", gr.HTML)
+    parts["tapped"] = gr.State(0)  # the row of the table that was tapped, counted from 1
+    return parts
+
+
+def _values(view: Page, visit: Visit, desk: Desk, max_upload_mb: int) -> dict[str, Any]:
+    """What each part shows of a visit."""
+    w = view.words
+    ready = view.has_files and desk.run is not None
+    has_table = view.table is not None
+    return {
+        "title": f"<h1>{w('app_title')}</h1>",
+        "language": gr.update(label=w("app_language"), value=w.language),
+        "intro": view.intro,
+        "make_run": gr.update(value=w("app_make_run"), visible=desk.run is None and desk.make_run is not None),
+        "head": f"<h2>{w('app_step_drop')}</h2><style>:root {{ --drop-here: '{w('app_drop_here')}'; }}</style>",
+        "drop": gr.update(label=w("app_drop"), value=None),
+        "drop_how": f"<p class='note'>{w('app_drop_how', size=max_upload_mb, n=MAX_FILES)}</p>",
+        "rate": gr.update(label=w("app_rate"), info=w("app_rate_how"), value=visit.rate_hz),
+        "units": gr.update(
+            label=w("app_units"), info=w("app_rate_how"), choices=[(w("app_units_none"), ""), *UNITS[1:]]
+        ),
+        "read": gr.update(value=w("app_read"), interactive=bool(visit.files)),
+        "notes": view.notes,
+        "file": _choice(w("app_file"), view.files, view.shown),
+        "channel": _choice(w("app_channel"), view.channels, view.channel),
+        "signal": view.signal,
+        "table": gr.update(
+            visible=has_table, label=w("app_table"), headers=[w("app_from"), w("app_until"), w("app_found_surely")],
+            value=view.table or [],
+        ),
+        "table_notes": view.table_notes,
+        "add": gr.update(value=w("app_add"), visible=has_table),
+        "delete": gr.update(value=w("app_delete_none"), visible=has_table, interactive=False),
+        "tapped": 0,
+        "gender": gr.update(
+            label=w("app_gender"), info=w("app_gender_how"), value=visit.gender,
+            visible=ready and "gender" in desk.host.tasks,
+        ),
+        "answer": gr.update(value=w("app_answer"), visible=ready),
+        "which": gr.update(
+            label=w("repetition"), choices=list(range(1, view.n_answered + 1)), value=1 if view.n_answered else None,
+            visible=view.n_answered > 1,
+        ),
+        "why": gr.update(value=w("card_evidence"), visible=view.n_answered > 0),
+        "answers": view.answers,
+        "downloads": view.downloads,
+    }  # fmt: skip
+
+
+def _choice(label: str, choices: list[tuple[str, int]], value: int) -> Any:
+    return gr.update(label=label, choices=choices, visible=bool(choices), value=value if choices else None)
+
+
+@dataclass(frozen=True)
+class _Touched:
+    """What is done when a part is touched: a step of the visit, then every part anew."""
+
+    parts: dict[str, Any]
+    desk: Desk
+    visitors: Visitors
+    max_upload_mb: int
+
+    def step(self, change: Callable[..., Visit]) -> Callable[..., dict[Any, Any]]:
+        def taken(request: gr.Request, *values: Any) -> dict[Any, Any]:
+            return self.shown(self.changed(request, lambda visit: change(visit, *values)))
+
+        return taken
+
+    def changed(self, request: gr.Request, change: Callable[[Visit], Visit]) -> Visit:
+        try:
+            return self.visitors.change(_key(request), change)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def shown(self, visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
+        """Every part; a table that says what was ``typed`` already is left alone under the fingers."""
+        view = page_of(visit, self.desk.host)
+        values = _values(view, visit, self.desk, self.max_upload_mb)
+        if typed is not None and typed == view.table:
+            del values["table"]
+        return {self.parts[name]: value for name, value in values.items()}
+
+    def came(self, request: gr.Request) -> dict[Any, Any]:
+        wanted = request.query_params.get("lang") or request.headers.get("accept-language") or ""
+        language = next((code for code in LANGUAGES if wanted.lower().startswith(code)), LANGUAGES[0])
+        found = self.shown(self.changed(request, lambda visit: replace(visit, language=language)))
+        del found[self.parts["drop"]]["value"]  # who is quick has a file on its way already, which would be taken off
+        return found
+
+    def typed(self, request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
+        cells = [["" if cell is None else cell for cell in row] for row in cells]
+        return self.shown(self.changed(request, lambda visit: steps.edit(visit, cells)), typed=cells)
+
+    def tapped(self, request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
+        words = read_words(self.changed(request, lambda visit: visit).language or LANGUAGES[0])
+        number = int(event.index[0]) + 1
+        button = gr.update(value=words("app_delete", number=number), interactive=True)
+        return {self.parts["tapped"]: number, self.parts["delete"]: button}
+
+    def made(self, request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
+        troubles = self.desk.make(lambda share, what: progress(share, desc=what))
+        return self.shown(self.changed(request, lambda visit: replace(visit, troubles=troubles)))
+
+
+def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors, max_upload_mb: int) -> None:
+    """Which step each part takes when it is touched, and who waits for whom meanwhile."""
+    touched = _Touched(parts, desk, visitors, max_upload_mb)
+    step = touched.step
+    quick: dict[str, Any] = {
+        "outputs": list(parts.values()), "concurrency_id": "quick", "concurrency_limit": AT_ONCE,
+        "show_progress": "hidden", "api_visibility": "undocumented",
+    }  # fmt: skip
+    loading = quick | {
+        "concurrency_id": "look", "concurrency_limit": LOOKS_AT_ONCE, "show_progress": "full",
+        "show_progress_on": [parts["drop"]],
+    }  # fmt: skip
+    closer = quick | {"concurrency_id": "closer"}  # they wait for answers, and others not for them
+    slow = quick | {"concurrency_id": "answer", "concurrency_limit": 1, "show_progress": "full"}
+    unsaid = [parts["rate"], parts["units"]]
+
+    def drop(visit: Visit, paths: list[str] | None, rate_hz: float | None, units: str) -> Visit:
+        return desk.receive(visit, [Path(path) for path in paths or []], rate_hz or None, units)
+
+    def read(visit: Visit, rate_hz: float | None, units: str) -> Visit:
+        return desk.read_again(visit, rate_hz or None, units)
+
+    def say(visit: Visit, language: str) -> Visit:
+        return replace(visit, language=language)
+
+    def tell(visit: Visit, gender: bool) -> Visit:
+        return replace(visit, gender=gender)
+
+    def look(visit: Visit, channel: int) -> Visit:
+        return desk.look_closer(replace(visit, channel=channel))
+
+    def turn(visit: Visit, file: int) -> Visit:
+        return desk.look_closer(steps.show(visit, file))
+
+    def why(visit: Visit, number: int | None) -> Visit:
+        return desk.look_why(visit, number or 1)
+
+    page.load(touched.came, **quick, api_name="came")
+    parts["language"].input(step(say), parts["language"], **quick, api_name="language")
+    parts["drop"].upload(step(drop), [parts["drop"], *unsaid], **loading, api_name="drop")
+    parts["read"].click(step(read), unsaid, **loading, api_name="read")
+    parts["file"].input(step(turn), parts["file"], **closer, api_name="file")
+    parts["channel"].input(step(look), parts["channel"], **closer, api_name="channel")
+    parts["table"].input(touched.typed, parts["table"], **quick, trigger_mode="always_last", api_name="edit")
+    of_row = quick | {"outputs": [parts["tapped"], parts["delete"]]}
+    parts["table"].select(touched.tapped, None, **of_row, api_name="tap")
+    parts["add"].click(step(steps.add), None, **quick, api_name="add")
+    parts["delete"].click(step(steps.remove), parts["tapped"], **quick, api_name="delete")
+    parts["gender"].input(step(tell), parts["gender"], **quick, api_name="gender")
+    slow_answers = slow | {"show_progress_on": [parts["answers"]]}
+    parts["answer"].click(step(desk.answer), parts["gender"], **slow_answers, api_name="answer")
+    parts["why"].click(step(why), parts["which"], **slow_answers, api_name="why")
+    parts["make_run"].click(touched.made, None, **slow, show_progress_on=[parts["intro"]], api_name="make_run")
+
+
+def _key(request: gr.Request) -> str:
+    return str(request.session_hash)
+
+
+def launch(
+    desk: Desk, visitors: Visitors, *, host: str = "127.0.0.1", port: int = 7860, max_upload_mb: int = MAX_UPLOAD_MB
+) -> tuple[gr.Blocks, Lines]:
+    """Serve the page and return, with it, who holds a line to it; `close` ends it.
+
+    Raises
+    ------
+    InputError
+        The port is taken.
+    """
+    begin()
+    _allow_files(2 * MAX_CONNECTIONS)
+    page = build(desk, visitors, max_upload_mb=max_upload_mb)
+    # A name that leads to this computer must not make another site's page one of ours (DNS rebinding).
+    hosts = list(LOOPBACK) if host in LOOPBACK or host == "::1" else ["*"]
+    max_bytes = max_upload_mb * 1_000_000
+    lines = Lines()
+    page.queue(max_size=MAX_WAITING)
+
+    def pending(key: str) -> int:
+        return len(page._queue.pending_event_ids_session.get(key, ()))
+
+    try:
+        page.launch(
+            server_name=host, server_port=port, max_file_size=max_bytes, share=False, quiet=True, inbrowser=False,
+            prevent_thread_lock=True, allowed_paths=[], footer_links=[], run_history=False, ssr_mode=False, pwa=False,
+            mcp_server=False, enable_monitoring=False, state_session_capacity=100, favicon_path=None,
+            theme=gr.themes.Default(
+                primary_hue="blue", font=["system-ui", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC",
+                                          "sans-serif"], font_mono=["system-ui", "sans-serif"],
+            ),
+            css=_css(), js="() => document.body.classList.remove('dark')",
+            app_kwargs={
+                "middleware": [
+                    Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+                    Middleware(
+                        Guard, uploads=visitors.uploads, max_upload=TOGETHER * max_bytes, lines=lines, pending=pending
+                    ),
+                ]
+            },
+        )  # fmt: skip
+    except OSError as error:
+        raise InputError(f"the page can't be served at {host}:{port}; {error}") from None
+    page.server.config.limit_concurrency = MAX_CONNECTIONS
+    return page, lines
+
+
+def _allow_files(n: int) -> None:
+    """As many as there may be connections and what stands behind them: the usual limit is half of that."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = n if hard == resource.RLIM_INFINITY else min(n, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def serve(
+    desk: Desk, visitors: Visitors, *, host: str, port: int, max_upload_mb: int, said: Callable[[str], None]
+) -> None:
+    """Serve the page until somebody stops the program."""
+    page, lines = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
+    silent: set[tuple[Any, Any]] = set()
+    try:
+        said(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        while True:
+            time.sleep(SWEEP_S)
+            try:
+                visitors.sweep(lines)
+                silent = swept(page, lines, silent)
+            except Exception:
+                log.exception("what visitors left could not be cleared up; it is tried again in %g s", SWEEP_S)
+            give_back_freed_memory()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        desk.close()
+        page.close(verbose=False)
+
+
+def _css() -> str:
+    """page.css within .semg, so that it leaves Gradio's own parts alone, and what is the page's own."""
+    room = files("semg_hht.report")
+    shared = room.joinpath("page.css").read_text(encoding="utf-8").replace(":root", "&", 1)
+    return f".semg {{\n{shared}\n}}\n{room.joinpath('app.css').read_text(encoding='utf-8')}"

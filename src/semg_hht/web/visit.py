@@ -1,0 +1,278 @@
+"""One visit: the files somebody dropped, the repetitions in them, and what a run answered. Each step gives a new visit.
+
+Knows files, repetitions and runs: nothing of pages, browsers or other visitors.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semg_hht.datasets.mvc import with_references
+from semg_hht.errors import InputError
+from semg_hht.explanation.explanation import Explanation, explain
+from semg_hht.figures.plots import plane_png
+from semg_hht.inference.answers import Predictions
+from semg_hht.matrices.matrix import Matrix, read_matrix
+from semg_hht.matrices.transform import Job, PipelineConfig, transform
+from semg_hht.prediction.run import Run
+from semg_hht.prediction.session import Session, session_of
+from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.report.evaluation_page import framed
+from semg_hht.web.repetition_table import Trouble, free_place, read_times, rows_at
+from semg_hht.web.uploads import ALL, Dropped, Recorded, cleaned, envelope, look_at_all, take, trouble_of
+
+MAX_FILES = 20
+MAX_PICTURES = 60
+MAX_ANSWERED = 4_000_000  # samples in all repetitions of all channels: about 20 s of one processor, 1.6 GB
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a run said of all files, and of the shown one its session (None of a matrix) and a
+    picture of each matrix.
+
+    warnings : what the program warned of meanwhile.
+    why : evidence for the answers of one repetition, where somebody asked for it.
+    """
+
+    predictions: Predictions
+    warnings: tuple[str, ...]
+    session: Session | None = None
+    pictures: tuple[dict[str, Any], ...] = ()
+    why: tuple[Explanation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Everything the page shows.
+
+    rate_hz, units : where a file does not say.
+    gender : whether recorded gender is to be told.
+    shown, channel : the file and the channel that are looked at.
+    cells : the table as it was typed, while it can't be used.
+    """
+
+    folder: Path
+    language: str = ""
+    files: tuple[Dropped, ...] = ()
+    rate_hz: float | None = None
+    units: str = ""
+    gender: bool = False
+    shown: int = 0
+    channel: int = 0
+    cells: tuple[tuple[Any, ...], ...] | None = None
+    troubles: tuple[Trouble, ...] = ()
+    answered: Answered | None = None
+
+    @property
+    def file(self) -> Dropped | None:
+        return self.files[self.shown] if self.files else None
+
+    @property
+    def recorded(self) -> Recorded | None:
+        return None if self.file is None else self.file.recorded
+
+
+def receive(visit: Visit, uploads: Sequence[Path], config: PipelineConfig) -> Visit:
+    """Take what was dropped in the place of what was there; a table among it states the repetitions of the others."""
+    if not uploads:
+        return visit
+    if len(uploads) > MAX_FILES:
+        return replace(visit, troubles=(Trouble("app_too_many_files", {"found": len(uploads), "most": MAX_FILES}),))
+    for old in visit.folder.iterdir():
+        old.unlink()
+    visit = replace(visit, files=(), cells=None, answered=None)
+    try:
+        for upload in uploads:
+            take(upload, visit.folder)
+    except FileNotFoundError:
+        return replace(visit, troubles=(Trouble("app_upload_gone"),))
+    return read_again(visit, visit.rate_hz, visit.units, config)
+
+
+def read_again(visit: Visit, rate_hz: float | None, units: str, config: PipelineConfig) -> Visit:
+    """Look at every file, at this rate and in these units where a file does not say."""
+    files, troubles = look_at_all(sorted(visit.folder.iterdir()), rate_hz, units, config.filter)
+    visit = replace(visit, rate_hz=rate_hz, units=units, files=files, troubles=troubles, answered=None)
+    return show(visit, next((i for i, file in enumerate(files) if file.trouble is None), 0))
+
+
+def show(visit: Visit, shown: int) -> Visit:
+    """Look at another file, at its strongest channel; what is wrong in a table is left behind."""
+    troubles = visit.troubles if visit.cells is None else ()
+    visit = replace(visit, shown=shown, channel=0, cells=None, troubles=troubles)
+    if visit.recorded is None:
+        return visit
+    strongest = int(np.argmax([channel.envelope.std() for channel in visit.recorded.channels]))
+    return replace(visit, channel=strongest)
+
+
+def edit(visit: Visit, cells: Sequence[Sequence[Any]]) -> Visit:
+    """The table of the shown recording was typed into; what can't be used is kept and said."""
+    if visit.recorded is None:
+        return visit
+    times, troubles = read_times(cells, visit.recorded.duration_s)
+    if troubles:
+        return replace(visit, cells=tuple(map(tuple, cells)), troubles=tuple(troubles), answered=None)
+    return _with_rows(visit, rows_at(times, visit.recorded.shared, visit.recorded.rows))
+
+
+def _with_rows(visit: Visit, rows: tuple[Labelled, ...]) -> Visit:
+    assert visit.file is not None and visit.recorded is not None
+    file = replace(visit.file, recorded=replace(visit.recorded, rows=rows))
+    files = (*visit.files[: visit.shown], file, *visit.files[visit.shown + 1 :])
+    same = rows == visit.recorded.rows
+    return replace(visit, files=files, cells=None, troubles=(), answered=visit.answered if same else None)
+
+
+def add(visit: Visit) -> Visit:
+    """One more repetition, in the longest rest; not while the table can't be used."""
+    if visit.recorded is None or visit.cells is not None:
+        return visit
+    found = visit.recorded
+    times = [(row.start_s or 0.0, row.stop_s or 0.0) for row in found.rows]
+    times.append(free_place(found.rows, found.duration_s))
+    return _with_rows(visit, rows_at(sorted(set(times)), found.shared, found.rows))
+
+
+def remove(visit: Visit, number: int) -> Visit:
+    """Without the repetition of this number, counted from 1."""
+    if visit.recorded is None:
+        return visit
+    if visit.cells is not None:
+        return edit(visit, [cells for i, cells in enumerate(visit.cells, start=1) if i != number])
+    rows = [row for i, row in enumerate(visit.recorded.rows, start=1) if i != number]
+    return _with_rows(visit, tuple(replace(row, repetition=str(i)) for i, row in enumerate(rows, start=1)))
+
+
+def table_of(visit: Visit) -> str:
+    """All repetitions as `prepare` reads them; a recording without any is one repetition."""
+    recorded = [file.recorded for file in visit.files if file.recorded is not None]
+    rows = [row for found in recorded for row in (found.rows or (found.shared,))]
+    return manifest_text(rows) if rows else ""
+
+
+def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
+    """Ask the run for all files that can be used."""
+    if visit.cells is not None:
+        return visit  # what is wrong with the table stands there already
+    n_samples = sum(_n_samples(file.recorded) for file in visit.files if file.recorded is not None)
+    if n_samples > MAX_ANSWERED:
+        return replace(visit, troubles=(Trouble("app_too_long", {"found": n_samples, "most": MAX_ANSWERED}),))
+    with _heard() as warnings, _inputs(visit) as inputs:
+        if not inputs:
+            return replace(visit, troubles=(Trouble("app_nothing_to_answer"),))
+        try:
+            predictions = run.predict(inputs, references=references, n_jobs=1)
+        except InputError as error:
+            return replace(visit, troubles=(trouble_of(error, visit.folder),))
+    reasons = {file: cleaned(reason, visit.folder) for file, reason in predictions.errors.items()}
+    answered = Answered(replace(predictions, errors=reasons), tuple(dict.fromkeys(warnings)))
+    return look_closer(replace(visit, troubles=(), answered=answered), run, references)
+
+
+def _n_samples(found: Recorded) -> int:
+    """In all repetitions and channels of a recording."""
+    spans = [(row.stop_s or found.duration_s) - (row.start_s or 0.0) for row in found.rows] or [found.duration_s]
+    return round(sum(spans) * (found.shared.rate_hz or 0.0) * found.n_channels)
+
+
+def look_why(visit: Visit, run: Run, number: int, references: Path | None = None) -> Visit:
+    """Why the repetition of this number, counted from 1, of the shown file got its answers."""
+    if visit.answered is None or visit.file is None:
+        return visit
+    with _inputs(visit) as inputs:
+        try:
+            name = visit.file.path.name
+            found = list(explain(run, inputs, file=name, repetition=number, references=references))
+        except InputError as error:
+            return replace(visit, troubles=(trouble_of(error, visit.folder),))
+    told = tuple(one for one in found if isinstance(one, Explanation))
+    return replace(visit, troubles=(), answered=replace(visit.answered, why=told))
+
+
+def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
+    """The session and the matrices of the shown file, where it was answered."""
+    if visit.answered is None or visit.file is None:
+        return visit
+    name = visit.file.path.name
+    prediction = next((p for p in visit.answered.predictions.predictions if p.file == name), None)
+    answered = replace(visit.answered, session=None, pictures=(), why=())
+    if prediction is not None and visit.recorded is None:
+        answered = replace(answered, pictures=(_picture([read_matrix(visit.file.path)]),))
+    elif prediction is not None and visit.recorded is not None and run.recording_config is not None:
+        rows, config = visit.recorded.rows or (visit.recorded.shared,), run.recording_config
+        try:
+            answered = replace(answered, pictures=_pictures(visit.file.path, rows, visit, config, references))
+            session = session_of(Job(visit.file.path, rows), prediction, config, references=references)
+            answered = replace(answered, session=_drawn_small(session))
+        except InputError as error:  # answered all the same: a repetition may be too short for features, or a picture
+            return replace(visit, answered=answered, troubles=(trouble_of(error, visit.folder),))
+    return replace(visit, answered=answered)
+
+
+def _pictures(
+    path: Path, rows: Sequence[Labelled], visit: Visit, config: PipelineConfig, references: Path | None
+) -> tuple[dict[str, Any], ...]:
+    """One plane a repetition, of the shown channel or the mean of all."""
+    assert visit.recorded is not None
+    one = () if visit.channel == ALL else (visit.recorded.channels[visit.channel].name,)
+    job = Job(path, tuple(replace(row, channels=one) for row in rows[:MAX_PICTURES]))
+    planes: dict[str, list[Matrix]] = {}
+    for example in transform(with_references([job], config, references, n_jobs=1)[0], config):
+        planes.setdefault(example.repetition_key, []).append(example.matrix)
+    return tuple(_picture(found) for found in planes.values())
+
+
+def _picture(matrices: Sequence[Matrix]) -> dict[str, Any]:
+    """All planes of one repetition in one."""
+    mean = np.concatenate([matrix.values for matrix in matrices]).mean(axis=0)  # (n, 256, 256) -> (256, 256)
+    return framed(plane_png(mean), matrices[0].frequency_hz, matrices[0].time_s)
+
+
+def _drawn_small(session: Session) -> Session:
+    """Samples as they are drawn: a visit is kept in memory for as long as somebody looks."""
+    small = envelope(np.stack([channel.samples for channel in session.channels]))
+    rate_hz = session.rate_hz * small.shape[1] / session.channels[0].samples.size
+    channels = tuple(replace(channel, samples=points) for channel, points in zip(session.channels, small, strict=True))
+    return replace(session, rate_hz=rate_hz, channels=channels)
+
+
+@contextmanager
+def _inputs(visit: Visit) -> Iterator[list[Path]]:
+    """What a run is given of the files that can be used: the matrices, and a table of all repetitions."""
+    inputs = [file.path for file in visit.files if file.recorded is None and file.trouble is None]
+    table = table_of(visit)
+    with tempfile.NamedTemporaryFile("w", dir=visit.folder, suffix=".csv", encoding="utf-8") as reps:
+        reps.write(table)
+        reps.flush()
+        yield [*inputs, Path(reps.name)] if table else inputs
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What the library warns of meanwhile in this thread: others answer other visitors."""
+    heard: list[str] = []
+    here = threading.get_ident()
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == here:
+                heard.append(record.getMessage())
+
+    ear = Ear(logging.WARNING)
+    logger = logging.getLogger("semg_hht")
+    logger.addHandler(ear)
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(ear)

@@ -1,0 +1,315 @@
+"""What training evaluated, evaluation and prediction answer: within 1e-6, from every format and in every engine.
+
+Probabilities are compared before they are rounded to the six digits of the JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+import test_otb
+from test_hdf5 import h5py, write_matlab_73
+from test_xdf import channel, emg
+from test_xdf import write as write_xdf
+
+from builders import rows
+from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.prepare import prepare
+from semg_hht.export.export import export
+from semg_hht.inference.engines import installed
+from semg_hht.learning.checkpoint import load_model
+from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.dataset import load_folder
+from semg_hht.learning.epochs import TrainingConfig, score
+from semg_hht.learning.train import train
+from semg_hht.matrices.transform import configure
+from semg_hht.prediction.run import Run, open_run
+from semg_hht.recordings.formats.bdf_writer import write_bdf
+from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.recording import Recording, read_recording, write_recording
+from semg_hht.signals.simulate import SimulationConfig, simulate_people
+from semg_hht.system.files import read_json
+
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # of the pandas that wfdb writes its headers with
+SAME = 1e-6
+EXPORTS = ("auto", *installed())
+TRAINING = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3, checkpoint_every=1)
+RATE_HZ, N_SAMPLES = 200, 800
+STATED = {"rate_hz": RATE_HZ, "units": "uV"}
+Told = dict[str, dict[str, np.ndarray]]  # task -> file -> probabilities, the mean over the file's matrices
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run with its export, the recordings and matrices it was trained on, and what training itself evaluated.
+
+    scored : in order, the validation people epoch by epoch, then the test people.
+    """
+
+    run: Path
+    export: Path
+    recordings: Path
+    prepared: Path
+    scored: list[Told]
+
+    @cached_property
+    def engines(self) -> dict[str, Run]:
+        return {"torch": open_run(self.run, cpu=True), **{name: open_run(self.export, engine=name) for name in EXPORTS}}
+
+    @property
+    def matrices(self) -> Path:
+        return self.prepared / "hht_matrices"
+
+
+def people(data: Path) -> list[tuple[Labelled, Recording]]:
+    """Three movements of six people on one channel: of real ones where they are at hand, else of simulated ones."""
+    if not data.is_dir():
+        found = simulate_people(SimulationConfig(6, n_repetitions=1, rate_hz=float(RATE_HZ)), seed=1)
+        return [
+            (Labelled("", one.person.subject, movement=truth.movement, gender=one.person.gender),
+             replace(one.recording, samples=one.recording.samples[:, start : start + N_SAMPLES]))
+            for one in found for truth in one.repetitions if (start := round(truth.start_s * RATE_HZ)) >= 0
+        ]  # fmt: skip
+    jobs = {(job.rows[0].subject, job.rows[0].movement): job for job in find_jobs(data / "manifest.csv")}
+    chosen = [jobs[f"{sex}{n}", f"gesture{g}"] for sex in ("Female", "Male") for n in range(3) for g in (1, 2, 3)]
+    read = [(job.rows[0], read_recording(job.path, rate_hz=RATE_HZ).select(("1",))) for job in chosen]
+    return [(row, replace(r, samples=0.7310585 * r.samples[:, :N_SAMPLES], units="uV")) for row, r in read]
+
+
+@pytest.fixture(scope="module", params=["plain", "best"])
+def trained(request: pytest.FixtureRequest, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("same")
+    known = people(repository.parent / "shared" / "data" / "myo_armband")
+    one = known[0][1]
+    named = [(replace(row, file=f"{row.subject}_{row.movement}.npz"), recording) for row, recording in known]
+    named += [(Labelled("Test_fractions.npz"), replace(one, samples=one.samples[:, ::-1].copy())),
+              (Labelled("Test_counts.npz"), replace(one, samples=np.rint(one.samples[:, ::-1])))]  # fmt: skip
+    plain = [
+        (replace(row, session="", repetition="", rate_hz=None, units="", rate_from=""), recording)
+        for row, recording in named
+    ]
+    for row, recording in plain:
+        write_recording(recording, folder / "recordings" / row.file)
+    (folder / "recordings" / "manifest.csv").write_text(manifest_text(row for row, _ in plain), encoding="utf-8")
+    done = prepare(find_jobs(folder / "recordings"), folder / "prepared", configure(band_hz=(20.0, 95.0)), n_jobs=1)
+    scored: list[Told] = []
+
+    def noted(dataset: Any, indices: Any, task: str, classes: Any, probabilities: Any, **how: Any) -> Any:
+        told = {dataset.rows[i].file: row for i, row in zip(indices, probabilities, strict=True)}
+        scored.append({task: told})
+        return score(dataset, indices, task, classes, probabilities, **how)
+
+    data = load_folder(done.folder / "hht_matrices")
+    with pytest.MonkeyPatch.context() as patched:
+        for module in ("epochs", "train"):
+            patched.setattr(f"semg_hht.learning.{module}.score", noted)
+        train(data, folder / "run", replace(TRAINING, recipe=request.param), base_channels=4, cpu=True)
+    export(load_model(folder / "run" / "best"), folder / "run" / "best", folder / "export", data=data)
+    return Trained(folder / "run", folder / "export", folder / "recordings", done.folder, scored)
+
+
+def told(run: Run, source: Path, **stated: Any) -> Told:
+    found: Told = {}
+    for item in run.load(source, n_jobs=1, **stated):
+        assert hasattr(item, "matrices"), item
+        for task, answers in run.engine.probabilities(item.matrices, item.beside).items():
+            found.setdefault(task, {})[item.file] = answers.mean(axis=0)
+    return found
+
+
+def largest(found: Told, expected: Told) -> float:
+    """The largest difference of a probability, of the files and tasks of ``expected``."""
+    return max(
+        float(np.abs(found[task][file] - answer).max())
+        for task, files in expected.items()
+        for file, answer in files.items()
+    )
+
+
+def only(found: Told) -> Told:
+    """Of a single file, whatever it is called."""
+    return {task: dict.fromkeys("x", *files.values()) for task, files in found.items()}
+
+
+def differing(runs: dict[str, Run], source: Path, expected: Told, **stated: Any) -> dict[str, float]:
+    """Engines that answer for one file otherwise than ``expected``."""
+    found = {name: largest(only(told(run, source, **stated)), only(expected)) for name, run in runs.items()}
+    return {name: difference for name, difference in found.items() if not difference <= SAME}
+
+
+def test_files_without_labels_are_answered_as_training_did(trained: Trained) -> None:
+    """To the last digit that is written."""
+    said = open_run(trained.run, cpu=True).predict(trained.prepared, n_jobs=1).to_json()
+    expected = read_json(trained.run / "test_predictions.json")
+    assert len(expected) == 2
+    assert {file: said[file] for file in expected} == expected
+
+
+def test_validation_is_answered_as_the_epoch_did(trained: Trained) -> None:
+    run = open_run(trained.run / "checkpoint_epoch_1", cpu=True)
+    if "action_quality" in run.blocks:
+        pytest.skip("answered by an SVM, which comes when training ends")
+    assert largest(told(run, trained.prepared), trained.scored[0]) <= SAME
+
+
+def test_test_people_are_answered_as_the_final_score_did(trained: Trained) -> None:
+    assert [*map(list, trained.scored[2:])] == [["action_quality"], ["gender"]]
+    found = {name: told(run, trained.prepared) for name, run in trained.engines.items()}
+    for expected in trained.scored[2:]:
+        assert {name for name, answers in found.items() if not largest(answers, expected) <= SAME} == set()
+
+
+def test_people_held_out_are_answered_as_evaluation_did(trained: Trained, tmp_path: Path) -> None:
+    data = load_folder(trained.matrices).labelled()
+    config = replace(TRAINING, epochs=1, recipe=read_json(trained.run / "config.json")["training"]["recipe"])
+    cross_validate(data, tmp_path, config, protocol="grouped", n_folds=2, base_channels=2, cpu=True, keep_models=True,
+                   n_jobs=1)  # fmt: skip
+    file_of = dict(zip(data.repetitions, (row.file for row in data.rows), strict=True))
+    for fold in sorted((tmp_path / "folds").iterdir()):
+        network = read_json(fold / "answers.json")["network"]
+        expected = {
+            task: {file_of[key]: np.array(row) for key, row in by_key.items()} for task, by_key in network.items()
+        }
+        assert largest(told(open_run(fold, cpu=True), trained.prepared), expected) == 0
+    export(load_model(fold / "best"), fold / "best", tmp_path / "export", data=data)
+    for name in EXPORTS:
+        assert largest(told(open_run(tmp_path / "export", engine=name), trained.prepared), expected) <= SAME
+
+
+MATRICES: dict[str, Callable[[Path, dict[str, np.ndarray]], None]] = {
+    "packed": lambda path, arrays: np.savez_compressed(path, **arrays),
+    "plain": lambda path, arrays: np.savez(path, **arrays),
+    "spectrum": lambda path, arrays: np.savez(path, **{{"hht": "spectrum"}.get(k, k): v for k, v in arrays.items()}),
+    "unnamed": lambda path, arrays: np.savez(path, **{{"hht": "x"}.get(k, k): v for k, v in arrays.items()}),
+    "doubles": lambda path, arrays: np.savez(path, **arrays | {"hht": arrays["hht"].astype(np.float64)}),
+    "big end first": lambda path, arrays: np.savez(path, **arrays | {"hht": arrays["hht"].astype(">f4")}),
+    "by columns": lambda path, arrays: np.savez(path, **arrays | {"hht": np.asfortranarray(arrays["hht"])}),
+    "one plane": lambda path, arrays: np.savez(path, **arrays | {"hht": arrays["hht"][None]}),
+}
+
+
+@pytest.mark.parametrize("kind", MATRICES)
+def test_a_matrix_is_answered_alike_however_it_is_kept(trained: Trained, kind: str, tmp_path: Path) -> None:
+    runs = trained.engines
+    expected = told(runs["torch"], trained.matrices / "Test_fractions.npz")
+    with np.load(trained.matrices / "Test_fractions.npz") as archive:
+        MATRICES[kind](tmp_path / "a.npz", dict(archive))
+    assert differing(runs, tmp_path / "a.npz", expected) == {}
+
+
+def test_a_pack_is_answered_as_its_files(trained: Trained, tmp_path: Path) -> None:
+    plain = load_folder(trained.matrices).subset(np.arange(3))
+    packed = load_folder(trained.matrices, pack=tmp_path / "pack").subset(np.arange(3))
+    for run in trained.engines.values():
+        found, expected = (run.engine.probabilities(data.matrices[:], data.beside) for data in (packed, plain))
+        assert all(np.array_equal(found[task], expected[task]) for task in expected)
+
+
+def text(name: str, separator: str, decimal: str = ".", head: str = "t{}ch1 [uV]\n") -> Callable[..., Path]:
+    def write(recording: Recording, folder: Path) -> Path:
+        time_s = np.arange(N_SAMPLES) / RATE_HZ
+        body = rows(np.column_stack([time_s, recording.samples[0]]), separator, fmt="{:.17g}")
+        (folder / name).write_text(head.format(separator) + body.replace(".", decimal))
+        return folder / name
+
+    return write
+
+
+def mat(**how: Any) -> Callable[..., Path]:
+    def write(recording: Recording, folder: Path) -> Path:
+        scipy.io.savemat(folder / "a.mat", {"emg": recording.samples.T, "fs": float(RATE_HZ)}, **how)
+        return folder / "a.mat"
+
+    return write
+
+
+def mat_73(recording: Recording, folder: Path) -> Path:
+    return write_matlab_73(folder / "a.mat", {"emg": recording.samples.T, "fs": np.array(float(RATE_HZ))})
+
+
+def npz(recording: Recording, folder: Path) -> Path:
+    np.savez(folder / "a.npz", emg=recording.samples, fs=float(RATE_HZ))
+    return folder / "a.npz"
+
+
+def hdf5(recording: Recording, folder: Path) -> Path:
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset("emg", data=recording.samples.T).attrs["sampling rate"] = float(RATE_HZ)
+    return folder / "a.h5"
+
+
+def xdf(recording: Recording, folder: Path) -> Path:
+    table = recording.samples.T.astype("<f8")
+    stream = emg(100 + np.arange(N_SAMPLES) / RATE_HZ, table=table, form="double64", channels=channel("a"))
+    return write_xdf(folder, stream.replace(b"<nominal_srate>1000<", b"<nominal_srate>0200<"))
+
+
+def edf(recording: Recording, folder: Path) -> Path:
+    pyedflib = pytest.importorskip("pyedflib")
+    top = 32767.0 if np.array_equal(recording.samples, np.rint(recording.samples)) else 200.0
+    with pyedflib.EdfWriter(str(folder / "a.edf"), 1, file_type=pyedflib.FILETYPE_EDFPLUS) as file:
+        file.setSignalHeader(0, {
+            "label": "EMG", "dimension": "uV", "sample_frequency": RATE_HZ, "prefilter": "", "transducer": "",
+            "physical_max": top, "physical_min": -top, "digital_max": 32767, "digital_min": -32767,
+        })  # fmt: skip
+        file.writeSamples([np.ascontiguousarray(recording.samples[0])])
+    return folder / "a.edf"
+
+
+def bdf(recording: Recording, folder: Path) -> Path:
+    write_bdf(recording, folder / "a.bdf", ["EMG"])
+    return folder / "a.bdf"
+
+
+def wfdb(recording: Recording, folder: Path) -> Path:
+    library = pytest.importorskip("wfdb")
+    gain = 1.0 if np.array_equal(recording.samples, np.rint(recording.samples)) else 100.0
+    library.wrsamp("a", fs=RATE_HZ, units=["uV"], sig_name=["EMG"], p_signal=recording.samples.T, fmt=["16"],
+                   adc_gain=[gain], baseline=[0], write_dir=str(folder))  # fmt: skip
+    return folder / "a.hea"
+
+
+def otb(recording: Recording, folder: Path) -> Path:
+    """In counts: this device's factor is not known."""
+    xml = """<Device Name="SYNCSTATION" SampleFrequency="200" DeviceTotalChannels="1" ad_bits="16"><Channels>
+      <Adapter ID="Quattro" Gain="1" ChannelStartIndex="0"><Channel Index="0" ID="A" Gain="1"/></Adapter>
+      </Channels></Device>"""
+    counts = np.rint(recording.samples.T).astype("<i2")
+    return test_otb.write(folder, test_otb.whole(xml, counts.tobytes()))
+
+
+# Formats that hold 64-bit floats, and those that hold whole numbers: of other values these keep the nearest.
+FLOATS: dict[str, Callable[[Recording, Path], Path]] = {
+    "csv": text("a.csv", ","), "csv ;": text("a.csv", ";", ","), "txt": text("a.txt", "\t", head=""),
+    "tsv": text("a.tsv", "\t"),
+    "mat 5": mat(), "mat 5 packed": mat(do_compression=True), "mat 4": mat(format="4"), "mat 7.3": mat_73, "npz": npz,
+    "hdf5": hdf5, "xdf": xdf,
+}  # fmt: skip
+COUNTS: dict[str, Callable[[Recording, Path], Path]] = {"edf": edf, "bdf": bdf, "wfdb": wfdb, "otb": otb}
+# Of a probability, where samples that are no whole numbers are kept in so many bits.
+ROUNDED = {"edf": 0.1, "bdf": 1e-5, "wfdb": 0.1}
+
+
+@pytest.mark.parametrize("kind", [*FLOATS, *COUNTS])
+def test_a_recording_is_answered_as_its_matrix_in_every_format(trained: Trained, kind: str, tmp_path: Path) -> None:
+    runs = trained.engines
+    name = "Test_fractions" if kind in FLOATS else "Test_counts"
+    path = (FLOATS | COUNTS)[kind](read_recording(trained.recordings / f"{name}.npz"), tmp_path)
+    assert differing(runs, path, told(runs["torch"], trained.matrices / f"{name}.npz"), **STATED) == {}
+
+
+@pytest.mark.parametrize("kind", ROUNDED)
+def test_what_a_format_rounds_moves_an_answer_little(trained: Trained, kind: str, tmp_path: Path) -> None:
+    runs = trained.engines
+    path = COUNTS[kind](read_recording(trained.recordings / "Test_fractions.npz"), tmp_path)
+    expected = only(told(runs["torch"], trained.matrices / "Test_fractions.npz"))
+    found = largest(only(told(runs["torch"], path, **STATED)), expected)
+    assert 0 < found < ROUNDED[kind]
+    assert differing(runs, path, told(runs["torch"], path, **STATED), **STATED) == {}

@@ -1,0 +1,69 @@
+"""calibration.py: temperatures and sets of answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from semg_hht.evaluation.calibration import answer_sets, fit_temperature, set_threshold, with_temperature
+from semg_hht.evaluation.metrics import ece
+
+
+def drawn(n: int, temperature: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, 3) that are too sure by ``temperature``, and labels drawn from the true ones."""
+    rng = np.random.default_rng(seed)
+    true = rng.dirichlet(np.ones(3), size=n)
+    labels = np.array([rng.choice(3, p=p) for p in true])
+    return with_temperature(true, 1 / temperature), labels
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_is_found_and_mends_the_calibration(temperature: float) -> None:
+    probabilities, labels = drawn(6000, temperature, seed=0)
+    found = fit_temperature(probabilities, [str(i) for i in range(6000)], labels)
+    assert found == pytest.approx(temperature, rel=0.08)
+    fresh, true = drawn(6000, temperature, seed=1)
+    assert ece(true, with_temperature(fresh, found)) < 0.03
+    if temperature != 1:
+        assert ece(true, fresh) > 0.05
+
+
+def test_the_rows_of_a_repetition_are_pooled_before_they_are_judged() -> None:
+    rows = np.array([[0.99, 0.01], [0.6, 0.4], [0.1, 0.9], [0.4, 0.6]] * 20)
+    keys = [f"{i // 2}" for i in range(80)]
+    labels = [0, 0, 1, 1] * 20
+    assert fit_temperature(rows, keys, labels) == pytest.approx(np.exp(-2), rel=0.05), "all right: as sure as may be"
+    assert fit_temperature(rows, keys, [1 - label for label in labels]) > 10, "all wrong: hardly sure at all"
+
+
+@settings(deadline=None)
+@given(st.integers(0, 1000), st.floats(0.2, 5))
+def test_a_temperature_keeps_the_order_and_the_sum(seed: int, temperature: float) -> None:
+    probabilities = np.random.default_rng(seed).dirichlet(np.ones(4), size=5)
+    scaled = with_temperature(probabilities, temperature)
+    assert_allclose(scaled.sum(axis=1), 1)
+    assert np.array_equal(scaled.argmax(axis=1), probabilities.argmax(axis=1))
+
+
+@pytest.mark.parametrize("promise", [0.8, 0.9, 0.95])
+def test_sets_hold_the_true_class_as_often_as_promised(promise: float) -> None:
+    coverage = []
+    for seed in range(30):
+        probabilities, labels = drawn(200, 2.0, seed)
+        fresh, true = drawn(200, 2.0, 1000 + seed)
+        sets = answer_sets(fresh, set_threshold(probabilities, labels, promise))
+        coverage.append(sets[np.arange(200), true].mean())
+    assert np.mean(coverage) == pytest.approx(promise, abs=0.02)
+
+
+def test_too_few_repetitions_promise_nothing() -> None:
+    assert set_threshold(np.array([[0.9, 0.1]] * 8), [0] * 8, 0.9) == 0
+    assert set_threshold(np.array([[0.9, 0.1]] * 9), [0] * 9, 0.9) == 0.9
+    assert answer_sets(np.array([[0.7, 0.2, 0.1]]), 0.0).all()
+
+
+def test_no_set_is_empty() -> None:
+    assert answer_sets(np.array([[0.4, 0.35, 0.25]]), 0.9).tolist() == [[True, False, False]]

@@ -1,0 +1,350 @@
+"""evidence.py, its words and its picture: bands, spans, IMFs and channels that add up; the verbs that show them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from test_session import session
+
+from builders import foreign_matrix
+from conftest import Simulated
+from semg_hht.cli.main import main
+from semg_hht.errors import InputError
+from semg_hht.explanation.explanation import Explanation, Imf, explain, mixing_of_channels, model_of, narrowest, of_imfs
+from semg_hht.inference.answers import Answer
+from semg_hht.matrices.transform import Failure
+from semg_hht.prediction.run import Run, open_run
+from semg_hht.recordings.manifest import read_manifest
+from semg_hht.report.card import render_card
+from semg_hht.report.explanation_text import (
+    evidence_said,
+    evidence_title,
+    evidence_view,
+    write_evidence,
+    write_evidence_of_all,
+)
+from semg_hht.report.words import LANGUAGES, read_words
+
+AXIS = (np.arange(256) + 0.5) / 256
+
+
+def planted(**changes: Any) -> Explanation:
+    """Evidence for "half" in 100 to 200 Hz and 0.5 to 1 s of a matrix of even energy, a little against it below."""
+    evidence = np.zeros((2, 256, 256))
+    evidence[0, 64:128, 64:128] = 3.0 / 64**2
+    evidence[1, :32, 128:192] = -1.0 / (32 * 64)
+    made = Explanation(
+        file="弯举.csv",
+        number=2,
+        n_repetitions=3,
+        repetition="2",
+        start_s=4.0,
+        stop_s=6.0,
+        task="action_quality",
+        answer=Answer("half", 0.88, {"full": 0.12, "half": 0.88}, ("half", "full")),
+        method="integrated_gradients",
+        channels=("biceps", "triceps"),
+        values=np.ones((2, 256, 256), dtype=np.float32),
+        evidence=evidence,
+        frequency_hz=400 * AXIS,
+        time_s=2 * AXIS,
+        score=2.0,
+        empty=0.0,
+        is_odds=True,
+        blocks={},
+        average=0.0,
+        mixing=None,
+        imfs=(Imf(1, 150.0, 2.5), Imf(2, 60.0, -0.5)),
+    )
+    return replace(made, **changes)
+
+
+@pytest.fixture(scope="module")
+def trained(simulated_run: Path) -> Run:
+    return open_run(simulated_run, cpu=True)
+
+
+@pytest.fixture(scope="module")
+def found(trained: Run, simulated: Simulated) -> list[Explanation]:
+    """Both answers of one repetition of a recording."""
+    return [one for one in islice(explain(trained, recording(simulated)), 2) if isinstance(one, Explanation)]
+
+
+def recording(simulated: Simulated) -> Path:
+    return simulated.manifest.parent / read_manifest(simulated.manifest)[0].file
+
+
+def test_evidence_is_found_in_hz_and_seconds() -> None:
+    made = planted()
+    band, span = made.band, made.span
+    assert band is not None and span is not None
+    assert 100 <= band.low < band.high <= 200
+    assert 0.5 <= span.low < span.high <= 1.0
+    assert_allclose(band.share, 0.625)  # five of eight patches hold what is asked for
+    assert_allclose(band.share_of_values, (band.high - band.low) / 400)
+    assert_allclose(made.share_for, 0.75)
+    assert_allclose([made.of_channels["biceps"], made.of_channels["triceps"]], [3, -1])
+
+
+def test_what_leans_against_the_answer_is_found_where_it_speaks_against() -> None:
+    made = planted(evidence=-planted().evidence)
+    assert made.leans == -1
+    assert made.band == planted().band
+
+
+def test_the_narrowest_run_is_the_fullest_of_its_width() -> None:
+    assert narrowest(np.array([1.0, 0, 4, 4, 0, 1]), 0.8) == (2, 4)
+    assert narrowest(np.array([0.0, 3, 0, 0, 5, 0]), 0.6) == (4, 5)
+    assert narrowest(np.ones(4), 1.0) == (0, 4)
+
+
+def test_imfs_share_the_evidence_of_a_cell_by_its_power() -> None:
+    rng = np.random.default_rng(0)
+    evidence, powers = rng.normal(size=(2, 256, 256)), [rng.random((n, 256, 256)) for n in (3, 2)]
+    powers[0][:, :10], evidence[0, :10] = 0, 0  # cells without power
+    found = of_imfs(evidence, powers, 400 * AXIS)
+    assert_allclose(sum(imf.evidence for imf in found), evidence.sum())
+    assert_allclose(found[2].evidence, np.nansum(evidence[0, 10:] * powers[0][2, 10:] / powers[0].sum(axis=0)[10:]))
+    assert [imf.number for imf in found] == [1, 2, 3]
+
+
+def test_how_channels_go_together_is_shared_among_the_channels() -> None:
+    n_channels = 2
+    of_pair = np.zeros((8, 8))  # 4 lags of 2 channels
+    of_pair[0, 2], of_pair[0, 1], of_pair[1, 7] = (
+        4.0,
+        2.0,
+        -1.0,
+    )  # first with itself, first with second, second with itself
+    numbers = of_pair[np.triu_indices(8)]
+    assert mixing_of_channels(numbers, n_channels) == (5.0, 0.0)
+    assert mixing_of_channels(numbers, 1) is None
+
+
+def test_of_a_recording_all_parts_add_up(found: list[Explanation], trained: Run, simulated: Simulated) -> None:
+    answers = trained.predict(recording(simulated)).predictions[0].answers
+    for one in found:
+        change = one.score - one.empty
+        assert_allclose(one.answer.confidence, answers[one.task].confidence, atol=1e-5)
+        assert_allclose(1 / (1 + np.exp(-one.score)), one.answer.confidence, atol=1e-4)
+        assert_allclose(one.evidence.sum(), change, atol=0.02 * max(1.0, abs(change)))
+        assert one.imfs
+        assert_allclose(sum(imf.evidence for imf in one.imfs), one.evidence.sum(), atol=1e-6)
+        assert_allclose(sum(one.of_channels.values()), one.evidence.sum())
+        assert one.frequency_hz is not None
+        assert_allclose(one.frequency_hz[[0, -1]], [20.35, 199.65], atol=0.01)
+    assert [one.task for one in found] == ["action_quality", "gender"]
+
+
+def test_a_matrix_of_another_tool_has_bins_and_no_imfs(trained: Run, tmp_path: Path) -> None:
+    (one,) = explain(trained, foreign_matrix(tmp_path / "Test1.npz"), task="action_quality", method="grad_cam")
+    assert isinstance(one, Explanation)
+    assert (one.imfs, one.no_imfs, one.method) == (None, "matrix", "grad_cam")
+    content = json.loads(json.dumps(one.to_json()))
+    assert "band_bins" in content and "span_bins" in content and "imfs" not in content
+    words = read_words("en")
+    assert any("not of a matrix" in sentence for sentence in evidence_said(one, words))
+
+
+def test_a_file_that_can_not_be_used_does_not_stop_the_others(trained: Run, tmp_path: Path) -> None:
+    foreign_matrix(tmp_path / "Test2.npz")
+    (tmp_path / "Test1.npz").write_bytes(b"no npz")
+    first, second = explain(trained, tmp_path, task="gender")
+    assert isinstance(first, Failure) and "Test1.npz" in first.reason
+    assert isinstance(second, Explanation)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "mood"}, "--task must be one of action_quality, gender, which the run answers; got 'mood'"),
+        ({"repetition": 2}, "has 1 repetitions; got --repetition 2"),
+        ({"method": "magic"}, "--method must be one of"),
+    ],
+)
+def test_what_can_not_be_explained_is_said(trained: Run, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        next(explain(trained, foreign_matrix(tmp_path / "Test1.npz"), **options))
+
+
+def test_an_export_has_no_gradients(trained: Run) -> None:
+    class Exported:
+        def probabilities(self, *_: Any) -> Any: ...
+
+    with pytest.raises(InputError, match="an export has no gradients .*; name the run it was made of"):
+        next(explain(replace(trained, engine=Exported()), "a.npz"))
+
+
+def test_without_captum_nothing_is_begun(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "captum", None)
+    monkeypatch.delitem(sys.modules, "captum.attr", raising=False)
+    with pytest.raises(InputError, match=r"explain needs captum.*pip install 'semg-hht\[explain\]'"):
+        model_of(trained)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_tell_band_span_imf_channel_and_direction(language: str) -> None:
+    words = read_words(language)
+    said = words.joined(evidence_said(planted(), words))
+    for told in ("50%", "88%", "75%", "25%", "100", "0.50", "IMF 1", "biceps 100%"):
+        assert told in said, told
+    assert "弯举.csv" in evidence_title(planted(), words)
+    assert "{" not in said
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_tell_what_carries_no_evidence(language: str) -> None:
+    words = read_words(language)
+    blocks = {"amplitude": -0.05, "mixing": 0.33}
+    blind = planted(evidence=np.zeros((2, 256, 256)), blocks=blocks, average=0.5, mixing=(3.0, 1.0), imfs=None)
+    said = evidence_said(blind, words)
+    assert "biceps 75%" in said[2]
+    assert blind.to_json()["channels"] == {"biceps": 3.0, "triceps": 1.0}
+    assert re.search(r"\+33.*\N{MINUS SIGN}5", said[0])
+    assert words.texts["evidence_no_matrix"] in said
+    assert evidence_view(blind, words)["picture"] is None
+    spread = evidence_said(planted(evidence=np.ones((2, 256, 256)), frequency_hz=None, is_odds=False), words)
+    assert len(spread) > 3
+    even = planted(evidence=np.full((2, 256, 256), 1e-3), imfs=(Imf(1, 9.0, -5.0),), channels=("a", "b"))
+    assert any(
+        words("evidence_imfs_none", side=words.texts["evidence_sides"][0]) in s for s in evidence_said(even, words)
+    )
+    flat = planted(evidence=np.zeros((2, 256, 256)), imfs=None, no_imfs="matrix")
+    assert words.texts["evidence_flat"] in evidence_said(flat, words)
+    weak = evidence_said(planted(evidence=planted().evidence / 10), words)
+    assert words("evidence_weak", total="0.4") in weak
+    assert words("evidence_weak", total="4") not in evidence_said(planted(), words)
+    upstream = planted(imfs=None, no_imfs="upstream")
+    assert words.texts["evidence_no_imfs_upstream"] in evidence_said(upstream, words)
+
+
+def test_the_same_evidence_is_the_same_picture(tmp_path: Path) -> None:
+    blind = planted(evidence=np.zeros((2, 256, 256)), blocks={"mixing": 0.3})
+    for name, language in (("a", "en"), ("b", "en"), ("c", "zh")):
+        write_evidence([planted(), blind], tmp_path / f"{name}.png", read_words(language))
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+
+
+def test_files_that_differ_in_their_ending_have_a_picture_each(tmp_path: Path) -> None:
+    made = [replace(planted(), file=file, n_repetitions=1) for file in ("a.csv", "a.npz")]
+    content, more = write_evidence_of_all([*made, Failure("b.csv", "broken")], tmp_path, read_words("en"))
+    assert [one["picture"] for entry in content.values() for one in entry] == ["a.png", "a.npz.png"]
+    assert not more
+
+
+def test_a_card_numbers_repetitions_as_its_table_does() -> None:
+    late, early = planted(start_s=2.5, stop_s=3.5, number=1), planted(start_s=0.5, stop_s=1.5, number=2)
+    page = render_card(session(3), read_words("en"), [late, early])
+    assert re.findall(r"repetition (\d) of 3: action quality", page)[::2] == ["1", "2"]
+    assert "The first 2 repetitions are explained." in page
+
+
+@pytest.fixture
+def explained(simulated_run: Path, simulated: Simulated, tmp_path: Path) -> Callable[..., int]:
+    def run(verb: str, *args: Any) -> int:
+        try:
+            main([verb, "--checkpoint", str(simulated_run), "--cpu", *map(str, args)])
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        return 0
+
+    return run
+
+
+def test_explain_writes_a_picture_and_says_why(
+    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "why.png"
+    arguments = ("--input", recording(simulated), "--out", out, "--task", "action_quality")
+    assert explained("explain", *arguments, "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["repetition"] == 1
+    assert content["action_quality"]["evidence"]["imfs"][0]["imf"] == 1
+    first = out.read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert explained("explain", *arguments) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert explained("explain", *arguments, "--overwrite") == 0
+    assert out.read_bytes() == first
+    assert "action quality" in capsys.readouterr().out
+
+
+def test_explain_takes_one_file(
+    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = simulated.manifest
+    assert explained("explain", "--input", folder, "--out", tmp_path / "why.png", "--task", "gender") == 1
+    assert "holds several files" in capsys.readouterr().err
+    assert explained("explain", "--input", folder, "--file", "x.csv", "--out", tmp_path / "why.png") == 1
+    assert "no file 'x.csv' in it" in capsys.readouterr().err
+    second = read_manifest(simulated.manifest)[-1].file
+    assert explained("explain", "--input", folder, "--file", second, "--out", tmp_path / "b.png", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["file"] == second
+    broken = tmp_path / "Test1.npz"
+    broken.write_bytes(b"no npz")
+    assert explained("explain", "--input", broken, "--out", tmp_path / "why.png") == 1
+    assert "can't be read as npz" in capsys.readouterr().err
+    assert not (tmp_path / "why.png").exists()
+
+
+def test_predict_explains_each_repetition(
+    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("semg_hht.report.explanation_text.MAX_EXPLAINED", 2)
+    output, pictures = tmp_path / "out.json", tmp_path / "why"
+    arguments = ("--input", simulated.manifest, "--output", output, "--explain", pictures)
+    assert explained("predict", *arguments) == 0
+    evidence = [one for entry in json.loads(output.read_text()).values() for one in entry.get("evidence", [])]
+    assert len(evidence) == 4  # two repetitions, two tasks each
+    assert {one["picture"] for one in evidence} == {path.name for path in pictures.iterdir()}
+    assert all(one["said"] for one in evidence)
+    assert "the first 2 repetitions were explained" in capsys.readouterr().err
+    output.unlink()
+    assert explained("predict", *arguments) == 1
+    assert "this folder is not empty" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_what_cant_be_explained_was_answered_all_the_same(
+    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def fails(*_: Any) -> None:
+        raise InputError("no evidence today")
+
+    monkeypatch.setattr("semg_hht.cli.commands.explain.explained", fails)
+    output = tmp_path / "out.json"
+    arguments = ("--input", simulated.manifest, "--output", output, "--explain", tmp_path / "why")
+    capsys.readouterr()
+    assert explained("predict", *arguments) == 1
+    assert f"no evidence today. The answers are in {output}: the same" in " ".join(capsys.readouterr().err.split())
+    assert len(json.loads(output.read_text())) == len({row.file for row in read_manifest(simulated.manifest)})
+
+
+def test_a_card_shows_why(
+    simulated_run: Path, simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("semg_hht.cli.commands.report.MAX_ON_CARD", 1)
+    out = tmp_path / "card.html"
+    with pytest.raises(SystemExit, match="0"):
+        main(["report", "--card", str(recording(simulated)), "--checkpoint", str(simulated_run), "--out", str(out),
+              "--explain", "--lang", "zh", "--cpu"])  # fmt: skip
+    page = out.read_text(encoding="utf-8")
+    assert "为什么这样判断" in page
+    assert page.count("data:image/png;base64,") == 1
+    with pytest.raises(SystemExit):
+        main(["report", str(tmp_path), "--out", str(tmp_path / "b.html"), "--explain"])
+    assert "--explain goes with --card" in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""figures.py: pictures are written, whole, the same for the same input."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from numpy.testing import assert_allclose
+
+from semg_hht.evaluation.metrics import evaluate
+from semg_hht.figures.plots import (
+    chinese_font,
+    draw_answers,
+    draw_confusion,
+    draw_history,
+    draw_matrices,
+    draw_matrix,
+    show_confusion,
+    show_matrix,
+)
+from semg_hht.figures import plots as figures
+from semg_hht.learning.epochs import Epoch
+from semg_hht.learning.train import Result
+from semg_hht.matrices.matrix import Matrix
+
+AXIS = (np.arange(256) + 0.5) / 256
+VALUES = np.random.default_rng(0).random((2, 256, 256), dtype=np.float32)
+REPORT = evaluate(["low", "mid", "mid"], np.eye(3)[[0, 1, 0]], ("low", "mid", "high"), ["a", "b", "c"])
+
+
+def is_png(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_matrix_has_axes_in_hz_and_seconds() -> None:
+    axes = Figure().add_subplot()
+    show_matrix(axes, VALUES[0], 20 + 430 * AXIS, 2 * AXIS)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time (s)", "frequency (Hz)")
+    assert_allclose(axes.get_xlim(), (0, 2), atol=1e-9)
+    assert_allclose(axes.get_ylim(), (20, 450))  # low frequencies below
+
+
+def test_a_matrix_without_axes_has_bins() -> None:
+    axes = Figure().add_subplot()
+    show_matrix(axes, VALUES[0], None, None)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time bin", "frequency bin")
+    assert_allclose(axes.get_xlim(), (0, 256))
+
+
+@pytest.mark.parametrize("n_planes", [1, 2])
+def test_a_picture_of_a_matrix(tmp_path: Path, n_planes: int) -> None:
+    matrix = Matrix(VALUES[:n_planes], {}, 20 + 430 * AXIS, 2 * AXIS)
+    draw_matrix(matrix, tmp_path / "a.png", title="S01")
+    draw_matrix(matrix, tmp_path / "b.png", title="S01")
+    assert is_png(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_picture_of_the_history(tmp_path: Path, tiny_result: Result) -> None:
+    draw_history(tiny_result.history, tiny_result.best_epoch, tmp_path / "a.png")
+    draw_history([Epoch(1, 1e-4, 1.1, 0.3, 1.0, 0.4, 0.4)], 1, tmp_path / "one.png")
+    assert is_png(tmp_path / "a.png")
+    assert is_png(tmp_path / "one.png")
+
+
+def test_confusion_names_its_classes() -> None:
+    axes = Figure().add_subplot()
+    show_confusion(axes, REPORT)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["low", "mid", "high"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["low", "mid", "high"]
+    assert [text.get_text() for text in axes.texts][:2] == ["1\n100%", "0\n0%"]
+
+
+def test_a_picture_of_the_confusion_and_of_the_answers(tmp_path: Path) -> None:
+    reports: dict[str, Any] = {"action_quality": REPORT, "gender": REPORT}
+    draw_confusion(reports, tmp_path / "a.png")
+    time_s = np.arange(1000) / 500
+    marks = [(0.1, 0.5, "low", "low", 0.9), (0.7, 1.5, "mid", "low", 0.5)]
+    matrix = Matrix(VALUES[:1], {}, 20 + 430 * AXIS, 2 * AXIS)
+    draw_answers(time_s, np.sin(time_s), marks, [("low", matrix)], reports, tmp_path / "b.png")
+    assert is_png(tmp_path / "a.png")
+    assert is_png(tmp_path / "b.png")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_chinese_names_are_drawn_without_a_warning(tmp_path: Path) -> None:
+    draw_matrix(Matrix(VALUES[:1], {}, 20 + 430 * AXIS, 2 * AXIS), tmp_path / "弯举.png", title="弯举 µV")
+    assert (tmp_path / "弯举.png").read_bytes().startswith(b"\x89PNG")
+
+
+def pictures_in_chinese(folder: Path) -> None:
+    matrices = [("half", Matrix(VALUES[:1], {}, 20 + 430 * AXIS, 2 * AXIS)), ("full", Matrix(VALUES[:1]))]
+    draw_matrices(matrices, folder / "matrices.png", lang="zh")
+    draw_history([Epoch(1, 1e-4, 1.1, 0.3, 1.0, 0.4, 0.4)], 1, folder / "history.png", lang="zh")
+    draw_confusion({"action_quality": REPORT, "gender": REPORT}, folder / "confusion.png", lang="zh")
+
+
+def test_captions_are_chinese_and_names_of_classes_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Text] = []
+    monkeypatch.setattr(figures, "chinese_font", lambda: "DejaVu Sans")
+    monkeypatch.setattr(Figure, "savefig", lambda self, part, **_: (part.touch(), drawn.extend(self.findobj(Text))))
+    pictures_in_chinese(tmp_path)
+    english = {word for text in drawn for word in re.findall("[A-Za-z]{2,}", text.get_text())}
+    assert english <= {"Hz", "half", "full", "low", "mid", "high"}
+    assert {"希尔伯特", "最佳轮次", "平衡准确率"} <= {
+        word for text in drawn for word in re.findall("希尔伯特|最佳轮次|平衡准确率", text.get_text())
+    }
+
+
+def test_without_a_font_captions_stay_english(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(figures, "get_font_names", list)
+    chinese_font.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        pictures_in_chinese(tmp_path)
+    chinese_font.cache_clear()
+    assert is_png(tmp_path / "history.png")
+    assert "no font for Chinese is here" in caplog.text

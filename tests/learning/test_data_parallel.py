@@ -1,0 +1,118 @@
+"""learning/sharing.py: several processes train as one would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+from numpy.testing import assert_allclose
+from safetensors.numpy import load_file
+from torch import distributed, nn
+from torch.nn import functional
+
+from builders import make_dataset, write_dataset
+from semg_hht.errors import InputError
+from semg_hht.learning.data_parallel import Batch, BatchNorm, Dropout, Share, leave, share_batch
+from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.train import train
+
+WORDS = ["--batch_size", "8", "--learning_rate", "1e-3", "--base_channels", "2", "--cpu", "--json"]
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """A group of one process."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+def test_shares_cover_a_batch_once() -> None:
+    for n_rows in (3, 8, 17):
+        for n in (1, 2, 3):
+            rows = [np.arange(n_rows)[Share(rank, n).rows(n_rows)] for rank in range(n)]
+            assert np.concatenate(rows).tolist() == list(range(n_rows))
+            assert min(map(len, rows)) >= 1
+    assert Share().leads and not Share(1, 2).leads
+
+
+@pytest.mark.usefixtures("alone")
+def test_shared_batch_norm_is_batch_norm_and_so_are_its_gradients() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, dy = (torch.randn(4, 3, 5, 6, dtype=torch.float64, generator=generator) for _ in range(2))
+    found = {}
+    for norm in (nn.BatchNorm2d(3).double(), BatchNorm(3).double()):
+        nn.init.uniform_(norm.weight, 0.5, 2, generator=torch.Generator().manual_seed(1))
+        nn.init.uniform_(norm.bias, generator=torch.Generator().manual_seed(2))
+        share_batch(norm, Batch(slice(0, 4), 4))
+        own = x.clone().requires_grad_()
+        y = norm(own)
+        found[type(norm)] = [y, *torch.autograd.grad(y, (own, norm.weight, norm.bias), dy)]
+    for ours, theirs in zip(*found.values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_dropout_drops_of_each_row_what_one_process_would() -> None:
+    x, layer = torch.rand(6, 100) + 1, Dropout(0.5)
+    torch.manual_seed(3)
+    whole = layer(x)
+    torch.manual_seed(3)
+    share_batch(layer, Batch(slice(2, 5), 6))
+    assert torch.equal(layer(x[2:5]), whole[2:5])
+    torch.manual_seed(3)
+    assert torch.equal(whole, functional.dropout(x, 0.5))
+
+
+def test_in_evaluation_mode_nothing_is_shared() -> None:
+    network, x = ActionNetwork(NetworkConfig(3, base_channels=2)).eval(), torch.rand(2, 1, 256, 256)
+    before = network(x)
+    share_batch(network, Batch(slice(0, 2), 4))
+    assert torch.equal(network(x), before)
+
+
+def test_a_batch_smaller_than_the_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fabric, "world_size", property(lambda self: 9))
+    with pytest.raises(InputError, match="a batch of 2 is too small for 9 processes; choose another --batch_size"):
+        train(make_dataset(), tmp_path / "run", TrainingConfig(epochs=1, batch_size=8), base_channels=2, cpu=True)
+
+
+def test_who_only_helps_ends_when_the_work_in_common_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "destroy_process_group", lambda: None)
+    leave(Share(0, 2))
+    with pytest.raises(SystemExit, match="0"):
+        leave(Share(1, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun")
+def test_two_processes_train_what_one_does_and_one_goes_on(tmp_path: Path) -> None:
+    data = write_dataset(make_dataset(), tmp_path / "data")
+    words = ["--data_dir", str(data), *WORDS]
+    alone = [sys.executable, "-m", "semg_hht", "train", *words]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    together = [*torchrun, "-m", "semg_hht", "train", *words]
+
+    def run(command: list[str], folder: str, *more: str) -> dict[str, np.ndarray]:
+        command = [*command, "--checkpoint_dir", str(tmp_path / folder), *more]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+        assert done.returncode == 0, done.stderr
+        assert "Grad strides do not match" not in done.stderr
+        assert done.stdout.count("best_epoch") == 1  # one of the processes speaks
+        return load_file(tmp_path / folder / "final" / "network.safetensors")
+
+    one, two = run(alone, "one", "--epochs", "1"), run(together, "two", "--epochs", "1")
+    for name, weight in one.items():  # Adam's first steps turn the rounding of a tiny gradient into a sign
+        assert_allclose(two[name], weight, rtol=0, atol=5e-3 * max(1.0, float(np.abs(weight).max())))
+        assert np.linalg.norm(two[name] - weight) <= 1e-2 * np.linalg.norm(weight) + 1e-6
+    longer = run(alone, "two", "--epochs", "2", "--resume")
+    other = run(together, "one", "--epochs", "2", "--resume")
+    assert (tmp_path / "two" / "history.jsonl").read_text().count("\n") == 2
+    for name, weight in longer.items():
+        assert np.linalg.norm(other[name] - weight) <= 2e-2 * np.linalg.norm(weight) + 1e-6

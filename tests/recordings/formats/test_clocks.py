@@ -1,0 +1,135 @@
+"""signals/clocks.py: columns that are time, that count, or that only look like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from builders import read_text_table as read
+from builders import rows, signal, with_time
+from semg_hht.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("time", 0.002), ("Time (s)", 0.002), ("X[s]", 0.002), ("X [s]", 0.002), ("时间", 0.002), ("时间(秒)", 0.002),
+     ("Timestamp", 0.002), ("time stamp [ms]", 2), ("ms", 2), ("t_us", 2000), ("Elapsed time", 0.002), ("time", 2),
+     ("Time_ms", 2), ("milliSec", 2), ("min", 0.002 / 60)],
+)  # fmt: skip
+def test_time_columns(tmp_path: Path, name: str, step: float) -> None:
+    found = read(tmp_path, f"{name},EMG\n" + with_time(step, digits=9))
+    assert_allclose(found.rate_hz, 500, rtol=1e-4)
+    assert found.channel_names == ("EMG",)
+    assert_array_equal(found.table, signal(channels=1))
+
+
+@pytest.mark.parametrize("name", ["x", "tibialis", "timing", "trapezius", "m", "biceps"])
+def test_names_that_only_look_like_time_are_channels(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path, f"{name},EMG\n" + with_time(0.002)).channel_names == (name, "EMG")
+
+
+@pytest.mark.parametrize(
+    ("stamp", "rate_hz"),
+    [("2024-01-02 10:00:{:06.3f}", 100), ("10:00:{:06.3f}", 100), ("2024-01-02T10:00:{:09.6f}+08:00", 100),
+     ("00:{:06.3f}", 100), ("2024/01/02 10:00:{:06.3f}", 100)],
+)  # fmt: skip
+def test_stamps_of_date_and_time(tmp_path: Path, stamp: str, rate_hz: float) -> None:
+    body = "".join(f"{stamp.format(i / 100)},{value}\n" for i, value in enumerate(signal(channels=1)[:, 0]))
+    found = read(tmp_path, "time,EMG\n" + body)
+    assert_allclose(found.rate_hz, rate_hz)
+    assert_array_equal(found.table, signal(channels=1))
+
+
+def test_stamps_pass_midnight(tmp_path: Path) -> None:
+    seconds = 86_400 - 0.3 + np.arange(60) / 100
+    stamps = [f"{int(s % 86_400 // 3600)}:{int(s % 3600 // 60):02d}:{s % 60:06.3f}" for s in seconds]
+    body = "".join(f"{stamp},{value}\n" for stamp, value in zip(stamps, signal(channels=1)[:, 0], strict=True))
+    assert stamps[0].startswith("23:59:59") and stamps[-1].startswith("0:00:00")
+    assert_allclose(read(tmp_path, "time,EMG\n" + body).rate_hz, 100)
+
+
+def test_a_stamp_that_is_none_is_named(tmp_path: Path) -> None:
+    body = "".join(f"10:00:{i / 100:06.3f},{i % 7}\n" for i in range(60)).replace("10:00:00.300", "later")
+    with pytest.raises(
+        InputError, match=r"a\.csv: .*line 32, column 'time': found 'later', expected a time of the day"
+    ):
+        read(tmp_path, "time,EMG\n" + body)
+
+
+@pytest.mark.parametrize(("rate_hz", "digits"), [(2048, 3), (1500, 3), (4000, 3), (1000, 3), (2000, 4), (1024, 2)])
+def test_times_printed_with_few_digits_give_the_rate(tmp_path: Path, rate_hz: float, digits: int) -> None:
+    found = read(tmp_path, "time,EMG\n" + with_time(1 / rate_hz, n=9000, digits=digits))
+    assert_allclose(found.rate_hz, rate_hz, rtol=1e-3)
+    assert found.rate_hz in (rate_hz, pytest.approx(rate_hz, rel=2 * 10**-digits * rate_hz / 9000))
+
+
+def test_jitter_of_less_than_half_a_step_is_tolerated(tmp_path: Path) -> None:
+    times = np.arange(60) / 500 + np.random.default_rng(0).uniform(0, 0.0008, 60)
+    body = "".join(f"{time},{value}\n" for time, value in zip(times, signal(channels=1)[:, 0], strict=True))
+    assert_allclose(read(tmp_path, "time,EMG\n" + body).rate_hz, 500, rtol=0.02)
+
+
+def test_a_time_column_that_tells_another_rate_than_the_header(tmp_path: Path) -> None:
+    found = read(tmp_path, "# sampling rate: 1000 Hz\ntime,EMG\n" + with_time(0.002))
+    assert_allclose(found.rate_hz, 500)
+    assert found.remarks == ("the header states 1000 Hz, the time column 500 Hz, which was taken",)
+
+
+def test_several_rates_without_a_time_column_are_none(tmp_path: Path) -> None:
+    found = read(tmp_path, "# sampling rate: 1000 Hz\n# sampling rate: 148 Hz\n" + rows(signal()))
+    assert found.rate_hz is None
+    assert found.remarks == ("the header states several rates (1000, 148 Hz), so none was taken",)
+
+
+def test_a_time_column_behind_another_is_left_out(tmp_path: Path) -> None:
+    stamped = with_time(0.002).replace("\n", ",17.25\n")
+    found = read(tmp_path, "time,EMG,timestamp\n" + stamped)
+    assert (found.rate_hz, found.channel_names) == (500, ("EMG",))
+    assert found.remarks == ("column 'timestamp' is time beside another and was left out",)
+
+
+def test_a_column_without_a_name_that_is_time(tmp_path: Path) -> None:
+    found = read(tmp_path, with_time(0.002, channels=2))
+    assert_allclose(found.rate_hz, 500)
+    assert_array_equal(found.table, signal(channels=2))
+    remark = "the first column has no name, rises evenly by 0.002 and was taken for time in seconds"
+    assert found.remarks == (remark,)
+    assert read(tmp_path, ",a\n" + with_time(0.002)).remarks == (remark,)
+
+
+@pytest.mark.parametrize("count", [lambda i: i, lambda i: i + 1, lambda i: i % 16, lambda i: (i + 5) % 256 + 0])
+def test_a_column_without_a_name_that_counts(tmp_path: Path, count: object) -> None:
+    assert callable(count)
+    body = "".join(f"{count(i)},{a},{b}\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, body)
+    assert_array_equal(found.table, signal())
+    assert (found.rate_hz, found.remarks) == (
+        None, ("the first column has no name and counts samples; it was left out",)
+    )  # fmt: skip
+
+
+def test_a_ramp_without_a_name_is_left_out_and_tells_nothing(tmp_path: Path) -> None:
+    found = read(tmp_path, with_time(2.5, digits=1))
+    assert (found.rate_hz, found.table.shape) == (None, (60, 1))
+    assert found.remarks == ("the first column has no name and rises evenly by 2.5; it was left out",)
+
+
+def test_time_that_counts_by_one_tells_no_rate(tmp_path: Path) -> None:
+    found = read(tmp_path, "Time,EMG\n" + with_time(1, digits=0))
+    assert (found.rate_hz, found.channel_names) == (None, ("EMG",))
+    assert found.remarks == ("column 'Time' rises by 1 and states no unit: it tells no rate and was left out",)
+
+
+def test_ramps_alone_are_channels(tmp_path: Path) -> None:
+    ramps = np.stack([np.arange(40.0), -np.arange(40.0)], axis=1)
+    assert_array_equal(read(tmp_path, rows(ramps)).table, ramps)
+
+
+@pytest.mark.parametrize("name", ["nSeq", "Sample", "Sample Index", "frame", "序号", "Index", "No."])
+def test_columns_that_count_by_name(tmp_path: Path, name: str) -> None:
+    body = "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, f"{name},a,b\n" + body)
+    assert (found.channel_names, found.remarks) == (("a", "b"), (f"column {name!r} counts samples and was left out",))

@@ -1,0 +1,251 @@
+"""signals/headers.py: what stands above the samples, in the shape of known programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
+
+from builders import read_text_table as read
+from builders import rows, signal, with_time
+from semg_hht.errors import InputError
+from semg_hht.recordings.formats.contents import Contents
+
+Array = NDArray[np.float64]
+
+
+@pytest.mark.parametrize(
+    ("line", "rate_hz"),
+    [
+        ("# Sampling Rate (Hz):= 1000.00", 1000),
+        ("% sampling frequency = 2 kHz", 2000),
+        ("// Sample rate: 2,000 Hz", 2000),
+        ("# Sampling frequency: 1111,111", 1111.111),
+        ("# 采样率：1000", 1000),
+        ("# 采样频率: 2000Hz", 2000),
+        ("# fs = 512", 512),
+        ("Sampling interval: 0.5 ms", 2000),
+        ("Frequency:    \t1000 Hz", 1000),
+        ("# EMG of the biceps, 3 contractions", None),
+        ("# cut-off frequency 20 Hz", None),
+    ],
+)
+def test_a_line_above_tells_the_rate(tmp_path: Path, line: str, rate_hz: float | None) -> None:
+    found = read(tmp_path, f"{line}\nrecorded by hand\na,b\n" + rows(signal()))
+    assert found.rate_hz == pytest.approx(rate_hz) if rate_hz else found.rate_hz is None
+    assert found.channel_names == ("a", "b")
+
+
+def test_a_long_preamble(tmp_path: Path) -> None:
+    text = "".join(f"Label: sensor {i} Gain: 1000\n" for i in range(3000)) + "a,b\n" + rows(signal())
+    assert_array_equal(read(tmp_path, text).table, signal())
+
+
+def test_numbers_in_a_preamble_are_no_samples(tmp_path: Path) -> None:
+    assert_array_equal(read(tmp_path, "patient\n12\n1000\na,b\n" + rows(signal())).table, signal())
+
+
+@pytest.mark.parametrize("name", ["EMG [mV]", "EMG (mV)", "EMG,mV", "EMG_mV", "EMG (millivolts)", "EMG/mV"])
+def test_the_unit_stands_behind_the_name(tmp_path: Path, name: str) -> None:
+    found = read(tmp_path, f'"{name}"\n' + rows(signal(channels=1)))
+    assert (found.channel_names, found.units) == (("EMG",), "mV")
+    assert_array_equal(found.table, signal(channels=1))
+
+
+def test_units_that_differ_become_microvolts(tmp_path: Path) -> None:
+    found = read(tmp_path, "a [mV],b [uV],Knee angle [deg]\n" + rows(signal(channels=3)))
+    assert (found.units, found.channel_names, found.other) == (
+        "uV",
+        ("a", "b", "Knee angle [deg]"),
+        ("Knee angle [deg]",),
+    )
+    assert_allclose(found.table, signal(channels=3) * [1000, 1, 1])
+
+
+def test_a_unit_of_some_channels_is_the_unit_of_none(tmp_path: Path) -> None:
+    found = read(tmp_path, "a [mV],b\n" + rows(signal()))
+    assert found.units == ""
+    assert found.remarks == ("no unit was taken from the header: b state none",)
+
+
+def test_a_row_of_units_below_the_names(tmp_path: Path) -> None:
+    found = read(tmp_path, "Time,EMG,Torque\n(ms),(mV),-\n" + with_time(0.5, channels=2))
+    assert (found.rate_hz, found.units, found.channel_names) == (2000, "mV", ("EMG", "Torque"))
+    assert found.other == ("Torque",)
+
+
+def test_names_that_come_twice_are_told_apart(tmp_path: Path) -> None:
+    assert read(tmp_path, "EMG,EMG\n" + rows(signal())).channel_names == ("EMG 1", "EMG 2")
+    assert read(tmp_path, "EMG,\n" + rows(signal())).channel_names == ("EMG", "ch2")
+
+
+def test_a_header_by_other_rules_than_the_samples(tmp_path: Path) -> None:
+    found = read(tmp_path, "Recto Femoral\tBiceps Femoral\n" + rows(signal(), "  "))
+    assert found.channel_names == ("Recto Femoral", "Biceps Femoral")
+
+
+def labchart(body: str) -> str:
+    return (
+        "Interval=\t0.0005 s\nExcelDateTime=\t4.5352e+04\t01/03/2024 10:00:00.000\nTimeFormat=\tStartOfBlock\n"
+        "DateFormat=\t\nChannelTitle=\tBiceps\tForce\nRange=\t2.000 mV\t10.000 V\nUnitName=\t*\tN\n" + body
+    )
+
+
+def test_labchart(tmp_path: Path) -> None:
+    body = with_time(0.0005, channels=2, digits=4, start=432).replace(",", "\t").splitlines()
+    body[30] += "\t#* flexion begins"
+    found = read(tmp_path, labchart("\n".join(body)), "a.txt")
+    assert_allclose(found.rate_hz, 2000)
+    assert (found.channel_names, found.units, found.other) == (("Biceps", "Force [N]"), "mV", ("Force [N]",))
+    assert_array_equal(found.table, signal(channels=2))
+
+
+def test_labchart_without_its_time_column(tmp_path: Path) -> None:
+    found = read(tmp_path, labchart(rows(signal(), "\t")), "a.txt")
+    assert_allclose(found.rate_hz, 2000)
+    assert found.table.shape == (60, 2)
+
+
+def test_a_second_block_of_labchart_is_named(tmp_path: Path) -> None:
+    body = with_time(0.0005, channels=2).replace(",", "\t")
+    with pytest.raises(InputError, match=r"line 68 has 2 cells, expected 3 as above it"):
+        read(tmp_path, labchart(body + labchart(body)), "a.txt")
+
+
+def opensignals(**changes: object) -> str:
+    device: dict[str, object] = {
+        "sensor": ["EMG", "EDA"], "column": ["nSeq", "DI", "CH1", "CH2"], "sampling rate": 1000,
+        "label": ["CH1", "CH2"], "resolution": [16, 16], "channels": [1, 2], "date": "2017-5-22",
+    }  # fmt: skip
+    header = json.dumps({"00:07:80:D8:AB:58": device | changes})
+    return f"# OpenSignals Text File Format\n# {header}\n# EndOfHeader\n"
+
+
+def counts(n: int = 60) -> Array:
+    return np.random.default_rng(1).integers(30_000, 35_000, (n, 2)).astype(float)
+
+
+def test_opensignals(tmp_path: Path) -> None:
+    body = "".join(f"{i % 16}\t0\t{a:.0f}\t{b:.0f}\t\n" for i, (a, b) in enumerate(counts()))
+    found = read(tmp_path, opensignals() + body, "a.txt")
+    assert (found.rate_hz, found.channel_names, found.units, found.other) == (1000, ("CH1", "CH2"), "adc", ("CH2",))
+    assert_array_equal(found.table, counts())
+    assert found.remarks == (
+        "column 'nSeq' counts samples and was left out",
+        "left out, no signals by the header: DI",
+        "amplitudes are the converter's own counts: the file does not say what one is in volts",
+        "not taken for EMG, by name: CH2",
+    )
+
+
+def test_bitalino_with_labels_of_a_person_and_a_lost_packet(tmp_path: Path) -> None:
+    head = opensignals(column=["nSeq", "I1", "A1", "A2"], label=["biceps", "triceps"], sensor=["RAW", "RAW"])
+    body = "".join(f"{(i + (i > 20)) % 16}\t0\t{a:.0f}\t{b:.0f}\n" for i, (a, b) in enumerate(counts()))
+    found = read(tmp_path, head + body, "a.txt")
+    assert (found.channel_names, found.other) == (("biceps", "triceps"), ())
+    assert found.remarks[0].endswith("it jumps at 1 places, first from 4 to 6 in line 25: samples may be missing")
+
+
+def test_opensignals_of_two_devices_or_another_number_of_columns(tmp_path: Path) -> None:
+    two = json.dumps({key: {"column": ["nSeq", "A1"], "sampling rate": 1000} for key in ("a", "b")})
+    with pytest.raises(InputError, match=r"a\.txt: holds 2 devices; expected one"):
+        read(tmp_path, f"# {two}\n# EndOfHeader\n" + rows(counts(), "\t"), "a.txt")
+    with pytest.raises(InputError, match=r"a\.txt: the header names 4 columns; the lines below have 2"):
+        read(tmp_path, opensignals() + rows(counts(), "\t"), "a.txt")
+
+
+def test_opensignals_with_a_header_that_is_broken(tmp_path: Path) -> None:
+    found = read(tmp_path, '# {"a": {"sampling rate": 500,\n# EndOfHeader\n' + rows(counts(), "\t"), "a.txt")
+    assert (found.rate_hz, found.table.shape) == (500, (60, 2))
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_noraxon(tmp_path: Path, separator: str, quote: str) -> None:
+    names = ["Time,s", '"LT BICEPS BR.,uV"', '"RT BICEPS BR.,uV"']
+    text = "Subject: 1\n\n" + separator.join([quote + names[0] + quote, *names[1:]]) + "\n"
+    found = read(tmp_path, text + with_time(1 / 1500, channels=2).replace(",", separator))
+    assert_allclose(found.rate_hz, 1500)
+    assert (found.channel_names, found.units) == (("LT BICEPS BR.", "RT BICEPS BR."), "uV")
+
+
+def delsys(tmp_path: Path, fill: str) -> Contents:
+    """A time column for each channel; the slower accelerometer ends before."""
+    emg, acc = signal(60, 2), signal(8, 1)
+    text = "Label: Trigno IM sensor 1: EMG 1 (IM) Sampling frequency: 2000.000 Number of points: 60 Unit: V\n"
+    text += "Label: Trigno IM sensor 1: ACC.X 1 (IM) Sampling frequency: 250.000 Number of points: 8 Unit: g\n\n"
+    text += "X[s],R biceps: EMG 1 [V],X[s],R biceps: ACC.X 1 [g],X[s],R triceps: EMG 2 [V]\n"
+    for i in range(60):
+        slow = f"{i / 250},{acc[i, 0]}" if i < 8 else f"{fill},{fill}"
+        text += f"{i / 2000},{emg[i, 0]},{slow},{i / 2000},{emg[i, 1]}\n"
+    return read(tmp_path, text)
+
+
+@pytest.mark.parametrize("fill", ["", "0"])
+def test_delsys(tmp_path: Path, fill: str) -> None:
+    found = delsys(tmp_path, fill)
+    assert_allclose(found.rate_hz, 2000)
+    assert (found.channel_names, found.units) == (("R biceps: EMG 1", "R triceps: EMG 2"), "V")
+    assert found.remarks == ("left out, of another rate than 2000 Hz: R biceps: ACC.X 1 [g]",)
+    assert_array_equal(found.table, signal(60, 2))
+
+
+def test_bts(tmp_path: Path) -> None:
+    text = "BTS ASCII format\n\nType:         \tEmg tracks\nMeasure unit: \tV\n\nTracks:       \t2\n"
+    text += "Frequency:    \t1000 Hz\nFrames:       \t60\nStart time:   \t0.000\n\n"
+    text += " Frame\t  Time\tVoltage:LDA~2\tVoltage:LDA~3\t\n"
+    text += "".join(f"{i + 1:4d}\t{i / 1000:8.3f}\t{a}\t{b}\t\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, text.replace("\n", "\r\n"), "a.txt")
+    assert (found.rate_hz, found.units, found.channel_names) == (1000, "V", ("Voltage:LDA~2", "Voltage:LDA~3"))
+    assert found.remarks == ("column 'Frame' counts samples and was left out",)
+    assert_array_equal(found.table, signal())
+
+
+def test_myo_with_a_time_in_microseconds(tmp_path: Path) -> None:
+    body = "".join(f"{1456704054738000 + 5000 * i},{a:.0f},{b:.0f}\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, "timestamp,emg1,emg2\n" + body)
+    assert_allclose(found.rate_hz, 200)
+    assert found.remarks == ("column 'timestamp' states no unit and rises by 5000 a sample: taken for microseconds",)
+
+
+@pytest.mark.parametrize("time", ["milliSec", "sec", ""])
+def test_acqknowledge(tmp_path: Path, time: str) -> None:
+    step = {"milliSec": "{:g},", "sec": "{:g}e-3,", "": ""}[time]
+    text = "C:\\emg\\a.acq\n0.5 msec/sample\n2 channels\nEMG100C\nmV\nForce\nkg\n"
+    text += (f"{time},CH1,CH2,\n,60,60,\n") if time else "CH1,CH2,\n"
+    text += "".join(f"{step.format(i / 2)}{a},{b},\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, text, "a.txt")
+    assert_allclose(found.rate_hz, 2000)
+    assert (found.channel_names, found.table.shape) == (("EMG100C", "Force"), (60, 2))
+    assert (found.units, found.other) == ("mV", ("Force",))
+    assert_array_equal(found.table, signal())
+
+
+def test_vicon(tmp_path: Path) -> None:
+    body = "".join(f"{i // 10 + 1},{i % 10},{a},{b}\n" for i, (a, b) in enumerate(signal()))
+    found = read(tmp_path, "Devices,,,\n1000,,,\n,,EMG,\nFrame,Sub Frame,left,right\n,,V,V\n" + body)
+    assert (found.rate_hz, found.channel_names, found.units) == (1000, ("left", "right"), "V")
+    assert_array_equal(found.table, signal())
+
+
+def test_openbci_with_stamps_of_whole_seconds(tmp_path: Path) -> None:
+    text = "%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = 250 Hz\n"
+    text += "Sample Index, EXG Channel 0, EXG Channel 1, Timestamp (Formatted)\n"
+    for i, (a, b) in enumerate(signal(600)):
+        text += f"{i % 256}, {a}, {b}, 2021-06-12 10:00:{(i + 40) // 250:02d}\n"
+    found = read(tmp_path, text, "a.txt")
+    assert (found.rate_hz, found.channel_names) == (250, ("EXG Channel 0", "EXG Channel 1"))
+    assert_array_equal(found.table, signal(600))
+
+
+@pytest.mark.parametrize("n", [60, 200])
+def test_stamps_too_coarse_to_tell_a_rate_are_an_error(tmp_path: Path, n: int) -> None:
+    body = "".join(f"10:00:{i // 80:02d},{i % 7}\n" for i in range(n))
+    with pytest.raises(
+        InputError, match="column 'time' must rise from line to line to be a time; found 36000 in line 2"
+    ):
+        read(tmp_path, "time,EMG\n" + body)

@@ -1,0 +1,238 @@
+"""storage.py: whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from semg_hht.errors import InputError
+from semg_hht.system import files as storage
+from semg_hht.system.files import (
+    claimed,
+    clear_folder,
+    read_json,
+    recover_folder,
+    require_new_file,
+    require_new_folder,
+    require_space,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_text,
+)
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    with whole_file(path) as part:
+        part.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_failed_write_leaves_what_stood_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="half-way"), whole_file(path) as part:
+        part.write_text("new")
+        raise RuntimeError("half-way")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_said_and_the_old_file_stays(small_disk: Path) -> None:
+    path = small_disk / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(InputError, match=r"a\.bin: the disk is full; .*what stood there is untouched"):  # noqa: SIM117
+        with whole_file(path) as part:
+            part.write_bytes(b"x" * 2**20)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in small_disk.iterdir()] == ["a.bin"]
+
+
+def test_a_full_disk_is_said_for_a_folder_too(small_disk: Path) -> None:
+    folder = small_disk / "best"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(b"old")
+    with pytest.raises(InputError, match="the disk is full"), whole_folder(folder) as part:
+        (part / "a.bin").write_bytes(b"x" * 2**20)
+    assert (folder / "a.bin").read_bytes() == b"old"
+    assert [p.name for p in small_disk.iterdir()] == ["best"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "best"
+    for content in ("one", "two"):
+        with whole_folder(folder) as part:
+            (part / f"{content}.txt").write_text(content)
+    assert [p.name for p in folder.iterdir()] == ["two.txt"]
+    assert [p.name for p in tmp_path.iterdir()] == ["best"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One that stands there, to be replaced."""
+    folder = tmp_path / "best"
+    folder.mkdir()
+    (folder / "a.txt").write_text("old")
+    return folder
+
+
+def test_a_folder_that_fails_half_way_leaves_the_old_one(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="half-way"), whole_folder(folder) as part:
+        (part / "a.txt").write_text("new")
+        raise RuntimeError("half-way")
+    assert (folder / "a.txt").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["best"]
+
+
+def refuse_renames(patch: pytest.MonkeyPatch, of: Callable[[Path], bool], error: OSError) -> None:
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if of(self):
+            raise error
+        return rename(self, target)
+
+    patch.setattr(Path, "rename", refuse)
+
+
+def test_a_folder_whose_last_rename_fails_leaves_the_old_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_renames(monkeypatch, lambda path: path.name.endswith(".part"), OSError(errno.EIO, "input/output error"))
+    with pytest.raises(OSError, match="input/output error"), whole_folder(folder) as part:
+        (part / "a.txt").write_text("new")
+    assert (folder / "a.txt").read_text() == "old"
+
+
+def test_what_stood_there_is_kept_where_no_rename_succeeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder turns read-only between the two renames: `recover_folder` gives it its name back."""
+    with monkeypatch.context() as patch:
+        refuse_renames(patch, lambda path: path != folder, PermissionError(errno.EACCES, "no"))
+        with pytest.raises(InputError, match="best: no permission"), whole_folder(folder) as part:
+            (part / "a.txt").write_text("new")
+    assert not folder.exists()
+    recover_folder(folder)
+    assert (folder / "a.txt").read_text() == "old"
+
+
+def test_a_place_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(storage, "_flush_to_disk", refuse)
+    with pytest.raises(InputError, match=r"a\.txt: no permission to write here"):
+        write_text(tmp_path / "a.txt", "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_of_the_system_pass_through(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        write_text(tmp_path / "file" / "a.txt", "x")
+
+
+def test_json_keeps_order_and_chinese_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"z": "半程", "a": [1, None]})
+    assert "半程" in path.read_text(encoding="utf-8")
+    assert list(read_json(path)) == ["z", "a"]
+
+
+def test_json_that_is_missing_or_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.json: no such file"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(InputError, match=r"a\.json: expected JSON; Expecting property name"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(InputError, match=r"a\.json: expected JSON"):
+        read_json(tmp_path / "a.json")
+
+
+def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    require_space(tmp_path / "not" / "yet", 1)
+    with pytest.raises(InputError, match=r"yet: the disk has .* MB free, .* MB are needed; nothing was written"):
+        require_space(tmp_path / "not" / "yet", 10**18)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+    require_new_folder(tmp_path / "new", overwrite=False)
+    require_new_folder(tmp_path, overwrite=False)  # empty
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(InputError, match="this folder is not empty; name another one, or say --overwrite"):
+        require_new_folder(tmp_path, overwrite=False)
+    require_new_folder(tmp_path, overwrite=True)
+    with pytest.raises(InputError, match=r"a\.txt: expected a folder to write into; found a file"):
+        require_new_folder(tmp_path / "a.txt", overwrite=True)
+
+
+def test_an_output_file_that_exists_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    require_new_file(path, overwrite=False)
+    path.write_text("")
+    with pytest.raises(InputError, match=r"a\.json: exists already; name another file, or say --overwrite"):
+        require_new_file(path, overwrite=False)
+    require_new_file(path, overwrite=True)
+    with pytest.raises(InputError, match="expected a file to write; found a folder"):
+        require_new_file(tmp_path, overwrite=True)
+
+
+def test_clearing_removes_what_matches_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "a").write_text("")
+    (tmp_path / "a.png").write_text("")
+    (tmp_path / "notes.txt").write_text("mine")
+    clear_folder(tmp_path, ("best", "*.png"))
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from semg_hht.system.files import claimed
+with claimed(Path(sys.argv[1])):
+    sys.stdout.write("held\\n")
+    sys.stdout.flush()
+    time.sleep(60)
+"""
+
+
+def test_a_folder_is_one_processs_until_it_ends_however_it_ends(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="run: another process writes here"), claimed(folder):
+            pass
+        other.kill()
+        other.wait()
+    with claimed(folder):
+        (folder / "file").write_text("x")
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_a_claim_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to do"), claimed(tmp_path / "a" / "run"):
+        raise InputError("nothing to do")
+    assert not (tmp_path / "a" / "run").exists()
+
+
+def test_a_claim_on_a_file_names_it(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("x")
+    with (
+        pytest.raises(InputError, match="run: expected a folder to write into; found a file"),
+        claimed(tmp_path / "run"),
+    ):
+        pass
+
+
+def test_a_claim_is_nothing_in_a_folder(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        require_new_folder(tmp_path, overwrite=False)

@@ -1,0 +1,440 @@
+"""The web page as it is served: in a real browser, and under visitors who mean no good."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import importlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from builders import foreign_matrix
+from semg_hht.cli.main import main
+from semg_hht.demo import practice_run
+from semg_hht.export.export import export
+from semg_hht.learning.checkpoint import load_model
+from semg_hht.prediction.run import open_run
+from semg_hht.recordings.manifest import read_manifest
+from semg_hht.web.request_filter import COOKIE, HEADERS, MAX_BODY, Guard, Lines
+
+gradio = pytest.importorskip("gradio", reason="the web page needs gradio")
+MAX_MB = 1
+DROP = "#drop input[type=file]"
+
+
+@pytest.fixture(scope="module")
+def client(repository: Path) -> Iterator[ModuleType]:
+    """benchmarks/app.py, which speaks to the page as a browser does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repository / "benchmarks"))
+        yield importlib.import_module("app")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page, the folder that all its temporary files lie in, and the run that answers."""
+
+    address: str
+    folder: Path
+    run: Path
+
+    def files(self, name: str) -> list[Path]:
+        return list(self.folder.glob(f"semg-hht-app-*/visits/*/{name}"))
+
+    def is_rid_of(self, name: str) -> bool:
+        """Whether a file is gone once its visitor is."""
+        end = time.monotonic() + 60
+        while self.files(name) and time.monotonic() < end:
+            time.sleep(0.2)
+        return not self.files(name)
+
+    def status(self, path: str, body: bytes | None = None, **headers: str) -> int:
+        request = urllib.request.Request(self.address + path, body, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with closing(error):
+                return error.code
+
+
+@pytest.fixture(scope="module")
+def served(client: Any, simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    port = client.free_port()
+    server = client.started(
+        port, "--checkpoint", str(simulated_run), "--max_upload_mb", str(MAX_MB), TMPDIR=str(folder)
+    )  # fmt: skip
+    try:
+        yield Served(f"http://127.0.0.1:{port}", folder, simulated_run)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    assert list(folder.iterdir()) == []  # nothing of anybody stays
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a screen; its language is English and its window a desktop's."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium to drive a browser with")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no chromium with its chromedriver here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        yield page
+    finally:
+        page.quit()
+        page.service.stop()
+
+
+def wide(browser: Any, width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def until(browser: Any, script: str, timeout_s: float = 120.0) -> Any:
+    """What a script returns, once that is something."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        with suppress(Exception):  # the part is being drawn anew
+            found = browser.execute_script(f"return {script}")
+            if found:
+                return found
+        time.sleep(0.2)
+    raise AssertionError(
+        f"never true: {script}; the page says {browser.execute_script('return document.body.innerText')}"
+    )
+
+
+def open_page(browser: Any, served: Served) -> None:
+    browser.get(served.address + "/?lang=en")
+    until(browser, f"document.querySelector('{DROP}') && {text('title')}")
+    time.sleep(1)  # the parts are drawn one after the other, and the one to drop on may be drawn anew
+
+
+def text(name: str) -> str:
+    return f"(document.querySelector('#{name}')||{{}}).innerText"
+
+
+def type_into(browser: Any, row: int, column: int, value: str) -> None:
+    """As a person does: a double click, and keys."""
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    cell = browser.find_elements("css selector", f"#table [data-row='{row}'][data-col='{column}']")[-1]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+    keys = ActionChains(browser).double_click(cell).pause(0.3)
+    keys.key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys(value).send_keys(Keys.ENTER).perform()
+
+
+def press(browser: Any, selector: str) -> None:
+    browser.execute_script("document.querySelector(arguments[0]).click()", selector)
+
+
+def linked(browser: Any, name: str) -> str:
+    """The content of a download."""
+    href = browser.execute_script(f"return document.querySelector('#downloads a[download=\"{name}\"]').href")
+    return base64.b64decode(href.split("base64,")[1]).decode()
+
+
+def kept(visitor: Any, name: str) -> str:
+    """The content of a download, for whoever has no browser."""
+    href = visitor.shown["downloads"].split(f'" download="{name}"')[0].rsplit("base64,", 1)[1]
+    return base64.b64decode(href).decode()
+
+
+@pytest.mark.slow
+def test_a_visitor_reads_the_answer_and_keeps_it(served: Served, browser: Any, real_data: Path, tmp_path: Path) -> None:
+    recording = real_data / "formats" / "biosignalsnotebooks" / "emg_bursts.h5"
+    wide(browser, 1280)
+    open_page(browser, served)
+    browser.find_element("css selector", DROP).send_keys(str(recording))
+    found = until(browser, "document.querySelectorAll('#signal rect.span').length")
+    assert found > 5
+    until(browser, f"{text('notes')}.includes('own counts')")
+
+    type_into(browser, 1, 1, "soon")
+    until(browser, f"{text('table_notes')}.includes('Row 2 of the table: “soon” is not a number')")
+    type_into(browser, 1, 1, "6.5")
+    until(browser, f"!{text('table_notes')}.includes('Row') && [...document.querySelectorAll('#signal rect.span')][1]")
+    press(browser, "#add")
+    until(browser, f"document.querySelectorAll('#signal rect.span').length == {found + 1}")
+    browser.find_elements("css selector", "#table [data-row='0'][data-col='0']")[-1].click()
+    until(browser, f"{text('delete')} == 'Delete repetition 1'")
+    press(browser, "#delete")
+    until(browser, f"document.querySelectorAll('#signal rect.span').length == {found}")
+
+    press(browser, "#gender input")
+    press(browser, "#answer")
+    until(browser, f"document.querySelectorAll('#answers .card').length == {found}")
+    said = browser.execute_script(f"return {text('answers')}")
+    assert "It is what was written down at recording, not who somebody is" in said
+    shutil.copy(recording, tmp_path)
+    (tmp_path / "reps.csv").write_text(linked(browser, "reps.csv"), encoding="utf-8")
+    assert 6.5 in [row.stop_s for row in read_manifest(tmp_path / "reps.csv")]
+    expected = open_run(served.run, cpu=True).predict(tmp_path / "reps.csv", n_jobs=1).to_json()
+    assert json.loads(linked(browser, "predictions.json")) == expected
+    for number, part in enumerate(expected["emg_bursts.h5"]["parts"], start=1):
+        card = browser.execute_script(f"return document.querySelectorAll('#answers .card')[{number - 1}].innerText")
+        assert f"Repetition {number}" in card
+        for task in ("action_quality", "gender"):
+            assert f"{part[task]['confidence']:.0%}" in card
+    assert browser.execute_script("return document.querySelectorAll('#answers .card image').length") == found
+    assert "emg_bursts.h5: repetition by repetition" in linked(browser, "emg_bursts_card.html")
+
+    press(browser, "#language label:nth-child(2) input")
+    until(browser, f"{text('answer')} == '作答' && {text('answers')}.includes('第 1 次动作')")
+    assert "emg_bursts.h5：逐次重复动作" in linked(browser, "emg_bursts_card.html")
+    wide(browser, 390)
+    time.sleep(0.5)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert asked
+    assert [url for url in asked if not url.startswith((served.address, "data:", "blob:", "chrome:"))] == []
+    assert [e["message"] for e in browser.get_log("browser") if "Content Security Policy" in e["message"]] == []
+    assert served.files("emg_bursts.h5") != []
+    browser.get("about:blank")
+    assert served.is_rid_of("emg_bursts.h5")
+
+
+@pytest.mark.slow
+def test_what_is_too_big_or_broken_is_a_sentence_and_the_page_lives_on(
+    served: Served, browser: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "big.csv").write_bytes(b"1\n" * (MAX_MB * 600_000))
+    (tmp_path / "broken.edf").write_bytes(bytes(range(256)) * 8)
+    matrix = foreign_matrix(tmp_path / "Test1_1_001.npz")
+    wide(browser, 1280)
+    open_page(browser, served)
+    browser.find_element("css selector", DROP).send_keys(str(tmp_path / "big.csv"))
+    assert "exceed the maximum allowed size" in until(
+        browser, "document.querySelector('[data-testid=toast-text]').innerText"
+    )
+    open_page(browser, served)
+    browser.find_element("css selector", DROP).send_keys(str(tmp_path / "broken.edf"))
+    until(browser, f"{text('notes')}.includes('broken.edf')")
+    assert str(served.folder) not in browser.execute_script("return document.body.innerText")
+    browser.find_element("css selector", DROP).send_keys(str(matrix))
+    until(browser, f"!{text('notes')}.includes('broken') && document.querySelector('#answer').checkVisibility()")
+    press(browser, "#answer")
+    until(browser, f"{text('answers')}.includes('Test1_1_001.npz')")
+    browser.get("about:blank")
+
+
+def test_no_file_is_served_and_no_visitor_reaches_anothers(
+    served: Served, client: Any, simulated: Any, tmp_path: Path
+) -> None:
+    recording = Path(shutil.copy(simulated.manifest.parent / read_manifest(simulated.manifest)[0].file, tmp_path))
+    with client.Visitor(served.address) as owner, client.Visitor(served.address) as other:
+        owner.drop(recording)
+        assert "<svg" in owner.shown["signal"]
+        (own,) = served.files(recording.name)
+        upload = owner.upload(recording)[0]["path"]
+        for path in (str(own), upload, "/etc/passwd", "http://127.0.0.1:1/", "../visits"):
+            for door in ("/gradio_api/file=", "/gradio_api/file/", "/file=", "/gradio_api/proxy=", "/static/../"):
+                assert served.status(door + path) in (403, 404)
+        with pytest.raises(RuntimeError, match="drop"):
+            other.take("drop", [[{"path": str(own), "meta": {"_type": "gradio.FileData"}}], None, ""])
+        other.take("answer", [False])
+        assert "card" not in other.shown["answers"]
+    assert served.is_rid_of(recording.name)
+
+
+def test_the_door_is_narrow(served: Served) -> None:
+    assert served.status("/") == 200
+    for path in ("/gradio_api/info", "/docs", "/openapi.json", "/gradio_api/run/came", "/monitoring", "/login"):
+        assert served.status(path) == 403
+    assert served.status("/", Host="rebound.example") == 400
+    assert served.status("/gradio_api/queue/join", b" " * (MAX_BODY + 1)) == 413
+    with urllib.request.urlopen(served.address + "/", timeout=60) as answer:
+        sent = {name.lower(): value for name, value in answer.headers.items()}
+        page = answer.read().decode()
+    assert {name: sent[name] for name in HEADERS} == HEADERS
+    assert "fonts.googleapis" not in page
+    edge = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'
+    big = edge + b"1" * (MAX_MB * 1_000_000 + 1) + b"\r\n--x--\r\n"
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert served.status("/gradio_api/upload", edge + b"1\r\n--x--\r\n", **form) == 403
+    assert served.status("/gradio_api/upload", big, Cookie=f"{COOKIE}={'a' * 32}", **form) == 413
+
+
+def test_an_export_answers_as_its_run_does(client: Any, simulated: Any, simulated_run: Path, tmp_path: Path) -> None:
+    export(load_model(simulated_run / "best"), simulated_run / "best", tmp_path / "exported")
+    recording = Path(shutil.copy(simulated.manifest.parent / read_manifest(simulated.manifest)[0].file, tmp_path))
+    port = client.free_port()
+    (tmp_path / "t").mkdir()
+    server = client.started(port, "--checkpoint", str(tmp_path / "exported"), TMPDIR=str(tmp_path / "t"))
+    try:
+        with client.Visitor(f"http://127.0.0.1:{port}") as visitor:
+            visitor.drop(recording)
+            visitor.take("answer", [True])
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+    found = json.loads(kept(visitor, "predictions.json"))[recording.name]
+    (tmp_path / "reps.csv").write_text(kept(visitor, "reps.csv"), encoding="utf-8")
+    expected = open_run(simulated_run, cpu=True).predict(tmp_path / "reps.csv", n_jobs=1).to_json()[recording.name]
+    assert len(found["parts"]) == len(expected["parts"]) > 1
+    for part, other in zip(found["parts"], expected["parts"], strict=True):
+        for task in ("action_quality", "gender"):
+            assert part[task]["probabilities"] == pytest.approx(other[task]["probabilities"], abs=1e-4)
+
+
+WITHOUT_A_RUN = """
+import os, signal, sys, time
+from semg_hht.web.visitors import Visitors
+
+visitors = Visitors()
+os.environ |= visitors.environment
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+from semg_hht.web.shared_run import Desk, tracked
+from semg_hht.web.page import serve
+from semg_hht.errors import InputError
+from semg_hht.prediction.run import open_run
+
+tried = []
+
+def make_run(tell):
+    tried.append(1)
+    if len(tried) == 1:
+        raise InputError("no room today")
+    while len(sys.argv) > 3:  # until the page is closed
+        (visitors.folder / f"step{len(tried)}").touch()
+        tried.append(1)
+        tell(0.1, "training")
+        time.sleep(0.01)
+    for share in tracked(tell, 0.0, 0.5)([1, 2], 2, "halfway"):
+        tell(0.5, "training")
+    return open_run(sys.argv[1], cpu=True)
+
+with visitors:
+    serve(Desk(None, make_run=make_run), visitors, host="127.0.0.1", port=int(sys.argv[2]), max_upload_mb=1, said=print)
+"""
+
+
+def test_a_practice_run_can_be_made_on_the_page(client: Any, simulated_run: Path) -> None:
+    port = client.free_port()
+    server = client.answering(port, [sys.executable, "-c", WITHOUT_A_RUN, str(simulated_run), str(port)])
+    try:
+        with client.Visitor(f"http://127.0.0.1:{port}") as visitor:
+            assert "no trained run yet" in visitor.shown["intro"]
+            visitor.take("make_run", [])
+            assert "no room today" in visitor.shown["notes"]
+            visitor.take("make_run", [])
+            assert "This is a practice run" in visitor.shown["intro"]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+
+
+def test_a_practice_run_that_is_being_made_ends_with_the_page(client: Any, simulated_run: Path, tmp_path: Path) -> None:
+    port = client.free_port()
+    command = [sys.executable, "-c", WITHOUT_A_RUN, str(simulated_run), str(port), "endless"]
+    server = client.answering(port, command, TMPDIR=str(tmp_path))
+    with client.Visitor(f"http://127.0.0.1:{port}", timeout_s=60) as visitor:
+        visitor.take("make_run", [])
+        waiting = threading.Thread(target=lambda: suppress_all(visitor.take, "make_run", []))
+        waiting.start()
+        while not list(tmp_path.glob("semg-hht-app-*/step5")):
+            time.sleep(0.1)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+        waiting.join()
+    assert list(tmp_path.iterdir()) == []
+
+
+def suppress_all(work: Any, *words: Any) -> None:
+    with suppress(Exception):
+        work(*words)
+
+
+def test_a_port_that_is_taken_is_a_sentence(served: Served) -> None:
+    port = served.address.rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "semg_hht", "app", "--checkpoint", str(served.run), "--cpu", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"error: the page can't be served at 127.0.0.1:{port}" in " ".join(done.stderr.split())
+
+
+def test_practice_is_a_run(tmp_path: Path) -> None:
+    folder = practice_run(tmp_path, n_people=4, epochs=1)
+    assert set(open_run(folder, cpu=True).classes) == {"action_quality", "gender"}
+
+
+def test_the_verb_needs_gradio_and_what_the_run_needs(
+    simulated_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended_with(*words: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["app", "--checkpoint", str(simulated_run), "--cpu", *words])
+        assert ended.value.code == 1
+        return " ".join(capsys.readouterr().err.split())
+
+    assert "max_upload_mb must be at least 1; got 0" in ended_with("--max_upload_mb", "0")
+    assert "go together; got scaling 'mvc' and no references" in ended_with("--scaling", "mvc")
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "semg_hht.web.page", raising=False)
+    assert "the web page needs gradio: pip install 'semg-hht[app]'" in ended_with()
+
+
+def run_guard(tmp_path: Path, path: str, chunks: list[bytes], *, max_upload: int = 100) -> list[Any]:
+    """What a server of one line gets and sends behind the guard."""
+    sent: list[Any] = []
+    parts = iter(chunks)
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            sent.append(message["type"])
+            if message["type"] == "http.disconnect" or not message["more_body"]:
+                break
+
+    async def receive() -> Any:
+        body = next(parts, b"")
+        return {"type": "http.request", "body": body, "more_body": bool(body)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path,
+             "headers": [(b"cookie", f"{COOKIE}={'a' * 32}".encode())]}  # fmt: skip
+
+    async def served() -> None:
+        await Guard(inner, uploads=tmp_path, max_upload=max_upload, lines=Lines(), pending=len)(scope, receive, send)
+
+    asyncio.run(served())
+    return sent
+
+
+def test_a_body_that_does_not_say_its_length_is_cut_off(tmp_path: Path) -> None:
+    assert run_guard(tmp_path, "/gradio_api/upload", [b"1" * 60] * 2) == ["http.request", "http.disconnect"]
+    assert run_guard(tmp_path, "/gradio_api/upload", [b"1" * 60]) == ["http.request", "http.request"]
+
+
+def test_uploads_are_refused_where_the_disk_is_full(tmp_path: Path) -> None:
+    sent = run_guard(tmp_path, "/gradio_api/upload", [], max_upload=10**18)
+    assert sent[0]["status"] == 507
