@@ -105,14 +105,14 @@ from semg_hht.datasets.simulated import write_samples
 from semg_hht.learning.dataset import load_folder
 
 console.listen()
-places = notebook.find_places(kaggle=KAGGLE)
-if places.source == "simulated" and not places.data.is_dir():
-    write_samples(places.data, N_SIMULATED, 6, seed=42, track=notebook.track)
-if notebook.bring_back(places):
-    print(f"the run of an earlier session goes on: {places.earlier}")
-dataset = load_folder(places.data, track=notebook.track)
+folders = notebook.find_folders(kaggle=KAGGLE)
+if folders.source == "simulated" and not folders.data.is_dir():
+    write_samples(folders.data, N_SIMULATED, 6, seed=42, track=notebook.track)
+if notebook.bring_back(folders):
+    print(f"the run of an earlier session goes on: {folders.earlier}")
+dataset = load_folder(folders.data, track=notebook.track)
 console.list_failures(dataset.failures)
-print(f"\n{places.source} data: {len(dataset)} matrices in {places.data}; the run goes to {places.checkpoints}")
+print(f"\n{folders.source} data: {len(dataset)} matrices in {folders.data}; the run goes to {folders.checkpoints}")
 for task, names in dataset.classes().items():
     print(f"  {task}: " + ", ".join(f"{name} {dataset.labels(task).count(name)}" for name in names))
 print(f"  without labels: {sum(not (row.movement or row.gender) for row in dataset.rows)}")
@@ -125,9 +125,9 @@ print(f"  without labels: {sum(not (row.movement or row.gender) for row in datas
 # %%
 from semg_hht.figures.plots import draw_confusion, draw_history, draw_matrices
 
-pictures = places.checkpoints.parent / "pictures"
+pictures = folders.checkpoints.parent / "pictures"
 pictures.mkdir(exist_ok=True)
-draw_matrices(notebook.one_of_each(places.data, dataset), pictures / "matrices.png", lang=LANG)
+draw_matrices(notebook.one_of_each(folders.data, dataset), pictures / "matrices.png", lang=LANG)
 display(Image(pictures / "matrices.png", width=900))
 
 # %% [markdown]
@@ -147,7 +147,7 @@ from semg_hht.learning.train import train
 config = TrainingConfig(epochs=EPOCHS, learning_rate=LEARNING_RATE, test_size=TEST_SIZE)
 with notebook.TrainingBar() as bar:
     result = train(
-        dataset, places.checkpoints, config, base_channels=BASE_CHANNELS,
+        dataset, folders.checkpoints, config, base_channels=BASE_CHANNELS,
         resume=not BEGIN_ANEW, overwrite=BEGIN_ANEW, **bar.callbacks(),
     )  # fmt: skip
 print(f"best epoch {result.best_epoch} of {len(result.history)}; people are told apart by {result.split_by}")
@@ -166,7 +166,7 @@ display(Image(pictures / "history.png", width=900))
 # %%
 from semg_hht.learning.checkpoint import load_model
 
-model = load_model(places.checkpoints / "best")
+model = load_model(folders.checkpoints / "best")
 features, _ = model.features_and_logits(dataset.matrices[:256])
 print(f"{features.shape[1]} features a matrix; mean {features.mean():.3f}, standard deviation {features.std():.3f}")
 for task, (scaler, _) in model.svms.items():
@@ -214,8 +214,8 @@ display(Image(pictures / "confusion.png", width=760))
 from semg_hht import open_run
 from semg_hht.recordings.manifest import is_test_name
 
-run = open_run(places.checkpoints)
-files = sorted(path for path in places.data.rglob("*.npz") if is_test_name(path.name))
+run = open_run(folders.checkpoints)
+files = sorted(path for path in folders.data.rglob("*.npz") if is_test_name(path.name))
 for prediction in run.predict(files, track=notebook.track).predictions if files else ():
     answers = (
         f"{task} {answer.prediction} {answer.confidence:.0%}{' unsure' if answer.is_unsure else ''}"
@@ -236,6 +236,6 @@ if not files:
 # 下次把该版本的输出附加到笔记本，就会接着训练。在别处：`semg-hht predict --checkpoint checkpoints --input new_data`。
 
 # %%
-for path in sorted(places.checkpoints.rglob("*")):
+for path in sorted(folders.checkpoints.rglob("*")):
     if path.is_file():
-        print(f"{path.stat().st_size / 1e6:9.2f} MB   {path.relative_to(places.checkpoints)}")
+        print(f"{path.stat().st_size / 1e6:9.2f} MB   {path.relative_to(folders.checkpoints)}")

@@ -16,7 +16,7 @@ from semg_hht.matrices.matrix import SIZE, Matrix, write_matrix
 from semg_hht.matrices.transform import configure
 from semg_hht.recordings.formats.contents import Contents
 from semg_hht.recordings.formats.tables import read_table
-from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import Recording
 
 SETTINGS = configure(band_hz=(20.0, 200.0)).to_json() | {}
@@ -58,7 +58,7 @@ def make_dataset(
                 for channel in range(n_channels):
                     name = f"p{who}_{movement}_{repetition}"
                     rows.append(
-                        Labelled(
+                        ManifestRow(
                             file=f"{name}_ch{channel}.npz",
                             subject=subject.format(who + 1),
                             movement=movement,
@@ -68,7 +68,7 @@ def make_dataset(
                     matrices.append(values(number, rng, n_planes))
                     repetitions.append(name)
     for number in range(n_unlabelled):
-        rows.append(Labelled(file=f"Test1_1_{number + 1:03d}.npz"))
+        rows.append(ManifestRow(file=f"Test1_1_{number + 1:03d}.npz"))
         matrices.append(values(number % max(1, len(movements)), rng, n_planes))
         repetitions.append(rows[-1].file)
     return Dataset(np.stack(matrices), tuple(rows), tuple(repetitions), as_json(SETTINGS))

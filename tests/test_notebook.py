@@ -153,28 +153,30 @@ def test_attached_matrices_are_found(tmp_path: Path, matrices: list[str], found:
         (tmp_path / "input" / folder).mkdir(parents=True, exist_ok=True)
         foreign_matrix(tmp_path / "input" / folder / f"Test1_1_{number:03d}.npz")
     write_npz(tmp_path / "input" / "0.npz", weights=np.zeros(3))
-    places = notebook.find_places(tmp_path, tmp_path)
-    assert places == notebook.Places(tmp_path / "input" / found, tmp_path / "working" / "checkpoints", "kaggle")
+    places = notebook.find_folders(tmp_path, tmp_path)
+    assert places == notebook.NotebookFolders(
+        tmp_path / "input" / found, tmp_path / "working" / "checkpoints", "kaggle"
+    )
 
 
 def test_without_matrices_places_are_for_simulated_ones(tmp_path: Path) -> None:
-    assert notebook.find_places(tmp_path, tmp_path / "kaggle").data == tmp_path / "simulated" / "data"
+    assert notebook.find_folders(tmp_path, tmp_path / "kaggle").data == tmp_path / "simulated" / "data"
     (tmp_path / "working").mkdir()
-    assert notebook.find_places(tmp_path, tmp_path).checkpoints == tmp_path / "working" / "simulated" / "checkpoints"
+    assert notebook.find_folders(tmp_path, tmp_path).checkpoints == tmp_path / "working" / "simulated" / "checkpoints"
     (tmp_path / "data").mkdir()
     foreign_matrix(tmp_path / "data" / "Test1_1_001.npz")
-    local = notebook.Places(tmp_path / "data", tmp_path / "checkpoints", "local")
-    assert notebook.find_places(tmp_path, tmp_path / "kaggle") == local
+    local = notebook.NotebookFolders(tmp_path / "data", tmp_path / "checkpoints", "local")
+    assert notebook.find_folders(tmp_path, tmp_path / "kaggle") == local
 
 
 def test_a_run_of_an_earlier_session_is_brought_back_once(tmp_path: Path, tiny_result: Result) -> None:
     (tmp_path / "working").mkdir()
     shutil.copytree(tiny_result.folder, tmp_path / "input" / "my-notebook" / "checkpoints")
-    places = notebook.find_places(tmp_path, tmp_path)
+    places = notebook.find_folders(tmp_path, tmp_path)
     assert notebook.bring_back(places)
     assert (places.checkpoints / "last" / "state.safetensors").is_file()
     assert not notebook.bring_back(places)
-    assert not notebook.bring_back(notebook.Places(tmp_path, tmp_path, "local"))
+    assert not notebook.bring_back(notebook.NotebookFolders(tmp_path, tmp_path, "local"))
 
 
 @pytest.mark.parametrize("movements", [("full", "half", "invalid"), ()])

@@ -51,13 +51,13 @@ def recordings(folder: Path) -> dict[str, Reader]:
     found = {}
     for write in (_csv, _txt, _trigno, _mat, _npz, _hdf5, _edf, _bdf, _wfdb, _xdf, _otb):
         name = write.__name__[1:]
-        paths = write(Places(folder, name))
+        paths = write(NotebookFolders(folder, name))
         found[name] = Reader(tuple(files_in(p.parent) for p in paths), door, tuple(p.name for p in paths))
     return found
 
 
 @dataclass
-class Places:
+class NotebookFolders:
     """A new folder for each file of a format: what stands beside it belongs to it."""
 
     folder: Path
@@ -78,7 +78,7 @@ class Places:
         return paths
 
 
-def _csv(places: Places) -> list[Path]:
+def _csv(places: NotebookFolders) -> list[Path]:
     return places.texts(
         a="time,a [mV],b [mV]\n" + with_time(0.001, channels=2),
         b="sep=;\nt;a\n" + with_time(0.001).replace(",", ";").replace(".", ","),
@@ -86,7 +86,7 @@ def _csv(places: Places) -> list[Path]:
     )
 
 
-def _txt(places: Places) -> list[Path]:
+def _txt(places: NotebookFolders) -> list[Path]:
     sensors = '"column": ["nSeq", "A1"], "sampling rate": 1000, "label": ["A1"], "sensor": ["EMG"]'
     samples = rows(signal(), "\t")
     timed = with_time(0.001, channels=2).replace(",", "\t")
@@ -98,7 +98,7 @@ def _txt(places: Places) -> list[Path]:
     )
 
 
-def _trigno(places: Places) -> list[Path]:
+def _trigno(places: NotebookFolders) -> list[Path]:
     def short(sensors: Any) -> Any:
         return [(name, rate, values[: 200 if rate > 1000 else 15]) for name, rate, values in sensors]
 
@@ -108,7 +108,7 @@ def _trigno(places: Places) -> list[Path]:
     ]
 
 
-def _mat(places: Places) -> list[Path]:
+def _mat(places: NotebookFolders) -> list[Path]:
     import scipy.io
 
     paths = [places.new() / "a.mat" for _ in range(3)]
@@ -120,7 +120,7 @@ def _mat(places: Places) -> list[Path]:
     return [*paths, new]
 
 
-def _npz(places: Places) -> list[Path]:
+def _npz(places: NotebookFolders) -> list[Path]:
     paths = [places.new() / "a.npz" for _ in range(2)]
     np.savez(paths[0], **_arrays())
     np.savez_compressed(paths[1], **_arrays())
@@ -131,7 +131,7 @@ def _arrays() -> dict[str, Any]:
     return {"emg": signal(), "fs": np.array(1000.0), "channel_names": np.array(["a", "b"])}
 
 
-def _hdf5(places: Places) -> list[Path]:
+def _hdf5(places: NotebookFolders) -> list[Path]:
     plux, plain = (places.new() / "a.h5" for _ in range(2))
     test_hdf5.write_plux(plux)
     with test_hdf5.h5py.File(plain, "w") as file:
@@ -140,16 +140,16 @@ def _hdf5(places: Places) -> list[Path]:
     return [plux, plain]
 
 
-def _edf(places: Places) -> list[Path]:
+def _edf(places: NotebookFolders) -> list[Path]:
     labels = ["EMG biceps", "EMG triceps", "ACC"]
     return [test_edf.write(places.new() / f"a.{places.name}", labels, [200, 200, 20], ["uV", "mV", "g"])]
 
 
-def _bdf(places: Places) -> list[Path]:
+def _bdf(places: NotebookFolders) -> list[Path]:
     return _edf(places)
 
 
-def _wfdb(places: Places) -> list[Path]:
+def _wfdb(places: NotebookFolders) -> list[Path]:
     long, test_wfdb.SIGNAL_MV = test_wfdb.SIGNAL_MV, test_wfdb.SIGNAL_MV[:200]
     paths = [
         test_wfdb.write(places.new()),
@@ -159,12 +159,12 @@ def _wfdb(places: Places) -> list[Path]:
     return paths
 
 
-def _xdf(places: Places) -> list[Path]:
+def _xdf(places: NotebookFolders) -> list[Path]:
     emg = test_xdf.emg(test_xdf.STAMPS[:200], table=test_xdf.SIGNAL_UV[:200])
     return [test_xdf.write(places.new(), test_xdf.markers(7), emg)]
 
 
-def _otb(places: Places) -> list[Path]:
+def _otb(places: NotebookFolders) -> list[Path]:
     whole = test_otb.whole(content=test_otb.COUNTS[:200].tobytes())
     return [test_otb.write(places.new(), whole, kind) for kind in ("w", "w:gz")]
 

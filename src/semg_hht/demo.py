@@ -21,7 +21,7 @@ from semg_hht.inference.answers import Predictions
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.run import open_run
-from semg_hht.recordings.manifest import Labelled, manifest_text, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
 from semg_hht.recordings.recording import read_recording
 from semg_hht.report.evaluation_page import write_page
 from semg_hht.report.summary import gather
@@ -164,7 +164,7 @@ def practice_run(
     return train(dataset, out / "run", training, base_channels=PRACTICE_CHANNELS, cpu=True, **callbacks).folder
 
 
-def _labelled(found: list[Labelled], truth: list[Labelled]) -> list[Labelled]:
+def _labelled(found: list[ManifestRow], truth: list[ManifestRow]) -> list[ManifestRow]:
     """The repetitions found, with the movement of the true one that each covers by half; others are left out."""
     labelled = []
     for row in found:
@@ -175,7 +175,7 @@ def _labelled(found: list[Labelled], truth: list[Labelled]) -> list[Labelled]:
     return labelled
 
 
-def _marked(row: Labelled, predictions: Predictions) -> tuple[float, float, str, str, float]:
+def _marked(row: ManifestRow, predictions: Predictions) -> tuple[float, float, str, str, float]:
     """(start_s, stop_s, true, predicted, confidence) of one repetition."""
     (prediction,) = (p for p in predictions.predictions if p.file == row.file)
     (part,) = (p for p in prediction.parts if p.repetition == row.repetition)

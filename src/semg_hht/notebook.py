@@ -28,7 +28,7 @@ BAR: dict[str, Any] = {"ncols": 100, "mininterval": 0.5}
 
 
 @dataclass(frozen=True)
-class Places:
+class NotebookFolders:
     """Where a notebook finds its matrices and leaves its run.
 
     source : ``kaggle``, ``local`` or ``simulated``; simulated matrices are yet to be written, unless they were before.
@@ -41,7 +41,7 @@ class Places:
     earlier: Path | None = None
 
 
-def find_places(here: Path = Path(), kaggle: Path = Path("/kaggle")) -> Places:
+def find_folders(here: Path = Path(), kaggle: Path = Path("/kaggle")) -> NotebookFolders:
     """Attached matrices on Kaggle, else those in ``here/data``, else a place for simulated ones.
 
     On Kaggle a dataset may be mounted under another name: then it is the folder with the most matrices, or the one
@@ -51,13 +51,13 @@ def find_places(here: Path = Path(), kaggle: Path = Path("/kaggle")) -> Places:
     if not working.is_dir():
         data = here / "data"
         if _has_matrices(data):
-            return Places(data, here / "checkpoints", "local")
-        return Places(here / "simulated" / "data", here / "simulated" / "checkpoints", "simulated")
+            return NotebookFolders(data, here / "checkpoints", "local")
+        return NotebookFolders(here / "simulated" / "data", here / "simulated" / "checkpoints", "simulated")
     earlier = next((path.parents[1] for path in sorted(attached.rglob(str(STATE)))), None)
     found = _attached_matrices(attached)
     if found is not None:
-        return Places(found, working / "checkpoints", "kaggle", earlier)
-    return Places(working / "simulated" / "data", working / "simulated" / "checkpoints", "simulated", earlier)
+        return NotebookFolders(found, working / "checkpoints", "kaggle", earlier)
+    return NotebookFolders(working / "simulated" / "data", working / "simulated" / "checkpoints", "simulated", earlier)
 
 
 def _has_matrices(folder: Path) -> bool:
@@ -78,12 +78,12 @@ def _attached_matrices(attached: Path) -> Path | None:
     return most.parent if len(beside) > 1 else most
 
 
-def bring_back(places: Places) -> bool:
+def bring_back(folders: NotebookFolders) -> bool:
     """Copy the run of an earlier session to where it can go on; False where there is none, or one goes on already."""
-    if places.earlier is None or (places.checkpoints / STATE).is_file():
+    if folders.earlier is None or (folders.checkpoints / STATE).is_file():
         return False
-    with whole_folder(places.checkpoints) as part:
-        shutil.copytree(places.earlier, part, dirs_exist_ok=True)
+    with whole_folder(folders.checkpoints) as part:
+        shutil.copytree(folders.earlier, part, dirs_exist_ok=True)
     return True
 
 

@@ -14,7 +14,7 @@ from scipy.signal import resample_poly
 
 from builders import SETTINGS, foreign_matrix, make_dataset, truncate, write_dataset, write_npz
 from conftest import Simulated
-from semg_hht.audit import ADVICE, Finding, Seen, Sides, audit, look, split_findings, subject_names
+from semg_hht.audit import ADVICE, AuditedExample, Finding, Sides, audit, look, split_findings, subject_names
 from semg_hht.audit.check import Examined, examine, read_split
 from semg_hht.audit.similarity import MIN_REPETITIONS, MIN_TYPICAL, alike, compare_people, profile, sketch
 from semg_hht.cli.main import main
@@ -24,7 +24,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.train import Result
 from semg_hht.matrices.matrix import SIZE, Matrix, write_matrix
 from semg_hht.matrices.transform import configure
-from semg_hht.recordings.manifest import Labelled, manifest_text, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 
 
@@ -33,11 +33,11 @@ def matrices(n: int, seed: int = 0) -> list[np.ndarray]:
     return [rng.random((1, SIZE, SIZE), dtype=np.float32) for _ in range(n)]
 
 
-def seen(values: np.ndarray, file: str, settings: str = "one", **labels: Any) -> Seen:
-    return look(Labelled(file, **labels), values, settings)
+def seen(values: np.ndarray, file: str, settings: str = "one", **labels: Any) -> AuditedExample:
+    return look(ManifestRow(file, **labels), values, settings)
 
 
-def sound(n_people: int = 4) -> list[Seen]:
+def sound(n_people: int = 4) -> list[AuditedExample]:
     """Three classes of each person, two genders: nothing to object to."""
     values = iter(matrices(3 * n_people))
     return [
@@ -55,7 +55,7 @@ def sentences(findings: Any, what: str) -> list[str]:
     return [f.sentence for f in findings if f.what == what]
 
 
-def relabelled(one: Seen, file: str, **labels: Any) -> Seen:
+def relabelled(one: AuditedExample, file: str, **labels: Any) -> AuditedExample:
     return replace(one, row=replace(one.row, file=file, **labels))
 
 
@@ -165,7 +165,7 @@ def test_names_that_only_look_alike_are_two_people() -> None:
     assert not list(subject_names(["S1", "S10", "S100", "S2", "S20", "1", "10", "", "S101", "S110"]))
 
 
-def cut(values: np.ndarray, file: str, start: float, stop: float, **labels: Any) -> Seen:
+def cut(values: np.ndarray, file: str, start: float, stop: float, **labels: Any) -> AuditedExample:
     extra = {"recording": "long.csv", "recording_start_s": f"{start}", "recording_stop_s": f"{stop}"}
     return seen(values, file, extra=extra, **labels)
 

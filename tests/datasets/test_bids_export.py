@@ -16,13 +16,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from builders import noise
 from semg_hht.datasets import bids_export
-from semg_hht.datasets.bids_export import Exported, export_bids
+from semg_hht.datasets.bids_export import BidsDataset, export_bids
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import Job, Remark, read_job
 from semg_hht.recordings.bids import read_bids
 from semg_hht.recordings.formats.bdf_writer import write_bdf
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording, write_recording
 
 edfio = pytest.importorskip("edfio")
@@ -32,7 +32,7 @@ pytest.importorskip("pyedflib")
 UNKNOWN = {"JSON_KEY_RECOMMENDED", "SIDECAR_KEY_RECOMMENDED", "NO_AUTHORS", "TOO_FEW_AUTHORS"}
 
 
-def job(folder: Path, name: str, *rows: Labelled, n_channels: int = 1, n_samples: int = 2000, seed: int = 0) -> Job:
+def job(folder: Path, name: str, *rows: ManifestRow, n_channels: int = 1, n_samples: int = 2000, seed: int = 0) -> Job:
     """A recording at 1000 Hz in a table, with rows that speak of it."""
     path = folder / name
     table = 80 * np.random.default_rng(seed).standard_normal((n_samples, n_channels))
@@ -43,14 +43,14 @@ def job(folder: Path, name: str, *rows: Labelled, n_channels: int = 1, n_samples
 
 
 def two_people(folder: Path) -> list[Job]:
-    first = Labelled("", "S01", "E01", "1", "BICEPS", "full", "F", units="mV", start_s=0.25, stop_s=1.1,
+    first = ManifestRow("", "S01", "E01", "1", "BICEPS", "full", "F", units="mV", start_s=0.25, stop_s=1.1,
                      extra={"load_kg": "5"})  # fmt: skip
     second = replace(first, repetition="2", movement="half", start_s=1.2, stop_s=1.9, extra={"note": "a, b"})
-    other = Labelled("", "S02", "E01", "7", "BICEPS", "invalid", "M", units="mV", start_s=0.001, stop_s=2.0)
+    other = ManifestRow("", "S02", "E01", "7", "BICEPS", "invalid", "M", units="mV", start_s=0.001, stop_s=2.0)
     return [job(folder, "a.csv", first, second), job(folder, "b.csv", other, seed=1)]
 
 
-def export(jobs: list[Job], folder: Path, **options: Any) -> Exported:
+def export(jobs: list[Job], folder: Path, **options: Any) -> BidsDataset:
     return export_bids(jobs, folder / "bids", name="Curls", **options)
 
 
@@ -92,7 +92,9 @@ def test_a_dataset_comes_back_as_it_went(tmp_path: Path) -> None:
 
 def test_the_validator_accepts_it(tmp_path: Path) -> None:
     jobs = two_people(tmp_path)
-    person = Labelled("", "Jörg 3", "day 2", muscle="a", movement="full", gender="x", units="adc", extra={"onset": "z"})
+    person = ManifestRow(
+        "", "Jörg 3", "day 2", muscle="a", movement="full", gender="x", units="adc", extra={"onset": "z"}
+    )
     jobs += [job(tmp_path, f"{i}.csv", replace(person, channels=("ch2",)), replace(person, muscle="b"), n_channels=2)
              for i in range(2)]  # fmt: skip
     done = export(jobs, tmp_path, power_line_hz=60.0)
@@ -129,7 +131,7 @@ def test_names_and_tables_are_those_of_bids(tmp_path: Path) -> None:
 
 
 def test_events_come_in_order_of_time_and_columns_never_pass_for_those_of_bids(tmp_path: Path) -> None:
-    first = Labelled("", "S01", start_s=1.0, stop_s=1.5, extra={"onset": "late", "task": "curl", "event_type": "x"})
+    first = ManifestRow("", "S01", start_s=1.0, stop_s=1.5, extra={"onset": "late", "task": "curl", "event_type": "x"})
     second = replace(first, start_s=0.5, stop_s=1.0, extra={"task": "curl", "onset": "early"})
     root = export([job(tmp_path, "a.csv", first, second)], tmp_path).folder
     assert table(root / "sub-S01/emg/sub-S01_task-curl_events.tsv") == [
@@ -141,13 +143,13 @@ def test_events_come_in_order_of_time_and_columns_never_pass_for_those_of_bids(t
 
 
 def test_microvolts_are_spelt_as_headers_hold_them(tmp_path: Path) -> None:
-    done = export([job(tmp_path, "a.csv", Labelled("", "S01", units="µV"))], tmp_path)
+    done = export([job(tmp_path, "a.csv", ManifestRow("", "S01", units="µV"))], tmp_path)
     assert table(next(done.folder.rglob("*_channels.tsv")))[1][2] == "uV"
     assert edfio.read_bdf(next(done.folder.rglob("*.bdf"))).signals[0].physical_dimension == "uV"
 
 
 def test_a_whole_recording_is_one_event_and_what_is_not_stated_is_not_guessed(tmp_path: Path) -> None:
-    done = export([job(tmp_path, "a.csv", Labelled("", "S01"))], tmp_path)
+    done = export([job(tmp_path, "a.csv", ManifestRow("", "S01"))], tmp_path)
     (row,) = read_bids(done.folder)
     assert (row.start_s, row.stop_s, row.movement, row.gender, row.units, row.muscle) == (0.0, 2.0, "", "", "", "")
     sidecar = json.loads(next(done.folder.rglob("*_emg.json")).read_text())
@@ -157,7 +159,7 @@ def test_a_whole_recording_is_one_event_and_what_is_not_stated_is_not_guessed(tm
 def test_counts_come_back_exactly_and_keep_their_unit(tmp_path: Path) -> None:
     counts = np.random.default_rng(0).integers(-128, 128, (2000, 8))
     np.savetxt(tmp_path / "a.csv", counts, delimiter=",", fmt="%d")
-    done = export([Job(tmp_path / "a.csv", (Labelled("a.csv", "F0", rate_hz=200.0, units="adc"),))], tmp_path)
+    done = export([Job(tmp_path / "a.csv", (ManifestRow("a.csv", "F0", rate_hz=200.0, units="adc"),))], tmp_path)
     back = read_job(find_jobs(done.folder)[0])
     assert_array_equal(back.samples, counts.T)
     assert (back.units, back.rate_hz, done.rounding) == ("adc", 200.0, 0.0)
@@ -165,9 +167,9 @@ def test_counts_come_back_exactly_and_keep_their_unit(tmp_path: Path) -> None:
 
 def test_channels_and_muscles_of_an_event_come_back(tmp_path: Path) -> None:
     rows = (
-        Labelled("", "S01", muscle="b", start_s=0.0, stop_s=1.0, channels=("ch1",), movement="full", repetition="1"),
-        Labelled("", "S01", muscle="t", start_s=0.0, stop_s=1.0, channels=("2", "ch3"), movement="half"),
-        Labelled("", "S01", start_s=1.0, stop_s=2.0),
+        ManifestRow("", "S01", muscle="b", start_s=0.0, stop_s=1.0, channels=("ch1",), movement="full", repetition="1"),
+        ManifestRow("", "S01", muscle="t", start_s=0.0, stop_s=1.0, channels=("2", "ch3"), movement="half"),
+        ManifestRow("", "S01", start_s=1.0, stop_s=2.0),
     )
     done = export([job(tmp_path, "a.csv", *rows, n_channels=3)], tmp_path)
     back = read_bids(done.folder)
@@ -181,7 +183,7 @@ def test_what_is_no_emg_keeps_out_of_the_way_and_volts_stay_what_they_are(tmp_pa
     path = tmp_path / "x.bdf"
     write_bdf(Recording(samples, 1000.0, ("soleus", "ANGLE knee"), "V", "x", ("ANGLE knee",)), path,
               ("soleus", "ANGLE knee"))  # fmt: skip
-    done = export([Job(path, (Labelled("x.bdf", "S01", movement="full"),))], tmp_path)
+    done = export([Job(path, (ManifestRow("x.bdf", "S01", movement="full"),))], tmp_path)
     kinds = [row[:3] for row in table(next(done.folder.rglob("*_channels.tsv")))[1:]]
     assert kinds == [["soleus", "EMG", "V"], ["ANGLE knee", "JNTANG", "n/a"]]
     (back,) = find_jobs(done.folder)
@@ -194,7 +196,7 @@ def test_what_is_no_emg_keeps_out_of_the_way_and_volts_stay_what_they_are(tmp_pa
 def test_a_muscle_whose_name_begins_as_another_signals_label_stays_emg(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_recording(replace(noise(), channel_names=("Temporalis",)), path)
-    done = export([Job(path, (Labelled("a.npz", "S01"),))], tmp_path)
+    done = export([Job(path, (ManifestRow("a.npz", "S01"),))], tmp_path)
     (back,) = find_jobs(done.folder)
     assert read_job(back).select(back.rows[0].channels).channel_names == ("EMG Temporalis",)
     assert done.remarks == (Remark("a.npz", "channel 'Temporalis' is 'EMG Temporalis' in the dataset"),)
@@ -202,7 +204,7 @@ def test_a_muscle_whose_name_begins_as_another_signals_label_stays_emg(tmp_path:
 
 def test_several_recordings_of_a_person_are_runs(tmp_path: Path) -> None:
     jobs = [
-        job(tmp_path, f"{i}.csv", Labelled("", "S01", movement="full", repetition=str(i)), seed=i) for i in range(3)
+        job(tmp_path, f"{i}.csv", ManifestRow("", "S01", movement="full", repetition=str(i)), seed=i) for i in range(3)
     ]
     done = export(jobs, tmp_path)
     back = find_jobs(done.folder)
@@ -215,7 +217,7 @@ def test_several_recordings_of_a_person_are_runs(tmp_path: Path) -> None:
 
 
 def test_the_name_of_a_person_that_is_no_label_is_kept_in_a_column(tmp_path: Path) -> None:
-    done = export([job(tmp_path, "a.csv", Labelled("", "Müller 3", "day 2", gender="diverse"))], tmp_path)
+    done = export([job(tmp_path, "a.csv", ManifestRow("", "Müller 3", "day 2", gender="diverse"))], tmp_path)
     assert table(done.folder / "participants.tsv") == [
         ["participant_id", "sex", "gender", "source_name"], ["sub-Muller3", "n/a", "diverse", "Müller 3"],
     ]  # fmt: skip
@@ -241,7 +243,7 @@ def test_a_dataset_that_was_read_is_written_with_its_own_tasks(tmp_path: Path) -
 def test_a_recording_that_fails_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
     good, late = two_people(tmp_path)
     late = replace(late, rows=(replace(late.rows[0], stop_s=9.0),))
-    gone = Job(tmp_path / "gone.csv", (Labelled("gone.csv", "S03"),))
+    gone = Job(tmp_path / "gone.csv", (ManifestRow("gone.csv", "S03"),))
     done = export([late, good, gone], tmp_path)
     assert [failure.file for failure in done.failures] == ["b.csv", "gone.csv"]
     assert "does not lie within the recording of 2 s" in done.failures[0].reason
@@ -250,14 +252,14 @@ def test_a_recording_that_fails_is_listed_and_the_others_go_on(tmp_path: Path) -
 
 
 def test_rows_that_say_the_same_twice_are_refused(tmp_path: Path) -> None:
-    row = Labelled("", "S01", start_s=0.0)
+    row = ManifestRow("", "S01", start_s=0.0)
     with pytest.raises(InputError, match="two rows speak of 0 s to 2 s; expected one a repetition"):
         export([job(tmp_path, "a.csv", row, replace(row, start_s=None, stop_s=2.0))], tmp_path)
     assert not (tmp_path / "bids").exists()
 
 
 def test_nothing_is_left_where_nothing_could_be_written(tmp_path: Path) -> None:
-    jobs = [Job(tmp_path / name, (Labelled(name, "S1"),)) for name in ("a.csv", "b.csv")]
+    jobs = [Job(tmp_path / name, (ManifestRow(name, "S1"),)) for name in ("a.csv", "b.csv")]
     with pytest.raises(InputError, match=r"none of 2 recordings could be exported; the first: .*a\.csv: no such file"):
         export(jobs, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -302,7 +304,7 @@ def test_a_run_that_breaks_off_leaves_what_stood_there(tmp_path: Path, monkeypat
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, small_disk: Path) -> None:
-    jobs = [job(tmp_path, "a.csv", Labelled("", "S01"), n_samples=200_000)]
+    jobs = [job(tmp_path, "a.csv", ManifestRow("", "S01"), n_samples=200_000)]
     with pytest.raises(InputError, match="the disk is full"):
         export(jobs, small_disk)
     assert list(small_disk.iterdir()) == []
@@ -322,7 +324,7 @@ def test_without_edfio_the_way_to_it_is_said(tmp_path: Path, monkeypatch: pytest
 
 def test_a_padded_end_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("semg_hht.recordings.formats.bdf_writer._MAX_RECORD_BYTES", 1500)
-    done = export([job(tmp_path, "a.csv", Labelled("", "S01"), n_samples=1999)], tmp_path)
+    done = export([job(tmp_path, "a.csv", ManifestRow("", "S01"), n_samples=1999)], tmp_path)
     (remark,) = done.remarks
     assert remark.text.startswith("the last sample is repeated 1 times at the end")
     assert read_bids(done.folder)[0].stop_s == 1.999
@@ -348,5 +350,5 @@ def test_a_recording_of_ours_is_read_with_its_rate_though_the_header_can_only_co
     path = tmp_path / "a.npz"
     rate_hz = 58000 / 27
     write_recording(replace(noise(rate_hz=rate_hz, duration_s=1.0), rate_hz=rate_hz), path)
-    done = export([Job(path, (Labelled("a.npz", "S01"),))], tmp_path)
+    done = export([Job(path, (ManifestRow("a.npz", "S01"),))], tmp_path)
     assert read_job(find_jobs(done.folder)[0]).rate_hz == rate_hz

@@ -9,19 +9,19 @@ import pytest
 from semg_hht.datasets.bids_names import bids_labels, plan_dataset
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import Job
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 
 
-def job(file: str, *rows: Labelled) -> Job:
-    return Job(Path(file), tuple(Labelled(file, *row_values(row)) for row in rows))
+def job(file: str, *rows: ManifestRow) -> Job:
+    return Job(Path(file), tuple(ManifestRow(file, *row_values(row)) for row in rows))
 
 
-def row_values(row: Labelled) -> tuple[str, ...]:
+def row_values(row: ManifestRow) -> tuple[str, ...]:
     return row.subject, row.session, row.repetition, row.muscle, row.movement, row.gender
 
 
 def people(*subjects: str, session: str = "") -> list[Job]:
-    return [job(f"{i}.csv", Labelled("", subject, session)) for i, subject in enumerate(subjects)]
+    return [job(f"{i}.csv", ManifestRow("", subject, session)) for i, subject in enumerate(subjects)]
 
 
 @pytest.mark.parametrize(
@@ -44,43 +44,43 @@ def test_labels_are_letters_and_digits_and_no_two_alike(names: list[str], labels
 
 def test_people_sessions_and_runs_have_their_places() -> None:
     jobs = [*people("S1", "S1", session="E1"), *people("S1", session="E2"), *people("S2")]
-    assert [place.stem for place in plan_dataset(jobs, "arm curls").places] == [
+    assert [name.stem for name in plan_dataset(jobs, "arm curls").names] == [
         "sub-S1_ses-E1_task-armcurls_run-01",
         "sub-S1_ses-E1_task-armcurls_run-02",
         "sub-S1_ses-E2_task-armcurls",
         "sub-S2_task-armcurls",
     ]
-    assert str(plan_dataset(jobs, "x").places[0].folder) == "sub-S1/ses-E1"
+    assert str(plan_dataset(jobs, "x").names[0].folder) == "sub-S1/ses-E1"
 
 
 def test_a_task_that_the_rows_name_is_taken() -> None:
-    named = Job(Path("a.csv"), (Labelled("a.csv", "S1", extra={"task": "walk"}),))
+    named = Job(Path("a.csv"), (ManifestRow("a.csv", "S1", extra={"task": "walk"}),))
     plan = plan_dataset([named, *people("S1")], "run")
-    assert [place.stem for place in plan.places] == ["sub-S1_task-walk", "sub-S1_task-run"]
+    assert [name.stem for name in plan.names] == ["sub-S1_task-walk", "sub-S1_task-run"]
 
 
 def test_recordings_of_nobody_are_listed_and_nobody_is_made_up() -> None:
     plan = plan_dataset(people("", "S1", ""), "x")
-    assert [place.stem for place in plan.places] == ["sub-S1_task-x"]
+    assert [name.stem for name in plan.names] == ["sub-S1_task-x"]
     assert [failure.file for failure in plan.failures] == ["0.csv", "2.csv"]
     assert plan.failures[0].reason.startswith("0.csv: no subject is stated; expected whose recording it is")
 
 
 def test_the_only_recording_is_of_one_person() -> None:
     plan = plan_dataset(people(""), "x")
-    assert ([place.stem for place in plan.places], plan.subjects) == (["sub-01_task-x"], {"01": "01"})
+    assert ([name.stem for name in plan.names], plan.subjects) == (["sub-01_task-x"], {"01": "01"})
     assert plan.remarks == ["no subject is stated for 0.csv; being the only recording, it is of sub-01"]
 
 
 @pytest.mark.parametrize("what", ["subject", "session"])
 def test_a_recording_is_of_one_person_and_session(what: str) -> None:
-    rows = [Labelled("", **{"subject": "S1", what: value}) for value in ("A", "B")]
+    rows = [ManifestRow("", **{"subject": "S1", what: value}) for value in ("A", "B")]
     (failure,) = plan_dataset([job("a.csv", *rows)], "x").failures
     assert failure.reason == f"a.csv: its rows name several {what}s ('A', 'B'); expected one"
 
 
 def test_a_person_with_two_genders_is_a_contradiction() -> None:
-    jobs = [job(f"{gender}.csv", Labelled("", "S1", gender=gender)) for gender in ("F", "M")]
+    jobs = [job(f"{gender}.csv", ManifestRow("", "S1", gender=gender)) for gender in ("F", "M")]
     with pytest.raises(InputError, match=r"subject 'S1' has two genders: 'F' in F\.csv, 'M' in M\.csv; expected one"):
         plan_dataset(jobs, "x")
     assert plan_dataset([jobs[0], *people("S1")], "x").genders == {"S1": "F"}

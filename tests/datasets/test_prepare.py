@@ -21,7 +21,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.matrices.matrix import read_matrix
 from semg_hht.matrices.transform import Job, Remark, configure, transform
-from semg_hht.recordings.manifest import Labelled, parse_file_name, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.recordings.recording import write_recording
 from semg_hht.system.processes import workers
 
@@ -360,7 +360,7 @@ def test_recordings_are_written_as_a_bids_dataset_too(simulated: Simulated, tmp_
 
 
 def test_what_travels_to_a_worker_does_not_grow_with_the_recordings(tmp_path: Path) -> None:
-    jobs = [Job(tmp_path / f"r{i:03}.csv", (Labelled(file=f"r{i:03}.csv"),)) for i in range(100)]
+    jobs = [Job(tmp_path / f"r{i:03}.csv", (ManifestRow(file=f"r{i:03}.csv"),)) for i in range(100)]
     sizes = {len(pickle.dumps(job)) for n in (10, 100) for job in _named(jobs[:n], tmp_path)}
     assert len(sizes) == 1
 
@@ -369,7 +369,7 @@ def test_matrices_of_an_earlier_run_are_found_by_their_names(tmp_path: Path) -> 
     (tmp_path / "hht_matrices").mkdir()
     for name in ("a_ch10.npz", "a_ch2.npz", "ab.npz", "b_ch.npz", "b.npz", "a_ch2.txt"):
         (tmp_path / "hht_matrices" / name).touch()
-    jobs = [Job(tmp_path / f"{name}.csv", (Labelled(file=f"{name}.csv"),)) for name in ("a", "ab", "b", "c")]
+    jobs = [Job(tmp_path / f"{name}.csv", (ManifestRow(file=f"{name}.csv"),)) for name in ("a", "ab", "b", "c")]
     found = {job.stems: job.there for job in _named(jobs, tmp_path)}
     assert found == {
         ("a",): (("a_ch2.npz", "a_ch10.npz"),), ("ab",): (("ab.npz",),), ("b",): (("b.npz",),), ("c",): ((),)

@@ -17,7 +17,7 @@ from semg_hht.datasets.simulated import write_simulation
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import Job, configure, transform
 from semg_hht.recordings.events import Event, read_events
-from semg_hht.recordings.manifest import Labelled, manifest_text, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
@@ -31,7 +31,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_simulation(folder, SimulationConfig(n_subjects=2, n_repetitions=1), seed=2)
 
 
-def cut(jobs: list[Job], out: Path, **options: object) -> list[Labelled]:
+def cut(jobs: list[Job], out: Path, **options: object) -> list[ManifestRow]:
     segment(jobs, out, SegmentConfig(), FilterConfig(), n_jobs=1, **options)  # type: ignore[arg-type]
     return read_manifest(out)
 
@@ -130,7 +130,7 @@ def test_a_long_recording_without_times_is_said_to_be_taken_whole(tmp_path: Path
 def test_a_bad_recording_stops_only_itself(manifest: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("1\n2\n")
-    jobs = [Job(bad, (Labelled("bad.csv", rate_hz=1000.0),)), *find_jobs(manifest)]
+    jobs = [Job(bad, (ManifestRow("bad.csv", rate_hz=1000.0),)), *find_jobs(manifest)]
     done = segment(jobs, tmp_path / "reps.csv", SegmentConfig(), FilterConfig(), pictures=False, n_jobs=1)
     assert [failure.file for failure in done.failures] == ["bad.csv"]
     assert (done.n_recordings, done.n_repetitions, done.pictures) == (2, 6, None)

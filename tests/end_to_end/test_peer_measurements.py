@@ -19,7 +19,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.folds import make_folds
 from semg_hht.matrices.transform import Job, configure
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
 
 
@@ -58,7 +58,7 @@ def test_raw_channels_are_divided_by_the_reference(peers: ModuleType, simulated:
 def test_recordings_of_two_rates_are_refused(peers: ModuleType, tmp_path: Path) -> None:
     for name, rate_hz in (("a.npz", 500.0), ("b.npz", 1000.0)):
         write_recording(noise(2, rate_hz=rate_hz), tmp_path / name)
-    jobs = [Job(tmp_path / name, (Labelled(name),)) for name in ("a.npz", "b.npz")]
+    jobs = [Job(tmp_path / name, (ManifestRow(name),)) for name in ("a.npz", "b.npz")]
     with pytest.raises(InputError, match="found 500 Hz, 2 channels; 1000 Hz, 2 channels"):
         peers.raw_channels(jobs, configure(band_hz=(20.0, 200.0)))
 

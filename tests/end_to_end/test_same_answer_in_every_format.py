@@ -32,7 +32,7 @@ from semg_hht.learning.train import train
 from semg_hht.matrices.transform import configure
 from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.formats.bdf_writer import write_bdf
-from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.signals.simulate import SimulationConfig, simulate_people
 from semg_hht.system.files import read_json
@@ -68,12 +68,12 @@ class Trained:
         return self.prepared / "hht_matrices"
 
 
-def people(data: Path) -> list[tuple[Labelled, Recording]]:
+def people(data: Path) -> list[tuple[ManifestRow, Recording]]:
     """Three movements of six people on one channel: of real ones where they are at hand, else of simulated ones."""
     if not data.is_dir():
         found = simulate_people(SimulationConfig(6, n_repetitions=1, rate_hz=float(RATE_HZ)), seed=1)
         return [
-            (Labelled("", one.person.subject, movement=truth.movement, gender=one.person.gender),
+            (ManifestRow("", one.person.subject, movement=truth.movement, gender=one.person.gender),
              replace(one.recording, samples=one.recording.samples[:, start : start + N_SAMPLES]))
             for one in found for truth in one.repetitions if (start := round(truth.start_s * RATE_HZ)) >= 0
         ]  # fmt: skip
@@ -89,8 +89,8 @@ def trained(request: pytest.FixtureRequest, repository: Path, tmp_path_factory: 
     known = people(repository.parent / "shared" / "data" / "myo_armband")
     one = known[0][1]
     named = [(replace(row, file=f"{row.subject}_{row.movement}.npz"), recording) for row, recording in known]
-    named += [(Labelled("Test_fractions.npz"), replace(one, samples=one.samples[:, ::-1].copy())),
-              (Labelled("Test_counts.npz"), replace(one, samples=np.rint(one.samples[:, ::-1])))]  # fmt: skip
+    named += [(ManifestRow("Test_fractions.npz"), replace(one, samples=one.samples[:, ::-1].copy())),
+              (ManifestRow("Test_counts.npz"), replace(one, samples=np.rint(one.samples[:, ::-1])))]  # fmt: skip
     plain = [
         (replace(row, session="", repetition="", rate_hz=None, units="", rate_from=""), recording)
         for row, recording in named

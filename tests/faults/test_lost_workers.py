@@ -17,14 +17,14 @@ from semg_hht.learning import crossvalidation
 from semg_hht.learning.crossvalidation import cross_validate
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.matrices.transform import Failure, Job, for_each
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.system import processes as workers
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills")
 
 
 def jobs(n: int) -> list[Job]:
-    return [Job(Path(f"r{i}.csv"), (Labelled(file=f"r{i}.csv"),)) for i in range(n)]
+    return [Job(Path(f"r{i}.csv"), (ManifestRow(file=f"r{i}.csv"),)) for i in range(n)]
 
 
 def work(job: Job, n_threads: int | None, folder: Path, fates: dict[str, str]) -> str:

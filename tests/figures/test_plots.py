@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from numpy.testing import assert_allclose
 
 from semg_hht.evaluation.metrics import evaluate
+from semg_hht.figures import plots as figures
 from semg_hht.figures.plots import (
     chinese_font,
     draw_answers,
@@ -24,7 +25,6 @@ from semg_hht.figures.plots import (
     show_confusion,
     show_matrix,
 )
-from semg_hht.figures import plots as figures
 from semg_hht.learning.epochs import Epoch
 from semg_hht.learning.train import Result
 from semg_hht.matrices.matrix import Matrix

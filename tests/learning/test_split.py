@@ -13,7 +13,7 @@ from builders import MOVEMENTS, as_json
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.split import split_dataset
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 
 
 def people(n_subjects: int, n_repetitions: int = 2, n_channels: int = 2, *, known: bool = True) -> Dataset:
@@ -26,7 +26,7 @@ def people(n_subjects: int, n_repetitions: int = 2, n_channels: int = 2, *, know
                     repetitions.append(f"{who}{movement}{repetition}")
                     subject = f"S{who}" if known else ""
                     rows.append(
-                        Labelled(f"{repetitions[-1]}_{channel}", subject, movement=movement, gender="FM"[who % 2])
+                        ManifestRow(f"{repetitions[-1]}_{channel}", subject, movement=movement, gender="FM"[who % 2])
                     )
     return Dataset(np.zeros((len(rows), 1, 1, 1), np.float32), tuple(rows), tuple(repetitions), {})
 

@@ -28,16 +28,16 @@ from semg_hht.matrices.transform import (
     transform,
     transform_all,
 )
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.filters import FilterConfig
 
 CONFIG = configure(band_hz=(20, 200))
 
 
-def job(folder: Path, *rows: Labelled, n_channels: int = 2, name: str = "a.npz") -> Job:
+def job(folder: Path, *rows: ManifestRow, n_channels: int = 2, name: str = "a.npz") -> Job:
     write_recording(noise(n_channels), folder / name)
-    return Job(folder / name, rows or (Labelled(name),))
+    return Job(folder / name, rows or (ManifestRow(name),))
 
 
 def test_one_matrix_a_channel_with_axes_and_settings(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_stacked_channels_are_planes_of_one(tmp_path: Path) -> None:
 
 
 def test_repetitions_are_cut_after_the_filter(tmp_path: Path) -> None:
-    rows = [Labelled("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
+    rows = [ManifestRow("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
     examples = transform(job(tmp_path, *rows, n_channels=1), CONFIG)
     assert [example.row.repetition for example in examples] == ["0", "1"]
     assert len({example.repetition_key for example in examples}) == 2
@@ -75,7 +75,7 @@ def test_repetitions_are_cut_after_the_filter(tmp_path: Path) -> None:
 
 
 def test_repetitions_are_what_is_transformed_one_in_the_reference(tmp_path: Path) -> None:
-    rows = [Labelled("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
+    rows = [ManifestRow("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
     plain = job(tmp_path, *rows)
     divided = replace(plain, reference=Reference({"ch1": 2.0, "ch2": 5.0}, in_microvolts=True))
     before = list(scaled_repetitions(plain, read_job(plain), CONFIG))
@@ -87,7 +87,7 @@ def test_repetitions_are_what_is_transformed_one_in_the_reference(tmp_path: Path
 
 
 def test_chosen_channels_only(tmp_path: Path) -> None:
-    examples = transform(job(tmp_path, Labelled("a.npz", channels=("2",))), CONFIG)
+    examples = transform(job(tmp_path, ManifestRow("a.npz", channels=("2",))), CONFIG)
     assert [example.channel for example in examples] == ["ch2"]
 
 
@@ -95,7 +95,7 @@ def test_volts_and_microvolts_give_the_same_matrix(tmp_path: Path) -> None:
     microvolts = transform(job(tmp_path), CONFIG)[0].matrix.values
     recording = noise(2)
     write_recording(replace(recording, samples=recording.samples / 1e6, units="V"), tmp_path / "a.npz")
-    volts = transform(Job(tmp_path / "a.npz", (Labelled("a.npz"),)), CONFIG)[0].matrix.values
+    volts = transform(Job(tmp_path / "a.npz", (ManifestRow("a.npz"),)), CONFIG)[0].matrix.values
     assert_allclose(volts, microvolts, rtol=1e-5, atol=1e-5)
 
 
@@ -151,7 +151,7 @@ def test_a_constant_channel_is_named(tmp_path: Path) -> None:
     recording.samples[1] = 3
     write_recording(recording, tmp_path / "a.npz")
     with pytest.raises(InputError, match=r"a\.npz: channel ch2 holds the same value throughout; expected a signal"):
-        transform(Job(tmp_path / "a.npz", (Labelled("a.npz"),)), CONFIG)
+        transform(Job(tmp_path / "a.npz", (ManifestRow("a.npz"),)), CONFIG)
 
 
 def test_a_band_above_the_rate_names_the_file(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_band_above_the_rate_names_the_file(tmp_path: Path) -> None:
 
 def test_a_repetition_of_too_few_samples_names_file_and_channel(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.npz, channel ch1: a signal needs at least \d+ samples; got 3"):
-        transform(job(tmp_path, Labelled("a.npz", start_s=0, stop_s=0.006)), CONFIG)
+        transform(job(tmp_path, ManifestRow("a.npz", start_s=0, stop_s=0.006)), CONFIG)
 
 
 def test_a_band_that_the_rate_can_not_hold_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -19,7 +19,7 @@ from semg_hht.evaluation.calibration import Calibration
 from semg_hht.inference.answers import Answer, Part
 from semg_hht.prediction.run import open_run
 from semg_hht.prediction.session import ChannelCard, Session, open_session
-from semg_hht.recordings.manifest import Labelled, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.recordings.recording import read_recording
 from semg_hht.report.card import render_card, write_card
 from semg_hht.report.words import LANGUAGES, read_words
@@ -33,7 +33,7 @@ RATE_HZ = 500.0
 def session(n: int = 6, **changes: Any) -> Session:
     """Repetitions of a second each, every other one unsure, with a median frequency that falls."""
     mdf_hz = 90.0 - 2.0 * np.arange(n) + 0.1 * (-1.0) ** np.arange(n)
-    row = Labelled("a.csv")
+    row = ManifestRow("a.csv")
     sure = Answer("full", 0.9, {"full": 0.9, "half": 0.1}, ("full",))
     unsure = Answer("half", 0.6, {"full": 0.4, "half": 0.6}, ("full", "half"))
     gender = Answer("F", 0.7, {"F": 0.7, "M": 0.3})
@@ -98,7 +98,7 @@ def test_the_trend_on_the_card_is_that_of_the_values() -> None:
 
 def test_a_rising_or_steady_value_is_called_so() -> None:
     made = session()
-    row = Labelled("a.csv")
+    row = ManifestRow("a.csv")
     for values, said in (([50, 53, 56, 59, 62, 65.1], "It rises."), ([50, 40, 60, 45, 55, 50], "No clear drift.")):
         drift = Drift(row, "ch1", "rms", "uV", trend(values))
         measures = tuple(Measures(row, "ch1", "uV", {"rms": float(v), "mdf_hz": 80.0}) for v in values)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import (
-    Labelled,
+    ManifestRow,
     class_names,
     is_test_name,
     manifest_text,
@@ -136,7 +136,7 @@ def test_every_column_is_read(tmp_path: Path) -> None:
     header = "file,subject,session,repetition,muscle,movement,gender,rate_hz,units,start_s,stop_s,channels,motion"
     path = written(tmp_path, f"{header}\r\na\\b.csv, S1 ,E1,3,BICEPS,low,F,1000,mV,0.5,2.25,1;ch3,C2\r\n")
     (row,) = read_manifest(path)
-    assert row == Labelled(
+    assert row == ManifestRow(
         file="a/b.csv",
         subject="S1",
         session="E1",
@@ -205,9 +205,11 @@ def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
 
 def test_a_manifest_written_is_read_back_the_same(tmp_path: Path) -> None:
     rows = [
-        Labelled("a,b.csv", "张三", "E1", "1", "BICEPS", "full", "F", 999.5, "mV", 0.1, 2.7, ("1", "3"), {"note": "x"}),
-        Labelled("a,b.csv", start_s=2.7, stop_s=3.125, extra={"note": 'said "no"'}),
-        Labelled("c.csv", extra={"note": ""}),
+        ManifestRow(
+            "a,b.csv", "张三", "E1", "1", "BICEPS", "full", "F", 999.5, "mV", 0.1, 2.7, ("1", "3"), {"note": "x"}
+        ),
+        ManifestRow("a,b.csv", start_s=2.7, stop_s=3.125, extra={"note": 'said "no"'}),
+        ManifestRow("c.csv", extra={"note": ""}),
     ]
     assert read_manifest(written(tmp_path, manifest_text(rows))) == rows
 
@@ -228,6 +230,6 @@ def test_any_row_survives_the_round_trip(
     rate_hz: float | None,
     channels: tuple[str, ...],
 ) -> None:
-    row = Labelled(file.replace("\\", "/"), subject, rate_hz=rate_hz, channels=channels)
+    row = ManifestRow(file.replace("\\", "/"), subject, rate_hz=rate_hz, channels=channels)
     path = written(tmp_path_factory.mktemp("manifest"), manifest_text([row]))
     assert read_manifest(path) == [row]

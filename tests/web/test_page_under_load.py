@@ -27,7 +27,7 @@ import pytest
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.run import open_run
-from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.system.files import CLAIM
 from semg_hht.web import cleanup as sweep
@@ -138,7 +138,7 @@ def test_what_takes_too_much_is_a_sentence(
     assert troubles(fine) == []
     monkeypatch.setattr(visit, "MAX_ANSWERED", 10)
     assert troubles(answer(fine, open_run(simulated_run, cpu=True))) == ["app_too_long"]
-    rows = [Labelled("long.npz", start_s=i / 10, stop_s=i / 10 + 0.05) for i in range(files.MAX_REPETITIONS + 1)]
+    rows = [ManifestRow("long.npz", start_s=i / 10, stop_s=i / 10 + 0.05) for i in range(files.MAX_REPETITIONS + 1)]
     (long.parent / "table.csv").write_text(manifest_text(rows), encoding="utf-8")
     many = receive(own, [long, long.parent / "table.csv"], PipelineConfig())
     assert many.files[0].trouble is not None

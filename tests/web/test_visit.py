@@ -24,7 +24,7 @@ from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_matrix
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.run import Run, open_run
-from semg_hht.recordings.manifest import Labelled, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.recordings.recording import Recording, write_recording
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.web import visitors as who
@@ -113,9 +113,9 @@ def test_a_row_that_cant_be_used_is_named(row: list[str], words: str) -> None:
 
 
 def test_rows_keep_what_was_measured_while_their_times_stay() -> None:
-    known = [Labelled("a.csv", start_s=1.00049, stop_s=2.0, extra={"confidence": "0.97", "rms": "3"})]
+    known = [ManifestRow("a.csv", start_s=1.00049, stop_s=2.0, extra={"confidence": "0.97", "rms": "3"})]
     assert cells_of(known) == [["1.000", "2.000", "97%"]]
-    rows = rows_at([(0.2, 0.5), (1.0, 2.0)], Labelled("a.csv", subject="S01"), known)
+    rows = rows_at([(0.2, 0.5), (1.0, 2.0)], ManifestRow("a.csv", subject="S01"), known)
     assert [(row.repetition, row.start_s, row.extra) for row in rows] == [
         ("1", 0.2, {}), ("2", 1.00049, {"confidence": "0.97", "rms": "3"}),
     ]  # fmt: skip
@@ -123,12 +123,12 @@ def test_rows_keep_what_was_measured_while_their_times_stay() -> None:
 
 
 def test_a_new_repetition_goes_where_there_is_room() -> None:
-    rows = [Labelled("a.csv", start_s=1.0, stop_s=2.0), Labelled("a.csv", start_s=8.0, stop_s=9.0)]
+    rows = [ManifestRow("a.csv", start_s=1.0, stop_s=2.0), ManifestRow("a.csv", start_s=8.0, stop_s=9.0)]
     assert free_place(rows, 10.0) == (4.5, 5.5)
     assert free_place([], 10.0) == (2.5, 7.5)
-    assert free_place([Labelled("a.csv", start_s=0.0, stop_s=10.0)], 10.0) == (4.5, 5.5)
+    assert free_place([ManifestRow("a.csv", start_s=0.0, stop_s=10.0)], 10.0) == (4.5, 5.5)
     assert overlapping(rows) == []
-    assert overlapping([*rows, Labelled("a.csv", start_s=8.5, stop_s=9.5)]) == [(2, 3)]
+    assert overlapping([*rows, ManifestRow("a.csv", start_s=8.5, stop_s=9.5)]) == [(2, 3)]
 
 
 # A visit

@@ -3,7 +3,7 @@
 Knows labels and arrays: nothing of files, folders or networks. ``examine.py`` reads what is judged here.
 """
 
-from semg_hht.audit.examples import Seen, audit, look
+from semg_hht.audit.examples import AuditedExample, audit, look
 from semg_hht.audit.finding import ADVICE, SEVERITIES, Finding, in_order
 from semg_hht.audit.labels import Sides, split_findings, subject_names
 
@@ -11,7 +11,7 @@ __all__ = [
     "ADVICE",
     "SEVERITIES",
     "Finding",
-    "Seen",
+    "AuditedExample",
     "Sides",
     "audit",
     "in_order",

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from semg_hht.audit import Finding, Seen, Sides, audit, in_order, look, split_findings
+from semg_hht.audit import AuditedExample, Finding, Sides, audit, in_order, look, split_findings
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, unlisted
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import fingerprint_of
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
 from semg_hht.matrices.transform import Job, read_job
-from semg_hht.recordings.manifest import Labelled, parse_file_name, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.system.files import read_json
 from semg_hht.system.progress import Track, untracked
 
@@ -61,7 +61,7 @@ def examine(source: Path, split: Path | None = None, *, track: Track = untracked
         return _examine_run(source)
     sides = None if split is None else read_split(split)
     findings: list[Finding] = []
-    seen: list[Seen] = []
+    seen: list[AuditedExample] = []
     if _holds_recordings(source):
         jobs = find_jobs(source)
         listed = [row for job in jobs for row in job.rows]
@@ -79,7 +79,7 @@ def examine(source: Path, split: Path | None = None, *, track: Track = untracked
     return Examined(source, len(listed), len(people), tuple(in_order(findings)))
 
 
-def _seen(row: Labelled, base: Path, findings: list[Finding]) -> list[Seen]:
+def _seen(row: ManifestRow, base: Path, findings: list[Finding]) -> list[AuditedExample]:
     try:
         matrix = read_matrix(base / row.file)
     except InputError as error:
@@ -89,7 +89,7 @@ def _seen(row: Labelled, base: Path, findings: list[Finding]) -> list[Seen]:
     return [look(row, matrix.values, settings)]
 
 
-def _heard(job: Job, findings: list[Finding]) -> list[Seen]:
+def _heard(job: Job, findings: list[Finding]) -> list[AuditedExample]:
     """The rows of a recording; two are copies where samples, channels and cut are equal."""
     name = job.rows[0].file
     try:
@@ -101,7 +101,7 @@ def _heard(job: Job, findings: list[Finding]) -> list[Seen]:
     content = hashlib.sha256(recording.samples.tobytes()).hexdigest()
     nothing = np.empty(0, dtype=np.float32)
     return [
-        Seen(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
+        AuditedExample(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
         for row in job.rows
     ]
 
@@ -143,7 +143,7 @@ def read_split(path: Path) -> Sides:
         ) from None
 
 
-def _listed(source: Path, findings: list[Finding]) -> tuple[list[Labelled], Path]:
+def _listed(source: Path, findings: list[Finding]) -> tuple[list[ManifestRow], Path]:
     """The matrices to read and the folder their names are relative to; as `load_folder` finds them, but nothing that
     is wrong with a name ends it."""
     if source.is_file():
@@ -162,7 +162,7 @@ def _listed(source: Path, findings: list[Finding]) -> tuple[list[Labelled], Path
     return list(_named(source, findings)), source
 
 
-def _named(folder: Path, findings: list[Finding]) -> Iterator[Labelled]:
+def _named(folder: Path, findings: list[Finding]) -> Iterator[ManifestRow]:
     found = False
     for path in _npz(folder):
         found = True
@@ -171,7 +171,7 @@ def _named(folder: Path, findings: list[Finding]) -> Iterator[Labelled]:
             yield parse_file_name(name)
         except InputError as error:
             findings.append(Finding("error", "labels", str(error), (name,)))
-            yield Labelled(file=name)
+            yield ManifestRow(file=name)
     if not found:
         raise InputError(f"{folder}: expected npz matrices or a manifest.csv; found none")
 
@@ -180,7 +180,7 @@ def _npz(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
 
 
-def _other_data(split: Path, seen: list[Seen]) -> list[Finding]:
+def _other_data(split: Path, seen: list[AuditedExample]) -> list[Finding]:
     """Whether the data is still what the run was trained on; a split.json without its run says nothing of it."""
     path = (split if split.is_dir() else split.parent) / CONFIG_FILE
     if not path.is_file():

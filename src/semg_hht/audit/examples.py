@@ -25,7 +25,7 @@ from semg_hht.audit.labels import (
     values_with_class,
 )
 from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, alike, compare_people, profile, sketch
-from semg_hht.recordings.manifest import TASKS, Labelled
+from semg_hht.recordings.manifest import TASKS, ManifestRow
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -34,7 +34,7 @@ MAX_NAMED = 4  # in one sentence
 
 
 @dataclass(frozen=True)
-class Seen:
+class AuditedExample:
     """What is kept of one matrix once it has been read.
 
     digest : SHA-256 of its values.
@@ -42,7 +42,7 @@ class Seen:
     sketch, profile : as `likeness` has them; empty for a raw recording, which is known by its digest alone.
     """
 
-    row: Labelled
+    row: ManifestRow
     digest: str
     n_planes: int
     constant: bool
@@ -67,14 +67,14 @@ class Seen:
         return "{}|{}|{}".format(self.recording, *self.cut)
 
 
-def look(row: Labelled, values: NDArray[np.float32], settings: str) -> Seen:
+def look(row: ManifestRow, values: NDArray[np.float32], settings: str) -> AuditedExample:
     """Take from a matrix (n_planes, 256, 256) what the audit needs, so that the matrix itself can be let go."""
     constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-    return Seen(row, digest, len(values), constant, settings, sketch(values), profile(values))
+    return AuditedExample(row, digest, len(values), constant, settings, sketch(values), profile(values))
 
 
-def audit(seen: Sequence[Seen], split: Sides | None = None) -> list[Finding]:
+def audit(seen: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
     """All that can be said of matrices that could be read, and of a split of them; errors first."""
     side_of = {file: side for side, files in (split.files if split else {}).items() for file in files}
     findings = [
@@ -90,13 +90,13 @@ def audit(seen: Sequence[Seen], split: Sides | None = None) -> list[Finding]:
     return in_order(findings)
 
 
-def _constant(seen: Sequence[Seen]) -> Iterable[Finding]:
+def _constant(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
     for s in seen:
         if s.constant:
             yield Finding("error", "constant", f"{s.row.file}: every value is the same", (s.row.file,))
 
 
-def _mixed_preparations(seen: Sequence[Seen]) -> Iterable[Finding]:
+def _mixed_preparations(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
     """Matrices that were not made alike: training refuses them, or learns the difference."""
     by_settings = _grouped(seen, [s.settings for s in seen])
     if len(by_settings) > 1:
@@ -128,7 +128,7 @@ def _mixed_preparations(seen: Sequence[Seen]) -> Iterable[Finding]:
         yield Finding("note", "rates", f"recorded at {listed} Hz")
 
 
-def _overlaps(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding]:
+def _overlaps(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
     """Stretches of one recording that overlap: under two names or labels, or on two sides of a split."""
     for recording, own in _grouped(seen, [s.recording for s in seen]).items():
         # Channels of one repetition stand for each other, unless they are labelled differently.
@@ -145,7 +145,7 @@ def _overlaps(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding
                     yield Finding("error", "overlap", text, files)
 
 
-def _copies(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding]:
+def _copies(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
     """Equal matrices, then repetitions of the same signal; what is equal is not said again as alike."""
     said: set[frozenset[str]] = set()
     for same in _grouped(seen, [s.digest for s in seen]).values():
@@ -168,11 +168,11 @@ def _copies(seen: Sequence[Seen], side_of: dict[str, str]) -> Iterable[Finding]:
                     yield _copy("near-duplicate", a.row, b.row, text, side_of)
 
 
-def _comparable(seen: Sequence[Seen]) -> list[Seen]:
+def _comparable(seen: Sequence[AuditedExample]) -> list[AuditedExample]:
     return [s for s in seen if s.sketch.size and not s.constant]
 
 
-def _copy(what: str, a: Labelled, b: Labelled, text: str, side_of: dict[str, str]) -> Finding:
+def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[str, str]) -> Finding:
     """An error where the copy leaks between people, labels or sides; else the repetition only counts twice."""
     differing = contradictions(a, b, side_of)
     unknown = not (a.subject and b.subject)
@@ -181,7 +181,7 @@ def _copy(what: str, a: Labelled, b: Labelled, text: str, side_of: dict[str, str
     return Finding(severity, what, f"{a.file} and {b.file} {text}{as_what}", (a.file, b.file))
 
 
-def _lookalikes(seen: Sequence[Seen]) -> Iterable[Finding]:
+def _lookalikes(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
     named = [s for s in _comparable(seen) if s.row.subject]
     whole = [_joined(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
     if not whole:
@@ -211,12 +211,12 @@ def _on_people(compared: Comparison) -> str:
     )
 
 
-def _joined(parts: Sequence[Seen]) -> Seen:
+def _joined(parts: Sequence[AuditedExample]) -> AuditedExample:
     """The channels of one repetition as one."""
     first = parts[0]
     sketches, profiles = (np.concatenate([getattr(p, name) for p in parts]) for name in ("sketch", "profile"))
     dead = any(p.constant for p in parts)
-    return Seen(first.row, "", sum(p.n_planes for p in parts), dead, first.settings, sketches, profiles)
+    return AuditedExample(first.row, "", sum(p.n_planes for p in parts), dead, first.settings, sketches, profiles)
 
 
 def _grouped(items: Sequence[T], keys: Sequence[K]) -> dict[K, list[T]]:
@@ -226,5 +226,5 @@ def _grouped(items: Sequence[T], keys: Sequence[K]) -> dict[K, list[T]]:
     return groups
 
 
-def _task_of(row: Labelled) -> str:
+def _task_of(row: ManifestRow) -> str:
     return f"{row.muscle}|{row.movement}"

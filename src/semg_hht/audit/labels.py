@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from semg_hht.audit.finding import Finding
-from semg_hht.recordings.manifest import KNOWN_ORDERS, LABEL_COLUMN, TASKS, Labelled, is_test_name
+from semg_hht.recordings.manifest import KNOWN_ORDERS, LABEL_COLUMN, TASKS, ManifestRow, is_test_name
 
 MAX_RATIO = 3.0  # of the largest to the smallest class; beyond it the classes are called unbalanced
 MIN_PEOPLE = 3  # of a class: one to train on, one to pick the epoch, one to score
@@ -26,7 +26,7 @@ class Sides:
     subjects: dict[str, frozenset[str]]
 
 
-def label_findings(rows: Sequence[Labelled]) -> Iterable[Finding]:
+def label_findings(rows: Sequence[ManifestRow]) -> Iterable[Finding]:
     labelled = [row for row in rows if row.movement or row.gender]
     odd = tuple(row.file for row in rows if not (row.movement or row.gender) and not _is_test(row))
     if odd:
@@ -56,7 +56,7 @@ def label_findings(rows: Sequence[Labelled]) -> Iterable[Finding]:
         yield from _task_classes(labelled, task)
 
 
-def _task_classes(rows: Sequence[Labelled], task: str) -> Iterable[Finding]:
+def _task_classes(rows: Sequence[ManifestRow], task: str) -> Iterable[Finding]:
     people = values_with_class(rows, task, "subject")
     column = LABEL_COLUMN[task]
     folded = Counter(name.casefold() for name in people)
@@ -97,7 +97,7 @@ def _starts_number(zeros: re.Match[str]) -> bool:
     return zeros.start() == 0 or not zeros.string[zeros.start() - 1].isdigit()
 
 
-def split_findings(split: Sides, rows: Sequence[Labelled] = ()) -> list[Finding]:
+def split_findings(split: Sides, rows: Sequence[ManifestRow] = ()) -> list[Finding]:
     """Who or what stands on two sides; and, where there are rows, what the split and the data don't share."""
     findings = []
     names = {side: set(people) for side, people in split.subjects.items()}
@@ -129,14 +129,14 @@ def split_findings(split: Sides, rows: Sequence[Labelled] = ()) -> list[Finding]
     return findings
 
 
-def contradictions(a: Labelled, b: Labelled, side_of: dict[str, str]) -> list[str]:
+def contradictions(a: ManifestRow, b: ManifestRow, side_of: dict[str, str]) -> list[str]:
     """In what two rows contradict each other; what is not stated contradicts nothing."""
     said = [(f"{name} ", getattr(a, name), getattr(b, name)) for name in ("subject", *LABEL_COLUMN.values())]
     said.append(("in ", side_of.get(a.file, ""), side_of.get(b.file, "")))
     return [f"{word}{x} and {y}" for word, x, y in said if x and y and x != y]
 
 
-def values_with_class(rows: Iterable[Labelled], task: str, of: str) -> dict[str, set[object]]:
+def values_with_class(rows: Iterable[ManifestRow], task: str, of: str) -> dict[str, set[object]]:
     """Class -> the values of the column ``of`` it comes with."""
     found: dict[str, set[object]] = defaultdict(set)
     for row in rows:
@@ -145,9 +145,9 @@ def values_with_class(rows: Iterable[Labelled], task: str, of: str) -> dict[str,
     return found
 
 
-def is_labelled(row: Labelled) -> bool:
+def is_labelled(row: ManifestRow) -> bool:
     return bool(row.movement or row.gender)
 
 
-def _is_test(row: Labelled) -> bool:
+def _is_test(row: ManifestRow) -> bool:
     return is_test_name(row.file.rsplit("/", 1)[-1]) or is_test_name(row.extra.get("recording", "").rsplit("/", 1)[-1])

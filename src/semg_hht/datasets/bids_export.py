@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from semg_hht.datasets.bids_names import Place, Plan, plan_dataset
+from semg_hht.datasets.bids_names import BidsName, Plan, plan_dataset
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import Failure, Job, Remark, read_job
 from semg_hht.recordings.bids import DESCRIPTION, PARTICIPANTS, is_bids, standard_units
 from semg_hht.recordings.formats.bdf_writer import Written, header_labels, write_bdf
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording
 from semg_hht.signals.repetitions import cut_repetition
 from semg_hht.system.files import read_json, recover_folder, require_new_folder, whole_folder, write_json, write_text
@@ -38,7 +38,7 @@ RESERVED = ("onset", "duration", "trial_type", "response_time", "value", "sample
 
 
 @dataclass(frozen=True)
-class Exported:
+class BidsDataset:
     """What `export_bids` left. ``rounding``: the largest error of any sample, as a share of its channel's range."""
 
     folder: Path
@@ -57,7 +57,7 @@ def export_bids(
     power_line_hz: float | None = None,
     overwrite: bool = False,
     track: Track = untracked,
-) -> Exported:
+) -> BidsDataset:
     """Write a BIDS dataset of the recordings as they were read: no filter, all channels; one is in memory at a time.
 
     The folder appears when all of it is written. A recording that can't be used is listed, and the others go on.
@@ -78,12 +78,12 @@ def export_bids(
         raise InputError(f"the mains frequency must be above 0 Hz; got {power_line_hz:g}")
     _require_free(out, overwrite)
     plan = plan_dataset(jobs, task)
-    columns = _EventColumns.of([place.job for place in plan.places])
+    columns = _EventColumns.of([place.job for place in plan.names])
     failures, remarks = list(plan.failures), [Remark(PARTICIPANTS, text) for text in plan.remarks]
     rounding = 0.0
-    written: list[Place] = []
+    written: list[BidsName] = []
     with whole_folder(out) as root:
-        for place in track(plan.places, len(plan.places), "exporting"):
+        for place in track(plan.names, len(plan.names), "exporting"):
             try:
                 read = _read(place.job)
                 events = _events(read, columns)
@@ -98,7 +98,7 @@ def export_bids(
         if not written:
             raise InputError(f"none of {len(failures)} recordings could be exported; the first: {failures[0].reason}")
         _write_dataset(root, name, plan, written, columns, rounding)
-    return Exported(out, len(written), rounding, tuple(failures), tuple(remarks))
+    return BidsDataset(out, len(written), rounding, tuple(failures), tuple(remarks))
 
 
 def _require_free(out: Path, overwrite: bool) -> None:
@@ -153,7 +153,7 @@ _Rows = list[dict[str, str]]
 class _Read:
     """A recording with the names its channels take, and the channels that each choice of its rows means."""
 
-    rows: tuple[Labelled, ...]
+    rows: tuple[ManifestRow, ...]
     recording: Recording
     labels: tuple[str, ...]
     chosen: dict[tuple[str, ...], tuple[str, ...]]
@@ -238,7 +238,7 @@ def _remarks(read: _Read, file: Written) -> list[Remark]:
 
 
 def _write_dataset(
-    root: Path, name: str, plan: Plan, written: list[Place], columns: _EventColumns, rounding: float
+    root: Path, name: str, plan: Plan, written: list[BidsName], columns: _EventColumns, rounding: float
 ) -> None:
     description = {
         "Name": name,

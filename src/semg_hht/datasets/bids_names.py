@@ -20,7 +20,7 @@ NOBODY = "01"  # the label of whoever made the only recording there is
 
 
 @dataclass(frozen=True)
-class Place:
+class BidsName:
     """A recording and the labels of its name. ``task`` is the task's name, ``task_label`` what stands in file names."""
 
     job: Job
@@ -52,7 +52,7 @@ class Plan:
     genders : label -> gender, empty where it is not stated.
     """
 
-    places: list[Place] = field(default_factory=list)
+    names: list[BidsName] = field(default_factory=list)
     subjects: dict[str, str] = field(default_factory=dict)
     genders: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -85,7 +85,7 @@ def plan_dataset(jobs: list[Job], task: str) -> Plan:
         n_before[key] += 1
         width = max(2, len(str(n_of_key[key])))
         run = f"{n_before[key]:0{width}d}" if n_of_key[key] > 1 else ""
-        plan.places.append(Place(job, key[0], key[1], task_name, key[2], run))
+        plan.names.append(BidsName(job, key[0], key[1], task_name, key[2], run))
     plan.subjects = {label: who for who, label in subjects.items()}
     plan.genders = {label: _gender(who, [job for job, name, *_ in stated if name == who])
                     for who, label in subjects.items()}  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import Failure, Job, Remark, for_each, read_job, remarks_on_whole, unit_amplitude
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.features import FEATURES, repetition_features
 from semg_hht.signals.filters import FilterConfig, preprocess
@@ -36,7 +36,7 @@ TREND_COLUMNS = ("file", "subject", "session", "channel", "feature", "units", "n
 class Measures:
     """The features of one repetition on one channel; ``values`` by name, in the order of the table."""
 
-    row: Labelled
+    row: ManifestRow
     channel: str
     units: str
     values: dict[str, float]
@@ -46,7 +46,7 @@ class Measures:
 class Drift:
     """How a feature changes from one repetition of a recording to the next, on one channel."""
 
-    row: Labelled  # what holds for the recording: that of its first repetition
+    row: ManifestRow  # what holds for the recording: that of its first repetition
     channel: str
     feature: str
     units: str
@@ -152,7 +152,7 @@ def measures_of(job: Job, recording: Recording, filtered: Array) -> list[Measure
     return [found for row in rows for found in _of_repetition(job, row, recording, filtered)]
 
 
-def _of_repetition(job: Job, row: Labelled, recording: Recording, filtered: Array) -> Iterator[Measures]:
+def _of_repetition(job: Job, row: ManifestRow, recording: Recording, filtered: Array) -> Iterator[Measures]:
     chosen = replace(recording, samples=filtered).select(row.channels)
     repetition = cut_repetition(chosen, row.start_s, row.stop_s)
     for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):

@@ -16,7 +16,7 @@ from semg_hht.matrices.matrix import is_matrix_file
 from semg_hht.matrices.transform import Job
 from semg_hht.recordings.bids import is_bids, read_bids
 from semg_hht.recordings.formats.wfdb import segment_headers
-from semg_hht.recordings.manifest import Labelled, parse_file_name, read_manifest, separator_of
+from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest, separator_of
 from semg_hht.recordings.recording import RECORDING_SUFFIXES
 from semg_hht.system.files import require_file
 
@@ -114,7 +114,7 @@ def note_unlisted(folder: Path, manifest: Path) -> None:
         log.warning("npz files in %s that %s does not list, and that are left out: %d", folder, manifest, n_unlisted)
 
 
-def unlisted(folder: Path, manifest: Path, rows: list[Labelled]) -> list[Path]:
+def unlisted(folder: Path, manifest: Path, rows: list[ManifestRow]) -> list[Path]:
     """The npz files of a folder that no row of its manifest names, by whatever way."""
     listed = {manifest.parent / row.file for row in rows}
     others = [p for p in folder.rglob("*") if p.suffix.lower() == ".npz" and p not in listed]
@@ -142,8 +142,8 @@ def is_manifest(path: Path) -> bool:
     return "file" in [cell.strip() for cell in next(csv.reader([first], delimiter=separator_of(first)), [])]
 
 
-def _jobs_of_rows(rows: list[Labelled], base: Path, rate_hz: float | None, units: str) -> list[Job]:
-    by_file: dict[str, list[Labelled]] = {}
+def _jobs_of_rows(rows: list[ManifestRow], base: Path, rate_hz: float | None, units: str) -> list[Job]:
+    by_file: dict[str, list[ManifestRow]] = {}
     for row in rows:
         filled = replace(row, units=row.units or units)
         if filled.rate_hz is None:
@@ -156,5 +156,5 @@ def _job_from_name(path: Path, name: str, rate_hz: float | None, units: str) -> 
     try:
         row = parse_file_name(name)
     except InputError:
-        row = Labelled(file=name)
+        row = ManifestRow(file=name)
     return Job(path, (replace(row, rate_hz=rate_hz, units=units),))

@@ -16,7 +16,7 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
 from semg_hht.matrices.scaling import WITH_REFERENCE
 from semg_hht.matrices.transform import Failure, Job, PipelineConfig, Reference, for_each, read_job
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.signals.features import rms
 from semg_hht.signals.filters import preprocess
 from semg_hht.signals.repetitions import cut_repetition
@@ -115,11 +115,11 @@ def _columns_alike(sources: list[Job], jobs: list[Job], only: str) -> tuple[str,
     return chosen
 
 
-def _stated(row: Labelled, column: str) -> str:
+def _stated(row: ManifestRow, column: str) -> str:
     return row.muscle if column == "muscle" else row.extra.get(column, "")
 
 
-def _kind(job: Job, row: Labelled, columns: tuple[str, ...], only: str = "") -> _Kind:
+def _kind(job: Job, row: ManifestRow, columns: tuple[str, ...], only: str = "") -> _Kind:
     """Whose, and of what, a level is; of nobody who is named: of the only person there is."""
     who = only if only and not job.rows[0].subject else _who(job)
     return (who, *(_stated(row, column) for column in columns))

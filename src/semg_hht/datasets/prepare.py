@@ -34,7 +34,7 @@ from semg_hht.matrices.transform import (
 from semg_hht.recordings.manifest import (
     GENDER_TOKENS,
     MOVEMENT_TOKENS,
-    Labelled,
+    ManifestRow,
     is_test_name,
     manifest_text,
     parse_file_name,
@@ -137,7 +137,7 @@ def _prepare_all(
     )
 
 
-def _keep_edited(manifest: Path, rows: list[Labelled]) -> None:
+def _keep_edited(manifest: Path, rows: list[ManifestRow]) -> None:
     """A copy of the table that is about to be replaced, where its labels are others than those of ``rows``."""
     if not manifest.is_file():
         return
@@ -196,7 +196,7 @@ def _without_channel(stem: str) -> str:
 class _Written:
     """The matrices of one recording, on disk: their manifest rows and shares dropped."""
 
-    rows: tuple[Labelled, ...]
+    rows: tuple[ManifestRow, ...]
     dropped: tuple[float, ...]
     rate_hz: float
     reused: bool
@@ -258,7 +258,7 @@ def _write(job: _Named, key: str, examples: list[Example], out: Path) -> _Writte
 
 def _reusable(job: _Named, key: str, out: Path) -> _Written | None:
     """The matrices of an earlier run, if all of them are there under the same key."""
-    rows: list[Labelled] = []
+    rows: list[ManifestRow] = []
     dropped: list[float] = []
     n_expected = 0
     rate_hz = 0.0
@@ -306,7 +306,7 @@ def _draw_missing(found: _Written, out: Path) -> None:
             draw_matrix(read_matrix(out / row.file), picture, title=stem)
 
 
-def _remove_others(out: Path, rows: list[Labelled]) -> None:
+def _remove_others(out: Path, rows: list[ManifestRow]) -> None:
     """What an earlier run left under other names must not pass for a result of this one."""
     kept = {PurePosixPath(row.file).stem for row in rows}
     for path in (out / MATRIX_FOLDER).glob("*.npz"):
@@ -331,7 +331,7 @@ def _require_only_ours(out: Path) -> None:
         raise InputError(f"{others[0]}: was not written by prepare; name another folder, or say --overwrite")
 
 
-def _matrix_row(row: Labelled, channel: str, file: str) -> Labelled:
+def _matrix_row(row: ManifestRow, channel: str, file: str) -> ManifestRow:
     """The manifest row of a matrix: its labels, and in extra columns the recording it was cut from."""
     origin = {
         "recording": row.file,
@@ -345,11 +345,11 @@ def _matrix_row(row: Labelled, channel: str, file: str) -> Labelled:
 _RowKey = tuple[str, float | None, float | None, tuple[str, ...]]
 
 
-def _row_key(row: Labelled) -> _RowKey:
+def _row_key(row: ManifestRow) -> _RowKey:
     return row.file, row.start_s, row.stop_s, row.channels
 
 
-def _unique_stems(rows: list[Labelled]) -> dict[_RowKey, str]:
+def _unique_stems(rows: list[ManifestRow]) -> dict[_RowKey, str]:
     """A file name for each repetition, before its channel: as the convention has it where the labels fit, else the
     recording's own; with its folders where that is not unique, and numbered where it has several repetitions."""
     stems: dict[_RowKey, str] = {}
@@ -373,9 +373,9 @@ def _unique_stems(rows: list[Labelled]) -> dict[_RowKey, str]:
     return stems
 
 
-def _numbers(rows: list[Labelled]) -> dict[_RowKey, str]:
+def _numbers(rows: list[ManifestRow]) -> dict[_RowKey, str]:
     """``_r001``, ``_r002`` ... within a recording, as its rows number them or else in order; empty where it has one."""
-    of_file: dict[str, list[Labelled]] = {}
+    of_file: dict[str, list[ManifestRow]] = {}
     for row in rows:
         of_file.setdefault(row.file, []).append(row)
     found = {}
@@ -387,7 +387,7 @@ def _numbers(rows: list[Labelled]) -> dict[_RowKey, str]:
     return found
 
 
-def _without_foreign_labels(stem: str, row: Labelled) -> str:
+def _without_foreign_labels(stem: str, row: ManifestRow) -> str:
     """A recording may be named after labels that its repetition no longer has: then its tokens are not to be read."""
     try:
         said = parse_file_name(f"{stem}.npz")
@@ -398,7 +398,7 @@ def _without_foreign_labels(stem: str, row: Labelled) -> str:
     return re.sub("[_-]", ".", stem)
 
 
-def _conventional_stem(row: Labelled) -> str:
+def _conventional_stem(row: ManifestRow) -> str:
     """``S01_E01_BICEPS_half_F_003`` where the labels are the convention's, else empty."""
     if row.movement not in MOVEMENT_TOKENS.values() or row.gender not in GENDER_TOKENS.values():
         return ""

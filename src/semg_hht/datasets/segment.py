@@ -16,7 +16,7 @@ import numpy as np
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import Failure, Job, Remark, for_each, read_job
 from semg_hht.recordings.events import Event, read_events
-from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.quality import doubts_of_rate
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.features import power_spectrum, rms
@@ -75,7 +75,7 @@ def segment(
     drawing = None if folder is None else _Pictures(folder, pictures, filter_pictures)
     own_events = _events_of(jobs, events)
     results = for_each(_segment_one, jobs, config, filters, own_events, out.parent, drawing, n_jobs=n_jobs)
-    rows: list[Labelled] = []
+    rows: list[ManifestRow] = []
     empty: list[str] = []
     failures: list[Failure] = []
     remarks: list[Remark] = []
@@ -140,12 +140,12 @@ class _Pictures:
 class _Found:
     """The rows of one recording, and what is to be known of it."""
 
-    rows: tuple[Labelled, ...]
+    rows: tuple[ManifestRow, ...]
     remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Seen:
+class SegmentedRecording:
     """One recording as `segment` sees it.
 
     rows : one a repetition, as the table has them.
@@ -154,7 +154,7 @@ class Seen:
     short : activity that was left out for its length.
     """
 
-    rows: tuple[Labelled, ...]
+    rows: tuple[ManifestRow, ...]
     remarks: tuple[str, ...]
     recording: Recording
     steps: list[tuple[str, Array]]
@@ -164,7 +164,7 @@ class Seen:
 
 def look_at(
     job: Job, config: SegmentConfig, filters: FilterConfig, *, events: Path | None = None, base: Path | None = None
-) -> Seen:
+) -> SegmentedRecording:
     """Read and filter a recording and find its repetitions; ``base`` is the folder its file is named from.
 
     Raises
@@ -191,7 +191,7 @@ def look_at(
         _row(row, number, repetition, event.label, repetition.cut(samples), chosen.rate_hz)
         for number, (repetition, event) in enumerate(zip(found, stated, strict=True), start=1)
     )
-    return Seen(rows, remarks, chosen, steps, found, short)
+    return SegmentedRecording(rows, remarks, chosen, steps, found, short)
 
 
 def _segment_one(
@@ -252,11 +252,11 @@ def _within(event: Event, found: list[Repetition], recording: Recording) -> Repe
     return Repetition(max(stated.start, inside[0].start), min(stated.stop, inside[-1].stop))
 
 
-def _shared_row(job: Job, recording: Recording, base: Path | None) -> Labelled:
+def _shared_row(job: Job, recording: Recording, base: Path | None) -> ManifestRow:
     """What holds for every repetition of a recording; its file as seen from the folder ``base``."""
     values = {name: {getattr(row, name) for row in job.rows} for name in _SHARED}
     shared = {name: found.pop() for name, found in values.items() if len(found) == 1}
-    return Labelled(
+    return ManifestRow(
         file=job.rows[0].file if base is None else _seen_from(base, job.path),
         channels=_channels_of(job),
         rate_hz=recording.rate_hz,
@@ -279,7 +279,9 @@ def _seen_from(base: Path, path: Path) -> str:
         return path.absolute().as_posix()
 
 
-def _row(shared: Labelled, number: int, repetition: Repetition, label: str, samples: Array, rate_hz: float) -> Labelled:
+def _row(
+    shared: ManifestRow, number: int, repetition: Repetition, label: str, samples: Array, rate_hz: float
+) -> ManifestRow:
     return replace(
         shared,
         repetition=str(number),

@@ -13,7 +13,7 @@ from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import write_matrix
 from semg_hht.matrices.transform import Failure, PipelineConfig, transform_all
-from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.simulate import MOVEMENTS, SimulatedRecording, SimulationConfig, simulate_people
 from semg_hht.system.files import require_new_folder, write_text
@@ -37,7 +37,7 @@ def write_simulation(
         file = f"{simulated.person.subject}_{simulated.session}_{MUSCLE}.csv"
         write_recording(simulated.recording, out / file)
         rows += [
-            Labelled(
+            ManifestRow(
                 file=file,
                 subject=simulated.person.subject,
                 session=simulated.session,

@@ -22,7 +22,7 @@ from semg_hht.inference.svm_inputs import Beside
 from semg_hht.learning.matrix_store import Entry, Packed, new_pack, read_pack, stamp
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
 from semg_hht.matrices.transform import Example, Failure, PipelineConfig, transform_all
-from semg_hht.recordings.manifest import TASKS, Labelled, class_names, parse_file_name, read_manifest
+from semg_hht.recordings.manifest import TASKS, ManifestRow, class_names, parse_file_name, read_manifest
 from semg_hht.system.progress import Track, untracked
 
 Indices = NDArray[np.intp]
@@ -42,7 +42,7 @@ class Dataset:
     """
 
     matrices: NDArray[np.float32] | Packed
-    rows: tuple[Labelled, ...]
+    rows: tuple[ManifestRow, ...]
     repetitions: tuple[str, ...]
     settings: dict[str, Any] | None
     failures: tuple[Failure, ...] = ()
@@ -102,7 +102,7 @@ class Dataset:
         return fingerprint_of(zip(self.rows, digests, strict=True))
 
 
-def fingerprint_of(examples: Iterable[tuple[Labelled, str]]) -> str:
+def fingerprint_of(examples: Iterable[tuple[ManifestRow, str]]) -> str:
     """What `Dataset.fingerprint` gives, from each row and the SHA-256 of its matrix."""
     lines = sorted(f"{row.file}|{row.subject}|{row.movement}|{row.gender}|{digest}" for row, digest in examples)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -189,7 +189,7 @@ def load_manifest(
     return _load([((base or manifest.parent) / row.file, row) for row in rows], pack, track)
 
 
-def _load(sources: list[tuple[Path, Labelled]], pack: Path | None, track: Track) -> Dataset:
+def _load(sources: list[tuple[Path, ManifestRow]], pack: Path | None, track: Track) -> Dataset:
     if pack is not None:
         return _load_packed(sources, pack, track)
     loaded: list[_Loaded] = []
@@ -202,7 +202,7 @@ def _load(sources: list[tuple[Path, Labelled]], pack: Path | None, track: Track)
     return _assemble(loaded, failures)
 
 
-def _load_packed(sources: list[tuple[Path, Labelled]], folder: Path, track: Track) -> Dataset:
+def _load_packed(sources: list[tuple[Path, ManifestRow]], folder: Path, track: Track) -> Dataset:
     """From the pack in ``folder``, which is written first where it does not hold these files as they are."""
     stamps = [stamp(path, row.file) for path, row in sources]
     found = read_pack(folder, stamps)
@@ -238,7 +238,7 @@ def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
     return _assemble(loaded, failures)
 
 
-def _repetition_key(row: Labelled) -> str:
+def _repetition_key(row: ManifestRow) -> str:
     if "recording" not in row.extra:
         return row.file
     return "|".join(row.extra.get(name, "") for name in ("recording", "recording_start_s", "recording_stop_s"))
@@ -246,7 +246,7 @@ def _repetition_key(row: Labelled) -> str:
 
 @dataclass(frozen=True)
 class _Loaded:
-    row: Labelled
+    row: ManifestRow
     repetition: str
     channel: str
     facts: Matrix | Entry  # with the values, or with where they lie
@@ -260,7 +260,7 @@ class _Loaded:
         return extra.get("recording", self.row.file), start, stop, self.channel, self.row.file
 
 
-def _loaded(row: Labelled, facts: Matrix | Entry) -> _Loaded:
+def _loaded(row: ManifestRow, facts: Matrix | Entry) -> _Loaded:
     return _Loaded(row, _repetition_key(row), row.extra.get("channel", ""), facts)
 
 

@@ -21,7 +21,7 @@ from semg_hht.hht import ENSEMBLES, SpectrumConfig, hilbert_spectrum
 from semg_hht.inference.svm_inputs import REFERENCE
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import SCALINGS, scale_power
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording, read_recording
 from semg_hht.signals.covariance import MAX_CHANNELS, mixing
 from semg_hht.signals.features import MIN_SAMPLES, repetition_features
@@ -120,7 +120,7 @@ class Example:
     """
 
     matrix: Matrix
-    row: Labelled
+    row: ManifestRow
     channel: str
     rate_hz: float
     dropped: float
@@ -145,7 +145,7 @@ class Job:
     """One recording and the rows of the manifest that speak of it: read once, however many repetitions it holds."""
 
     path: Path
-    rows: tuple[Labelled, ...]
+    rows: tuple[ManifestRow, ...]
     reference: Reference | None = None  # for scalings that need one
 
 
@@ -178,7 +178,9 @@ def remarks_on_whole(job: Job, recording: Recording) -> tuple[str, ...]:
     return (f"{recording.duration_s:.0f} s were taken as one repetition; --segment finds the repetitions in them",)
 
 
-def scaled_repetitions(job: Job, recording: Recording, config: PipelineConfig) -> Iterator[tuple[Labelled, Recording]]:
+def scaled_repetitions(
+    job: Job, recording: Recording, config: PipelineConfig
+) -> Iterator[tuple[ManifestRow, Recording]]:
     """Each repetition of a job's recording as it is transformed: filtered whole, then cut, one in `unit_amplitude`.
 
     Raises

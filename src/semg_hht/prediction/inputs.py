@@ -21,7 +21,7 @@ from semg_hht.inference.svm_inputs import Beside
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.scaling import min_max
 from semg_hht.matrices.transform import Example, Failure, Job, PipelineConfig, transform_all
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.processes import ahead
 from semg_hht.system.progress import Track, untracked
@@ -35,7 +35,7 @@ AHEAD = 64  # matrices that are read while the network works on others
 class Place:
     """Where a matrix of a recording comes from."""
 
-    row: Labelled
+    row: ManifestRow
     channel: str
     repetition_key: str
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.manifest import GENDER_SPELLINGS, MANIFEST_COLUMNS, Labelled, read_number
+from semg_hht.recordings.manifest import GENDER_SPELLINGS, MANIFEST_COLUMNS, ManifestRow, read_number
 from semg_hht.system.files import read_json, require_file
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def is_bids(folder: Path) -> bool:
     return (folder / DESCRIPTION).is_file()
 
 
-def read_bids(folder: Path) -> list[Labelled]:
+def read_bids(folder: Path) -> list[ManifestRow]:
     """Rows of a BIDS dataset: one a repetition, where a recording's events have a duration, else one a recording.
 
     The subject and session are those of the file's name, gender is the participant's ``sex``, the movement an event's
@@ -59,7 +59,7 @@ def read_bids(folder: Path) -> list[Labelled]:
     recordings = dataset.recordings()
     if not recordings:
         raise InputError(f"{folder}: expected recordings sub-*/emg/*_emg.edf or .bdf; found none")
-    rows: list[Labelled] = []
+    rows: list[ManifestRow] = []
     n_repetitions = n_left_out = 0
     for path in recordings:
         recording = _recording_row(dataset, path)
@@ -147,7 +147,7 @@ def _json_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def _recording_row(dataset: _Dataset, path: Path) -> Labelled | None:
+def _recording_row(dataset: _Dataset, path: Path) -> ManifestRow | None:
     """The row of a whole recording; None where all of its EMG channels are marked bad."""
     entities, _ = parse_name(path.name)
     table = dataset.nearest(path, "channels.tsv")
@@ -156,7 +156,7 @@ def _recording_row(dataset: _Dataset, path: Path) -> Labelled | None:
         log.warning("%s: all EMG channels are marked bad in %s; the recording is left out", path, table)
         return None
     rate_hz, rate_from = _rate_hz(dataset.merged(path, "emg.json"))
-    return Labelled(
+    return ManifestRow(
         file=path.relative_to(dataset.root).as_posix(),
         subject=entities.get("sub", ""),
         session=entities.get("ses", ""),
@@ -221,7 +221,7 @@ def _genders(path: Path) -> dict[str, str]:
     return genders
 
 
-def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[list[Labelled], int]:
+def _repetitions(dataset: _Dataset, path: Path, recording: ManifestRow) -> tuple[list[ManifestRow], int]:
     """A row an event that lasts, in order of time; and how many other events there are."""
     events = dataset.nearest(path, "events.tsv")
     if events is None:
@@ -237,7 +237,7 @@ def _repetitions(dataset: _Dataset, path: Path, recording: Labelled) -> tuple[li
         onset, duration = (read_number(where, column, event[column]) for column in ("onset", "duration"))
         if onset is not None and duration and onset >= 0:
             lasting.append((onset, round(onset + duration, 9), event))
-    rows: dict[tuple[float, float, tuple[str, ...]], Labelled] = {}
+    rows: dict[tuple[float, float, tuple[str, ...]], ManifestRow] = {}
     for start_s, stop_s, event in sorted(lasting, key=lambda item: item[:2]):
         named = event.get("channel", "")
         channels = tuple(named.split(delimiter) if delimiter else [named]) if named else recording.channels

@@ -38,7 +38,7 @@ _SESSION = re.compile(r"e\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Labelled:
+class ManifestRow:
     """One row of a manifest, or what a file name says. Empty text: not stated.
 
     file : path as written in the manifest, relative to it; forward slashes.
@@ -73,7 +73,7 @@ def is_test_name(name: str) -> bool:
     return name.lower().startswith("test")
 
 
-def parse_file_name(name: str) -> Labelled:
+def parse_file_name(name: str) -> ManifestRow:
     """Labels from ``[S01_][E02_]MUSCLE_movement_GENDER[_NNN].ext``; tokens split at ``_`` or ``-``, whole, case-blind.
 
     Raises
@@ -83,7 +83,7 @@ def parse_file_name(name: str) -> Labelled:
     """
     base = PurePosixPath(name.replace("\\", "/")).name
     if is_test_name(base):
-        return Labelled(file=name)
+        return ManifestRow(file=name)
     tokens = re.split(r"[_-]", base.rsplit(".", 1)[0])
     subject = session = ""
     if len(tokens) > 1 and _SUBJECT.fullmatch(tokens[0]):
@@ -102,7 +102,7 @@ def parse_file_name(name: str) -> Labelled:
             "A manifest.csv can hold the labels instead"
         )
     numbers = [t for t in rest if t.isdigit()]
-    return Labelled(
+    return ManifestRow(
         file=name,
         subject=subject,
         session=session,
@@ -136,7 +136,7 @@ def class_names(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct))
 
 
-def read_manifest(path: Path) -> list[Labelled]:
+def read_manifest(path: Path) -> list[ManifestRow]:
     """Rows of a manifest.csv (UTF-8 with or without BOM, header with at least ``file``), separated by commas, or as a
     spreadsheet saves it elsewhere by semicolons or tabs, with a decimal comma.
 
@@ -186,7 +186,7 @@ def separator_of(header: str) -> str:
     return max(",;\t", key=header.count)
 
 
-def manifest_text(rows: Iterable[Labelled]) -> str:
+def manifest_text(rows: Iterable[ManifestRow]) -> str:
     """The text of a manifest.csv; `read_manifest` gives the same rows back."""
     rows = list(rows)
     extras = sorted({name for row in rows for name in row.extra})
@@ -209,7 +209,7 @@ def manifest_text(rows: Iterable[Labelled]) -> str:
     return out.getvalue()
 
 
-def _row(path: Path, line: int, cells: dict[str, str | None]) -> Labelled:
+def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:
     where = f"{path}, line {line}"
     text = {name: (value or "").strip() for name, value in cells.items() if isinstance(name, str)}
     if None in cells:
@@ -217,7 +217,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> Labelled:
     if not text["file"]:
         raise InputError(f"{where}: the column 'file' is empty")
     gender = text.get("gender", "")
-    row = Labelled(
+    row = ManifestRow(
         file=text["file"].replace("\\", "/"),
         subject=text.get("subject", ""),
         session=text.get("session", ""),

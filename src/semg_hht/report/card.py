@@ -176,7 +176,7 @@ def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
     bottom, top = float(every.min()) - pad, float(every.max()) + pad
 
     def at(ys: Array) -> list[tuple[float, float]]:
-        """Places from 0 to 1 in the chart."""
+        """NotebookFolders from 0 to 1 in the chart."""
         xs = (numbers - 0.5) / values.size
         return [(float(x), float((y - bottom) / (top - bottom))) for x, y in zip(xs, ys, strict=True)]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from semg_hht.recordings.manifest import Labelled
+from semg_hht.recordings.manifest import ManifestRow
 
 DECIMALS = 3  # of a second, as the table shows them
 Times = tuple[float, float]  # start and stop of a repetition in seconds
@@ -62,24 +62,24 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def rows_at(times: Sequence[Times], shared: Labelled, known: Sequence[Labelled]) -> tuple[Labelled, ...]:
+def rows_at(times: Sequence[Times], shared: ManifestRow, known: Sequence[ManifestRow]) -> tuple[ManifestRow, ...]:
     """Rows of a manifest; one that stood there before keeps what was measured of it, and its exact times."""
     before = {_shown(row): row for row in known}
     rows = [before.get(_rounded(one)) or replace(shared, start_s=one[0], stop_s=one[1]) for one in times]
     return tuple(replace(row, repetition=str(number)) for number, row in enumerate(rows, start=1))
 
 
-def cells_of(rows: Sequence[Labelled]) -> list[list[str]]:
+def cells_of(rows: Sequence[ManifestRow]) -> list[list[str]]:
     """Start, stop, and how surely it is one whole repetition, where the program found it."""
     return [[*(f"{time:.{DECIMALS}f}" for time in _shown(row)), _percent(row)] for row in rows]
 
 
-def _percent(row: Labelled) -> str:
+def _percent(row: ManifestRow) -> str:
     confidence = _number(row.extra.get("confidence", ""))
     return "" if confidence is None else f"{confidence:.0%}"
 
 
-def _shown(row: Labelled) -> Times:
+def _shown(row: ManifestRow) -> Times:
     return _rounded((row.start_s or 0.0, row.stop_s or 0.0))
 
 
@@ -87,13 +87,13 @@ def _rounded(times: Times) -> Times:
     return round(times[0], DECIMALS), round(times[1], DECIMALS)
 
 
-def overlapping(rows: Sequence[Labelled]) -> list[tuple[int, int]]:
+def overlapping(rows: Sequence[ManifestRow]) -> list[tuple[int, int]]:
     """Numbers of neighbours that share some of their time."""
     shown = [_shown(row) for row in rows]
     return [(i + 1, i + 2) for i in range(len(shown) - 1) if shown[i + 1][0] < shown[i][1]]
 
 
-def free_place(rows: Sequence[Labelled], duration_s: float) -> Times:
+def free_place(rows: Sequence[ManifestRow], duration_s: float) -> Times:
     """Where one more repetition may be meant: in the longest rest, as long as the others where that fits."""
     shown = sorted(_shown(row) for row in rows)
     starts = [0.0, *(stop for _, stop in shown)]

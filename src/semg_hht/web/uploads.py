@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import find_jobs, is_manifest
-from semg_hht.datasets.segment import Seen, look_at
+from semg_hht.datasets.segment import SegmentedRecording, look_at
 from semg_hht.errors import InputError, RateUnknown
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
 from semg_hht.recordings.formats.wfdb import segment_headers
-from semg_hht.recordings.manifest import Labelled, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.web.isolated import apart
@@ -54,8 +54,8 @@ class Recorded:
     n_channels : all of them, also those that are not drawn.
     """
 
-    rows: tuple[Labelled, ...]
-    shared: Labelled
+    rows: tuple[ManifestRow, ...]
+    shared: ManifestRow
     n_channels: int
     duration_s: float
     channels: tuple[Channel, ...]
@@ -122,7 +122,7 @@ def look_at_all(
 
 def _sorted_out(
     paths: Sequence[Path],
-) -> tuple[dict[str, tuple[Labelled, ...]], set[Path], tuple[Trouble, ...]]:
+) -> tuple[dict[str, tuple[ManifestRow, ...]], set[Path], tuple[Trouble, ...]]:
     """What tables say, the files that are no recordings of their own, and what is wrong with the tables."""
     stated, tables, troubles = _stated(paths)
     headers = [path for path in paths if path.suffix.lower() == ".hea"]
@@ -131,12 +131,12 @@ def _sorted_out(
     return stated, parts, troubles
 
 
-def _stated(paths: Sequence[Path]) -> tuple[dict[str, tuple[Labelled, ...]], set[Path], tuple[Trouble, ...]]:
+def _stated(paths: Sequence[Path]) -> tuple[dict[str, tuple[ManifestRow, ...]], set[Path], tuple[Trouble, ...]]:
     """Rows by the name of their recording, the tables they stand in, and troubles with those.
 
     Only the name counts: a table may not lead to files that the visitor has not dropped.
     """
-    rows: dict[str, tuple[Labelled, ...]] = {}
+    rows: dict[str, tuple[ManifestRow, ...]] = {}
     tables, troubles = {path for path in paths if is_manifest(path)}, []
     for table in sorted(tables):
         try:
@@ -149,7 +149,7 @@ def _stated(paths: Sequence[Path]) -> tuple[dict[str, tuple[Labelled, ...]], set
 
 
 def _look(
-    path: Path, stated: tuple[Labelled, ...], rate_hz: float | None, units: str, filters: FilterConfig
+    path: Path, stated: tuple[ManifestRow, ...], rate_hz: float | None, units: str, filters: FilterConfig
 ) -> Dropped:
     try:
         _require_modest(path)
@@ -185,7 +185,7 @@ def cleaned(text: str, folder: Path) -> str:
     return text.replace(f"{folder}{os.sep}", "")
 
 
-def _recorded(seen: Seen, stated: tuple[Labelled, ...]) -> Recorded:
+def _recorded(seen: SegmentedRecording, stated: tuple[ManifestRow, ...]) -> Recorded:
     recording, samples = seen.recording, seen.steps[-1][1]  # (n_channels, n_samples)
     factor = recording.microvolts_per_unit or 1.0
     drawn = envelope(factor * samples[:MAX_CHANNELS])

@@ -25,7 +25,7 @@ from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.transform import Job, PipelineConfig, transform
 from semg_hht.prediction.run import Run
 from semg_hht.prediction.session import Session, session_of
-from semg_hht.recordings.manifest import Labelled, manifest_text
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.report.evaluation_page import framed
 from semg_hht.web.repetition_table import Trouble, free_place, read_times, rows_at
 from semg_hht.web.uploads import ALL, Dropped, Recorded, cleaned, envelope, look_at_all, take, trouble_of
@@ -126,7 +126,7 @@ def edit(visit: Visit, cells: Sequence[Sequence[Any]]) -> Visit:
     return _with_rows(visit, rows_at(times, visit.recorded.shared, visit.recorded.rows))
 
 
-def _with_rows(visit: Visit, rows: tuple[Labelled, ...]) -> Visit:
+def _with_rows(visit: Visit, rows: tuple[ManifestRow, ...]) -> Visit:
     assert visit.file is not None and visit.recorded is not None
     file = replace(visit.file, recorded=replace(visit.recorded, rows=rows))
     files = (*visit.files[: visit.shown], file, *visit.files[visit.shown + 1 :])
@@ -221,7 +221,7 @@ def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit
 
 
 def _pictures(
-    path: Path, rows: Sequence[Labelled], visit: Visit, config: PipelineConfig, references: Path | None
+    path: Path, rows: Sequence[ManifestRow], visit: Visit, config: PipelineConfig, references: Path | None
 ) -> tuple[dict[str, Any], ...]:
     """One plane a repetition, of the shown channel or the mean of all."""
     assert visit.recorded is not None

@@ -28,7 +28,7 @@ from semg_hht.cli.options import (
     Units,
     config_of,
 )
-from semg_hht.datasets.bids_export import Exported, export_bids
+from semg_hht.datasets.bids_export import BidsDataset, export_bids
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import Failure, Job, PipelineConfig
@@ -118,7 +118,7 @@ def prepare(
     console.exit_if_strict(strict, [*done.failures, *(exported.failures if exported else ())])
 
 
-def _export(jobs: list[Job], out: Path, input: Path, config: PipelineConfig, overwrite: bool) -> Exported:
+def _export(jobs: list[Job], out: Path, input: Path, config: PipelineConfig, overwrite: bool) -> BidsDataset:
     from semg_hht.datasets.prepare import BIDS_FOLDER
 
     input = input.absolute()

@@ -13,7 +13,7 @@ from semg_hht.cli.options import Overwrite, Seed
 
 def sample_data(
     output_dir: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data"),
-    n_samples: Annotated[int, typer.Option(help="Labelled files.")] = 20,
+    n_samples: Annotated[int, typer.Option(help="ManifestRow files.")] = 20,
     n_test: Annotated[int, typer.Option(help="Unlabelled files, named Test*.")] = 10,
     raw: Annotated[bool, typer.Option("--raw", help="Write recordings (.csv) instead of matrices (.npz).")] = False,
     seed: Seed = 42,
