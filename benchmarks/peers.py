@@ -25,7 +25,8 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import Answers
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.folds import Fold
-from semg_hht.matrices.transform import Job, PipelineConfig, read_job, scaled_repetitions
+from semg_hht.matrices.transform import PipelineConfig, scaled_repetitions
+from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.system.files import read_json, write_json
 
 Signals = NDArray[np.float32]  # (n, n_channels, n_samples)

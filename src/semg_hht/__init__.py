@@ -4,6 +4,7 @@ Importing this loads neither torch nor matplotlib.
 """
 
 from semg_hht import hht
+from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import configure
 from semg_hht.prediction.run import open_run
@@ -13,6 +14,7 @@ from semg_hht.version import __version__
 
 __all__ = [
     "InputError",
+    "InputOptions",
     "Recording",
     "Repetition",
     "SegmentConfig",

@@ -1,4 +1,4 @@
-"""The exceptions a user causes: their text is a full sentence for them, with the file, what was found and expected."""
+"""Exceptions for what a user can mend. The text is a full sentence: the file, what was found, what was expected."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,8 @@ class InputError(ValueError):
 
 
 class RateUnknown(InputError):
-    """A recording that does not say how many samples a second it holds: the one thing that can be asked for."""
+    """A recording does not state its sampling rate. The web page asks for it."""
+
+
+class WriteError(InputError):
+    """A result can't be written (full disk, no permission). It stops the work: no single recording is at fault."""

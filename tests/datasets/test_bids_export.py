@@ -19,7 +19,7 @@ from semg_hht.datasets import bids_export
 from semg_hht.datasets.bids_export import BidsDataset, export_bids
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Job, Remark, read_job
+from semg_hht.recordings.jobs import Job, Remark, read_job
 from semg_hht.recordings.bids import read_bids
 from semg_hht.recordings.formats.bdf_writer import write_bdf
 from semg_hht.recordings.manifest import ManifestRow

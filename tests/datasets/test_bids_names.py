@@ -8,7 +8,7 @@ import pytest
 
 from semg_hht.datasets.bids_names import bids_labels, plan_dataset
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Job
+from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import ManifestRow
 
 

@@ -12,7 +12,7 @@ from semg_hht.datasets.find_inputs import find_jobs, is_manifest, note_unlisted
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.train import Result
-from semg_hht.matrices.transform import read_job
+from semg_hht.recordings.jobs import read_job
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.recording import write_recording
 

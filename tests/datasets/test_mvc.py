@@ -13,7 +13,8 @@ from builders import noise
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.mvc import with_references
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure, Reference, configure, transform, transform_all
+from semg_hht.matrices.transform import configure, transform, transform_all
+from semg_hht.recordings.jobs import Failure, Reference
 from semg_hht.recordings.recording import read_recording, write_recording
 
 MVC = configure(band_hz=(20, 200), mains_hz=None, scaling="mvc")

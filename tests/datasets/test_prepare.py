@@ -20,7 +20,8 @@ from semg_hht.datasets.prepare import _named, _prepare_one, prepare
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.matrices.matrix import read_matrix
-from semg_hht.matrices.transform import Job, Remark, configure, transform
+from semg_hht.matrices.transform import configure, transform
+from semg_hht.recordings.jobs import Job, Remark
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.recordings.recording import write_recording
 from semg_hht.system.processes import workers

@@ -15,7 +15,8 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.segment import segment, with_repetitions
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Job, configure, transform
+from semg_hht.matrices.transform import configure, transform
+from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.events import Event, read_events
 from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
 from semg_hht.recordings.recording import Recording, read_recording, write_recording

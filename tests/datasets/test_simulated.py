@@ -13,7 +13,8 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.simulated import write_samples, write_simulation
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_matrix
-from semg_hht.matrices.transform import Failure, PipelineConfig, transform
+from semg_hht.matrices.transform import PipelineConfig, transform
+from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import is_test_name, parse_file_name, read_manifest
 from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.simulate import SimulationConfig

@@ -18,7 +18,8 @@ from semg_hht.datasets.mvc import with_references
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.folds import make_folds
-from semg_hht.matrices.transform import Job, configure
+from semg_hht.matrices.transform import configure
+from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
 

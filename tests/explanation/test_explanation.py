@@ -22,7 +22,7 @@ from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.explanation.explanation import Explanation, Imf, explain, mixing_of_channels, model_of, narrowest, of_imfs
 from semg_hht.inference.answers import Answer
-from semg_hht.matrices.transform import Failure
+from semg_hht.recordings.jobs import Failure
 from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.manifest import read_manifest
 from semg_hht.report.card import render_card

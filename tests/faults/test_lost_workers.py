@@ -16,7 +16,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning import crossvalidation
 from semg_hht.learning.crossvalidation import cross_validate
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.matrices.transform import Failure, Job, for_each
+from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.system import processes as workers
 

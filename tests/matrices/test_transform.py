@@ -16,18 +16,8 @@ from builders import noise
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
 from semg_hht.hht import SpectrumConfig
-from semg_hht.matrices.transform import (
-    Failure,
-    Job,
-    PipelineConfig,
-    Reference,
-    configure,
-    for_each,
-    read_job,
-    scaled_repetitions,
-    transform,
-    transform_all,
-)
+from semg_hht.matrices.transform import PipelineConfig, configure, scaled_repetitions, transform, transform_all
+from semg_hht.recordings.jobs import Failure, Job, Reference, for_each, read_job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.filters import FilterConfig

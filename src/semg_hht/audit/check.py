@@ -20,7 +20,7 @@ from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import fingerprint_of
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
-from semg_hht.matrices.transform import Job, read_job
+from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.system.files import read_json
 from semg_hht.system.progress import Track, untracked

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # only what a verb needs is loaded, where it needs it
     from rich.progress import Progress
 
     from semg_hht.evaluation.metrics import Report
-    from semg_hht.matrices.transform import Failure, Remark
+    from semg_hht.recordings.jobs import Failure, Remark
 
 # In a notebook plain text: a block of HTML a print would part a line from its beginning.
 out = Console(highlight=False, soft_wrap=True, force_jupyter=False)

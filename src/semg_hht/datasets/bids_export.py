@@ -14,9 +14,9 @@ from typing import Any
 
 from semg_hht.datasets.bids_names import BidsName, Plan, plan_dataset
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure, Job, Remark, read_job
 from semg_hht.recordings.bids import DESCRIPTION, PARTICIPANTS, is_bids, standard_units
 from semg_hht.recordings.formats.bdf_writer import Written, header_labels, write_bdf
+from semg_hht.recordings.jobs import Failure, Job, Remark, read_job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording
 from semg_hht.signals.repetitions import cut_repetition

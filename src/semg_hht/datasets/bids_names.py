@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure, Job
+from semg_hht.recordings.jobs import Failure, Job
 
 NOBODY = "01"  # the label of whoever made the only recording there is
 

@@ -1,6 +1,6 @@
-"""Recordings -> a table of classical features, a row a repetition and channel; how they drift; a picture of each.
+"""Measure recordings: a table of classical features, one row per repetition and channel, and how they drift.
 
-Knows tables and files: what a feature is stands in `signals/features.py`, what a trend is in `signals/trend.py`.
+Features are defined in `signals/features.py`, trends in `signals/trend.py`.
 """
 
 from __future__ import annotations
@@ -8,19 +8,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from semg_hht.datasets.segment import open_segmented
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure, Job, Remark, for_each, read_job, remarks_on_whole, unit_amplitude
+from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow
-from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.features import FEATURES, repetition_features
-from semg_hht.signals.filters import FilterConfig, preprocess
-from semg_hht.signals.repetitions import cut_repetition
+from semg_hht.signals.filtered_recording import FilteredRecording
+from semg_hht.signals.filters import FilterConfig
+from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 from semg_hht.signals.trend import MIN_VALUES, Trend, trend
 from semg_hht.system.files import require_new_file, write_text
 from semg_hht.system.progress import Track, untracked
@@ -66,20 +67,28 @@ class Measured:
     remarks: tuple[Remark, ...]
 
 
+@dataclass(frozen=True)
+class TableOutput:
+    """Whether pictures are drawn beside the table, and whether a table that exists is replaced."""
+
+    pictures: bool = True
+    overwrite: bool = False
+
+
 def measure(
     jobs: list[Job],
     out: Path,
     filters: FilterConfig,
     *,
-    pictures: bool = True,
-    overwrite: bool = False,
+    segmentation: SegmentConfig | None = None,
+    output: TableOutput = TableOutput(),
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> Measured:
-    """Write the table ``out``; beside it ``*_trends.csv`` and, with ``pictures``, ``*_pictures/``, for recordings of
-    at least 4 repetitions.
+    """Write the table ``out``; beside it, for recordings of at least 4 repetitions, ``*_trends.csv`` and pictures.
 
-    Jobs with a reference (`semg_hht.datasets.mvc.with_references`) have the column ``percent_mvc``.
+    Jobs with a reference (`semg_hht.datasets.mvc.with_references`) have the column ``percent_mvc``. With
+    ``segmentation``, repetitions are found in recordings whose rows state no times.
 
     Raises
     ------
@@ -88,46 +97,47 @@ def measure(
     """
     trends = out.with_name(f"{out.stem}_trends.csv")
     for path in (out, trends):
-        require_new_file(path, overwrite=overwrite)
-    found: list[Measures] = []
-    drifts: list[Drift] = []
-    failures: list[Failure] = []
-    remarks: list[Remark] = []
+        require_new_file(path, overwrite=output.overwrite)
     folder = out.with_name(f"{out.stem}_pictures")
-    drawn = False
-    results = for_each(_measure_one, jobs, filters, n_jobs=n_jobs)
-    for job, result in zip(jobs, track(results, len(jobs), "measuring"), strict=True):
-        if isinstance(result, Failure):
-            failures.append(result)
-            continue
-        measures, texts = result
-        found += measures
-        own = list(drifts_of(measures))
-        drifts += own
-        remarks += [Remark(job.rows[0].file, text) for text in texts]
-        if pictures and own:
-            _draw(measures, own, folder)
-            drawn = True
-    if not found:
-        raise InputError(f"none of {len(failures)} recordings could be used; the first: {failures[0].reason}")
-    write_text(out, _table(found))
+    results = for_each(_measure_one, jobs, filters, segmentation, n_jobs=n_jobs)
+    recordings, failures = collect(track(results, len(jobs), "measuring"))
+    for recording in recordings:
+        if output.pictures and recording.drifts:
+            _draw(recording.measures, recording.drifts, folder)
+    measures = [found for recording in recordings for found in recording.measures]
+    drifts = [found for recording in recordings for found in recording.drifts]
+    remarks = [Remark(recording.file, text) for recording in recordings for text in recording.remarks]
+    write_text(out, _table(measures))
     if drifts:
         write_text(trends, _trend_table(drifts))
     else:
         trends.unlink(missing_ok=True)  # of an earlier run, which --overwrite replaces
     return Measured(
-        out, trends if drifts else None, folder if drawn else None,
-        tuple(found), tuple(drifts), tuple(failures), tuple(remarks),
-    )  # fmt: skip
+        table=out,
+        trends=trends if drifts else None,
+        pictures=folder if output.pictures and drifts else None,
+        measures=tuple(measures),
+        drifts=tuple(drifts),
+        failures=tuple(failures),
+        remarks=tuple(remarks),
+    )
 
 
-def _measure_one(job: Job, _: int | None, filters: FilterConfig) -> tuple[list[Measures], tuple[str, ...]] | Failure:
-    try:
-        recording = read_job(job)
-        found = measures_of(job, recording, filtered_samples(job, recording, filters))
-    except InputError as error:
-        return Failure(job.rows[0].file, str(error))
-    return found, (*recording.remarks, *remarks_on_whole(job, recording), *_remarks_on_effort(found))
+@dataclass(frozen=True)
+class _MeasuredRecording:
+    file: str
+    measures: list[Measures]
+    drifts: list[Drift]
+    remarks: tuple[str, ...]
+
+
+def _measure_one(
+    job: Job, _: int | None, filters: FilterConfig, segmentation: SegmentConfig | None
+) -> _MeasuredRecording:
+    source = open_segmented(job, filters, segmentation)
+    measures = measures_of(source)
+    remarks = (*source.remarks, *_remarks_on_effort(measures))
+    return _MeasuredRecording(job.file, measures, list(drifts_of(measures)), remarks)
 
 
 def _remarks_on_effort(measures: list[Measures]) -> tuple[str, ...]:
@@ -138,31 +148,23 @@ def _remarks_on_effort(measures: list[Measures]) -> tuple[str, ...]:
     return ("most repetitions lie above 100 % MVC: were the contractions that --references names maximal?",)
 
 
-def filtered_samples(job: Job, recording: Recording, filters: FilterConfig) -> Array:
-    """(n_channels, n_samples) of a job's recording, filtered; an error names the file."""
-    try:
-        return preprocess(recording.samples, recording.rate_hz, filters)
-    except InputError as error:
-        raise InputError(f"{job.path}: {error}") from None
+def measures_of(source: FilteredRecording) -> list[Measures]:
+    """Features of each repetition and channel, in order of time; with a reference, the share of it too."""
+    rows = sorted(source.job.rows, key=lambda row: row.start_s or 0.0)
+    return [found for row in rows for found in _of_repetition(source, row)]
 
 
-def measures_of(job: Job, recording: Recording, filtered: Array) -> list[Measures]:
-    """Features of each repetition and channel, in order of time."""
-    rows = sorted(job.rows, key=lambda row: row.start_s or 0.0)
-    return [found for row in rows for found in _of_repetition(job, row, recording, filtered)]
-
-
-def _of_repetition(job: Job, row: ManifestRow, recording: Recording, filtered: Array) -> Iterator[Measures]:
-    chosen = replace(recording, samples=filtered).select(row.channels)
+def _of_repetition(source: FilteredRecording, row: ManifestRow) -> Iterator[Measures]:
+    chosen = source.filtered.select(row.channels)
     repetition = cut_repetition(chosen, row.start_s, row.stop_s)
     for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
+        reference = None if source.job.reference is None else np.array([source.unit_amplitude(name)])
         try:
-            reference = None if job.reference is None else np.array([unit_amplitude(job, recording, name)])
-            found = repetition_features(samples[None], recording.rate_hz, reference)
+            found = repetition_features(samples[None], chosen.rate_hz, reference)
         except (ValueError, InputError) as error:
-            raise InputError(f"{job.path}, channel {name}: {error}") from None
+            raise InputError(f"{source.job.path}, channel {name}: {error}") from None
         values = {feature: float(value[0]) for feature, value in found.items()}
-        yield Measures(row, name, recording.units, values)
+        yield Measures(row, name, chosen.units, values)
 
 
 def drifts_of(measures: list[Measures]) -> Iterator[Drift]:

@@ -1,6 +1,6 @@
-"""What there is to work on: a file, a folder, a manifest or a BIDS dataset -> Jobs, one a recording; and matrices.
+"""Find the recordings and matrices that a path names: a file, a folder, a manifest.csv or a BIDS dataset.
 
-Knows paths and labels: reads no samples.
+It reads tables and looks at file names. It does not read samples.
 """
 
 from __future__ import annotations
@@ -8,21 +8,38 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import is_matrix_file
-from semg_hht.matrices.transform import Job
 from semg_hht.recordings.bids import is_bids, read_bids
 from semg_hht.recordings.formats.wfdb import segment_headers
+from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest, separator_of
 from semg_hht.recordings.recording import RECORDING_SUFFIXES
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_file
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.csv"
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How recordings are read that do not say everything themselves.
+
+    rate_hz, units : where neither the manifest nor the recording states them.
+    references : manifest of maximal contractions, for the scaling ``mvc``.
+    segmentation : how to find the repetitions of recordings whose manifest states no times; None: such a recording is
+        one repetition.
+    """
+
+    rate_hz: float | None = None
+    units: str = ""
+    references: Path | None = None
+    segmentation: SegmentConfig | None = None
 
 
 def find_jobs(
@@ -70,8 +87,9 @@ def find_jobs(
     return [_job_from_name(path, path.name, rate_hz, units)]
 
 
-def find_inputs(path: Path, rate_hz: float | None, units: str) -> tuple[list[tuple[Path, str]], list[Job]]:
-    """Matrices (path, name) and recordings among what ``path`` names, to be answered for."""
+def find_inputs(path: Path, options: InputOptions = InputOptions()) -> tuple[list[tuple[Path, str]], list[Job]]:
+    """Matrices (path, name) and recordings that ``path`` names."""
+    rate_hz, units = options.rate_hz, options.units
     if path.is_dir() and (path / MANIFEST).is_file():
         note_unlisted(path, path / MANIFEST)
         path = path / MANIFEST

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.segment import open_segmented
 from semg_hht.errors import InputError
 from semg_hht.matrices.scaling import WITH_REFERENCE
-from semg_hht.matrices.transform import Failure, Job, PipelineConfig, Reference, for_each, read_job
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.recordings.jobs import Failure, Job, Reference, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.signals.features import rms
-from semg_hht.signals.filters import preprocess
-from semg_hht.signals.repetitions import cut_repetition
+from semg_hht.signals.filters import FilterConfig
+from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,14 @@ _MAXIMAL = re.compile(r"mvi?c|max|最大", re.IGNORECASE)  # how people call a m
 _Kind = tuple[str, ...]  # subject, and what of the above tells references apart
 
 
-def with_references(jobs: list[Job], config: PipelineConfig, references: Path | None, *, n_jobs: int = -1) -> list[Job]:
+def with_references(
+    jobs: list[Job],
+    config: PipelineConfig,
+    references: Path | None,
+    *,
+    segmentation: SegmentConfig | None = None,
+    n_jobs: int = -1,
+) -> list[Job]:
     """Give each job the amplitudes its scaling needs.
 
     ``mvc``: for each subject and channel the largest RMS over that subject's recordings in the manifest ``references``
@@ -50,6 +59,7 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
         return jobs
     sources = jobs if references is None else find_jobs(references)
     largest = references is not None
+    own = None if largest else segmentation  # a maximal contraction is one row of its manifest
     if references is not None:
         _warn_of_no_maxima(sources, jobs, references)
     people = {_who(job) for job in sources}
@@ -57,14 +67,14 @@ def with_references(jobs: list[Job], config: PipelineConfig, references: Path | 
     only = next(iter(people)) if references is not None and len(people) == 1 else ""
     alike = _columns_alike(sources, jobs, only)
     levels: dict[_Kind, list[_Levels]] = {}
-    for job, found in zip(sources, for_each(_levels, sources, config, n_jobs=n_jobs), strict=True):
+    for job, found in zip(sources, for_each(_levels, sources, config.filter, own, n_jobs=n_jobs), strict=True):
         # A recording that can't be read is reported when its own turn comes; a broken reference is an error now.
         if isinstance(found, Failure):
             if largest:
                 raise InputError(found.reason)
             continue
-        for row, level in zip(job.rows, found, strict=True):
-            levels.setdefault(_kind(job, row, alike), []).append(level)
+        for level in found:
+            levels.setdefault(_kind(job, level.row, alike), []).append(level)
     amplitudes = {who: _pooled(of_person, largest) for who, of_person in levels.items()}
     # Without one the recording is listed as a failure when its turn comes; the others go on.
     return [
@@ -93,6 +103,7 @@ def _warn_of_no_maxima(sources: list[Job], jobs: list[Job], references: Path) ->
 class _Levels:
     """Root mean square of each channel over one interval; in microvolts, or in a device's own units."""
 
+    row: ManifestRow
     rms: dict[str, float]
     in_microvolts: bool
 
@@ -138,17 +149,14 @@ def _pooled(levels: list[_Levels], largest: bool) -> Reference:
     return Reference(pooled, all(level.in_microvolts for level in levels))
 
 
-def _levels(job: Job, _: int | None, config: PipelineConfig) -> list[_Levels] | Failure:
-    """One for each row of the job: its interval, its channels."""
-    try:
-        recording = read_job(job)
-        filtered = replace(recording, samples=preprocess(recording.samples, recording.rate_hz, config.filter))
-        factor = recording.microvolts_per_unit
-        found = []
-        for row in job.rows:
-            chosen = filtered.select(row.channels)
-            levels = rms(cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)) * (factor or 1.0)
-            found.append(_Levels(dict(zip(chosen.channel_names, levels.tolist(), strict=True)), factor is not None))
-    except InputError as error:
-        return Failure(job.rows[0].file, str(error))
+def _levels(job: Job, _: int | None, filters: FilterConfig, segmentation: SegmentConfig | None) -> list[_Levels]:
+    """The levels of each repetition of a recording: its interval, its channels."""
+    source = open_segmented(job, filters, segmentation)
+    factor = source.raw.microvolts_per_unit
+    found = []
+    for row in source.job.rows:
+        chosen = source.filtered.select(row.channels)
+        levels = rms(cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)) * (factor or 1.0)
+        amplitudes = dict(zip(chosen.channel_names, levels.tolist(), strict=True))
+        found.append(_Levels(row, amplitudes, factor is not None))
     return found

@@ -21,16 +21,8 @@ import numpy as np
 from semg_hht.datasets.find_inputs import MANIFEST
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
-from semg_hht.matrices.transform import (
-    Example,
-    Failure,
-    Job,
-    PipelineConfig,
-    Remark,
-    for_each,
-    note_clipping,
-    transform,
-)
+from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
+from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import (
     GENDER_TOKENS,
     MOVEMENT_TOKENS,
@@ -41,6 +33,7 @@ from semg_hht.recordings.manifest import (
     read_manifest,
 )
 from semg_hht.recordings.recording import files_of
+from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.system.files import (
     LEFTOVERS,
     claimed,
@@ -107,20 +100,12 @@ def _prepare_all(
     jobs: list[Job], out: Path, config: PipelineConfig, images: bool, n_jobs: int, track: Track
 ) -> Prepared:
     """The matrices, and the table of them once all are there."""
-    named = _named(jobs, out)
-    written: list[_Written] = []
-    failures: list[Failure] = []
-    noted: set[float] = set()
-    results = for_each(_prepare_one, named, config, out, images, n_jobs=n_jobs)
-    for result in track(results, len(jobs), "transforming"):
-        if isinstance(result, Failure):
-            failures.append(result)
-        else:
-            written.append(result)
-            note_clipping(result.rate_hz, config, noted)
+    warned: set[float] = set()
+    results = for_each(_prepare_one, _named(jobs, out), config, out, images, n_jobs=n_jobs)
+    written, failures = collect(track(results, len(jobs), "transforming"))
+    for result in written:
+        warn_of_clipped_band(result.rate_hz, config, warned)
     rows = [row for result in written for row in result.rows]
-    if not rows:
-        raise InputError(f"none of {len(failures)} recordings could be used; the first: {failures[0].reason}")
     _remove_others(out, rows)
     _keep_edited(out / MANIFEST, rows)
     write_text(out / MANIFEST, manifest_text(rows))
@@ -184,7 +169,7 @@ def _named(jobs: list[Job], out: Path) -> list[_Named]:
     for job in jobs:
         own = tuple(stems[_row_key(row)] for row in job.rows)
         files = tuple(tuple(sorted(there.get(stem, ()), key=_channel_number)) for stem in own)
-        named.append(_Named(job.path, job.rows, job.reference, own, files))
+        named.append(_Named(job.path, job.rows, job.reference, stems=own, there=files))
     return named
 
 
@@ -203,19 +188,14 @@ class _Written:
     remarks: tuple[str, ...]
 
 
-def _prepare_one(
-    job: _Named, n_threads: int | None, config: PipelineConfig, out: Path, images: bool
-) -> _Written | Failure:
-    """In a worker: nothing but names travels, matrices go straight to their files."""
-    try:
-        key = _key(job, config)
-        found = _reusable(job, key, out)
-        examples = transform(job, config, n_threads=n_threads) if found is None else []
-        if found is None and _key(job, config) != key:  # or the matrices of one would pass for those of the other
+def _prepare_one(job: _Named, n_threads: int | None, config: PipelineConfig, out: Path, images: bool) -> _Written:
+    """In a worker: only names travel between processes, matrices go straight to their files."""
+    key = _key(job, config)
+    found = _reusable(job, key, out)
+    if found is None:
+        examples = transform(open_filtered(job, config.filter), config, n_threads=n_threads)
+        if _key(job, config) != key:  # the matrices of one version would pass for those of the other
             raise InputError(f"{job.path}: was changed while it was read; run again to use it as it is now")
-    except InputError as error:
-        return Failure(job.rows[0].file, str(error))
-    if found is None:  # a disk that is full is no fault of the recording: it ends the run
         found = _write(job, key, examples, out)
     if images:
         _draw_missing(found, out)

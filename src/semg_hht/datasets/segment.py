@@ -1,7 +1,7 @@
-"""Recordings -> a table of repetitions that a person can check and edit, and a picture of each recording beside it.
+"""Find the repetitions of recordings: a table that a person can check and edit, and a picture of each recording.
 
-Knows tables and files: what a repetition is stands in `signals/repetitions.py`. The table is a manifest, so `prepare`,
-`train` and `predict` take it, edited or not, as they take any other.
+The table is a manifest, so `prepare`, `train` and `predict` read it, edited or not. `signals/repetitions.py` finds the
+repetitions in samples.
 """
 
 from __future__ import annotations
@@ -14,32 +14,45 @@ from pathlib import Path
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure, Job, Remark, for_each, read_job
 from semg_hht.recordings.events import Event, read_events
+from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.quality import doubts_of_rate
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.features import power_spectrum, rms
-from semg_hht.signals.filters import FilterConfig, filter_steps
+from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
+from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import Repetition, SegmentConfig, cut_repetition, repetitions_in
 from semg_hht.system.files import write_text
 from semg_hht.system.progress import Track, untracked
 
 SHORT_S = 0.1
 MANY_SHORT = 3
-# Of a recording with several rows, what they share holds for each repetition.
+# Columns that describe the whole recording: each repetition gets them where all rows of the recording agree.
 _SHARED = ("subject", "session", "muscle", "movement", "gender")
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Which pictures to draw of each recording: its repetitions, and what each filter step does (``*_filters.png``)."""
+
+    repetitions: bool = True
+    filters: bool = False
+
+
+@dataclass(frozen=True)
 class Segmented:
-    """What `segment` wrote. ``pictures`` is None where none were asked for."""
+    """What `segment` wrote.
+
+    pictures : folder of the pictures; None where none were asked for.
+    empty : recordings without any repetition.
+    """
 
     table: Path
     pictures: Path | None
     n_recordings: int
     n_repetitions: int
-    empty: tuple[str, ...]  # recordings in which nothing was found
+    empty: tuple[str, ...]
     failures: tuple[Failure, ...]
     remarks: tuple[Remark, ...]
 
@@ -50,19 +63,11 @@ def segment(
     config: SegmentConfig,
     filters: FilterConfig,
     *,
-    events: Path | None = None,
-    pictures: bool = True,
-    filter_pictures: bool = False,
+    pictures: Pictures = Pictures(),
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> Segmented:
-    """Write the table ``out`` and, with ``pictures``, a folder of PNGs beside it.
-
-    Parameters
-    ----------
-    filter_pictures : draw what each step of filtering does too (``*_filters.png``).
-    events : intervals or clicks to go by instead of the signal alone; a file, or for several recordings a folder with
-        a file of the same stem for each.
+    """Write the table ``out`` and a folder of PNGs beside it. Jobs with ``events`` are cut as these state.
 
     Raises
     ------
@@ -71,127 +76,131 @@ def segment(
     """
     if out.exists():
         raise InputError(f"{out}: exists already and may have been edited; name another file, or remove this one")
-    folder = out.with_name(f"{out.stem}_pictures") if pictures or filter_pictures else None
-    drawing = None if folder is None else _Pictures(folder, pictures, filter_pictures)
-    own_events = _events_of(jobs, events)
-    results = for_each(_segment_one, jobs, config, filters, own_events, out.parent, drawing, n_jobs=n_jobs)
-    rows: list[ManifestRow] = []
-    empty: list[str] = []
-    failures: list[Failure] = []
-    remarks: list[Remark] = []
-    for job, result in zip(jobs, track(results, len(jobs), "looking for repetitions"), strict=True):
-        if isinstance(result, Failure):
-            failures.append(result)
-            continue
-        remarks += [Remark(job.rows[0].file, text) for text in result.remarks]
-        rows += result.rows
-        if not result.rows:
-            empty.append(job.rows[0].file)
+    folder = out.with_name(f"{out.stem}_pictures") if pictures.repetitions or pictures.filters else None
+    drawing = None if folder is None else (folder, pictures)
+    results = for_each(_segment_one, jobs, config, filters, out.parent, drawing, n_jobs=n_jobs)
+    recordings, failures = collect(track(results, len(jobs), "looking for repetitions"))
+    remarks = [Remark(found.file, text) for found in recordings for text in found.remarks]
+    rows = [row for found in recordings for row in found.rows]
     if not rows:
-        if failures:
-            raise InputError(f"none of {len(jobs)} recordings could be used; the first: {failures[0].reason}")
         several = f"nothing was found in {len(jobs)} recordings; the first: " if len(jobs) > 1 else ""
-        raise InputError(f"{several}{jobs[0].path}: {remarks[0].text}")
+        raise InputError(f"{several}{recordings[0].path}: {remarks[0].text}")
     write_text(out, manifest_text(rows))
-    return Segmented(
-        out, folder, len(jobs) - len(failures), len(rows), tuple(empty), tuple(failures), tuple(remarks)
-    )  # fmt: skip
+    empty = tuple(found.file for found in recordings if not found.rows)
+    return Segmented(out, folder, len(recordings), len(rows), empty, tuple(failures), tuple(remarks))
 
 
 def with_repetitions(
     jobs: list[Job], config: SegmentConfig, filters: FilterConfig, *, n_jobs: int = -1, track: Track = untracked
 ) -> tuple[list[Job], list[Failure]]:
-    """The jobs with one row a repetition found; those that can't be used, or hold none, are failures.
+    """The jobs with one row for each repetition found; those that can't be used, or hold none, are failures.
 
     Jobs whose rows state a start or a stop keep them.
     """
-    found, failures = [], []
-    whole = [job for job in jobs if not _states_times(job)]
-    results = for_each(_segment_one, whole, config, filters, {}, None, None, n_jobs=n_jobs)
-    answers = iter(list(track(results, len(whole), "looking for repetitions")))
-    for job in jobs:
-        if _states_times(job):
-            found.append(job)
-            continue
-        result = next(answers)
+    whole = [job for job in jobs if not job.states_times]
+    results = for_each(_segment_one, whole, config, filters, None, None, n_jobs=n_jobs)
+    found: dict[int, Job | Failure] = {}
+    for job, result in zip(whole, track(results, len(whole), "looking for repetitions"), strict=True):
         if isinstance(result, Failure):
-            failures.append(result)
+            found[id(job)] = result
         elif not result.rows:
-            failures.append(Failure(job.rows[0].file, f"{job.path}: {result.remarks[-1]}"))
+            found[id(job)] = Failure(job.file, f"{job.path}: {result.remarks[-1]}")
         else:
-            found.append(replace(job, rows=result.rows))
-    return found, failures
+            found[id(job)] = replace(job, rows=result.rows)
+    cut = [found.get(id(job), job) for job in jobs]
+    return [job for job in cut if isinstance(job, Job)], [job for job in cut if isinstance(job, Failure)]
 
 
-def _states_times(job: Job) -> bool:
-    return any(row.start_s is not None or row.stop_s is not None for row in job.rows)
-
-
-@dataclass(frozen=True)
-class _Pictures:
-    """What is to be drawn, and where."""
-
-    folder: Path
-    repetitions: bool
-    filters: bool
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The rows of one recording, and what is to be known of it."""
-
-    rows: tuple[ManifestRow, ...]
-    remarks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SegmentedRecording:
-    """One recording as `segment` sees it.
-
-    rows : one a repetition, as the table has them.
-    recording : the channels that were looked at, unfiltered.
-    steps : what each step of filtering made of them; the last is what was cut.
-    short : activity that was left out for its length.
-    """
-
-    rows: tuple[ManifestRow, ...]
-    remarks: tuple[str, ...]
-    recording: Recording
-    steps: list[tuple[str, Array]]
-    found: list[Repetition]
-    short: list[Repetition]
-
-
-def look_at(
-    job: Job, config: SegmentConfig, filters: FilterConfig, *, events: Path | None = None, base: Path | None = None
-) -> SegmentedRecording:
-    """Read and filter a recording and find its repetitions; ``base`` is the folder its file is named from.
+def with_events(jobs: list[Job], events: Path | None) -> list[Job]:
+    """The jobs with their file of events: ``events`` itself, or for several recordings a file of the same stem in it.
 
     Raises
     ------
     InputError
-        The recording can't be used; the text names the file.
+        One file for several recordings, or a recording without a file in the folder.
     """
-    recording = read_job(job)
-    chosen = recording.select(_channels_of(job))
-    try:
-        steps = filter_steps(chosen.samples, chosen.rate_hz, filters)
-    except InputError as error:
-        raise InputError(f"{job.path}: {error}") from None
-    samples = steps[-1][1]
-    found = repetitions_in(samples, chosen.rate_hz, config)
-    short = _too_short(samples, chosen.rate_hz, config, found)
-    remarks = (*recording.remarks, *_remarks_on_found(short, chosen, config, found))
-    stated = [Event(r.start / chosen.rate_hz, r.stop / chosen.rate_hz, "") for r in found]
-    if events is not None:
-        stated = read_events(events, chosen.duration_s)
-        found, short = [_within(event, found, chosen) for event in stated], []
-    row = _shared_row(job, chosen, base)
+    if events is None:
+        return jobs
+    if not events.is_dir():
+        if len(jobs) != 1:
+            raise InputError(f"{events}: one file for {len(jobs)} recordings; expected a folder with a file for each")
+        return [replace(jobs[0], events=events)]
+    found = []
+    for job in jobs:
+        own = [events / f"{job.path.stem}{ending}" for ending in (".csv", ".tsv", ".txt", "_events.tsv", "_events.csv")]
+        match = next((path for path in own if path.is_file() and path != job.path), None)
+        if match is None:
+            raise InputError(f"{events}: no events for {job.path.name}; expected {own[0].name} or {own[3].name}")
+        found.append(replace(job, events=match))
+    return found
+
+
+@dataclass(frozen=True)
+class SegmentedRecording:
+    """A recording and the repetitions found in it.
+
+    source : its job has one row for each repetition, as the table has them; unchanged where none was found.
+    recording : the filtered channels that were searched.
+    short : activity that was left out because it is too short.
+    """
+
+    source: FilteredRecording
+    recording: Recording
+    rows: tuple[ManifestRow, ...]
+    found: list[Repetition]
+    short: list[Repetition]
+    remarks: tuple[str, ...]
+
+
+def segment_recording(
+    source: FilteredRecording, config: SegmentConfig, *, base: Path | None = None
+) -> SegmentedRecording:
+    """Find the repetitions of a filtered recording; ``base`` is the folder that its file is named relative to."""
+    job, channels = source.job, _channels_of(source.job)
+    recording = source.filtered.select(channels)
+    samples, rate_hz = recording.samples, recording.rate_hz
+    found = repetitions_in(samples, rate_hz, config)
+    short = _too_short(samples, rate_hz, config, found)
+    remarks = (*source.raw.remarks, *_remarks_on_found(short, source.raw.select(channels), config, found))
+    stated = [Event(r.start / rate_hz, r.stop / rate_hz, "") for r in found]
+    if job.events is not None:
+        stated = read_events(job.events, recording.duration_s)
+        found, short = [_within(event, found, recording) for event in stated], []
+    shared = _shared_row(job, recording, base)
     rows = tuple(
-        _row(row, number, repetition, event.label, repetition.cut(samples), chosen.rate_hz)
+        _row(shared, number, repetition, event.label, repetition.cut(samples), rate_hz)
         for number, (repetition, event) in enumerate(zip(found, stated, strict=True), start=1)
     )
-    return SegmentedRecording(rows, remarks, chosen, steps, found, short)
+    if rows:
+        source = replace(source, job=replace(job, rows=rows))
+    return SegmentedRecording(source, recording, rows, found, short, remarks)
+
+
+def open_segmented(job: Job, filters: FilterConfig, config: SegmentConfig | None) -> FilteredRecording:
+    """Read and filter a recording; with ``config``, find its repetitions where its rows state no times.
+
+    Raises
+    ------
+    InputError
+        The recording can't be used, or no repetition is found in it; the text names the file.
+    """
+    source = open_filtered(job, filters)
+    if config is None or job.states_times:
+        return source
+    segmented = segment_recording(source, config)
+    if not segmented.rows:
+        raise InputError(f"{job.path}: {segmented.remarks[-1]}")
+    return segmented.source
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The rows of one recording and the remarks on it; small enough to travel between processes."""
+
+    file: str
+    path: Path
+    rows: tuple[ManifestRow, ...]
+    remarks: tuple[str, ...]
 
 
 def _segment_one(
@@ -199,17 +208,14 @@ def _segment_one(
     _: int | None,
     config: SegmentConfig,
     filters: FilterConfig,
-    events: dict[Path, Path],
     base: Path | None,
-    pictures: _Pictures | None,
-) -> _Found | Failure:
-    try:
-        seen = look_at(job, config, filters, events=events.get(job.path), base=base)
-    except InputError as error:
-        return Failure(job.rows[0].file, str(error))
-    if pictures is not None:
-        _draw(seen.recording, seen.steps, seen.found, seen.short, pictures, job.rows[0].file)
-    return _Found(seen.rows, seen.remarks)
+    drawing: tuple[Path, Pictures] | None,
+) -> _Found:
+    source = open_filtered(job, filters, keep_steps=drawing is not None and drawing[1].filters)
+    segmented = segment_recording(source, config, base=base)
+    if drawing is not None:
+        _draw(segmented, job.file, *drawing)
+    return _Found(job.file, job.path, segmented.rows, segmented.remarks)
 
 
 def _too_short(samples: Array, rate_hz: float, config: SegmentConfig, found: list[Repetition]) -> list[Repetition]:
@@ -223,12 +229,12 @@ def _too_short(samples: Array, rate_hz: float, config: SegmentConfig, found: lis
 
 
 def _remarks_on_found(
-    short: list[Repetition], recording: Recording, config: SegmentConfig, found: list[Repetition]
+    short: list[Repetition], raw: Recording, config: SegmentConfig, found: list[Repetition]
 ) -> tuple[str, ...]:
-    """That nothing was found, or that much was left out as too short; and what a doubtful rate means for the table."""
+    """Remarks: nothing was found, much was left out as too short, or a doubtful rate makes the times doubtful."""
     remarks = []
     if len(short) >= max(MANY_SHORT, len(found) / 2):
-        durations_s = [(r.stop - r.start) / recording.rate_hz for r in short]
+        durations_s = [(r.stop - r.start) / raw.rate_hz for r in short]
         keeps_s = math.floor(100 * min(durations_s)) / 100
         remarks.append(
             f"{len(short)} activities shorter than {config.min_duration_s:g} s were left out, of "
@@ -236,10 +242,8 @@ def _remarks_on_found(
         )
     elif not found:
         remarks.append("no repetition was found: no activity stands out of rest")
-    if found and doubts_of_rate([*recording.samples], recording.rate_hz):
-        remarks.append(
-            f"times, durations and confidences in the table hold only if {recording.rate_hz:g} Hz is the rate"
-        )
+    if found and doubts_of_rate([*raw.samples], raw.rate_hz):
+        remarks.append(f"times, durations and confidences in the table hold only if {raw.rate_hz:g} Hz is the rate")
     return tuple(remarks)
 
 
@@ -296,46 +300,22 @@ def _row(
     )
 
 
-def _events_of(jobs: list[Job], events: Path | None) -> dict[Path, Path]:
-    """Which file of events belongs to which recording."""
-    if events is None:
-        return {}
-    if not events.is_dir():
-        if len(jobs) != 1:
-            raise InputError(f"{events}: one file for {len(jobs)} recordings; expected a folder with a file for each")
-        return {jobs[0].path: events}
-    found = {}
-    for job in jobs:
-        own = [events / f"{job.path.stem}{ending}" for ending in (".csv", ".tsv", ".txt", "_events.tsv", "_events.csv")]
-        match = next((path for path in own if path.is_file() and path != job.path), None)
-        if match is None:
-            raise InputError(f"{events}: no events for {job.path.name}; expected {own[0].name} or {own[3].name}")
-        found[job.path] = match
-    return found
-
-
-def _draw(
-    recording: Recording,
-    steps: list[tuple[str, Array]],
-    found: list[Repetition],
-    short: list[Repetition],
-    pictures: _Pictures,
-    file: str,
-) -> None:
+def _draw(segmented: SegmentedRecording, file: str, folder: Path, pictures: Pictures) -> None:
     from semg_hht.figures.plots import draw_filter_steps, draw_repetitions, picture_of
 
-    rate_hz, samples = recording.rate_hz, steps[-1][1]
+    recording = segmented.recording
+    rate_hz, samples = recording.rate_hz, recording.samples
     strongest = int(np.argmax(samples.std(axis=1)))
     name = f"{Path(recording.source).name}, {recording.channel_names[strongest]}"
-    path = picture_of(pictures.folder, file)
+    path = picture_of(folder, file)
     if pictures.repetitions:
-        spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in found]
-        left_out = [(r.start / rate_hz, r.stop / rate_hz) for r in short]
-        title = f"{name}: {len(found)} repetition{'' if len(found) == 1 else 's'}"
+        spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in segmented.found]
+        left_out = [(r.start / rate_hz, r.stop / rate_hz) for r in segmented.short]
+        title = f"{name}: {len(spans)} repetition{'' if len(spans) == 1 else 's'}"
         draw_repetitions(samples[strongest], rate_hz, recording.units, spans, path, title=title, left_out=left_out)
     if pictures.filters:
-        shown = [(step, after[strongest]) for step, after in steps]
-        spectra = [power_spectrum(after, rate_hz) for _, after in shown]
-        draw_filter_steps(
-            shown, spectra, rate_hz, recording.units, path.with_name(f"{path.stem}_filters.png"), title=name
-        )
+        channel = segmented.source.raw.channel_names.index(recording.channel_names[strongest])
+        steps = [(step, after[channel]) for step, after in segmented.source.steps]
+        spectra = [power_spectrum(after, rate_hz) for _, after in steps]
+        filters_path = path.with_name(f"{path.stem}_filters.png")
+        draw_filter_steps(steps, spectra, rate_hz, recording.units, filters_path, title=name)

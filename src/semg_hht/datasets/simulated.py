@@ -12,7 +12,8 @@ from pathlib import Path
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import write_matrix
-from semg_hht.matrices.transform import Failure, PipelineConfig, transform_all
+from semg_hht.matrices.transform import PipelineConfig, transform_all
+from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.simulate import MOVEMENTS, SimulatedRecording, SimulationConfig, simulate_people

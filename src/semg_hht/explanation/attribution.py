@@ -7,7 +7,6 @@ answer itself, from the matrices through the encoder and, where one answers, thr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Any
 
@@ -18,14 +17,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation.calibration import Calibration, with_temperature
-from semg_hht.inference.svm_inputs import MIXING, NETWORK, REFERENCE, Beside, joined
+from semg_hht.evaluation.calibration import with_temperature
+from semg_hht.explanation.explanation import Array, Attribution
+from semg_hht.inference.svm_inputs import COVARIANCE, NETWORK, SvmInputs, svm_table
 from semg_hht.learning.checkpoint import Model
 from semg_hht.learning.svm_arrays import svm_arrays
 from semg_hht.learning.svm_training import probabilities
 from semg_hht.matrices.matrix import SIZE
 
-Array = NDArray[np.float64]
 Scored = Callable[[Tensor, Tensor], Tensor]  # features (k, n, n_features), logits (k, n, n_classes) -> scores (k,)
 
 INTEGRATED, GRAD_CAM = "integrated_gradients", "grad_cam"
@@ -37,36 +36,10 @@ BATCH = 16  # matrices of the path at once: gradients keep every layer's output
 CAM_LAYER = 3  # counted from 0; its map is 16 x 16, the last one's only 2 x 2
 
 
-@dataclass(frozen=True)
-class Attribution:
-    """What spoke for one class of one repetition.
-
-    evidence : (n, n_planes, 256, 256), in units of the score; above 0 speaks for the class, below 0 against it. Under
-        integrated gradients it adds up to ``score - empty``.
-    score : log-odds of the class, pooled over the matrices; where an SVM tells more than two classes apart, the mean of
-        its decisions for the class against each other one.
-    empty : the same of empty matrices, in which nothing oscillates.
-    is_odds : whether the score is log-odds.
-    blocks : what each block of the recipe added to the probability (its Shapley value, where leaving a block out means
-        putting the training people's mean in its place); empty where nothing is joined.
-    average : probability of the class for the training people's mean; with all blocks it adds up to the answer.
-    mixing : (n_numbers,) evidence of each number of the block ``mixing``, in units of the score: integrated gradients
-        from the training people's mean. None without.
-    """
-
-    evidence: Array
-    score: float
-    empty: float
-    is_odds: bool
-    blocks: dict[str, float]
-    average: float
-    mixing: Array | None = None
-
-
 def attribute(
     model: Model,
     matrices: NDArray[np.float32],
-    beside: Beside,
+    inputs: SvmInputs,
     task: str,
     name: str,
     *,
@@ -80,7 +53,7 @@ def attribute(
     Parameters
     ----------
     matrices : (n, n_planes, 256, 256), one a channel, or one with all channels as planes.
-    beside : what lies beside them, of one repetition.
+    inputs : what lies inputs them, of one repetition.
 
     Raises
     ------
@@ -89,24 +62,24 @@ def attribute(
     """
     if method not in METHODS:
         raise InputError(f"--method must be one of {', '.join(METHODS)}; got {method!r}")
-    if task not in model.svms and task != model.encoder_task:
-        raise InputError(f"this run does not answer {task!r}; expected one of {', '.join(model.classes)}")
-    if name not in model.classes[task]:
-        raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(model.classes[task])}")
-    index = model.classes[task].index(name)
-    blocks, average = _blocks(model, matrices, beside, task, index)
-    scored, is_odds = _scored(model, beside, task, index)
+    if task not in model.svms and task != model.description.encoder_task:
+        raise InputError(f"this run does not answer {task!r}; expected one of {', '.join(model.description.classes)}")
+    if name not in model.description.classes[task]:
+        raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(model.description.classes[task])}")
+    index = model.description.classes[task].index(name)
+    blocks, average = _blocks(model, matrices, inputs, task, index)
+    scored, is_odds = _scored(model, inputs, task, index)
     forward = _forward(model, scored)
     x = torch.from_numpy(np.ascontiguousarray(matrices)).to(next(model.network.parameters()).device)[None]
     with torch.no_grad():
         score, empty = float(forward(x)), float(forward(torch.zeros_like(x)))
-    if task in model.blocks and NETWORK not in model.blocks[task]:
+    if task in model.description.blocks and NETWORK not in model.description.blocks[task]:
         evidence = torch.zeros_like(x)  # this answer does not look at the matrices
     else:
         evidence = (_integrated if method == INTEGRATED else _grad_cam)(model, forward, x, score - empty)
     found = evidence[0].detach().cpu().numpy().astype(np.float64)
-    mixing = _mixing(model, matrices, beside, task, index) if MIXING in blocks else None
-    return Attribution(found, score, empty, is_odds, blocks, average, mixing)
+    covariance = _covariance(model, matrices, inputs, task, index) if COVARIANCE in blocks else None
+    return Attribution(found, score, empty, is_odds, blocks, average, covariance)
 
 
 def _forward(model: Model, scored: Scored) -> Callable[[Tensor], Tensor]:
@@ -153,9 +126,9 @@ def captum_methods() -> Any:
     return captum.attr
 
 
-def _scored(model: Model, beside: Beside, task: str, index: int) -> tuple[Scored, bool]:
+def _scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Scored, bool]:
     """Score of a class from features and logits, and whether it is log-odds."""
-    temperature = model.calibration.get(task, Calibration()).temperature
+    temperature = model.description.temperature(task)
     if task not in model.svms:
 
         def by_head(features: Tensor, logits: Tensor) -> Tensor:
@@ -164,10 +137,10 @@ def _scored(model: Model, beside: Beside, task: str, index: int) -> tuple[Scored
             return _pooled(scaled[..., index] - others.logsumexp(dim=-1))
 
         return by_head, True
-    svm = _Svm(model.svms[task], model.classes[task][index])
-    if task not in model.blocks:
+    svm = _TorchSvm(model.svms[task], model.description.classes[task][index])
+    if task not in model.description.blocks:
         return (lambda features, logits: _pooled(svm.odds(features.double()) / temperature)), True
-    rows = _rows(model, beside, task)
+    rows = _rows(model, inputs, task)
     return (lambda features, logits: svm.score(rows(features.double()), temperature)), svm.is_binary
 
 
@@ -176,12 +149,12 @@ def _pooled(odds: Tensor) -> Tensor:
     return functional.logsigmoid(odds).logsumexp(dim=1) - functional.logsigmoid(-odds).logsumexp(dim=1)
 
 
-def _rows(model: Model, beside: Beside, task: str) -> Callable[[Tensor], Tensor]:
-    """Features (k, n, n_features) of one repetition -> what its SVM reads (k, width); see `joined`."""
-    widths = model.blocks[task]
-    zeros = np.zeros((len(beside.repetitions), model.network.config.n_features))
-    fixed = torch.from_numpy(joined(tuple(widths), zeros, beside)[1])  # (1, width)
-    weight = torch.tensor([sum(found.get(REFERENCE, (1.0,))) for found in beside.features], dtype=torch.float64)
+def _rows(model: Model, inputs: SvmInputs, task: str) -> Callable[[Tensor], Tensor]:
+    """Features (k, n, n_features) of one repetition -> what its SVM reads (k, width); see `svm_table`."""
+    widths = model.description.blocks[task]
+    zeros = np.zeros((len(inputs.repetitions), model.description.network.n_features))
+    fixed = torch.from_numpy(svm_table(tuple(widths), zeros, inputs)[1])  # (1, width)
+    weight = torch.tensor([sum(reference or (1.0,)) for reference in inputs.references], dtype=torch.float64)
     weight /= weight.sum()
     start = sum(list(widths.values())[: list(widths).index(NETWORK)]) if NETWORK in widths else None
 
@@ -195,7 +168,7 @@ def _rows(model: Model, beside: Beside, task: str) -> Callable[[Tensor], Tensor]
     return rows
 
 
-class _Svm:
+class _TorchSvm:
     """The Pipeline of `semg_hht.learning.svm_training` in torch and float64, as seen by one of its classes."""
 
     def __init__(self, pipeline: Any, name: str) -> None:
@@ -239,14 +212,14 @@ def _tensor(array: Any) -> Tensor:
 
 
 def _blocks(
-    model: Model, matrices: NDArray[np.float32], beside: Beside, task: str, index: int
+    model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, task: str, index: int
 ) -> tuple[dict[str, float], float]:
     """Shapley values of the blocks, and the probability where every block is the training people's mean."""
-    widths = model.blocks.get(task, {})
+    widths = model.description.blocks.get(task, {})
     if not widths:
         return {}, 0.0
-    svm, temperature = model.svms[task], model.calibration.get(task, Calibration()).temperature
-    _, table = joined(tuple(widths), model.features_and_logits(matrices)[0], beside)
+    svm, temperature = model.svms[task], model.description.temperature(task)
+    _, table = svm_table(tuple(widths), model.features_and_logits(matrices)[0], inputs)
     mean, edges = svm.steps[0][1].mean_, np.cumsum([0, *widths.values()])
 
     def value(kept: frozenset[str]) -> float:
@@ -254,7 +227,7 @@ def _blocks(
         for block, start, stop in zip(widths, edges[:-1], edges[1:], strict=True):
             if block not in kept:
                 row[:, start:stop] = mean[start:stop]
-        found = with_temperature(probabilities(svm, row, model.classes[task]), temperature)
+        found = with_temperature(probabilities(svm, row, model.description.classes[task]), temperature)
         return float(found[:, index].mean())
 
     orders = list(permutations(widths))
@@ -265,15 +238,18 @@ def _blocks(
     return shares, value(frozenset())
 
 
-def _mixing(model: Model, matrices: NDArray[np.float32], beside: Beside, task: str, index: int) -> Array:
+def _covariance(model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, task: str, index: int) -> Array:
     """Evidence of each number of the block ``mixing``, all else as it is."""
-    widths = model.blocks[task]
-    svm, temperature = _Svm(model.svms[task], model.classes[task][index]), model.calibration.get(task, Calibration())
-    row = _tensor(joined(tuple(widths), model.features_and_logits(matrices)[0], beside)[1])  # (1, width)
-    start = sum(list(widths.values())[: list(widths).index(MIXING)])
-    block = slice(start, start + widths[MIXING])
+    widths = model.description.blocks[task]
+    svm, temperature = (
+        _TorchSvm(model.svms[task], model.description.classes[task][index]),
+        model.description.temperature(task),
+    )
+    row = _tensor(svm_table(tuple(widths), model.features_and_logits(matrices)[0], inputs)[1])  # (1, width)
+    start = sum(list(widths.values())[: list(widths).index(COVARIANCE)])
+    block = slice(start, start + widths[COVARIANCE])
     usual = row.clone()
     usual[:, block] = svm.mean[block]
-    method = captum_methods().IntegratedGradients(lambda rows: svm.score(rows, temperature.temperature))
+    method = captum_methods().IntegratedGradients(lambda rows: svm.score(rows, temperature))
     found: Tensor = method.attribute(row, baselines=usual, n_steps=MAX_STEPS)
     return found[0, block].detach().numpy()

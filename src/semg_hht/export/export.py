@@ -30,7 +30,7 @@ from semg_hht.inference.exported import (
 )
 from semg_hht.inference.streamed import TABLE_FILE
 from semg_hht.inference.svm import write_svm
-from semg_hht.inference.svm_inputs import Beside
+from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.learning.checkpoint import Model, read_model_file, versions
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.svm_arrays import svm_arrays
@@ -41,11 +41,11 @@ log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-5  # of a probability, between torch and an engine
 N_CHECKED = 16
-Checked = tuple[NDArray[np.float32], Beside | None]  # matrices, and what is known beside them
+Checked = tuple[NDArray[np.float32], SvmInputs | None]  # matrices, and what is known beside them
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """What was written.
 
     difference : engine -> largest difference of a probability from torch and scikit-learn, in float32.
@@ -78,7 +78,7 @@ def export(
     int8: bool = False,
     overwrite: bool = False,
     seed: int = 42,
-) -> Exported:
+) -> ExportResult:
     """Write ``model``, which lies in ``checkpoint``, into the folder ``out``.
 
     Parameters
@@ -96,7 +96,7 @@ def export(
     _require_room(out, overwrite=overwrite)
     if int8 and data is None:
         raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
-    if model.blocks and data is None:
+    if model.description.blocks and data is None:
         raise InputError("what a recipe joins is compared on real matrices: name them with --data_dir")
     if data is not None:
         _require_kin(model, data)
@@ -107,12 +107,12 @@ def export(
         write_onnx(network, part / NETWORK_FILE)
         write_json(part / TABLE_FILE, weights_table(part / NETWORK_FILE))
         for task, svm in model.svms.items():
-            write_svm(svm_arrays(svm, model.classes[task]), part / SVM_FILES[task])
+            write_svm(svm_arrays(svm, model.description.classes[task]), part / SVM_FILES[task])
         description = _description(model, checkpoint) | {"precision": "float32"}
         write_json(part / DESCRIPTION_FILE, description)
         difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}
         trial = _smaller(model, checkpoint, part, data, seed) if int8 and data is not None else None
-        found = Exported(difference, len(checked[0]), data is not None, trial, 0)
+        found = ExportResult(difference, len(checked[0]), data is not None, trial, 0)
         description |= {"precision": found.precision, "int8": None if trial is None else trial.to_json()}
         write_json(part / DESCRIPTION_FILE, description)
         return replace(found, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
@@ -157,11 +157,11 @@ def _difference(model: Model, exported: ExportedModel, checked: Checked, engine:
 
 
 def _require_kin(model: Model, data: Dataset) -> None:
-    n_planes = model.network.config.n_planes
+    n_planes = model.description.network.n_planes
     if data.matrices.shape[1] != n_planes:
         raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
-    for widths in model.blocks.values():
-        lacking = data.beside.lacks(widths)
+    for widths in model.description.blocks.values():
+        lacking = data.svm_inputs.missing(widths)
         if lacking:
             raise InputError(
                 f"the data lacks {lacking}, which this run's recipe joins; expected those it was trained on"
@@ -172,10 +172,10 @@ def _to_check(model: Model, data: Dataset | None, seed: int) -> Checked:
     rng = np.random.default_rng(seed)
     if data is not None:
         chosen = data.subset(np.sort(rng.permutation(len(data))[:N_CHECKED]))
-        return chosen.matrices[:], chosen.beside
-    drawn = rng.random((N_CHECKED, model.network.config.n_planes, SIZE, SIZE), dtype=np.float32)
+        return chosen.matrices[:], chosen.svm_inputs
+    drawn = rng.random((N_CHECKED, model.description.network.n_planes, SIZE, SIZE), dtype=np.float32)
     # Of all strengths: where all are strong, a trained network gives probabilities of 0 and 1 whatever the engine does.
-    strength = np.linspace(0, model.peak, N_CHECKED, dtype=np.float32)
+    strength = np.linspace(0, model.description.peak, N_CHECKED, dtype=np.float32)
     return drawn * strength[:, None, None, None], None
 
 
@@ -185,9 +185,9 @@ def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
     written_by = content.pop("versions")
     return content | {
         "format": FORMAT,
-        "n_features": model.network.config.n_features,
+        "n_features": model.description.network.n_features,
         "svms": sorted(model.svms),
-        "blocks": model.blocks,
+        "blocks": model.description.to_json()["blocks"],
         "versions": {"run": written_by, "export": {**versions(), "onnx": version("onnx")}},
     }
 

@@ -103,9 +103,9 @@ def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: in
 
 def try_out(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Trial:
     """Both on the same people, by repetition as in every report of this project."""
-    given = people.matrices[:], people.beside
+    given = people.matrices[:], people.svm_inputs
     exact = model.probabilities(*given)
-    trials = [_compare(exact, engine.probabilities(*given), people, model.classes) for engine in engines]
+    trials = [_compare(exact, engine.probabilities(*given), people, model.description.classes) for engine in engines]
     return max(trials, key=lambda trial: trial.loss)
 
 

@@ -77,14 +77,14 @@ def _row(row: SubFigure, explanation: Any, labels: Mapping[str, Any]) -> None:
 def _draw_map(row: SubFigure, axes: Axes, explanation: Any, labels: Mapping[str, Any]) -> None:
     evidence = _smoothed(explanation.evidence.sum(axis=0))
     axes.imshow(
-        over_matrix(explanation.values.mean(axis=0), evidence),
+        over_matrix(explanation.grid.values.mean(axis=0), evidence),
         origin="lower",
         aspect="auto",
-        extent=(*bin_edges(explanation.time_s), *bin_edges(explanation.frequency_hz)),
+        extent=(*bin_edges(explanation.grid.time_s), *bin_edges(explanation.grid.frequency_hz)),
         interpolation="nearest",
     )
-    axes.set_xlabel(labels["evidence_time_bin" if explanation.time_s is None else "evidence_time"])
-    axes.set_ylabel(labels["evidence_frequency_bin" if explanation.frequency_hz is None else "evidence_frequency"])
+    axes.set_xlabel(labels["evidence_time_bin" if explanation.grid.time_s is None else "evidence_time"])
+    axes.set_ylabel(labels["evidence_frequency_bin" if explanation.grid.frequency_hz is None else "evidence_frequency"])
     axes.set_title(labels["evidence_map"], fontsize="small")
     bar = row.colorbar(ScalarMappable(Normalize(-1, 1), DIVERGING), ax=axes, location="left", shrink=0.8, aspect=30)
     name = explanation.answer.prediction
@@ -101,7 +101,7 @@ def _draw_map(row: SubFigure, axes: Axes, explanation: Any, labels: Mapping[str,
 def _draw_profile(axes: Axes, explanation: Any, labels: Mapping[str, Any]) -> None:
     """Evidence by frequency, in the patches that it is read in."""
     patches = explanation.patches.sum(axis=1)  # (32,)
-    low, high = bin_edges(explanation.frequency_hz)
+    low, high = bin_edges(explanation.grid.frequency_hz)
     edges = np.linspace(low, high, patches.size + 1)
     colours = [ORANGE if value > 0 else BLUE for value in patches]
     axes.barh((edges[:-1] + edges[1:]) / 2, patches, height=0.9 * (edges[1] - edges[0]), color=colours)

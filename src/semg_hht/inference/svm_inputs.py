@@ -1,6 +1,6 @@
-"""What an SVM is given of a repetition: the network's features, and what lies beside its matrices, block by block.
+"""What an SVM reads of a repetition: the network's features and what is measured beside its matrices, block by block.
 
-Knows arrays and names: nothing of files, networks or how an SVM is fitted.
+It works on arrays and names. It does not read files, run networks or fit SVMs.
 """
 
 from __future__ import annotations
@@ -13,93 +13,128 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.matrices.matrix import Matrix
 
 Array = NDArray[np.float64]
+Features = Mapping[str, tuple[float, ...]]
 
-NETWORK, AMPLITUDE, MIXING = "network", "amplitude", "mixing"
-# A recipe names, task by task, the blocks that an SVM joins; a task without any is answered as the seed has it. What
-# "best" joins won on people never trained on: evaluation.md of the docs has the table, experiments/LOG.md what lost.
+NETWORK, AMPLITUDE, COVARIANCE = "network", "amplitude", "mixing"  # names of blocks in the files of a run
+# For each task, the blocks that its SVM joins. A task that a recipe does not name is answered as the original README
+# asks. docs/en/evaluation.md has the scores of "best" on held-out people, experiments/LOG.md what scored lower.
 RECIPES: dict[str, dict[str, tuple[str, ...]]] = {
     "plain": {},
-    "best": {"action_quality": (NETWORK, AMPLITUDE), "gender": (MIXING,)},
+    "best": {"action_quality": (NETWORK, AMPLITUDE), "gender": (COVARIANCE,)},
 }
-REFERENCE = "reference"  # among the features of a matrix: what one stands for, over the mean of the channels
 SMALLEST = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
-class Beside:
+class SvmInputs:
     """What is known of examples beside their matrices.
 
-    repetitions : key of the repetition of each; examples of one repetition are its channels.
-    features : classical features of each, name -> a value a plane; empty where they are not known.
-    mixing : how the channels of each one's repetition go together, (n_examples, n); None where that is not known.
+    repetitions : key of the repetition of each example; the examples of one repetition are its channels.
+    features : classical features of each example, name -> one value per plane; empty where unknown.
+    references : reference amplitudes of each example, one value per plane; empty where unknown.
+    covariance : log covariance of the channels of each example's repetition, (n_examples, n); None where unknown.
     """
 
     repetitions: tuple[str, ...]
-    features: Sequence[Mapping[str, tuple[float, ...]]]
-    mixing: Array | None
+    features: Sequence[Features]
+    references: Sequence[tuple[float, ...]]
+    covariance: Array | None
 
-    def lacks(self, widths: Mapping[str, int]) -> str:
-        """What ``widths`` (block -> numbers) ask for and this does not have, in words; empty: nothing."""
-        if AMPLITUDE in widths and not all("mav" in found for found in self.features):
+    @classmethod
+    def of_matrices(cls, matrices: Sequence[Matrix], repetitions: Sequence[str]) -> SvmInputs:
+        """What matrices carry beside their values; ``repetitions`` is the key of each."""
+        return cls(
+            tuple(repetitions),
+            [matrix.features for matrix in matrices],
+            [matrix.reference for matrix in matrices],
+            stack_if_alike([matrix.covariance for matrix in matrices]),
+        )
+
+    def subset(self, indices: Sequence[int]) -> SvmInputs:
+        """Those of some examples."""
+        return SvmInputs(
+            tuple(self.repetitions[i] for i in indices),
+            [self.features[i] for i in indices],
+            [self.references[i] for i in indices],
+            None if self.covariance is None else self.covariance[list(indices)],
+        )
+
+    def missing(self, widths: Mapping[str, int]) -> str:
+        """What the blocks ``widths`` (name -> number of columns) need and the examples lack, in words; else empty."""
+        if AMPLITUDE in widths and not all("mav" in features for features in self.features):
             return "their features"
-        if MIXING in widths:
-            if self.mixing is None:
-                return "how their channels go together"
-            if self.mixing.shape[1] != widths[MIXING]:
-                return f"{widths[MIXING]} numbers on how their channels go together, not {self.mixing.shape[1]}"
+        if COVARIANCE in widths:
+            if self.covariance is None:
+                return "the covariance of their channels"
+            if self.covariance.shape[1] != widths[COVARIANCE]:
+                return f"a channel covariance of {widths[COVARIANCE]} numbers (they have {self.covariance.shape[1]})"
         return ""
 
 
-def side_by_side(parts: Sequence[Beside]) -> Beside:
-    """Several, one after the other; what one does not know is not known of all."""
-    mixing = [part.mixing for part in parts if part.mixing is not None]
-    whole = len(mixing) == len(parts) and len({found.shape[1] for found in mixing}) == 1
-    return Beside(
+def stack_if_alike(vectors: Sequence[Array | None]) -> Array | None:
+    """(n_examples, n) from one vector per example; None where one is missing or their lengths differ."""
+    known = [vector for vector in vectors if vector is not None]
+    if len(known) < len(vectors) or len({vector.size for vector in known}) != 1:
+        return None
+    return np.stack(known)
+
+
+def concatenate(parts: Sequence[SvmInputs]) -> SvmInputs:
+    """Several, one after the other; a covariance that one part lacks is unknown for all."""
+    covariances = [part.covariance for part in parts if part.covariance is not None]
+    alike = len(covariances) == len(parts) and len({found.shape[1] for found in covariances}) == 1
+    return SvmInputs(
         tuple(key for part in parts for key in part.repetitions),
-        [found for part in parts for found in part.features],
-        np.concatenate(mixing) if whole else None,
+        [features for part in parts for features in part.features],
+        [reference for part in parts for reference in part.references],
+        np.concatenate(covariances) if alike else None,
     )
 
 
-def widths_of(blocks: Sequence[str], n_features: int, beside: Beside) -> dict[str, int]:
-    """Block -> how many numbers it has, with ``n_features`` of the encoder.
+def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> dict[str, int]:
+    """Block -> its number of columns; ``n_features`` is that of the encoder.
 
     Raises
     ------
     InputError
-        The examples don't carry what a block is made of.
+        The examples lack what a block is made of.
     """
-    known = {NETWORK: n_features, AMPLITUDE: 1, MIXING: 0 if beside.mixing is None else beside.mixing.shape[1]}
+    known = {
+        NETWORK: n_features,
+        AMPLITUDE: 1,
+        COVARIANCE: 0 if inputs.covariance is None else inputs.covariance.shape[1],
+    }
     widths = {name: known[name] for name in blocks}
-    lacking = beside.lacks(widths)
-    if lacking:
-        raise InputError(f"this recipe needs matrices that carry {lacking}; expected those of 'semg-hht prepare'")
+    missing = inputs.missing(widths)
+    if missing:
+        raise InputError(f"this recipe needs matrices with {missing}; expected matrices of 'semg-hht prepare'")
     return widths
 
 
-def joined(blocks: Sequence[str], network: NDArray[Any], beside: Beside) -> tuple[NDArray[np.intp], Array]:
-    """One row a repetition: where each example's repetition stands (n_examples,), and the table (n_repetitions, n).
+def svm_table(blocks: Sequence[str], network: NDArray[Any], inputs: SvmInputs) -> tuple[NDArray[np.intp], Array]:
+    """One row per repetition: the row of each example's repetition (n_examples,), and the table (n_repetitions, n).
 
     network : features of the encoder, (n_examples, n_features).
 
     A loud channel counts more than one that holds little but noise: the network's features are averaged with the
-    reference amplitude of each channel as weight, and ``amplitude`` is the logarithm of the summed mean absolute value
-    over the summed references. Without references all channels weigh the same.
+    reference amplitude of each channel as weight, and the block ``amplitude`` is the logarithm of the summed mean
+    absolute value over the summed references. Without references all channels weigh the same.
     """
-    place = {key: i for i, key in enumerate(dict.fromkeys(beside.repetitions))}
-    of_example = np.array([place[key] for key in beside.repetitions], dtype=np.intp)
-    weight, amplitude = np.ones(len(of_example)), np.zeros(len(of_example))
-    for i, found in enumerate(beside.features):
-        references = np.array(found.get(REFERENCE, (1.0,)))
+    rows = {key: i for i, key in enumerate(dict.fromkeys(inputs.repetitions))}
+    row_of_example = np.array([rows[key] for key in inputs.repetitions], dtype=np.intp)
+    weight, amplitude = np.ones(len(row_of_example)), np.zeros(len(row_of_example))
+    for i, (features, reference) in enumerate(zip(inputs.features, inputs.references, strict=True)):
+        references = np.array(reference or (1.0,))
         weight[i] = references.sum()
-        amplitude[i] = float(np.sum(references * np.array(found.get("mav", (0.0,)))))
-    total = np.bincount(of_example, weight)
+        amplitude[i] = float(np.sum(references * np.array(features.get("mav", (0.0,)))))
+    total = np.bincount(row_of_example, weight)
 
-    def summed(rows: Array) -> Array:
-        table = np.zeros((len(place), rows.shape[1]))
-        np.add.at(table, of_example, rows)
+    def summed(values: Array) -> Array:
+        table = np.zeros((len(rows), values.shape[1]))
+        np.add.at(table, row_of_example, values)
         return table
 
     parts = []
@@ -109,7 +144,7 @@ def joined(blocks: Sequence[str], network: NDArray[Any], beside: Beside) -> tupl
         elif name == AMPLITUDE:
             parts.append(np.log10(np.maximum(summed(amplitude[:, None]) / total[:, None], SMALLEST)))
         else:
-            assert beside.mixing is not None
-            parts.append(np.empty((len(place), beside.mixing.shape[1])))
-            parts[-1][of_example] = beside.mixing  # the same for all matrices of a repetition
-    return of_example, np.concatenate(parts, axis=1)
+            assert inputs.covariance is not None
+            parts.append(np.empty((len(rows), inputs.covariance.shape[1])))
+            parts[-1][row_of_example] = inputs.covariance  # the same for all matrices of a repetition
+    return row_of_example, np.concatenate(parts, axis=1)

@@ -10,7 +10,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.inference.svm_inputs import REFERENCE, SMALLEST
+from semg_hht.inference.svm_inputs import SMALLEST
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.svm_training import fit_svm
 
@@ -37,21 +37,22 @@ def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array
     ``channels together`` is `semg_hht.signals.covariance.mixing`.
     """
     if method == TOGETHER:
-        if dataset.mixing is None:
+        if dataset.covariance is None:
             return None
         first = {key: i for i, key in reversed(list(enumerate(dataset.repetitions)))}
         keys = list(dict.fromkeys(dataset.repetitions))
-        return keys, dataset.mixing[[first[key] for key in keys]]
+        return keys, dataset.covariance[[first[key] for key in keys]]
     names = BASELINES[method]
     if not dataset.features or not all(dataset.features):
         return None
-    chosen = names or tuple(name for name in dataset.features[0] if name != REFERENCE)
+    chosen = names or tuple(dataset.features[0])
     by_repetition: dict[str, list[Array]] = {}
     weights: dict[str, list[float]] = {}
-    for key, found in zip(dataset.repetitions, dataset.features, strict=True):
-        planes = np.array([found[name] for name in chosen]).T  # (n_planes, n_features)
+    inputs = dataset.svm_inputs
+    for key, features, reference in zip(inputs.repetitions, inputs.features, inputs.references, strict=True):
+        planes = np.array([features[name] for name in chosen]).T  # (n_planes, n_features)
         by_repetition.setdefault(key, []).extend(planes)
-        weights.setdefault(key, []).extend(found.get(REFERENCE, (1.0,) * len(planes)))
+        weights.setdefault(key, []).extend(reference or (1.0,) * len(planes))
     is_ratio = np.array([name in MULTIPLICATIVE for name in chosen])
     rows = [np.array(planes) for planes in by_repetition.values()]  # (n_channels, n_features) each
     if names or len({row.shape for row in rows}) > 1:

@@ -11,7 +11,7 @@ import json
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -25,11 +25,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation.calibration import Calibration, softmax, with_temperature
+from semg_hht.inference.description import ModelDescription, Probabilities
 from semg_hht.inference.svm import Svm, read_svm, write_svm
-from semg_hht.inference.svm_inputs import Beside, joined
+from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.learning.matrix_store import Packed, in_turn
-from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.svm_arrays import svm_arrays
 from semg_hht.learning.svm_training import load_svm, probabilities, save_svm
 from semg_hht.system.files import (
@@ -56,84 +56,57 @@ INFERENCE_BATCH = 32
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network, the SVMs on its features, and what they were trained for.
+    """A trained network, the SVMs on its features, and their description.
 
-    svms : task -> SVM; gender is always one's answer, action quality where a recipe joins more to the features.
-    blocks : task -> what its SVM is given of a repetition and how many numbers each is (see `svm_inputs`); a task
-        that isn't there is answered matrix by matrix, on the network's features alone.
-    encoder_task : what the network's head answers: ``action_quality``, or ``gender`` where only that was labelled.
-    classes : task -> class names in output order.
-    preparation : settings of the matrices; None for matrices of another tool.
-    epoch : epochs the weights were trained.
-    peak : largest value of a training matrix, on average; matrices of other tools are stretched to it.
-    calibration : task -> how its probabilities are read; none before training ends.
-    arrays : task -> the SVM as arrays, which then answer; without them scikit-learn does.
+    svms : task -> fitted scikit-learn Pipeline. An SVM always answers gender, and action quality where a recipe joins
+        more than the network's features.
+    arrays : task -> the same SVM as arrays, which answer faster; without them scikit-learn answers.
     """
 
+    description: ModelDescription
     network: ActionNetwork
-    svms: Mapping[str, Any]
-    encoder_task: str
-    classes: dict[str, tuple[str, ...]]
-    preparation: dict[str, Any] | None
-    epoch: int
-    peak: float = 1.0
-    calibration: dict[str, Calibration] = field(default_factory=dict)
-    blocks: dict[str, dict[str, int]] = field(default_factory=dict)
+    svms: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Svm] = field(default_factory=dict)
 
     def ready(self, n_matrices: int) -> Model:
-        """One engine, however many matrices there are."""
+        """Torch answers any number of matrices."""
         return self
 
     @torch.inference_mode()
     def features_and_logits(
         self, matrices: NDArray[np.float32] | Packed, batch_size: int = INFERENCE_BATCH
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Matrices (n, n_planes, 256, 256) -> features (n, n_features), logits (n, n_classes); in evaluation mode."""
+        """Matrices (n, n_planes, 256, 256) -> features (n, n_features), logits (n, n_classes), in evaluation mode."""
         device = next(self.network.parameters()).device
         self.network.eval()
         features, logits = [], []
         parts = [slice(start, start + batch_size) for start in range(0, len(matrices), batch_size)]
         for part in in_turn(matrices, parts):
             batch = torch.from_numpy(part).to(device)
-            n = len(batch)  # alone, a row is added up otherwise: an answer would depend on the batch
+            # A single row is summed in another order than a row of a batch: with two rows the answer for a matrix does
+            # not depend on its batch.
+            n = len(batch)
             encoded = self.network.encoder(batch.expand(max(n, 2), -1, -1, -1))[:n]
             features.append(encoded.cpu())
             logits.append(torch.cat([self.network.head(row) for row in encoded.split(1)]).cpu())
         return torch.cat(features).numpy(), torch.cat(logits).numpy()
 
     def probabilities(
-        self, matrices: NDArray[np.float32] | Packed, beside: Beside | None = None, batch_size: int = INFERENCE_BATCH
-    ) -> dict[str, NDArray[np.float64]]:
-        """Task -> (n, n_classes) in the order of ``classes``; where blocks are joined, the same for a repetition.
+        self, matrices: NDArray[np.float32] | Packed, inputs: SvmInputs | None = None, batch_size: int = INFERENCE_BATCH
+    ) -> Probabilities:
+        """Task -> probabilities (n, n_classes); ``inputs`` is needed by a model whose SVMs join blocks."""
+        return self.combine(*self.features_and_logits(matrices, batch_size), inputs)
 
-        ``beside`` : what the blocks are made of; a run without any needs none.
-        """
-        return self.answers_of(*self.features_and_logits(matrices, batch_size), beside)
+    def combine(
+        self, features: NDArray[np.float32], logits: NDArray[np.float32], inputs: SvmInputs | None = None
+    ) -> Probabilities:
+        """`probabilities`, from what the network has already computed."""
+        return self.description.combine(features, logits, inputs, {task: self._svm(task) for task in self.svms})
 
-    def answers_of(
-        self, features: NDArray[np.float32], logits: NDArray[np.float32], beside: Beside | None = None
-    ) -> dict[str, NDArray[np.float64]]:
-        """`probabilities`, from what the network has made of the matrices already."""
-        answers = {}
-        if self.encoder_task == "action_quality":
-            answers["action_quality"] = softmax(logits)
-        for task in self.svms:
-            if task in self.blocks:
-                assert beside is not None
-                of_example, table = joined(tuple(self.blocks[task]), features, beside)
-                answers[task] = self._of_svm(task, table)[of_example]
-            else:
-                answers[task] = self._of_svm(task, features)
-        return {
-            task: with_temperature(of_task, self.calibration.get(task, Calibration()).temperature)
-            for task, of_task in answers.items()
-        }
-
-    def _of_svm(self, task: str, table: NDArray[Any]) -> NDArray[np.float64]:
+    def _svm(self, task: str) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
         if task in self.arrays:
-            return self.arrays[task].probabilities(table)
-        return probabilities(self.svms[task], table, self.classes[task])
+            return self.arrays[task].probabilities
+        return partial(probabilities, self.svms[task], classes=self.description.classes[task])
 
 
 class _Svms(Mapping[str, Any]):
@@ -163,7 +136,7 @@ def save_model(model: Model, folder: Path) -> None:
         _write_tensors(part / NETWORK_FILE, weights)
         for task, svm in model.svms.items():
             save_svm(svm, part / SVM_FILES[task])
-            write_svm(svm_arrays(svm, model.classes[task]), part / ARRAY_FILES[task])
+            write_svm(svm_arrays(svm, model.description.classes[task]), part / ARRAY_FILES[task])
         write_json(part / MODEL_FILE, _description(model))
 
 
@@ -173,23 +146,12 @@ def complete_model(model: Model, folder: Path) -> None:
         (folder / ARRAY_FILES[task]).unlink(missing_ok=True)  # never arrays of another SVM than the one beside them
         with whole_file(folder / SVM_FILES[task]) as part:
             save_svm(svm, part)
-        write_svm(svm_arrays(svm, model.classes[task]), folder / ARRAY_FILES[task])
+        write_svm(svm_arrays(svm, model.description.classes[task]), folder / ARRAY_FILES[task])
     write_json(folder / MODEL_FILE, _description(model))
 
 
 def _description(model: Model) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "network": asdict(model.network.config),
-        "encoder_task": model.encoder_task,
-        "classes": {task: list(names) for task, names in model.classes.items()},
-        "epoch": model.epoch,
-        "preparation": model.preparation,
-        "peak": model.peak,
-        "calibration": {task: asdict(found) for task, found in model.calibration.items()},
-        "blocks": model.blocks,
-        "versions": versions(),
-    }
+    return {"format": FORMAT, **model.description.to_json(), "versions": versions()}
 
 
 def load_model(folder: Path) -> Model:
@@ -198,45 +160,24 @@ def load_model(folder: Path) -> Model:
     Raises
     ------
     InputError
-        A file is missing, damaged, from another version, or the weights don't fit the network they claim.
+        A file is missing, damaged or of another version, or the weights do not fit the network described beside them.
     """
-    content = read_model_file(folder)
-    try:
-        config = NetworkConfig(**content["network"])
-        classes = {str(task): tuple(map(str, names)) for task, names in content["classes"].items()}
-        encoder_task, epoch, preparation = content["encoder_task"], content["epoch"], content["preparation"]
-        peak = float(content["peak"])
-        calibration = {
-            task: Calibration(**{name: float(value) for name, value in found.items()})
-            for task, found in content["calibration"].items()
-        }
-        n_answers = len(classes[encoder_task])
-        blocks = {
-            task: {str(name): int(width) for name, width in found.items()}
-            for task, found in content.get("blocks", {}).items()  # runs from before there were recipes have none
-        }
-    except InputError as error:
-        raise InputError(f"{folder / MODEL_FILE}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise InputError(f"{folder / MODEL_FILE}: expected a model description; {error}") from None
-    if n_answers != config.n_classes:
-        raise InputError(f"{folder / MODEL_FILE}: {n_answers} class names, but a network of {config.n_classes} classes")
-    network = ActionNetwork(config)
+    description = ModelDescription.from_json(read_model_file(folder), str(folder / MODEL_FILE))
+    network = ActionNetwork(description.network)
     load_weights(network, _read_tensors(folder / NETWORK_FILE), folder / NETWORK_FILE)
     readers: dict[str, Callable[[], Any]] = {}
     arrays = {}
     for task, name in SVM_FILES.items():
         if not (folder / name).is_file():
             continue
-        width = sum(blocks[task].values()) if task in blocks else config.n_features
-        names = classes.get(task, ())
-        readers[task] = partial(_read_svm, folder / name, names, width)
+        width, classes = description.svm_width(task), description.classes.get(task, ())
+        readers[task] = partial(_read_svm, folder / name, classes, width)
         if (folder / ARRAY_FILES[task]).is_file():
-            arrays[task] = read_svm(folder / ARRAY_FILES[task], width, len(names))
+            arrays[task] = read_svm(folder / ARRAY_FILES[task], width, len(classes))
     svms = _Svms(readers)
-    for task in readers.keys() - arrays.keys():  # runs from before there were arrays
-        svms[task]  # so that a damaged one is said at once
-    return Model(network, svms, encoder_task, classes, preparation, epoch, peak, calibration, blocks, arrays)
+    for task in readers.keys() - arrays.keys():  # written by versions without arrays
+        svms[task]  # so that a damaged file is reported now
+    return Model(description, network, svms, arrays)
 
 
 def _read_svm(path: Path, classes: Sequence[str], width: int) -> Any:

@@ -159,8 +159,8 @@ def _answer_fold(
             "held_out": list(fold.held_out),
             "notes": notes,
             "network": _network_answers(model, dataset, fold.split.test),
-            "calibration": {name: asdict(found) for name, found in model.calibration.items()},
-            "baselines": _baseline_answers(dataset, fold, config.seed, model.classes),
+            "calibration": {name: asdict(found) for name, found in model.description.calibration.items()},
+            "baselines": _baseline_answers(dataset, fold, config.seed, model.description.classes),
         }
         write_json(own / ANSWERS, content)
     if not keep_models:
@@ -191,7 +191,7 @@ def _network_answers(model: Model, dataset: Dataset, test: Indices) -> dict[str,
     """Task -> repetition -> probabilities, pooled over channels."""
     people = dataset.subset(test)
     answers = {}
-    for name, probabilities in model.probabilities(people.matrices, people.beside).items():
+    for name, probabilities in model.probabilities(people.matrices, people.svm_inputs).items():
         keys, pooled = pool(probabilities, people.repetitions)
         answers[name] = dict(zip(keys, pooled.tolist(), strict=True))
     return answers

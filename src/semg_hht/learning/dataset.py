@@ -18,10 +18,11 @@ from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, note_unlisted
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
-from semg_hht.inference.svm_inputs import Beside
+from semg_hht.inference.svm_inputs import SvmInputs, stack_if_alike
 from semg_hht.learning.matrix_store import Entry, Packed, new_pack, read_pack, stamp
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
-from semg_hht.matrices.transform import Example, Failure, PipelineConfig, transform_all
+from semg_hht.matrices.transform import Example, PipelineConfig, transform_all
+from semg_hht.recordings.jobs import Failure, none_usable
 from semg_hht.recordings.manifest import TASKS, ManifestRow, class_names, parse_file_name, read_manifest
 from semg_hht.system.progress import Track, untracked
 
@@ -37,8 +38,9 @@ class Dataset:
     repetitions : key of the repetition each example belongs to; examples of one repetition (its channels) share it.
     settings : how the matrices were prepared; None for matrices of other tools.
     failures : files that were left out, and why.
-    features : classical features of each example, name -> a value a plane; empty for matrices that don't carry them.
-    mixing : how the channels of each example's repetition go together, (n_examples, n); None where one lacks it.
+    features : classical features of each example, name -> one value per plane; empty for matrices without them.
+    references : reference amplitudes of each example, one value per plane; empty for matrices without them.
+    covariance : log covariance of the channels of each example's repetition, (n_examples, n); None where one lacks it.
     """
 
     matrices: NDArray[np.float32] | Packed
@@ -47,7 +49,8 @@ class Dataset:
     settings: dict[str, Any] | None
     failures: tuple[Failure, ...] = ()
     features: tuple[dict[str, tuple[float, ...]], ...] = ()
-    mixing: NDArray[np.float64] | None = None
+    references: tuple[tuple[float, ...], ...] = ()
+    covariance: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,7 +64,8 @@ class Dataset:
             tuple(self.repetitions[i] for i in indices),
             self.settings,
             features=tuple(self.features[i] for i in indices) if self.features else (),
-            mixing=None if self.mixing is None else self.mixing[indices],
+            references=tuple(self.references[i] for i in indices) if self.references else (),
+            covariance=None if self.covariance is None else self.covariance[indices],
         )
 
     def labelled(self) -> Dataset:
@@ -79,9 +83,15 @@ class Dataset:
         return np.asarray(self.matrices.max(axis=(1, 2, 3), initial=-np.inf))
 
     @property
-    def beside(self) -> Beside:
+    def svm_inputs(self) -> SvmInputs:
         """What is known of the examples beside their matrices."""
-        return Beside(self.repetitions, self.features or ({},) * len(self), self.mixing)
+        nothing: tuple[float, ...] = ()
+        return SvmInputs(
+            self.repetitions,
+            self.features or ({},) * len(self),
+            self.references or (nothing,) * len(self),
+            self.covariance,
+        )
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -266,7 +276,7 @@ def _loaded(row: ManifestRow, facts: Matrix | Entry) -> _Loaded:
 
 def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: Packed | None = None) -> Dataset:
     if not loaded:
-        raise InputError(f"none of {len(failures)} files could be used; the first: {failures[0].reason}")
+        raise none_usable(failures, "files")
     loaded.sort(key=lambda item: item.place)
     first = loaded[0]
     n_planes = _n_planes(first, packed)
@@ -293,7 +303,8 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: Packed | N
         first.facts.settings,
         tuple(failures),
         tuple(item.facts.features for item in loaded),
-        _side_by_side([item.facts.mixing for item in loaded]),
+        tuple(item.facts.reference for item in loaded),
+        stack_if_alike([item.facts.covariance for item in loaded]),
     )
 
 
@@ -307,14 +318,6 @@ def _matrices(loaded: list[_Loaded], packed: Packed | None) -> NDArray[np.float3
         return packed.subset(np.array([item.facts.number for item in loaded if isinstance(item.facts, Entry)]))
     values = [item.facts.values for item in loaded if isinstance(item.facts, Matrix)]
     return np.stack(values).astype(np.float32, copy=False)
-
-
-def _side_by_side(vectors: list[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
-    """(n_examples, n), where all are there and of one length."""
-    found = [vector for vector in vectors if vector is not None]
-    if len(found) < len(vectors) or len({vector.size for vector in found}) != 1:
-        return None
-    return np.stack(found)
 
 
 def _difference(a: dict[str, Any] | None, b: dict[str, Any] | None) -> str:

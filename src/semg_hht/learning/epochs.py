@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation.metrics import Report, evaluate, pool
+from semg_hht.inference.description import ModelDescription, NetworkConfig
 from semg_hht.inference.svm_inputs import RECIPES
 from semg_hht.learning.checkpoint import (
     STATE_FILE,
@@ -43,7 +44,7 @@ from semg_hht.learning.cpu_convolution import (
 from semg_hht.learning.data_parallel import Batch, Share, share_batch
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.matrix_store import in_turn
-from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
+from semg_hht.learning.network import ActionNetwork, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
 from semg_hht.learning.split import Split
 from semg_hht.recordings.manifest import TASKS
@@ -260,7 +261,15 @@ class Fitting:
 
     def model(self) -> Model:
         """As it is now, without SVMs: they come when training ends."""
-        return Model(self.network, {}, self.task, self.classes, self.dataset.settings, len(self.history), self.peak)
+        description = ModelDescription(
+            network=self.network_config,
+            encoder_task=self.task,
+            classes=self.classes,
+            preparation=self.dataset.settings,
+            peak=self.peak,
+            epoch=len(self.history),
+        )
+        return Model(description, self.network)
 
     @property
     def best(self) -> Epoch:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix
+from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix, split_reference
 from semg_hht.system.files import read_json, require_new_folder, require_space, whole_folder
 from semg_hht.system.processes import ahead
 
@@ -98,7 +98,8 @@ class Entry:
     peak: float = 0.0
     settings: dict[str, Any] | None = None
     features: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    mixing: NDArray[np.float64] | None = None
+    reference: tuple[float, ...] = ()
+    covariance: NDArray[np.float64] | None = None
     reason: str = ""
 
 
@@ -129,8 +130,8 @@ class Packing:
                 "digest": hashlib.sha256(content).hexdigest(),
                 "peak": float(matrix.values.max()),
                 "settings": self.settings.index(matrix.settings),
-                "features": matrix.features,
-                "mixing": None if matrix.mixing is None else matrix.mixing.tolist(),
+                "features": matrix.stored_features,
+                "mixing": None if matrix.covariance is None else matrix.covariance.tolist(),
             }
         )
         self.n_matrices += 1
@@ -205,11 +206,14 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[E
 def _entry(found: dict[str, Any], settings: list[Any]) -> Entry:
     if found["number"] is None:
         return Entry(None, reason=str(found["reason"]))
+    stored = {str(name): tuple(map(float, values)) for name, values in found["features"].items()}
+    features, reference = split_reference(stored)
     return Entry(
-        int(found["number"]),
-        str(found["digest"]),
-        float(found["peak"]),
-        settings[found["settings"]],
-        {str(name): tuple(map(float, values)) for name, values in found["features"].items()},
-        None if found["mixing"] is None else np.array(found["mixing"], dtype=np.float64),
+        number=int(found["number"]),
+        digest=str(found["digest"]),
+        peak=float(found["peak"]),
+        settings=settings[found["settings"]],
+        features=features,
+        reference=reference,
+        covariance=None if found["mixing"] is None else np.array(found["mixing"], dtype=np.float64),
     )

@@ -1,59 +1,18 @@
-"""The encoder and the action head.
-
-Knows tensors: nothing of files, people or how it is trained.
-"""
+"""The encoder and the action head in torch. How they are trained and saved is defined elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from semg_hht.errors import InputError
+from semg_hht.inference.description import NetworkConfig
 from semg_hht.learning.cpu_convolution import Convolution
 from semg_hht.learning.data_parallel import BatchNorm, Dropout
-from semg_hht.matrices.matrix import MAX_PLANES
 
 SLOPE = 0.2
 FIRST_SHORTCUT = 3  # layers counted from 0: shortcuts from the fourth layer on
-MAX_DOUBLINGS = 5
-MAX_BASE_CHANNELS = 256  # a billion weights; a file that claims more is broken or hostile
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """Layer i has ``base_channels * 2**min(i, 5)`` channels. ``n_planes``: 1, or with stacked channels their number."""
-
-    n_classes: int
-    n_layers: int = 7
-    base_channels: int = 64
-    n_planes: int = 1
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name in ("n_classes", "n_layers", "base_channels", "n_planes"):
-            if type(getattr(self, name)) is not int:
-                raise InputError(f"{name} must be a whole number; got {getattr(self, name)!r}")
-        if not 1 <= self.n_layers <= 8:
-            raise InputError(f"num_encoder_layers must be 1 to 8; got {self.n_layers}")
-        if not 1 <= self.base_channels <= MAX_BASE_CHANNELS:
-            raise InputError(f"base_channels must be 1 to {MAX_BASE_CHANNELS}; got {self.base_channels}")
-        if not 1 <= self.n_planes <= MAX_PLANES:
-            raise InputError(f"n_planes must be 1 to {MAX_PLANES}; got {self.n_planes}")
-        if not (isinstance(self.dropout, (int, float)) and 0 <= self.dropout <= 1):
-            raise InputError(f"dropout must lie between 0 and 1; got {self.dropout!r}")
-        if self.n_classes < 2:
-            raise InputError(f"a classifier needs at least 2 classes; got {self.n_classes}")
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        return tuple(self.base_channels * 2 ** min(i, MAX_DOUBLINGS) for i in range(self.n_layers))
-
-    @property
-    def n_features(self) -> int:
-        return self.channels[-1]
 
 
 class EncoderLayer(nn.Module):

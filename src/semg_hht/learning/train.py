@@ -19,12 +19,12 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import calibrate
 from semg_hht.evaluation.metrics import Report
 from semg_hht.inference.answers import answers, answers_json
-from semg_hht.inference.svm_inputs import NETWORK, RECIPES, joined, widths_of
+from semg_hht.inference.description import NetworkConfig
+from semg_hht.inference.svm_inputs import NETWORK, RECIPES, block_widths, svm_table
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
 from semg_hht.learning.data_parallel import leave, make_fabric
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
-from semg_hht.learning.network import NetworkConfig
 from semg_hht.learning.split import Split, split_dataset
 from semg_hht.learning.svm_training import MAX_ROWS, fit_svm, spread
 from semg_hht.recordings.manifest import TASKS, is_test_name
@@ -207,28 +207,29 @@ def complete(model: Model, fitting: Fitting) -> Model:
     on as many as an SVM takes. Their calibration comes from ones fitted on the training people alone: the people an SVM
     is judged on must be new to it.
     """
-    # ``arrays``: where a run is resumed that had been completed, the SVMs of then, which would answer for these.
-    model = replace(model, svms={}, arrays={}, calibration={}, blocks=blocks_of(fitting))
+    # A resumed run that was complete holds the SVMs of then: they must not answer for these.
+    description = replace(model.description, calibration={}, blocks=blocks_of(fitting))
+    model = Model(description, model.network)
     model.network.to(next(fitting.network.parameters()).device)
     train, validation = _enough(fitting.dataset, fitting.split.train, fitting.config.seed), fitting.split.validation
-    everyone = _Seen.of(model, fitting.dataset.subset(np.concatenate([train, validation])))
+    everyone = _Encoded.of(model, fitting.dataset.subset(np.concatenate([train, validation])))
     trained_on = everyone.subset(np.arange(len(train)))
-    judges = everyone.subset(np.arange(len(train), len(train) + len(validation)))
-    people = judges.people
+    held_out = everyone.subset(np.arange(len(train), len(train) + len(validation)))
+    people = held_out.people
     svms, calibration = {}, {}
     for task, classes in fitting.classes.items():
         judged = model
-        if task == "gender" or task in model.blocks:
+        if task == "gender" or task in description.blocks:
             svms[task] = _svm(model, fitting, task, everyone)
             if set(trained_on.people.labels(task)) < set(classes):
-                continue  # nobody to fit one on whom the validation people could judge
+                continue  # the training people alone lack a class: no SVM to calibrate on the validation people
             judged = replace(model, svms={task: _svm(model, fitting, task, trained_on)})
-        probabilities = judged.answers_of(judges.features, judges.logits, people.beside)[task]
-        known = np.flatnonzero([bool(label) for label in people.labels(task)])
-        labels = [classes.index(people.rows[i].label(task)) for i in known]
+        probabilities = judged.combine(held_out.features, held_out.logits, people.svm_inputs)[task]
+        labelled = np.flatnonzero([bool(label) for label in people.labels(task)])
+        labels = [classes.index(people.rows[i].label(task)) for i in labelled]
         if len(set(labels)) > 1:
-            calibration[task] = calibrate(probabilities[known], [people.repetitions[i] for i in known], labels)
-    return replace(model, svms=svms, calibration=calibration)
+            calibration[task] = calibrate(probabilities[labelled], [people.repetitions[i] for i in labelled], labels)
+    return replace(model, description=replace(description, calibration=calibration), svms=svms)
 
 
 def _enough(dataset: Dataset, train: Indices, seed: int) -> Indices:
@@ -246,12 +247,14 @@ def blocks_of(fitting: Fitting) -> dict[str, dict[str, int]]:
     n_features = fitting.network_config.n_features
     recipe = RECIPES[fitting.config.recipe]
     return {
-        task: widths_of(recipe[task], n_features, fitting.dataset.beside) for task in fitting.classes if task in recipe
+        task: block_widths(recipe[task], n_features, fitting.dataset.svm_inputs)
+        for task in fitting.classes
+        if task in recipe
     }
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Encoded:
     """People and what the network made of their matrices, computed once for all SVMs and their calibration."""
 
     people: Dataset
@@ -259,14 +262,14 @@ class _Seen:
     logits: NDArray[np.float32]
 
     @classmethod
-    def of(cls, model: Model, people: Dataset) -> _Seen:
+    def of(cls, model: Model, people: Dataset) -> _Encoded:
         return cls(people, *model.features_and_logits(people.matrices))
 
-    def subset(self, indices: Indices) -> _Seen:
-        return _Seen(self.people.subset(indices), self.features[indices], self.logits[indices])
+    def subset(self, indices: Indices) -> _Encoded:
+        return _Encoded(self.people.subset(indices), self.features[indices], self.logits[indices])
 
 
-def _svm(model: Model, fitting: Fitting, task: str, seen: _Seen) -> Any:
+def _svm(model: Model, fitting: Fitting, task: str, seen: _Encoded) -> Any:
     """On examples with a label: one row each, or one a repetition where the recipe joins blocks."""
     labelled = seen.subset(np.flatnonzero([bool(label) for label in seen.people.labels(task)]))
     people = labelled.people
@@ -274,10 +277,10 @@ def _svm(model: Model, fitting: Fitting, task: str, seen: _Seen) -> Any:
     labels = np.array(people.labels(task))
     groups = np.array(people.subjects if fitting.split.by == "subject" else people.repetitions)
     options: dict[str, Any] = {}
-    if task in model.blocks:
-        widths = model.blocks[task]
-        of_example, table = joined(tuple(widths), features, people.beside)
-        first = np.unique(of_example, return_index=True)[1]
+    if task in model.description.blocks:
+        widths = model.description.blocks[task]
+        row_of_example, table = svm_table(tuple(widths), features, people.svm_inputs)
+        first = np.unique(row_of_example, return_index=True)[1]
         features, labels, groups = table, labels[first], groups[first]
         options = {"widths": tuple(widths.values()), **(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK)}
     return fit_svm(
@@ -304,21 +307,22 @@ def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ..
 
 
 def _reports(model: Model, test: Dataset) -> dict[str, Report]:
-    probabilities = model.probabilities(test.matrices, test.beside)
+    probabilities = model.probabilities(test.matrices, test.svm_inputs)
     reports = {}
     for task, of_task in probabilities.items():
         known: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
         if known.size:
-            reports[task] = score(test, known, task, model.classes, of_task[known])
+            reports[task] = score(test, known, task, model.description.classes, of_task[known])
     return reports
 
 
 def predictions_of(model: Model, dataset: Dataset) -> dict[str, Any]:
     """File -> answers, as the prediction JSON has them."""
-    probabilities = model.probabilities(dataset.matrices, dataset.beside)
+    probabilities = model.probabilities(dataset.matrices, dataset.svm_inputs)
+    classes, calibration = model.description.classes, model.description.calibration
     return {
         row.file: answers_json(
-            answers({task: of_task[i] for task, of_task in probabilities.items()}, model.classes, model.calibration)
+            answers({task: of_task[i] for task, of_task in probabilities.items()}, classes, calibration)
         )
         for i, row in enumerate(dataset.rows)
     }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, require
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
 MAX_PLANES = 1024  # a header that claims more is broken or hostile; refused before memory is asked for
-MAX_MIXING = 4096  # likewise
+MAX_COVARIANCE = 4096  # likewise
+REFERENCE_KEY = "reference"  # among the features in a file
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class Matrix:
     """What the network sees of one example.
 
     values : (n_planes, 256, 256) float32 [plane, frequency, time].
-    settings : how it was prepared (see `PipelineConfig`); None for a matrix of another tool, whose
-        values were stretched to 0..1 when it was read, because nothing is known of their scale.
-    frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not say.
-    features : classical features of the same samples, and the reference amplitude over the mean of the repetition's
-        channels, name -> a value a plane; empty where the file does not say.
-    mixing : how all channels of the repetition go together, (n,), the same for each of its matrices; None likewise.
+    settings : how it was prepared (see `PipelineConfig`); None for a matrix of another tool. Its scale is unknown, so
+        its values were stretched to 0..1 when it was read.
+    frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not state them.
+    features : classical features of the same samples, name -> one value per plane; empty where unknown.
+    reference : the reference amplitude of each plane's channel over the mean of the repetition's channels; empty where
+        unknown.
+    covariance : logarithm of the lagged covariance of all channels of the repetition, (n,), the same for each of its
+        matrices (see `semg_hht.signals.covariance`); None where unknown. Files call it ``mixing``.
     """
 
     values: NDArray[np.float32]
@@ -42,7 +46,30 @@ class Matrix:
     frequency_hz: NDArray[np.float64] | None = None
     time_s: NDArray[np.float64] | None = None
     features: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    mixing: NDArray[np.float64] | None = None
+    reference: tuple[float, ...] = ()
+    covariance: NDArray[np.float64] | None = None
+
+    def plane(self, i: int) -> Matrix:
+        """The matrix of one plane alone."""
+        return replace(
+            self,
+            values=self.values[i : i + 1],
+            features={name: (values[i],) for name, values in self.features.items()},
+            reference=self.reference[i : i + 1],
+        )
+
+    @property
+    def stored_features(self) -> dict[str, tuple[float, ...]]:
+        """Features and reference in one table, as files keep them."""
+        return self.features | ({REFERENCE_KEY: self.reference} if self.reference else {})
+
+
+def split_reference(
+    stored: Mapping[str, tuple[float, ...]],
+) -> tuple[dict[str, tuple[float, ...]], tuple[float, ...]]:
+    """Features and reference from the table that files keep; the inverse of `Matrix.stored_features`."""
+    features = {name: values for name, values in stored.items() if name != REFERENCE_KEY}
+    return features, stored.get(REFERENCE_KEY, ())
 
 
 def is_matrix_file(path: Path) -> bool:
@@ -81,8 +108,10 @@ def read_matrix(path: Path) -> Matrix:
     for name, expected in sides.items():
         if shapes.get(name, expected) != expected:
             raise InputError(f"{path}: expected {name!r} of shape {expected}; found {shapes[name]}")
-    if "mixing" in shapes and (len(shapes["mixing"]) != 1 or shapes["mixing"][0] > MAX_MIXING):
-        raise InputError(f"{path}: expected 'mixing' of shape (n,), n at most {MAX_MIXING}; found {shapes['mixing']}")
+    if "mixing" in shapes and (len(shapes["mixing"]) != 1 or shapes["mixing"][0] > MAX_COVARIANCE):
+        raise InputError(
+            f"{path}: expected 'mixing' of shape (n,), n at most {MAX_COVARIANCE}; found {shapes['mixing']}"
+        )
     arrays = _load(path, {key, *(name for name in (*sides, "mixing") if name in shapes)})
     raw = arrays[key]
     if raw.dtype.kind not in "biuf":
@@ -92,16 +121,18 @@ def read_matrix(path: Path) -> Matrix:
     if n_bad:
         raise InputError(f"{path}: expected finite values; {n_bad} of {values.size} are NaN or infinite")
     settings = _json_object(path, "settings", arrays)
-    features = _json_object(path, "features", arrays) or {}
+    stored = _json_object(path, "features", arrays) or {}
     if settings is None:
         values = np.stack([min_max(plane) for plane in values.astype(np.float64)])
+    features, reference = split_reference(_checked_features(path, stored, len(values)))
     return Matrix(
-        np.ascontiguousarray(values, dtype=np.float32),
-        settings,
-        arrays.get("frequency_hz"),
-        arrays.get("time_s"),
-        _checked_features(path, features, len(values)),
-        _checked_mixing(path, arrays.get("mixing")),
+        values=np.ascontiguousarray(values, dtype=np.float32),
+        settings=settings,
+        frequency_hz=arrays.get("frequency_hz"),
+        time_s=arrays.get("time_s"),
+        features=features,
+        reference=reference,
+        covariance=_checked_covariance(path, arrays.get("mixing")),
     )
 
 
@@ -112,10 +143,10 @@ def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
     if matrix.frequency_hz is not None and matrix.time_s is not None:
         arrays |= {"frequency_hz": matrix.frequency_hz, "time_s": matrix.time_s}
     arrays["settings"] = np.array(json.dumps(matrix.settings, sort_keys=True))
-    if matrix.features:
-        arrays["features"] = np.array(json.dumps(matrix.features))
-    if matrix.mixing is not None:
-        arrays["mixing"] = matrix.mixing
+    if matrix.stored_features:
+        arrays["features"] = np.array(json.dumps(matrix.stored_features))
+    if matrix.covariance is not None:
+        arrays["mixing"] = matrix.covariance
     with whole_file(path) as part, part.open("wb") as handle:
         np.savez_compressed(handle, **arrays)
 
@@ -183,7 +214,7 @@ def _checked_features(path: Path, features: dict[str, Any], n_planes: int) -> di
     return {name: tuple(numbers) for name, numbers in features.items()}
 
 
-def _checked_mixing(path: Path, mixing: NDArray[Any] | None) -> NDArray[np.float64] | None:
-    if mixing is not None and (mixing.dtype.kind != "f" or not np.isfinite(mixing).all()):
+def _checked_covariance(path: Path, covariance: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    if covariance is not None and (covariance.dtype.kind != "f" or not np.isfinite(covariance).all()):
         raise InputError(f"{path}: expected finite numbers under 'mixing'")
-    return mixing
+    return covariance

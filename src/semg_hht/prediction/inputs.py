@@ -1,38 +1,40 @@
-"""What a run is asked about: matrices and recordings as its engine wants them, file by file, some of them ahead.
+"""Load what a run is asked about: matrices and recordings, file by file, in the form its engine needs.
 
-Knows files and what a run expects of them: nothing of how it answers.
+It knows files and what a model expects of its input. It does not know how the model answers.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.datasets.find_inputs import find_inputs, with_long_names
+from semg_hht.datasets.find_inputs import InputOptions, find_inputs, with_long_names
 from semg_hht.errors import InputError
-from semg_hht.inference.svm_inputs import Beside
+from semg_hht.inference.description import ModelDescription
+from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.scaling import min_max
-from semg_hht.matrices.transform import Example, Failure, Job, PipelineConfig, transform_all
+from semg_hht.matrices.transform import PipelineConfig, transform, warn_of_clipped_band
+from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
-from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.signals.filtered_recording import FilteredRecording
 from semg_hht.system.processes import ahead
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
 
 AHEAD = 64  # matrices that are read while the network works on others
+Paths = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
-class Place:
+class Origin:
     """Where a matrix of a recording comes from."""
 
     row: ManifestRow
@@ -41,165 +43,222 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """The matrices of one file and what each is of.
+class LoadedInput:
+    """The matrices of one file and what each of them shows.
 
-    axes : centres of the frequency and of the time bins of each matrix, (256,) each; None where the file does not say.
-    job : of a recording: what was read.
+    matrices : (n, n_planes, 256, 256).
+    origins : of a recording, where each matrix comes from; empty for a matrix file.
+    axes : centres of the frequency and of the time bins of each matrix, (256,) each; None where unknown.
+    number, n_repetitions : number of the first repetition, counted from 1, and how many the file holds; where only one
+        repetition was loaded, the others are counted too.
+    source : the filtered recording, where it was kept.
     """
 
     file: str
-    matrices: NDArray[np.float32]  # (n, n_planes, 256, 256)
-    beside: Beside
-    examples: tuple[Place, ...] = ()  # of a recording: where each matrix comes from
+    matrices: NDArray[np.float32]
+    svm_inputs: SvmInputs
+    axes: tuple[tuple[NDArray[np.float64] | None, NDArray[np.float64] | None], ...]
+    origins: tuple[Origin, ...] = ()
+    rate_hz: float | None = None
     remarks: tuple[str, ...] = ()
-    axes: tuple[tuple[NDArray[np.float64] | None, NDArray[np.float64] | None], ...] = ()
-    job: Job | None = None
+    number: int = 1
+    n_repetitions: int = 1
+    source: FilteredRecording | None = None
+
+    def repetitions(self) -> list[list[int]]:
+        """Numbers of the matrices of each repetition, in order; a matrix file is one repetition."""
+        members: dict[str, list[int]] = {}
+        for i in range(len(self.matrices)):
+            members.setdefault(self.origins[i].repetition_key if self.origins else "", []).append(i)
+        return list(members.values())
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What a run takes in; see `semg_hht.prediction.run.Run` for what the fields mean."""
+class Choice:
+    """Which part of the input to load.
 
-    n_planes: int
-    preparation: dict[str, Any] | None
-    peak: float
+    file : only the file of this name; empty: all. The others still count for the mean of a subject.
+    repetition : only this repetition of each file, counted from 1; None: all.
+    keep_recordings : keep the filtered recording with what was made of it.
+    """
+
+    file: str = ""
+    repetition: int | None = None
+    keep_recordings: bool = False
+
+    def takes(self, file: str) -> bool:
+        return self.file in ("", file)
+
+
+@dataclass(frozen=True)
+class InputLoader:
+    """Loads input for one model.
+
+    recording_config : how recordings are transformed; None: the model does not say, so recordings are refused.
+    """
+
+    model: ModelDescription
     recording_config: PipelineConfig | None
-    blocks: Mapping[str, Mapping[str, int]]
 
     def load(
         self,
-        inputs: str | Path | Sequence[str | Path],
+        inputs: Paths,
+        options: InputOptions = InputOptions(),
+        choice: Choice = Choice(),
         *,
-        rate_hz: float | None = None,
-        units: str = "",
-        references: str | Path | None = None,
-        repetitions: SegmentConfig | None = None,
-        only: str = "",
         n_jobs: int = -1,
         track: Track = untracked,
-    ) -> Iterator[Loaded | Failure]:
-        """What `predict` answers, file by file, as the engine wants it; see there for parameters and errors.
+    ) -> Iterator[LoadedInput | Failure]:
+        """Load matrices, recordings, folders of either, or a manifest.csv; one result for each file.
 
-        only : the file of this name alone; the others still stand behind a subject's mean.
+        Raises
+        ------
+        InputError
+            A single input that does not exist or holds nothing to load.
         """
         paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
         for path in map(Path, paths):
             try:
-                more_matrices, more_jobs = find_inputs(path, rate_hz, units)
+                more_matrices, more_jobs = find_inputs(path, options)
             except InputError as error:
                 if len(paths) == 1:
                     raise
                 yield Failure(str(path), str(error))
                 continue
-            taken = {name for _, name in matrices} | {job.rows[0].file for job in jobs}
-            if taken & ({name for _, name in more_matrices} | {job.rows[0].file for job in more_jobs}):
+            taken = {name for _, name in matrices} | {job.file for job in jobs}
+            if taken & ({name for _, name in more_matrices} | {job.file for job in more_jobs}):
                 more_matrices, more_jobs = with_long_names(path, more_matrices, more_jobs)
             matrices += more_matrices
             jobs += more_jobs
-        if repetitions is not None and self.recording_config is not None:
-            from semg_hht.datasets.segment import with_repetitions  # here and below: matrices are answered without
-
-            filters = self.recording_config.filter
-            jobs, without = with_repetitions(jobs, repetitions, filters, n_jobs=n_jobs, track=track)
-            yield from without
         loaded = chain(
-            self._matrices([source for source in matrices if only in ("", source[1])], n_jobs),
-            self._recordings(jobs, references, only, n_jobs),
+            self._matrices([source for source in matrices if choice.takes(source[1])], choice, n_jobs),
+            self._recordings(jobs, options, choice, n_jobs),
         )
         yield from track(loaded, len(matrices) + len(jobs), "predicting")
 
-    def _matrices(self, sources: list[tuple[Path, str]], n_jobs: int) -> Iterator[Loaded | Failure]:
+    def _matrices(
+        self, sources: list[tuple[Path, str]], choice: Choice, n_jobs: int
+    ) -> Iterator[LoadedInput | Failure]:
         n_foreign = 0
         read = ahead(_read_or_fail, [path for path, _ in sources], AHEAD if n_jobs != 1 else 0)
         for (path, name), found in zip(sources, read, strict=True):
             try:
                 matrix = _or_raise(found)
+                self._require_planes(path, matrix.values.shape[0])
+                _require_repetition(name, choice.repetition, 1)
                 values = matrix.values
-                self._require_planes(path, values.shape[0])
-                if matrix.settings is None and self.preparation is not None:
+                if matrix.settings is None and self.model.preparation is not None:
                     n_foreign += 1
-                    values = values * np.float32(self.peak)  # read as 0..1; the network knows values up to its peak
-                elif matrix.settings != self.preparation:
+                    values = values * np.float32(self.model.peak)  # 0..1 -> the range that the network knows
+                elif matrix.settings != self.model.preparation:
                     raise InputError(
-                        f"{path}: prepared otherwise than the matrices this run was trained on; "
+                        f"{path}: prepared with other settings than the matrices this run was trained on; "
                         "expected the same settings, or the recording itself"
                     )
-                beside = Beside((name,), (matrix.features,), None if matrix.mixing is None else matrix.mixing[None])
-                self._require_beside(path, beside)
-                yield Loaded(name, values[None], beside, axes=((matrix.frequency_hz, matrix.time_s),))
+                svm_inputs = SvmInputs.of_matrices([matrix], [name])
+                self._require_blocks(path, svm_inputs)
+                yield LoadedInput(name, values[None], svm_inputs, ((matrix.frequency_hz, matrix.time_s),))
             except InputError as error:
                 yield Failure(name, str(error))
         if n_foreign:
             log.warning(
-                "matrices of another tool (%d), but this run was trained on matrices of this one: their values were "
-                "stretched to the run's range, their axes taken as they are; the answers are a guess",
+                "%d matrices come from another tool, but this run was trained on matrices of this one: their values were "
+                "stretched to the range of the run and their axes are unchecked; the answers are unreliable",
                 n_foreign,
             )
 
     def _recordings(
-        self, jobs: list[Job], references: str | Path | None, only: str, n_jobs: int
-    ) -> Iterator[Loaded | Failure]:
-        if not any(only in ("", job.rows[0].file) for job in jobs):
+        self, jobs: list[Job], options: InputOptions, choice: Choice, n_jobs: int
+    ) -> Iterator[LoadedInput | Failure]:
+        if not any(choice.takes(job.file) for job in jobs):
             return
         config = self.recording_config
         if config is None:
             reason = (
-                "this run was trained on matrices of another tool and can't know how to transform a recording; "
-                "say how, for example with --band 20 450"
+                "this run was trained on matrices of another tool and does not know how to transform a recording; "
+                "state it, for example with --band 20 450"
             )
-            yield from (Failure(job.rows[0].file, f"{job.path}: {reason}") for job in jobs)
+            yield from (Failure(job.file, f"{job.path}: {reason}") for job in jobs)
             return
-        from semg_hht.datasets.mvc import with_references
+        from semg_hht.datasets.mvc import with_references  # matrices are answered without loading this
 
-        jobs = with_references(jobs, config, None if references is None else Path(references), n_jobs=n_jobs)
-        jobs = [job for job in jobs if only in ("", job.rows[0].file)]
-        for job, result in zip(jobs, transform_all(jobs, config, n_jobs=n_jobs), strict=True):
-            name = job.rows[0].file
-            if isinstance(result, Failure):
-                yield result
-                continue
-            try:
-                for example in result:  # rows of one recording may choose different channels to stack
-                    self._require_planes(job.path, example.matrix.values.shape[0])
-                beside = _beside(name, result)
-                self._require_beside(job.path, beside)
-            except InputError as error:
-                yield Failure(name, str(error))
-                continue
-            values = np.stack([example.matrix.values for example in result])
-            if self.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
-                values = np.stack([[min_max(plane) for plane in example] for example in values])
-            places = tuple(Place(e.row, e.channel, e.repetition_key) for e in result)
-            axes = tuple((e.matrix.frequency_hz, e.matrix.time_s) for e in result)
-            yield Loaded(name, values, beside, places, result[0].remarks, axes, job)
+        jobs = with_references(jobs, config, options.references, segmentation=options.segmentation, n_jobs=n_jobs)
+        jobs = [job for job in jobs if choice.takes(job.file)]
+        warned: set[float] = set()
+        for result in for_each(self._load_recording, jobs, options, choice, n_jobs=n_jobs):
+            if not isinstance(result, Failure) and result.rate_hz is not None:
+                warn_of_clipped_band(result.rate_hz, config, warned)
+            yield result
 
-    def _require_beside(self, path: Path, beside: Beside) -> None:
-        for widths in self.blocks.values():
-            lacking = beside.lacks(widths)
-            if lacking:
+    def _load_recording(self, job: Job, n_threads: int | None, options: InputOptions, choice: Choice) -> LoadedInput:
+        """Read, filter, segment and transform one recording."""
+        from semg_hht.datasets.segment import open_segmented
+
+        assert self.recording_config is not None
+        source = open_segmented(job, self.recording_config.filter, options.segmentation)
+        return self.transformed(source, choice, n_threads=n_threads)
+
+    def transformed(
+        self, source: FilteredRecording, choice: Choice = Choice(), *, n_threads: int | None = None
+    ) -> LoadedInput:
+        """What the model sees of a filtered recording.
+
+        Raises
+        ------
+        InputError
+            The recording can't be transformed, or the model expects other channels or more than it holds.
+        """
+        assert self.recording_config is not None
+        job = source.job
+        whole = list(dict.fromkeys((row.start_s, row.stop_s) for row in job.rows))
+        _require_repetition(job.file, choice.repetition, len(whole))
+        chosen = source
+        if choice.repetition is not None:
+            times = whole[choice.repetition - 1]
+            rows = tuple(row for row in job.rows if (row.start_s, row.stop_s) == times)
+            chosen = replace(source, job=replace(job, rows=rows))
+        examples = transform(chosen, self.recording_config, n_threads=n_threads)
+        for example in examples:  # rows of one recording may choose different channels to stack
+            self._require_planes(job.path, example.matrix.values.shape[0])
+        keys = [f"{job.file}|{example.repetition_key}" for example in examples]
+        svm_inputs = SvmInputs.of_matrices([example.matrix for example in examples], keys)
+        self._require_blocks(job.path, svm_inputs)
+        values = np.stack([example.matrix.values for example in examples])
+        if self.model.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
+            values = np.stack([[min_max(plane) for plane in planes] for planes in values])
+        return LoadedInput(
+            file=job.file,
+            matrices=values,
+            svm_inputs=svm_inputs,
+            axes=tuple((example.matrix.frequency_hz, example.matrix.time_s) for example in examples),
+            origins=tuple(Origin(example.row, example.channel, example.repetition_key) for example in examples),
+            rate_hz=examples[0].rate_hz,
+            remarks=examples[0].remarks,
+            number=choice.repetition or 1,
+            n_repetitions=len(whole),
+            source=chosen if choice.keep_recordings else None,
+        )
+
+    def _require_blocks(self, path: Path, svm_inputs: SvmInputs) -> None:
+        for widths in self.model.blocks.values():
+            missing = svm_inputs.missing(widths)
+            if missing:
                 raise InputError(
-                    f"{path}: this run's recipe needs {lacking}; expected recordings like those it was trained on, or "
+                    f"{path}: this run's recipe needs {missing}; expected recordings like those it was trained on, or "
                     "matrices of 'semg-hht prepare'"
                 )
 
     def _require_planes(self, path: Path, n_planes: int) -> None:
-        if n_planes != self.n_planes:
-            raise InputError(f"{path}: has {n_planes} channels; this run was trained on {self.n_planes}")
+        expected = self.model.network.n_planes
+        if n_planes != expected:
+            raise InputError(f"{path}: has {n_planes} channels; this run was trained on {expected}")
 
 
-def _beside(name: str, examples: list[Example]) -> Beside:
-    """Of one recording; its repetitions are told from those of others."""
-    mixing = [example.matrix.mixing for example in examples]
-    known = [found for found in mixing if found is not None]
-    whole = len(known) == len(mixing) and len({found.size for found in known}) == 1
-    return Beside(
-        tuple(f"{name}|{example.repetition_key}" for example in examples),
-        tuple(example.matrix.features for example in examples),
-        np.stack(known) if whole else None,
-    )
+def _require_repetition(file: str, repetition: int | None, n_repetitions: int) -> None:
+    if repetition is not None and not 1 <= repetition <= n_repetitions:
+        raise InputError(f"{file}: has {n_repetitions} repetitions; got --repetition {repetition}")
 
 
 def _read_or_fail(path: Path) -> Matrix | InputError:

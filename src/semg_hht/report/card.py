@@ -86,9 +86,12 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
 
 def _numbered(evidence: Sequence[Explanation], session: Session) -> list[Explanation]:
     """In order of time, with the numbers of the table."""
-    places = {(part.start_s, part.stop_s): number for number, part in enumerate(session.parts, start=1)}
-    found = [replace(one, number=places[one.start_s, one.stop_s]) for one in evidence]
-    return sorted(found, key=lambda one: one.number)
+    numbers = {(part.start_s, part.stop_s): number for number, part in enumerate(session.parts, start=1)}
+    found = []
+    for one in evidence:
+        number = numbers[one.repetition.start_s, one.repetition.stop_s]
+        found.append(replace(one, repetition=replace(one.repetition, number=number)))
+    return sorted(found, key=lambda one: one.repetition.number)
 
 
 def said(answer: Answer, words: Words, *, short: bool = False) -> str:
@@ -176,7 +179,7 @@ def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
     bottom, top = float(every.min()) - pad, float(every.max()) + pad
 
     def at(ys: Array) -> list[tuple[float, float]]:
-        """NotebookFolders from 0 to 1 in the chart."""
+        """Places from 0 to 1 in the chart."""
         xs = (numbers - 0.5) / values.size
         return [(float(x), float((y - bottom) / (top - bottom))) for x, y in zip(xs, ys, strict=True)]
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from semg_hht.explanation.explanation import Explanation, Extent
-from semg_hht.matrices.transform import Failure
 from semg_hht.report.evaluation_page import framed
 from semg_hht.report.words import Words
 
@@ -34,7 +33,7 @@ def write_evidence(found: Sequence[Explanation], path: Path, words: Words) -> No
 
 
 def write_evidence_of_all(
-    explanations: Iterable[Explanation | Failure], folder: Path, words: Words
+    explanations: Iterable[Explanation], folder: Path, words: Words
 ) -> tuple[dict[str, list[dict[str, Any]]], bool]:
     """A picture a repetition into ``folder``, the first `MAX_EXPLAINED` of them.
 
@@ -46,12 +45,11 @@ def write_evidence_of_all(
 
     content: dict[str, list[dict[str, Any]]] = {}
     taken: set[Path] = set()
-    explained = (one for one in explanations if isinstance(one, Explanation))
-    repetitions = groupby(explained, key=lambda one: (one.file, one.number))
+    repetitions = groupby(explanations, key=lambda one: (one.repetition.file, one.repetition.number))
     for (file, number), group in islice(repetitions, MAX_EXPLAINED):
         found = list(group)
         path = picture_of(folder, file)
-        if found[0].n_repetitions > 1:
+        if found[0].repetition.n_repetitions > 1:
             path = path.with_stem(f"{path.stem}_r{number:03d}")
         if path in taken:  # a.csv and a.npz
             path = path.with_stem(path.stem + Path(file).suffix)
@@ -69,7 +67,7 @@ def evidence_view(found: Explanation, words: Words) -> dict[str, Any]:
 
     picture = None
     if found.sees_matrices:
-        picture = framed(evidence_png(found.values, found.evidence), found.frequency_hz, found.time_s)
+        picture = framed(evidence_png(found.grid.values, found.evidence), found.grid.frequency_hz, found.grid.time_s)
     return {"title": evidence_title(found, words), "picture": picture, "said": evidence_said(found, words)[:-1]}
 
 
@@ -79,8 +77,12 @@ def evidence_json(found: Explanation, words: Words) -> dict[str, Any]:
 
 def evidence_title(found: Explanation, words: Words) -> str:
     """Which repetition, which answer, how sure."""
-    several = found.n_repetitions > 1
-    where = words("evidence_repetition", number=found.number, n=found.n_repetitions) if several else ""
+    several = found.repetition.n_repetitions > 1
+    where = (
+        words("evidence_repetition", number=found.repetition.number, n=found.repetition.n_repetitions)
+        if several
+        else ""
+    )
     answer = words(
         "evidence_answer",
         task=words.known("tasks", found.task),
@@ -90,7 +92,7 @@ def evidence_title(found: Explanation, words: Words) -> str:
     unsure = ""
     if found.answer.is_unsure:
         unsure = words("evidence_unsure", names=words.texts["card_or"].join(found.answer.possible))
-    return f"{found.file}{where}: {answer}{unsure}"
+    return f"{found.repetition.file}{where}: {answer}{unsure}"
 
 
 def evidence_said(found: Explanation, words: Words) -> list[str]:
@@ -103,8 +105,8 @@ def evidence_said(found: Explanation, words: Words) -> list[str]:
         )
         sentences.append(
             words(
-                "evidence_blocks", name=found.answer.prediction, average=_percent(found.average), listed=listed,
-                confidence=_percent(found.answer.confidence),
+                "evidence_blocks", name=found.answer.prediction, average=_percent(found.attribution.average),
+                listed=listed, confidence=_percent(found.answer.confidence),
             )
         )  # fmt: skip
     if not found.sees_matrices:
@@ -116,11 +118,11 @@ def evidence_said(found: Explanation, words: Words) -> list[str]:
         return [*sentences, words("evidence_flat"), words("evidence_limit")]
     sentences += [_direction(found, words)]
     total = float(np.abs(found.patches).sum())
-    if found.is_odds and total < WEAK_ODDS:
+    if found.attribution.is_odds and total < WEAK_ODDS:
         sentences.append(words("evidence_weak", total=f"{total:.2g}"))
     sentences += _places(found, words)
     sentences += _imfs(found, words)
-    if len(found.channels) > 1:
+    if len(found.grid.channels) > 1:
         sentences += _leaders("evidence_channels", found.of_channels, found, words)
     return [*sentences, words("evidence_limit")]
 
@@ -131,16 +133,19 @@ def _direction(found: Explanation, words: Words) -> str:
         "evidence_share", name=found.answer.prediction, share=_percent(found.share_for),
         rest=_percent(1 - found.share_for),
     )  # fmt: skip
-    if not found.is_odds:
+    if not found.attribution.is_odds:
         return words.joined((words("evidence_pairs", name=found.answer.prediction), said))
-    empty, full = _probability(found.empty), _probability(found.score)
+    empty, full = _probability(found.attribution.empty), _probability(found.attribution.score)
     start = words("evidence_empty", name=found.answer.prediction, empty=_percent(empty), full=_percent(full))
     return words.joined((start, said))
 
 
 def _places(found: Explanation, words: Words) -> list[str]:
     said = []
-    for kind, extent, centres in (("band", found.band, found.frequency_hz), ("span", found.span, found.time_s)):
+    for kind, extent, centres in (
+        ("band", found.band, found.grid.frequency_hz),
+        ("span", found.span, found.grid.time_s),
+    ):
         if extent is None:
             return []
         whole = float(len(found.evidence[0]) if centres is None else centres[-1] - centres[0])

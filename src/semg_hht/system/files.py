@@ -22,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, WriteError
 
 _PART = ".part"
 MAX_BYTES = 16 * 2**30  # that a file may unpack to, and no more than these for each of its own beside the first GiB:
@@ -175,7 +175,7 @@ def require_space(folder: Path, n_bytes: int) -> None:
         existing = existing.parent
     free = shutil.disk_usage(existing).free
     if free < n_bytes:
-        raise InputError(
+        raise WriteError(
             f"{folder}: the disk has {free / 1e6:.1f} MB free, {n_bytes / 1e6:.1f} MB are needed; nothing was written"
         )
 
@@ -245,14 +245,14 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def _explained(error: OSError, path: Path) -> OSError | InputError:
+def _explained(error: OSError, path: Path) -> OSError | WriteError:
     told = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the disk quota is used up",
         errno.EFBIG: "it would be larger than a file may be here",
     }
     if error.errno in told:
-        return InputError(f"{path}: {told[error.errno]}; the file was not written and what stood there is untouched")
+        return WriteError(f"{path}: {told[error.errno]}; the file was not written and what stood there is untouched")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return InputError(f"{path}: no permission to write here ({os.strerror(error.errno)})")
+        return WriteError(f"{path}: no permission to write here ({os.strerror(error.errno)})")
     return error

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import find_jobs, is_manifest
-from semg_hht.datasets.segment import SegmentedRecording, look_at
+from semg_hht.datasets.segment import SegmentedRecording, segment_recording
 from semg_hht.errors import InputError, RateUnknown
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
 from semg_hht.recordings.formats.wfdb import segment_headers
 from semg_hht.recordings.manifest import ManifestRow, read_manifest
+from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.web.isolated import apart
@@ -160,7 +161,7 @@ def _look(
         if stated:
             own = [replace(row, file=path.name, units=row.units or units, channels=()) for row in stated]
             job = replace(job, rows=tuple(replace(row, rate_hz=row.rate_hz or rate_hz) for row in own))
-        return Dropped(path, _recorded(look_at(job, SegmentConfig(), filters), job.rows))
+        return Dropped(path, _recorded(segment_recording(open_filtered(job, filters), SegmentConfig()), job.rows))
     except RateUnknown:
         return Dropped(path, trouble=Trouble("app_rate_unknown", {"file": path.name}))
     except InputError as error:
@@ -186,7 +187,7 @@ def cleaned(text: str, folder: Path) -> str:
 
 
 def _recorded(seen: SegmentedRecording, stated: tuple[ManifestRow, ...]) -> Recorded:
-    recording, samples = seen.recording, seen.steps[-1][1]  # (n_channels, n_samples)
+    recording, samples = seen.recording, seen.recording.samples  # (n_channels, n_samples)
     factor = recording.microvolts_per_unit or 1.0
     drawn = envelope(factor * samples[:MAX_CHANNELS])
     together = envelope(factor * np.sqrt((samples**2).mean(axis=0, keepdims=True)))

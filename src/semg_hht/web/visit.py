@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from semg_hht.datasets.mvc import with_references
+from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
-from semg_hht.explanation.explanation import Explanation, explain
+from semg_hht.explanation.explain import explain
+from semg_hht.explanation.explanation import Explanation
 from semg_hht.figures.plots import plane_png
 from semg_hht.inference.answers import Predictions
-from semg_hht.matrices.matrix import Matrix, read_matrix
-from semg_hht.matrices.transform import Job, PipelineConfig, transform
-from semg_hht.prediction.run import Run
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.prediction.inputs import Choice, LoadedInput
+from semg_hht.prediction.run import Run, collect_predictions
 from semg_hht.prediction.session import Session, session_of
+from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.report.evaluation_page import framed
 from semg_hht.web.repetition_table import Trouble, free_place, read_times, rows_at
@@ -168,16 +170,28 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
     n_samples = sum(_n_samples(file.recorded) for file in visit.files if file.recorded is not None)
     if n_samples > MAX_ANSWERED:
         return replace(visit, troubles=(Trouble("app_too_long", {"found": n_samples, "most": MAX_ANSWERED}),))
+    shown = "" if visit.file is None else visit.file.path.name
+    kept: list[LoadedInput] = []
+
+    def keep_shown(loaded: Iterator[LoadedInput | Failure]) -> Iterator[LoadedInput | Failure]:
+        for item in loaded:
+            if isinstance(item, LoadedInput) and item.file == shown:
+                kept.append(item)
+            yield replace(item, source=None) if isinstance(item, LoadedInput) else item
+
     with _heard() as warnings, _inputs(visit) as inputs:
         if not inputs:
             return replace(visit, troubles=(Trouble("app_nothing_to_answer"),))
+        options = InputOptions(references=references)
         try:
-            predictions = run.predict(inputs, references=references, n_jobs=1)
+            loaded = run.loader.load(inputs, options, Choice(keep_recordings=True), n_jobs=1)
+            predictions = collect_predictions(run.answers(keep_shown(loaded)))
         except InputError as error:
             return replace(visit, troubles=(trouble_of(error, visit.folder),))
     reasons = {file: cleaned(reason, visit.folder) for file, reason in predictions.errors.items()}
     answered = Answered(replace(predictions, errors=reasons), tuple(dict.fromkeys(warnings)))
-    return look_closer(replace(visit, troubles=(), answered=answered), run, references)
+    visit = replace(visit, troubles=(), answered=answered)
+    return _show_details(visit, run, kept[0]) if kept else visit
 
 
 def _n_samples(found: Recorded) -> int:
@@ -187,56 +201,70 @@ def _n_samples(found: Recorded) -> int:
 
 
 def look_why(visit: Visit, run: Run, number: int, references: Path | None = None) -> Visit:
-    """Why the repetition of this number, counted from 1, of the shown file got its answers."""
+    """Explain the answers for the repetition of this number, counted from 1, of the shown file."""
     if visit.answered is None or visit.file is None:
         return visit
+    choice = Choice(visit.file.path.name, number)
     with _inputs(visit) as inputs:
         try:
-            name = visit.file.path.name
-            found = list(explain(run, inputs, file=name, repetition=number, references=references))
+            found = list(explain(run, inputs, InputOptions(references=references), choice=choice))
         except InputError as error:
             return replace(visit, troubles=(trouble_of(error, visit.folder),))
-    told = tuple(one for one in found if isinstance(one, Explanation))
-    return replace(visit, troubles=(), answered=replace(visit.answered, why=told))
+    explanations = tuple(one for one in found if isinstance(one, Explanation))
+    return replace(visit, troubles=(), answered=replace(visit.answered, why=explanations))
 
 
 def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
     """The session and the matrices of the shown file, where it was answered."""
     if visit.answered is None or visit.file is None:
         return visit
-    name = visit.file.path.name
-    prediction = next((p for p in visit.answered.predictions.predictions if p.file == name), None)
-    answered = replace(visit.answered, session=None, pictures=(), why=())
-    if prediction is not None and visit.recorded is None:
-        answered = replace(answered, pictures=(_picture([read_matrix(visit.file.path)]),))
-    elif prediction is not None and visit.recorded is not None and run.recording_config is not None:
-        rows, config = visit.recorded.rows or (visit.recorded.shared,), run.recording_config
+    choice = Choice(visit.file.path.name, keep_recordings=True)
+    with _inputs(visit) as inputs:
         try:
-            answered = replace(answered, pictures=_pictures(visit.file.path, rows, visit, config, references))
-            session = session_of(Job(visit.file.path, rows), prediction, config, references=references)
-            answered = replace(answered, session=_drawn_small(session))
-        except InputError as error:  # answered all the same: a repetition may be too short for features, or a picture
+            found = list(run.loader.load(inputs, InputOptions(references=references), choice, n_jobs=1))
+        except InputError as error:
+            return replace(visit, troubles=(trouble_of(error, visit.folder),))
+    loaded = [item for item in found if isinstance(item, LoadedInput)]
+    if not loaded:
+        return replace(visit, answered=replace(visit.answered, session=None, pictures=(), why=()))
+    return _show_details(visit, run, loaded[0])
+
+
+def _show_details(visit: Visit, run: Run, loaded: LoadedInput) -> Visit:
+    """Pictures and session of the shown file, from what was loaded to answer it."""
+    assert visit.answered is not None
+    answered = replace(visit.answered, session=None, pictures=_pictures(visit, loaded), why=())
+    prediction = next((p for p in answered.predictions.predictions if p.file == loaded.file), None)
+    if prediction is None:
+        return replace(visit, answered=replace(answered, pictures=()))
+    if loaded.source is not None and run.recording_config is not None:
+        is_percent = run.recording_config.scaling == "mvc"
+        try:
+            session = _drawn_small(session_of(loaded.source, prediction, is_percent=is_percent))
+            answered = replace(answered, session=session)
+        except InputError as error:  # the answer stands: a repetition may be too short for features
             return replace(visit, answered=answered, troubles=(trouble_of(error, visit.folder),))
     return replace(visit, answered=answered)
 
 
-def _pictures(
-    path: Path, rows: Sequence[ManifestRow], visit: Visit, config: PipelineConfig, references: Path | None
-) -> tuple[dict[str, Any], ...]:
-    """One plane a repetition, of the shown channel or the mean of all."""
-    assert visit.recorded is not None
-    one = () if visit.channel == ALL else (visit.recorded.channels[visit.channel].name,)
-    job = Job(path, tuple(replace(row, channels=one) for row in rows[:MAX_PICTURES]))
-    planes: dict[str, list[Matrix]] = {}
-    for example in transform(with_references([job], config, references, n_jobs=1)[0], config):
-        planes.setdefault(example.repetition_key, []).append(example.matrix)
-    return tuple(_picture(found) for found in planes.values())
+def _pictures(visit: Visit, loaded: LoadedInput) -> tuple[dict[str, Any], ...]:
+    """One plane per repetition: of the shown channel, or the mean of all."""
+    channel = "" if visit.recorded is None or visit.channel == ALL else visit.recorded.channels[visit.channel].name
+    pictures = []
+    for indices in loaded.repetitions()[:MAX_PICTURES]:
+        planes = loaded.matrices[_of_channel(loaded, indices, channel)]  # (n, n_planes, 256, 256)
+        if planes.shape[1] > 1 and channel:
+            names = loaded.origins[indices[0]].channel.split("+")
+            planes = planes[:, [names.index(channel)]] if channel in names else planes
+        mean = planes.mean(axis=(0, 1))
+        pictures.append(framed(plane_png(mean), *loaded.axes[indices[0]]))
+    return tuple(pictures)
 
 
-def _picture(matrices: Sequence[Matrix]) -> dict[str, Any]:
-    """All planes of one repetition in one."""
-    mean = np.concatenate([matrix.values for matrix in matrices]).mean(axis=0)  # (n, 256, 256) -> (256, 256)
-    return framed(plane_png(mean), matrices[0].frequency_hz, matrices[0].time_s)
+def _of_channel(loaded: LoadedInput, indices: list[int], channel: str) -> list[int]:
+    """Numbers of the matrices of one channel of a repetition; all of them where none is of that channel alone."""
+    own = [i for i in indices if loaded.origins and loaded.origins[i].channel == channel]
+    return own or indices
 
 
 def _drawn_small(session: Session) -> Session:

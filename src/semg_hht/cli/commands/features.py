@@ -10,8 +10,7 @@ import typer
 from semg_hht.cli import console
 from semg_hht.cli.options import AsJson, Band, Ecg, Mains, Overwrite, RateHz, Segment, Strict, Units, config_of
 from semg_hht.datasets.feature_table import Drift, Measured
-from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure
+from semg_hht.recordings.jobs import Failure
 from semg_hht.signals.repetitions import SegmentConfig
 
 
@@ -34,24 +33,19 @@ def features(
     as_json: AsJson = False,
 ) -> None:
     """RMS, median frequency and the like of each repetition and channel, in % of MVC too, and how they drift."""
-    from semg_hht.datasets.feature_table import measure
+    from semg_hht.datasets.feature_table import TableOutput, measure
     from semg_hht.datasets.find_inputs import find_jobs
     from semg_hht.datasets.mvc import with_references
-    from semg_hht.datasets.segment import with_repetitions
 
     scaling = None if references is None else "mvc"
     config = config_of(band=band, mains=mains, ecg=ecg, scaling=scaling)
     jobs = find_jobs(input, rate_hz=rate_hz, units=units)
-    without: list[Failure] = []
-    if segment:
-        jobs, without = with_repetitions(jobs, SegmentConfig(), config.filter, n_jobs=jobs_at_once, track=console.track)
-        if not jobs:
-            raise InputError(f"none of {len(without)} recordings could be used; the first: {without[0].reason}")
     jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
     done = measure(
-        jobs, out, config.filter, pictures=pictures, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
-    )
-    failures = [*without, *done.failures]
+        jobs, out, config.filter, segmentation=SegmentConfig() if segment else None,
+        output=TableOutput(pictures, overwrite), n_jobs=jobs_at_once, track=console.track,
+    )  # fmt: skip
+    failures = list(done.failures)
     console.list_failures(failures)
     console.list_remarks(done.remarks)
     if as_json:

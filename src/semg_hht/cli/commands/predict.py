@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,12 +27,15 @@ from semg_hht.cli.options import (
     Units,
     config_of,
 )
+from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure, PipelineConfig, Remark
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.recordings.jobs import Failure, Remark
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_new_file, write_json
 
 if TYPE_CHECKING:
+    from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
 
 
@@ -65,7 +69,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answers for new files. Recordings are prepared as the run's training data was, unless flags say otherwise."""
-    from semg_hht.prediction.run import open_run
+    from semg_hht.prediction.inputs import Choice
+    from semg_hht.prediction.run import collect_predictions, open_run
 
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
@@ -78,26 +83,30 @@ def predict(
     if any(value is not None for value in stated.values()):
         run = _preparing(run, config_of(**stated, base=run.recording_config))
     if explain is not None:
-        from semg_hht.cli.commands.explain import explained, require_explaining
+        from semg_hht.cli.commands.explain import draw_explanations, require_explaining
 
         require_explaining(run, explain, lang, overwrite)
-    sources: dict[str, Any] = {
-        "rate_hz": rate_hz, "units": units, "references": references,
-        "repetitions": SegmentConfig() if segment else None,
-    }  # fmt: skip
-    predictions = run.predict(input, batch_size=batch_size, once=True, track=console.track, **sources)
+    options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None)
+    choice = Choice(keep_recordings=explain is not None)
+    kept: list[LoadedInput] = []
+    loaded = run.loader.load(input, options, choice, track=console.track)
+    if explain is not None:
+        loaded = keep_first(loaded, kept)
+    predictions = collect_predictions(run.answers(loaded, batch_size=batch_size, once=True))
     console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)
     if not predictions.predictions:
         raise InputError(f"none of {len(failures)} files could be predicted")
     content = predictions.to_json()
-    write_json(output, content)  # already here: what can't be explained was answered all the same
+    write_json(output, content)  # before the explanations: the answers are kept if these fail
     if explain is not None:
         try:
-            found = explained(run, input, explain, lang, sources)
+            found = draw_explanations(run, kept, explain, lang)
         except (InputError, OSError) as error:
-            raise InputError(f"{error}. The answers are in {output}: the same command wants --overwrite") from None
+            raise InputError(
+                f"{error}. The answers are in {output}; to run the same command again, add --overwrite"
+            ) from None
         for file, evidence in found.items():
             content[file]["evidence"] = evidence
         write_json(output, content)
@@ -107,6 +116,20 @@ def predict(
         console.list_first(console.out, predictions.predictions, _said)
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
+
+
+def keep_first(loaded: Iterable[LoadedInput | Failure], kept: list[LoadedInput]) -> Iterator[LoadedInput | Failure]:
+    """Pass inputs through and keep those that hold the first repetitions, which are explained later."""
+    from semg_hht.report.explanation_text import MAX_EXPLAINED
+
+    n_kept = 0
+    for item in loaded:
+        if not isinstance(item, Failure):
+            if n_kept <= MAX_EXPLAINED:  # one more than is explained, so that it is known whether there are more
+                kept.append(item)
+            n_kept += item.n_repetitions
+            item = replace(item, source=None)  # large, and not needed for the answer
+        yield item
 
 
 def _preparing(run: Run, config: PipelineConfig) -> Run:

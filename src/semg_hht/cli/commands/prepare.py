@@ -31,7 +31,8 @@ from semg_hht.cli.options import (
 from semg_hht.datasets.bids_export import BidsDataset, export_bids
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import Failure, Job, PipelineConfig
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.recordings.jobs import Failure, Job, none_usable
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.processes import seen_by_workers, workers
 
@@ -80,7 +81,7 @@ def prepare(
                 jobs, SegmentConfig(), config.filter, n_jobs=jobs_at_once, track=console.track
             )
             if not jobs:
-                raise InputError(f"none of {len(without)} recordings could be used; the first: {without[0].reason}")
+                raise none_usable(without)
         jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
         done = prepare_folder(
             jobs, out, config, images=images, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from semg_hht.cli import console
 from semg_hht.cli.options import Cpu, Lang, RateHz, References, Units
+from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import TASKS
 from semg_hht.signals.repetitions import SegmentConfig
@@ -49,26 +51,27 @@ def report(
 
         write_page(source, out, language=lang, data_dir=data_dir, overwrite=overwrite)
     elif source is None and card is not None and checkpoint is not None:
-        _write_card(card, checkpoint, out, lang, rate_hz, units, references, explain, cpu, overwrite)
+        options = InputOptions(rate_hz, units, references, SegmentConfig())
+        _write_card(_Card(card, checkpoint, options, explain, cpu), out, lang, overwrite)
     else:
         raise InputError("say what to report: RUN_OR_EVALUATION, or --card RECORDING with --checkpoint RUN")
     console.out.print(f"report      {out}")
 
 
-def _write_card(
-    card: Path,
-    checkpoint: Path,
-    out: Path,
-    lang: str,
-    rate_hz: float | None,
-    units: str,
-    references: Path | None,
-    explain: bool,
-    cpu: bool,
-    overwrite: bool,
-) -> None:
-    from semg_hht.explanation.explanation import Explanation, model_of
-    from semg_hht.explanation.explanation import explain as explained
+@dataclass(frozen=True)
+class _Card:
+    """What the card of one recording is made of."""
+
+    recording: Path
+    checkpoint: Path
+    options: InputOptions
+    explain: bool
+    cpu: bool
+
+
+def _write_card(card: _Card, out: Path, lang: str, overwrite: bool) -> None:
+    from semg_hht.explanation.explain import Question, explain_loaded, model_of
+    from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.run import open_run
     from semg_hht.prediction.session import open_session
     from semg_hht.report.card import write_card
@@ -76,21 +79,14 @@ def _write_card(
 
     require_new_file(out, overwrite=overwrite)
     read_words(lang)
-    run = open_run(checkpoint, cpu=cpu)
-    if explain:
+    run = open_run(card.checkpoint, cpu=card.cpu)
+    if card.explain:
         model_of(run)
-    session = open_session(run, card, rate_hz=rate_hz, units=units, references=references)
+    session, loaded = open_session(run, card.recording, card.options)
     evidence: list[Explanation] = []
-    if explain:
+    if card.explain:
         task = next(task for task in TASKS if task in session.answers)
         with console.err.status("explaining"):
-            for found in islice(
-                explained(
-                    run, card, task=task, rate_hz=rate_hz, units=units, references=references,
-                    repetitions=SegmentConfig(),
-                ),
-                MAX_ON_CARD,
-            ):  # fmt: skip
-                assert isinstance(found, Explanation)  # what can't be used has been refused by now
-                evidence.append(found)
+            explanations = explain_loaded(run, model_of(run), loaded, Question(task))
+            evidence = list(islice(explanations, MAX_ON_CARD))
     write_card(session, out, evidence=evidence, language=lang, overwrite=overwrite)

@@ -45,6 +45,7 @@ def segment(
 ) -> None:
     """Find the repetitions: a table to check and edit, which prepare reads, and a picture of each recording."""
     from semg_hht.datasets.find_inputs import find_jobs
+    from semg_hht.datasets.segment import Pictures, with_events
     from semg_hht.datasets.segment import segment as segment_jobs
 
     jobs = find_jobs(input, rate_hz=rate_hz, units=units)
@@ -53,16 +54,9 @@ def segment(
     config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
     filters = config_of(band=band, mains=mains, ecg=ecg).filter
     done = segment_jobs(
-        jobs,
-        out,
-        config,
-        filters,
-        events=events,
-        pictures=pictures,
-        filter_pictures=filter_pictures,
-        n_jobs=jobs_at_once,
-        track=console.track,
-    )
+        with_events(jobs, events), out, config, filters, pictures=Pictures(pictures, filter_pictures),
+        n_jobs=jobs_at_once, track=console.track,
+    )  # fmt: skip
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)
     if as_json:

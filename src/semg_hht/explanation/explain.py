@@ -1,0 +1,206 @@
+"""Explain answers: for each repetition, what in its matrices speaks for the answer and against it.
+
+A recording is read and transformed once. torch is imported only when something is explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from semg_hht.datasets.find_inputs import InputOptions
+from semg_hht.errors import InputError
+from semg_hht.explanation.explanation import Array, ExplainedRepetition, Explanation, Grid, Imf
+from semg_hht.hht import imf_powers
+from semg_hht.matrices.matrix import SIZE
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.prediction.inputs import Choice, LoadedInput, Paths
+from semg_hht.prediction.run import Run
+from semg_hht.recordings.jobs import Failure
+from semg_hht.signals.covariance import N_LAGS
+from semg_hht.system.progress import Track, untracked
+
+if TYPE_CHECKING:
+    from semg_hht.learning.checkpoint import Model
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to explain.
+
+    task : empty: all tasks that the run answers.
+    method : one of `semg_hht.explanation.attribution.METHODS`; empty: the first of them.
+    """
+
+    task: str = ""
+    method: str = ""
+
+
+def explain(
+    run: Run,
+    inputs: Paths,
+    options: InputOptions = InputOptions(),
+    *,
+    question: Question = Question(),
+    choice: Choice = Choice(),
+    track: Track = untracked,
+) -> Iterator[Explanation | Failure]:
+    """Why a run answers as it does, repetition by repetition, one task after the other; computed as it is asked for.
+
+    Parameters
+    ----------
+    inputs, options : as for `semg_hht.prediction.run.Run.predict`.
+    choice : which file and which repetition.
+
+    Raises
+    ------
+    InputError
+        An export (it has no gradients), an unknown task or method, a repetition that a file does not have, or nothing
+        to explain.
+    """
+    model = model_of(run)
+    n_jobs = -1 if choice.file else 1  # of many files only the first may be asked for
+    kept = replace(choice, keep_recordings=True)
+    for item in run.loader.load(inputs, options, kept, n_jobs=n_jobs, track=track):
+        if isinstance(item, Failure):
+            yield item
+        else:
+            yield from explain_loaded(run, model, item, question)
+
+
+def model_of(run: Run) -> Model:
+    """The model that a run answers with, if it can be explained here.
+
+    Raises
+    ------
+    InputError
+        The run is an export, or Captum is not installed.
+    """
+    try:
+        from semg_hht.explanation.attribution import captum_methods
+        from semg_hht.learning.checkpoint import Model
+    except ImportError:
+        pass
+    else:
+        if isinstance(run.engine, Model):
+            captum_methods()
+            return run.engine
+    raise InputError(f"{run.folder}: an export has no gradients to explain an answer by; name the run it was made of")
+
+
+def explain_loaded(run: Run, model: Model, item: LoadedInput, question: Question) -> Iterator[Explanation]:
+    """`explain` for the matrices of one file; ``model`` is that of `model_of`."""
+    for number, indices in enumerate(item.repetitions(), start=item.number):
+        yield from _explain_repetition(run, model, item, indices, number, question)
+
+
+def _explain_repetition(
+    run: Run, model: Model, item: LoadedInput, indices: list[int], number: int, question: Question
+) -> Iterator[Explanation]:
+    """Each task's answer for the matrices ``indices`` of one file, which are one repetition."""
+    from semg_hht.explanation.attribution import METHODS, attribute
+
+    matrices = item.matrices[indices]
+    # A matrix file is the only one of its repetition.
+    inputs = item.svm_inputs if len(indices) == len(item.matrices) else item.svm_inputs.subset(indices)
+    probabilities = run.engine.probabilities(matrices, inputs)
+    task = question.task
+    if task and task not in probabilities:
+        raise InputError(f"--task must be one of {', '.join(probabilities)}, which the run answers; got {task!r}")
+    answers = run.pooled(probabilities)
+    method = question.method or METHODS[0]
+    channels, (frequency_hz, time_s) = _channels(item, indices), item.axes[indices[0]]
+    grid = Grid(channels, matrices.reshape(-1, SIZE, SIZE), frequency_hz, time_s)  # (n, n_planes, 256, 256) -> channels
+    repetition = _repetition(item, indices[0], number)
+    no_imfs = _why_no_imfs(item, run.recording_config)
+    powers: list[Array] | None = None
+    for name in [task] if task else list(answers):
+        found = attribute(model, matrices, inputs, name, answers[name].prediction, method=method)
+        evidence = found.evidence.reshape(-1, SIZE, SIZE)  # (n, n_planes, 256, 256) -> (n_channels, 256, 256)
+        if not no_imfs and powers is None and evidence.any():
+            powers = _imf_powers(item, indices[0], run.recording_config)
+        by_number = found.covariance
+        yield Explanation(
+            repetition=repetition,
+            task=name,
+            answer=answers[name],
+            method=method,
+            grid=grid,
+            attribution=replace(found, evidence=evidence),
+            channel_covariance=None if by_number is None else covariance_of_channels(by_number, len(channels)),
+            imfs=None if powers is None else of_imfs(evidence, powers, frequency_hz),
+            no_imfs=no_imfs,
+        )
+
+
+def _repetition(item: LoadedInput, index: int, number: int) -> ExplainedRepetition:
+    if not item.origins:
+        return ExplainedRepetition(item.file, number, item.n_repetitions)
+    row = item.origins[index].row
+    return ExplainedRepetition(item.file, number, item.n_repetitions, row.repetition, row.start_s, row.stop_s)
+
+
+def _channels(item: LoadedInput, indices: list[int]) -> tuple[str, ...]:
+    """Names of the planes, in order."""
+    n_planes = item.matrices.shape[1]
+    if not item.origins:
+        return tuple(str(i + 1) for i in range(n_planes))
+    names = [item.origins[i].channel for i in indices]
+    if n_planes == 1:
+        return tuple(names)
+    stacked = tuple(names[0].split("+"))
+    return stacked if len(stacked) == n_planes else tuple(str(i + 1) for i in range(n_planes))
+
+
+def _why_no_imfs(item: LoadedInput, config: PipelineConfig | None) -> str:
+    if item.source is None or config is None:
+        return "matrix"
+    return "upstream" if config.spectrum.decomposition == "upstream" else ""
+
+
+def _imf_powers(item: LoadedInput, index: int, config: PipelineConfig | None) -> list[Array]:
+    """Power of each IMF, (n_imfs, 256, 256), of each channel of the repetition of a matrix, as it was transformed."""
+    assert item.source is not None and config is not None
+    own = item.origins[index].row
+    return [
+        imf_powers(samples, part.rate_hz, config.spectrum)
+        for row, part in item.source.scaled_repetitions()
+        if (row.start_s, row.stop_s) == (own.start_s, own.stop_s)
+        for samples in part.samples
+    ]
+
+
+def covariance_of_channels(evidence: Array, n_channels: int) -> tuple[float, ...] | None:
+    """Evidence of the numbers of the channel covariance, half to each of the two channels of a number.
+
+    None where fewer channels are given than the numbers describe: one matrix of several.
+    """
+    n = N_LAGS * n_channels
+    rows, columns = np.triu_indices(n)
+    if rows.size != evidence.size:
+        return None
+    halves = np.bincount(rows % n_channels, evidence, n_channels) + np.bincount(
+        columns % n_channels, evidence, n_channels
+    )
+    return tuple(map(float, halves / 2))
+
+
+def of_imfs(evidence: Array, powers: Sequence[Array], frequency_hz: Array | None) -> tuple[Imf, ...]:
+    """Evidence (n_channels, 256, 256) divided among the IMFs by their shares of each cell's power.
+
+    The parts sum to the evidence of all cells that hold power.
+    """
+    assert frequency_hz is not None
+    n_imfs = max(len(of_channel) for of_channel in powers)
+    parts, power = np.zeros(n_imfs), np.zeros((n_imfs, SIZE))
+    for of_cells, of_channel in zip(evidence, powers, strict=True):
+        total = of_channel.sum(axis=0)
+        per_power = np.divide(of_cells, total, out=np.zeros_like(total), where=total > 0)
+        parts[: len(of_channel)] += (of_channel * per_power).sum(axis=(1, 2))
+        power[: len(of_channel)] += of_channel.sum(axis=2)  # (n_imfs, 256 frequency, 256 time) -> (n_imfs, 256)
+    weight = power.sum(axis=1)
+    means = np.divide(power @ frequency_hz, weight, out=np.zeros(n_imfs), where=weight > 0)
+    return tuple(Imf(k + 1, float(means[k]), float(parts[k])) for k in range(n_imfs) if weight[k] > 0)

@@ -1,0 +1,165 @@
+"""What a model is: one description for trained runs and for exports, read from JSON, and how it combines its answers.
+
+It does not know torch, scikit-learn or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.evaluation.calibration import Calibration, softmax, with_temperature
+from semg_hht.inference.svm_inputs import SvmInputs, svm_table
+from semg_hht.matrices.matrix import MAX_PLANES
+
+MAX_DOUBLINGS = 5
+MAX_BASE_CHANNELS = 256  # a billion weights; a file that claims more is broken or hostile
+
+Probabilities = dict[str, NDArray[np.float64]]  # task -> (n_examples, n_classes) in the order of the description
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Layer i has ``base_channels * 2**min(i, 5)`` channels. ``n_planes``: 1, or with stacked channels their number."""
+
+    n_classes: int
+    n_layers: int = 7
+    base_channels: int = 64
+    n_planes: int = 1
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("n_classes", "n_layers", "base_channels", "n_planes"):
+            if type(getattr(self, name)) is not int:
+                raise InputError(f"{name} must be a whole number; got {getattr(self, name)!r}")
+        if not 1 <= self.n_layers <= 8:
+            raise InputError(f"num_encoder_layers must be 1 to 8; got {self.n_layers}")
+        if not 1 <= self.base_channels <= MAX_BASE_CHANNELS:
+            raise InputError(f"base_channels must be 1 to {MAX_BASE_CHANNELS}; got {self.base_channels}")
+        if not 1 <= self.n_planes <= MAX_PLANES:
+            raise InputError(f"n_planes must be 1 to {MAX_PLANES}; got {self.n_planes}")
+        if not (isinstance(self.dropout, (int, float)) and 0 <= self.dropout <= 1):
+            raise InputError(f"dropout must lie between 0 and 1; got {self.dropout!r}")
+        if self.n_classes < 2:
+            raise InputError(f"a classifier needs at least 2 classes; got {self.n_classes}")
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        return tuple(self.base_channels * 2 ** min(i, MAX_DOUBLINGS) for i in range(self.n_layers))
+
+    @property
+    def n_features(self) -> int:
+        return self.channels[-1]
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a trained model answers and what it expects of its input.
+
+    network : shape of the network.
+    encoder_task : the task of the network's head: ``action_quality``, or ``gender`` where only gender was labelled.
+    classes : task -> class names in output order.
+    preparation : settings of the training matrices (see `PipelineConfig.to_json`); None for matrices of another tool.
+    peak : largest value of a training matrix, on average; matrices of other tools are stretched to it.
+    epoch : number of epochs that the weights were trained.
+    calibration : task -> how its probabilities are calibrated; empty before training ends.
+    blocks : task -> the blocks that its SVM joins, and their numbers of columns (see `svm_inputs.py`). A task without
+        blocks is answered matrix by matrix, from the network's features alone.
+    """
+
+    network: NetworkConfig
+    encoder_task: str
+    classes: dict[str, tuple[str, ...]]
+    preparation: dict[str, Any] | None
+    peak: float = 1.0
+    epoch: int = 0
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any], source: str) -> ModelDescription:
+        """The inverse of `to_json`; runs from before there were recipes have no ``blocks``.
+
+        Raises
+        ------
+        InputError
+            A key is missing or holds another kind of value; the text names ``source``.
+        """
+        try:
+            found = cls(
+                network=NetworkConfig(**content["network"]),
+                encoder_task=str(content["encoder_task"]),
+                classes={str(task): tuple(map(str, names)) for task, names in content["classes"].items()},
+                preparation=content["preparation"],
+                peak=float(content["peak"]),
+                epoch=content["epoch"],
+                calibration={
+                    task: Calibration(**{name: float(value) for name, value in values.items()})
+                    for task, values in content["calibration"].items()
+                },
+                blocks={
+                    task: {str(name): int(width) for name, width in widths.items()}
+                    for task, widths in content.get("blocks", {}).items()
+                },
+            )
+            n_answers = len(found.classes[found.encoder_task])
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise InputError(f"{source}: expected the description of a model; {error!r}") from None
+        if n_answers != found.network.n_classes:
+            raise InputError(f"{source}: {n_answers} class names, but a network of {found.network.n_classes} classes")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "network": asdict(self.network),
+            "encoder_task": self.encoder_task,
+            "classes": {task: list(names) for task, names in self.classes.items()},
+            "epoch": self.epoch,
+            "preparation": self.preparation,
+            "peak": self.peak,
+            "calibration": {task: asdict(found) for task, found in self.calibration.items()},
+            "blocks": {task: dict(widths) for task, widths in self.blocks.items()},
+        }
+
+    def svm_width(self, task: str) -> int:
+        """Number of columns that the SVM of a task reads."""
+        return sum(self.blocks[task].values()) if task in self.blocks else self.network.n_features
+
+    def temperature(self, task: str) -> float:
+        return self.calibration.get(task, Calibration()).temperature
+
+    def combine(
+        self,
+        features: NDArray[np.float32],
+        logits: NDArray[np.float32],
+        inputs: SvmInputs | None,
+        svms: Mapping[str, Callable[[NDArray[Any]], NDArray[np.float64]]],
+    ) -> Probabilities:
+        """Calibrated probabilities from what the network computed.
+
+        Where blocks are joined, all examples of a repetition get the same answer.
+
+        Parameters
+        ----------
+        features, logits : (n, n_features) and (n, n_classes) of the network.
+        inputs : what the blocks are made of; None for a model without blocks.
+        svms : task -> a function from table (m, n_columns) to probabilities (m, n_classes).
+        """
+        answers: Probabilities = {}
+        if self.encoder_task == "action_quality":
+            answers["action_quality"] = softmax(logits)
+        for task, probabilities in svms.items():
+            if task in self.blocks:
+                assert inputs is not None
+                row_of_example, table = svm_table(tuple(self.blocks[task]), features, inputs)
+                answers[task] = probabilities(table)[row_of_example]
+            else:
+                answers[task] = probabilities(features)
+        return {task: with_temperature(found, self.temperature(task)) for task, found in answers.items()}

@@ -1,0 +1,110 @@
+"""A recording, read and filtered once: what segmentation, transform, features and explanations share.
+
+It knows jobs and filters. It does not know spectra or networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from semg_hht.errors import InputError
+from semg_hht.recordings.jobs import Job, read_job
+from semg_hht.recordings.manifest import ManifestRow
+from semg_hht.recordings.recording import Array, Recording
+from semg_hht.signals.filters import FilterConfig, filter_steps
+from semg_hht.signals.repetitions import cut_repetition
+
+LONGEST_S = 20.0  # a repetition may last this long; a longer recording taken as one repetition is remarked on
+
+
+@dataclass(frozen=True)
+class FilteredRecording:
+    """One recording of a job, as it was read and after filtering.
+
+    raw, filtered : the recording before and after filtering, the same channels.
+    steps : name and samples after each filter step, the first without any filter; empty unless they were asked for.
+    """
+
+    job: Job
+    raw: Recording
+    filtered: Recording
+    steps: tuple[tuple[str, Array], ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the recording, and that a long one was taken as a single repetition."""
+        duration_s = self.raw.duration_s
+        if duration_s <= LONGEST_S or self.job.states_times:
+            return self.raw.remarks
+        whole = f"{duration_s:.0f} s were taken as one repetition; --segment finds the repetitions in them"
+        return (*self.raw.remarks, whole)
+
+    def in_microvolts(self) -> FilteredRecording:
+        """The same recording with samples in microvolts; unchanged where the units are the device's own."""
+        factor = self.raw.microvolts_per_unit
+        if factor is None or factor == 1:
+            return self
+        raw, filtered = (replace(r, samples=factor * r.samples, units="uV") for r in (self.raw, self.filtered))
+        return replace(self, raw=raw, filtered=filtered, steps=())
+
+    def unit_amplitude(self, channel: str) -> float:
+        """The amplitude that counts as 1, in units of the recording: reference, else 1 uV, else the device's own unit.
+
+        Raises
+        ------
+        InputError
+            The reference does not have the channel, or its units can't be compared; the text names the file.
+        """
+        where = f"{self.job.path}, channel {channel}"
+        factor, reference = self.raw.microvolts_per_unit, self.job.reference
+        if reference is None:
+            return 1.0 / (factor or 1.0)
+        if channel not in reference.amplitude:
+            subject = self.job.rows[0].subject
+            raise InputError(f"{where}: no reference amplitude of subject {subject!r} for this channel")
+        if reference.in_microvolts != (factor is not None):
+            raise InputError(
+                f"{where}: the units of the recording and of its reference can't be compared; state both in V, mV or uV"
+            )
+        return reference.amplitude[channel] / (factor or 1.0)
+
+    def scaled_repetitions(self) -> Iterator[tuple[ManifestRow, Recording]]:
+        """Each repetition with its row: cut from the filtered recording, its samples divided by `unit_amplitude`.
+
+        Raises
+        ------
+        InputError
+            A channel is constant or has no reference amplitude, or a row's times lie outside the recording; the text
+            names the file.
+        """
+        for row in self.job.rows:
+            chosen = self.filtered.select(row.channels)
+            for name, channel in zip(chosen.channel_names, self.raw.select(row.channels).samples, strict=True):
+                if np.ptp(channel) == 0:
+                    raise InputError(
+                        f"{self.job.path}: channel {name} holds the same value throughout; expected a signal"
+                    )
+            samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples).copy()
+            for name, channel in zip(chosen.channel_names, samples, strict=True):
+                channel /= self.unit_amplitude(name)
+            yield row, replace(chosen, samples=samples)
+
+
+def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) -> FilteredRecording:
+    """Read the recording of a job and filter all its channels.
+
+    Raises
+    ------
+    InputError
+        The recording can't be read or filtered; the text names the file.
+    """
+    raw = read_job(job)
+    try:
+        steps = filter_steps(raw.samples, raw.rate_hz, filters)
+    except InputError as error:
+        raise InputError(f"{job.path}: {error}") from None
+    filtered = replace(raw, samples=steps[-1][1])
+    return FilteredRecording(job, raw, filtered, tuple(steps) if keep_steps else ())
