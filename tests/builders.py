@@ -14,7 +14,7 @@ import numpy as np
 from semg_hht.learning.dataset import Dataset
 from semg_hht.matrices.matrix import SIZE, Matrix, write_matrix
 from semg_hht.matrices.transform import configure
-from semg_hht.recordings.formats.contents import Contents
+from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.tables import read_table
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import Recording
@@ -146,7 +146,7 @@ def rows(table: np.ndarray, separator: str = ",", end: str = "\n", fmt: str = "{
     return "".join(separator.join(fmt.format(value) for value in row) + end for row in table)
 
 
-def read_text_table(tmp_path: Path, text: str | bytes, name: str = "a.csv") -> Contents:
+def read_text_table(tmp_path: Path, text: str | bytes, name: str = "a.csv") -> DecodedRecording:
     """Write text and read it as a table."""
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())

@@ -92,7 +92,7 @@ def trained(request: pytest.FixtureRequest, repository: Path, tmp_path_factory: 
     named += [(ManifestRow("Test_fractions.npz"), replace(one, samples=one.samples[:, ::-1].copy())),
               (ManifestRow("Test_counts.npz"), replace(one, samples=np.rint(one.samples[:, ::-1])))]  # fmt: skip
     plain = [
-        (replace(row, session="", repetition="", rate_hz=None, units="", rate_from=""), recording)
+        (replace(row, session="", repetition="", rate_hz=None, units="", rate_source=""), recording)
         for row, recording in named
     ]
     for row, recording in plain:

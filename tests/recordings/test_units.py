@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semg_hht.recordings.channels import distinct, is_other
+from semg_hht.recordings.channels import distinct_names, is_not_emg
 from semg_hht.recordings.units import one_unit
 
 
@@ -28,13 +28,13 @@ def test_one_unit_for_all(stated: list[str], unit: str, factors: list[float]) ->
 
 @pytest.mark.parametrize("name", ["knee angle", "ACC X", "Gyro.Z", "ECG II", "trigger", "Quaternion 1", "RESP", "ABP"])
 def test_names_of_what_is_no_muscle(name: str) -> None:
-    assert is_other(name)
+    assert is_not_emg(name)
 
 
 @pytest.mark.parametrize("name", ["biceps", "EMG 1", "ch1", "Vastus medialis", "Tibialis anterior", "abdominis"])
 def test_names_of_muscles(name: str) -> None:
-    assert not is_other(name)
+    assert not is_not_emg(name)
 
 
 def test_names_that_occur_twice_get_the_number_of_their_channel() -> None:
-    assert distinct(["EMG", "", "EMG", "ECG"]) == ("EMG 1", "ch2", "EMG 3", "ECG")
+    assert distinct_names(["EMG", "", "EMG", "ECG"]) == ("EMG 1", "ch2", "EMG 3", "ECG")

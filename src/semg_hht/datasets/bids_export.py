@@ -197,7 +197,7 @@ def _write_tables(stem: Path, read: _Read, events: _Rows, task: str, power_line_
     recording = read.recording
     channels = []
     for name, label in zip(recording.channel_names, read.labels, strict=True):
-        is_emg = name not in recording.other
+        is_emg = name not in recording.non_emg
         muscles = {row.muscle for row in read.rows if name in read.chosen[row.channels]}
         channels.append({
             "name": label,

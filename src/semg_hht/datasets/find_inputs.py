@@ -165,7 +165,7 @@ def _jobs_of_rows(rows: list[ManifestRow], base: Path, rate_hz: float | None, un
     for row in rows:
         filled = replace(row, units=row.units or units)
         if filled.rate_hz is None:
-            filled = replace(filled, rate_hz=rate_hz, rate_from="")
+            filled = replace(filled, rate_hz=rate_hz, rate_source="")
         by_file.setdefault(row.file, []).append(filled)
     return [Job(base / file, tuple(own)) for file, own in by_file.items()]
 

@@ -17,7 +17,7 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.events import Event, read_events
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
-from semg_hht.recordings.quality import doubts_of_rate
+from semg_hht.recordings.quality import rate_remarks
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.features import power_spectrum, rms
 from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
@@ -242,7 +242,7 @@ def _remarks_on_found(
         )
     elif not found:
         remarks.append("no repetition was found: no activity stands out of rest")
-    if found and doubts_of_rate([*raw.samples], raw.rate_hz):
+    if found and rate_remarks([*raw.samples], raw.rate_hz):
         remarks.append(f"times, durations and confidences in the table hold only if {raw.rate_hz:g} Hz is the rate")
     return tuple(remarks)
 

@@ -1,1 +1,1 @@
-"""A file becomes a Recording: samples, rate, channels, units, and what a person should know of it."""
+"""Read a file into a Recording: samples, rate, channels, units, and remarks on its quality."""

@@ -1,6 +1,6 @@
-"""BIDS-EMG datasets -> rows like those of a manifest: a row a recording, or a row a repetition where events tell them.
+"""BIDS-EMG datasets -> manifest rows: one per repetition if events state them, else one per recording.
 
-Knows names and tables: reads no samples. What is read is what BIDS 1.11 lays down for the datatype ``emg``
+It reads names and tables, and no samples. The layout is that of BIDS 1.11 for the datatype ``emg``
 (https://bids-specification.readthedocs.io, "Electromyography"; BIDS itself: doi 10.1038/sdata.2016.44).
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.formats.edf import MAX_LABEL
 from semg_hht.recordings.manifest import GENDER_SPELLINGS, MANIFEST_COLUMNS, ManifestRow, read_number
 from semg_hht.system.files import read_json, require_file
 
@@ -22,14 +23,12 @@ log = logging.getLogger(__name__)
 DESCRIPTION = "dataset_description.json"
 PARTICIPANTS = "participants.tsv"
 RECORDING_ENDINGS = ("emg.bdf", "emg.edf")  # all that BIDS allows for EMG
-# Where the label of an event stands: the standard's own column, else one that means the same.
+# Columns with the label of an event: the column of the standard first, then columns that others use for it.
 MOVEMENT_COLUMNS = ("trial_type", "movement", "gesture", "event_type")
-MAX_LABEL = 16  # characters of a channel name in an EDF or BDF header
 _VOLTS = {"v": "V", "mv": "mV", "uv": "uV", "µv": "uV", "μv": "uV", "microv": "uV"}
 _FOLDERS = (".", "sub-*", "sub-*/emg", "sub-*/ses-*", "sub-*/ses-*/emg")
 
-_Table = list[dict[str, str]]
-_Named = tuple[Path, dict[str, str], str]  # path, entities of its name, what stands behind them
+_NamedFile = tuple[Path, dict[str, str], str]  # path, entities of its name, the rest of the name
 
 
 def is_bids(folder: Path) -> bool:
@@ -38,43 +37,42 @@ def is_bids(folder: Path) -> bool:
 
 
 def read_bids(folder: Path) -> list[ManifestRow]:
-    """Rows of a BIDS dataset: one a repetition, where a recording's events have a duration, else one a recording.
+    """Rows of a BIDS dataset: one per repetition if the recording's events have durations, else one per recording.
 
-    The subject and session are those of the file's name, gender is the participant's ``sex``, the movement an event's
-    ``trial_type``. Without any such events, and with several tasks in the dataset, the task is the movement. Channels
-    are those of type EMG that are not marked bad; the muscle is their ``target_muscle``, where they share one.
+    Subject and session are those in the file name. Gender is the participant's ``sex``, and the movement is the event's
+    ``trial_type``; in a dataset of several tasks without such events, the task is the movement. Channels are those of
+    type EMG that are not marked bad. The muscle is their ``target_muscle`` if they share one.
 
     Raises
     ------
     InputError
-        Not a BIDS dataset, no EMG recordings in it, or a sidecar or table that can't be understood.
+        The folder is not a BIDS dataset or has no EMG recordings, or a sidecar or table is invalid.
     """
     if not is_bids(folder):
         raise InputError(f"{folder}: expected a BIDS dataset with {DESCRIPTION} at its root; found none")
     dataset = _Dataset(
         root=folder,
-        sidecars={path: sorted(_named(path)) for pattern in _FOLDERS for path in _matching(folder, pattern)},
+        files={path: sorted(_named_files(path)) for pattern in _FOLDERS for path in _folders(folder, pattern)},
         genders=_genders(folder / PARTICIPANTS),
     )
     recordings = dataset.recordings()
     if not recordings:
         raise InputError(f"{folder}: expected recordings sub-*/emg/*_emg.edf or .bdf; found none")
     rows: list[ManifestRow] = []
-    n_repetitions = n_left_out = 0
+    n_repetitions = n_other_events = 0
     for path in recordings:
         recording = _recording_row(dataset, path)
         if recording is None:
             continue
         repetitions, n_other = _repetitions(dataset, path, recording)
         n_repetitions += len(repetitions)
-        n_left_out += n_other if repetitions else 0
+        n_other_events += n_other if repetitions else 0
         rows += repetitions or [recording]
     if not rows:
         raise InputError(f"{folder}: expected EMG channels that are not marked bad; found none")
-    if n_left_out:
-        log.warning(
-            "events in %s that have no duration, or precede the recording, are left out: %d", folder, n_left_out
-        )
+    if n_other_events:
+        message = "%d events in %s have no duration or precede the recording; they are left out"
+        log.warning(message, n_other_events, folder)
     if n_repetitions == 0 and len({row.extra["task"] for row in rows}) > 1:
         rows = [replace(row, movement=row.extra["task"]) for row in rows]
     return rows
@@ -87,56 +85,56 @@ def parse_name(name: str) -> tuple[dict[str, str], str]:
 
 
 def standard_units(units: str) -> str:
-    """``V``, ``mV`` and ``uV`` in the one spelling that EDF headers hold; a device's own unit as it stands."""
+    """``V``, ``mV`` or ``uV`` as EDF headers spell them; a unit of the device is returned unchanged."""
     return _VOLTS.get(units.lower(), units)
 
 
 @dataclass(frozen=True)
 class _Dataset:
-    """A dataset as listed once: folder -> its files with the entities of their names; subject -> gender."""
+    """The files of each folder with the entities of their names, and the gender of each subject."""
 
     root: Path
-    sidecars: dict[Path, list[_Named]]
+    files: dict[Path, list[_NamedFile]]
     genders: dict[str, str]
 
     def recordings(self) -> list[Path]:
-        files = [named for folder in self.sidecars if folder.name == "emg" for named in self.sidecars[folder]]
+        files = [named for folder in self.files if folder.name == "emg" for named in self.files[folder]]
         return sorted(path for path, _, ending in files if ending.lower() in RECORDING_ENDINGS)
 
     def applicable(self, recording: Path, ending: str) -> list[Path]:
-        """The files of one kind that speak of a recording, from the root down: BIDS' inheritance principle."""
-        own, _ = parse_name(recording.name)
+        """The files of one kind that apply to a recording, from the root down (the inheritance principle of BIDS)."""
+        entities, _ = parse_name(recording.name)
         n_levels = len(recording.relative_to(self.root).parts)
-        found: list[Path] = []
+        applicable: list[Path] = []
         for folder in reversed(recording.parents[:n_levels]):
-            here = [(len(entities), path) for path, entities, kind in self.sidecars[folder]
-                    if kind == ending and entities.items() <= own.items()]  # fmt: skip
-            here.sort()
-            if len(here) > 1 and here[-1][0] == here[-2][0]:
-                names = f"{here[-2][1].name} and {here[-1][1].name}"
-                raise InputError(f"{folder}: {names} both speak of {recording.name}; expected one of them")
-            found += [path for _, path in here]
-        return found
+            in_folder = [(len(own), path) for path, own, kind in self.files[folder]
+                         if kind == ending and own.items() <= entities.items()]  # fmt: skip
+            in_folder.sort()
+            if len(in_folder) > 1 and in_folder[-1][0] == in_folder[-2][0]:
+                names = f"{in_folder[-2][1].name} and {in_folder[-1][1].name}"
+                raise InputError(f"{folder}: {names} both apply to {recording.name}; expected one of them")
+            applicable += [path for _, path in in_folder]
+        return applicable
 
     def nearest(self, recording: Path, ending: str) -> Path | None:
-        """The table that counts: the one lowest in the tree."""
+        """The table that applies to a recording: the one deepest in the tree."""
         return next(reversed(self.applicable(recording, ending)), None)
 
     def merged(self, recording: Path, ending: str) -> dict[str, tuple[Path, Any]]:
-        """The keys of all JSON files that apply, the nearest winning; each with the file it comes from."""
+        """The keys of all JSON files that apply; the deepest file wins. Each value comes with its file."""
         merged: dict[str, tuple[Path, Any]] = {}
         for path in self.applicable(recording, ending):
             merged |= {key: (path, value) for key, value in _json_object(path).items()}
         return merged
 
 
-def _matching(root: Path, pattern: str) -> list[Path]:
+def _folders(root: Path, pattern: str) -> list[Path]:
     return [root] if pattern == "." else [path for path in root.glob(pattern) if path.is_dir()]
 
 
-def _named(folder: Path) -> Iterator[_Named]:
+def _named_files(folder: Path) -> Iterator[_NamedFile]:
     for path in folder.iterdir():
-        if not path.is_dir():  # a link that leads nowhere is listed: git-annex leaves them, and reading says so
+        if not path.is_dir():  # a broken link of git-annex counts as a file; reading it reports the error
             yield path, *parse_name(path.name)
 
 
@@ -148,14 +146,14 @@ def _json_object(path: Path) -> dict[str, Any]:
 
 
 def _recording_row(dataset: _Dataset, path: Path) -> ManifestRow | None:
-    """The row of a whole recording; None where all of its EMG channels are marked bad."""
+    """The row of a whole recording; None if all of its EMG channels are marked bad."""
     entities, _ = parse_name(path.name)
     table = dataset.nearest(path, "channels.tsv")
     channels = _Channels() if table is None else _channels(table)
     if channels is None:
         log.warning("%s: all EMG channels are marked bad in %s; the recording is left out", path, table)
         return None
-    rate_hz, rate_from = _rate_hz(dataset.merged(path, "emg.json"))
+    rate_hz, rate_source = _rate_hz(dataset.merged(path, "emg.json"))
     return ManifestRow(
         file=path.relative_to(dataset.root).as_posix(),
         subject=entities.get("sub", ""),
@@ -165,17 +163,17 @@ def _recording_row(dataset: _Dataset, path: Path) -> ManifestRow | None:
         gender=dataset.genders.get(entities.get("sub", ""), ""),
         rate_hz=rate_hz,
         units=channels.units,
-        channels=channels.chosen,
+        channels=channels.selected,
         extra={"task": entities.get("task", "")},
-        rate_from=rate_from,
+        rate_source=rate_source,
     )
 
 
 @dataclass(frozen=True)
 class _Channels:
-    """What a channels table says. ``chosen``: names or 1-based numbers to use; empty: all."""
+    """Content of a channels table. ``selected``: names or 1-based numbers of the channels to use; empty: all."""
 
-    chosen: tuple[str, ...] = ()
+    selected: tuple[str, ...] = ()
     units: str = ""
     muscle: str = ""
 
@@ -190,20 +188,21 @@ def _channels(path: Path) -> _Channels | None:
     if not good:
         return None
     names = [row["name"] for row in rows]
-    by_name = len(set(names)) == len(names) and max(map(len, names)) <= MAX_LABEL  # else the file can't hold them so
+    # Headers of EDF and BDF can't hold other names, so these channels are selected by number.
+    by_name = len(set(names)) == len(names) and max(map(len, names)) <= MAX_LABEL
     units = {standard_units(row["units"]) for _, row in good}
     muscles = {row.get("target_muscle", "") for _, row in good}
     return _Channels(
-        chosen=() if len(good) == len(rows) else tuple(row["name"] if by_name else str(n) for n, row in good),
+        selected=() if len(good) == len(rows) else tuple(row["name"] if by_name else str(n) for n, row in good),
         units=units.pop() if len(units) == 1 else "",
         muscle=muscles.pop() if len(muscles) == 1 else "",
     )
 
 
 def _rate_hz(sidecar: dict[str, tuple[Path, Any]]) -> tuple[float | None, str]:
-    """The rate that is stated, and the file that states it."""
+    """The stated rate and the file that states it."""
     if "SamplingFrequency" not in sidecar:
-        return None, ""  # the recording's own header says
+        return None, ""  # the header of the recording states it
     path, rate = sidecar["SamplingFrequency"]
     if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= sys.float_info.max:
         raise InputError(f"{path}: SamplingFrequency must be a number above 0; found {rate!r}")
@@ -211,38 +210,40 @@ def _rate_hz(sidecar: dict[str, tuple[Path, Any]]) -> tuple[float | None, str]:
 
 
 def _genders(path: Path) -> dict[str, str]:
-    """Subject -> gender; the column ``gender`` is asked where ``sex`` says nothing."""
+    """Subject -> gender, from the column ``sex``, or ``gender`` where ``sex`` is empty."""
     if not path.is_file():
         return {}
     genders = {}
     for row in _read_tsv(path, ("participant_id",)):
-        said = row.get("sex") or row.get("gender", "")
-        genders[row["participant_id"].removeprefix("sub-")] = GENDER_SPELLINGS.get(said.lower(), said)
+        text = row.get("sex") or row.get("gender", "")
+        genders[row["participant_id"].removeprefix("sub-")] = GENDER_SPELLINGS.get(text.lower(), text)
     return genders
 
 
 def _repetitions(dataset: _Dataset, path: Path, recording: ManifestRow) -> tuple[list[ManifestRow], int]:
-    """A row an event that lasts, in order of time; and how many other events there are."""
+    """One row per event with a duration, in order of time, and the number of other events."""
     events = dataset.nearest(path, "events.tsv")
     if events is None:
         return [], 0
     table = _read_tsv(events, ("onset", "duration"))
-    _, described = dataset.merged(path, "events.json").get("channel", (events, {}))
-    delimiter = described.get("Delimiter") if isinstance(described, dict) else None
+    _, description = dataset.merged(path, "events.json").get("channel", (events, {}))
+    delimiter = description.get("Delimiter") if isinstance(description, dict) else None
     if not isinstance(delimiter, (str, type(None))):
-        raise InputError(f"{events}: expected the Delimiter of channels as text; its events.json says {delimiter!r}")
-    lasting = []
+        raise InputError(f"{events}: expected the Delimiter of channels as text; its events.json states {delimiter!r}")
+    intervals = []
     for number, event in enumerate(table, start=1):
         where = f"{events}, event {number}"
         onset, duration = (read_number(where, column, event[column]) for column in ("onset", "duration"))
         if onset is not None and duration and onset >= 0:
-            lasting.append((onset, round(onset + duration, 9), event))
+            intervals.append((onset, round(onset + duration, 9), event))
     rows: dict[tuple[float, float, tuple[str, ...]], ManifestRow] = {}
-    for start_s, stop_s, event in sorted(lasting, key=lambda item: item[:2]):
-        named = event.get("channel", "")
-        channels = tuple(named.split(delimiter) if delimiter else [named]) if named else recording.channels
+    for start_s, stop_s, event in sorted(intervals, key=lambda item: item[:2]):
+        text = event.get("channel", "")
+        channels = tuple(text.split(delimiter) if delimiter else [text]) if text else recording.channels
         if (start_s, stop_s, channels) in rows:
-            raise InputError(f"{events}: two events last from {start_s:g} s to {stop_s:g} s; expected one a repetition")
+            raise InputError(
+                f"{events}: two events last from {start_s:g} s to {stop_s:g} s; expected one per repetition"
+            )
         rows[start_s, stop_s, channels] = replace(
             recording,
             repetition=event.get("repetition") or str(len(rows) + 1),
@@ -253,7 +254,7 @@ def _repetitions(dataset: _Dataset, path: Path, recording: ManifestRow) -> tuple
             channels=channels,
             extra=recording.extra | _extra(event),
         )
-    return list(rows.values()), len(table) - len(lasting)
+    return list(rows.values()), len(table) - len(intervals)
 
 
 def _movement_column(event: dict[str, str]) -> str:
@@ -261,12 +262,12 @@ def _movement_column(event: dict[str, str]) -> str:
 
 
 def _extra(event: dict[str, str]) -> dict[str, str]:
-    known = {"onset", "duration", "channel", "task", _movement_column(event), *MANIFEST_COLUMNS}
-    return {name: value for name, value in event.items() if value and name not in known}
+    used = {"onset", "duration", "channel", "task", _movement_column(event), *MANIFEST_COLUMNS}
+    return {name: value for name, value in event.items() if value and name not in used}
 
 
-def _read_tsv(path: Path, required: tuple[str, ...]) -> _Table:
-    """The rows of a BIDS table, by column; ``n/a`` is empty."""
+def _read_tsv(path: Path, required: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a BIDS table as column -> cell; ``n/a`` becomes empty."""
     require_file(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")

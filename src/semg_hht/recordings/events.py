@@ -1,16 +1,16 @@
-"""Times that somebody noted: intervals of a table (BIDS events.tsv and the like), or clicks.
+"""Events of a recording: intervals from a table such as BIDS events.tsv, or clicks of a button.
 
-Knows tables of times: nothing of signals or labels.
+It works on tables of times and does not know signals or labels.
 """
 
 from __future__ import annotations
 
 import csv
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.manifest import parse_finite
 from semg_hht.system.files import require_file
 
 _STARTS = ("onset", "start_s", "start")
@@ -20,7 +20,7 @@ _LABELS = ("movement", "trial_type", "label")
 
 @dataclass(frozen=True)
 class Event:
-    """An interval [start_s, stop_s) in seconds; ``is_click``: the edges are when somebody pressed a button."""
+    """An interval [start_s, stop_s) in seconds; ``is_click``: a person pressed a button at its start and at its end."""
 
     start_s: float
     stop_s: float
@@ -29,16 +29,16 @@ class Event:
 
 
 def read_events(path: Path, duration_s: float) -> list[Event]:
-    """Events of a recording that lasts ``duration_s``, in order.
+    """Read the events of a recording of ``duration_s`` seconds, sorted by their start.
 
-    A table with a header holds ``onset`` and ``duration`` (BIDS), or ``start_s`` and ``stop_s``; a label may stand
-    under ``movement``, ``trial_type`` or ``label``. Without a header, two columns are start and stop; a single column
-    is clicks, each of which begins a repetition that ends at the next.
+    A table with a header has the columns ``onset`` and ``duration`` (BIDS), or ``start_s`` and ``stop_s``; a column
+    ``movement``, ``trial_type`` or ``label`` may state the label. Without a header, two columns are start and stop. A
+    single column holds clicks: a repetition lasts from one click to the next.
 
     Raises
     ------
     InputError
-        No such file, no events in it, a cell that is no time, or times that don't lie within the recording.
+        The file does not exist or has no events, a cell is not a time, or an event is outside the recording.
     """
     require_file(path)
     try:
@@ -47,7 +47,7 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
         raise InputError(f"{path}: can't be read as a table of events in UTF-8") from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
-        raise InputError(f"{path}: expected one line an event; found none")
+        raise InputError(f"{path}: expected one line per event; found none")
     separator = max("\t;,", key=lines[0].count)
     try:
         table = [[cell.strip() for cell in cells] for cells in csv.reader(lines, delimiter=separator)]
@@ -56,15 +56,15 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
     header = [cell.lower() for cell in table[0]]
     if any(name in header for name in _STARTS):
         rows = [dict(zip(header, row, strict=False)) for row in table[1:]]
-        events = [_of_header(path, number, row) for number, row in enumerate(rows, start=2)]
+        events = [_event(path, number, row) for number, row in enumerate(rows, start=2)]
     elif len(header) == 1:
-        skipped = 0 if _is_time(table[0][0]) else 1
+        skipped = int(parse_finite(table[0][0]) is None)  # a name of the column
         starts = sorted(_time(path, number, row[0]) for number, row in enumerate(table[skipped:], 1 + skipped))
         events = [Event(a, b, "", is_click=True) for a, b in zip(starts, [*starts, duration_s][1:], strict=True)]
     else:
         events = [Event(_time(path, n, row[0]), _time(path, n, (*row, "")[1]), "") for n, row in enumerate(table, 1)]
     if not events:
-        raise InputError(f"{path}: expected one line an event; found only a header")
+        raise InputError(f"{path}: expected one line per event; found only a header")
     for event in events:
         if not 0 <= event.start_s < event.stop_s <= duration_s + 0.001:
             raise InputError(
@@ -74,7 +74,8 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
     return sorted(events, key=lambda event: event.start_s)
 
 
-def _of_header(path: Path, number: int, row: dict[str, str]) -> Event:
+def _event(path: Path, number: int, row: dict[str, str]) -> Event:
+    """The event in a row of a table with a header."""
     start_s = _time(path, number, next(row[name] for name in _STARTS if name in row))
     label = next((row[name] for name in _LABELS if row.get(name, "n/a") != "n/a"), "")
     stop = next((row[name] for name in _STOPS if name in row), None)
@@ -86,13 +87,7 @@ def _of_header(path: Path, number: int, row: dict[str, str]) -> Event:
 
 
 def _time(path: Path, number: int, cell: str) -> float:
-    if not _is_time(cell):
+    time_s = parse_finite(cell)
+    if time_s is None:
         raise InputError(f"{path}, line {number}: expected a time in seconds; found {cell!r}")
-    return float(cell.replace(",", "."))
-
-
-def _is_time(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell.replace(",", ".")))  # a spreadsheet may have written a decimal comma
-    except ValueError:
-        return False
+    return time_s

@@ -1,6 +1,6 @@
-"""What we predict, in output order; file names and manifest rows -> labels.
+"""The predicted tasks and their classes; labels of recordings from file names and manifest tables.
 
-Knows names and tables: nothing of signals, matrices or networks.
+It works on names and tables and does not know signals, matrices or networks.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from semg_hht.system.files import require_file
 TASKS = ("action_quality", "gender")  # keys of the prediction JSON
 LABEL_COLUMN = {"action_quality": "movement", "gender": "gender"}
 
-# Tokens of a file name, compared whole and in lower case.
+# Tokens of a file name. Whole tokens are compared, in lower case.
 MOVEMENT_TOKENS = {"fatiguetest": "full", "full": "full", "half": "half", "invalid": "invalid", "wrong": "invalid"}
 GENDER_TOKENS = {"m": "M", "f": "F"}
-# A manifest is typed by people; these spellings of the two recorded genders mean the same.
+# People type manifests by hand; these spellings of the two recorded genders are equivalent.
 GENDER_SPELLINGS = {"m": "M", "male": "M", "男": "M", "f": "F", "female": "F", "女": "F"}
 
-# Label sets whose order means something come in that order; all others in alphabetical order.
+# Label sets with a natural order are listed in that order, all others alphabetically.
 KNOWN_ORDERS = (("full", "half", "invalid"), ("low", "mid", "high"), ("fresh", "tired"))
 
 MANIFEST_COLUMNS = (
@@ -39,13 +39,13 @@ _SESSION = re.compile(r"e\d+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One row of a manifest, or what a file name says. Empty text: not stated.
+    """One row of a manifest, or the labels in a file name. Empty text: not stated.
 
-    file : path as written in the manifest, relative to it; forward slashes.
-    start_s, stop_s : the repetition within the recording, in seconds; None: from its start, to its end.
+    file : path as written in the manifest, relative to the manifest, with forward slashes.
+    start_s, stop_s : the repetition within the recording, in seconds; None: its start, its end.
     channels : names or 1-based numbers of the channels to use; empty: all.
-    extra : columns of the user's own, carried along.
-    rate_from : the file that states ``rate_hz``, for messages; empty: whoever runs the program.
+    extra : the user's own columns, passed on unchanged.
+    rate_source : the file that states ``rate_hz``, for messages; empty: the command line or the caller.
     """
 
     file: str
@@ -61,25 +61,25 @@ class ManifestRow:
     stop_s: float | None = None
     channels: tuple[str, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
-    rate_from: str = field(default="", compare=False)
+    rate_source: str = field(default="", compare=False)
 
     def label(self, task: str) -> str:
-        """The class for ``task``, empty where it is unknown."""
+        """The class for ``task``; empty if it is unknown."""
         return str(getattr(self, LABEL_COLUMN[task]))
 
 
 def is_test_name(name: str) -> bool:
-    """Whether a file name marks an unlabelled file to be predicted: it starts with ``Test``, in any case."""
+    """Whether a file has no label and is to be predicted: its name starts with ``Test``, in any case."""
     return name.lower().startswith("test")
 
 
 def parse_file_name(name: str) -> ManifestRow:
-    """Labels from ``[S01_][E02_]MUSCLE_movement_GENDER[_NNN].ext``; tokens split at ``_`` or ``-``, whole, case-blind.
+    """Labels from ``[S01_][E02_]MUSCLE_movement_GENDER[_NNN].ext``; whole tokens between ``_`` or ``-``, in any case.
 
     Raises
     ------
     InputError
-        The name neither starts with ``Test`` nor holds exactly one movement and one gender.
+        The name neither starts with ``Test`` nor contains exactly one movement and one gender.
     """
     base = PurePosixPath(name.replace("\\", "/")).name
     if is_test_name(base):
@@ -90,7 +90,7 @@ def parse_file_name(name: str) -> ManifestRow:
         subject = tokens.pop(0).upper()
     if len(tokens) > 1 and _SESSION.fullmatch(tokens[0]):
         session = tokens.pop(0).upper()
-    muscle = tokens[0]  # never read as a label: a muscle may be called FULL or M
+    muscle = tokens[0]  # never a label: a muscle may be named FULL or M
     rest = tokens[1:]
     movements = {MOVEMENT_TOKENS[t.lower()] for t in rest if t.lower() in MOVEMENT_TOKENS}
     genders = {GENDER_TOKENS[t.lower()] for t in rest if t.lower() in GENDER_TOKENS}
@@ -98,8 +98,8 @@ def parse_file_name(name: str) -> ManifestRow:
         found = f"movement {_listed(movements)}, gender {_listed(genders)}"
         raise InputError(
             f"{name}: expected MUSCLE_movement_GENDER_NNN with one movement of {', '.join(MOVEMENT_TOKENS)} "
-            f"and one gender of M, F, or a name starting with Test; found {found}. "
-            "A manifest.csv can hold the labels instead"
+            f"and one gender of M, F, or a name that starts with Test; found {found}. "
+            "A manifest.csv can state the labels instead"
         )
     numbers = [t for t in rest if t.isdigit()]
     return ManifestRow(
@@ -114,36 +114,38 @@ def parse_file_name(name: str) -> ManifestRow:
 
 
 def class_names(labels: Iterable[str]) -> tuple[str, ...]:
-    """The distinct labels in output order: a known order (low, mid, high) where there is one, else alphabetical.
+    """The distinct labels in output order: their natural order (low, mid, high) if they have one, else alphabetical.
 
     Raises
     ------
     InputError
-        Two labels differ only in upper and lower case: surely one class, typed in two ways.
+        Two labels differ only in case, so they probably mean the same class.
     """
-    distinct = {label for label in labels if label}
+    names = {label for label in labels if label}
     by_folded: dict[str, str] = {}
-    for label in sorted(distinct):
+    for label in sorted(names):
         if label.lower() in by_folded:
             raise InputError(
-                f"names {by_folded[label.lower()]!r} and {label!r} differ only in upper and lower case; "
-                "expected one spelling"
+                f"names {by_folded[label.lower()]!r} and {label!r} differ only in case; expected one spelling"
             )
         by_folded[label.lower()] = label
     for order in KNOWN_ORDERS:
-        if distinct <= set(order):
-            return tuple(name for name in order if name in distinct)
-    return tuple(sorted(distinct))
+        if names <= set(order):
+            return tuple(name for name in order if name in names)
+    return tuple(sorted(names))
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """Rows of a manifest.csv (UTF-8 with or without BOM, header with at least ``file``), separated by commas, or as a
-    spreadsheet saves it elsewhere by semicolons or tabs, with a decimal comma.
+    """Read the rows of a manifest.csv: UTF-8 with or without BOM, with a header that contains at least ``file``.
+
+    Columns are separated by commas, semicolons or tabs, and numbers may have a decimal comma, because spreadsheets of
+    different countries save them so.
 
     Raises
     ------
     InputError
-        Not text, no ``file`` column, no rows, a number that is none, a stop before its start, the same row twice.
+        The file is not text, has no column ``file`` or no rows, a cell is not a number, a stop is before its start, or
+        a row is repeated.
     """
     require_file(path)
     try:
@@ -157,7 +159,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
                 raise InputError(f"{path}: expected a header line with a column 'file'; found {found}")
             repeated = sorted({name for name in header if header.count(name) > 1})
             if repeated:
-                raise InputError(f"{path}: column {_listed(repeated)} stands twice in the header; expected once")
+                raise InputError(f"{path}: column {_listed(repeated)} occurs twice in the header; expected it once")
             reader.fieldnames = header
             rows = [_row(path, reader.line_num, cells) for cells in reader if any((cells.get(c) or "") for c in header)]
     except OSError as error:
@@ -167,7 +169,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     except csv.Error as error:
         raise InputError(f"{path}: expected comma-separated text; {error}") from None
     if not rows:
-        raise InputError(f"{path}: expected one row a recording or matrix; found none")
+        raise InputError(f"{path}: expected one row per recording or matrix; found none")
     try:
         class_names(row.subject for row in rows)
     except InputError as error:
@@ -182,12 +184,12 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 
 
 def separator_of(header: str) -> str:
-    """What parts the columns of a manifest, by its first line: a comma, a semicolon or a tab."""
+    """The column separator of a manifest, by its header line: a comma, a semicolon or a tab."""
     return max(",;\t", key=header.count)
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
-    """The text of a manifest.csv; `read_manifest` gives the same rows back."""
+    """The text of a manifest.csv; `read_manifest` returns the same rows."""
     rows = list(rows)
     extras = sorted({name for row in rows for name in row.extra})
     out = io.StringIO()
@@ -213,7 +215,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:
     where = f"{path}, line {line}"
     text = {name: (value or "").strip() for name, value in cells.items() if isinstance(name, str)}
     if None in cells:
-        raise InputError(f"{where}: more cells than the header has columns; a comma inside a cell needs quotes")
+        raise InputError(f"{where}: found more cells than columns in the header; put quotes around a cell with a comma")
     if not text["file"]:
         raise InputError(f"{where}: the column 'file' is empty")
     gender = text.get("gender", "")
@@ -231,7 +233,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:
         stop_s=read_number(where, "stop_s", text.get("stop_s", "")),
         channels=tuple(part.strip() for part in text.get("channels", "").split(";") if part.strip()),
         extra={name: value for name, value in text.items() if name and name not in MANIFEST_COLUMNS},
-        rate_from=str(path),
+        rate_source=str(path),
     )
     if row.rate_hz is not None and row.rate_hz <= 0:
         raise InputError(f"{where}: rate_hz must be above 0; found {row.rate_hz:g}")
@@ -243,22 +245,28 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:
 
 
 def read_number(where: str, column: str, cell: str) -> float | None:
-    """The number in a cell of a table; None where it is empty.
+    """The number in a cell of a table; None if the cell is empty.
 
     Raises
     ------
     InputError
-        Text, or no finite number; ``where`` names the file and the line.
+        The cell is not a finite number; ``where`` names the file and the line.
     """
     if not cell:
         return None
-    try:
-        value = float(cell.replace(",", "."))  # a decimal comma: no column of ours holds thousands
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = parse_finite(cell)
+    if value is None:
         raise InputError(f"{where}: {column} must be a number; found {cell!r}")
     return value
+
+
+def parse_finite(cell: str) -> float | None:
+    """A finite number with a decimal point or comma (a spreadsheet may write one); None for any other text."""
+    try:
+        value = float(cell.replace(",", "."))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _listed(names: Iterable[str]) -> str:

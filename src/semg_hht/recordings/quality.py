@@ -1,7 +1,7 @@
-"""What samples tell of how they were recorded: gaps, clipping, whole numbers, a rate that can't be right.
+"""Quality of a recording: gaps, clipping, flat channels, raw counts and implausible sampling rates.
 
-Knows samples and rates: nothing of files or repetitions. Nothing is mended in silence: what is done or seen becomes a
-remark, a short sentence for the person who reads.
+It works on arrays and rates and does not know files or repetitions. Everything that it changes or notices is reported
+as a remark, one short sentence for the user.
 """
 
 from __future__ import annotations
@@ -16,32 +16,34 @@ from semg_hht.errors import InputError
 
 Array = NDArray[np.float64]
 
-# A packet of a wireless sensor holds 10 to 30 ms. A longer gap bridged would pass for a rest.
+# A packet of a wireless sensor holds 10 to 30 ms. A straight line over a longer gap would look like a rest.
 MAX_GAP_S = 0.05
 MAX_GAP_SHARE = 0.05  # of a channel
-MIN_CLIPPED = 8  # samples at one end of the range; fewer may be chance
-# Of samples at an end of the range, how many for one at the next value inwards: the tails of a signal thin out, so
-# without clipping there are fewer.
+MIN_CLIPPED = 8  # samples at one end of the range; fewer may occur by chance
+# Samples at an end of the range per sample at the neighbouring value. The tails of a signal become sparse towards the
+# ends, so a channel without clipping has a lower ratio.
 CLIPPED_RATIO = 3.0
-# Surface EMG has half of its power below 150 Hz whatever the muscle (De Luca 1997, doi 10.1123/jab.13.2.135); a rate
-# stated ten times too high moves that to 500 Hz and more.
+# Half of the power of surface EMG lies below 150 Hz in every muscle (De Luca 1997, doi 10.1123/jab.13.2.135). A stated
+# rate that is ten times too high moves this median frequency to 500 Hz and more.
 MAX_MEDIAN_HZ = 300.0
-MIN_MEDIAN_HZ = 20.0  # ten times too low; of real recordings the lowest channel had 21 Hz, the best of any had 40
+# For a rate ten times too low. In real recordings the lowest channel had 21 Hz; the highest channel of each recording
+# had at least 40 Hz.
+MIN_MEDIAN_HZ = 20.0
 MIN_RATE_HZ = 150.0
-MAX_EXAMINED = 2**18  # samples of a channel that are enough to know its spectrum
+MAX_SPECTRUM_SAMPLES = 2**18  # of a channel; enough to estimate its spectrum
 
 
-def bridge_gaps(samples: Array, rate_hz: float, names: Sequence[str]) -> tuple[str, ...]:
-    """Fill NaN of (n_channels, n_samples) in place by straight lines where a gap is no longer than 50 ms.
+def interpolate_gaps(samples: Array, rate_hz: float, names: Sequence[str]) -> tuple[str, ...]:
+    """Replace NaN in (n_channels, n_samples) in place by linear interpolation, in gaps of at most 50 ms.
 
     Returns
     -------
-    A remark a channel that was filled.
+    One remark for each channel with gaps.
 
     Raises
     ------
     InputError
-        Infinite values, a longer gap, or more than 5 % of a channel missing.
+        A channel has infinite values, a longer gap, or lacks more than 5 % of its samples.
     """
     remarks = []
     for name, channel in zip(names, samples, strict=True):
@@ -56,68 +58,68 @@ def bridge_gaps(samples: Array, rate_hz: float, names: Sequence[str]) -> tuple[s
         n_missing = int(missing.sum())
         if stop - start > MAX_GAP_S or n_missing > MAX_GAP_SHARE * channel.size:
             raise InputError(
-                f"channel {name} has no numbers in {n_missing} of {channel.size} samples, the longest gap from "
-                f"{start:.3f} to {stop:.3f} s; expected gaps of no more than {1000 * MAX_GAP_S:g} ms and "
-                f"{MAX_GAP_SHARE:.0%}; cut the recording there, or leave the channel out"
+                f"channel {name} lacks {n_missing} of {channel.size} samples, with the longest gap from "
+                f"{start:.3f} to {stop:.3f} s; expected gaps of at most {1000 * MAX_GAP_S:g} ms that add up to at most "
+                f"{MAX_GAP_SHARE:.0%} of the channel. Cut the recording there, or leave the channel out"
             )
         present = np.flatnonzero(~missing)
         channel[missing] = np.interp(np.flatnonzero(missing), present, channel[present])
-        gaps = "1 gap" if len(edges) == 1 else f"{len(edges)} gaps"
-        remarks.append(f"channel {name}: {gaps} bridged by straight lines, the longest {1000 * (stop - start):.1f} ms")
+        gaps = "1 gap was" if len(edges) == 1 else f"{len(edges)} gaps were"
+        remarks.append(f"channel {name}: {gaps} filled by interpolation, the longest of {1000 * (stop - start):.1f} ms")
     return tuple(remarks)
 
 
-def examine(samples: Sequence[Array], rate_hz: float, names: Sequence[str], units: str) -> tuple[str, ...]:
-    """What a person should know of EMG channels (n_samples,), all finite: a remark for each thing that looks wrong."""
+def quality_remarks(samples: Sequence[Array], rate_hz: float, names: Sequence[str], units: str) -> tuple[str, ...]:
+    """A remark for each problem found in EMG channels (n_samples,) of finite values."""
     remarks = [
-        f"channel {name} is clipped: {n_clipped} samples ({n_clipped / channel.size:.2%}) stand at {value:g}, "
-        "the end of its range"
+        f"channel {name} is clipped: {n_clipped} samples ({n_clipped / channel.size:.2%}) have the value {value:g}, "
+        "which is an end of its range"
         for name, channel in zip(names, samples, strict=True)
-        for value, n_clipped in clipped(channel)
+        for value, n_clipped in clipped_ends(channel)
     ]
     flat = [name for name, channel in zip(names, samples, strict=True) if np.ptp(channel) == 0]
     if flat:
-        remarks.append(f"nothing was recorded on {', '.join(flat)}: the same value throughout")
+        remarks.append(f"nothing was recorded on {', '.join(flat)}: all samples have the same value")
     if not units and samples and all(np.array_equal(channel, np.rint(channel)) for channel in samples):
-        remarks.append("whole numbers, no units stated: taken for the converter's own counts")
-    return (*remarks, *doubts_of_rate(samples, rate_hz))
+        remarks.append("the samples are whole numbers without units; they are taken for counts of the converter")
+    return (*remarks, *rate_remarks(samples, rate_hz))
 
 
-def doubts_of_rate(samples: Sequence[Array], rate_hz: float) -> tuple[str, ...]:
-    """Why the rate of EMG channels (n_samples,) can hardly be right; empty where nothing speaks against it."""
+def rate_remarks(samples: Sequence[Array], rate_hz: float) -> tuple[str, ...]:
+    """Reasons why the rate of EMG channels (n_samples,) is implausible; empty if there are none."""
     remarks = []
     if rate_hz < MIN_RATE_HZ:
-        remarks.append(f"{rate_hz:g} Hz holds little of surface EMG (20 to 450 Hz): is that the rate?")
+        remarks.append(f"{rate_hz:g} Hz covers little of the band of surface EMG, 20 to 450 Hz; check the rate")
     medians_hz = [median_hz(channel, rate_hz) for channel in samples if np.ptp(channel) > 0]
     if medians_hz and (min(medians_hz) > MAX_MEDIAN_HZ or max(medians_hz) < MIN_MEDIAN_HZ):
         side, median = ("above", min(medians_hz)) if min(medians_hz) > MAX_MEDIAN_HZ else ("below", max(medians_hz))
         remarks.append(
-            f"half of the power or more lies {side} {median:.0f} Hz, where surface EMG has hardly any: "
-            f"is the rate {rate_hz:g} Hz right, and is there muscle in it?"
+            f"at least half of the power lies {side} {median:.0f} Hz, where surface EMG has very little; "
+            f"check the rate of {rate_hz:g} Hz, and whether the channels hold EMG"
         )
     return tuple(remarks)
 
 
-def clipped(channel: Array) -> list[tuple[float, int]]:
-    """The ends of the range where (n_samples,) was cut off: (value, how many samples stand there)."""
-    found = []
+def clipped_ends(channel: Array) -> list[tuple[float, int]]:
+    """The ends of its range at which a channel (n_samples,) is clipped: (value, number of samples with this value)."""
+    ends = []
     for end in (float(channel.min()), float(channel.max())):
         at_end = channel == end
         n_at_end = int(np.count_nonzero(at_end))
         if n_at_end < MIN_CLIPPED or n_at_end == channel.size or not np.any(at_end[1:] & at_end[:-1]):
             continue
-        inwards = channel[~at_end]
-        n_next = int(np.count_nonzero(inwards == (inwards.min() if end < inwards[0] else inwards.max())))
+        others = channel[~at_end]
+        n_next = int(np.count_nonzero(others == (others.min() if end < others[0] else others.max())))
         if n_at_end > CLIPPED_RATIO * n_next:
-            found.append((end, n_at_end))
-    return found
+            ends.append((end, n_at_end))
+    return ends
 
 
 def median_hz(channel: Array, rate_hz: float) -> float:
-    """The frequency with half of the power above 10 Hz on either side; drift and movement lie below."""
-    middle = max(0, (channel.size - MAX_EXAMINED) // 2)
+    """The median frequency of the power above 10 Hz, so that drift and movement artefacts do not count."""
+    start = max(0, (channel.size - MAX_SPECTRUM_SAMPLES) // 2)
     frequency_hz, power = scipy.signal.welch(
-        channel[middle : middle + MAX_EXAMINED], rate_hz, "hann", min(channel.size, 1024), detrend="constant"
+        channel[start : start + MAX_SPECTRUM_SAMPLES], rate_hz, "hann", min(channel.size, 1024), detrend="constant"
     )
-    below = np.cumsum(np.where(frequency_hz >= 10, power, 0.0))
-    return float(frequency_hz[np.searchsorted(below, below[-1] / 2)])
+    cumulative = np.cumsum(np.where(frequency_hz >= 10, power, 0.0))
+    return float(frequency_hz[np.searchsorted(cumulative, cumulative[-1] / 2)])

@@ -1,6 +1,6 @@
-"""Recording: samples, rate, channel names, units, and the file they came from; reading and writing it.
+"""Recording: samples, rate, channel names and units of one file; reading, checking and writing it.
 
-Knows files and physical units: nothing of filters, spectra or labels.
+It works on files and physical units. It does not know filters, spectra or labels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.formats.arrays import read_mat, read_npz
-from semg_hht.recordings.formats.contents import Contents
+from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.edf import read_edf
 from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
 from semg_hht.recordings.formats.otb import read_otb
@@ -22,26 +22,28 @@ from semg_hht.recordings.formats.tables import read_table
 from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
 from semg_hht.recordings.formats.wfdb import read_wfdb, record_files
 from semg_hht.recordings.formats.xdf import read_xdf
-from semg_hht.recordings.quality import bridge_gaps, examine
+from semg_hht.recordings.quality import interpolate_gaps, quality_remarks
 from semg_hht.recordings.units import microvolts_per
 from semg_hht.system.files import BROKEN_NPZ, require_file, whole_file
 
 Array = NDArray[np.float64]
 
 RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz", ".h5", ".hdf5", ".edf", ".bdf", ".hea", ".xdf", ".otb+")
+LIBRARIES = {".mat": "h5py", ".h5": "h5py", ".hdf5": "h5py", ".edf": "pyedflib", ".bdf": "pyedflib", ".hea": "wfdb",
+             ".xdf": "pyxdf"}  # fmt: skip
 MIN_SAMPLES = 32
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording of one or more channels at one rate.
+    """Channels recorded at one rate.
 
     samples : (n_channels, n_samples) float64, finite, in ``units``.
-    rate_hz : samples a second.
-    units : ``V``, ``mV``, ``uV``, or a name of the device's own such as ``adc``; empty: not stated.
+    rate_hz : samples per second.
+    units : ``V``, ``mV``, ``uV``, or the device's own unit such as ``adc``; empty: not stated.
     source : the file, for messages.
-    other : names of channels that are no EMG, such as a joint angle; they are used only where they are named.
-    remarks : what a person should know of the recording (clipped samples, an implausible rate ...), a sentence each.
+    non_emg : names of channels that are not EMG, such as a joint angle; they are used only when selected by name.
+    remarks : what the user should know about the recording (clipped samples, an implausible rate), a sentence each.
     """
 
     samples: Array
@@ -49,7 +51,7 @@ class Recording:
     channel_names: tuple[str, ...]
     units: str = ""
     source: str = ""
-    other: tuple[str, ...] = ()
+    non_emg: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
@@ -62,23 +64,24 @@ class Recording:
 
     @property
     def microvolts_per_unit(self) -> float | None:
-        """Factor from ``units`` to microvolts; None where the units are not volts."""
+        """The factor from ``units`` to microvolts; None if the units are not volts."""
         return microvolts_per(self.units)
 
     def select(self, channels: tuple[str, ...]) -> Recording:
-        """Only these channels, by name or 1-based number; where ``channels`` is empty, all that are EMG.
+        """Only these channels, by name or 1-based number; all EMG channels if ``channels`` is empty.
 
         Raises
         ------
         InputError
-            A channel that the recording does not have.
+            The recording does not have the channel, or has no EMG channel.
         """
-        if not channels and not self.other:
+        if not channels and not self.non_emg:
             return self
         if not channels:
-            channels = tuple(name for name in self.channel_names if name not in self.other)
+            channels = tuple(name for name in self.channel_names if name not in self.non_emg)
             if not channels:
-                raise InputError(f"{self.source}: no channel is EMG; found {', '.join(self.channel_names)}")
+                found = ", ".join(self.channel_names)
+                raise InputError(f"{self.source}: expected at least one EMG channel; found {found}")
         chosen = []
         for channel in channels:
             if channel in self.channel_names:
@@ -86,30 +89,31 @@ class Recording:
             elif channel.isdigit() and 1 <= int(channel) <= len(self.channel_names):
                 chosen.append(int(channel) - 1)
             else:
-                known = ", ".join(self.channel_names)
-                raise InputError(f"{self.source}: no channel {channel!r}; the recording has {known}")
+                names = ", ".join(self.channel_names)
+                raise InputError(f"{self.source}: has no channel {channel!r}; expected one of {names}")
         return replace(self, samples=self.samples[chosen], channel_names=tuple(self.channel_names[i] for i in chosen))
 
 
 def read_recording(
-    path: str | Path, *, rate_hz: float | None = None, units: str = "", rate_from: str = ""
+    path: str | Path, *, rate_hz: float | None = None, units: str = "", rate_source: str = ""
 ) -> Recording:
-    """Read a CSV/TXT table (one column a channel), a MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF or OTB+ file.
+    """Read a CSV/TXT table (one column per channel), MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF or OTB+ file.
 
-    A CSV table may be Delsys' export, of several rates. Of a WFDB record, either the header or its .dat file is named.
+    A CSV table may be a Delsys export, whose channels differ in rate. The path of a WFDB record is its header or its
+    .dat file.
 
     Parameters
     ----------
-    rate_hz : samples a second, where the file does not say. Where it does (a time column, a comment line, a key
-        ``rate_hz`` or ``fs``) the two must agree within 1 %.
-    units : units of the samples, where the file does not say.
-    rate_from : the file that states ``rate_hz``, to name both where they contradict each other.
+    rate_hz : samples per second, for files that do not state it. If the file states it (a time column, a comment line,
+        a key ``rate_hz`` or ``fs``), the two must agree within 1 %.
+    units : units of the samples, for files that do not state them.
+    rate_source : the file that states ``rate_hz``; the error names it if the two rates differ.
 
     Raises
     ------
     InputError
-        The file can't be read as one of these, holds no samples or values that are no finite numbers, or its rate is
-        unknown or contradicts ``rate_hz``.
+        The file can't be decoded, or the library that decodes it is not installed; it holds too few samples or values
+        that are not finite numbers; or its rate is unknown or contradicts ``rate_hz``.
     """
     path = Path(path)
     require_file(path)
@@ -119,29 +123,32 @@ def read_recording(
     if suffix == ".dat":
         path, suffix = _header_of(path), ".hea"
     if suffix not in RECORDING_SUFFIXES:
-        known = ", ".join(RECORDING_SUFFIXES)
-        raise InputError(f"{path}: recordings are read from {known}; found {suffix or 'no ending'}")
+        suffixes = ", ".join(RECORDING_SUFFIXES)
+        raise InputError(f"{path}: recordings are read from {suffixes}; found {suffix or 'no suffix'}")
     try:
         if suffix == ".mat" and is_matlab_73(path):
-            found = read_hdf5(path)
+            decoded = read_hdf5(path)
         elif suffix == ".csv" and is_trigno(path):
-            found = read_trigno(path)
+            decoded = read_trigno(path)
         else:
-            found = readers.get(suffix, read_table)(path)
+            decoded = readers.get(suffix, read_table)(path)
     except InputError:
         raise
+    except ImportError:
+        library, extra = LIBRARIES[suffix], "wfdb" if suffix == ".hea" else "readers"
+        raise InputError(f"{path}: reading {suffix} needs {library}: pip install 'semg-hht[{extra}]'") from None
     except (csv.Error, *BROKEN_NPZ) as error:
         raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
-    return _checked(found, path, rate_hz, units, rate_from)
+    return _check(decoded, path, rate_hz, units, rate_source)
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """All files that ``read_recording(path)`` reads: the file itself, and the others of a WFDB record.
+    """All files that ``read_recording(path)`` reads: the file itself and the other files of a WFDB record.
 
     Raises
     ------
     InputError
-        A WFDB signal file without its header.
+        A WFDB signal file has no header.
     """
     if path.suffix.lower() not in (".hea", ".dat") or not path.is_file():
         return (path,)
@@ -149,53 +156,57 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def _header_of(path: Path) -> Path:
-    """The header of a WFDB signal file; samples alone say neither rate nor channels."""
+    """The header of a WFDB signal file, which states the rate and the channels."""
     header = path.with_suffix(".hea")
     if not header.is_file():
         raise InputError(f"{path}: expected a WFDB header {header.name} beside it; found none")
     return header
 
 
-def _checked(found: Contents, path: Path, rate_hz: float | None, units: str, rate_from: str) -> Recording:
-    if found.rate_hz is not None and rate_hz is not None and abs(found.rate_hz - rate_hz) > 0.01 * rate_hz:
-        stated = f"{rate_from} states {rate_hz:g} Hz" if rate_from else f"{rate_hz:g} Hz was stated"
-        raise InputError(f"{path}: the file says {found.rate_hz:g} Hz, but {stated}; expected them to agree")
-    rate = rate_hz if rate_hz is not None else found.rate_hz
+def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: str, rate_source: str) -> Recording:
+    if decoded.rate_hz is not None and rate_hz is not None and abs(decoded.rate_hz - rate_hz) > 0.01 * rate_hz:
+        given = f"{rate_source} states {rate_hz:g} Hz" if rate_source else f"{rate_hz:g} Hz was given"
+        raise InputError(f"{path}: the file states {decoded.rate_hz:g} Hz, but {given}; expected the same rate")
+    rate = rate_hz if rate_hz is not None else decoded.rate_hz
     if rate is None:
         raise RateUnknown(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
     if not (np.isfinite(rate) and rate > 0):
         raise InputError(f"{path}: the sampling rate must be above 0 Hz; found {rate:g}")
-    table = found.table
+    table = decoded.table
     if table.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected real numbers; found {table.dtype}")
     samples = np.ascontiguousarray(table.T, dtype=np.float64)  # (n_samples, n_channels) -> (n_channels, n_samples)
     if samples.shape[0] == 0 or samples.shape[1] < MIN_SAMPLES:
         raise InputError(
-            f"{path}: expected at least one channel of {MIN_SAMPLES} samples; "
-            f"found {samples.shape[0]} of {samples.shape[1]}"
+            f"{path}: expected at least one channel with {MIN_SAMPLES} samples; "
+            f"found {samples.shape[0]} with {samples.shape[1]}"
         )
-    names = found.channel_names or tuple(f"ch{i + 1}" for i in range(samples.shape[0]))
+    names = decoded.channel_names or tuple(f"ch{i + 1}" for i in range(samples.shape[0]))
     try:
-        bridged = bridge_gaps(samples, rate, names)
+        gap_remarks = interpolate_gaps(samples, rate, names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    units = found.units or units
-    emg = [i for i, name in enumerate(names) if name not in found.other]
-    seen = examine([samples[i] for i in emg], rate, [names[i] for i in emg], units)
-    return Recording(samples, float(rate), names, units, str(path), found.other, (*found.remarks, *bridged, *seen))
+    units = decoded.units or units
+    emg = [i for i, name in enumerate(names) if name not in decoded.non_emg]
+    remarks = (
+        *decoded.remarks,
+        *gap_remarks,
+        *quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units),
+    )
+    return Recording(samples, float(rate), names, units, str(path), decoded.non_emg, remarks)
 
 
 def write_recording(recording: Recording, path: Path) -> None:
-    """Write a recording as ``.npz`` (exact) or ``.csv`` (a time column, seven digits, header with the channel names).
+    """Write a recording as ``.npz`` (exact) or ``.csv`` (a header, a time column, samples with seven digits).
 
     Raises
     ------
     InputError
-        Another ending, or a disk that is full.
+        The file has another suffix, or the disk is full.
     """
     suffix = path.suffix.lower()
     if suffix not in (".npz", ".csv"):
-        raise InputError(f"{path}: recordings are written as .npz or .csv; found {suffix or 'no ending'}")
+        raise InputError(f"{path}: recordings are written as .npz or .csv; found {suffix or 'no suffix'}")
     with whole_file(path) as part:
         if suffix == ".npz":
             with part.open("wb") as handle:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from builders import read_text_table as read
 from builders import rows, signal, with_time
 from semg_hht.errors import InputError
-from semg_hht.recordings.formats.contents import Contents
+from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 
 Array = NDArray[np.float64]
 
@@ -173,7 +173,7 @@ def test_noraxon(tmp_path: Path, separator: str, quote: str) -> None:
     assert (found.channel_names, found.units) == (("LT BICEPS BR.", "RT BICEPS BR."), "uV")
 
 
-def delsys(tmp_path: Path, fill: str) -> Contents:
+def delsys(tmp_path: Path, fill: str) -> DecodedRecording:
     """A time column for each channel; the slower accelerometer ends before."""
     emg, acc = signal(60, 2), signal(8, 1)
     text = "Label: Trigno IM sensor 1: EMG 1 (IM) Sampling frequency: 2000.000 Number of points: 60 Unit: V\n"

@@ -1,1 +1,1 @@
-"""One file a format or a family of devices: bytes become Contents, before they are checked."""
+"""Readers, one file per format or device family: they decode a file into a DecodedRecording and check nothing else."""

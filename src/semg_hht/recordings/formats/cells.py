@@ -1,6 +1,6 @@
-"""Lines of text -> cells -> numbers: separators, decimal commas, quotes, and the line where the samples begin.
+"""Split lines of text into cells and numbers: separators, decimal commas, quotes, and the line where the samples begin.
 
-Knows nothing of files, headers or time.
+It works on lines and does not know files, headers or time columns.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, takewhile
 
-MAX_PREAMBLE = 10_000  # lines above the samples that are looked through
-N_PROBED = 8  # lines that must look like samples before the first of them is taken for one
+MAX_PREAMBLE = 10_000  # lines that are searched for the first sample
+N_PROBED = 8  # consecutive lines that must look like samples before the first of them counts as one
 MISSING = frozenset({"", "nan", "n/a", "na", "null", "none", "missing", "-", "--", "?", "#n/a", "#num!", "#value!"})
-# Above, between and (LabChart) behind samples; but not the errors of a spreadsheet.
+# Comments stand above and between samples, and at the end of their lines (LabChart). Errors of a spreadsheet differ.
 _COMMENT = re.compile(r"#(?!N/A|NUM!|VALUE!)", re.IGNORECASE)
 _STAMP = re.compile(
     r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]+)?(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)(?:Z|[+-]\d\d:?\d\d)?"
@@ -23,9 +23,9 @@ _STAMP = re.compile(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a line is cut into cells.
+    """How a line is split into cells.
 
-    separator : a character; a space stands for white space of any length, ``", "`` for white space and commas alike.
+    separator : a character; a space means white space of any length, ``", "`` means white space and commas.
     decimal : ``.`` or ``,``.
     """
 
@@ -33,7 +33,7 @@ class Dialect:
     decimal: str = "."
 
     def cells(self, line: str) -> list[str]:
-        """The cells of a line, without quotes and the white space around them; numbers with a decimal point."""
+        """The cells of a line, without quotes and surrounding white space; numbers get a decimal point."""
         if self.separator == ", ":
             return line.replace(",", " ").split()
         if self.separator == " ":
@@ -47,15 +47,15 @@ class Dialect:
         return [cell.strip() for cell in cells]
 
     def samples(self, line: str) -> list[str]:
-        """As ``cells``, without a comment behind them."""
+        """The cells of a line without the comment at its end."""
         match = _COMMENT.search(line) if "#" in line else None
         if match is None:
             return self.cells(line)
         line = line[: match.start()].rstrip(" ")
         return self.cells(line.removesuffix(self.separator) if self.separator.strip(" ") else line)
 
-    def plain(self, lines: list[str], trailing: bool) -> tuple[list[str], str | None] | None:
-        """The lines as ``numpy.loadtxt`` reads them, and its delimiter; None where it can't."""
+    def for_loadtxt(self, lines: list[str], trailing: bool) -> tuple[list[str], str | None] | None:
+        """The lines in a form that ``numpy.loadtxt`` reads, and its delimiter; None if there is none."""
         if self.separator == self.decimal:
             return None
         if trailing:
@@ -67,7 +67,7 @@ class Dialect:
         return lines, self.separator.strip(" ,") or ("," if self.separator == "," else None)
 
 
-# In this order: a comma is a separator where it can be one.
+# Earlier dialects are preferred: a comma is a separator if it can be one.
 _DIALECTS = (Dialect("\t"), Dialect(";"), Dialect(","), Dialect("\t", ","), Dialect(";", ","), Dialect(" "),
              Dialect(" ", ","), Dialect(", "), Dialect(",", ","))  # fmt: skip
 
@@ -81,8 +81,8 @@ def is_content(line: str) -> bool:
     return not line.isspace() and line != "" and not is_comment(line)
 
 
-def number(cell: str) -> float | None:
-    """NaN for what stands for a missing sample; None for what is no number."""
+def parse_number(cell: str) -> float | None:
+    """NaN for a missing sample; None for text that is not a number."""
     if cell.lower() in MISSING:
         return float("nan")
     try:
@@ -92,7 +92,7 @@ def number(cell: str) -> float | None:
 
 
 def seconds_of_day(cell: str) -> float | None:
-    """Of ``2024-01-02 10:00:00.001``, ``10:00:00.001`` or ``00:01.500`` (minutes); None for other text."""
+    """The time of day in ``2024-01-02 10:00:00.001``, ``10:00:00.001`` or ``00:01.500`` (minutes); None for others."""
     match = _STAMP.fullmatch(cell.strip())
     if match is None:
         return None
@@ -101,66 +101,65 @@ def seconds_of_day(cell: str) -> float | None:
 
 
 def is_sample(cells: list[str]) -> bool:
-    """Whether every cell is a number, missing or a time stamp, and one at least is a number."""
-    found = [number(cell) for cell in cells]
-    return all(value is not None or seconds_of_day(cell) is not None for value, cell in zip(found, cells, strict=True)
-               ) and any(value is not None and value == value for value in found)  # fmt: skip
+    """Whether every cell is a number, a missing sample or a time stamp, and at least one is a number."""
+    values = [parse_number(cell) for cell in cells]
+    return all(value is not None or seconds_of_day(cell) is not None for value, cell in zip(values, cells, strict=True)
+               ) and any(value is not None and value == value for value in values)  # fmt: skip
 
 
 def find_samples(lines: list[str]) -> tuple[Dialect, int, int] | None:
-    """(dialect, index of the first line that is a sample, cells of such a line); None where no line is one.
+    """(dialect, index of the first line that is a sample, cells of such a line); None if no line is a sample.
 
-    Rows below must be of the same kind, so that a number in a preamble is not taken for a sample.
+    The lines below it must have the same form, so that a number in a preamble does not count as a sample.
     """
     rest = (i for i, line in enumerate(lines) if is_content(line))
-    refused: set[tuple[Dialect, int]] = set()
-    content: list[int] = []  # of these, as many as were asked for: most files begin with samples
+    rejected: set[tuple[Dialect, int]] = set()
+    content: list[int] = []  # the start of ``rest``, as far as it was needed: most files begin with samples
 
     def exists(at: int) -> bool:
         content.extend(islice(rest, max(at + 1 - len(content), 0)))
         return at < len(content)
 
     @lru_cache(maxsize=4 * N_PROBED * len(_DIALECTS))
-    def width(at: int, dialect: Dialect) -> int:  # 0: no sample
+    def width(at: int, dialect: Dialect) -> int:  # 0: not a sample
         cells = dialect.samples(lines[content[at]])
         if dialect.decimal == "," and len(cells) == 1 and width(at, Dialect(",")) > 1:
-            return 0  # "1,2" is two cells, or nobody knows
+            return 0  # "1,2" may be two cells
         return len(cells) if is_sample(cells) else 0
 
-    def begins(at: int, dialect: Dialect) -> bool:
+    def is_first_sample(at: int, dialect: Dialect) -> bool:
         n, below = width(at, dialect), [i for i in range(at + 1, at + N_PROBED) if exists(i)]
-        if not n or (dialect, n) in refused or any(width(i, dialect) != n for i in below):
+        if not n or (dialect, n) in rejected or any(width(i, dialect) != n for i in below):
             return False
-        # Samples of another width further up must be spoken of; single numbers may be a preamble.
+        # Samples of another width above would be an error to report; single numbers may belong to a preamble.
         others = {0, n, 1} if len(below) == N_PROBED - 1 else {0, n}
         if any(width(i, dialect) not in others for i in range(at)):
-            refused.add((dialect, n))  # for good: what stands above stays
-        return (dialect, n) not in refused
+            rejected.add((dialect, n))  # the lines above stay the same for all later lines
+        return (dialect, n) not in rejected
 
-    def may_be(at: int, dialect: Dialect) -> bool:
+    def is_any_sample(at: int, dialect: Dialect) -> bool:
         return width(at, dialect) > 0
 
-    def place(at: int, dialect: Dialect) -> tuple[Dialect, int, int]:
-        # A sample further up belongs to the samples: what stands between is a line that must be spoken of.
+    def result(at: int, dialect: Dialect) -> tuple[Dialect, int, int]:
+        # A sample further up is the first one, and the lines in between are an error that the caller reports.
         first, n = next(i for i in range(at + 1) if width(i, dialect) == width(at, dialect)), width(at, dialect)
         return _with_decimal(dialect, lines[content[first] :]) if n > 1 else dialect, content[first], n
 
-    # The second: lines of which each is a sample but no two are alike must be spoken of too.
-    for looks_right in (begins, may_be):
+    # The second test accepts samples that differ in width, so that the caller can report them.
+    for accepts in (is_first_sample, is_any_sample):
         for at in takewhile(exists, range(MAX_PREAMBLE)):
-            found = (dialect for dialect in _DIALECTS if looks_right(at, dialect))
-            narrow = []
-            for dialect in found:
+            single = []
+            for dialect in (dialect for dialect in _DIALECTS if accepts(at, dialect)):
                 if width(at, dialect) > 1:
-                    return place(at, dialect)
-                narrow.append(dialect)
-            if narrow:
-                return place(at, narrow[0])
+                    return result(at, dialect)
+                single.append(dialect)
+            if single:
+                return result(at, single[0])
     return None
 
 
 def _with_decimal(dialect: Dialect, samples: list[str]) -> Dialect:
-    """With a decimal comma, where nothing but whole numbers stands above the first one."""
+    """The dialect, with a decimal comma if only whole numbers precede the first comma."""
     at = next((i for i, line in enumerate(samples) if "," in line and is_content(line)), None)
     if at is None or "," in (dialect.separator, dialect.decimal):
         return dialect
@@ -168,4 +167,4 @@ def _with_decimal(dialect: Dialect, samples: list[str]) -> Dialect:
     if is_sample(dialect.samples(samples[at])) or not is_sample(comma.samples(samples[at])):
         return dialect
     above = (cell for line in samples[: at + 1] if is_content(line) for cell in dialect.samples(line))
-    return dialect if any("." in cell and number(cell) is not None for cell in above) else comma
+    return dialect if any("." in cell and parse_number(cell) is not None for cell in above) else comma

@@ -1,6 +1,6 @@
-"""Columns that tell when a sample was taken, or count samples: told from channels, and turned into a rate.
+"""Recognise columns of a table that hold times or count samples, and compute the sampling rate from them.
 
-Knows columns of numbers and their names: nothing of files, nothing of what a channel holds.
+It works on columns and their names. It does not know files or the meaning of channels.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _COUNTER = re.compile(
     re.IGNORECASE,
 )
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "stamp": 1.0}
-MIN_STEPS_BETWEEN_JUMPS = 100  # a rate within 1 %
-PLAUSIBLE_HZ = (20.0, 100_000.0)  # where a column without a unit may be seconds
+MIN_STEPS_BETWEEN_JUMPS = 100  # enough for a rate within 1 %
+PLAUSIBLE_HZ = (20.0, 100_000.0)  # of a column without a unit that may hold seconds
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Where a sample stands, for messages: the file, and from the index of a sample to its line, counted from 1."""
+    """Where samples are in the file, for messages: its path, and a function from sample index to 1-based line."""
 
     path: Path
     of_sample: Callable[[int], int]
@@ -46,10 +46,10 @@ class Lines:
 
 @dataclass(frozen=True)
 class Clock:
-    """What a column says of time.
+    """What a column of times or counts states.
 
-    rate_hz : None where it only counts samples.
-    n : samples from the first to the last that has a time.
+    rate_hz : None if the column only counts samples.
+    n : samples from the first to the last one that has a time.
     """
 
     rate_hz: float | None
@@ -58,91 +58,91 @@ class Clock:
 
 
 def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: Lines) -> dict[int, Clock]:
-    """Column -> what it says of time, of those that are no channels.
+    """Column index -> its clock, for the columns that are not channels.
 
-    Where several columns are time, each holds for the channels to its right.
+    If several columns hold times, each applies to the channels to its right.
 
     table : (n_columns, n_samples).
-    stamps : columns that are times of the day, in seconds.
+    stamps : columns with times of day, in seconds.
 
     Raises
     ------
     InputError
-        A column that is needed for the time does not rise, or leaves samples out.
+        A time column that is needed does not increase, or has no time for some samples.
     """
     clocks: dict[int, Clock] = {}
     for i, name in enumerate(names):
-        if _COUNTER.fullmatch(name) and i not in stamps and (found := _read_counter(name, table[i], lines)):
-            clocks[i] = found
-    timed = [i for i, name in enumerate(names) if i in stamps or _is_time_name(name)]
-    ends = [*timed, len(names)][1:]
-    needed = [i for i, end in zip(timed, ends, strict=False) if set(range(i + 1, end)) - set(clocks)]
-    for i in timed:
+        if _COUNTER.fullmatch(name) and i not in stamps and (counter := _counter_clock(name, table[i], lines)):
+            clocks[i] = counter
+    time_columns = [i for i, name in enumerate(names) if i in stamps or _is_time_name(name)]
+    ends = [*time_columns, len(names)][1:]
+    needed = [i for i, end in zip(time_columns, ends, strict=False) if set(range(i + 1, end)) - set(clocks)]
+    for i in time_columns:
         name = names[i] or f"{i + 1}"
-        if i in needed or (i == timed[0] and not needed):
-            clocks[i] = _read_clock(name, table[i], lines, stamp=i in stamps, several=len(needed) > 1)
+        if i in needed or (i == time_columns[0] and not needed):
+            clocks[i] = _time_clock(name, table[i], lines, stamp=i in stamps, several=len(needed) > 1)
         else:
-            clocks[i] = Clock(None, table.shape[1], f"column {name!r} is time beside another and was left out")
-    if not clocks and names[0] in ("", "Unnamed: 0") and (found := _read_nameless(table, lines)):
-        clocks[0] = found
+            clocks[i] = Clock(None, table.shape[1], f"column {name!r} is a second time column and was left out")
+    if not clocks and names[0] in ("", "Unnamed: 0") and (unnamed := _unnamed_clock(table, lines)):
+        clocks[0] = unnamed
     return clocks
 
 
 def clock_of(column: int, clocks: dict[int, Clock]) -> Clock | None:
-    """The clock that holds for a channel: the next to its left, or the first of all; None where none tells a rate."""
-    timed = [i for i, clock in clocks.items() if clock.rate_hz is not None]
-    if not timed:
+    """The clock of a channel: the nearest to its left, or the first one; None if no clock states a rate."""
+    rated = [i for i, clock in clocks.items() if clock.rate_hz is not None]
+    if not rated:
         return None
-    return clocks[max((i for i in timed if i < column), default=min(timed))]
+    return clocks[max((i for i in rated if i < column), default=min(rated))]
 
 
 def _is_time_name(name: str) -> bool:
     return _TIME.fullmatch(name.strip()) is not None or _TIME_BY_UNIT.fullmatch(name.strip()) is not None
 
 
-def _read_clock(name: str, column: Array, lines: Lines, *, stamp: bool, several: bool) -> Clock:
+def _time_clock(name: str, column: Array, lines: Lines, *, stamp: bool, several: bool) -> Clock:
     n = column.size
     if stamp:
         return Clock(_rate(name, _past_midnight(column), 1.0, lines), n)
     if several:
-        # Channels of a slower sensor end before the others: its times are empty from there, or zero.
+        # The channels of a slower sensor end earlier; from there on its times are empty or zero.
         rising = np.flatnonzero(np.isfinite(column) & (column != 0))
         n = int(rising[-1]) + 1 if rising.size else 0
     time = column[:n]
     if _unit(name) is None and n > 1 and _counts(time):
-        # Milliseconds in one file, samples in the next.
-        return Clock(None, n, f"column {name!r} rises by 1 and states no unit: it tells no rate and was left out")
+        # Such a column holds milliseconds in some files and counts samples in others.
+        return Clock(None, n, f"column {name!r} increases by 1 without a unit, so it gives no rate and was left out")
     unit, remark = _scale(name, time)
     return Clock(_rate(name, time, unit, lines), n, remark)
 
 
-def _read_nameless(table: Array, lines: Lines) -> Clock | None:
-    """What the first of several columns says of time, where it has no name: None where it may be a channel."""
+def _unnamed_clock(table: Array, lines: Lines) -> Clock | None:
+    """The clock in an unnamed first column; None if the column may be a channel."""
     first = table[0]
     if len(table) < 2 or first.size < 3 or not np.isfinite(first).all():
         return None
     counts = _is_counter(first)
-    # Where all columns are ramps the first is no more a clock than the others.
+    # If all columns are ramps, the first one may be a channel like the others.
     if not (counts or (_is_even(first) and first[0] < first[-1])) or all(map(_is_even, table[1:])):
         return None
     if counts:
         return Clock(None, first.size, "the first column has no name and counts samples; it was left out")
     step = float(first[-1] - first[0]) / (first.size - 1)
     if not PLAUSIBLE_HZ[0] <= 1 / step <= PLAUSIBLE_HZ[1]:
-        return Clock(None, first.size, f"the first column has no name and rises evenly by {step:g}; it was left out")
-    remark = f"the first column has no name, rises evenly by {step:.6g} and was taken for time in seconds"
+        return Clock(None, first.size, f"the first column has no name, increases evenly by {step:g} and was left out")
+    remark = f"the first column has no name, increases evenly by {step:.6g} and is taken for time in seconds"
     return Clock(_rate("1", first, 1.0, lines), first.size, remark)
 
 
-def _read_counter(name: str, column: Array, lines: Lines) -> Clock | None:
-    """What a column counts whose name says that it counts samples, if it does."""
+def _counter_clock(name: str, column: Array, lines: Lines) -> Clock | None:
+    """The clock in a column whose name says that it counts samples; None if it does not count."""
     integers = column.size > 1 and np.isfinite(column).all() and np.array_equal(column, np.rint(column))
     if not integers or float(np.max(np.abs(column))) > 2**53:
         return None
     step = np.diff(column)
-    # Frames of a camera hold several samples, which are counted within each (Vicon).
-    of_frames = (step.min() >= 0 and step.max() == 1) or np.all(np.mod(step, np.ptp(column) + 1) == 1)
-    if of_frames or _is_counter(column):
+    # A frame of a camera holds several samples, which are counted within each frame (Vicon).
+    counts_frames = (step.min() >= 0 and step.max() == 1) or np.all(np.mod(step, np.ptp(column) + 1) == 1)
+    if counts_frames or _is_counter(column):
         return Clock(None, column.size, f"column {name!r} counts samples and was left out")
     jumps = np.flatnonzero(np.mod(step, _wrap(column)) != 1)
     if jumps.size > column.size // 2:
@@ -150,7 +150,7 @@ def _read_counter(name: str, column: Array, lines: Lines) -> Clock | None:
     at = int(jumps[0])
     remark = (
         f"column {name!r} counts samples and was left out; it jumps at {jumps.size} places, first from {column[at]:g} "
-        f"to {column[at + 1]:g} in line {lines.of_sample(at + 1)}: samples may be missing"
+        f"to {column[at + 1]:g} in line {lines.of_sample(at + 1)}, so samples may be missing"
     )
     return Clock(None, column.size, remark)
 
@@ -162,32 +162,33 @@ def _unit(name: str) -> str | None:
 
 
 def _scale(name: str, time: Array) -> tuple[float, str]:
-    """Seconds of one unit of the column, and what was supposed where it does not say."""
+    """The seconds of one unit of the column, and a remark if the unit was inferred."""
     unit = _unit(name)
     if unit is not None:
         return _SECONDS[unit], ""
     step = abs(float(time[-1] - time[0])) / (time.size - 1) if time.size > 1 else 1.0
     if not step > 0 or 1 / step >= PLAUSIBLE_HZ[0] or not step >= 1:
         return 1.0, ""
-    for scale, words in ((1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds")):
+    for scale, unit_name in ((1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds")):
         if 1 / (step * scale) >= PLAUSIBLE_HZ[0]:
-            return scale, f"column {name!r} states no unit and rises by {step:g} a sample: taken for {words}"
+            remark = f"column {name!r} states no unit and increases by {step:g} per sample; it is taken for {unit_name}"
+            return scale, remark
     return 1.0, ""
 
 
 def _rate(name: str, time: Array, scale: float, lines: Lines) -> float:
-    """Samples a second over the whole span, so that rounded times give it too."""
+    """Samples per second over the whole span, which is accurate for rounded times too."""
     bad = np.flatnonzero(~np.isfinite(time))
     if bad.size:
         line = lines.of_sample(int(bad[0]))
         raise InputError(f"{lines.path}: column {name!r} has no time in line {line}; expected one for each sample")
     if time.size < 2:
-        raise InputError(f"{lines.path}: column {name!r} has {time.size} times; expected two or more to tell the rate")
+        raise InputError(f"{lines.path}: column {name!r} has {time.size} times; expected two or more to give a rate")
     step = np.diff(time)
     mean = float(time[-1] - time[0]) / step.size
     printed = _printed_step(time)
     uneven = _farthest(step, mean) > 0.5 * mean
-    # Times that were rounded to more than half a sample stand still and jump.
+    # Times rounded to more than half a step repeat and then jump.
     if uneven and printed > 0.5 * mean and (rate_hz := _rate_of_jumps(time, step, printed, scale)):
         return rate_hz
     falls = np.flatnonzero(step <= 0)
@@ -195,7 +196,7 @@ def _rate(name: str, time: Array, scale: float, lines: Lines) -> float:
         at = int(falls[0])
         first, second = lines.of_sample(at), lines.of_sample(at + 1)
         raise InputError(
-            f"{lines.path}: column {name!r} must rise from line to line to be a time; "
+            f"{lines.path}: column {name!r} must increase from line to line to be a time; "
             f"found {time[at]:.12g} in line {first} and {time[at + 1]:.12g} in line {second}"
         )
     if uneven:
@@ -208,7 +209,7 @@ def _rate(name: str, time: Array, scale: float, lines: Lines) -> float:
 
 
 def _rate_of_jumps(time: Array, step: Array, printed: float, scale: float) -> float | None:
-    """The rate from the first jump to the last, each right to a sample; None where times are no rounded even ones."""
+    """The rate between the first and the last jump, each exact to one sample; None if these are not rounded times."""
     jumps = np.flatnonzero(step)
     if jumps.size < 2 or float(step.min()) < 0 or jumps[-1] - jumps[0] < MIN_STEPS_BETWEEN_JUMPS:
         return None
@@ -217,30 +218,31 @@ def _rate_of_jumps(time: Array, step: Array, printed: float, scale: float) -> fl
     off: Array = np.arange(-first, time.size - first, dtype=np.float64)
     off *= mean
     off += time[first]
-    off -= time  # how far each time lies behind an even one
+    off -= time  # deviation of each time from an even one
     if _farthest(off, 0.0) > 1.001 * printed + mean:
         return None
     return _round_rate(mean * scale, mean * scale, n_steps)
 
 
 def _round_rate(step_s: float, printed_s: float, n_steps: int) -> float:
-    """The whole number of hertz where the digits of the times leave it open; the rate itself otherwise."""
+    """The whole number of hertz if the rounding of the times allows it; otherwise the rate itself."""
     slack = printed_s / (n_steps * step_s)
     whole = float(np.rint(1 / step_s))
     return whole if whole > 0 and abs(whole * step_s - 1) <= max(slack, 1e-12) else 1 / step_s
 
 
 def _printed_step(time: Array) -> float:
-    """The last digit that the times were written with; 0 where there are more than nine behind the point."""
-    some = time[-1000:]
-    error = 4 * np.finfo(np.float64).eps * float(np.max(np.abs(some)))
+    """The value of the last printed digit of the times; 0 if they have more than nine decimals."""
+    last = time[-1000:]
+    error = 4 * np.finfo(np.float64).eps * float(np.max(np.abs(last)))
     for digits in range(10):
-        if float(np.max(np.abs(np.round(some, digits) - some))) <= error:
+        if float(np.max(np.abs(np.round(last, digits) - last))) <= error:
             return float(10.0**-digits)
     return 0.0
 
 
 def _past_midnight(seconds: Array) -> Array:
+    """Times of day with a whole day added at each midnight."""
     days = np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -43_200)
     return np.asarray(seconds + 86_400.0 * days)
 
@@ -257,7 +259,7 @@ def _farthest(values: Array, middle: float) -> float:
 
 
 def _wrap(column: Array) -> float:
-    """Counters of devices begin again at a power of two: 16, 256 ..."""
+    """The number of values of a device's counter, a power of two: 16, 256 ..."""
     return float(2 ** np.ceil(np.log2(max(float(column.max()) + 1, 2))))
 
 

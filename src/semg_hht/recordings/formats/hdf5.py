@@ -1,6 +1,6 @@
-"""Recordings in HDF5: the layout of PLUX devices (OpenSignals), plain datasets, and MATLAB 7.3 files.
+"""Reader of HDF5 recordings: files of PLUX devices (OpenSignals), plain datasets, and MATLAB 7.3 files.
 
-Knows groups, datasets and attributes: nothing of what a recording must be.
+It works on groups, datasets and attributes. `read_recording` checks the result.
 """
 
 from __future__ import annotations
@@ -13,25 +13,23 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.formats.arrays import RATE_KEYS, from_arrays
-from semg_hht.recordings.formats.contents import Contents
+from semg_hht.recordings.formats.decoded_recording import COUNTS_REMARK, DecodedRecording
 from semg_hht.system.files import require_modest
 
 if TYPE_CHECKING:
     import h5py
 
 
-def read_hdf5(path: Path) -> Contents:
-    """The samples of an HDF5 file; of a MATLAB 7.3 file too, which is one.
+def read_hdf5(path: Path) -> DecodedRecording:
+    """Read an HDF5 file; a MATLAB 7.3 file is one too.
 
     Raises
     ------
     InputError
-        h5py is not installed, the file is none, or holds no samples that can be told from other arrays.
+        The file is not HDF5, or it does not show which of its arrays holds the samples.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise InputError(f"{path}: reading {path.suffix} needs h5py: pip install 'semg-hht[readers]'") from None
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             _require_modest(path, file, h5py)
@@ -39,24 +37,24 @@ def read_hdf5(path: Path) -> Contents:
                 group for group in file.values() if isinstance(group, h5py.Group) and "sampling rate" in group.attrs
             ]
             if devices:
-                return _of_plux(path, devices)
-            return _of_datasets(path, file, h5py)
+                return _from_plux(path, devices)
+            return _from_datasets(path, file, h5py)
     except InputError:
         raise
-    except Exception as error:  # h5py raises whatever a damaged file leads it to
+    except Exception as error:  # h5py raises many kinds of errors over damaged files
         raise InputError(f"{path}: can't be read as HDF5; {error}") from None
 
 
 def is_matlab_73(path: Path) -> bool:
-    """Whether a MAT file is of version 7.3, which is HDF5 behind a header of MATLAB's."""
+    """Whether a MAT file has version 7.3, which is HDF5 after a header of MATLAB."""
     with path.open("rb") as handle:
         return handle.read(19) == b"MATLAB 7.3 MAT-file"
 
 
-def _of_plux(path: Path, devices: list[h5py.Group]) -> Contents:
-    """Channels under ``raw/channel_N``; ``nSeq`` numbers the packets that arrived."""
+def _from_plux(path: Path, devices: list[h5py.Group]) -> DecodedRecording:
+    """Read the channels ``raw/channel_N``; ``nSeq`` only counts packets."""
     if len(devices) > 1:
-        raise InputError(f"{path}: holds {len(devices)} devices; expected one")
+        raise InputError(f"{path}: expected one device; found {len(devices)}")
     (device,) = devices
     channels = {name: data for name, data in device.get("raw", {}).items() if name.startswith("channel")}
     if not channels:
@@ -65,7 +63,7 @@ def _of_plux(path: Path, devices: list[h5py.Group]) -> Contents:
     labels = [str(data.attrs.get("label", name)) for name, data in channels.items()]
     if len(set(labels)) < len(labels):
         labels = list(channels)
-    return Contents(
+    return DecodedRecording(
         np.column_stack([_values(path, data).reshape(-1) for data in channels.values()]),
         float(np.ravel(device.attrs["sampling rate"])[0]),
         tuple(labels),
@@ -75,20 +73,20 @@ def _of_plux(path: Path, devices: list[h5py.Group]) -> Contents:
             for label, sensor in zip(labels, sensors, strict=True)
             if sensor not in ("", "RAW") and "EMG" not in sensor
         ),
-        ("amplitudes are the converter's own counts: the file does not say what one is in volts",),
+        (COUNTS_REMARK,),
     )
 
 
-def _of_datasets(path: Path, file: h5py.File, h5py: Any) -> Contents:
+def _from_datasets(path: Path, file: h5py.File, h5py: Any) -> DecodedRecording:
     arrays: dict[str, NDArray[Any]] = {}
     attributes = dict(file.attrs)
 
-    def visit(name: str, found: Any) -> None:
-        attributes.update(found.attrs)
-        # "#refs#" is where MATLAB keeps the insides of cells.
-        if isinstance(found, h5py.Dataset) and not name.startswith("#") and found.dtype.kind in "biuf":
-            values = _values(path, found)
-            is_text = found.attrs.get("MATLAB_class") == b"char"
+    def visit(name: str, item: Any) -> None:
+        attributes.update(item.attrs)
+        # MATLAB keeps the content of cells under "#refs#".
+        if isinstance(item, h5py.Dataset) and not name.startswith("#") and item.dtype.kind in "biuf":
+            values = _values(path, item)
+            is_text = item.attrs.get("MATLAB_class") == b"char"
             arrays[name.rsplit("/", 1)[-1]] = np.array("".join(map(chr, values.ravel()))) if is_text else values
 
     file.visititems(visit)
@@ -101,17 +99,17 @@ def _of_datasets(path: Path, file: h5py.File, h5py: Any) -> Contents:
 
 def _values(path: Path, data: h5py.Dataset) -> NDArray[Any]:
     if data.external or data.is_virtual or Path(data.file.filename) != path:
-        raise InputError(f"{path}: {data.name} lies in another file; expected a recording that holds its own samples")
+        raise InputError(f"{path}: {data.name} is stored in another file; expected samples in the recording itself")
     return np.asarray(data[()])
 
 
 def _require_modest(path: Path, file: h5py.File, h5py: Any) -> None:
-    """A dataset may declare any shape and store nothing."""
+    """Check the declared sizes: a dataset may declare any shape and store nothing."""
     sizes: list[int] = []
 
-    def visit(_: str, found: Any) -> None:
-        if isinstance(found, h5py.Dataset):
-            sizes.append((found.size or 0) * max(found.dtype.itemsize, 8))
+    def visit(_: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append((item.size or 0) * max(item.dtype.itemsize, 8))
 
     file.visititems(visit)
     require_modest(path, sum(sizes))

@@ -1,6 +1,6 @@
-"""What stands above the samples of a text file: names, units, the sampling rate, the layout of a known program.
+"""Interpret the lines above the samples of a text file: names, units, sampling rate, and the layout of known programs.
 
-Knows LabChart, OpenSignals, and what most others write: nothing of samples.
+It knows LabChart, AcqKnowledge, OpenSignals and common layouts of others. It does not read samples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from semg_hht.recordings.formats.cells import (
     find_samples,
     is_comment,
     is_content,
-    number,
+    parse_number,
     seconds_of_day,
 )
 from semg_hht.recordings.units import volts
@@ -45,15 +45,15 @@ _OPENSIGNALS_DIGITAL = re.compile(r"nSeq|DI\d*|[IO]\d+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read the samples, and what is said of them; a tuple is empty where nothing is said.
+    """How to read the samples, and what the header states about them; a tuple is empty if the header states nothing.
 
     start : index of the first line that is a sample.
-    trailing : whether each line ends with a separator behind its last cell.
-    names : of the columns, as they are written; ``units`` and ``sensors`` are as long, empty where not stated.
+    trailing : whether each line ends with a separator after its last cell.
+    names : of the columns, as written; ``units`` and ``sensors`` have the same length, with empty text if not stated.
     rates_hz : all different rates that are stated.
-    stamps : indices of columns that hold times of day.
-    left_out : indices of columns that the file itself says are no signal.
-    counts : whether it says that samples are the converter's counts.
+    stamps : indices of columns with times of day.
+    left_out : indices of columns that are not signals according to the header.
+    counts : whether the header states that samples are counts of the converter.
     """
 
     dialect: Dialect
@@ -71,21 +71,23 @@ class Layout:
 
 
 def read_layout(path: Path, lines: list[str]) -> Layout:
-    """What the beginning of a file says of the rest.
+    """Interpret the first lines of a file.
 
     Raises
     ------
     InputError
-        There are no samples, or not as many names as columns.
+        There are no samples, or the numbers of names and columns differ.
     """
-    rate_above = bool(lines) and lines[0].rstrip(",;\t \n") == "Devices"  # Vicon: the second line is the rate alone
-    found = find_samples(["\n", "\n", *lines[2:]] if rate_above else lines)
-    if found is None:
-        return _supposed(path, lines)
-    dialect, start, n_columns = found
+    # In Vicon's files the second line holds only the rate.
+    rate_above = bool(lines) and lines[0].rstrip(",;\t \n") == "Devices"
+    samples = find_samples(["\n", "\n", *lines[2:]] if rate_above else lines)
+    if samples is None:
+        return _layout_without_samples(path, lines)
+    dialect, start, n_columns = samples
     if n_columns > MAX_COLUMNS:
         raise InputError(
-            f"{path}: line {start + 1} has {n_columns} cells; expected one sample a line, at most {MAX_COLUMNS} columns"
+            f"{path}: line {start + 1} has {n_columns} cells; expected one sample per line and at most "
+            f"{MAX_COLUMNS} columns"
         )
     above = [line.rstrip("\n") for line in lines[:start]]
     layout = Layout(dialect, start, n_columns, rates_hz=_rates(above, rate_above))
@@ -95,15 +97,15 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
     if ends_empty and len(_without_empty_end(dialect.cells(row))) != n_columns:
         layout = replace(layout, n_columns=n_columns - 1, trailing=True)
     layout = (
-        _of_labchart(layout, above)
-        or _of_acqknowledge(layout, lines)
-        or _of_opensignals(path, layout, above)
-        or _of_rows(path, layout, above)
+        _labchart_layout(layout, above)
+        or _acqknowledge_layout(layout, lines)
+        or _opensignals_layout(path, layout, above)
+        or _common_layout(path, layout, above)
     )
     if not layout.names:
-        layout = _of_numbers_for_names(layout, lines)
+        layout = _with_numbers_as_names(layout, lines)
     first = dialect.samples(lines[layout.start])[: layout.n_columns]
-    stamps = (i for i, cell in enumerate(first) if number(cell) is None and seconds_of_day(cell) is not None)
+    stamps = (i for i, cell in enumerate(first) if parse_number(cell) is None and seconds_of_day(cell) is not None)
     layout = replace(layout, stamps=tuple(stamps))
     stated = {unit for line in above if (match := _UNIT_STATED.search(line)) and (unit := volts(match[1]))}
     if not any(layout.units) and len(stated) == 1:
@@ -112,7 +114,7 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
 
 
 def name_and_unit(name: str) -> tuple[str, str]:
-    """``EMG 1 [mV]`` -> (``EMG 1``, ``mV``); the unit is empty, and the name whole, where it is no volts."""
+    """``EMG 1 [mV]`` -> (``EMG 1``, ``mV``); without a unit of volts, the whole name and an empty unit."""
     for pattern in _NAME_WITH_UNIT:
         match = pattern.fullmatch(name)
         if match and volts(match[2]):
@@ -120,13 +122,13 @@ def name_and_unit(name: str) -> tuple[str, str]:
     return name, ""
 
 
-def _supposed(path: Path, lines: list[str]) -> Layout:
-    """Where no line is all numbers: the first is the header, so that the next can be told from it."""
+def _layout_without_samples(path: Path, lines: list[str]) -> Layout:
+    """The layout if no line consists of numbers: the first line is the header, and the second will be an error."""
     content = [i for i, line in enumerate(lines) if is_content(line)]
     if not content:
-        raise InputError(f"{path}: expected one line a sample; found none")
+        raise InputError(f"{path}: expected one line per sample; found none")
     if len(content) == 1:
-        raise InputError(f"{path}: expected one line a sample after the header; found none")
+        raise InputError(f"{path}: expected one line per sample after the header; found none")
     header, below = lines[content[0]], lines[content[1]]
     separator = max((";", "\t", ","), key=lambda separator: min(header.count(separator), below.count(separator)))
     dialect = Dialect(separator if separator in below else " ")
@@ -136,8 +138,8 @@ def _supposed(path: Path, lines: list[str]) -> Layout:
 
 def _rates(above: list[str], rate_above: bool) -> tuple[float, ...]:
     rates: dict[float, None] = {}
-    if rate_above and (alone := re.match(_NUMBER, above[1])):
-        rates[_float(alone[1])] = None
+    if rate_above and (match := re.match(_NUMBER, above[1])):
+        rates[_float(match[1])] = None
     for line in above:
         match = next((m for pattern in _RATES if (m := pattern.search(line))), None)
         interval = _INTERVAL.search(line)
@@ -150,7 +152,7 @@ def _rates(above: list[str], rate_above: bool) -> tuple[float, ...]:
 
 
 def _float(text: str) -> float:
-    thousands = re.fullmatch(r"[1-9][0-9]{0,2},[0-9]{3}", text)  # "2,000 Hz"; but "1111,111 Hz"
+    thousands = re.fullmatch(r"[1-9][0-9]{0,2},[0-9]{3}", text)  # "2,000 Hz", but not "1111,111 Hz"
     return float(text.replace(",", "" if thousands else "."))
 
 
@@ -164,8 +166,8 @@ def _without_empty_end(cells: list[str]) -> list[str]:
     return cells
 
 
-def _of_labchart(layout: Layout, above: list[str]) -> Layout | None:
-    """``ChannelTitle=``, ``Range=`` and ``UnitName=``, one a line; the first column is time, if it was exported."""
+def _labchart_layout(layout: Layout, above: list[str]) -> Layout | None:
+    """Lines ``ChannelTitle=``, ``Range=`` and ``UnitName=``; the first column is time if it was exported."""
     cells = [[cell.strip() for cell in line.split("\t")] for line in above if "=" in line]
     rows = {row[0].rstrip("="): row[1:] for row in cells}
     titles = _without_empty_end(rows.get("ChannelTitle", []))
@@ -173,12 +175,12 @@ def _of_labchart(layout: Layout, above: list[str]) -> Layout | None:
     if not titles or n_times not in (0, 1):
         return None
     ranges = [cell.split()[-1] if cell.split() else "" for cell in rows.get("Range", [])]
-    named = rows.get("UnitName", [])
+    unit_names = rows.get("UnitName", [])
     units = []
     for i in range(len(titles)):
-        by_name = named[i] if i < len(named) and named[i] not in ("", "*") else ""
-        units.append(by_name or (ranges[i] if i < len(ranges) else ""))
-    # Units that are no volts stay in the name: they tell that a channel is no EMG.
+        unit_name = unit_names[i] if i < len(unit_names) and unit_names[i] not in ("", "*") else ""
+        units.append(unit_name or (ranges[i] if i < len(ranges) else ""))
+    # Other units than volts stay in the name, which shows that the channel is not EMG.
     for i, unit in enumerate(units):
         if unit and not volts(unit):
             titles[i] += f" [{unit}]"
@@ -186,8 +188,8 @@ def _of_labchart(layout: Layout, above: list[str]) -> Layout | None:
     return replace(layout, names=("Time (s)",) * n_times + tuple(titles), units=time + tuple(map(volts, units)))
 
 
-def _of_acqknowledge(layout: Layout, lines: list[str]) -> Layout | None:
-    """``0.5 msec/sample``, the number of channels, name and unit of each; above the samples, how many there are."""
+def _acqknowledge_layout(layout: Layout, lines: list[str]) -> Layout | None:
+    """``0.5 msec/sample``, the number of channels, and two lines per channel; the first row may count its samples."""
     above = [line.strip() for line in lines[: layout.start]]
     at = next((i for i, line in enumerate(above) if re.fullmatch(_NUMBER + r" m?sec/sample", line)), -1)
     if at < 0:
@@ -204,51 +206,51 @@ def _of_acqknowledge(layout: Layout, lines: list[str]) -> Layout | None:
                    units=("",) * len(time) + tuple(map(volts, units)))  # fmt: skip
 
 
-def _of_opensignals(path: Path, layout: Layout, above: list[str]) -> Layout | None:
-    """A comment holds JSON: a device's address -> sampling rate, columns, label and sensor of each analog one."""
+def _opensignals_layout(path: Path, layout: Layout, above: list[str]) -> Layout | None:
+    """A comment with JSON: the address of a device -> its rate, columns, and labels and sensors of analog columns."""
     devices = [device for line in above if is_comment(line) and "{" in line for device in _devices(line)]
     if not devices:
         return None
     if len(devices) > 1:
-        raise InputError(f"{path}: holds {len(devices)} devices; expected one")
+        raise InputError(f"{path}: expected one device; found {len(devices)}")
     (device,) = devices
     names = [str(name) for name in device["column"]]
     if len(names) != layout.n_columns:
-        raise _mismatch(path, len(names), layout.n_columns)
+        raise _wrong_number_of_names(path, len(names), layout.n_columns)
     labels, sensors = ([str(item) for item in _list(device.get(key))] for key in ("label", "sensor"))
     left_out = tuple(i for i, name in enumerate(names) if _OPENSIGNALS_DIGITAL.fullmatch(name))
     analog = [i for i in range(len(names)) if i not in left_out]
-    stated = [""] * len(names)
+    sensor_of = [""] * len(names)
     if len(labels) == len(analog) and len(set(labels)) == len(labels):
         for i, label in zip(analog, labels, strict=True):
             names[i] = label
     if len(sensors) == len(analog):
         for i, sensor in zip(analog, sensors, strict=True):
-            stated[i] = sensor
-    return replace(layout, names=tuple(names), sensors=tuple(stated), left_out=left_out, counts=True)
+            sensor_of[i] = sensor
+    return replace(layout, names=tuple(names), sensors=tuple(sensor_of), left_out=left_out, counts=True)
 
 
 def _devices(line: str) -> list[dict[str, Any]]:
     try:
-        found = json.loads(line[line.index("{") :])
+        content = json.loads(line[line.index("{") :])
     except (ValueError, RecursionError):
         return []
-    return [device for device in found.values() if isinstance(device, dict) and _list(device.get("column"))]
+    return [device for device in content.values() if isinstance(device, dict) and _list(device.get("column"))]
 
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _of_rows(path: Path, layout: Layout, above: list[str]) -> Layout:
-    """A row of names, or of names and one of units; behind a comment sign too, as NumPy writes it."""
+def _common_layout(path: Path, layout: Layout, above: list[str]) -> Layout:
+    """A row of names, perhaps with a row of units below it, or a comment with names as NumPy writes it."""
     rows = [line for line in above if is_content(line)]
     n = layout.n_columns
     if rows and n > 1:
         units = [cell.strip(" []()") for cell in _cells_of_row(layout.dialect, rows[-1], n)]
         names = _cells_of_row(layout.dialect, rows[-2], n) if len(rows) > 1 else []
-        known = [unit in ("", "-", "s", "ms", "sec") or bool(volts(unit)) for unit in units]
-        if len(units) == len(names) == n and all(known) and any(units):
+        are_units = [unit in ("", "-", "s", "ms", "sec") or bool(volts(unit)) for unit in units]
+        if len(units) == len(names) == n and all(are_units) and any(units):
             seconds = [f" [{unit}]" if unit in ("s", "ms", "sec") else "" for unit in units]
             return replace(layout, units=tuple(map(volts, units)),
                            names=tuple(name + unit for name, unit in zip(names, seconds, strict=True)))  # fmt: skip
@@ -258,7 +260,7 @@ def _of_rows(path: Path, layout: Layout, above: list[str]) -> Layout:
         if len(cells) == n and not is_statement:
             return replace(layout, names=tuple(cells))
         if not is_statement and (len(rows) == 1 or (len(cells) > 1 and layout.dialect.separator in "\t;,")):
-            raise _mismatch(path, len(cells), n)
+            raise _wrong_number_of_names(path, len(cells), n)
         return layout
     comment = next((line.lstrip(" #%/") for line in reversed(above) if is_comment(line)), "")
     cells = _cells_of_row(layout.dialect, comment, n)
@@ -268,10 +270,10 @@ def _of_rows(path: Path, layout: Layout, above: list[str]) -> Layout:
 
 
 def _cells_of_row(dialect: Dialect, row: str, n: int) -> list[str]:
-    """As the samples are cut, or, where that gives another number than ``n``, as a header may be cut besides."""
+    """The cells of a header row: split as the samples, or by another separator if that does not give ``n`` cells."""
     cells = _without_empty_end(Dialect(dialect.separator).cells(row)) or [""]
     if len(cells) < n and row.count(dialect.separator) + 1 == n:
-        cells = cells + [""] * (n - len(cells))  # the last columns have no names
+        cells = cells + [""] * (n - len(cells))  # the last columns have no name
     if len(cells) == n:
         return cells
     if len(cells) == n + 1 and volts(cells[1]) == "" and cells[1] in ("s", "ms"):
@@ -281,17 +283,17 @@ def _cells_of_row(dialect: Dialect, row: str, n: int) -> list[str]:
     return next((other for other in others if len(other) == n > 1), cells)
 
 
-def _of_numbers_for_names(layout: Layout, lines: list[str]) -> Layout:
-    """A table that pandas wrote without names has its columns' numbers for names: no sample counts 0, 1, 2, 3."""
+def _with_numbers_as_names(layout: Layout, lines: list[str]) -> Layout:
+    """Numbers as names, as pandas writes them for columns without names; no sample counts 0, 1, 2, 3."""
     cells = layout.dialect.cells(lines[layout.start])
     n = layout.n_columns
     numbered = [["", *map(str, range(n - 1))], [str(i) for i in range(n)], [str(i + 1) for i in range(n)]]
     below = [line for line in lines[layout.start + 1 : layout.start + 100] if is_content(line)]
     if n < 4 or cells not in numbered or not below:
         return layout
-    remark = f"the first line counts {cells[-3]}, {cells[-2]}, {cells[-1]} and was taken for the names of the columns"
+    remark = f"the first line counts {cells[-3]}, {cells[-2]}, {cells[-1]} and is taken for the names of the columns"
     return replace(layout, start=layout.start + 1, names=tuple(cells), remarks=(remark,))
 
 
-def _mismatch(path: Path, n_names: int, n_columns: int) -> InputError:
-    return InputError(f"{path}: the header names {n_names} columns; the lines below have {n_columns}")
+def _wrong_number_of_names(path: Path, n_names: int, n_columns: int) -> InputError:
+    return InputError(f"{path}: the header names {n_names} columns; expected {n_columns}, as in the lines below it")

@@ -1,6 +1,6 @@
-"""XML that came with a recording, read so that it can do no harm.
+"""Parse XML from an untrusted file safely.
 
-Knows XML: nothing of recordings.
+It works on XML and does not know recordings.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from xml.parsers import expat
 
 from semg_hht.errors import InputError
 
-MAX_BYTES = 64 * 2**20
+MAX_XML_BYTES = 64 * 2**20
 
 
 def read_xml(path: Path, content: bytes, what: str) -> Element:
-    """The root of an XML document without a document type: entities, which can grow without end, are declared there.
+    """The root of an XML document. A document type is refused, because it may declare entities that grow without limit.
 
-    what : what the document is, for messages.
+    what : the name of the document in messages.
 
     Raises
     ------
     InputError
-        It is no XML, has a document type, or is larger than 64 MiB.
+        The document is not XML, has a document type, or is larger than 64 MiB.
     """
-    if len(content) > MAX_BYTES:
-        raise InputError(f"{path}: {what} takes {len(content)} bytes; expected no more than {MAX_BYTES}")
+    if len(content) > MAX_XML_BYTES:
+        raise InputError(f"{path}: {what} has {len(content)} bytes; expected at most {MAX_XML_BYTES}")
     declared: list[str] = []
-    looking = expat.ParserCreate()
+    parser = expat.ParserCreate()
 
     def stop(name: str, *_: object) -> None:
         declared.append(name)
         raise ValueError(name)
 
-    looking.StartDoctypeDeclHandler = stop
+    parser.StartDoctypeDeclHandler = stop
     try:
-        looking.Parse(content, True)
+        parser.Parse(content, True)
         return fromstring(content)
     except (expat.ExpatError, ParseError, ValueError, LookupError) as error:
         if declared:

@@ -1,13 +1,12 @@
-"""Recordings of PhysioNet's kind (WFDB): a header ``.hea`` and its ``.dat`` files, through the library wfdb.
+"""Reader of WFDB recordings (PhysioNet): a header ``.hea`` and its ``.dat`` files, with the library wfdb.
 
-Knows headers, segments and frames: nothing of what a recording must be. Reads files beside the header, never a network:
-wfdb's grammar of headers admits names, no paths and no addresses, and a local path is all it is given here.
+It works on headers, segments and frames. `read_recording` checks the result. It reads only files beside the header and
+never a network: wfdb accepts names in headers, but no paths and no addresses, and it is given a local path.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from math import ceil
 from pathlib import Path
@@ -16,38 +15,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.channels import distinct, is_other
-from semg_hht.recordings.formats.contents import Contents
+from semg_hht.recordings.channels import distinct_names, is_not_emg
+from semg_hht.recordings.formats.decoded_recording import (
+    MAX_DECODED_BYTES,
+    DecodedRecording,
+    most_common,
+    remarks_on_non_emg,
+    remarks_on_other_rates,
+)
 from semg_hht.recordings.units import one_unit
 from semg_hht.system.files import require_file
 
 if TYPE_CHECKING:
     from wfdb import MultiRecord, Record
 
-MAX_SAMPLES = 2 * 2**30  # a damaged or hostile header may declare any number; these are 16 GiB
-# Bytes that a sample takes in each format of a signal file (WFDB Applications Guide, signal(5)). The compressed formats
-# 508, 516 and 524 are missing: their sizes can't be foretold, and the decoder itself notices where an end is missing.
+MAX_SAMPLES = MAX_DECODED_BYTES // 8
+# Bytes per sample in each format of a signal file (WFDB Applications Guide, signal(5)). The compressed formats 508, 516
+# and 524 are missing: their sizes depend on the samples, and their decoder notices a missing end by itself.
 BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3}
-GAP = "~"  # in place of a segment's name, or of a file in a header that only lays channels out
-# What wfdb raises over headers and signal files that are not as it expects.
+GAP = "~"  # instead of the name of a segment, or of a file in a header that only describes the layout of channels
+# What wfdb raises over damaged headers and signal files.
 BROKEN_WFDB = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, UnicodeError)
 
 
-def read_wfdb(path: Path) -> Contents:
-    """The signals of a record that share the commonest rate, in the units of the header; segments in a row.
+def read_wfdb(path: Path) -> DecodedRecording:
+    """Read the signals with the most common rate, in the units of the header; segments are joined.
 
     Raises
     ------
     InputError
-        wfdb is not installed, the header can't be read or names files elsewhere, a signal file is missing or shorter
-        than the header says, or there are gaps between segments.
+        The header is damaged or names files elsewhere, a signal file is missing or shorter than
+        the header states, or there are gaps between segments.
     """
-    try:
-        from wfdb import MultiRecord, rdheader, rdrecord
-    except ImportError:
-        raise InputError(f"{path}: reading {path.suffix} needs wfdb: pip install 'semg-hht[wfdb]'") from None
+    from wfdb import MultiRecord, rdheader, rdrecord
+
     name = str(path.resolve().with_suffix(""))
-    if "::" in name or "://" in name:  # fsspec, which opens the files for wfdb, would take these for an address
+    if "::" in name or "://" in name:  # fsspec, which opens the files for wfdb, would treat them as addresses
         raise InputError(f"{path}: expected a path without '::' and '://' for a WFDB record; found {name}")
     try:
         header = rdheader(name)
@@ -61,38 +64,38 @@ def read_wfdb(path: Path) -> Contents:
                 if isinstance(part, MultiRecord):
                     raise InputError(f"{path}: segment {segment} has segments of its own; expected signals")
                 _check_files(path, part)
-            _check_likeness(path, header, [parts[name] for name in header.seg_name])
+            _check_segments_match(path, header, [parts[name] for name in header.seg_name])
         else:
             _check_files(path, header)
-        # Frames hold several samples of a fast signal: without smoothing, none of them is averaged away.
+        # A frame holds several samples of a faster signal; smoothing would average them.
         record = rdrecord(name, smooth_frames=False)
     except InputError:
         raise
     except BROKEN_WFDB as error:
         raise InputError(f"{path}: can't be read as WFDB; {error}") from None
-    return _contents(path, record)
+    return _decode(path, record)
 
 
 def segment_headers(headers: Iterable[Path]) -> set[Path]:
-    """Those of these ``.hea`` files that others of them name as their segments: parts, no recordings of their own."""
-    return {part for header in headers for part in _named(header) if part.suffix == ".hea"}
+    """The ``.hea`` files that other headers among these name as their segments; they are not recordings themselves."""
+    return {part for header in headers for part in _files_in_header(header) if part.suffix == ".hea"}
 
 
 def record_files(header: Path) -> tuple[Path, ...]:
-    """All files that a record is read from and that are there: its header, those of its segments, the signal files."""
+    """All existing files of a record: its header, the headers of its segments, and the signal files."""
     parts = [header]
-    for part in _named(header):
-        parts += [part, *_named(part)] if part.suffix == ".hea" else [part]
+    for part in _files_in_header(header):
+        parts += [part, *_files_in_header(part)] if part.suffix == ".hea" else [part]
     return tuple(dict.fromkeys(part for part in parts if part.is_file()))
 
 
-def _named(header: Path) -> list[Path]:
-    """The files that a header names: signal files, or headers of segments where the record line counts some."""
+def _files_in_header(header: Path) -> list[Path]:
+    """The files that a header names: signal files, or headers of segments if the record line states their number."""
     try:
         require_file(header)
         text = header.read_text("ascii", "ignore")
     except (InputError, OSError):
-        return []  # reading the record says why
+        return []  # reading the record reports the error
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         return []
@@ -111,45 +114,47 @@ def _check_lengths(path: Path, header: MultiRecord) -> None:
             )
         start += length
     if start != header.sig_len:
-        raise InputError(f"{path}: says {header.sig_len} samples; its segments hold {start}")
+        raise InputError(f"{path}: states {header.sig_len} samples; expected the {start} samples of its segments")
 
 
-def _check_likeness(path: Path, header: MultiRecord, parts: list[Record]) -> None:
-    """wfdb takes names, units and rate of all segments from one: they must have the same."""
-    signals = [part for part in parts if part.sig_len != 0]  # without the one that only lays channels out
+def _check_segments_match(path: Path, header: MultiRecord, parts: list[Record]) -> None:
+    """Check that all segments have the same names, units and rate, because wfdb takes them from a single segment."""
+    signals = [part for part in parts if part.sig_len != 0]  # without a segment that only describes the layout
     names = [part.sig_name for part in signals]
     if header.layout == "fixed" and any(other != names[0] for other in names):
         raise InputError(f"{path}: segments have the channels {names}; expected the same in all")
     units: dict[str, str] = {}
     for part in signals:
         if part.fs != header.fs:
-            raise InputError(f"{path}: segment {part.record_name} has {part.fs:g} Hz; the record has {header.fs:g} Hz")
+            raise InputError(
+                f"{path}: segment {part.record_name} has {part.fs:g} Hz; expected {header.fs:g} Hz as in the record"
+            )
         for name, unit in zip(part.sig_name, part.units, strict=True):
             if units.setdefault(name, unit) != unit:
                 raise InputError(f"{path}: channel {name} is in {units[name]} and in {unit}; expected one unit")
 
 
 def _check_files(path: Path, header: Record) -> None:
-    """Every signal file lies beside the header, and is as long as the header says."""
+    """Check that every signal file exists beside the header and has the length that the header states."""
     if not header.n_sig or not header.file_name:
         raise InputError(f"{path}: expected at least one signal; found none")
-    bytes_a_frame: dict[str, float] = {}
+    bytes_per_frame: dict[str, float] = {}
     offsets: dict[str, int] = {}
     for i, file in enumerate(header.file_name):
         if file != GAP:
             n_bytes = BYTES.get(str(header.fmt[i]), 0) * (header.samps_per_frame[i] or 1)
-            bytes_a_frame[file] = bytes_a_frame.get(file, 0.0) + n_bytes
+            bytes_per_frame[file] = bytes_per_frame.get(file, 0.0) + n_bytes
             offsets[file] = header.byte_offset[i] or 0
-    for file in bytes_a_frame:
+    for file in bytes_per_frame:
         _require_part(path, file)
     if header.sig_len is None:
-        return  # then the length of the file is the length of the recording
+        return  # the file's length determines the recording's length
     _check_size(path, header.sig_len, sum(n or 1 for n in header.samps_per_frame))
-    for file, n_bytes in bytes_a_frame.items():
+    for file, n_bytes in bytes_per_frame.items():
         found = (path.parent / file).stat().st_size
         expected = offsets[file] + ceil(header.sig_len * n_bytes)
         if found < expected:
-            raise InputError(f"{path}: {file} holds {found} bytes; the header says {expected}")
+            raise InputError(f"{path}: {file} has {found} bytes; expected {expected}, as the header states")
 
 
 def _require_part(path: Path, name: str) -> None:
@@ -161,24 +166,18 @@ def _require_part(path: Path, name: str) -> None:
 
 def _check_size(path: Path, n_samples: int, n_signals: int) -> None:
     if n_samples * n_signals > MAX_SAMPLES:
-        raise InputError(
-            f"{path}: declares {n_samples * n_signals} samples in all; expected no more than {MAX_SAMPLES}"
-        )
+        raise InputError(f"{path}: declares {n_samples * n_signals} samples in all; expected at most {MAX_SAMPLES}")
 
 
-def _contents(path: Path, record: Record) -> Contents:
+def _decode(path: Path, record: Record) -> DecodedRecording:
     frames = [n or 1 for n in record.samps_per_frame]
-    commonest = max(Counter(frames).items(), key=lambda item: (item[1], item[0]))[0]
-    kept = [i for i, n in enumerate(frames) if n == commonest]
-    names = distinct([name or "" for name in record.sig_name])
-    rate_hz = float(record.fs) * commonest
+    per_frame = most_common(frames)
+    kept = [i for i, n in enumerate(frames) if n == per_frame]
+    names = distinct_names([name or "" for name in record.sig_name])
+    rate_hz = float(record.fs) * per_frame
     units, factors = one_unit([record.units[i] or "" for i in kept])
     table = np.column_stack([record.e_p_signal[i] * factor for i, factor in zip(kept, factors, strict=True)])
-    left = [names[i] for i in range(len(names)) if i not in kept]
-    other = tuple(names[i] for i in kept if is_other(names[i]))
-    remarks = []
-    if left:
-        remarks.append(f"signals of another rate than {rate_hz:g} Hz were left out: {', '.join(left)}")
-    if other:
-        remarks.append(f"not taken for EMG, by name: {', '.join(other)}")
-    return Contents(table, rate_hz, tuple(names[i] for i in kept), units, other, tuple(remarks))
+    left_out = [names[i] for i in range(len(names)) if i not in kept]
+    non_emg = tuple(names[i] for i in kept if is_not_emg(names[i]))
+    remarks = [*remarks_on_other_rates(rate_hz, left_out), *remarks_on_non_emg(non_emg)]
+    return DecodedRecording(table, rate_hz, tuple(names[i] for i in kept), units, non_emg, tuple(remarks))

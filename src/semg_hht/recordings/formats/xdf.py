@@ -1,6 +1,6 @@
-"""Recordings of LabStreamingLayer (XDF), through pyxdf.
+"""Reader of LabStreamingLayer recordings (XDF), with pyxdf.
 
-Knows chunks, streams and time stamps: nothing of what a recording must be.
+It works on chunks, streams and time stamps. `read_recording` checks the result.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.channels import distinct, is_other
-from semg_hht.recordings.formats.contents import Contents
+from semg_hht.recordings.channels import distinct_names, is_not_emg
+from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.safe_xml import read_xml
 from semg_hht.recordings.units import one_unit
 
 FILE_HEADER, STREAM_HEADER, SAMPLES, STREAM_FOOTER = 1, 2, 3, 6  # tags of chunks
-BYTES = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "float32": 4, "double64": 8}  # a value takes; strings vary
-# Stamps jitter by the host's scheduling, so shorter losses can't be told from late stamps.
+BYTES = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "float32": 4, "double64": 8}  # per value; strings vary
+# The host's scheduling delays stamps, so shorter losses can't be distinguished from late stamps.
 MIN_GAP_S = 0.1
 MIN_GAP_SAMPLES = 2
 RATE_TOLERANCE = 0.01
-# What pyxdf raises over chunks that are not as it expects.
+# What pyxdf raises over damaged chunks.
 BROKEN_XDF = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, struct.error, MemoryError)
 
 
@@ -60,42 +60,40 @@ class _Stream:
         return f"{self.text('name') or 'no name'} ({self.text('type') or 'no type'}, {self.kind}, {self.rate_hz:g} Hz)"
 
 
-def read_xdf(path: Path) -> Contents:
-    """The stream of type EMG, else the only one that holds samples at a rate.
+def read_xdf(path: Path) -> DecodedRecording:
+    """Read the stream of type EMG, or else the only stream of numbers with a rate.
 
-    The rate is the nominal one, unless the time stamps say otherwise by more than 1 %.
+    The rate is the nominal one, unless the rate of the time stamps differs from it by more than 1 %.
 
     Raises
     ------
     InputError
-        pyxdf is not installed, the file is damaged or cut short, no stream or more than one could be the EMG, or
-        samples were lost for more than 0.1 s.
+        The file is damaged or cut short, no single stream is the EMG, or samples were lost for
+        more than 0.1 s.
     """
-    try:
-        from pyxdf import load_xdf
-    except ImportError:
-        raise InputError(f"{path}: reading {path.suffix} needs pyxdf: pip install 'semg-hht[readers]'") from None
+    from pyxdf import load_xdf
+
     streams = _streams(path)
-    chosen = _choose(path, streams)
+    emg = _choose(path, streams)
     try:
-        with np.errstate(all="ignore"):  # stamps that are all alike have no rate, which pyxdf would divide for
+        with np.errstate(all="ignore"):  # pyxdf computes a rate, and divides by zero if all stamps are equal
             # Clocks of other computers matter only to other streams.
-            (found,), _ = load_xdf(
-                path, [chosen], synchronize_clocks=False, jitter_break_threshold_seconds=MIN_GAP_S,
+            (content,), _ = load_xdf(
+                path, [emg], synchronize_clocks=False, jitter_break_threshold_seconds=MIN_GAP_S,
                 jitter_break_threshold_samples=MIN_GAP_SAMPLES,
             )  # fmt: skip
     except BROKEN_XDF as error:
         raise InputError(f"{path}: can't be read as XDF; {error}") from None
-    left = [str(stream) for key, stream in streams.items() if key != chosen]
-    return _contents(path, streams[chosen], found, left)
+    left_out = [str(stream) for key, stream in streams.items() if key != emg]
+    return _decode(path, streams[emg], content, left_out)
 
 
 def _streams(path: Path) -> dict[int, _Stream]:
-    """Headers of all streams. pyxdf reads on over the end of a damaged file, so every chunk is measured first."""
+    """The headers of all streams. Every chunk is measured, because pyxdf reads past the end of a damaged file."""
     streams: dict[int, _Stream] = {}
     with path.open("rb") as file:
         if file.read(4) != b"XDF:":
-            raise InputError(f"{path}: can't be read as XDF; it does not begin with 'XDF:'")
+            raise InputError(f"{path}: can't be read as XDF; expected 'XDF:' at its start")
         try:
             for tag, end in _chunks(path, file):
                 if tag == FILE_HEADER:
@@ -105,18 +103,18 @@ def _streams(path: Path) -> dict[int, _Stream]:
                     root = read_xml(path, file.read(end - file.tell()), f"the description of stream {key}")
                     if tag == STREAM_HEADER:
                         streams[key] = _Stream(root)
-                        str(streams[key])  # a rate that is no number shows here
+                        str(streams[key])  # raises ValueError if the rate is not a number
                     else:
                         streams[key].has_footer = True
                 elif tag == SAMPLES:
                     stream = streams[int(struct.unpack("<I", file.read(4))[0])]
-                    n_samples = _number(file)
-                    # A sample is at least one byte, which says whether a time stamp follows, and its values.
-                    least = n_samples * (1 + stream.n_channels * BYTES.get(stream.kind, 1))
-                    if least > end - file.tell():
+                    n_samples = _length(file)
+                    # A sample has at least one byte, which tells whether a time stamp follows, and its values.
+                    min_bytes = n_samples * (1 + stream.n_channels * BYTES.get(stream.kind, 1))
+                    if min_bytes > end - file.tell():
                         raise InputError(
                             f"{path}: a chunk of {end - file.tell()} bytes declares {n_samples} samples of stream "
-                            f"{stream}; expected at least {least} bytes"
+                            f"{stream}; expected at least {min_bytes} bytes"
                         )
                     stream.n_samples += n_samples
         except (struct.error, KeyError, ValueError) as error:
@@ -125,11 +123,11 @@ def _streams(path: Path) -> dict[int, _Stream]:
 
 
 def _chunks(path: Path, file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """(tag, where the chunk ends) of every chunk; the file stands behind the tag."""
+    """The tag and the end of every chunk; the file position is behind the tag."""
     size = os.fstat(file.fileno()).st_size
     while file.tell() < size:
         start = file.tell()
-        length = _number(file)
+        length = _length(file)
         end = file.tell() + length
         if end > size or length < 2:
             raise InputError(f"{path}: is cut short or damaged at byte {start} of {size}; expected whole chunks")
@@ -137,8 +135,8 @@ def _chunks(path: Path, file: BinaryIO) -> Iterator[tuple[int, int]]:
         file.seek(end)
 
 
-def _number(file: BinaryIO) -> int:
-    """A number whose own size stands before it, as XDF stores lengths."""
+def _length(file: BinaryIO) -> int:
+    """A length as XDF stores it: the number of its bytes, then the bytes."""
     width = file.read(1)
     form = {b"\x01": "<B", b"\x04": "<I", b"\x08": "<Q"}.get(width)
     if form is None:
@@ -147,6 +145,7 @@ def _number(file: BinaryIO) -> int:
 
 
 def _choose(path: Path, streams: dict[int, _Stream]) -> int:
+    """The key of the stream to read."""
     signals = {key: stream for key, stream in streams.items() if stream.is_signal}
     named = [key for key, stream in signals.items() if stream.text("type").upper() == "EMG"]
     candidates = named or list(signals)
@@ -158,10 +157,10 @@ def _choose(path: Path, streams: dict[int, _Stream]) -> int:
     return candidates[0]
 
 
-def _contents(path: Path, stream: _Stream, found: dict[str, Any], left: list[str]) -> Contents:
-    table = np.asarray(found["time_series"])  # (n_samples, n_channels)
-    stamps = np.asarray(found["time_stamps"], dtype=np.float64)
-    # Jitter is taken out of each part between two jumps, so stamps that came late in one bundle leave none.
+def _decode(path: Path, stream: _Stream, content: dict[str, Any], left_out: list[str]) -> DecodedRecording:
+    table = np.asarray(content["time_series"])  # (n_samples, n_channels)
+    stamps = np.asarray(content["time_stamps"], dtype=np.float64)
+    # pyxdf removes the jitter between two jumps, so late stamps of one bundle leave no gap.
     jumps_s = np.diff(stamps) - 1 / stream.rate_hz
     broken = np.flatnonzero(np.abs(jumps_s) > MIN_GAP_S)
     if broken.size:
@@ -170,35 +169,35 @@ def _contents(path: Path, stream: _Stream, found: dict[str, Any], left: list[str
             "expected one unbroken recording"
         )
     rate_hz, remarks = stream.rate_hz, []
-    lasted_s = float(stamps[-1] - stamps[0]) if stamps.size else 0.0
-    effective = (stamps.size - 1) / lasted_s if lasted_s > 0 else rate_hz
-    if abs(effective - rate_hz) > RATE_TOLERANCE * rate_hz:
+    duration_s = float(stamps[-1] - stamps[0]) if stamps.size else 0.0
+    measured_hz = (stamps.size - 1) / duration_s if duration_s > 0 else rate_hz
+    if abs(measured_hz - rate_hz) > RATE_TOLERANCE * rate_hz:
         remarks.append(
-            f"samples arrived at {effective:.6g} Hz, the header says {rate_hz:g} Hz: {effective:.6g} Hz was taken"
+            f"the header states {rate_hz:g} Hz, but the time stamps give {measured_hz:.6g} Hz, which is used"
         )
-        rate_hz = effective
+        rate_hz = measured_hz
     if len(table) != stream.n_samples:
         remarks.append(f"{stream.n_samples - len(table)} of {stream.n_samples} samples are damaged and were left out")
     if not stream.has_footer:
-        remarks.append("the file ends without the footer of the stream: the recording may have been broken off")
-    if left:
-        remarks.append(f"streams that were left out: {'; '.join(left)}")
+        remarks.append("the file ends without the footer of the stream, so the recording may be incomplete")
+    if left_out:
+        remarks.append(f"other streams were left out: {'; '.join(left_out)}")
     labels, kinds, units = (_described(stream, key) for key in ("label", "type", "unit"))
-    names = distinct(labels)
+    names = distinct_names(labels)
     has_emg = "EMG" in kinds
-    other = tuple(
+    non_emg = tuple(
         name
         for name, kind in zip(names, kinds, strict=True)
-        if (kind != "EMG" if has_emg and kind else is_other(name) or is_other(kind))
+        if (kind != "EMG" if has_emg and kind else is_not_emg(name) or is_not_emg(kind))
     )
-    if other:
-        remarks.append(f"not taken for EMG: {', '.join(other)}")
+    if non_emg:
+        remarks.append(f"channels that are not EMG, by their types or names: {', '.join(non_emg)}")
     unit, factors = one_unit(units)
-    return Contents(table * np.array(factors), rate_hz, names, unit, other, tuple(remarks))
+    return DecodedRecording(table * np.array(factors), rate_hz, names, unit, non_emg, tuple(remarks))
 
 
 def _described(stream: _Stream, key: str) -> list[str]:
-    """What the description says of each channel; empty where it says nothing or speaks of another number of them."""
+    """The entry ``key`` of each channel; empty if it is missing or the number of described channels differs."""
     channels = stream.header.findall("desc/channels/channel")
     if len(channels) != stream.n_channels:
         return [""] * stream.n_channels
