@@ -104,7 +104,7 @@ class Trial:
 
     def place(self, seed: int, name: str, content: bytes) -> Path:
         """The folder of a seed with one file changed; the others stand already."""
-        files = self.reader.seeds[seed]
+        files = self.reader.inputs[seed]
         if self.placed is None or self.placed[0] != seed:
             shutil.rmtree(self.folder, ignore_errors=True)
             for other, whole in files.items():
@@ -114,7 +114,7 @@ class Trial:
             (self.folder / self.placed[1]).write_bytes(files[self.placed[1]])
         (self.folder / name).write_bytes(content)
         self.placed = seed, name
-        return self.folder / self.reader.main[seed]
+        return self.folder / self.reader.names[seed]
 
     def try_one(self, seed: int, name: str, content: bytes) -> None:
         from semg_hht.errors import InputError
@@ -124,7 +124,7 @@ class Trial:
         signal.setitimer(signal.ITIMER_PROF, CPU_S)
         try:
             self.watched = True
-            self.reader.door(path)
+            self.reader.read(path)
             outcome = "read"
         except InputError:
             outcome = "refused"
@@ -173,7 +173,7 @@ def limit() -> None:
 def blindly(trial: Trial, first: int, stop: int, seed: int) -> None:
     from malicious_files import mutated
 
-    seeds = trial.reader.seeds
+    seeds = trial.reader.inputs
     contents = tuple(content for files in seeds for content in files.values())
     for number in range(first, stop):
         rng = random.Random(f"{seed}/{trial.name}/{number}")
@@ -188,7 +188,7 @@ def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
 
     from malicious_files import mutated
 
-    seeds = trial.reader.seeds
+    seeds = trial.reader.inputs
     names = [sorted(files) for files in seeds]
     longest = max(len(content) for files in seeds for content in files.values())
     corpus.mkdir(parents=True, exist_ok=True)
@@ -328,12 +328,12 @@ def main() -> None:
             for key, reader in found.items():  # loads, once for all, what doors import
                 if key in ENGINES:
                     continue
-                for i, files in enumerate(reader.seeds):
+                for i, files in enumerate(reader.inputs):
                     for name, content in files.items():
                         path = base / "first" / name
                         path.parent.mkdir(parents=True, exist_ok=True)
                         path.write_bytes(content)
-                    reader.door(base / "first" / reader.main[i])
+                    reader.read(base / "first" / reader.names[i])
                     shutil.rmtree(base / "first")
         print(f"{'reader':12} {'inputs':>8} {'read':>8} {'refused':>8} {'else':>6}  {'peak':>8}", flush=True)
         totals: Counter[str] = Counter()

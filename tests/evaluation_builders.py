@@ -1,9 +1,10 @@
-"""Small evaluations for the tests of pages, and a page as its reader gets it."""
+"""Small evaluations and sessions for the tests of pages, and a page as its reader gets it."""
 
 from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,11 +13,16 @@ from typing import Any
 import numpy as np
 
 from builders import values
+from semg_hht.datasets.feature_table import Drift, Measures
 from semg_hht.evaluation.comparison import Answers, findings
+from semg_hht.inference.answers import Answer, Part
 from semg_hht.matrices.matrix import Matrix, write_matrix
 from semg_hht.matrices.transform import configure
+from semg_hht.prediction.session import ChannelCard, Session
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.report.evaluation_page import write_page
 from semg_hht.report.summary import gather
+from semg_hht.signals.trend import trend
 from semg_hht.system.files import write_json
 
 PEOPLE = ("S01", "S02", "S03", "S04")
@@ -92,6 +98,40 @@ def evaluated(folder: Path, **protocols: dict[str, Any]) -> Path:
         write_json(folder / name / "findings.json", content)
     gather(folder)
     return folder
+
+
+def session(n: int = 6, **changes: Any) -> Session:
+    """A session of ``n`` repetitions of one second; every second answer is unsure, and the median frequency falls."""
+    mdf_hz = 90.0 - 2.0 * np.arange(n) + 0.1 * (-1.0) ** np.arange(n)
+    row = ManifestRow("a.csv")
+    sure = Answer("full", 0.9, {"full": 0.9, "half": 0.1}, ("full",))
+    unsure = Answer("half", 0.6, {"full": 0.4, "half": 0.6}, ("full", "half"))
+    gender = Answer("F", 0.7, {"F": 0.7, "M": 0.3})
+    parts = tuple(
+        Part(str(i + 1), 2.0 * i + 0.5, 2.0 * i + 1.5, {"action_quality": unsure if i % 2 else sure, "gender": gender})
+        for i in range(n)
+    )
+    measures = tuple(
+        Measures(
+            replace(row, start_s=2.0 * i + 0.5, stop_s=2.0 * i + 1.5),
+            "ch1",
+            "uV",
+            {"rms": 50.0 + i, "mdf_hz": float(value)},
+        )
+        for i, value in enumerate(mdf_hz)
+    )
+    drifts = (Drift(row, "ch1", "mdf_hz", "Hz", trend(mdf_hz)),) if n >= 4 else ()
+    samples = np.random.default_rng(0).standard_normal(round(2 * n * 500))
+    built = Session(
+        file="a.csv",
+        rate_hz=500.0,
+        parts=parts,
+        answers={"action_quality": sure, "gender": gender},
+        channels=(ChannelCard("ch1", "uV", samples, measures, drifts),),
+        remarks=(),
+        promises=True,
+    )
+    return replace(built, **changes)
 
 
 class Page(HTMLParser):

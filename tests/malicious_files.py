@@ -1,6 +1,6 @@
-"""What turns a valid file hostile: its bytes, numbers, words and structure changed, by what its name says it is.
+"""Damage valid files at random: change their bytes, numbers, words and structure, depending on their format.
 
-Knows formats: nothing of readers; `valid_files.py` has a valid file for each.
+It knows formats and does not know readers; `valid_files.py` has valid files of each format.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-BOMB = 48 * 2**20  # bytes that a member of zeros unpacks to; packed it takes some 48 kB
+BOMB = 48 * 2**20  # unpacked bytes of a member of zeros, which takes about 48 kB packed
 TEXT = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".hea", ".xml")
-# What a header may claim.
+# Numbers that a malicious header may state.
 NUMBERS = ("0", "-1", "1", "1e400", "-1e400", "nan", "inf", "1000000000000", "99999999999999999999", "0.0", "1e-320",
            "9" * 5000, "abc", "", "٣", "1_000", "0x10", "1,5")  # fmt: skip
 INTEGERS = (0, 1, -1, 2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1, 10**12, 2**63 - 1, 2**64 - 1)
@@ -34,33 +34,33 @@ WORDS = ("\0", "\ufeff", '"', "'", ";", "\t", ",", ",,,,", "\r", "\n\n", "nan", 
 
 
 def mutated(files: dict[str, bytes], name: str, rng: random.Random, others: tuple[bytes, ...] = ()) -> bytes:
-    """The content of file ``name``, made hostile once or a few times; ``others`` to splice with."""
+    """The content of file ``name`` after one or several random changes; ``others`` are spliced in."""
     content = files[name]
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        content = rng.choice(_ways(name, content))(content, rng)
+        content = rng.choice(_mutations(name, content))(content, rng)
         if others and rng.random() < 0.03:
             other = rng.choice(others)
             content = content[: rng.randrange(len(content) + 1)] + other[rng.randrange(len(other) + 1) :]
     return content
 
 
-def _ways(name: str, content: bytes) -> list[Callable[[bytes, random.Random], bytes]]:
-    ways = [_bits, _bytes, _insert, _cut_out, _truncate, _integer, _digits]
+def _mutations(name: str, content: bytes) -> list[Callable[[bytes, random.Random], bytes]]:
+    mutations = [_bits, _bytes, _insert, _cut_out, _truncate, _integer, _digits]
     if name.endswith(TEXT):
-        ways += [_words, _lines, _digits, _digits]
+        mutations += [_words, _lines, _digits, _digits]
     if name.endswith((".json", ".jsonl")):
-        ways += [_json] * 8
+        mutations += [_json] * 8
     if content[:2] == b"PK":
-        ways += [_zip] * 8
+        mutations += [_zip] * 8
     if name.endswith(".otb+"):
-        ways += [_tar] * 8
+        mutations += [_tar] * 8
     if name.endswith(".safetensors"):
-        ways += [_safetensors] * 6
-    return ways
+        mutations += [_safetensors] * 6
+    return mutations
 
 
 def _at(content: bytes, rng: random.Random) -> int:
-    """Somewhere; half of the time near the start, where headers are."""
+    """A random position; half of the time near the start, where headers are."""
     return rng.randrange(min(len(content), 512 if rng.random() < 0.5 else len(content)) or 1)
 
 
@@ -105,13 +105,13 @@ def _integer(content: bytes, rng: random.Random) -> bytes:
 
 
 def _digits(content: bytes, rng: random.Random) -> bytes:
-    """A number that is written out, as headers of EDF, WFDB, XDF and tables do, becomes another."""
+    """Replace a number written in decimal digits, as in headers of EDF, WFDB, XDF and tables."""
     found = [m.span() for m in re.finditer(rb"-?\d+(?:\.\d+)?", content[:20_000])]
     if not found:
         return _bits(content, rng)
     start, stop = rng.choice(found[: 20 if rng.random() < 0.5 else len(found)])
     new = rng.choice(NUMBERS).encode()
-    if rng.random() < 0.5:  # fixed columns stay where they are
+    if rng.random() < 0.5:  # columns of fixed width keep their place
         new = new[: stop - start].ljust(stop - start)
     return content[:start] + new + content[stop:]
 
@@ -141,7 +141,7 @@ def _lines(content: bytes, rng: random.Random) -> bytes:
 
 
 def _json(content: bytes, rng: random.Random) -> bytes:
-    """Another value somewhere in the tree, a key gone, or nesting without end."""
+    """Change a value in the tree, remove a key, or nest brackets too deeply."""
     try:
         tree = json.loads(content.split(b"\n")[0] if rng.random() < 0.1 else content)
     except (ValueError, RecursionError):
@@ -170,11 +170,11 @@ def _changed(tree: Any, rng: random.Random) -> Any:
     return rng.choice(VALUES)
 
 
-def _unpacked(members: Callable[[bytes], list[T]], content: bytes) -> list[T]:
-    """None of an archive that an earlier change has broken: it is changed as bytes."""
+def _members(members: Callable[[bytes], list[T]], content: bytes) -> list[T]:
+    """The members of an archive; empty if an earlier change damaged it."""
     try:
         return members(content)
-    except Exception:  # noqa: BLE001 - whatever it was
+    except Exception:  # noqa: BLE001 - damaged archives raise many kinds of errors
         return []
 
 
@@ -189,8 +189,8 @@ def _tar_members(content: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
 
 
 def _zip(content: bytes, rng: random.Random) -> bytes:
-    """The members unpacked, one of them changed, dropped, renamed, doubled or a bomb, and packed again."""
-    members = _unpacked(_zip_members, content)
+    """Change, remove, rename, repeat or inflate one member."""
+    members = _members(_zip_members, content)
     if not members:
         return _bits(content, rng)
     at = rng.randrange(len(members))
@@ -212,16 +212,16 @@ def _zip(content: bytes, rng: random.Random) -> bytes:
             members[at] = (name, rng.choice((_bits, _bytes, _insert, _truncate, _integer, _digits))(inner, rng))
     out = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that stand twice
+        warnings.simplefilter("ignore")  # about repeated names
         with zipfile.ZipFile(out, "w", rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)), compresslevel=1) as to:
             for name, inner in members:
-                with suppress(ValueError, IndexError):  # names that no archive can hold
+                with suppress(ValueError, IndexError):  # invalid names
                     to.writestr(name, inner)
     return out.getvalue()
 
 
 def _npy(content: bytes, rng: random.Random) -> bytes:
-    """Another shape, type or order in an npy header."""
+    """Change the shape, type or order in an npy header."""
     size = struct.unpack("<H", content[8:10])[0]
     shape = rng.choice(
         ((), (0,), (1,), (10**12,), (2**62,), (2**31, 2**31, 2**31), (256, 256), (-1,), (64, 2), (2, 64))
@@ -233,7 +233,7 @@ def _npy(content: bytes, rng: random.Random) -> bytes:
 
 
 def _tar(content: bytes, rng: random.Random) -> bytes:
-    members = _unpacked(_tar_members, content)
+    members = _members(_tar_members, content)
     if not members:
         return _bits(content, rng)
     at = rng.randrange(len(members))
@@ -262,7 +262,7 @@ def _tar(content: bytes, rng: random.Random) -> bytes:
 
 
 def _safetensors(content: bytes, rng: random.Random) -> bytes:
-    """Another header: shapes, types, offsets, facts; its stated length fits it, or not."""
+    """Change the header: shapes, types, offsets, facts, and sometimes its stated length."""
     size = int.from_bytes(content[:8], "little")
     header = _json(content[8 : 8 + size], rng)
     length = len(header) if rng.random() < 0.9 else rng.choice(INTEGERS) % 2**64

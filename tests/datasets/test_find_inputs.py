@@ -106,7 +106,7 @@ def test_a_rate_that_contradicts_the_file_names_who_states_it(tmp_path: Path) ->
     (tmp_path / "b.csv").write_text(table)
     (tmp_path / "manifest.csv").write_text("file,rate_hz\na.csv,500\nb.csv,\n")
     by_manifest, by_user = find_jobs(tmp_path, rate_hz=200.0)
-    with pytest.raises(InputError, match=r"a\.csv: the file says 1000 Hz, but \S+manifest\.csv states 500 Hz"):
+    with pytest.raises(InputError, match=r"a\.csv: the file states 1000 Hz, but \S+manifest\.csv states 500 Hz"):
         read_job(by_manifest)
-    with pytest.raises(InputError, match=r"b\.csv: the file says 1000 Hz, but 200 Hz was stated; expected"):
+    with pytest.raises(InputError, match=r"b\.csv: the file states 1000 Hz, but 200 Hz was given; expected"):
         read_job(by_user)

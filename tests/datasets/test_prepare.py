@@ -336,7 +336,7 @@ def test_what_a_person_should_know_of_a_recording_is_handed_on(tmp_path: Path) -
     (tmp_path / "knee.csv").write_text(f"Biceps Femoral,Knee angle\n{rows}\n")
     done = prepare(find_jobs(tmp_path / "knee.csv", rate_hz=1000.0), tmp_path / "out", configure(), n_jobs=1)
     assert done.n_matrices == 1
-    said = (Remark("knee.csv", "not taken for EMG, by name: Knee angle"),)
+    said = (Remark("knee.csv", "channels that are not EMG, by their names: Knee angle"),)
     assert done.remarks == said
     again = prepare(find_jobs(tmp_path / "knee.csv", rate_hz=1000.0), tmp_path / "out", configure(), overwrite=True)
     assert (again.n_reused, again.remarks) == (1, said), "they are kept with the matrices"

@@ -167,45 +167,6 @@ def test_events_must_belong_to_the_recordings(manifest: Path, tmp_path: Path) ->
         cut(jobs, tmp_path / "reps.csv", events=tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("start_s;stop_s;label\n1;2;full\n", [Event(1, 2, "full")]),
-        ("0.5,1.5\n3,4\n", [Event(0.5, 1.5, ""), Event(3, 4, "")]),
-        ("# clicks\n1\n4\n", [Event(1, 4, "", True), Event(4, 10, "", True)]),
-        ("\ufeffonset\tduration\n2\t3\n", [Event(2, 5, "")]),
-    ],
-)
-def test_tables_of_events(tmp_path: Path, text: str, expected: list[Event]) -> None:
-    path = tmp_path / "events.tsv"
-    path.write_text(text, encoding="utf-8")
-    assert read_events(path, duration_s=10.0) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "expected one line an event; found none"),
-        ("onset\tduration\n", "expected one line an event; found only a header"),
-        ("onset\tlabel\n1\tfull\n", "expected a column 'duration' or 'stop_s' beside the start; found onset, label"),
-        ("onset\tduration\n1\tsoon\n", "line 2: expected a time in seconds; found 'soon'"),
-        ("1,2\n3,nan\n", "line 2: expected a time in seconds; found 'nan'"),
-        ("8,12\n", "from 8 s to 12 s does not lie within the recording of 10 s"),
-        ("3,2\n", "from 3 s to 2 s does not lie"),
-    ],
-)
-def test_tables_of_events_that_make_no_sense(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "events.tsv"
-    path.write_text(text)
-    with pytest.raises(InputError, match=said):
-        read_events(path, duration_s=10.0)
-
-
-def test_a_file_of_events_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.tsv: no such file"):
-        read_events(tmp_path / "none.tsv", 10.0)
-
-
 def bursts(folder: Path, duration_s: float) -> Path:
     """Eight bursts of muscle between rests, at 1000 Hz."""
     rng = np.random.default_rng(0)

@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-import test_otb
-from test_hdf5 import h5py, write_matlab_73
-from test_xdf import channel, emg
-from test_xdf import write as write_xdf
 
 from builders import rows
+from recording_files import otb_members, write_matlab_73, write_otb, write_xdf, xdf_channel, xdf_emg
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.export.export import export
@@ -240,14 +237,15 @@ def npz(recording: Recording, folder: Path) -> Path:
 
 
 def hdf5(recording: Recording, folder: Path) -> Path:
-    with h5py.File(folder / "a.h5", "w") as file:
+    library = pytest.importorskip("h5py")
+    with library.File(folder / "a.h5", "w") as file:
         file.create_dataset("emg", data=recording.samples.T).attrs["sampling rate"] = float(RATE_HZ)
     return folder / "a.h5"
 
 
 def xdf(recording: Recording, folder: Path) -> Path:
     table = recording.samples.T.astype("<f8")
-    stream = emg(100 + np.arange(N_SAMPLES) / RATE_HZ, table=table, form="double64", channels=channel("a"))
+    stream = xdf_emg(100 + np.arange(N_SAMPLES) / RATE_HZ, table=table, form="double64", channels=xdf_channel("a"))
     return write_xdf(folder, stream.replace(b"<nominal_srate>1000<", b"<nominal_srate>0200<"))
 
 
@@ -282,7 +280,7 @@ def otb(recording: Recording, folder: Path) -> Path:
       <Adapter ID="Quattro" Gain="1" ChannelStartIndex="0"><Channel Index="0" ID="A" Gain="1"/></Adapter>
       </Channels></Device>"""
     counts = np.rint(recording.samples.T).astype("<i2")
-    return test_otb.write(folder, test_otb.whole(xml, counts.tobytes()))
+    return write_otb(folder, otb_members(xml, counts.tobytes()))
 
 
 # Formats that hold 64-bit floats, and those that hold whole numbers: of other values these keep the nearest.

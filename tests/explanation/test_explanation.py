@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from test_session import session
 
 from builders import foreign_matrix
 from conftest import Simulated
+from evaluation_builders import session
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.explanation.explanation import Explanation, Imf, explain, mixing_of_channels, model_of, narrowest, of_imfs

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation_builders import HOSTILE, Page
+from evaluation_builders import HOSTILE, Page, session
 from semg_hht.cli.main import main
 from semg_hht.datasets.feature_table import Drift, Measures
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration
-from semg_hht.inference.answers import Answer, Part
+from semg_hht.inference.answers import Answer
 from semg_hht.prediction.run import open_run
-from semg_hht.prediction.session import ChannelCard, Session, open_session
+from semg_hht.prediction.session import Session, open_session
 from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.recordings.recording import read_recording
 from semg_hht.report.card import render_card, write_card
@@ -26,42 +26,6 @@ from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.signals.features import mdf, rms
 from semg_hht.signals.filters import preprocess
 from semg_hht.signals.trend import trend
-
-RATE_HZ = 500.0
-
-
-def session(n: int = 6, **changes: Any) -> Session:
-    """Repetitions of a second each, every other one unsure, with a median frequency that falls."""
-    mdf_hz = 90.0 - 2.0 * np.arange(n) + 0.1 * (-1.0) ** np.arange(n)
-    row = ManifestRow("a.csv")
-    sure = Answer("full", 0.9, {"full": 0.9, "half": 0.1}, ("full",))
-    unsure = Answer("half", 0.6, {"full": 0.4, "half": 0.6}, ("full", "half"))
-    gender = Answer("F", 0.7, {"F": 0.7, "M": 0.3})
-    parts = tuple(
-        Part(str(i + 1), 2.0 * i + 0.5, 2.0 * i + 1.5, {"action_quality": unsure if i % 2 else sure, "gender": gender})
-        for i in range(n)
-    )
-    measures = tuple(
-        Measures(
-            replace(row, start_s=2.0 * i + 0.5, stop_s=2.0 * i + 1.5),
-            "ch1",
-            "uV",
-            {"rms": 50.0 + i, "mdf_hz": float(value)},
-        )
-        for i, value in enumerate(mdf_hz)
-    )
-    drifts = (Drift(row, "ch1", "mdf_hz", "Hz", trend(mdf_hz)),) if n >= 4 else ()
-    samples = np.random.default_rng(0).standard_normal(round(2 * n * RATE_HZ))
-    made = Session(
-        file="a.csv",
-        rate_hz=RATE_HZ,
-        parts=parts,
-        answers={"action_quality": sure, "gender": gender},
-        channels=(ChannelCard("ch1", "uV", samples, measures, drifts),),
-        remarks=(),
-        promises=True,
-    )
-    return replace(made, **changes)
 
 
 def card(made: Session, language: str = "en") -> Page:

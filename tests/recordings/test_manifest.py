@@ -1,4 +1,4 @@
-"""labels.py: file names and manifests -> labels, class order."""
+"""recordings/manifest.py: labels from file names and manifests; the order of classes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from semg_hht.recordings.manifest import (
         ("BICEPS_invalid_F_004.npz", "invalid", "F"),
         ("FULL_half_F_001.npz", "half", "F"),  # the first token is the muscle, whatever it is called
         ("M_half_F_001.npz", "half", "F"),
-        ("folder_full_M/BICEPS_half_F_001.npz", "half", "F"),  # folders say nothing
+        ("folder_full_M/BICEPS_half_F_001.npz", "half", "F"),  # folders are ignored
         ("folder_full_M\\BICEPS_half_F_001.npz", "half", "F"),
     ],
 )
-def test_a_file_name_says_movement_and_gender(name: str, movement: str, gender: str) -> None:
+def test_a_file_name_states_movement_and_gender(name: str, movement: str, gender: str) -> None:
     row = parse_file_name(name)
     assert (row.movement, row.gender) == (movement, gender)
 
@@ -78,14 +78,14 @@ def test_only_the_start_of_a_name_marks_a_test_file() -> None:
         "MyTest_1.npz",
     ],
 )
-def test_a_name_that_says_neither_is_an_error_naming_it(name: str) -> None:
+def test_a_name_without_movement_and_gender_is_an_error(name: str) -> None:
     with pytest.raises(InputError, match="expected MUSCLE_movement_GENDER_NNN") as caught:
         parse_file_name(name)
     assert name in str(caught.value)
 
 
 @given(st.text(max_size=30))
-def test_any_name_is_labelled_or_refused(name: str) -> None:
+def test_any_name_gives_labels_or_an_error(name: str) -> None:
     try:
         row = parse_file_name(name)
     except InputError:
@@ -93,21 +93,21 @@ def test_any_name_is_labelled_or_refused(name: str) -> None:
     assert is_test_name(name.replace("\\", "/").rsplit("/", 1)[-1]) or (row.movement and row.gender)
 
 
-def test_classes_come_in_a_known_order() -> None:
+def test_classes_are_in_their_natural_order() -> None:
     assert class_names(["invalid", "half", "full"]) == ("full", "half", "invalid")
     assert class_names(["invalid", "full", ""]) == ("full", "invalid")
     assert class_names(["high", "low", "mid", "mid"]) == ("low", "mid", "high")
     assert class_names(["tired", "fresh"]) == ("fresh", "tired")
 
 
-def test_other_classes_come_in_alphabetical_order() -> None:
+def test_other_classes_are_in_alphabetical_order() -> None:
     assert class_names(["M", "F"]) == ("F", "M")
     assert class_names(["low", "extreme", "mid"]) == ("extreme", "low", "mid")
     assert class_names([]) == ()
 
 
-def test_classes_that_differ_only_in_case_are_refused() -> None:
-    with pytest.raises(InputError, match="'Full' and 'full' differ only in upper and lower case"):
+def test_classes_that_differ_only_in_case_are_an_error() -> None:
+    with pytest.raises(InputError, match="'Full' and 'full' differ only in case"):
         class_names(["full", "Full", "half"])
 
 
@@ -171,10 +171,10 @@ def test_one_recording_may_hold_several_repetitions(tmp_path: Path) -> None:
     [
         ("subject,movement\nS1,full\n", "expected a header line with a column 'file'; found subject, movement"),
         ("", "expected a header line with a column 'file'; found nothing"),
-        ("file,gender,gender\na.csv,M,F\n", "column gender stands twice in the header"),
-        ("file\n", "expected one row a recording or matrix; found none"),
+        ("file,gender,gender\na.csv,M,F\n", "column gender occurs twice in the header"),
+        ("file\n", "expected one row per recording or matrix; found none"),
         ("file,subject\na.csv,S1\na.csv,S2\n", "a.csv is listed twice with the same start, stop and channels"),
-        ("file,subject\na.csv,S1,extra\n", "line 2: more cells than the header has columns"),
+        ("file,subject\na.csv,S1,extra\n", "line 2: found more cells than columns in the header"),
         ("file,subject\n,S1\n", "line 2: the column 'file' is empty"),
         ("file,rate_hz\na.csv,0\n", "line 2: rate_hz must be above 0; found 0"),
         ("file,rate_hz\na.csv,fast\n", "line 2: rate_hz must be a number; found 'fast'"),
@@ -186,29 +186,29 @@ def test_one_recording_may_hold_several_repetitions(tmp_path: Path) -> None:
         (f'file,subject\na.csv,"{"x" * 200_000}"\n', "expected comma-separated text; field larger than"),
     ],
 )
-def test_a_bad_manifest_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_manifest_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(InputError, match="manifest.csv") as caught:
         read_manifest(path)
     assert message in str(caught.value)
 
 
-def test_a_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
+def test_a_manifest_in_another_encoding_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected UTF-8 text; save the table as 'CSV UTF-8'"):
         read_manifest(written(tmp_path, "file,subject\na.csv,张三\n", "gbk"))
 
 
-def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
+def test_a_missing_manifest_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.csv: no such file"):
         read_manifest(tmp_path / "nowhere.csv")
 
 
-def test_a_manifest_written_is_read_back_the_same(tmp_path: Path) -> None:
+def test_a_written_manifest_is_read_back_the_same(tmp_path: Path) -> None:
     rows = [
         ManifestRow(
             "a,b.csv", "张三", "E1", "1", "BICEPS", "full", "F", 999.5, "mV", 0.1, 2.7, ("1", "3"), {"note": "x"}
         ),
-        ManifestRow("a,b.csv", start_s=2.7, stop_s=3.125, extra={"note": 'said "no"'}),
+        ManifestRow("a,b.csv", start_s=2.7, stop_s=3.125, extra={"note": 'a "quote"'}),
         ManifestRow("c.csv", extra={"note": ""}),
     ]
     assert read_manifest(written(tmp_path, manifest_text(rows))) == rows
@@ -223,7 +223,7 @@ text_cells = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"
     rate_hz=st.none() | st.floats(1, 1e5).map(lambda x: float(f"{x:.10g}")),
     channels=st.lists(st.integers(1, 99).map(str), max_size=3, unique=True).map(tuple),
 )
-def test_any_row_survives_the_round_trip(
+def test_any_row_is_read_back_the_same(
     tmp_path_factory: pytest.TempPathFactory,
     file: str,
     subject: str,

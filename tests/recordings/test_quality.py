@@ -1,4 +1,4 @@
-"""signals/quality.py: gaps, clipping, whole numbers and rates that can't be right."""
+"""recordings/quality.py: gaps, clipping, flat channels, whole numbers and implausible rates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.quality import bridge_gaps, clipped, examine, median_hz
+from semg_hht.recordings.quality import clipped_ends, interpolate_gaps, median_hz, quality_remarks
 from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.filters import FilterConfig, preprocess
 
@@ -17,23 +17,23 @@ RATE_HZ = 1000.0
 
 
 def muscle(n_samples: int = 4000, *, rate_hz: float = RATE_HZ, rms: float = 1.0) -> np.ndarray:
-    """Noise of the band of an EMG: (n_samples,)."""
+    """Noise in the band of EMG: (n_samples,)."""
     noise = np.random.default_rng(0).standard_normal((1, n_samples))
     shaped = preprocess(noise, rate_hz, FilterConfig((30, 150), None))[0]
     return rms * shaped / np.sqrt(np.mean(shaped**2))
 
 
-def said(*channels: np.ndarray, rate_hz: float = RATE_HZ, units: str = "uV") -> str:
-    return "; ".join(examine(channels, rate_hz, [f"ch{i + 1}" for i in range(len(channels))], units))
+def remarks_on(*channels: np.ndarray, rate_hz: float = RATE_HZ, units: str = "uV") -> str:
+    return "; ".join(quality_remarks(channels, rate_hz, [f"ch{i + 1}" for i in range(len(channels))], units))
 
 
-def test_short_gaps_are_bridged_and_said() -> None:
+def test_short_gaps_are_interpolated_and_reported() -> None:
     whole = np.linspace(0, 1, 1000)
     samples = np.stack([whole, whole])
     samples[1, 100:110] = np.nan
-    samples[1, :3] = np.nan  # nothing before them: the first sample is held
-    remarks = bridge_gaps(samples, RATE_HZ, ["a", "b"])
-    assert remarks == ("channel b: 2 gaps bridged by straight lines, the longest 10.0 ms",)
+    samples[1, :3] = np.nan  # the first sample that exists is repeated
+    remarks = interpolate_gaps(samples, RATE_HZ, ["a", "b"])
+    assert remarks == ("channel b: 2 gaps were filled by interpolation, the longest of 10.0 ms",)
     assert_array_equal(samples[0], whole)
     assert_allclose(samples[1, 3:], whole[3:], rtol=1e-12)
     assert_array_equal(samples[1, :3], whole[3])
@@ -42,46 +42,46 @@ def test_short_gaps_are_bridged_and_said() -> None:
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        (slice(200, 251), r"channel a has no numbers in 51 of 1000 samples, .* from 0\.200 to 0\.251 s; expected gaps"),
-        (slice(0, 1000), "channel a has no numbers in 1000 of 1000 samples"),
-        (slice(0, None, 10), "channel a has no numbers in 100 of 1000 samples"),
+        (slice(200, 251), r"channel a lacks 51 of 1000 samples, .* from 0\.200 to 0\.251 s; expected gaps"),
+        (slice(0, 1000), "channel a lacks 1000 of 1000 samples"),
+        (slice(0, None, 10), "channel a lacks 100 of 1000 samples"),
     ],
 )
-def test_longer_gaps_are_an_error_that_says_where(missing: slice, message: str) -> None:
+def test_a_longer_gap_is_an_error_with_its_place(missing: slice, message: str) -> None:
     samples = np.zeros((1, 1000))
     samples[0, missing] = np.nan
     with pytest.raises(InputError, match=message):
-        bridge_gaps(samples, RATE_HZ, ["a"])
+        interpolate_gaps(samples, RATE_HZ, ["a"])
 
 
 def test_infinite_values_are_an_error() -> None:
     with pytest.raises(InputError, match="channel a has 2 infinite samples"):
-        bridge_gaps(np.array([[0.0, np.inf, -np.inf]]), RATE_HZ, ["a"])
+        interpolate_gaps(np.array([[0.0, np.inf, -np.inf]]), RATE_HZ, ["a"])
 
 
 @pytest.mark.parametrize("step", [0.0, 0.05], ids=["floating", "quantised"])
-def test_clipping_is_seen_at_the_end_it_happens(step: float) -> None:
+def test_clipping_is_found_at_the_end_where_it_happens(step: float) -> None:
     signal = muscle()
     if step:
         signal = step * np.rint(signal / step)
-    assert clipped(signal) == []
+    assert clipped_ends(signal) == []
     cut = np.minimum(signal, 1.5)
-    ((value, n_clipped),) = clipped(cut)
+    ((value, n_clipped),) = clipped_ends(cut)
     assert value == 1.5
     assert n_clipped == np.count_nonzero(signal >= 1.5)
-    assert "channel ch1 is clipped" in said(cut)
+    assert "channel ch1 is clipped" in remarks_on(cut)
 
 
-def test_coarse_steps_and_switches_at_rest_are_no_clipping() -> None:
-    assert clipped(np.rint(muscle(rms=0.8))) == []  # four or five steps of a converter
-    assert clipped(np.zeros(1000)) == []
+def test_coarse_steps_and_constant_channels_are_not_clipping() -> None:
+    assert clipped_ends(np.rint(muscle(rms=0.8))) == []  # four or five steps of the converter
+    assert clipped_ends(np.zeros(1000)) == []
 
 
-def test_a_flat_channel_and_whole_numbers_are_said() -> None:
-    assert said(muscle(), np.full(4000, 3.5)) == "nothing was recorded on ch2: the same value throughout"
-    assert "whole numbers, no units stated" in said(np.rint(muscle(rms=100)), units="")
-    assert said(np.rint(muscle(rms=100))) == ""
-    assert said(muscle(), units="") == ""
+def test_a_flat_channel_and_whole_numbers_are_reported() -> None:
+    assert remarks_on(muscle(), np.full(4000, 3.5)) == "nothing was recorded on ch2: all samples have the same value"
+    assert "whole numbers without units" in remarks_on(np.rint(muscle(rms=100)), units="")
+    assert remarks_on(np.rint(muscle(rms=100))) == ""
+    assert remarks_on(muscle(), units="") == ""
 
 
 @pytest.mark.parametrize(
@@ -92,43 +92,43 @@ def test_a_flat_channel_and_whole_numbers_are_said() -> None:
         (1000, 10000, "lies above"),
         (2000, 20000, "lies above"),
         (2000, 200, "lies below"),
-        (1000, 100, "100 Hz holds little of surface EMG"),
+        (1000, 100, "100 Hz covers little of the band of surface EMG"),
     ],
 )
-def test_a_rate_ten_times_wrong_is_noticed(true_hz: float, stated_hz: float, expected: str) -> None:
-    words = said(muscle(8000, rate_hz=true_hz), rate_hz=stated_hz)
-    assert expected in words
-    assert bool(words) == bool(expected)
+def test_a_rate_ten_times_too_high_or_low_is_reported(true_hz: float, stated_hz: float, expected: str) -> None:
+    remarks = remarks_on(muscle(8000, rate_hz=true_hz), rate_hz=stated_hz)
+    assert expected in remarks
+    assert bool(remarks) == bool(expected)
 
 
-def test_the_median_frequency_leaves_drift_out() -> None:
+def test_the_median_frequency_ignores_drift() -> None:
     time_s = np.arange(4000) / RATE_HZ
     drifting = np.sin(2 * np.pi * 80 * time_s) + 100 * np.sin(2 * np.pi * 0.5 * time_s)
     assert median_hz(drifting, RATE_HZ) == pytest.approx(80, abs=1)
 
 
-def test_a_joint_angle_is_not_judged_as_muscle(tmp_path: Path) -> None:
+def test_the_quality_of_a_joint_angle_is_not_checked(tmp_path: Path) -> None:
     angle = np.clip(90 * np.sin(np.arange(4000) / 300), -40, None)
     table = np.column_stack([muscle(), angle])
     np.savetxt(tmp_path / "a.csv", table, delimiter=",", header="vastus,knee angle", comments="")
     recording = read_recording(tmp_path / "a.csv", rate_hz=RATE_HZ)
-    assert recording.remarks == ("not taken for EMG, by name: knee angle",)
+    assert recording.remarks == ("channels that are not EMG, by their names: knee angle",)
 
 
-def test_every_recording_of_an_armband_that_clips_is_named(real_data: Path) -> None:
+def test_every_clipped_recording_of_the_armband_is_found(real_data: Path) -> None:
     paths = sorted((real_data / "myo_armband").rglob("*.csv"))
-    seen = [p for p in paths if p.name != "manifest.csv" and any(
+    clipped = [p for p in paths if p.name != "manifest.csv" and any(
         "is clipped" in remark for remark in read_recording(p, rate_hz=200).remarks
     )]  # fmt: skip
-    for path in seen:
+    for path in clipped:
         table = np.loadtxt(path, delimiter=",", skiprows=1)
         at_end = np.count_nonzero((table == -128) | (table == 127), axis=0)
         assert at_end.max() >= 8
-    assert len(seen) == 8
+    assert len(clipped) == 8
 
 
 @pytest.mark.parametrize("factor", [0.1, 1.0, 10.0])
-def test_a_wrong_rate_is_noticed_in_real_recordings(real_data: Path, factor: float) -> None:
+def test_a_wrong_rate_of_real_recordings_is_reported(real_data: Path, factor: float) -> None:
     paths = sorted((real_data / "contraction_intensity" / "S1").glob("*.csv"))[::9]
     for path in paths:
         remarks = read_recording(path, rate_hz=1000 * factor).remarks

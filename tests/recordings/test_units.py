@@ -1,11 +1,10 @@
-"""signals/units.py and signals/names.py: what files call volts and channels."""
+"""recordings/units.py: spellings of volts, and one unit for channels with different units."""
 
 from __future__ import annotations
 
 import pytest
 
-from semg_hht.recordings.channels import distinct_names, is_not_emg
-from semg_hht.recordings.units import one_unit
+from semg_hht.recordings.units import microvolts_per, one_unit, volts
 
 
 @pytest.mark.parametrize(
@@ -22,19 +21,21 @@ from semg_hht.recordings.units import one_unit
         (["", ""], "", [1.0, 1.0]),
     ],
 )
-def test_one_unit_for_all(stated: list[str], unit: str, factors: list[float]) -> None:
+def test_one_unit_for_all_channels(stated: list[str], unit: str, factors: list[float]) -> None:
     assert one_unit(stated) == (unit, factors)
 
 
-@pytest.mark.parametrize("name", ["knee angle", "ACC X", "Gyro.Z", "ECG II", "trigger", "Quaternion 1", "RESP", "ABP"])
-def test_names_of_what_is_no_muscle(name: str) -> None:
-    assert is_not_emg(name)
-
-
-@pytest.mark.parametrize("name", ["biceps", "EMG 1", "ch1", "Vastus medialis", "Tibialis anterior", "abdominis"])
-def test_names_of_muscles(name: str) -> None:
-    assert not is_not_emg(name)
-
-
-def test_names_that_occur_twice_get_the_number_of_their_channel() -> None:
-    assert distinct_names(["EMG", "", "EMG", "ECG"]) == ("EMG 1", "ch2", "EMG 3", "ECG")
+@pytest.mark.parametrize(
+    ("text", "unit", "factor"),
+    [
+        ("µV", "uV", 1.0),
+        (" Volts ", "V", 1e6),
+        ("毫伏", "mV", 1e3),
+        ("nV", "nV", 1e-3),
+        ("adc", "", None),
+        ("", "", None),
+    ],
+)
+def test_spellings_of_volts(text: str, unit: str, factor: float | None) -> None:
+    assert volts(text) == unit
+    assert microvolts_per(text) == factor

@@ -1,4 +1,4 @@
-"""signals/bdf.py: what edfio wrote, read by pyedflib."""
+"""recordings/formats/bdf_writer.py: files written by edfio and read by pyedflib."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def written(recording: Recording, path: Path) -> tuple[Recording, bdf.Written]:
     scale=st.floats(1e-6, 1e5), offset=st.floats(-50, 50), n_samples=st.integers(40, 3000),
     rate_hz=st.sampled_from([200.0, 1000.0, 1925.926, 2048.0, 58000 / 27]),
 )  # fmt: skip
-def test_samples_come_back_to_within_what_is_said(
+def test_samples_are_read_back_within_the_reported_rounding(
     tmp_path_factory: pytest.TempPathFactory, scale: float, offset: float, n_samples: int, rate_hz: float
 ) -> None:
     samples = scale * (np.random.default_rng(n_samples).standard_normal((2, n_samples)) + offset)
@@ -45,7 +45,7 @@ def test_samples_come_back_to_within_what_is_said(
 
 @pytest.mark.parametrize("rate_hz", [200.0, 1000.0, 1925.926, 2048.0, 58000 / 27, 4000.5])
 @pytest.mark.parametrize("n_samples", [601, 20011])
-def test_by_the_file_alone_no_sample_is_half_a_sample_off(tmp_path: Path, rate_hz: float, n_samples: int) -> None:
+def test_no_sample_is_displaced_by_half_a_sample(tmp_path: Path, rate_hz: float, n_samples: int) -> None:
     recording = Recording(noise(duration_s=n_samples / 500).samples, rate_hz, ("a",), "uV", "here")
     write_bdf(recording, tmp_path / "a.bdf", ("a",))
     back = read_recording(tmp_path / "a.bdf")
@@ -53,7 +53,7 @@ def test_by_the_file_alone_no_sample_is_half_a_sample_off(tmp_path: Path, rate_h
     assert abs(back.duration_s - recording.duration_s) * rate_hz < 0.5
 
 
-def test_whole_numbers_and_constants_come_back_exactly(tmp_path: Path) -> None:
+def test_whole_numbers_and_constants_are_stored_exactly(tmp_path: Path) -> None:
     rows = [[0, 1] * 500, [-(2**23), 2**23 - 1] * 500, [7] * 1000, [0] * 1000]
     back, done = written(
         Recording(np.array(rows, dtype=float), 1000.0, ("a", "b", "c", "d"), "", "here"), tmp_path / "a.bdf"
@@ -64,7 +64,7 @@ def test_whole_numbers_and_constants_come_back_exactly(tmp_path: Path) -> None:
 
 def test_only_volts_have_a_dimension(tmp_path: Path) -> None:
     for units, expected in (("uV", ["uV", ""]), ("adc", ["", ""])):
-        recording = replace(noise(2), units=units, other=("ch2",))
+        recording = replace(noise(2), units=units, non_emg=("ch2",))
         write_bdf(recording, tmp_path / "a.bdf", ("a", "b"))
         with pyedflib.EdfReader(str(tmp_path / "a.bdf")) as file:
             assert [file.getPhysicalDimension(i).strip() for i in range(2)] == expected
@@ -73,11 +73,14 @@ def test_only_volts_have_a_dimension(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("factor", "message"),
     [
-        (1e-10, "channel ch1 has values from .* too narrow a range for a BDF header; expected units in which"),
-        (1e8, "channel ch1 has values from .*; a BDF header holds no more than 9999999"),
+        (
+            1e-10,
+            "channel ch1 has values from .* too narrow a range for a BDF header; expected units with larger numbers",
+        ),
+        (1e8, "channel ch1 has values from .*; a BDF header holds at most 9999999"),
     ],
 )
-def test_values_that_the_header_cannot_hold_are_refused(tmp_path: Path, factor: float, message: str) -> None:
+def test_values_that_the_header_cannot_hold_are_an_error(tmp_path: Path, factor: float, message: str) -> None:
     recording = noise()
     with pytest.raises(InputError, match=f"noise0: {message}"):
         write_bdf(replace(recording, samples=recording.samples * factor), tmp_path / "a.bdf", ("a",))
@@ -99,8 +102,10 @@ def test_names_become_labels() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("rate_hz", "n_samples"), [(1000.0, 10_007), (58000 / 27, 1_000_003)])  # both are primes
-def test_a_long_recording_of_an_awkward_length_is_padded_by_little(
+@pytest.mark.parametrize(
+    ("rate_hz", "n_samples"), [(1000.0, 10_007), (58000 / 27, 1_000_003)]
+)  # both lengths are prime
+def test_a_long_recording_of_prime_length_is_padded_by_few_samples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate_hz: float, n_samples: int
 ) -> None:
     monkeypatch.setattr(bdf, "_MAX_RECORD_BYTES", 3 * 1500)
@@ -113,28 +118,30 @@ def test_a_long_recording_of_an_awkward_length_is_padded_by_little(
     assert abs(n_samples / back.rate_hz - recording.duration_s) * rate_hz < 0.5
 
 
-def test_a_rate_that_the_header_can_say_is_said_exactly(tmp_path: Path) -> None:
-    recording = noise(rate_hz=1000.0, duration_s=28.519)  # 19 records of 1.501 s would do, but 1501 / 1.501 is not 1000
+def test_a_rate_that_the_header_can_hold_is_stored_exactly(tmp_path: Path) -> None:
+    recording = noise(
+        rate_hz=1000.0, duration_s=28.519
+    )  # 19 records of 1.501 s would fit, but 1501 / 1.501 is not 1000
     write_bdf(recording, tmp_path / "a.bdf", ("a",))
     header = (tmp_path / "a.bdf").read_bytes()[:512]
     assert int(header[472:480]) / float(header[244:252]) == 1000.0
 
 
-def test_no_number_of_the_header_has_an_exponent(tmp_path: Path) -> None:
+def test_numbers_of_the_header_have_no_exponent(tmp_path: Path) -> None:
     for low, high in ((-1e-5, 2e-5), (1e-5, 2e-5), (-2e-5, -1e-5)):
         recording = replace(noise(), samples=np.linspace(low, high, 1000)[None], units="V")
         write_bdf(recording, tmp_path / "a.bdf", ("a",))
         header = (tmp_path / "a.bdf").read_bytes()[256:512]
-        numbers = header[104:136].decode()  # behind label, transducer and dimension
+        numbers = header[104:136].decode()  # after label, transducer and dimension
         assert "e" not in numbers
         assert float(numbers[:8]) <= low < high <= float(numbers[8:16])
 
 
 @pytest.mark.parametrize(
     ("rate_hz", "n_channels", "message"),
-    [(1e-9, 1, "here: a rate of 1e-09 Hz does not fit"), (1e5, 1000, "here: 1000 channels at 100000 Hz are more than")],
+    [(1e-9, 1, "here: a rate of 1e-09 Hz does not fit"), (1e5, 1000, "here: 1000 channels at 100000 Hz do not fit")],
 )
-def test_rates_that_no_record_fits_are_refused(tmp_path: Path, rate_hz: float, n_channels: int, message: str) -> None:
+def test_rates_that_fit_no_record_are_an_error(tmp_path: Path, rate_hz: float, n_channels: int, message: str) -> None:
     samples = np.zeros((n_channels, 20_000 if n_channels > 1 else 40))
     names = tuple(f"c{i}" for i in range(n_channels))
     with pytest.raises(InputError, match=message):

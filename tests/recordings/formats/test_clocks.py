@@ -1,4 +1,4 @@
-"""signals/clocks.py: columns that are time, that count, or that only look like it."""
+"""recordings/formats/clocks.py: columns of times, columns that count samples, and channels that look like them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_time_columns(tmp_path: Path, name: str, step: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["x", "tibialis", "timing", "trapezius", "m", "biceps"])
-def test_names_that_only_look_like_time_are_channels(tmp_path: Path, name: str) -> None:
+def test_names_similar_to_time_are_channels(tmp_path: Path, name: str) -> None:
     assert read(tmp_path, f"{name},EMG\n" + with_time(0.002)).channel_names == (name, "EMG")
 
 
@@ -43,7 +43,7 @@ def test_stamps_of_date_and_time(tmp_path: Path, stamp: str, rate_hz: float) -> 
     assert_array_equal(found.table, signal(channels=1))
 
 
-def test_stamps_pass_midnight(tmp_path: Path) -> None:
+def test_stamps_may_pass_midnight(tmp_path: Path) -> None:
     seconds = 86_400 - 0.3 + np.arange(60) / 100
     stamps = [f"{int(s % 86_400 // 3600)}:{int(s % 3600 // 60):02d}:{s % 60:06.3f}" for s in seconds]
     body = "".join(f"{stamp},{value}\n" for stamp, value in zip(stamps, signal(channels=1)[:, 0], strict=True))
@@ -51,16 +51,14 @@ def test_stamps_pass_midnight(tmp_path: Path) -> None:
     assert_allclose(read(tmp_path, "time,EMG\n" + body).rate_hz, 100)
 
 
-def test_a_stamp_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_invalid_stamp_is_an_error_with_its_place(tmp_path: Path) -> None:
     body = "".join(f"10:00:{i / 100:06.3f},{i % 7}\n" for i in range(60)).replace("10:00:00.300", "later")
-    with pytest.raises(
-        InputError, match=r"a\.csv: .*line 32, column 'time': found 'later', expected a time of the day"
-    ):
+    with pytest.raises(InputError, match=r"a\.csv: .*line 32, column 'time': found 'later', expected a time of day"):
         read(tmp_path, "time,EMG\n" + body)
 
 
 @pytest.mark.parametrize(("rate_hz", "digits"), [(2048, 3), (1500, 3), (4000, 3), (1000, 3), (2000, 4), (1024, 2)])
-def test_times_printed_with_few_digits_give_the_rate(tmp_path: Path, rate_hz: float, digits: int) -> None:
+def test_times_with_few_digits_give_the_rate(tmp_path: Path, rate_hz: float, digits: int) -> None:
     found = read(tmp_path, "time,EMG\n" + with_time(1 / rate_hz, n=9000, digits=digits))
     assert_allclose(found.rate_hz, rate_hz, rtol=1e-3)
     assert found.rate_hz in (rate_hz, pytest.approx(rate_hz, rel=2 * 10**-digits * rate_hz / 9000))
@@ -72,36 +70,36 @@ def test_jitter_of_less_than_half_a_step_is_tolerated(tmp_path: Path) -> None:
     assert_allclose(read(tmp_path, "time,EMG\n" + body).rate_hz, 500, rtol=0.02)
 
 
-def test_a_time_column_that_tells_another_rate_than_the_header(tmp_path: Path) -> None:
+def test_the_rate_of_a_time_column_replaces_that_of_the_header(tmp_path: Path) -> None:
     found = read(tmp_path, "# sampling rate: 1000 Hz\ntime,EMG\n" + with_time(0.002))
     assert_allclose(found.rate_hz, 500)
-    assert found.remarks == ("the header states 1000 Hz, the time column 500 Hz, which was taken",)
+    assert found.remarks == ("the header states 1000 Hz, but the time column gives 500 Hz, which is used",)
 
 
-def test_several_rates_without_a_time_column_are_none(tmp_path: Path) -> None:
+def test_several_stated_rates_without_a_time_column_are_not_used(tmp_path: Path) -> None:
     found = read(tmp_path, "# sampling rate: 1000 Hz\n# sampling rate: 148 Hz\n" + rows(signal()))
     assert found.rate_hz is None
-    assert found.remarks == ("the header states several rates (1000, 148 Hz), so none was taken",)
+    assert found.remarks == ("the header states several rates (1000, 148 Hz), so none of them is used",)
 
 
-def test_a_time_column_behind_another_is_left_out(tmp_path: Path) -> None:
+def test_a_second_time_column_is_left_out(tmp_path: Path) -> None:
     stamped = with_time(0.002).replace("\n", ",17.25\n")
     found = read(tmp_path, "time,EMG,timestamp\n" + stamped)
     assert (found.rate_hz, found.channel_names) == (500, ("EMG",))
-    assert found.remarks == ("column 'timestamp' is time beside another and was left out",)
+    assert found.remarks == ("column 'timestamp' is a second time column and was left out",)
 
 
-def test_a_column_without_a_name_that_is_time(tmp_path: Path) -> None:
+def test_an_unnamed_column_of_times(tmp_path: Path) -> None:
     found = read(tmp_path, with_time(0.002, channels=2))
     assert_allclose(found.rate_hz, 500)
     assert_array_equal(found.table, signal(channels=2))
-    remark = "the first column has no name, rises evenly by 0.002 and was taken for time in seconds"
+    remark = "the first column has no name, increases evenly by 0.002 and is taken for time in seconds"
     assert found.remarks == (remark,)
     assert read(tmp_path, ",a\n" + with_time(0.002)).remarks == (remark,)
 
 
 @pytest.mark.parametrize("count", [lambda i: i, lambda i: i + 1, lambda i: i % 16, lambda i: (i + 5) % 256 + 0])
-def test_a_column_without_a_name_that_counts(tmp_path: Path, count: object) -> None:
+def test_an_unnamed_column_that_counts_samples(tmp_path: Path, count: object) -> None:
     assert callable(count)
     body = "".join(f"{count(i)},{a},{b}\n" for i, (a, b) in enumerate(signal()))
     found = read(tmp_path, body)
@@ -111,25 +109,39 @@ def test_a_column_without_a_name_that_counts(tmp_path: Path, count: object) -> N
     )  # fmt: skip
 
 
-def test_a_ramp_without_a_name_is_left_out_and_tells_nothing(tmp_path: Path) -> None:
+def test_an_unnamed_ramp_is_left_out_and_gives_no_rate(tmp_path: Path) -> None:
     found = read(tmp_path, with_time(2.5, digits=1))
     assert (found.rate_hz, found.table.shape) == (None, (60, 1))
-    assert found.remarks == ("the first column has no name and rises evenly by 2.5; it was left out",)
+    assert found.remarks == ("the first column has no name, increases evenly by 2.5 and was left out",)
 
 
-def test_time_that_counts_by_one_tells_no_rate(tmp_path: Path) -> None:
+def test_a_time_column_that_increases_by_one_gives_no_rate(tmp_path: Path) -> None:
     found = read(tmp_path, "Time,EMG\n" + with_time(1, digits=0))
     assert (found.rate_hz, found.channel_names) == (None, ("EMG",))
-    assert found.remarks == ("column 'Time' rises by 1 and states no unit: it tells no rate and was left out",)
+    assert found.remarks == ("column 'Time' increases by 1 without a unit, so it gives no rate and was left out",)
 
 
-def test_ramps_alone_are_channels(tmp_path: Path) -> None:
+def test_a_table_of_ramps_holds_channels(tmp_path: Path) -> None:
     ramps = np.stack([np.arange(40.0), -np.arange(40.0)], axis=1)
     assert_array_equal(read(tmp_path, rows(ramps)).table, ramps)
 
 
 @pytest.mark.parametrize("name", ["nSeq", "Sample", "Sample Index", "frame", "序号", "Index", "No."])
-def test_columns_that_count_by_name(tmp_path: Path, name: str) -> None:
+def test_columns_whose_names_state_that_they_count(tmp_path: Path, name: str) -> None:
     body = "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(signal()))
     found = read(tmp_path, f"{name},a,b\n" + body)
     assert (found.channel_names, found.remarks) == (("a", "b"), (f"column {name!r} counts samples and was left out",))
+
+
+def test_a_gap_in_the_times_is_an_error_with_its_place(tmp_path: Path) -> None:
+    lines = ["# a comment", "time,b", *with_time(0.002).splitlines()]
+    del lines[30:40]
+    with pytest.raises(InputError, match=r"'time' has gaps \(steps of 0.002 to 0.022 s\), the longest before line 31;"):
+        read(tmp_path, "\n".join(lines))
+
+
+def test_a_gap_in_rounded_times_is_an_error(tmp_path: Path) -> None:
+    lines = ["time,b", *with_time(1 / 2048, n=4000, digits=3).splitlines()]
+    del lines[2000:2020]
+    with pytest.raises(InputError, match=r"'time' must increase from line to line|'time' has gaps"):
+        read(tmp_path, "\n".join(lines))

@@ -1,4 +1,4 @@
-"""signals/headers.py: what stands above the samples, in the shape of known programs."""
+"""recordings/formats/headers.py: the lines above the samples, as known programs write them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
         ("# cut-off frequency 20 Hz", None),
     ],
 )
-def test_a_line_above_tells_the_rate(tmp_path: Path, line: str, rate_hz: float | None) -> None:
+def test_a_line_above_the_samples_states_the_rate(tmp_path: Path, line: str, rate_hz: float | None) -> None:
     found = read(tmp_path, f"{line}\nrecorded by hand\na,b\n" + rows(signal()))
     assert found.rate_hz == pytest.approx(rate_hz) if rate_hz else found.rate_hz is None
     assert found.channel_names == ("a", "b")
@@ -45,20 +45,20 @@ def test_a_long_preamble(tmp_path: Path) -> None:
     assert_array_equal(read(tmp_path, text).table, signal())
 
 
-def test_numbers_in_a_preamble_are_no_samples(tmp_path: Path) -> None:
+def test_numbers_in_a_preamble_are_not_samples(tmp_path: Path) -> None:
     assert_array_equal(read(tmp_path, "patient\n12\n1000\na,b\n" + rows(signal())).table, signal())
 
 
 @pytest.mark.parametrize("name", ["EMG [mV]", "EMG (mV)", "EMG,mV", "EMG_mV", "EMG (millivolts)", "EMG/mV"])
-def test_the_unit_stands_behind_the_name(tmp_path: Path, name: str) -> None:
+def test_the_unit_follows_the_name(tmp_path: Path, name: str) -> None:
     found = read(tmp_path, f'"{name}"\n' + rows(signal(channels=1)))
     assert (found.channel_names, found.units) == (("EMG",), "mV")
     assert_array_equal(found.table, signal(channels=1))
 
 
-def test_units_that_differ_become_microvolts(tmp_path: Path) -> None:
+def test_different_units_become_microvolts(tmp_path: Path) -> None:
     found = read(tmp_path, "a [mV],b [uV],Knee angle [deg]\n" + rows(signal(channels=3)))
-    assert (found.units, found.channel_names, found.other) == (
+    assert (found.units, found.channel_names, found.non_emg) == (
         "uV",
         ("a", "b", "Knee angle [deg]"),
         ("Knee angle [deg]",),
@@ -66,24 +66,24 @@ def test_units_that_differ_become_microvolts(tmp_path: Path) -> None:
     assert_allclose(found.table, signal(channels=3) * [1000, 1, 1])
 
 
-def test_a_unit_of_some_channels_is_the_unit_of_none(tmp_path: Path) -> None:
+def test_units_of_only_some_channels_are_not_used(tmp_path: Path) -> None:
     found = read(tmp_path, "a [mV],b\n" + rows(signal()))
     assert found.units == ""
-    assert found.remarks == ("no unit was taken from the header: b state none",)
+    assert found.remarks == ("the units in the header are not used, because these channels have none: b",)
 
 
 def test_a_row_of_units_below_the_names(tmp_path: Path) -> None:
     found = read(tmp_path, "Time,EMG,Torque\n(ms),(mV),-\n" + with_time(0.5, channels=2))
     assert (found.rate_hz, found.units, found.channel_names) == (2000, "mV", ("EMG", "Torque"))
-    assert found.other == ("Torque",)
+    assert found.non_emg == ("Torque",)
 
 
-def test_names_that_come_twice_are_told_apart(tmp_path: Path) -> None:
+def test_repeated_names_become_distinct(tmp_path: Path) -> None:
     assert read(tmp_path, "EMG,EMG\n" + rows(signal())).channel_names == ("EMG 1", "EMG 2")
     assert read(tmp_path, "EMG,\n" + rows(signal())).channel_names == ("EMG", "ch2")
 
 
-def test_a_header_by_other_rules_than_the_samples(tmp_path: Path) -> None:
+def test_a_header_with_another_separator_than_the_samples(tmp_path: Path) -> None:
     found = read(tmp_path, "Recto Femoral\tBiceps Femoral\n" + rows(signal(), "  "))
     assert found.channel_names == ("Recto Femoral", "Biceps Femoral")
 
@@ -100,7 +100,7 @@ def test_labchart(tmp_path: Path) -> None:
     body[30] += "\t#* flexion begins"
     found = read(tmp_path, labchart("\n".join(body)), "a.txt")
     assert_allclose(found.rate_hz, 2000)
-    assert (found.channel_names, found.units, found.other) == (("Biceps", "Force [N]"), "mV", ("Force [N]",))
+    assert (found.channel_names, found.units, found.non_emg) == (("Biceps", "Force [N]"), "mV", ("Force [N]",))
     assert_array_equal(found.table, signal(channels=2))
 
 
@@ -110,7 +110,7 @@ def test_labchart_without_its_time_column(tmp_path: Path) -> None:
     assert found.table.shape == (60, 2)
 
 
-def test_a_second_block_of_labchart_is_named(tmp_path: Path) -> None:
+def test_a_second_block_of_labchart_is_an_error_with_its_place(tmp_path: Path) -> None:
     body = with_time(0.0005, channels=2).replace(",", "\t")
     with pytest.raises(InputError, match=r"line 68 has 2 cells, expected 3 as above it"):
         read(tmp_path, labchart(body + labchart(body)), "a.txt")
@@ -132,33 +132,33 @@ def counts(n: int = 60) -> Array:
 def test_opensignals(tmp_path: Path) -> None:
     body = "".join(f"{i % 16}\t0\t{a:.0f}\t{b:.0f}\t\n" for i, (a, b) in enumerate(counts()))
     found = read(tmp_path, opensignals() + body, "a.txt")
-    assert (found.rate_hz, found.channel_names, found.units, found.other) == (1000, ("CH1", "CH2"), "adc", ("CH2",))
+    assert (found.rate_hz, found.channel_names, found.units, found.non_emg) == (1000, ("CH1", "CH2"), "adc", ("CH2",))
     assert_array_equal(found.table, counts())
     assert found.remarks == (
         "column 'nSeq' counts samples and was left out",
-        "left out, no signals by the header: DI",
-        "amplitudes are the converter's own counts: the file does not say what one is in volts",
-        "not taken for EMG, by name: CH2",
+        "columns that are not signals, by the header, were left out: DI",
+        "the amplitudes are counts of the converter; the file does not state the volts of one count",
+        "channels that are not EMG, by their names: CH2",
     )
 
 
-def test_bitalino_with_labels_of_a_person_and_a_lost_packet(tmp_path: Path) -> None:
+def test_bitalino_with_the_users_labels_and_a_lost_packet(tmp_path: Path) -> None:
     head = opensignals(column=["nSeq", "I1", "A1", "A2"], label=["biceps", "triceps"], sensor=["RAW", "RAW"])
     body = "".join(f"{(i + (i > 20)) % 16}\t0\t{a:.0f}\t{b:.0f}\n" for i, (a, b) in enumerate(counts()))
     found = read(tmp_path, head + body, "a.txt")
-    assert (found.channel_names, found.other) == (("biceps", "triceps"), ())
-    assert found.remarks[0].endswith("it jumps at 1 places, first from 4 to 6 in line 25: samples may be missing")
+    assert (found.channel_names, found.non_emg) == (("biceps", "triceps"), ())
+    assert found.remarks[0].endswith("it jumps at 1 places, first from 4 to 6 in line 25, so samples may be missing")
 
 
-def test_opensignals_of_two_devices_or_another_number_of_columns(tmp_path: Path) -> None:
+def test_opensignals_with_two_devices_or_another_number_of_columns_is_an_error(tmp_path: Path) -> None:
     two = json.dumps({key: {"column": ["nSeq", "A1"], "sampling rate": 1000} for key in ("a", "b")})
-    with pytest.raises(InputError, match=r"a\.txt: holds 2 devices; expected one"):
+    with pytest.raises(InputError, match=r"a\.txt: expected one device; found 2"):
         read(tmp_path, f"# {two}\n# EndOfHeader\n" + rows(counts(), "\t"), "a.txt")
-    with pytest.raises(InputError, match=r"a\.txt: the header names 4 columns; the lines below have 2"):
+    with pytest.raises(InputError, match=r"a\.txt: the header names 4 columns; expected 2, as in the lines below it"):
         read(tmp_path, opensignals() + rows(counts(), "\t"), "a.txt")
 
 
-def test_opensignals_with_a_header_that_is_broken(tmp_path: Path) -> None:
+def test_opensignals_with_a_damaged_header(tmp_path: Path) -> None:
     found = read(tmp_path, '# {"a": {"sampling rate": 500,\n# EndOfHeader\n' + rows(counts(), "\t"), "a.txt")
     assert (found.rate_hz, found.table.shape) == (500, (60, 2))
 
@@ -174,7 +174,7 @@ def test_noraxon(tmp_path: Path, separator: str, quote: str) -> None:
 
 
 def delsys(tmp_path: Path, fill: str) -> DecodedRecording:
-    """A time column for each channel; the slower accelerometer ends before."""
+    """A time column for each channel; the slower accelerometer ends earlier."""
     emg, acc = signal(60, 2), signal(8, 1)
     text = "Label: Trigno IM sensor 1: EMG 1 (IM) Sampling frequency: 2000.000 Number of points: 60 Unit: V\n"
     text += "Label: Trigno IM sensor 1: ACC.X 1 (IM) Sampling frequency: 250.000 Number of points: 8 Unit: g\n\n"
@@ -190,7 +190,7 @@ def test_delsys(tmp_path: Path, fill: str) -> None:
     found = delsys(tmp_path, fill)
     assert_allclose(found.rate_hz, 2000)
     assert (found.channel_names, found.units) == (("R biceps: EMG 1", "R triceps: EMG 2"), "V")
-    assert found.remarks == ("left out, of another rate than 2000 Hz: R biceps: ACC.X 1 [g]",)
+    assert found.remarks == ("channels with a rate other than 2000 Hz were left out: R biceps: ACC.X 1 [g]",)
     assert_array_equal(found.table, signal(60, 2))
 
 
@@ -209,7 +209,9 @@ def test_myo_with_a_time_in_microseconds(tmp_path: Path) -> None:
     body = "".join(f"{1456704054738000 + 5000 * i},{a:.0f},{b:.0f}\n" for i, (a, b) in enumerate(signal()))
     found = read(tmp_path, "timestamp,emg1,emg2\n" + body)
     assert_allclose(found.rate_hz, 200)
-    assert found.remarks == ("column 'timestamp' states no unit and rises by 5000 a sample: taken for microseconds",)
+    assert found.remarks == (
+        "column 'timestamp' states no unit and increases by 5000 per sample; it is taken for microseconds",
+    )
 
 
 @pytest.mark.parametrize("time", ["milliSec", "sec", ""])
@@ -221,7 +223,7 @@ def test_acqknowledge(tmp_path: Path, time: str) -> None:
     found = read(tmp_path, text, "a.txt")
     assert_allclose(found.rate_hz, 2000)
     assert (found.channel_names, found.table.shape) == (("EMG100C", "Force"), (60, 2))
-    assert (found.units, found.other) == ("mV", ("Force",))
+    assert (found.units, found.non_emg) == ("mV", ("Force",))
     assert_array_equal(found.table, signal())
 
 
@@ -243,9 +245,26 @@ def test_openbci_with_stamps_of_whole_seconds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("n", [60, 200])
-def test_stamps_too_coarse_to_tell_a_rate_are_an_error(tmp_path: Path, n: int) -> None:
+def test_stamps_too_coarse_to_give_a_rate_are_an_error(tmp_path: Path, n: int) -> None:
     body = "".join(f"10:00:{i // 80:02d},{i % 7}\n" for i in range(n))
     with pytest.raises(
-        InputError, match="column 'time' must rise from line to line to be a time; found 36000 in line 2"
+        InputError, match="column 'time' must increase from line to line to be a time; found 36000 in line 2"
     ):
         read(tmp_path, "time,EMG\n" + body)
+
+
+def test_a_first_line_of_column_numbers_is_taken_for_names(tmp_path: Path) -> None:
+    found = read(tmp_path, "0,1,2,3\n" + rows(signal(channels=4)))
+    assert_array_equal(found.table, signal(channels=4))
+    assert found.channel_names == ("0", "1", "2", "3")
+    assert found.remarks == ("the first line counts 1, 2, 3 and is taken for the names of the columns",)
+    found = read(
+        tmp_path, ",0,1,2\n" + "".join(f"{i},{row}" for i, row in enumerate(rows(signal(channels=3)).splitlines(True)))
+    )
+    assert_array_equal(found.table, signal(channels=3))
+    assert found.channel_names == ("0", "1", "2")
+
+
+def test_too_many_columns_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 1 has 5001 cells; expected .* at most 4096 columns"):
+        read(tmp_path, "1,2" * 5000 + "\n")

@@ -1,0 +1,270 @@
+"""Writers of small valid recordings, one per format, of a BIDS dataset, and the signals that they write.
+
+They know how files are laid out and do not know the readers.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# EDF and BDF, with pyedflib
+
+EDF_UV = 300 * np.random.default_rng(0).standard_normal((2, 2000))
+
+
+def write_edf(path: Path, labels: Sequence[str], rates_hz: Sequence[int], units: Sequence[str]) -> Path:
+    """An EDF+ or BDF+ file, by its suffix; each signal lasts up to two seconds."""
+    import pyedflib
+
+    kind = pyedflib.FILETYPE_BDFPLUS if path.suffix == ".bdf" else pyedflib.FILETYPE_EDFPLUS
+    steps = 2**23 if path.suffix == ".bdf" else 2**15
+    signals = []
+    with pyedflib.EdfWriter(str(path), len(labels), file_type=kind) as file:
+        for i, (label, rate_hz, unit) in enumerate(zip(labels, rates_hz, units, strict=True)):
+            scale = {"uV": 1.0, "mV": 1e-3}.get(unit, 1.0)
+            file.setSignalHeader(i, {
+                "label": label, "dimension": unit, "sample_frequency": rate_hz, "prefilter": "", "transducer": "",
+                "physical_max": 2000 * scale, "physical_min": -2000 * scale, "digital_max": steps - 1,
+                "digital_min": -steps,
+            })  # fmt: skip
+            signals.append(np.ascontiguousarray(EDF_UV[i % 2][: 2 * rate_hz] * scale))
+        file.writeSamples(signals)
+    return path
+
+
+# HDF5: PLUX (OpenSignals) and MATLAB 7.3, with h5py
+
+PLUX_COUNTS = np.random.default_rng(0).integers(0, 4096, (500, 2), dtype=np.uint16)
+
+
+def write_plux(path: Path, *, n_devices: int = 1, sensors: Sequence[str] = ("EMG", "EMG")) -> Path:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for number in range(n_devices):
+            device = file.create_group(f"00:07:80:00:00:0{number}")
+            device.attrs["sampling rate"] = 1000
+            raw = device.create_group("raw")
+            for i, sensor in enumerate(sensors):
+                channel = raw.create_dataset(f"channel_{i + 1}", data=PLUX_COUNTS[:, i : i + 1])
+                channel.attrs["label"] = f"PORT{i + 1}"
+                channel.attrs["sensor"] = sensor
+            raw.create_dataset("nSeq", data=np.arange(500).reshape(-1, 1))
+    return path
+
+
+def write_matlab_73(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    """As MATLAB writes it: 512 bytes before the HDF5, transposed arrays, their class in an attribute."""
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=np.atleast_2d(values).T).attrs["MATLAB_class"] = np.bytes_("double")
+    with path.open("rb+") as handle:
+        handle.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+    return path
+
+
+# Delsys Trigno: exports of EMGworks and of Trigno Discover
+
+TrignoColumn = tuple[str, float, Array]  # name, rate, samples
+EMG_HZ, ACC_HZ = 1925.926, 148.148
+TRIGNO_V = 3e-4 * np.random.default_rng(0).standard_normal((2, 2000))
+ACC_G = np.linspace(0, 1, 154)
+EMGWORKS: list[TrignoColumn] = [
+    ("Sensor 1: EMG.A 1", EMG_HZ, TRIGNO_V[0]),
+    ("Sensor 1: Acc.X 1", ACC_HZ, ACC_G),
+    ("Sensor 2: EMG.A 2", EMG_HZ, TRIGNO_V[1]),
+]
+DISCOVER: list[TrignoColumn] = [
+    ("EMG 1 (mV)", EMG_HZ, TRIGNO_V[0] * 1e3),
+    ("ACC X (G)", ACC_HZ, ACC_G),
+    ("EMG 1 (mV)", EMG_HZ, TRIGNO_V[1] * 1e3),
+]
+
+
+def trigno_rows(columns: Sequence[TrignoColumn]) -> list[str]:
+    """Columns of times and samples; shorter ones are empty at the end."""
+    pairs = [[f"{i / rate:.6f},{value!r}" for i, value in enumerate(values.tolist())] for _, rate, values in columns]
+    return [",".join(cells) for cells in zip_longest(*pairs, fillvalue=",")]
+
+
+def write_emgworks(folder: Path, columns: Sequence[TrignoColumn], *, with_labels: bool = True) -> Path:
+    labels = [
+        f"Label: {name} Sampling frequency: {rate} Number of points: {len(values)} start: 0 Unit: V Domain Unit: s"
+        for name, rate, values in columns
+    ]
+    names = ",".join(f'"X[s]","{name}"' for name, _, _ in columns)
+    path = folder / "a.csv"
+    path.write_text("\n".join([*(labels if with_labels else []), "", names, *trigno_rows(columns)]) + "\n")
+    return path
+
+
+def write_discover(folder: Path, columns: Sequence[TrignoColumn], *, with_rates: bool = True) -> Path:
+    lines = [
+        "Application:,Trigno Discover (2.1.0.7)",
+        "Date/Time:,2026-03-01",
+        "Collection Length (seconds):,1.04",
+        ",".join(f"Avanti Sensor {i + 1} (7592{i})," for i in range(len(columns))),
+        ",".join("sensor mode: 65," for _ in columns),
+        ",".join(f"{name.rsplit(' (')[0]} Time Series (s),{name}" for name, _, _ in columns),
+    ]
+    if with_rates:
+        lines.append(",".join(f",{rate} Hz" for _, rate, _ in columns))
+        lines.append(",".join(f",{1 / rate:.6f} s" for _, rate, _ in columns) + ",Type,Name")
+    path = folder / "a.csv"
+    path.write_text("\n".join([*lines, *trigno_rows(columns)]) + "\n")
+    return path
+
+
+# WFDB, with the library wfdb
+
+WFDB_MV = 0.3 * np.random.default_rng(0).standard_normal((2000, 2))
+WFDB_GAIN = 20000.0  # counts per mV
+
+
+def write_wfdb(
+    folder: Path, name: str = "a", names: Sequence[str] = ("biceps", "triceps"), signal_mv: Array = WFDB_MV
+) -> Path:
+    import wfdb
+
+    n = len(names)
+    wfdb.wrsamp(
+        name, fs=1000, units=["mV"] * n, sig_name=list(names), p_signal=signal_mv[:, [i % 2 for i in range(n)]],
+        fmt=["24"] * n, adc_gain=[WFDB_GAIN] * n, baseline=[0] * n, write_dir=str(folder),
+    )  # fmt: skip
+    return folder / f"{name}.hea"
+
+
+def write_wfdb_segments(folder: Path, *lines: str, n_samples: int = 4000, signal_mv: Array = WFDB_MV) -> Path:
+    """A record of the segments in ``lines``; ``a_1`` and ``a_2`` exist."""
+    write_wfdb(folder, "a_1", signal_mv=signal_mv)
+    write_wfdb(folder, "a_2", signal_mv=signal_mv)
+    path = folder / "a.hea"
+    path.write_text("\n".join([f"a/{len(lines)} 2 1000 {n_samples}", *lines, ""]))
+    return path
+
+
+# XDF 1.0 (https://github.com/sccn/xdf/wiki/Specifications)
+
+XDF_UV = (300 * np.random.default_rng(0).standard_normal((4000, 2))).astype(np.float32)
+XDF_HZ = 1000.0
+XDF_STAMPS = 100 + np.arange(len(XDF_UV)) / XDF_HZ
+
+
+def xdf_chunk(tag: int, content: bytes) -> bytes:
+    return b"\x04" + struct.pack("<I", len(content) + 2) + struct.pack("<H", tag) + content
+
+
+def xdf_header(key: int, kind: str, n_channels: int, rate_hz: float, form: str, channels: str = "") -> bytes:
+    name = "Events" if kind == "Markers" else "Amp"
+    text = (
+        f'<?xml version="1.0"?><info><name>{name}</name><type>{kind}</type><channel_count>{n_channels}</channel_count>'
+        f"<nominal_srate>{rate_hz:g}</nominal_srate><channel_format>{form}</channel_format>"
+        f"<desc><channels>{channels}</channels></desc></info>"
+    )
+    return xdf_chunk(2, struct.pack("<I", key) + text.encode())
+
+
+def xdf_channel(label: str, unit: str = "microvolts", kind: str = "EMG") -> str:
+    return f"<channel><label>{label}</label><unit>{unit}</unit><type>{kind}</type></channel>"
+
+
+XDF_CHANNELS = xdf_channel("biceps") + xdf_channel("triceps")
+
+
+def xdf_samples(key: int, table: NDArray[np.generic], stamps: Array) -> bytes:
+    """One chunk; every sample has a time stamp."""
+    rows = b"".join(b"\x08" + struct.pack("<d", t) + row.tobytes() for t, row in zip(stamps, table, strict=True))
+    return xdf_chunk(3, struct.pack("<I", key) + b"\x04" + struct.pack("<I", len(table)) + rows)
+
+
+def xdf_footer(key: int, n_samples: int) -> bytes:
+    text = f'<?xml version="1.0"?><info><sample_count>{n_samples}</sample_count></info>'
+    return xdf_chunk(6, struct.pack("<I", key) + text.encode())
+
+
+def xdf_markers(key: int) -> bytes:
+    content = struct.pack("<I", key) + b"\x01\x01" + b"\x08" + struct.pack("<d", 100.5) + b"\x01\x05start"
+    return xdf_header(key, "Markers", 1, 0, "string") + xdf_chunk(3, content)
+
+
+def xdf_emg(
+    stamps: Array = XDF_STAMPS,
+    *,
+    key: int = 1,
+    kind: str = "EMG",
+    channels: str = XDF_CHANNELS,
+    table: NDArray[np.generic] = XDF_UV,
+    form: str = "float32",
+) -> bytes:
+    """The chunks of one stream, with 100 samples in each."""
+    parts = range(0, len(table), 100)
+    body = b"".join(xdf_samples(key, table[i : i + 100], stamps[i : i + 100]) for i in parts)
+    header = xdf_header(key, kind, table.shape[1], XDF_HZ, form, channels)
+    return header + body + xdf_footer(key, len(table))
+
+
+def write_xdf(folder: Path, *parts: bytes) -> Path:
+    path = folder / "a.xdf"
+    start = xdf_chunk(1, b'<?xml version="1.0"?><info><version>1.0</version></info>')
+    path.write_bytes(b"XDF:" + start + b"".join(parts))
+    return path
+
+
+# OTB+, as OTBioLab+ writes it (with the attributes that MNE's reader of OTB+ takes)
+
+OTB_COUNTS = np.random.default_rng(0).integers(-20_000, 20_000, (2000, 4)).astype("<i2")
+OTB_XML = """<?xml version="1.0" encoding="utf-8"?>
+<Device Name="QUATTROCENTO;1" ID="a" SampleFrequency="2048" DeviceTotalChannels="4" ad_bits="16"><Channels>
+<Adapter ID="Quattro" Gain="150" ChannelStartIndex="0" HighPassFilter="10" LowPassFilter="500">
+<Channel Index="0" ID="GR08MM1305" Muscle="Biceps" Gain="1"/><Channel Index="1" ID="GR08MM1305" Muscle="Biceps"/>
+</Adapter>
+<Adapter ID="Direct connection to Auxiliary Input" Gain="0.5" ChannelStartIndex="2"><Channel Index="0" ID="AUX 1"/>
+</Adapter>
+<Adapter ID="AdapterControl" Gain="1" ChannelStartIndex="3"><Channel Index="0" ID="RampChannel"/></Adapter>
+</Channels></Device>"""
+
+
+def otb_members(xml: str = OTB_XML, content: bytes = OTB_COUNTS.tobytes()) -> dict[str, bytes]:
+    return {"patient.xml": b"<patient/>", "a1.xml": xml.encode(), "a1.sig": content}
+
+
+def write_otb(folder: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+    path = folder / "a.otb+"
+    with tarfile.open(path, mode) as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+# BIDS
+
+BIDS_STEM = "sub-01/emg/sub-01_task-curl"
+BIDS_RECORDING = f"{BIDS_STEM}_emg.edf"
+BIDS_CHANNELS = """name	type	units	status	target_muscle
+B1	EMG	microV	good	biceps
+B2	EMG	uV	bad	biceps
+K	MISC	oC	n/a	n/a
+"""
+
+
+def write_bids(folder: Path, files: dict[str, str] | None = None) -> Path:
+    """A dataset of one recording, which is empty, and of ``files``: path with ``/`` -> text."""
+    all_files = {"dataset_description.json": '{"Name": "x", "BIDSVersion": "1.11.1"}', BIDS_RECORDING: ""}
+    for name, text in (all_files | (files or {})).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
