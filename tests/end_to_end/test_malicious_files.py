@@ -76,9 +76,7 @@ def run_readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, valid_fil
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    "name", ["model", "state", "split", "report", "numpy"]
-)  # others may crash
+@pytest.mark.parametrize("name", ["model", "state", "split", "report", "numpy"])  # others may crash
 def test_a_mutated_run_is_opened_or_gives_an_error(
     run_readers: dict[str, valid_files.Reader], name: str, tmp_path: Path
 ) -> None:
