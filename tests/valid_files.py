@@ -13,31 +13,8 @@ from typing import Any
 
 import numpy as np
 
+import recording_files
 from builders import SETTINGS, make_dataset, rows, signal, with_time, write_dataset
-from recording_files import (
-    BIDS_CHANNELS,
-    BIDS_RECORDING,
-    BIDS_STEM,
-    DISCOVER,
-    EMGWORKS,
-    OTB_COUNTS,
-    WFDB_MV,
-    XDF_STAMPS,
-    XDF_UV,
-    otb_members,
-    write_bids,
-    write_discover,
-    write_edf,
-    write_emgworks,
-    write_matlab_73,
-    write_otb,
-    write_plux,
-    write_wfdb,
-    write_wfdb_segments,
-    write_xdf,
-    xdf_emg,
-    xdf_markers,
-)
 
 Files = dict[str, bytes]  # name -> content, in one folder
 
@@ -63,8 +40,9 @@ def recordings(folder: Path) -> dict[str, Reader]:
         return read_recording(path, rate_hz=None if path.suffix != ".txt" else 1000.0)
 
     readers = {}
-    for write in (_csv, _txt, _trigno, _mat, _npz, _hdf5, _edf, _bdf, _wfdb, _xdf, _otb):
-        name = write.__name__[1:]
+    writers = {"csv": _csv, "txt": _txt, "trigno": _trigno, "mat": _mat, "npz": _npz, "hdf5": _hdf5, "edf": _edf,
+               "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb}  # fmt: skip
+    for name, write in writers.items():
         paths = write(NewFolders(folder, name))
         readers[name] = Reader(tuple(files_in(p.parent) for p in paths), read, tuple(p.name for p in paths))
     return readers
@@ -117,8 +95,8 @@ def _trigno(folders: NewFolders) -> list[Path]:
         return [(name, rate, values[: 200 if rate > 1000 else 15]) for name, rate, values in sensors]
 
     return [
-        write_emgworks(folders.new(), short(EMGWORKS)),
-        write_discover(folders.new(), short(DISCOVER)),
+        recording_files.write_emgworks(folders.new(), short(recording_files.EMGWORKS)),
+        recording_files.write_discover(folders.new(), short(recording_files.DISCOVER)),
     ]
 
 
@@ -130,7 +108,7 @@ def _mat(folders: NewFolders) -> list[Path]:
     scipy.io.savemat(paths[0], whole)
     scipy.io.savemat(paths[1], whole, do_compression=True)
     scipy.io.savemat(paths[2], {"emg": signal(), "fs": 1000.0}, format="4")
-    new = write_matlab_73(folders.new() / "a.mat", {"emg": signal(), "fs": np.array(1000.0)})
+    new = recording_files.write_matlab_73(folders.new() / "a.mat", {"emg": signal(), "fs": np.array(1000.0)})
     return [*paths, new]
 
 
@@ -149,7 +127,7 @@ def _hdf5(folders: NewFolders) -> list[Path]:
     import h5py
 
     plux, plain = (folders.new() / "a.h5" for _ in range(2))
-    write_plux(plux)
+    recording_files.write_plux(plux)
     with h5py.File(plain, "w") as file:
         data = file.create_dataset("emg", data=signal(), chunks=(20, 2), compression="gzip")
         data.attrs["sampling rate"] = 1000.0
@@ -158,29 +136,25 @@ def _hdf5(folders: NewFolders) -> list[Path]:
 
 def _edf(folders: NewFolders) -> list[Path]:
     labels = ["EMG biceps", "EMG triceps", "ACC"]
-    return [write_edf(folders.new() / f"a.{folders.name}", labels, [200, 200, 20], ["uV", "mV", "g"])]
-
-
-def _bdf(folders: NewFolders) -> list[Path]:
-    return _edf(folders)
+    return [recording_files.write_edf(folders.new() / f"a.{folders.name}", labels, [200, 200, 20], ["uV", "mV", "g"])]
 
 
 def _wfdb(folders: NewFolders) -> list[Path]:
-    short = WFDB_MV[:200]
+    short = recording_files.WFDB_MV[:200]
     return [
-        write_wfdb(folders.new(), signal_mv=short),
-        write_wfdb_segments(folders.new(), "a_1 200", "a_2 200", n_samples=400, signal_mv=short),
+        recording_files.write_wfdb(folders.new(), signal_mv=short),
+        recording_files.write_wfdb_segments(folders.new(), "a_1 200", "a_2 200", n_samples=400, signal_mv=short),
     ]
 
 
 def _xdf(folders: NewFolders) -> list[Path]:
-    emg = xdf_emg(XDF_STAMPS[:200], table=XDF_UV[:200])
-    return [write_xdf(folders.new(), xdf_markers(7), emg)]
+    emg = recording_files.xdf_emg(recording_files.XDF_STAMPS[:200], table=recording_files.XDF_UV[:200])
+    return [recording_files.write_xdf(folders.new(), recording_files.xdf_markers(7), emg)]
 
 
 def _otb(folders: NewFolders) -> list[Path]:
-    members = otb_members(content=OTB_COUNTS[:200].tobytes())
-    return [write_otb(folders.new(), members, mode) for mode in ("w", "w:gz")]
+    members = recording_files.otb_members(content=recording_files.OTB_COUNTS[:200].tobytes())
+    return [recording_files.write_otb(folders.new(), members, mode) for mode in ("w", "w:gz")]
 
 
 def tables(folder: Path) -> dict[str, Reader]:
@@ -208,17 +182,17 @@ def tables(folder: Path) -> dict[str, Reader]:
     stamps = json.loads((folder / "pack" / INDEX_FILE).read_text())["stamps"]
     pack = files_in(folder / "pack")
     events = b"onset\tduration\ttrial_type\tchannel\n0.1\t0.5\tfull\tB1\n1\t0.5\thalf\tn/a\n"
-    stem = BIDS_STEM
+    stem = recording_files.BIDS_STEM
     bids = files_in(
-        write_bids(folder / "bids", {
-            f"{stem}_channels.tsv": BIDS_CHANNELS, f"{stem}_events.tsv": events.decode(),
+        recording_files.write_bids(folder / "bids", {
+            f"{stem}_channels.tsv": recording_files.BIDS_CHANNELS, f"{stem}_events.tsv": events.decode(),
             f"{stem}_emg.json": '{"SamplingFrequency": 200, "TaskName": "curl"}',
             f"{stem}_events.json": '{"channel": {"Delimiter": ","}}',
             "participants.tsv": "participant_id\tsex\tage\nsub-01\tF\t30\n",
         })
     )  # fmt: skip
-    edf = write_edf(folder / "a.edf", ["B1", "B2", "K"], [200, 200, 200], ["uV", "uV", "oC"])
-    bids[BIDS_RECORDING] = edf.read_bytes()
+    edf = recording_files.write_edf(folder / "a.edf", ["B1", "B2", "K"], [200, 200, 200], ["uV", "uV", "oC"])
+    bids[recording_files.BIDS_RECORDING] = edf.read_bytes()
 
     def read_manifest_and_jobs(path: Path) -> Any:
         return is_manifest(path), find_jobs(path), read_manifest(path)

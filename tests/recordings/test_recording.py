@@ -47,38 +47,6 @@ def test_a_recording_is_written_as_npz_or_csv_only(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
-def test_a_table_without_header(tmp_path: Path, separator: str) -> None:
-    path = table(tmp_path / "a.csv", lines(40, f"{{i}}{separator}-{{i}}"))
-    recording = read_recording(path, rate_hz=1000)
-    assert_allclose(recording.samples, [np.arange(40), -np.arange(40)])
-    assert recording.channel_names == ("ch1", "ch2")
-
-
-def test_a_table_with_header_bom_quotes_and_windows_line_ends(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(("\ufeff" + '"Recto Femoral","肱二头肌"\n' + lines(40, "{i},1{i}")).replace("\n", "\r\n").encode())
-    recording = read_recording(path, rate_hz=200)
-    assert recording.channel_names == ("Recto Femoral", "肱二头肌")
-    assert_allclose(recording.samples[0], np.arange(40))
-
-
-@pytest.mark.parametrize(
-    ("name", "step"), [("time_s", 0.002), ("Time (s)", 0.002), ("t", 0.002), ("time [ms]", 2), ("时间", 0.002)]
-)
-def test_a_time_column_gives_the_rate_and_is_not_a_channel(tmp_path: Path, name: str, step: float) -> None:
-    body = "".join(f"{i * step:.6f},{i}\n" for i in range(40))
-    recording = read_recording(table(tmp_path / "a.csv", f"{name},biceps\n{body}"))
-    assert_allclose(recording.rate_hz, 500, rtol=1e-6)
-    assert recording.channel_names == ("biceps",)
-    assert recording.samples.shape == (1, 40)
-
-
-def test_a_comment_states_the_rate(tmp_path: Path) -> None:
-    recording = read_recording(table(tmp_path / "a.txt", "# Sampling Rate (Hz):= 1000.00\n" + lines()))
-    assert_allclose(recording.rate_hz, 1000)
-
-
 def test_channels_are_selected_by_name_or_number() -> None:
     recording = noise(3)
     assert recording.select(()) is recording
@@ -139,12 +107,6 @@ def test_a_wrong_table_is_an_error(tmp_path: Path, text: str, message: str) -> N
     assert message in str(caught.value)
 
 
-def test_text_in_an_unknown_encoding_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(b"caf\xff\xff,b\n1,2\n")
-    with pytest.raises(InputError, match=r"a\.csv: can't be read as CSV"):
-        read_recording(tmp_path / "a.csv", rate_hz=100)
-
-
 def test_other_suffixes_and_missing_files_are_errors(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_text("")
     with pytest.raises(InputError, match=r"a\.wav: recordings are read from \.csv, .*; found \.wav"):
@@ -186,13 +148,17 @@ def test_real_biosppy_states_its_rate_in_a_comment(real_data: Path) -> None:
     assert recording.samples.shape == (1, 100_000)
 
 
-def test_real_lower_limb_needs_a_rate(real_data: Path) -> None:
-    path = real_data / "formats" / "lower_limb" / "Abnormal-2Agait_-_Sheet1.csv"
-    with pytest.raises(InputError, match="the sampling rate is unknown"):
-        read_recording(path)
-    recording = read_recording(path, rate_hz=1000)
-    assert recording.channel_names[0] == "Recto Femoral"
-    assert recording.samples.shape[0] == 5
+def test_real_lower_limb_needs_a_rate_and_has_a_knee_angle(real_data: Path) -> None:
+    paths = sorted((real_data / "formats" / "lower_limb").glob("*.csv"))
+    assert paths
+    for path in paths:
+        with pytest.raises(InputError, match="the sampling rate is unknown"):
+            read_recording(path)
+        recording = read_recording(path, rate_hz=1000)
+        assert recording.channel_names[0] == "Recto Femoral"
+        assert recording.samples.shape[0] == 5
+        assert recording.non_emg == ("Flexo-Extension",)
+        assert len(recording.select(()).channel_names) == 4
 
 
 @pytest.mark.parametrize(

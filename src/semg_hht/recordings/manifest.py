@@ -196,19 +196,15 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*MANIFEST_COLUMNS, *extras])
     for row in rows:
-        cells = []
-        for column in MANIFEST_COLUMNS:
-            value = getattr(row, column)
-            if value is None:
-                cells.append("")
-            elif isinstance(value, float):
-                cells.append(f"{value:.10g}")
-            elif isinstance(value, tuple):
-                cells.append(";".join(value))
-            else:
-                cells.append(value)
+        cells = (_cell(getattr(row, column)) for column in MANIFEST_COLUMNS)
         writer.writerow([*cells, *(row.extra.get(name, "") for name in extras)])
     return out.getvalue()
+
+
+def _cell(value: str | float | tuple[str, ...] | None) -> str:
+    if isinstance(value, tuple):
+        return ";".join(value)
+    return "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:

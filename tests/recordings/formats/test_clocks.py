@@ -15,9 +15,10 @@ from semg_hht.errors import InputError
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("time", 0.002), ("Time (s)", 0.002), ("X[s]", 0.002), ("X [s]", 0.002), ("时间", 0.002), ("时间(秒)", 0.002),
-     ("Timestamp", 0.002), ("time stamp [ms]", 2), ("ms", 2), ("t_us", 2000), ("Elapsed time", 0.002), ("time", 2),
-     ("Time_ms", 2), ("milliSec", 2), ("min", 0.002 / 60)],
+    [("time", 0.002), ("time_s", 0.002), ("t", 0.002), ("Time (s)", 0.002), ("X[s]", 0.002),
+     ("X [s]", 0.002), ("时间", 0.002), ("时间(秒)", 0.002), ("Timestamp", 0.002), ("time stamp [ms]", 2),
+     ("time [ms]", 2), ("ms", 2), ("t_us", 2000), ("Elapsed time", 0.002), ("time", 2), ("Time_ms", 2),
+     ("milliSec", 2), ("min", 0.002 / 60)],
 )  # fmt: skip
 def test_time_columns(tmp_path: Path, name: str, step: float) -> None:
     found = read(tmp_path, f"{name},EMG\n" + with_time(step, digits=9))

@@ -85,13 +85,6 @@ def test_real_plux_files(real_data: Path) -> None:
         assert recording.rate_hz == 1000
 
 
-def test_a_knee_angle_is_not_emg(real_data: Path) -> None:
-    for path in sorted((real_data / "formats" / "lower_limb").glob("*.csv")):
-        recording = read_recording(path, rate_hz=1000)
-        assert recording.non_emg == ("Flexo-Extension",)
-        assert len(recording.select(()).channel_names) == 4
-
-
 def test_samples_in_another_file_are_an_error(tmp_path: Path) -> None:
     secret = tmp_path / "secret.bin"
     secret.write_bytes(PLUX_COUNTS[:, 0].astype("<f8").tobytes())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from builders import truncate
 from recording_files import WFDB_GAIN, WFDB_MV, write_wfdb, write_wfdb_segments
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
@@ -17,6 +18,7 @@ from semg_hht.recordings.recording import files_of, read_recording
 
 wfdb = pytest.importorskip("wfdb")
 # wfdb writes records, which only tests do, with a pandas option that is deprecated in pandas 3.1.
+COUNTS = np.round(WFDB_MV * 1000).astype(np.int64)  # of 1 uV
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 
 
@@ -29,13 +31,16 @@ def test_samples_rate_names_and_units(tmp_path: Path, ending: str) -> None:
     assert not recording.remarks
 
 
+def write_counts(folder: Path, fmt: str) -> Path:
+    wfdb.wrsamp("a", fs=1000, units=["uV"] * 2, sig_name=["b", "c"], d_signal=COUNTS, fmt=[fmt] * 2,
+                adc_gain=[1.0] * 2, baseline=[0] * 2, write_dir=str(folder))  # fmt: skip
+    return folder / "a.hea"
+
+
 @pytest.mark.parametrize("fmt", ["16", "32", "212", "516"])
 def test_all_formats_of_signal_files_that_wfdb_writes(tmp_path: Path, fmt: str) -> None:
-    counts = np.round(WFDB_MV * 1000).astype(np.int64)
-    wfdb.wrsamp("a", fs=1000, units=["uV"] * 2, sig_name=["b", "c"], d_signal=counts, fmt=[fmt] * 2,
-                adc_gain=[1.0] * 2, baseline=[0] * 2, write_dir=str(tmp_path))  # fmt: skip
-    recording = read_recording(tmp_path / "a.hea")
-    assert_allclose(recording.samples, counts.T)
+    recording = read_recording(write_counts(tmp_path, fmt))
+    assert_allclose(recording.samples, COUNTS.T)
     assert recording.units == "uV"
 
 
@@ -143,11 +148,8 @@ def test_a_signal_file_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_compressed_signal_file_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
-    counts = np.round(WFDB_MV * 1000).astype(np.int64)
-    wfdb.wrsamp("a", fs=1000, units=["uV"] * 2, sig_name=["b", "c"], d_signal=counts, fmt=["516"] * 2,
-                adc_gain=[1.0] * 2, baseline=[0] * 2, write_dir=str(tmp_path))  # fmt: skip
-    signal = tmp_path / "a.dat"
-    signal.write_bytes(signal.read_bytes()[: signal.stat().st_size // 2])
+    write_counts(tmp_path, "516")
+    truncate(tmp_path / "a.dat")
     with pytest.raises(InputError, match=r"a\.hea: can't be read as WFDB"):
         read_recording(tmp_path / "a.hea")
 

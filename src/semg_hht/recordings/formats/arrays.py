@@ -1,7 +1,4 @@
-"""Reader of recordings stored as named arrays: NPZ and MAT files.
-
-It works on names and shapes of arrays. `read_recording` checks the result.
-"""
+"""Reader of recordings stored as named arrays: NPZ and MAT files."""
 
 from __future__ import annotations
 

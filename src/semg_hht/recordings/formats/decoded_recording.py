@@ -1,7 +1,4 @@
-"""DecodedRecording: what a reader decodes from a file, before any check; and what several readers report alike.
-
-It does not know the formats, and it does not know what a valid recording is: `read_recording` checks that.
-"""
+"""DecodedRecording: what a reader decodes from a file, before `read_recording` checks it; remarks that readers share."""
 
 from __future__ import annotations
 

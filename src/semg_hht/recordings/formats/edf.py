@@ -1,7 +1,4 @@
-"""Reader of EDF, EDF+, BDF and BDF+ recordings, with pyedflib.
-
-It works on signals and their headers. `read_recording` checks the result.
-"""
+"""Reader of EDF, EDF+, BDF and BDF+ recordings, with pyedflib."""
 
 from __future__ import annotations
 

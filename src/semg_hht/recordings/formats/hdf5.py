@@ -1,7 +1,4 @@
-"""Reader of HDF5 recordings: files of PLUX devices (OpenSignals), plain datasets, and MATLAB 7.3 files.
-
-It works on groups, datasets and attributes. `read_recording` checks the result.
-"""
+"""Reader of HDF5 recordings: files of PLUX devices (OpenSignals), plain datasets, and MATLAB 7.3 files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reader of OTB+ recordings by devices of OT Bioelettronica: a tar archive of samples and their description in XML.
-
-It works on adapters and converter counts. `read_recording` checks the result. Nothing is unpacked to disk.
-"""
+"""Reader of OTB+ recordings by devices of OT Bioelettronica: a tar archive of samples and their description in XML."""
 
 # The package biosigio unpacks the archive into a temporary folder with the program tar, prints while it reads, and
 # scales all devices alike; the source of MNE's reader calls its own scale a guess. This reader needs few lines.

@@ -1,7 +1,4 @@
-"""Parse XML from an untrusted file safely.
-
-It works on XML and does not know recordings.
-"""
+"""Parse XML from an untrusted file safely."""
 
 from __future__ import annotations
 

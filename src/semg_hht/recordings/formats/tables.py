@@ -1,7 +1,4 @@
-"""Reader of text recordings: CSV, TXT or TSV, one sample per line, read in pieces.
-
-It works on encodings, lines and columns. `read_recording` checks the result.
-"""
+"""Reader of text recordings: CSV, TXT or TSV, one sample per line, read in pieces."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reader of Delsys Trigno recordings in text files, as EMGworks and Trigno Discover export them.
-
-In these tables each channel has its own column of times. `read_recording` checks the result.
-"""
+"""Reader of Delsys Trigno tables, exported by EMGworks or Trigno Discover: each channel has its own column of times."""
 
 # The package biosigio reads the older of the two layouts, but not the newer one; it gives all channels the times of the
 # first column and needs pandas, matplotlib and wfdb.

@@ -1,7 +1,7 @@
 """Reader of WFDB recordings (PhysioNet): a header ``.hea`` and its ``.dat`` files, with the library wfdb.
 
-It works on headers, segments and frames. `read_recording` checks the result. It reads only files beside the header and
-never a network: wfdb accepts names in headers, but no paths and no addresses, and it is given a local path.
+It reads only files beside the header and never a network: wfdb accepts names in headers, but no paths and no addresses,
+and it is given a local path.
 """
 
 from __future__ import annotations

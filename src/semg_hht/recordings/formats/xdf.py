@@ -1,7 +1,4 @@
-"""Reader of LabStreamingLayer recordings (XDF), with pyxdf.
-
-It works on chunks, streams and time stamps. `read_recording` checks the result.
-"""
+"""Reader of LabStreamingLayer recordings (XDF), with pyxdf."""
 
 from __future__ import annotations
 
