@@ -1,4 +1,4 @@
-"""DecodedRecording: what a reader decodes from a file, before `read_recording` checks it; remarks that readers share."""
+"""DecodedRecording: what a reader decodes from a file, before `read_recording` checks it; remarks shared by readers."""
 
 from __future__ import annotations
 
