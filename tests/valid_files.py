@@ -163,8 +163,8 @@ def tables(folder: Path) -> dict[str, Reader]:
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.matrix_store import INDEX_FILE, read_pack
     from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_facts, read_matrix, write_matrix
-    from semg_hht.recordings.jobs import read_job
     from semg_hht.recordings.events import read_events
+    from semg_hht.recordings.jobs import read_job
     from semg_hht.recordings.manifest import read_manifest
 
     data = write_dataset(make_dataset(n_subjects=2, n_repetitions=1), folder / "data")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -17,7 +15,7 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
 from semg_hht.hht import SpectrumConfig
 from semg_hht.matrices.transform import PipelineConfig, configure, scaled_repetitions, transform, transform_all
-from semg_hht.recordings.jobs import Failure, Job, Reference, for_each, read_job
+from semg_hht.recordings.jobs import Failure, Job, Reference, read_job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.filters import FilterConfig
@@ -214,20 +212,3 @@ def test_each_part_keeps_its_own_band() -> None:
     broken = {**config.to_json(), "spectrum": {**config.to_json()["spectrum"], "decomposition": "vmd"}}
     with pytest.raises(InputError, match="can't be understood by this version; decomposition 'vmd' is unknown"):
         PipelineConfig.from_json(broken)
-
-
-def test_workers_run_ahead_of_who_takes_the_results_but_not_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semg_hht.matrices.transform.AHEAD", 3)
-    jobs, done = [Job(Path(str(i)), ()) for i in range(40)], []
-
-    def work(job: Job, n_threads: int | None) -> Path:
-        done.append(job)
-        return job.path
-
-    found = []
-    with joblib.parallel_config(backend="threading"):
-        for path in for_each(work, jobs, n_jobs=2):
-            found.append(path)
-            time.sleep(0.002)  # they would be done with all by the middle
-            assert len(done) <= len(found) + 3 * 2
-    assert found == [job.path for job in jobs]

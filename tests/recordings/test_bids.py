@@ -13,8 +13,8 @@ from semg_hht.datasets.find_inputs import find_inputs, find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import configure
-from semg_hht.recordings.jobs import read_job
 from semg_hht.recordings.bids import is_bids, parse_name, read_bids
+from semg_hht.recordings.jobs import read_job
 from semg_hht.recordings.manifest import read_manifest
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from semg_hht.datasets.bids_names import BidsName, Plan, plan_dataset
 from semg_hht.errors import InputError
 from semg_hht.recordings.bids import DESCRIPTION, PARTICIPANTS, is_bids, standard_units
-from semg_hht.recordings.formats.bdf_writer import Written, header_labels, write_bdf
+from semg_hht.recordings.formats.bdf_writer import WrittenBdf, header_labels, write_bdf
 from semg_hht.recordings.jobs import Failure, Job, Remark, read_job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording
@@ -228,7 +228,7 @@ def _channel_type(label: str) -> str:
     return next((kind for start, kind in CHANNEL_TYPES.items() if label.upper().startswith(start)), "MISC")
 
 
-def _remarks(read: _Read, file: Written) -> list[Remark]:
+def _remarks(read: _Read, file: WrittenBdf) -> list[Remark]:
     own = list(read.recording.remarks)
     names = zip(read.recording.channel_names, read.labels, strict=True)
     own += [f"channel {name!r} is {label!r} in the dataset" for name, label in names if name != label]

@@ -50,7 +50,7 @@ def read_bids(folder: Path) -> list[ManifestRow]:
     """
     if not is_bids(folder):
         raise InputError(f"{folder}: expected a BIDS dataset with {DESCRIPTION} at its root; found none")
-    dataset = _Dataset(
+    dataset = _BidsDataset(
         root=folder,
         files={path: sorted(_named_files(path)) for pattern in _FOLDERS for path in _folders(folder, pattern)},
         genders=_genders(folder / PARTICIPANTS),
@@ -90,7 +90,7 @@ def standard_units(units: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Dataset:
+class _BidsDataset:
     """The files of each folder with the entities of their names, and the gender of each subject."""
 
     root: Path
@@ -145,7 +145,7 @@ def _json_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def _recording_row(dataset: _Dataset, path: Path) -> ManifestRow | None:
+def _recording_row(dataset: _BidsDataset, path: Path) -> ManifestRow | None:
     """The row of a whole recording; None if all of its EMG channels are marked bad."""
     entities, _ = parse_name(path.name)
     table = dataset.nearest(path, "channels.tsv")
@@ -220,7 +220,7 @@ def _genders(path: Path) -> dict[str, str]:
     return genders
 
 
-def _repetitions(dataset: _Dataset, path: Path, recording: ManifestRow) -> tuple[list[ManifestRow], int]:
+def _repetitions(dataset: _BidsDataset, path: Path, recording: ManifestRow) -> tuple[list[ManifestRow], int]:
     """One row per event with a duration, in order of time, and the number of other events."""
     events = dataset.nearest(path, "events.tsv")
     if events is None:

@@ -21,7 +21,7 @@ pytest.importorskip("edfio")
 pyedflib = pytest.importorskip("pyedflib")
 
 
-def written(recording: Recording, path: Path) -> tuple[Recording, bdf.Written]:
+def written(recording: Recording, path: Path) -> tuple[Recording, bdf.WrittenBdf]:
     done = write_bdf(recording, path, header_labels(recording))
     return read_recording(path, rate_hz=recording.rate_hz, units=recording.units), done
 

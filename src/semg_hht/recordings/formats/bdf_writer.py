@@ -29,7 +29,7 @@ _MAX_ROUNDING = 2.0**-17  # of the channel's range: half a step of 16 bits
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenBdf:
     """How the file differs from the recording.
 
     rounding : the largest error of a sample, as a share of its channel's range.
@@ -60,7 +60,7 @@ def header_labels(recording: Recording) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def write_bdf(recording: Recording, path: Path, labels: Sequence[str]) -> Written:
+def write_bdf(recording: Recording, path: Path, labels: Sequence[str]) -> WrittenBdf:
     """Write all channels: whole numbers of up to 24 bits exactly, other values scaled to the range of their channel.
 
     The dimension in the header is V, mV or uV. It is blank for other units, as EDF+ prescribes for signals that are not
@@ -100,7 +100,7 @@ def write_bdf(recording: Recording, path: Path, labels: Sequence[str]) -> Writte
     Bdf(signals, data_record_duration=duration_s).write(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.getbuffer())
-    return Written(rounding, n_padded)
+    return WrittenBdf(rounding, n_padded)
 
 
 def _range(source: str, name: str, samples: Array) -> tuple[float, float]:

@@ -37,7 +37,7 @@ PLAUSIBLE_HZ = (20.0, 100_000.0)  # of a column without a unit that may hold sec
 
 
 @dataclass(frozen=True)
-class Lines:
+class SampleLines:
     """Where samples are in the file, for messages: its path, and a function from sample index to 1-based line."""
 
     path: Path
@@ -45,7 +45,7 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class Clock:
+class ColumnClock:
     """What a column of times or counts states.
 
     rate_hz : None if the column only counts samples.
@@ -57,7 +57,7 @@ class Clock:
     remark: str = ""
 
 
-def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: Lines) -> dict[int, Clock]:
+def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: SampleLines) -> dict[int, ColumnClock]:
     """Column index -> its clock, for the columns that are not channels.
 
     If several columns hold times, each applies to the channels to its right.
@@ -70,7 +70,7 @@ def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: 
     InputError
         A time column that is needed does not increase, or has no time for some samples.
     """
-    clocks: dict[int, Clock] = {}
+    clocks: dict[int, ColumnClock] = {}
     for i, name in enumerate(names):
         if _COUNTER.fullmatch(name) and i not in stamps and (counter := _counter_clock(name, table[i], lines)):
             clocks[i] = counter
@@ -82,13 +82,13 @@ def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: 
         if i in needed or (i == time_columns[0] and not needed):
             clocks[i] = _time_clock(name, table[i], lines, stamp=i in stamps, several=len(needed) > 1)
         else:
-            clocks[i] = Clock(None, table.shape[1], f"column {name!r} is a second time column and was left out")
+            clocks[i] = ColumnClock(None, table.shape[1], f"column {name!r} is a second time column and was left out")
     if not clocks and names[0] in ("", "Unnamed: 0") and (unnamed := _unnamed_clock(table, lines)):
         clocks[0] = unnamed
     return clocks
 
 
-def clock_of(column: int, clocks: dict[int, Clock]) -> Clock | None:
+def clock_of(column: int, clocks: dict[int, ColumnClock]) -> ColumnClock | None:
     """The clock of a channel: the nearest to its left, or the first one; None if no clock states a rate."""
     rated = [i for i, clock in clocks.items() if clock.rate_hz is not None]
     if not rated:
@@ -100,10 +100,10 @@ def _is_time_name(name: str) -> bool:
     return _TIME.fullmatch(name.strip()) is not None or _TIME_BY_UNIT.fullmatch(name.strip()) is not None
 
 
-def _time_clock(name: str, column: Array, lines: Lines, *, stamp: bool, several: bool) -> Clock:
+def _time_clock(name: str, column: Array, lines: SampleLines, *, stamp: bool, several: bool) -> ColumnClock:
     n = column.size
     if stamp:
-        return Clock(_rate(name, _past_midnight(column), 1.0, lines), n)
+        return ColumnClock(_rate(name, _past_midnight(column), 1.0, lines), n)
     if several:
         # The channels of a slower sensor end earlier; from there on its times are empty or zero.
         rising = np.flatnonzero(np.isfinite(column) & (column != 0))
@@ -111,12 +111,14 @@ def _time_clock(name: str, column: Array, lines: Lines, *, stamp: bool, several:
     time = column[:n]
     if _unit(name) is None and n > 1 and _counts(time):
         # Such a column holds milliseconds in some files and counts samples in others.
-        return Clock(None, n, f"column {name!r} increases by 1 without a unit, so it gives no rate and was left out")
+        return ColumnClock(
+            None, n, f"column {name!r} increases by 1 without a unit, so it gives no rate and was left out"
+        )
     unit, remark = _scale(name, time)
-    return Clock(_rate(name, time, unit, lines), n, remark)
+    return ColumnClock(_rate(name, time, unit, lines), n, remark)
 
 
-def _unnamed_clock(table: Array, lines: Lines) -> Clock | None:
+def _unnamed_clock(table: Array, lines: SampleLines) -> ColumnClock | None:
     """The clock in an unnamed first column; None if the column may be a channel."""
     first = table[0]
     if len(table) < 2 or first.size < 3 or not np.isfinite(first).all():
@@ -126,15 +128,17 @@ def _unnamed_clock(table: Array, lines: Lines) -> Clock | None:
     if not (counts or (_is_even(first) and first[0] < first[-1])) or all(map(_is_even, table[1:])):
         return None
     if counts:
-        return Clock(None, first.size, "the first column has no name and counts samples; it was left out")
+        return ColumnClock(None, first.size, "the first column has no name and counts samples; it was left out")
     step = float(first[-1] - first[0]) / (first.size - 1)
     if not PLAUSIBLE_HZ[0] <= 1 / step <= PLAUSIBLE_HZ[1]:
-        return Clock(None, first.size, f"the first column has no name, increases evenly by {step:g} and was left out")
+        return ColumnClock(
+            None, first.size, f"the first column has no name, increases evenly by {step:g} and was left out"
+        )
     remark = f"the first column has no name, increases evenly by {step:.6g} and is taken for time in seconds"
-    return Clock(_rate("1", first, 1.0, lines), first.size, remark)
+    return ColumnClock(_rate("1", first, 1.0, lines), first.size, remark)
 
 
-def _counter_clock(name: str, column: Array, lines: Lines) -> Clock | None:
+def _counter_clock(name: str, column: Array, lines: SampleLines) -> ColumnClock | None:
     """The clock in a column whose name says that it counts samples; None if it does not count."""
     integers = column.size > 1 and np.isfinite(column).all() and np.array_equal(column, np.rint(column))
     if not integers or float(np.max(np.abs(column))) > 2**53:
@@ -143,7 +147,7 @@ def _counter_clock(name: str, column: Array, lines: Lines) -> Clock | None:
     # A frame of a camera holds several samples, which are counted within each frame (Vicon).
     counts_frames = (step.min() >= 0 and step.max() == 1) or np.all(np.mod(step, np.ptp(column) + 1) == 1)
     if counts_frames or _is_counter(column):
-        return Clock(None, column.size, f"column {name!r} counts samples and was left out")
+        return ColumnClock(None, column.size, f"column {name!r} counts samples and was left out")
     jumps = np.flatnonzero(np.mod(step, _wrap(column)) != 1)
     if jumps.size > column.size // 2:
         return None
@@ -152,7 +156,7 @@ def _counter_clock(name: str, column: Array, lines: Lines) -> Clock | None:
         f"column {name!r} counts samples and was left out; it jumps at {jumps.size} places, first from {column[at]:g} "
         f"to {column[at + 1]:g} in line {lines.of_sample(at + 1)}, so samples may be missing"
     )
-    return Clock(None, column.size, remark)
+    return ColumnClock(None, column.size, remark)
 
 
 def _unit(name: str) -> str | None:
@@ -176,7 +180,7 @@ def _scale(name: str, time: Array) -> tuple[float, str]:
     return 1.0, ""
 
 
-def _rate(name: str, time: Array, scale: float, lines: Lines) -> float:
+def _rate(name: str, time: Array, scale: float, lines: SampleLines) -> float:
     """Samples per second over the whole span, which is accurate for rounded times too."""
     bad = np.flatnonzero(~np.isfinite(time))
     if bad.size:

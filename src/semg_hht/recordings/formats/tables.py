@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.recordings.channels import distinct_names, is_not_emg
 from semg_hht.recordings.formats.cells import is_content, parse_number, seconds_of_day
-from semg_hht.recordings.formats.clocks import Clock, Lines, clock_of, find_clocks
+from semg_hht.recordings.formats.clocks import ColumnClock, SampleLines, clock_of, find_clocks
 from semg_hht.recordings.formats.decoded_recording import (
     COUNTS_REMARK,
     MAX_DECODED_BYTES,
@@ -52,7 +52,7 @@ def read_table(path: Path) -> DecodedRecording:
         layout = read_layout(path, head)
         table = _read(path, layout, _pieces(handle, head, layout), n_lines - layout.start)
     names = list(layout.names) or [""] * layout.n_columns
-    lines = Lines(path, lambda sample: _line_of(path, encoding, layout, sample))
+    lines = SampleLines(path, lambda sample: _line_of(path, encoding, layout, sample))
     clocks = find_clocks(table, names, layout.stamps, lines)
     kept = [i for i in range(layout.n_columns) if i not in clocks and i not in layout.left_out]
     remarks = [*layout.remarks, *(clock.remark for clock in clocks.values() if clock.remark)]
@@ -86,7 +86,7 @@ def _is_not_emg_column(layout: Layout, column: int) -> bool:
 
 
 def _channels_of_one_rate(
-    kept: list[int], non_emg: set[int], clocks: dict[int, Clock], n: int
+    kept: list[int], non_emg: set[int], clocks: dict[int, ColumnClock], n: int
 ) -> tuple[list[int], float | None, int, list[int]]:
     """The channels of the most common rate of EMG, that rate, their number of samples, and the channels left out."""
     clock = {i: found for i in kept if (found := clock_of(i, clocks))}

@@ -29,7 +29,7 @@ BROKEN_XDF = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeErr
 
 
 @dataclass
-class _Stream:
+class _XdfStream:
     header: Element
     n_samples: int = 0
     has_footer: bool = False
@@ -85,9 +85,9 @@ def read_xdf(path: Path) -> DecodedRecording:
     return _decode(path, streams[emg], content, left_out)
 
 
-def _streams(path: Path) -> dict[int, _Stream]:
+def _streams(path: Path) -> dict[int, _XdfStream]:
     """The headers of all streams. Every chunk is measured, because pyxdf reads past the end of a damaged file."""
-    streams: dict[int, _Stream] = {}
+    streams: dict[int, _XdfStream] = {}
     with path.open("rb") as file:
         if file.read(4) != b"XDF:":
             raise InputError(f"{path}: can't be read as XDF; expected 'XDF:' at its start")
@@ -99,7 +99,7 @@ def _streams(path: Path) -> dict[int, _Stream]:
                     key = int(struct.unpack("<I", file.read(4))[0])
                     root = read_xml(path, file.read(end - file.tell()), f"the description of stream {key}")
                     if tag == STREAM_HEADER:
-                        streams[key] = _Stream(root)
+                        streams[key] = _XdfStream(root)
                         str(streams[key])  # raises ValueError if the rate is not a number
                     else:
                         streams[key].has_footer = True
@@ -141,7 +141,7 @@ def _length(file: BinaryIO) -> int:
     return int(struct.unpack(form, file.read(width[0]))[0])
 
 
-def _choose(path: Path, streams: dict[int, _Stream]) -> int:
+def _choose(path: Path, streams: dict[int, _XdfStream]) -> int:
     """The key of the stream to read."""
     signals = {key: stream for key, stream in streams.items() if stream.is_signal}
     named = [key for key, stream in signals.items() if stream.text("type").upper() == "EMG"]
@@ -154,7 +154,7 @@ def _choose(path: Path, streams: dict[int, _Stream]) -> int:
     return candidates[0]
 
 
-def _decode(path: Path, stream: _Stream, content: dict[str, Any], left_out: list[str]) -> DecodedRecording:
+def _decode(path: Path, stream: _XdfStream, content: dict[str, Any], left_out: list[str]) -> DecodedRecording:
     table = np.asarray(content["time_series"])  # (n_samples, n_channels)
     stamps = np.asarray(content["time_stamps"], dtype=np.float64)
     # pyxdf removes the jitter between two jumps, so late stamps of one bundle leave no gap.
@@ -193,7 +193,7 @@ def _decode(path: Path, stream: _Stream, content: dict[str, Any], left_out: list
     return DecodedRecording(table * np.array(factors), rate_hz, names, unit, non_emg, tuple(remarks))
 
 
-def _described(stream: _Stream, key: str) -> list[str]:
+def _described(stream: _XdfStream, key: str) -> list[str]:
     """The entry ``key`` of each channel; empty if it is missing or the number of described channels differs."""
     channels = stream.header.findall("desc/channels/channel")
     if len(channels) != stream.n_channels:
