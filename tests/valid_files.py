@@ -173,7 +173,7 @@ def tables(folder: Path) -> dict[str, Reader]:
                       b"a.csv,S1,full,1000,0,1.5,a;b\na.csv,S1,half,1000,2,3,1\n")  # fmt: skip
     values = np.round(np.random.default_rng(0).random((1, 256, 256), dtype=np.float32), 1)
     axis = np.arange(256.0)
-    whole = Matrix(values, SETTINGS, axis, axis, {"rms": (1.0,)}, axis[:6])
+    whole = Matrix(values, SETTINGS, axis, axis, {"rms": (1.0,)}, covariance=axis[:6])
     write_matrix(folder / "ours" / "a.npz", whole, rate_hz=1000, source="a.csv")
     (folder / "foreign").mkdir()
     np.savez_compressed(folder / "foreign" / "a.npz", spectrum=values[0], sampling_rate=np.array(1000))
@@ -248,7 +248,7 @@ def runs(folder: Path) -> dict[str, Reader]:
 
     def with_run(path: Path) -> Any:
         run = open_run(path, cpu=True)
-        return run.engine.probabilities(np.repeat(matrix, run.n_planes, axis=1))
+        return run.engine.probabilities(np.repeat(matrix, run.description.network.n_planes, axis=1))
 
     def with_engine(engine: str) -> Callable[[Path], Any]:
         return lambda path: open_run(path, engine=engine).engine.probabilities(matrix)

@@ -144,7 +144,7 @@ def test_jobs_are_found_in_a_dataset_but_not_in_its_derivatives(tmp_path: Path) 
     (job,) = find_jobs(tmp_path, rate_hz=500.0, units="mV")
     assert (job.path, len(job.rows)) == (tmp_path / BIDS_RECORDING, 2)
     assert (job.rows[0].rate_hz, job.rows[0].units) == (500.0, "mV")
-    assert find_inputs(tmp_path, None, "")[0] == []
+    assert find_inputs(tmp_path)[0] == []
 
 
 def test_file_names_are_split_into_entities() -> None:
