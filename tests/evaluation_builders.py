@@ -112,14 +112,10 @@ def session(n: int = 6, **changes: Any) -> Session:
         for i in range(n)
     )
     measures = tuple(
-        Measures(
-            replace(row, start_s=2.0 * i + 0.5, stop_s=2.0 * i + 1.5),
-            "ch1",
-            "uV",
-            {"rms": 50.0 + i, "mdf_hz": float(value)},
-        )
-        for i, value in enumerate(mdf_hz)
-    )
+        Measures(replace(row, start_s=part.start_s, stop_s=part.stop_s), "ch1", "uV",
+                 {"rms": 50.0 + i, "mdf_hz": float(value)})
+        for i, (part, value) in enumerate(zip(parts, mdf_hz, strict=True))
+    )  # fmt: skip
     drifts = (Drift(row, "ch1", "mdf_hz", "Hz", trend(mdf_hz)),) if n >= 4 else ()
     samples = np.random.default_rng(0).standard_normal(round(2 * n * 500))
     built = Session(

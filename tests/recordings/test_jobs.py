@@ -54,9 +54,7 @@ def test_failures_of_all_jobs_are_an_error() -> None:
         collect([Failure("a.csv", "too short"), Failure("b.csv", "no rate")])
 
 
-def test_workers_are_a_limited_number_of_jobs_ahead_of_the_caller(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_workers_are_a_limited_number_of_jobs_ahead_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("semg_hht.recordings.jobs.AHEAD", 3)
     jobs, done = [Job(Path(str(i)), ()) for i in range(40)], []
 

@@ -137,19 +137,7 @@ def test_every_column_is_read(tmp_path: Path) -> None:
     path = written(tmp_path, f"{header}\r\na\\b.csv, S1 ,E1,3,BICEPS,low,F,1000,mV,0.5,2.25,1;ch3,C2\r\n")
     (row,) = read_manifest(path)
     assert row == ManifestRow(
-        file="a/b.csv",
-        subject="S1",
-        session="E1",
-        repetition="3",
-        muscle="BICEPS",
-        movement="low",
-        gender="F",
-        rate_hz=1000.0,
-        units="mV",
-        start_s=0.5,
-        stop_s=2.25,
-        channels=("1", "ch3"),
-        extra={"motion": "C2"},
+        "a/b.csv", "S1", "E1", "3", "BICEPS", "low", "F", 1000.0, "mV", 0.5, 2.25, ("1", "ch3"), {"motion": "C2"}
     )
     assert (row.label("action_quality"), row.label("gender")) == ("low", "F")
 
@@ -224,11 +212,7 @@ text_cells = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"
     channels=st.lists(st.integers(1, 99).map(str), max_size=3, unique=True).map(tuple),
 )
 def test_any_row_is_read_back_the_same(
-    tmp_path_factory: pytest.TempPathFactory,
-    file: str,
-    subject: str,
-    rate_hz: float | None,
-    channels: tuple[str, ...],
+    tmp_path_factory: pytest.TempPathFactory, file: str, subject: str, rate_hz: float | None, channels: tuple[str, ...]
 ) -> None:
     row = ManifestRow(file.replace("\\", "/"), subject, rate_hz=rate_hz, channels=channels)
     path = written(tmp_path_factory.mktemp("manifest"), manifest_text([row]))

@@ -188,11 +188,8 @@ def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: 
         raise InputError(f"{path}: {error}") from None
     units = decoded.units or units
     emg = [i for i, name in enumerate(names) if name not in decoded.non_emg]
-    remarks = (
-        *decoded.remarks,
-        *gap_remarks,
-        *quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units),
-    )
+    quality = quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units)
+    remarks = (*decoded.remarks, *gap_remarks, *quality)
     return Recording(samples, float(rate), names, units, str(path), decoded.non_emg, remarks)
 
 

@@ -84,10 +84,7 @@ def test_an_empty_last_column_is_a_column_if_the_header_names_it(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("names", "encoding", "charset"),
-    [
-        (("Rücken links", "Bauch"), "cp1252", "Windows-1252"),
-        (("肱二头肌", "三头肌"), "gb18030", "GB18030"),
-    ],
+    [(("Rücken links", "Bauch"), "cp1252", "Windows-1252"), (("肱二头肌", "三头肌"), "gb18030", "GB18030")],
 )
 def test_text_in_an_encoding_of_windows_is_read_with_a_remark(
     tmp_path: Path, names: tuple[str, str], encoding: str, charset: str

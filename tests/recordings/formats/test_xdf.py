@@ -169,10 +169,7 @@ def test_a_chunk_that_declares_too_many_samples_is_an_error(tmp_path: Path) -> N
         ((xdf_header(1, "EMG", 2, XDF_HZ, "float32").replace(b"1000", b"fast"),), "can't be read as XDF.*'fast'"),
         ((xdf_samples(3, XDF_UV[:5], XDF_STAMPS[:5]),), r"can't be read as XDF; chunk before byte \d+: 3"),
         ((xdf_chunk(2, struct.pack("<I", 1) + b"<info>"),), "the description of stream 1 can't be read as XML"),
-        (
-            (xdf_chunk(2, struct.pack("<I", 1) + DOCUMENT_TYPE),),
-            "stream 1 declares a document type 'd'",
-        ),
+        ((xdf_chunk(2, struct.pack("<I", 1) + DOCUMENT_TYPE),), "stream 1 declares a document type 'd'"),
         ((b"\x03abc",), r"a length of b'\\x03' bytes; expected 1, 4 or 8"),
     ],
 )
