@@ -34,7 +34,7 @@ def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array
 
     Of one named feature the mean over channels, weighted by their reference amplitudes as the network's features are
     (`semg_hht.inference.svm_inputs`); of all, the channels side by side where every repetition has as many.
-    ``channels together`` is `semg_hht.signals.covariance.mixing`.
+    ``channels together`` is `semg_hht.signals.covariance.log_covariance`.
     """
     if method == TOGETHER:
         if dataset.covariance is None:

@@ -21,7 +21,7 @@ from semg_hht.matrices.scaling import SCALINGS, scale_power
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording
-from semg_hht.signals.covariance import MAX_CHANNELS, mixing
+from semg_hht.signals.covariance import MAX_CHANNELS, log_covariance
 from semg_hht.signals.features import MIN_SAMPLES, repetition_features
 from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
 from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz
@@ -197,7 +197,7 @@ def _covariance(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.floa
     if len(samples) > MAX_CHANNELS:
         return None
     try:
-        return mixing(samples, rate_hz)
+        return log_covariance(samples, rate_hz)
     except InputError:
         return None
 

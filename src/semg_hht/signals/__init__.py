@@ -1,1 +1,4 @@
-"""Recordings in physical units: reading, filtering, cutting and simulating them. Knows nothing of IMFs or networks."""
+"""Signal processing of recordings: filters, activity, repetitions, features and simulation.
+
+It does not know IMFs, matrices or networks.
+"""

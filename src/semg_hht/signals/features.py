@@ -1,8 +1,7 @@
-"""The classical features of a repetition: amplitude, complexity, spectrum, effort.
+"""Classical EMG features of a repetition: amplitude, complexity, spectrum and effort.
 
-Each is a function of its own, (n_channels, n_samples) -> (n_channels,), of samples that were filtered already. Knows
-samples, rates and Hz: nothing of files, people or labels. Definitions as collected by Phinyomark, Phukpattaranont and
-Limsakul (2012, doi 10.1016/j.eswa.2012.01.102), where no other source is named.
+Each feature is a function of filtered samples, (n_channels, n_samples) -> (n_channels,). Definitions follow Phinyomark,
+Phukpattaranont and Limsakul (2012, doi 10.1016/j.eswa.2012.01.102) unless another source is given.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from semg_hht.errors import InputError
 Array = NDArray[np.float64]
 
 MIN_SAMPLES = 16
-# Steps smaller than this share of the channel's own RMS count as noise in ZC and SSC. It follows the amplitude, so that
-# units and gain don't matter; who knows the noise of a device states a threshold instead.
+# ZC and SSC ignore steps smaller than this share of the channel's RMS. A threshold relative to the amplitude does not
+# depend on units or gain; callers who know the noise of their device can pass an absolute threshold instead.
 NOISE_SHARE = 0.01
-# On simulated muscle of known median frequency, 0.5, 1 and 3 s long, the error (RMSE) of 10.4, 7.0 and 4.1 Hz with one
-# Hann window over all of it falls to 8.7, 5.5 and 3.0 Hz; no taper at all does as well or better there (7.4, 5.0, 3.0),
-# but leaks where a repetition is cut out of something that goes on.
+# Length of a Welch window. On simulated EMG of known median frequency, 0.5, 1 and 3 s long, the error (RMSE) is 8.7,
+# 5.5 and 3.0 Hz, compared with 10.4, 7.0 and 4.1 Hz for one Hann window over the whole repetition. Without a taper it
+# is as small or smaller (7.4, 5.0, 3.0), but the spectrum leaks if a repetition is cut from continuing activity.
 WELCH_S = 0.25
 DIMITROV_HZ = (8.0, 500.0)
 
@@ -44,24 +43,24 @@ def var(samples: Array) -> Array:
 
 
 def wl(samples: Array) -> Array:
-    """Waveform length: the sum of all steps, in units of the samples."""
+    """Waveform length: the sum of absolute differences of consecutive samples, in units of the samples."""
     return np.asarray(np.sum(np.abs(np.diff(samples, axis=-1)), axis=-1))
 
 
 def zc(samples: Array, threshold: float | None = None) -> Array:
-    """Zero crossings: how often the sign changes by a step of at least ``threshold``.
+    """Zero crossings: number of sign changes with a step of at least ``threshold``.
 
-    threshold : in units of the samples; None: 1 % of each channel's RMS.
+    threshold : in units of the samples; None means 1 % of each channel's RMS.
     """
-    changes = np.diff(samples >= 0, axis=-1)  # a sample of exactly 0 is positive: it is not crossed twice
+    changes = np.diff(samples >= 0, axis=-1)  # a sample of exactly 0 counts as positive, so it gives one crossing
     large = np.abs(np.diff(samples, axis=-1)) >= _threshold(samples, threshold)
     return np.asarray(np.sum(changes & large, axis=-1), dtype=np.float64)
 
 
 def ssc(samples: Array, threshold: float | None = None) -> Array:
-    """Slope sign changes: how often rise turns to fall or back, with a step of at least ``threshold`` on either side.
+    """Slope sign changes: number of turns with a step of at least ``threshold`` before or after the turn.
 
-    As Hudgins, Parker and Scott (1993, doi 10.1109/10.204774). threshold : as in `zc`.
+    Definition of Hudgins, Parker and Scott (1993, doi 10.1109/10.204774). ``threshold`` is that of `zc`.
     """
     steps = np.diff(samples, axis=-1)
     before, after = steps[..., :-1], steps[..., 1:]
@@ -74,9 +73,10 @@ def _threshold(samples: Array, threshold: float | None) -> Array:
 
 
 def power_spectrum(samples: Array, rate_hz: float) -> tuple[Array, Array]:
-    """What all spectral features are taken from: frequencies in Hz; squared units per Hz (n_channels, n_frequencies).
+    """Frequencies in Hz (n_frequencies,) and power in squared units per Hz (n_channels, n_frequencies).
 
-    Welch's estimate (1967, doi 10.1109/TAU.1967.1161901): Hann windows of 0.25 s, half overlapping, each less its mean.
+    Welch's estimate (1967, doi 10.1109/TAU.1967.1161901) with half overlapping Hann windows of 0.25 s, the mean of each
+    removed. All spectral features are computed from it.
     """
     n_window = min(samples.shape[-1], round(WELCH_S * rate_hz))
     frequency_hz, power = scipy.signal.welch(samples, rate_hz, "hann", n_window, detrend="constant")
@@ -84,23 +84,23 @@ def power_spectrum(samples: Array, rate_hz: float) -> tuple[Array, Array]:
 
 
 def mnf(samples: Array, rate_hz: float) -> Array:
-    """Mean frequency in Hz; NaN of a channel that does not move."""
+    """Mean frequency in Hz; NaN for a constant channel."""
     return _ratio(_moment(samples, rate_hz, 1), _moment(samples, rate_hz, 0))
 
 
 def mdf(samples: Array, rate_hz: float) -> Array:
-    """Median frequency in Hz, half the power on either side, found within its bin; NaN as `mnf`."""
+    """Median frequency in Hz (half the power on either side), interpolated in its bin; NaN for a constant channel."""
     frequency_hz, power = power_spectrum(samples, rate_hz)
     width_hz = frequency_hz[1]
     edges_hz = np.append(0.0, frequency_hz + width_hz / 2)
     below = np.cumsum(np.insert(power, 0, 0.0, axis=-1), axis=-1)  # (n_channels, n_frequencies + 1), up to each edge
-    rows = below.reshape(-1, below.shape[-1])
-    found = [np.interp(row[-1] / 2, row, edges_hz) if row[-1] > 0 else np.nan for row in rows]
-    return np.array(found).reshape(below.shape[:-1])
+    rows = below.reshape(-1, below.shape[-1])  # one channel per row
+    medians = [np.interp(row[-1] / 2, row, edges_hz) if row[-1] > 0 else np.nan for row in rows]
+    return np.array(medians).reshape(below.shape[:-1])
 
 
 def pkf(samples: Array, rate_hz: float) -> Array:
-    """Frequency of the highest peak in Hz, on a grid of 4 Hz; NaN of a channel that does not move."""
+    """Peak frequency in Hz, on a grid of 4 Hz; NaN for a constant channel."""
     frequency_hz, power = power_spectrum(samples, rate_hz)
     return np.where(power.any(axis=-1), frequency_hz[power.argmax(axis=-1)], np.nan)
 
@@ -112,51 +112,52 @@ def ttp(samples: Array, rate_hz: float) -> Array:
 
 
 def finsm5(samples: Array, rate_hz: float) -> Array:
-    """Dimitrov's index of fatigue: moment of order -1 over that of order 5, 8-500 Hz, in s^6; it rises with fatigue.
+    """Dimitrov's fatigue index: spectral moment of order -1 over that of order 5, 8-500 Hz, in s^6.
 
-    Dimitrov et al. (2006, doi 10.1249/01.mss.0000193560.34022.04). NaN of a channel that does not move.
+    It rises with fatigue (Dimitrov et al. 2006, doi 10.1249/01.mss.0000193560.34022.04). NaN for a constant channel.
     """
     low, high = (_moment(samples, rate_hz, order, DIMITROV_HZ) for order in (-1, 5))
     return _ratio(low, high)
 
 
 def _moment(samples: Array, rate_hz: float, order: int, band_hz: tuple[float, float] = (0.0, np.inf)) -> Array:
-    """Sum of frequency to the power ``order`` times power, over the bins in the band."""
+    """Spectral moment: sum of ``frequency**order * power`` over the bins in the band."""
     frequency_hz, power = power_spectrum(samples, rate_hz)
     inside = (frequency_hz >= band_hz[0]) & (frequency_hz <= band_hz[1])
     return np.asarray(np.sum(frequency_hz[inside] ** order * power[..., inside], axis=-1))
 
 
-def _ratio(above: Array, below: Array) -> Array:
-    return np.asarray(np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0))
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    nan = np.full(np.shape(numerator), np.nan)
+    return np.asarray(np.divide(numerator, denominator, out=nan, where=denominator > 0))
 
 
 def percent_mvc(samples: Array, reference: Array) -> Array:
-    """RMS in percent of a reference amplitude (n_channels,), such as the RMS of a maximal contraction.
+    """RMS in percent of a reference amplitude (n_channels,), such as the RMS of an MVC.
 
     Raises
     ------
     InputError
-        A reference that is not above 0.
+        A reference amplitude is not above 0.
     """
     if not np.all(np.asarray(reference) > 0):
         raise InputError(f"a reference amplitude must be above 0; got {np.min(reference):g}")
     return np.asarray(100 * rms(samples) / reference)
 
 
-def _timeless(function: Callable[[Array], Array]) -> Callable[[Array, float], Array]:
+def _without_rate(function: Callable[[Array], Array]) -> Callable[[Array, float], Array]:
     return lambda samples, rate_hz: function(samples)
 
 
-# Name -> (function of samples and rate, unit); u: the samples' own. The order of every table of features.
+# Name -> (function of samples and rate, unit), in the order of every feature table; u is the unit of the samples.
 FEATURES: dict[str, tuple[Callable[[Array, float], Array], str]] = {
     "duration_s": (lambda samples, rate_hz: np.full(samples.shape[:-1], samples.shape[-1] / rate_hz), "s"),
-    "rms": (_timeless(rms), "u"),
-    "mav": (_timeless(mav), "u"),
-    "var": (_timeless(var), "u^2"),
-    "wl": (_timeless(wl), "u"),
-    "zc": (_timeless(zc), "count"),
-    "ssc": (_timeless(ssc), "count"),
+    "rms": (_without_rate(rms), "u"),
+    "mav": (_without_rate(mav), "u"),
+    "var": (_without_rate(var), "u^2"),
+    "wl": (_without_rate(wl), "u"),
+    "zc": (_without_rate(zc), "count"),
+    "ssc": (_without_rate(ssc), "count"),
     "mnf_hz": (mnf, "Hz"),
     "mdf_hz": (mdf, "Hz"),
     "pkf_hz": (pkf, "Hz"),
@@ -166,18 +167,18 @@ FEATURES: dict[str, tuple[Callable[[Array, float], Array], str]] = {
 
 
 def repetition_features(samples: Array, rate_hz: float, reference: Array | None = None) -> dict[str, Array]:
-    """All `FEATURES` of (n_channels, n_samples), in their order: name -> (n_channels,).
+    """All `FEATURES` of samples (n_channels, n_samples), in their order: name -> (n_channels,).
 
-    reference : amplitude (n_channels,) in units of the samples; with it ``percent_mvc`` comes last.
+    reference : amplitude (n_channels,) in units of the samples; adds ``percent_mvc`` as the last feature.
 
     Raises
     ------
     InputError
-        Fewer than 16 samples, or a reference that is not above 0.
+        Fewer than 16 samples, or a reference amplitude not above 0.
     """
     if samples.shape[-1] < MIN_SAMPLES:
         raise InputError(f"features need a repetition of at least {MIN_SAMPLES} samples; got {samples.shape[-1]}")
-    found = {name: function(samples, rate_hz) for name, (function, _) in FEATURES.items()}
+    values = {name: function(samples, rate_hz) for name, (function, _) in FEATURES.items()}
     if reference is not None:
-        found["percent_mvc"] = percent_mvc(samples, reference)
-    return found
+        values["percent_mvc"] = percent_mvc(samples, reference)
+    return values

@@ -1,6 +1,6 @@
-"""Heart, band-pass and mains notch, each step zero-phase and each to be looked at.
+"""Filter a recording: ECG removal, band-pass and mains notch, each zero-phase, with the result of every step.
 
-Knows samples, rates and Hz: nothing of files, people or spectra of time and frequency.
+It works on arrays and sampling rates. It does not read files.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from semg_hht.signals.ecg import find_r_peaks, remove_ecg
 Array = NDArray[np.float64]
 MainsHz = float | Literal["auto"] | None
 
-BAND_PASS_ORDER = 4  # run forwards and backwards: the slope is that of order 8
-# Width at -3 dB of one pass, the same at every harmonic: with a constant quality they would widen, until above 300 Hz
-# the muscle between two harmonics lost a tenth of its amplitude.
+BAND_PASS_ORDER = 4  # applied forwards and backwards, so the slope is that of order 8
+# Width at -3 dB of one pass, the same for every harmonic. With a constant quality factor the notches would widen with
+# frequency: above 300 Hz the EMG between two harmonics would lose a tenth of its amplitude.
 NOTCH_WIDTH_HZ = 2.0
-# Filters can't be designed at Nyquist itself; the band ends this far up.
+# A filter cannot have an edge at the Nyquist frequency itself; the band ends at this share of it.
 NYQUIST_SHARE = 0.95
 
 MAINS_HZ = (50.0, 60.0)
-SEGMENT_S = 1.0  # resolves 1 Hz: the grid wanders by less, up to the ninth harmonic
-MIN_HUM_S = 0.5  # shorter recordings can't tell 50 from 60 Hz, nor a line from muscle
-NEIGHBOURS = (3, 14)  # bins on either side that a line is held against; nearer ones hold the line's own skirt
-# Three times the neighbourhood is where a notch takes out more hum than muscle: it is about 3 Hz wide, the bin 1.5.
-LEAST_RATIO = 3.0
+SEGMENT_S = 1.0  # resolves 1 Hz; the mains frequency varies by less than that, up to the ninth harmonic
+MIN_HUM_S = 0.5  # a shorter recording separates neither 50 from 60 Hz nor a line from EMG
+NEIGHBOUR_BINS = (3, 14)  # bins on either side that a line is compared with; nearer bins hold leakage of the line
+# Above three times its neighbours a line loses more hum than EMG to a notch, which is about 3 Hz wide (a bin: 1.5 Hz).
+MIN_LINE_RATIO = 3.0
 
 
 @dataclass(frozen=True)
 class FilterConfig:
-    """What is done to a recording before it is cut.
+    """How a recording is filtered before repetitions are cut from it.
 
     band_hz : pass band in Hz.
-    mains_hz : ``auto``: the mains frequency is looked for in each recording, and what stands out is notched. A
-        frequency: it and all its harmonics are notched. None: no notch.
-    ecg : take the heart's beat off, for muscles of the trunk.
+    mains_hz : ``auto`` detects the mains frequency in each recording and notches the harmonics that stand out. A
+        number notches this frequency and all its harmonics. None applies no notch.
+    ecg : whether to remove the ECG, for muscles of the trunk.
     """
 
     band_hz: tuple[float, float] = (20.0, 450.0)
@@ -59,12 +59,12 @@ class FilterConfig:
 
 
 def effective_band_hz(config: FilterConfig, rate_hz: float) -> tuple[float, float]:
-    """The pass band at this rate: the upper edge is clipped to 0.95 of Nyquist.
+    """The pass band at this rate: the upper edge is clipped to 0.95 of the Nyquist frequency.
 
     Raises
     ------
     InputError
-        The whole band lies above what the rate can hold.
+        The whole band lies above 0.95 of the Nyquist frequency.
     """
     low, high = config.band_hz
     ceiling = NYQUIST_SHARE * rate_hz / 2
@@ -77,60 +77,60 @@ def effective_band_hz(config: FilterConfig, rate_hz: float) -> tuple[float, floa
 
 
 def preprocess(samples: Array, rate_hz: float, config: FilterConfig) -> Array:
-    """Filter (n_channels, n_samples) -> the same shape: the last of `filter_steps`, which see for errors."""
+    """Filter (n_channels, n_samples) -> the same shape: the last step of `filter_steps`, with the same errors."""
     return filter_steps(samples, rate_hz, config)[-1][1]
 
 
 def filter_steps(samples: Array, rate_hz: float, config: FilterConfig) -> list[tuple[str, Array]]:
-    """The recording (n_channels, n_samples) as it came and after each step, by name, each zero-phase.
+    """Names and results of the filter steps of samples (n_channels, n_samples); every step is zero-phase.
 
-    ``raw``; ``ECG removal (N beats)``, or ``(no heart found)`` and unchanged, where ``config.ecg`` asks for it;
-    ``band-pass LOW-HIGH Hz``; ``notch LINE, ... Hz`` where there is something to notch.
+    The steps are ``raw``; with ``config.ecg`` ``ECG removal (N beats)``, or ``ECG removal (no heartbeat found)`` with
+    unchanged samples; ``band-pass LOW-HIGH Hz``; and ``notch LINE, ... Hz`` if there are lines to notch.
 
     Raises
     ------
     InputError
-        The band does not fit the rate, or the recording is too short for the filters to settle.
+        The band does not fit the rate, or the recording is too short for the filters.
     """
     low, high = effective_band_hz(config, rate_hz)
     if samples.shape[-1] < 2 * BAND_PASS_ORDER + 1:
         raise InputError(f"expected at least {2 * BAND_PASS_ORDER + 1} samples to filter; found {samples.shape[-1]}")
     steps = [("raw", samples)]
-    if config.ecg:  # first, for the band-pass takes most of what a heart is known by
+    if config.ecg:  # before the band-pass, which removes most of the spectrum that identifies a heartbeat
         r_peaks = find_r_peaks(samples, rate_hz)
-        found = f"{r_peaks.size} beats" if r_peaks.size else "no heart found"
+        beats = f"{r_peaks.size} beats" if r_peaks.size else "no heartbeat found"
         samples = remove_ecg(samples, rate_hz, r_peaks)
-        steps.append((f"ECG removal ({found})", samples))
+        steps.append((f"ECG removal ({beats})", samples))
     band = scipy.signal.butter(BAND_PASS_ORDER, [low, high], btype="bandpass", fs=rate_hz, output="sos")
     steps.append((f"band-pass {low:g}-{high:g} Hz", _zero_phase(band, samples, rate_hz, [])))
-    lines_hz = [line for line in _lines_hz(samples, rate_hz, config.mains_hz, high) if low < line < high]
+    lines_hz = [line for line in _mains_lines_hz(samples, rate_hz, config.mains_hz, high) if low < line < high]
     if lines_hz:
         notches = [
             scipy.signal.tf2sos(*scipy.signal.iirnotch(line, line / NOTCH_WIDTH_HZ, fs=rate_hz)) for line in lines_hz
         ]
-        # One run of all sections: a second one over filtered samples would pad their ends anew.
+        # All sections in one run: filtering the filtered samples a second time would pad their ends a second time.
         name = f"notch {', '.join(f'{line:g}' for line in lines_hz)} Hz"
         steps.append((name, _zero_phase(np.concatenate([band, *notches]), samples, rate_hz, lines_hz)))
     return steps
 
 
 def _zero_phase(sos: Array, samples: Array, rate_hz: float, lines_hz: list[float]) -> Array:
-    """Forwards and backwards through the sections (n_sections, 6), of which some notch ``lines_hz``."""
-    # Half a second settles the notches; scipy's own default counts sections, not seconds.
+    """Apply the sections (n_sections, 6) forwards and backwards; some of them notch ``lines_hz``."""
+    # The notches settle within half a second; SciPy's default padding depends on the number of sections, not on time.
     n_pad = min(round(0.5 * rate_hz) + 3 * BAND_PASS_ORDER, samples.shape[-1] - 1)
     filtered = np.empty(samples.shape)
-    for channel, out in zip(samples, filtered, strict=True):  # one by one: nothing but a channel is held twice
-        before = _continued(channel[::-1], n_pad, rate_hz, lines_hz)[::-1]
-        after = _continued(channel, n_pad, rate_hz, lines_hz)
-        whole = scipy.signal.sosfiltfilt(sos, np.concatenate([before, channel, after]), padtype=None)
-        out[:] = whole[n_pad : n_pad + channel.size]
+    for channel, out in zip(samples, filtered, strict=True):  # one channel at a time, to copy no more than that
+        before = _extrapolated(channel[::-1], n_pad, rate_hz, lines_hz)[::-1]
+        after = _extrapolated(channel, n_pad, rate_hz, lines_hz)
+        padded = scipy.signal.sosfiltfilt(sos, np.concatenate([before, channel, after]), padtype=None)
+        out[:] = padded[n_pad : n_pad + channel.size]
     return filtered
 
 
-def _continued(channel: Array, n_pad: int, rate_hz: float, lines_hz: list[float]) -> Array:
-    """What may come after (n_samples,): its hum goes on, the rest is turned around its last sample.
+def _extrapolated(channel: Array, n_pad: int, rate_hz: float, lines_hz: list[float]) -> Array:
+    """``n_pad`` samples to append to ``channel`` (n_samples,): the hum continues, all else is reflected at the end.
 
-    Turned around with the rest, the hum would change its phase at the edge, and a notch rings for a third of a second.
+    Reflected hum would change its phase at the edge, and a notch would ring there for a third of a second.
     """
     end = channel[-max(n_pad + 1, min(channel.size, round(rate_hz))) :]
     angles = 2 * np.pi * np.outer(np.arange(end.size + n_pad), lines_hz) / rate_hz
@@ -141,7 +141,7 @@ def _continued(channel: Array, n_pad: int, rate_hz: float, lines_hz: list[float]
     return np.asarray(2 * rest[-1] - rest[-2 : -n_pad - 2 : -1] + hum[end.size :])
 
 
-def _lines_hz(samples: Array, rate_hz: float, mains_hz: MainsHz, high_hz: float) -> tuple[float, ...]:
+def _mains_lines_hz(samples: Array, rate_hz: float, mains_hz: MainsHz, high_hz: float) -> tuple[float, ...]:
     if mains_hz is None:
         return ()
     if mains_hz == "auto":
@@ -152,29 +152,23 @@ def _lines_hz(samples: Array, rate_hz: float, mains_hz: MainsHz, high_hz: float)
 
 @dataclass(frozen=True)
 class Hum:
-    """The mains in a recording: its frequency, and which of its harmonics (with the first) stand out."""
+    """Mains hum in a recording: its frequency and the harmonics (the first included) that stand out."""
 
     mains_hz: float
     lines_hz: tuple[float, ...]
 
 
-def find_mains_hz(samples: Array, rate_hz: float) -> float | None:
-    """50 or 60 where hum of that frequency stands out of (n_channels, n_samples), else None; see `find_hum`."""
-    hum = find_hum(samples, rate_hz)
-    return hum.mains_hz if hum else None
-
-
 def find_hum(samples: Array, rate_hz: float) -> Hum | None:
-    """Which mains hums in (n_channels, n_samples), in any units; None: neither, or too short to tell.
+    """Detect mains hum in samples (n_channels, n_samples) of any unit; None without hum or in a too short recording.
 
-    The spectrum is taken as Welch does (1967, doi 10.1109/TAU.1967.1161901), in half overlapping Hann windows of a
-    second, but each window is divided by the median of the line's neighbours before they are averaged: hum goes on
-    while the muscle rests, so the rests may tell. A line stands out where that ratio, averaged over windows and
-    channels, passes three, and what muscle alone reaches with so few windows.
+    The spectrum is Welch's (1967, doi 10.1109/TAU.1967.1161901), with half overlapping Hann windows of one second.
+    Each window is divided by the median of the line's neighbouring bins before the windows are averaged: hum continues
+    while the muscle rests, so quiet windows show it best. A line stands out if this ratio, averaged over windows and
+    channels, exceeds both three and the ratio that EMG alone reaches with as few windows.
 
-    Simulated muscle without hum was taken for humming in 9 of 26,500 pieces of 0.5 to 30 s. Hum is found in 85 of 100
-    pieces or more from -5 dB of the muscle on in 1 s of curls, from -30 dB in 3 s and more, for the muscle rests in
-    between; of a steady contraction from 0 dB in 1 s, -10 dB in 3 s, -15 dB in 30 s (table in experiments/LOG.md).
+    Simulated EMG without hum gave a false detection in 9 of 26,500 pieces of 0.5 to 30 s. Hum is detected in at least
+    85 of 100 pieces: of curls with rests in between, from -5 dB of the EMG in 1 s and from -30 dB in 3 s or more; of a
+    steady contraction, from 0 dB in 1 s, -10 dB in 3 s and -15 dB in 30 s (table in experiments/LOG.md).
     """
     n_samples = samples.shape[-1]
     if n_samples < MIN_HUM_S * rate_hz:
@@ -182,34 +176,34 @@ def find_hum(samples: Array, rate_hz: float) -> Hum | None:
     n_window = min(n_samples, round(SEGMENT_S * rate_hz))
     ratios: dict[float, float] = {}
     n_windows = 0
-    for channel in samples:  # one by one: the windows of an hour of all channels would not fit in memory
+    for channel in samples:  # one channel at a time: the windows of all channels of an hour would not fit in memory
         spectrum = scipy.signal.spectrogram(channel, rate_hz, "hann", n_window, n_window // 2, detrend="constant")
         n_windows = spectrum[2].shape[-1]
-        loudest = float(np.abs(channel).max())
-        floor = (1e-9 * loudest) ** 2 + np.finfo(np.float64).tiny  # rounding of a flat channel is no neighbourhood
+        peak = float(np.abs(channel).max())
+        floor = (1e-9 * peak) ** 2 + np.finfo(np.float64).tiny  # above the rounding error of a flat channel
         for line in _candidates_hz(rate_hz):
             ratio = _above_neighbours(spectrum[0], spectrum[2], line, floor)
             ratios[line] = ratios.get(line, 0.0) + ratio / len(samples)
-    # What muscle alone reaches about once in 1000 simulated pieces.
-    threshold = max(LEAST_RATIO, 1 + 4 / np.sqrt(n_windows) + 14 / n_windows)
+    # EMG alone exceeds this ratio about once in 1000 simulated pieces.
+    threshold = max(MIN_LINE_RATIO, 1 + 4 / np.sqrt(n_windows) + 14 / n_windows)
     lines = [line for line, ratio in ratios.items() if ratio > threshold]
-    telling = [line for line in lines if sum(line % mains == 0 for mains in MAINS_HZ) == 1]  # 300 Hz is of both
-    if not telling:
+    unambiguous = [line for line in lines if sum(line % mains == 0 for mains in MAINS_HZ) == 1]  # not 300 Hz
+    if not unambiguous:
         return None
-    strongest = max(telling, key=lambda line: ratios[line])
+    strongest = max(unambiguous, key=lambda line: ratios[line])
     mains_hz = next(mains for mains in MAINS_HZ if strongest % mains == 0)
     return Hum(mains_hz, tuple(sorted(line for line in lines if line % mains_hz == 0)))
 
 
 def _candidates_hz(rate_hz: float) -> list[float]:
-    """50 and 60 Hz with all harmonics that the rate holds."""
+    """50 and 60 Hz and their harmonics below 0.95 of the Nyquist frequency."""
     ceiling = NYQUIST_SHARE * rate_hz / 2
     return sorted({line for mains in MAINS_HZ for line in np.arange(mains, ceiling, mains).tolist()})
 
 
 def _above_neighbours(frequency_hz: Array, power: Array, line_hz: float, floor: float) -> float:
-    """Power (n_frequencies, n_windows) at a line over what its neighbours let expect, mean over windows."""
+    """Power (n_frequencies, n_windows) at a line over the power that its neighbours predict, mean over windows."""
     distance = np.abs(np.arange(frequency_hz.size) - round(line_hz / frequency_hz[1]))
-    near = (distance >= NEIGHBOURS[0]) & (distance <= NEIGHBOURS[1])
-    expected = np.median(power[near], axis=0) / np.log(2)  # noise power is exponential: its median is ln 2 of its mean
+    near = (distance >= NEIGHBOUR_BINS[0]) & (distance <= NEIGHBOUR_BINS[1])
+    expected = np.median(power[near], axis=0) / np.log(2)  # noise power is exponential: median = ln 2 mean
     return float(np.mean(power[distance == 0] / np.maximum(expected, floor)))

@@ -1,6 +1,6 @@
-"""A recording is cut into repetitions, [start, stop) each: found in the signal, or stated.
+"""Cut a recording into repetitions [start, stop): detected in the signal, or given as times.
 
-Knows samples and seconds: nothing of labels, spectra or networks.
+It does not know labels, spectra or networks.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
 
-# A rhythm such as walking: how long its periods may be, how alike they must be, and what that says of a repetition.
+# Periodic movement, such as walking: range of its period, and limits of a repetition relative to the period.
 PERIODS_S = (0.5, 8.0)
-MIN_RHYTHM = 0.3  # correlation of the level with itself, a period later
-MERGED_OF_PERIOD = 0.2  # a longer rest parts two repetitions
-LONGEST_OF_PERIOD = 1.2  # a repetition lasts no longer
-BLIP_S = 0.25  # a heart beat, smoothed
-PAUSE_DB = 6.0  # a pause within activity: half the amplitude of both sides
+MIN_AUTOCORRELATION = 0.3  # of the level at a lag of one period
+MAX_GAP_OF_PERIOD = 0.2  # a longer rest separates two repetitions
+MAX_DURATION_OF_PERIOD = 1.2  # of a repetition
+BLIP_S = 0.25  # duration of a smoothed heartbeat
+PAUSE_DB = 6.0  # depth of a pause within activity: half the amplitude of both sides
 
 
 @dataclass(frozen=True)
 class SegmentConfig:
-    """What makes stretches of activity a repetition.
+    """How stretches of activity become repetitions.
 
     method : ``markov`` or ``threshold``; see `semg_hht.signals.activity.find_activity`.
-    merge_gap_s : rests shorter than this lie within a repetition, as between lifting and lowering a weight.
-    min_duration_s, max_duration_s : shorter activity is none; longer is parted at its deepest pause.
-    ghost_share : activity weaker than this share of the others' amplitude is no repetition.
+    merge_gap_s : a shorter rest lies within a repetition, such as the rest between lifting and lowering a weight.
+    min_duration_s, max_duration_s : shorter activity is ignored; longer activity is split at its deepest pause.
+    ghost_share : activity is ignored if its amplitude is below this share of the median amplitude.
     """
 
     method: str = "markov"
@@ -58,7 +58,7 @@ class SegmentConfig:
 class Repetition:
     """One repetition of a recording: sample indices [start, stop).
 
-    confidence : how surely this is one whole repetition, 0 to 1; 1 where a person stated it.
+    confidence : estimated probability, 0 to 1, that this is one whole repetition; 1 if a person gave its times.
     """
 
     start: int
@@ -73,14 +73,14 @@ class Repetition:
 def find_repetitions(
     recording: Recording, config: SegmentConfig | None = None, filters: FilterConfig | None = None
 ) -> list[Repetition]:
-    """Find the repetitions of a recording as it was read: filter, tell activity from rest, join, part, drop ghosts.
+    """Filter an unfiltered recording and detect its repetitions, in order; empty if no activity stands out from rest.
 
-    Returns them in order; none where no activity stands out of rest.
+    Stretches of activity are joined across short rests and split at long pauses, and weak ones are dropped.
 
     Raises
     ------
     InputError
-        The recording can't be filtered so; the text names the file.
+        The filters do not fit the recording; the message names the file.
     """
     try:
         filtered = preprocess(recording.samples, recording.rate_hz, filters or FilterConfig())
@@ -90,17 +90,18 @@ def find_repetitions(
 
 
 def repetitions_in(samples: Array, rate_hz: float, config: SegmentConfig) -> list[Repetition]:
-    """The repetitions in filtered samples (n_channels, n_samples), over all channels together."""
-    alive = samples[np.ptp(samples, axis=1) > 0]
-    if not alive.size:
+    """Detect repetitions in filtered samples (n_channels, n_samples), from all channels together."""
+    varying = samples[np.ptp(samples, axis=1) > 0]  # (n_varying_channels, n_samples)
+    if not varying.size:
         return []
-    activity = find_activity(alive, rate_hz, config.method)
+    activity = find_activity(varying, rate_hz, config.method)
     frame_s = activity.n_frame / rate_hz
     period_s = _period_s(activity.level_db, frame_s)
     spans = _without_blips(runs(activity.active), activity.level_db, BLIP_S / frame_s, config.ghost_share)
-    spans = _joined(spans, min(config.merge_gap_s, MERGED_OF_PERIOD * period_s) / frame_s)
-    longest, shortest = min(config.max_duration_s, LONGEST_OF_PERIOD * period_s), config.min_duration_s
-    spans = [part for span in spans for part in _parted(span, activity.level_db, longest / frame_s, shortest / frame_s)]
+    spans = _joined(spans, min(config.merge_gap_s, MAX_GAP_OF_PERIOD * period_s) / frame_s)
+    longest = min(config.max_duration_s, MAX_DURATION_OF_PERIOD * period_s) / frame_s
+    shortest = config.min_duration_s / frame_s
+    spans = [part for span in spans for part in _split(span, activity.level_db, longest, shortest)]
     spans = [(start, stop) for start, stop in spans if (stop - start) * frame_s >= config.min_duration_s]
     spans = _without_ghosts(spans, activity, config.ghost_share)
     typical = float(np.median([stop - start for start, stop in spans])) if spans else 0.0
@@ -115,7 +116,7 @@ def repetitions_in(samples: Array, rate_hz: float, config: SegmentConfig) -> lis
 
 
 def cut_repetition(recording: Recording, start_s: float | None, stop_s: float | None) -> Repetition:
-    """The repetition between two times; None means the recording's own start or end.
+    """The repetition between two times; None means the start or the end of the recording.
 
     Raises
     ------
@@ -124,7 +125,7 @@ def cut_repetition(recording: Recording, start_s: float | None, stop_s: float | 
     """
     start = 0 if start_s is None else round(start_s * recording.rate_hz)
     stop = recording.n_samples if stop_s is None else round(stop_s * recording.rate_hz)
-    # Tables round to a few digits: half a sample past the end is the end.
+    # Times in tables are rounded to a few digits, so a time one sample past the end means the end.
     stop = min(stop, recording.n_samples) if stop <= recording.n_samples + 1 else stop
     if not 0 <= start < stop <= recording.n_samples:
         raise InputError(
@@ -138,7 +139,7 @@ _Span = tuple[int, int]  # frames [start, stop)
 
 
 def _without_blips(spans: list[_Span], level_db: Array, shortest: float, share: float) -> list[_Span]:
-    """Drop what is short and weak, as heart beats are, before it joins what is near or stretches a repetition."""
+    """Drop short and weak spans, such as heartbeats, before they join other spans or lengthen a repetition."""
     if not spans:
         return []
     loud_db = float(np.quantile(np.concatenate([level_db[slice(*span)] for span in spans]), 0.9))
@@ -149,7 +150,7 @@ def _without_blips(spans: list[_Span], level_db: Array, shortest: float, share: 
 
 
 def _joined(spans: list[_Span], min_gap: float) -> list[_Span]:
-    """Spans less than ``min_gap`` frames apart are one."""
+    """Join spans that are less than ``min_gap`` frames apart."""
     joined: list[_Span] = []
     for start, stop in spans:
         if joined and start - joined[-1][1] < min_gap:
@@ -160,9 +161,9 @@ def _joined(spans: list[_Span], min_gap: float) -> list[_Span]:
 
 
 def _period_s(level_db: Array, frame_s: float) -> float:
-    """Of a rhythm such as walking, from the autocorrelation of the level; infinite where there is none.
+    """Period of a periodic movement, such as walking, from the autocorrelation of the level; infinite without one.
 
-    Within a quick rhythm a pause is short: half a second may be all that lies between two steps.
+    Rests are short in quick movements: two steps may be less than half a second apart.
     """
     shortest, longest = round(PERIODS_S[0] / frame_s), round(PERIODS_S[1] / frame_s)
     if level_db.size < 3 * longest:
@@ -172,12 +173,12 @@ def _period_s(level_db: Array, frame_s: float) -> float:
     correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(deviation, n_fft)) ** 2, n_fft)[: longest + 1]
     lags = np.arange(longest + 1)
     correlation = correlation / (correlation[0] + np.finfo(float).tiny) * level_db.size / (level_db.size - lags)
-    peaks, _ = scipy.signal.find_peaks(correlation[shortest:], height=MIN_RHYTHM)
+    peaks, _ = scipy.signal.find_peaks(correlation[shortest:], height=MIN_AUTOCORRELATION)
     return float(frame_s * (shortest + peaks[0])) if peaks.size else np.inf
 
 
-def _parted(span: _Span, level_db: Array, longest: float, shortest: float) -> list[_Span]:
-    """Part what lasts too long at its deepest pause, again and again; a hold without a pause stays whole."""
+def _split(span: _Span, level_db: Array, longest: float, shortest: float) -> list[_Span]:
+    """Split a span longer than ``longest`` frames at its deepest pauses; without a pause it stays whole."""
     start, stop = span
     margin = max(1, round(shortest))
     if stop - start <= max(longest, 2 * margin):
@@ -187,25 +188,26 @@ def _parted(span: _Span, level_db: Array, longest: float, shortest: float) -> li
     if level_db[middle] > peak - PAUSE_DB:
         return [span]
     halves = ((start, middle), (middle, stop))
-    return [part for half in halves for part in _parted(half, level_db, longest, shortest)]
+    return [part for half in halves for part in _split(half, level_db, longest, shortest)]
 
 
 def _without_ghosts(spans: list[_Span], activity: Activity, share: float) -> list[_Span]:
-    """Drop what is much weaker than the others: a twitch, a step, a hand put down."""
+    """Drop spans much weaker than the others, such as a twitch or a step."""
     amplitude = [np.sqrt(max(_energy(activity.level_db[slice(*span)]) - 1, 0)) for span in spans]
     return [span for span, a in zip(spans, amplitude, strict=True) if a >= share * np.median(amplitude)]
 
 
 def _energy(level_db: Array) -> float:
-    """Mean energy over that of rest."""
+    """Mean energy relative to rest."""
     return float(np.mean(10 ** (level_db / 10)))
 
 
 def _confidence(contrast_db: float, duration_share: float) -> float:
-    """How likely a span is one whole repetition, from how far activity stands out and how short the span is.
+    """Probability that a span is one whole repetition, from contrast and duration.
 
-    Logistic regression on simulated people, -5 to 20 dB of signal to noise; on others the figures held within 0.1 (area
-    under the ROC curve 0.94). ``duration_share`` is over the recording's median.
+    Logistic regression fitted to simulated people at signal-to-noise ratios of -5 to 20 dB. On other simulated people
+    the probabilities held within 0.1 (area under the ROC curve 0.94). ``duration_share`` is the span's duration over
+    the recording's median.
     """
     score = -3.4 + 1.1 * min(contrast_db, 10.0) + 9.0 * min(np.log(duration_share), 0.0)
     return float(1 / (1 + np.exp(-score)))

@@ -1,11 +1,11 @@
-"""Raw sEMG of known truth: people who differ, repetitions full, half and invalid, fatigue, hum, ECG, electrode shift.
+"""Simulate raw sEMG with known ground truth: people, full, half and invalid repetitions, fatigue, hum and ECG.
 
-Knows physiology and Hz: nothing of files or spectra. The signal is an amplitude-modulated noise process (Shwedyk,
-Balasubramanian and Scott 1977, doi 10.1109/TBME.1977.326175) whose spectrum has the two corner frequencies of the
-surface EMG (Stulen and De Luca 1981, doi 10.1109/TBME.1981.324738); fatigue lowers both.
+The signal is an amplitude-modulated noise process (Shwedyk, Balasubramanian and Scott 1977, doi
+10.1109/TBME.1977.326175) whose spectrum has the two corner frequencies of surface EMG (Stulen and De Luca 1981, doi
+10.1109/TBME.1981.324738); fatigue lowers both.
 
-What separates the classes, and men from women, is an assumption made here so that the path can be tried and tested; it
-says nothing about real people.
+The differences between the classes, and between men and women, are assumptions for trying and testing the software.
+They say nothing about real people.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOVEMENTS = ("full", "half", "invalid")
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """What is recorded. Amplitudes are root mean squares in microvolts at the skin."""
+    """Size of the simulation and properties of the signal. Amplitudes are RMS in microvolts at the skin."""
 
     n_subjects: int = 6
     n_sessions: int = 1
@@ -33,12 +33,12 @@ class SimulationConfig:
     rate_hz: float = 1000.0
     n_channels: int = 1
     noise_uv: float = 4.0
-    snr_db: float | None = None  # instead of noise_uv: power of the muscle while it works, over that of the noise
+    snr_db: float | None = None  # power of the active muscle over that of the noise; replaces noise_uv
     mains_uv: float = 6.0
     mains_hz: float = 50.0
     ecg_uv: float = 5.0
     drift_uv: float = 20.0
-    fatigue: float = 0.25  # share by which the last repetition's frequencies lie below the first's
+    fatigue: float = 0.25  # relative decrease of the frequencies from the first to the last repetition
 
     def __post_init__(self) -> None:
         for name in ("n_subjects", "n_sessions", "n_repetitions", "n_channels"):
@@ -50,7 +50,7 @@ class SimulationConfig:
 
 @dataclass(frozen=True)
 class Person:
-    """Who is recorded: corner frequencies of the spectrum, amplitude of a full effort, seconds of a full repetition."""
+    """A simulated person: corner frequencies of the spectrum, RMS of a full effort, duration of a full repetition."""
 
     subject: str
     gender: str
@@ -62,7 +62,7 @@ class Person:
 
 @dataclass(frozen=True)
 class TrueRepetition:
-    """What was done, and when: the truth that a segmentation or a classifier is held against."""
+    """Ground truth of one repetition: its times and its movement."""
 
     start_s: float
     stop_s: float
@@ -71,6 +71,8 @@ class TrueRepetition:
 
 @dataclass(frozen=True)
 class SimulatedRecording:
+    """A recording with the person, the session and the true repetitions."""
+
     person: Person
     session: str
     recording: Recording
@@ -78,7 +80,7 @@ class SimulatedRecording:
 
 
 def simulate_people(config: SimulationConfig, seed: int) -> list[SimulatedRecording]:
-    """One recording a person and session. Each depends on the seed and its own number, not on how many there are."""
+    """One recording per person and session. It depends on the seed and its own number, not on the other recordings."""
     recordings = []
     for index in range(config.n_subjects):
         person = _person(index, np.random.default_rng([seed, index]))
@@ -90,45 +92,38 @@ def simulate_people(config: SimulationConfig, seed: int) -> list[SimulatedRecord
 
 def _person(index: int, rng: np.random.Generator) -> Person:
     gender = "FM"[index % 2]
-    # Fat under the skin is a low-pass and weakens what is recorded; people of one gender still differ a lot.
-    group_gain, group_speed = (0.6, 0.8) if gender == "F" else (1.0, 1.0)
+    # Subcutaneous fat attenuates the signal, high frequencies most; people of one gender still differ widely.
+    gain, frequency_scale = (0.6, 0.8) if gender == "F" else (1.0, 1.0)
     return Person(
         subject=f"S{index + 1:02d}",
         gender=gender,
         low_hz=float(rng.uniform(50, 65)),
-        high_hz=float(rng.uniform(115, 140) * group_speed),
-        full_effort_uv=float(220 * group_gain * rng.lognormal(0, 0.3)),
+        high_hz=float(rng.uniform(115, 140) * frequency_scale),
+        full_effort_uv=float(220 * gain * rng.lognormal(0, 0.3)),
         tempo_s=float(rng.uniform(1.6, 2.4)),
     )
 
 
 def _record(person: Person, session: int, config: SimulationConfig, rng: np.random.Generator) -> SimulatedRecording:
     order = rng.permutation(np.repeat(MOVEMENTS, config.n_repetitions))
-    # Electrodes never sit where they sat before: gain and spectrum of each channel shift from session to session.
+    # Electrodes are placed anew in each session, which changes the gain and the spectrum of each channel.
     gain = rng.lognormal(0, 0.15, config.n_channels)
     shift = rng.uniform(0.95, 1.05, config.n_channels)
     pieces = [_rest(config, rng)]
     truth = []
-    n_before = pieces[0].shape[1]
+    start = pieces[0].shape[1]
     for number, movement in enumerate(order):
         tired = number / max(1, len(order) - 1)
         activation = _activation(str(movement), person, config.rate_hz, rng)
         slowing = 1 - config.fatigue * tired
-        burst = np.stack(
-            [
-                _coloured_noise(
-                    activation.size, config.rate_hz, person.low_hz * slowing * s, person.high_hz * slowing * s, rng
-                )
-                for s in shift
-            ]
-        )  # (n_channels, n_samples)
-        # A tiring muscle needs more drive for the same curl.
+        corners_hz = [(person.low_hz * slowing * s, person.high_hz * slowing * s) for s in shift]
+        burst = np.stack([coloured_noise(activation.size, config.rate_hz, corners, rng) for corners in corners_hz])
+        # A fatigued muscle needs more activation for the same movement.
         pieces.append(burst * activation * gain[:, None] * person.full_effort_uv * (1 + 0.3 * tired))
-        truth.append(
-            TrueRepetition(n_before / config.rate_hz, (n_before + activation.size) / config.rate_hz, str(movement))
-        )
+        stop = start + activation.size
+        truth.append(TrueRepetition(start / config.rate_hz, stop / config.rate_hz, str(movement)))
         pieces.append(_rest(config, rng))
-        n_before += activation.size + pieces[-1].shape[1]
+        start = stop + pieces[-1].shape[1]
     samples = np.concatenate(pieces, axis=1)
     active = np.any(samples != 0, axis=0)  # (n_samples,)
     noise_uv = np.full((config.n_channels, 1), config.noise_uv)
@@ -148,15 +143,15 @@ def _record(person: Person, session: int, config: SimulationConfig, rng: np.rand
 
 
 def _rest(config: SimulationConfig, rng: np.random.Generator) -> Array:
-    """The muscle is silent between repetitions; noise, hum and ECG come on top of the whole recording."""
+    """Zeros between repetitions; noise, hum, ECG and drift are added to the whole recording later."""
     return np.zeros((config.n_channels, round(rng.uniform(0.8, 1.4) * config.rate_hz)))
 
 
 def _activation(movement: str, person: Person, rate_hz: float, rng: np.random.Generator) -> Array:
-    """Drive of the muscle over one repetition, (n_samples,), about 1 at the peak of a full one.
+    """Activation of the muscle over one repetition, (n_samples,), about 1 at the peak of a full one.
 
-    full: the weight is lifted, then lowered with less effort. half: turned around half-way, one hump, weaker and
-    shorter. invalid: jerked and dropped, or in stops and starts.
+    full: the weight is lifted, then lowered with less effort. half: one weaker and shorter hump, half the range of
+    motion. invalid: the weight is jerked up and dropped, or moved with stops.
     """
     tempo_s = person.tempo_s * rng.uniform(0.9, 1.1)
     if movement == "full":
@@ -166,7 +161,7 @@ def _activation(movement: str, person: Person, rate_hz: float, rng: np.random.Ge
         t = _unit_time(0.6 * tempo_s, rate_hz)
         return np.asarray(_hump(t, rng.uniform(0.45, 0.55), 0.45) * rng.uniform(0.5, 0.65))
     t = _unit_time(tempo_s * rng.uniform(0.7, 1.0), rate_hz)
-    if rng.random() < 0.5:  # jerked up, then dropped
+    if rng.random() < 0.5:  # jerked up and dropped
         return np.asarray(_hump(t, 0.12, 0.12) * rng.uniform(1.1, 1.5) + 0.12 * _hump(t, 0.55, 0.45))
     n_stops = int(rng.integers(4, 7))
     return np.asarray(_hump(t, 0.5, 0.5) * (np.sin(np.pi * n_stops * t) ** 2) * rng.uniform(0.7, 1.0))
@@ -178,12 +173,16 @@ def _unit_time(duration_s: float, rate_hz: float) -> Array:
 
 
 def _hump(t: Array, centre: float, half_width: float) -> Array:
-    """Raised cosine: 1 at the centre, 0 from half_width on."""
+    """Raised cosine: 1 at the centre, 0 at distances of ``half_width`` and above."""
     return np.where(np.abs(t - centre) < half_width, 0.5 + 0.5 * np.cos(np.pi * (t - centre) / half_width), 0.0)
 
 
-def _coloured_noise(n_samples: int, rate_hz: float, low_hz: float, high_hz: float, rng: np.random.Generator) -> Array:
-    """Gaussian noise (n_samples,) of unit RMS with the power spectrum f^2 fh^4 / ((f^2 + fl^2) (f^2 + fh^2)^2)."""
+def coloured_noise(n_samples: int, rate_hz: float, corners_hz: tuple[float, float], rng: np.random.Generator) -> Array:
+    """Gaussian noise (n_samples,) of unit RMS with the power spectrum f^2 fh^4 / ((f^2 + fl^2) (f^2 + fh^2)^2).
+
+    corners_hz : the corner frequencies fl and fh.
+    """
+    low_hz, high_hz = corners_hz
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     f = np.fft.rfftfreq(n_samples, 1 / rate_hz)
     shaped = np.fft.irfft(spectrum * f * high_hz**2 / (np.sqrt(f**2 + low_hz**2) * (f**2 + high_hz**2)), n_samples)
@@ -191,8 +190,7 @@ def _coloured_noise(n_samples: int, rate_hz: float, low_hz: float, high_hz: floa
 
 
 def _disturbances(shape: tuple[int, ...], noise_uv: Array, config: SimulationConfig, rng: np.random.Generator) -> Array:
-    """What electrodes record beside the muscle: noise of ``noise_uv`` (n_channels, 1), mains hum, the heart, drift;
-    (n_channels, n_samples)."""
+    """Noise of ``noise_uv`` (n_channels, 1), mains hum, ECG and drift: (n_channels, n_samples)."""
     n_channels, n_samples = shape
     t = np.arange(n_samples) / config.rate_hz
     hum = sum(
@@ -202,17 +200,17 @@ def _disturbances(shape: tuple[int, ...], noise_uv: Array, config: SimulationCon
     )
     beats_s = np.cumsum(rng.normal(0.85, 0.04, int(t[-1] / 0.6) + 2))
     heart = np.zeros(n_samples)
-    for beat in beats_s[beats_s < t[-1]]:  # one QRS complex: an R wave between two smaller dips
+    for beat in beats_s[beats_s < t[-1]]:  # QRS complex: an R wave between two smaller negative waves
         near = slice(*np.searchsorted(t, [beat - 0.1, beat + 0.1]))
         x = (t[near] - beat) / 0.012
         heart[near] += (1 - x**2) * np.exp(-(x**2) / 2)
     drift = np.sin(2 * np.pi * 0.3 * t + rng.uniform(0, 2 * np.pi))
     strength = rng.uniform(0.5, 1.5, (4, n_channels, 1))
     if config.snr_db is not None:
-        strength[0] = 1.0  # the ratio is what was asked for
+        strength[0] = 1.0  # the signal-to-noise ratio is given
     return np.asarray(
         strength[0] * noise_uv * rng.standard_normal(shape)
         + strength[1] * config.mains_uv * np.sqrt(2) * hum
-        + strength[2] * config.ecg_uv * 4 * heart  # a QRS complex stands about four times above its RMS
+        + strength[2] * config.ecg_uv * 4 * heart  # the peak of a QRS complex is about four times its RMS
         + strength[3] * config.drift_uv * np.sqrt(2) * drift
     )
