@@ -1,4 +1,4 @@
-"""The Hilbert-Huang transform on arrays. Imports nothing of ours outside this folder."""
+"""The Hilbert-Huang transform on arrays. It imports no other package of this project."""
 
 from semg_hht.hht.emd import emd
 from semg_hht.hht.ensemble import ceemdan, eemd, iceemdan, masked_sift, upstream_ceemdan
@@ -12,12 +12,14 @@ from semg_hht.hht.spectrum import (
     hilbert_spectrum,
     imf_powers,
 )
+from semg_hht.hht.stopping import StoppingRule, stopping_rule
 
 __all__ = [
     "DECOMPOSITIONS",
     "ENSEMBLES",
     "HilbertSpectrum",
     "SpectrumConfig",
+    "StoppingRule",
     "analytic_signal",
     "ceemdan",
     "eemd",
@@ -28,5 +30,6 @@ __all__ = [
     "imf_powers",
     "instantaneous",
     "masked_sift",
+    "stopping_rule",
     "upstream_ceemdan",
 ]

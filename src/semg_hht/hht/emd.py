@@ -1,6 +1,6 @@
 """Empirical mode decomposition: sift a signal into IMFs and a residue.
 
-Knows arrays of numbers only: nothing of rates, muscles or files.
+It works on arrays and does not know sampling rates.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semg_hht.hht.kernel import decompose
-from semg_hht.hht.stopping import rule_named
+from semg_hht.hht.stopping import StoppingRule, stopping_rule
 
 Array = NDArray[np.float64]
 
@@ -19,54 +19,55 @@ MIN_SAMPLES = 8
 def emd(
     x: ArrayLike,
     *,
-    stopping: str = "sd",
+    stopping: str | StoppingRule = "sd",
     sd_threshold: float | None = None,
     max_imfs: int | None = None,
     max_sifts: int | None = None,
     n_sifts: int | None = None,
     n_threads: int | None = None,
 ) -> Array:
-    """Decompose signals into intrinsic mode functions (IMFs), fastest first, and a residue.
+    """Decompose signals into intrinsic mode functions (IMFs), highest frequency first, and a residue.
 
     Parameters
     ----------
     x : (n_samples,) or (n_signals, n_samples), any real dtype, finite.
-    stopping : when an IMF is taken: ``"sd"`` (the default), ``"emd"``, ``"rilling"``, ``"s-number"``, ``"fixed"``,
-        ``"pyemd"``, ``"upstream"``; :mod:`stopping` has the source and the numbers of each. Under ``"sd"`` an
-        IMF is taken as soon as one sift changes it by less than ``sd_threshold`` (default 0.1), measured as
+    stopping : the rule that ends the sift of an IMF: ``"sd"`` (the default), ``"emd"``, ``"rilling"``,
+        ``"s-number"``, ``"fixed"``, ``"pyemd"``, ``"upstream"``, or a :class:`StoppingRule`; the module
+        ``semg_hht.hht.stopping`` has the source and the numbers of each. Under ``"sd"`` the sift ends as soon as one
+        sift changes the IMF by less than ``sd_threshold`` (default 0.1), measured as
         ``sum(mean_envelope**2) / sum(h**2)`` (Huang et al. 1998, doi 10.1098/rspa.1998.0193, in the form that does not
-        divide by single samples). The rule is a ratio, so millivolts and volts sift alike.
-    max_imfs : most IMFs taken (12; 40 under ``"emd"`` and ``"pyemd"``); what is left stays in the residue.
-    max_sifts : most sifts spent on one IMF (100 under ``"sd"``).
-    n_sifts : sifts that ``"fixed"`` spends (10) or that must agree for ``"s-number"`` (4).
-    n_threads : threads a batch is spread over; None for all cores. The result does not depend on it.
+        divide by single samples). This is a ratio, so the result does not depend on the unit.
+    max_imfs : largest number of IMFs (12; 40 under ``"emd"`` and ``"pyemd"``); the rest stays in the residue.
+    max_sifts : largest number of sifts for one IMF (100 under ``"sd"``).
+    n_sifts : number of sifts of ``"fixed"`` (10), or that must agree for ``"s-number"`` (4).
+    n_threads : threads that share a batch; None for all cores. The result does not depend on it.
 
     Returns
     -------
-    (..., n_imfs + 1, n_samples) float64; the last row is the residue, and the rows add up to ``x``. In a batch, signals
-    with fewer IMFs than the richest have rows of zeros before their residue.
+    (..., n_imfs + 1, n_samples) float64. The last row is the residue, and the rows add up to ``x``. In a batch, signals
+    with fewer IMFs than others have rows of zeros before their residue.
 
     Raises
     ------
     ValueError
         Fewer than 8 samples, a value that is not finite, a constant signal, a complex or non-numeric dtype, an
-        unknown rule, a number out of its range.
+        unknown rule, or a number out of its range.
     """
-    rule = rule_named(stopping, sd_threshold, max_imfs, max_sifts, n_sifts)
+    rule = stopping_rule(stopping, sd_threshold, max_imfs, max_sifts, n_sifts)
     signals = as_signals(x)
     rows, n_imfs, _ = decompose(np.atleast_2d(signals), rule, n_threads)
     if signals.ndim == 1:
         return rows[0, : n_imfs[0] + 1]
-    most = int(n_imfs.max())
+    max_n_imfs = int(n_imfs.max())
     for row, n in zip(rows, n_imfs, strict=True):
-        if n < most:
-            row[most] = row[n]
-            row[n:most] = 0
-    return rows[:, : most + 1]
+        if n < max_n_imfs:
+            row[max_n_imfs] = row[n]
+            row[n:max_n_imfs] = 0
+    return rows[:, : max_n_imfs + 1]
 
 
 def as_signals(x: ArrayLike) -> Array:
-    """``x`` as contiguous float64, or a ValueError that says what is wrong with it."""
+    """``x`` as contiguous float64; a ValueError reports what is wrong with it."""
     raw = np.asarray(x)
     if raw.dtype.kind not in "biuf":
         raise ValueError(f"a signal must hold real numbers; got dtype {raw.dtype}")
@@ -75,7 +76,7 @@ def as_signals(x: ArrayLike) -> Array:
     if raw.shape[-1] < MIN_SAMPLES:
         raise ValueError(f"a signal needs at least {MIN_SAMPLES} samples; got {raw.shape[-1]}")
     signals = np.ascontiguousarray(raw, dtype=np.float64)
-    low, high = signals.min(axis=-1), signals.max(axis=-1)  # a NaN is both
+    low, high = signals.min(axis=-1), signals.max(axis=-1)  # both are NaN if any sample is
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         n_bad = int(np.count_nonzero(~np.isfinite(signals)))
         raise ValueError(f"a signal must be finite; {n_bad} of {signals.size} samples are NaN or infinite")

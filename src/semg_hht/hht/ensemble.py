@@ -1,8 +1,8 @@
-"""Noise-assisted and masked sifts: EEMD, CEEMDAN, ICEEMDAN, masked sift, and the upstream tool's recipe.
+"""Noise-assisted and masked sifts: EEMD, CEEMDAN, ICEEMDAN, the masked sift, and the upstream tool's method.
 
-Knows arrays of numbers only. Noise comes from a seed and a trial's number, so a signal's result depends neither on its
-place in a batch nor on threads. Every function takes (n_samples,) or (n_signals, n_samples) and returns
-(..., n_imfs + 1, n_samples) whose last row is the residue and whose rows add up to the signal.
+Noise depends on a seed and a trial's number only, so the result of a signal depends neither on its place in a batch nor
+on threads. Every function takes (n_samples,) or (n_signals, n_samples) and returns (..., n_imfs + 1, n_samples). The
+last row is the residue, and the rows add up to the signal.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from semg_hht.hht.emd import as_signals
 from semg_hht.hht.kernel import Streams, ensemble_mean, first_mode, over_threads
 from semg_hht.hht.noise import white_noise
-from semg_hht.hht.sifting import extrema_of, zero_crossings
-from semg_hht.hht.stopping import Rule, rule_named
+from semg_hht.hht.sifting import extrema_of, is_monotonic, zero_crossings
+from semg_hht.hht.stopping import StoppingRule, stopping_rule
 
 Array = NDArray[np.float64]
 
@@ -29,8 +29,7 @@ def eemd(
     noise_std: float = 0.2,
     seed: int = 0,
     *,
-    stopping: str = "sd",
-    max_imfs: int | None = None,
+    stopping: str | StoppingRule = "sd",
     noise: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Array:
@@ -39,26 +38,27 @@ def eemd(
     Parameters
     ----------
     x : (n_samples,) or (n_signals, n_samples), any real dtype, finite.
-    n_trials : noisy copies.
+    n_trials : number of noisy copies.
     noise_std : standard deviation of the noise, in standard deviations of the signal.
-    seed : of the noise; the same for every signal of a batch.
-    stopping, max_imfs, n_threads : as for :func:`emd`.
-    noise : (n_trials, n_samples) of unit variance, instead of the seeded one.
+    seed : random seed of the noise; all signals of a batch get the same noise.
+    stopping : name of a rule, as for :func:`emd`, or a rule with numbers of its own, such as
+        ``stopping_rule("sd", max_imfs=5)``.
+    noise : (n_trials, n_samples) of unit variance, in place of the seeded noise.
+    n_threads : as for :func:`emd`.
 
     Returns
     -------
-    (..., n_imfs + 1, n_samples). What the noise left behind, which does not average out wholly, is in the residue.
+    (..., n_imfs + 1, n_samples). The residue contains what remains of the noise after averaging.
 
     Raises
     ------
     ValueError
-        What :func:`emd` raises, no trials, a negative ``noise_std``, or noise of another shape.
+        Any error of :func:`emd`, no trials, a negative ``noise_std``, or noise of another shape.
     """
-    rule = rule_named(stopping, max_imfs=max_imfs)
+    rule, ensemble = stopping_rule(stopping), _Ensemble(n_trials, noise_std, seed, noise)
 
     def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
-        given = _noise_for(signal, n_trials, noise_std, seed, noise, n_threads)
-        trials = signal + noise_std * signal.std() * given
+        trials = signal + noise_std * signal.std() * ensemble.white_noise(signal.size, n_threads)
         streams = Streams(trials, rule, n_threads)
         modes: list[Array] = []
         while len(modes) < rule.max_imfs:
@@ -77,32 +77,31 @@ def ceemdan(
     noise_std: float = 0.2,
     seed: int = 0,
     *,
-    stopping: str = "sd",
-    max_imfs: int | None = None,
+    stopping: str | StoppingRule = "sd",
     noise: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Array:
     """Complete ensemble EMD with adaptive noise (Torres et al. 2011, doi 10.1109/ICASSP.2011.5947265), as in PyEMD.
 
-    The first IMF is the mean first IMF of the noisy copies; each further one is what the mean local mean of the noisy
-    residues leaves of the residue. The noise added at level k is the k-th IMF of white noise, in standard deviations of
-    the residue. With ``stopping="pyemd"`` and the same noise the result is PyEMD 1.10's (there ``epsilon`` is
-    ``noise_std``, and 0.005). ``noise="bank"`` takes the trials' noise from one long decomposition, as
-    :func:`iceemdan` says. Parameters, result and errors are those of :func:`eemd`.
+    The first IMF is the mean first IMF of the noisy copies. Each further IMF is the residue less the mean local mean of
+    noisy copies of the residue. The noise at level k is the k-th IMF of white noise, in standard deviations of the
+    residue. With ``stopping="pyemd"`` and the same noise the result is that of PyEMD 1.10, where ``noise_std`` is
+    called ``epsilon`` and is 0.005. ``noise="bank"`` takes the noise of all trials from one long decomposition, as in
+    :func:`iceemdan`. Parameters, result and errors are those of :func:`eemd`.
     """
-    rule = rule_named(stopping, max_imfs=max_imfs)
+    rule, ensemble = stopping_rule(stopping), _Ensemble(n_trials, noise_std, seed, noise)
 
     def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         scale = signal.std()
-        whole = signal / scale
-        bank = _noise_modes(signal, n_trials, noise_std, seed, noise, rule, n_threads)
-        first = bank.next()
+        scaled = signal / scale
+        noise_modes = _noise_modes(ensemble, signal.size, rule, n_threads)
+        first = noise_modes.next()
         unit = first.std(signal.size)
-        modes = [first.mean_modes(whole, noise_std / unit, rule, local_mean=False, n_threads=n_threads)]
-        total, rest = modes[0].copy(), whole - modes[0]
-        while len(modes) < rule.max_imfs and not _is_trend(whole - total, whole, rule):
+        modes = [first.mean_modes(scaled, noise_std / unit, rule, local_mean=False, n_threads=n_threads)]
+        total, rest = modes[0].copy(), scaled - modes[0]
+        while len(modes) < rule.max_imfs and not _is_trend(scaled - total, scaled, rule):
             beta = noise_std * rest.std() / unit
-            mean = bank.next().mean_modes(rest, beta, rule, local_mean=True, n_threads=n_threads)
+            mean = noise_modes.next().mean_modes(rest, beta, rule, local_mean=True, n_threads=n_threads)
             modes.append(rest - mean)
             total += modes[-1]
             rest = mean
@@ -117,26 +116,26 @@ def iceemdan(
     noise_std: float = 0.2,
     seed: int = 0,
     *,
-    stopping: str = "sd",
-    max_imfs: int | None = None,
+    stopping: str | StoppingRule = "sd",
     noise: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Array:
     """Improved CEEMDAN (Colominas, Schlotthauer and Torres 2014, doi 10.1016/j.bspc.2014.06.009).
 
-    Every residue, the first too, is the mean local mean of noisy copies of the residue before; the noise at level k is
-    the k-th IMF of white noise, times ``noise_std`` and the standard deviation of the residue, at the first level also
-    over its own standard deviation. ``noise="bank"`` decomposes one noise of twenty times the length instead of one a
-    trial, and gives every two trials a stretch of it and the same turned over (the economy of ICEEMDAN-MKL): half the
-    time, trials that depend on each other. Parameters, result and errors are those of :func:`eemd`.
+    Every residue, the first included, is the mean local mean of noisy copies of the previous residue. The noise at
+    level k is the k-th IMF of white noise, times ``noise_std`` and the standard deviation of the residue; at the first
+    level it is also divided by its own standard deviation. ``noise="bank"`` decomposes one noise of twenty times the
+    signal's length instead of one noise per trial. Two trials share a stretch of it, one of them with inverted sign (as
+    in ICEEMDAN-MKL). This takes half the time, but the trials are not independent. Parameters, result and errors are
+    those of :func:`eemd`.
     """
-    rule = rule_named(stopping, max_imfs=max_imfs)
+    rule, ensemble = stopping_rule(stopping), _Ensemble(n_trials, noise_std, seed, noise)
 
     def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
-        bank = _noise_modes(signal, n_trials, noise_std, seed, noise, rule, n_threads)
+        noise_modes = _noise_modes(ensemble, signal.size, rule, n_threads)
         rest, modes = signal, list[Array]()
         while len(modes) < rule.max_imfs and not _is_trend(rest, signal, rule):
-            added = bank.next()
+            added = noise_modes.next()
             beta = np.full(n_trials, noise_std * rest.std())
             if not modes:
                 beta /= added.std(signal.size)
@@ -153,18 +152,19 @@ def masked_sift(
     mask_std: float = 1.0,
     n_phases: int = 4,
     *,
-    stopping: str = "sd",
+    stopping: str | StoppingRule = "sd",
     max_imfs: int | None = None,
     n_threads: int | None = None,
 ) -> Array:
-    """Masked sift: a sine in place of noise (Deering and Kaiser 2005, doi 10.1109/ICASSP.2005.1416051).
+    """Masked sift: a sine takes the place of noise (Deering and Kaiser 2005, doi 10.1109/ICASSP.2005.1416051).
 
-    Each IMF is the mean, over ``n_phases`` phases of a sine, of the first IMF of residue plus sine less the sine. The
-    first sine has a quarter of the zero-crossing count of the signal's first IMF as its cycles a signal, each further
-    one half of that (as emd, doi 10.21105/joss.02977, sets them); ``mask_std`` is its amplitude in standard deviations
-    of the residue. Nothing is random. Other parameters, result and errors are those of :func:`emd`.
+    Each IMF is the mean, over ``n_phases`` phases of a sine, of the first IMF of the residue plus the sine, less the
+    sine. The number of cycles of the first sine is a quarter of the number of zero crossings of the signal's first IMF;
+    each further sine has half as many cycles as the previous one (as in emd, doi 10.21105/joss.02977). ``mask_std`` is
+    the amplitude in standard deviations of the residue. Nothing is random. Other parameters, result and errors are
+    those of :func:`emd`.
     """
-    rule = rule_named(stopping, max_imfs=max_imfs)
+    rule = stopping_rule(stopping, max_imfs=max_imfs)
     if n_phases < 2 or not mask_std > 0:
         raise ValueError(f"a masked sift needs two phases and a positive mask; got {n_phases} and {mask_std:g}")
 
@@ -177,9 +177,9 @@ def masked_sift(
         while len(modes) < rule.max_imfs and cycles > 0.5 and not _is_trend(rest, signal, rule):
             phase = np.arange(n_phases)[:, None] / n_phases
             masks = np.cos(2 * np.pi * (cycles * time + phase))  # (n_phases, n_samples), zero mean over phases
-            much = np.full(n_phases, mask_std * rest.std())
-            mode = ensemble_mean(rest, masks, much, rule, local_mean=False, n_threads=n_threads)
-            modes.append(mode - much[0] * masks.mean(axis=0))
+            scale = np.full(n_phases, mask_std * rest.std())
+            mode = ensemble_mean(rest, masks, scale, rule, local_mean=False, n_threads=n_threads)
+            modes.append(mode - scale[0] * masks.mean(axis=0))
             rest = rest - modes[-1]
             cycles /= 2
         return modes
@@ -196,141 +196,129 @@ def upstream_ceemdan(
     noise: ArrayLike | None = None,
     n_threads: int | None = None,
 ) -> Array:
-    """The decomposition most of our users' present matrices were made with, to reproduce them.
+    """Reproduce the decomposition that made most users' earlier matrices. For new data prefer another method.
 
-    At most ten levels; level k = 0, 1, ... adds to the residue fresh white noise of ``noise_std * std(x) / (k + 1)``
-    and takes the mean of the first IMFs, each sifted until ``sum(mean**2) / sum(h**2) < 0.05``; end points are extrema.
-    The original is not seeded; ``noise`` (10, n_trials, n_samples) of unit variance injects what it drew. Other
-    parameters, result and errors are those of :func:`eemd`. For new data prefer another method.
+    There are at most ten levels. Level k = 0, 1, ... adds to the residue new white noise of
+    ``noise_std * std(x) / (k + 1)`` and takes the mean of the first IMFs, each sifted until
+    ``sum(mean**2) / sum(h**2) < 0.05``; end points are extrema. The original has no seed; ``noise`` (10, n_trials,
+    n_samples) of unit variance passes in the noise that it drew. Other parameters, result and errors are those of
+    :func:`eemd`.
     """
-    rule = rule_named("upstream")
+    rule = stopping_rule("upstream")
 
     def modes_of(signal: Array, n_threads: int | None) -> list[Array]:
         modes: list[Array] = []
         rest = signal
-        while len(modes) < rule.max_imfs:
-            step = np.diff(rest)
+        while len(modes) < rule.max_imfs and not (modes and is_monotonic(rest)):
             level = len(modes)
-            if level and (np.all(step >= 0) or np.all(step <= 0)):
-                break
             given = None if noise is None else np.asarray(noise, dtype=np.float64)[level]
-            fresh = _noise_for(signal, n_trials, noise_std, seed, given, n_threads, level * n_trials)
-            much = np.full(n_trials, noise_std * signal.std() / (level + 1))
-            modes.append(ensemble_mean(rest, fresh, much, rule, local_mean=False, n_threads=n_threads))
+            white = _Ensemble(n_trials, noise_std, seed, given).white_noise(signal.size, n_threads, level)
+            scale = np.full(n_trials, noise_std * signal.std() / (level + 1))
+            modes.append(ensemble_mean(rest, white, scale, rule, local_mean=False, n_threads=n_threads))
             rest = rest - modes[-1]
         return modes
 
     return _over_signals(x, modes_of, n_threads)
 
 
+@dataclass(frozen=True)
+class _Ensemble:
+    """Noise of the trials: seeded, or given as an array, or ``"bank"``."""
+
+    n_trials: int
+    noise_std: float
+    seed: int
+    noise: ArrayLike | None
+
+    def __post_init__(self) -> None:
+        if self.n_trials < 1 or not self.noise_std >= 0:
+            raise ValueError(
+                f"an ensemble needs at least one trial and noise_std >= 0; got {self.n_trials} and {self.noise_std:g}"
+            )
+
+    def white_noise(self, n_samples: int, n_threads: int | None, level: int = 0) -> Array:
+        """Noise (n_trials, n_samples) of unit variance. Seeded noise differs from level to level."""
+        if self.noise is None:
+            return white_noise(self.n_trials, n_samples, self.seed, level * self.n_trials, n_threads)
+        given = np.ascontiguousarray(self.noise, dtype=np.float64)
+        if given.shape != (self.n_trials, n_samples):
+            raise ValueError(f"noise must be (n_trials, n_samples) = {(self.n_trials, n_samples)}; got {given.shape}")
+        return given
+
+
 @dataclass
 class _Level:
-    """One IMF of every trial's noise: where each begins in ``numbers``, and which side up."""
+    """One IMF of the noise of every trial: where each trial's begins in ``numbers``, and its sign."""
 
     numbers: Array
     starts: NDArray[np.int64]
     signs: Array
 
     def std(self, n_samples: int) -> Array:
-        """(n_trials,) standard deviations, never 0."""
+        """Standard deviations (n_trials,), never 0."""
         starts, trial = np.unique(self.starts, return_inverse=True)
         stds = sliding_window_view(self.numbers.ravel(), n_samples)[starts].std(axis=1)
         return np.asarray(np.maximum(stds, np.finfo(float).tiny)[trial])
 
-    def mean_modes(self, base: Array, beta: Array, rule: Rule, *, local_mean: bool, n_threads: int | None) -> Array:
-        """:func:`ensemble_mean` of ``base`` and ``beta`` (n_trials,) times this noise."""
-        much, starts = beta * self.signs, self.starts
-        return ensemble_mean(base, self.numbers, much, rule, local_mean=local_mean, starts=starts, n_threads=n_threads)
+    def mean_modes(
+        self, base: Array, beta: Array, rule: StoppingRule, *, local_mean: bool, n_threads: int | None
+    ) -> Array:
+        """:func:`ensemble_mean` of ``base`` plus ``beta`` (n_trials,) times this noise."""
+        scale, starts = beta * self.signs, self.starts
+        return ensemble_mean(base, self.numbers, scale, rule, local_mean=local_mean, starts=starts, n_threads=n_threads)
 
 
-class _BankModes:
-    """IMFs of one long noise in overlapping stretches, each once as it is and once turned over."""
-
-    def __init__(self, n_trials: int, n_samples: int, seed: int, rule: Rule) -> None:
-        n_long = 20 * n_samples
-        self.streams = Streams(white_noise(1, n_long, seed), rule)
-        trial = np.arange(n_trials)
-        n_stretches = (n_trials + 1) // 2
-        self.starts = trial // 2 * ((n_long - n_samples) // n_stretches)
-        self.signs = np.where(trial % 2, -1.0, 1.0)
-
-    def next(self) -> _Level:
-        """Zeros once the noise has no more IMFs. Good until the next call."""
-        return _Level(self.streams.next(), self.starts, self.signs)
-
-
-def _noise_modes(
-    signal: Array,
-    n_trials: int,
-    noise_std: float,
-    seed: int,
-    noise: ArrayLike | None,
-    rule: Rule,
-    n_threads: int | None,
-) -> _NoiseModes | _BankModes:
-    if isinstance(noise, str):
-        if noise != "bank":
-            raise ValueError(f"noise must be numbers or 'bank'; got {noise!r}")
-        _check_ensemble(n_trials, noise_std)
-        return _BankModes(n_trials, signal.size, seed, rule)
-    return _NoiseModes(_noise_for(signal, n_trials, noise_std, seed, noise, n_threads), rule, n_threads)
-
-
+@dataclass
 class _NoiseModes:
-    """IMFs of each trial's own noise, one level at a time."""
+    """IMFs of the noise of all trials, one level at a time.
 
-    def __init__(self, noise: Array, rule: Rule, n_threads: int | None) -> None:
-        self.streams, self.rule = Streams(noise, rule, n_threads), rule
-        n_trials, n_samples = noise.shape
-        self.starts, self.signs = np.arange(n_trials) * n_samples, np.ones(n_trials)
+    starts, signs : (n_trials,) as in `_Level`.
+    with_residue : whether the residue of a trial's noise counts as its last IMF, as in PyEMD.
+    """
+
+    streams: Streams
+    starts: NDArray[np.int64]
+    signs: Array
+    with_residue: bool
 
     def next(self) -> _Level:
-        """Zeros for a trial whose noise has no such IMF. Good until the next call."""
+        """The next IMFs, zeros where the noise has no more. The arrays are valid until the next call."""
         streams = self.streams
         before = streams.counts.copy()
         modes = streams.next()
-        if self.rule.name == "pyemd":  # there the residue counts as one more IMF of the noise
+        if self.with_residue:
             for trial in np.flatnonzero((before >= 0) & (streams.counts < 0)):
                 if not np.allclose(streams.rest[trial], 0):
                     modes[trial] = streams.rest[trial]
         return _Level(modes, self.starts, self.signs)
 
 
-def _is_trend(rest: Array, whole: Array, rule: Rule) -> bool:
-    """Whether an ensemble ends here: too little is left, or what is left carries no mode."""
+def _noise_modes(ensemble: _Ensemble, n_samples: int, rule: StoppingRule, n_threads: int | None) -> _NoiseModes:
+    """IMFs of each trial's own noise, or with ``"bank"`` stretches of the IMFs of one long noise, each used twice."""
+    trial = np.arange(ensemble.n_trials)
+    if not isinstance(ensemble.noise, str):
+        streams = Streams(ensemble.white_noise(n_samples, n_threads), rule, n_threads)
+        return _NoiseModes(streams, trial * n_samples, np.ones(trial.size), with_residue=rule.name == "pyemd")
+    if ensemble.noise != "bank":
+        raise ValueError(f"noise must be numbers or 'bank'; got {ensemble.noise!r}")
+    n_long = 20 * n_samples
+    n_stretches = (ensemble.n_trials + 1) // 2
+    starts = trial // 2 * ((n_long - n_samples) // n_stretches)
+    streams = Streams(white_noise(1, n_long, ensemble.seed), rule)
+    return _NoiseModes(streams, starts, np.where(trial % 2, -1.0, 1.0), with_residue=False)
+
+
+def _is_trend(rest: Array, signal: Array, rule: StoppingRule) -> bool:
+    """Whether the decomposition ends: the rest is too small, or has too few extrema for another IMF."""
     if rule.name == "pyemd":
         mode, n_extrema = first_mode(rest, rule)
         return mode is None or n_extrema <= 2 or bool(np.ptp(rest) < 0.01 or np.abs(rest).sum() < 0.05)
     t_max, t_min = extrema_of(rest, rule)
-    return t_max.size + t_min.size < 3 or not np.ptp(rest) > 1e-10 * np.ptp(whole)
-
-
-def _noise_for(
-    signal: Array,
-    n_trials: int,
-    noise_std: float,
-    seed: int,
-    noise: ArrayLike | None,
-    n_threads: int | None,
-    first_trial: int = 0,
-) -> Array:
-    """Noise (n_trials, n_samples), checked where it was given."""
-    _check_ensemble(n_trials, noise_std)
-    if noise is None:
-        return white_noise(n_trials, signal.size, seed, first_trial, n_threads)
-    given = np.ascontiguousarray(noise, dtype=np.float64)
-    if given.shape != (n_trials, signal.size):
-        raise ValueError(f"noise must be (n_trials, n_samples) = {(n_trials, signal.size)}; got {given.shape}")
-    return given
-
-
-def _check_ensemble(n_trials: int, noise_std: float) -> None:
-    if n_trials < 1 or not noise_std >= 0:
-        raise ValueError(f"an ensemble needs a trial and noise of no negative size; got {n_trials} and {noise_std:g}")
+    return t_max.size + t_min.size < 3 or not np.ptp(rest) > 1e-10 * np.ptp(signal)
 
 
 def _over_signals(x: ArrayLike, modes_of: Callable[[Array, int | None], list[Array]], n_threads: int | None) -> Array:
-    """Modes of one signal, its trials spread over threads, or of a batch, its signals spread over them."""
+    """Rows of one signal, whose trials share the threads, or of a batch, whose signals share the threads."""
     signals = as_signals(x)
     batch = np.atleast_2d(signals)
     if len(batch) == 1:
@@ -343,5 +331,5 @@ def _over_signals(x: ArrayLike, modes_of: Callable[[Array, int | None], list[Arr
         row[-1] = signal
         for k, mode in enumerate(modes):
             row[k] = mode
-            row[-1] -= mode  # in the order of the modes, so that the rows add up to rounding
+            row[-1] -= mode  # in the order of the modes, so that the rows add up to the signal within rounding
     return rows if signals.ndim == 2 else rows[0]

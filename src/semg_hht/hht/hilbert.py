@@ -1,6 +1,6 @@
 """Instantaneous amplitude and frequency of IMFs, from the analytic signal.
 
-Knows arrays and a sampling rate: nothing of sifting, muscles or files.
+It works on arrays and a sampling rate. It does not know how IMFs are computed.
 """
 
 from __future__ import annotations
@@ -15,13 +15,9 @@ Array = NDArray[np.float64]
 def analytic_signal(x: Array) -> NDArray[np.complex128]:
     """Analytic signal along the last axis (Gabor 1946): the negative frequencies of ``x`` set to zero.
 
-    The signal is transformed at its own length: padding to a fast length would move the ends.
+    The signal is transformed at its own length, because padding to a fast length would move the ends.
     """
-    n_samples = x.shape[-1]
-    spectrum = scipy.fft.fft(x, axis=-1)
-    spectrum[..., 1 : (n_samples + 1) // 2] *= 2
-    spectrum[..., n_samples // 2 + 1 :] = 0
-    return np.asarray(scipy.fft.ifft(spectrum, axis=-1), dtype=np.complex128)
+    return np.asarray(scipy.signal.hilbert(x, axis=-1), dtype=np.complex128)
 
 
 def instantaneous(imfs: Array, rate_hz: float) -> tuple[Array, Array]:
@@ -30,17 +26,17 @@ def instantaneous(imfs: Array, rate_hz: float) -> tuple[Array, Array]:
     Parameters
     ----------
     imfs : (..., n_samples) rows of zero local mean, in units of the signal.
-    rate_hz : samples a second.
+    rate_hz : samples per second.
 
     Returns
     -------
     amplitude : (..., n_samples) in units of the signal.
-    frequency : (..., n_samples) in Hz: the phase step across each sample, half the step from the sample before plus
-        half the step to the one after (one-sided at the ends). It is negative where the phase runs backwards: such
-        samples are not a rotation, and the spectrum drops them.
+    frequency : (..., n_samples) in Hz, from the phase step across each sample: half the step from the previous sample
+        plus half the step to the next one (one-sided at the ends). It is negative where the phase decreases. Such
+        samples are not an oscillation, and the spectrum drops them.
     """
     z = analytic_signal(imfs)
-    step = np.angle(z[..., 1:] * np.conj(z[..., :-1]))  # (..., n_samples - 1) radians a sample, no unwrapping needed
+    step = np.angle(z[..., 1:] * np.conj(z[..., :-1]))  # (..., n_samples - 1) radians per sample, without unwrapping
     phase_step = np.empty(imfs.shape)
     phase_step[..., 1:-1] = (step[..., 1:] + step[..., :-1]) / 2
     phase_step[..., 0] = step[..., 0]

@@ -1,6 +1,6 @@
-"""One door to the compiled kernel or, where it was not built, to the NumPy sift that does the same, slowly.
+"""Call the compiled kernel or, if it was not built, the NumPy sift, which gives the same results slowly.
 
-Knows rows of numbers, rules and threads. Results never depend on the number of threads.
+It spreads the work over threads. Results never depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.hht import sifting
-from semg_hht.hht.stopping import Rule
+from semg_hht.hht.stopping import StoppingRule
 
 compiled: ModuleType | None
 try:
@@ -30,33 +30,32 @@ except ImportError:
 Array = NDArray[np.float64]
 Counts = NDArray[np.int32]
 
-CHUNK = (
-    16  # trials added up one after the other by one thread: fixed, so that sums round alike on any number of threads
-)
+# Trials that one thread adds up; a fixed number, so that sums round in the same way with any number of threads.
+CHUNK = 16
 
 _log = logging.getLogger(__name__)
-_told = False
+_warned = False
 
 
 def available() -> ModuleType | None:
-    """The compiled kernel, or None after saying so once."""
-    global _told
-    if compiled is None and not _told:
-        _told = True
+    """The compiled kernel, or None; the first None is logged as a warning."""
+    global _warned
+    if compiled is None and not _warned:
+        _warned = True
         _log.warning(
-            "the compiled Hilbert-Huang transform was not built (no C compiler at install?): "
-            "using NumPy, with the same results but a hundred times slower"
+            "the compiled Hilbert-Huang transform was not built (was there no C compiler at installation?): "
+            "NumPy is used instead, with the same results but a hundred times slower"
         )
     return compiled
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def over_threads(work: Callable[[int, int], Any], n_items: int, n_threads: int | None, chunk: int = 1) -> list[Any]:
-    """``work(start, stop)`` on consecutive chunks of ``range(n_items)``; results in order."""
+    """Results of ``work(start, stop)`` on consecutive chunks of ``range(n_items)``, in order."""
     starts = range(0, n_items, chunk)
     n_threads = min(n_threads or cores(), len(starts))
     if n_threads <= 1:
@@ -67,22 +66,22 @@ def over_threads(work: Callable[[int, int], Any], n_items: int, n_threads: int |
 
 @lru_cache(maxsize=4)
 def _pool(n_threads: int, process: int) -> ThreadPoolExecutor:
-    """Threads to keep: an ensemble asks for them a few times a millisecond. A forked process needs its own."""
+    """A pool that is kept, because an ensemble uses it several times per millisecond; a forked process gets its own."""
     return ThreadPoolExecutor(n_threads, thread_name_prefix=f"hht-{process}")
 
 
-def _numbers(rule: Rule) -> tuple[int, float, int, int, int]:
+def _numbers(rule: StoppingRule) -> tuple[int, float, int, int, int]:
     return rule.code, rule.threshold, rule.max_imfs, rule.max_sifts, rule.n_sifts
 
 
-def decompose(signals: Array, rule: Rule, n_threads: int | None = 1) -> tuple[Array, Counts, Counts]:
-    """Decompose each row of ``signals`` (n_signals, n_samples), contiguous.
+def decompose(signals: Array, rule: StoppingRule, n_threads: int | None = 1) -> tuple[Array, Counts, Counts]:
+    """Decompose each row of contiguous ``signals`` (n_signals, n_samples).
 
     Returns
     -------
-    rows : (n_signals, max_imfs + 1, n_samples); after a signal's last mode comes its residue, the rest is undefined.
+    rows : (n_signals, max_imfs + 1, n_samples). The residue follows a signal's last IMF; further rows are undefined.
     n_imfs : (n_signals,)
-    n_sifts : (n_signals, max_imfs + 1) sifts spent on each mode; the one after the last belongs to the residue.
+    n_sifts : (n_signals, max_imfs + 1) sifts of each IMF; the number after the last IMF belongs to the residue.
     """
     n_signals, n_samples = signals.shape
     rows = np.empty((n_signals, rule.max_imfs + 1, n_samples))
@@ -111,33 +110,33 @@ def decompose(signals: Array, rule: Rule, n_threads: int | None = 1) -> tuple[Ar
     return rows, n_imfs, n_sifts
 
 
-def first_mode(signal: Array, rule: Rule) -> tuple[Array | None, int]:
-    """First mode of a contiguous ``signal`` (n_samples,), None where it has none, and the extrema counted last."""
+def first_mode(signal: Array, rule: StoppingRule) -> tuple[Array | None, int]:
+    """First mode of contiguous ``signal`` (n_samples,), None if it has none, and the last number of extrema."""
     kernel = available()
     if kernel is None:
         mode, _, n_extrema = sifting.extract_mode(signal, rule)
         return mode, n_extrema
     out = np.empty_like(signal)
-    found, n_extrema = kernel.first_mode(signal, out, signal.size, *_numbers(rule))
-    return out if found else None, n_extrema
+    is_mode, n_extrema = kernel.first_mode(signal, out, signal.size, *_numbers(rule))
+    return out if is_mode else None, n_extrema
 
 
 class Streams:
-    """The modes of every row of ``x`` (n_rows, n_samples), one level at a time, fastest first.
+    """Modes of every row of ``x`` (n_rows, n_samples), one level at a time, highest frequency first.
 
-    rest : (n_rows, n_samples) what is left of each row.
-    counts : (n_rows,) modes taken of each row, -1 once it has no more.
+    rest : (n_rows, n_samples) each row less its modes so far.
+    counts : (n_rows,) number of modes of each row so far, -1 once it has no more.
     """
 
-    def __init__(self, x: Array, rule: Rule, n_threads: int | None = 1) -> None:
+    def __init__(self, x: Array, rule: StoppingRule, n_threads: int | None = 1) -> None:
         self.x, self.rule, self.n_threads = x, rule, n_threads
         self.rest = x.copy()
         self.counts: Counts = np.zeros(len(x), np.int32)
         self._smallest = np.zeros(len(x))
-        self._modes = np.empty(x.shape)  # one buffer for all levels: fresh memory costs more than a sift
+        self._modes = np.empty(x.shape)  # one buffer for all levels: new memory takes longer than a sift
 
     def next(self) -> Array:
-        """One more mode of every row; zeros where a row has no more. Good until the next call."""
+        """The next mode of every row, zeros for a row without one. The array is valid until the next call."""
         n_rows, n_samples = self.x.shape
         modes, rule = self._modes, self.rule
         kernel = available()
@@ -166,16 +165,19 @@ def ensemble_mean(
     base: Array,
     noise: Array,
     scale: Array,
-    rule: Rule,
+    rule: StoppingRule,
     *,
     local_mean: bool,
     starts: NDArray[np.int64] | None = None,
     n_threads: int | None = 1,
 ) -> Array:
-    """Mean over trials of the first mode of ``base + scale[i] * noise[i]``, or of what that mode leaves.
+    """Mean over trials of the first mode of ``base + scale[i] * noise[i]``, or of its local mean.
 
-    base (n_samples,); noise (n_trials, n_samples), or any numbers in which trial i's begin at ``starts[i]``; scale
-    (n_trials,). A trial that has no mode counts whole, as a mode and as what is left alike.
+    base : (n_samples,).
+    noise : (n_trials, n_samples), or any numbers among which those of trial i begin at ``starts[i]``.
+    scale : (n_trials,).
+    local_mean : average the trials less their first modes, not the modes. A trial without a mode counts as a whole in
+        both cases.
     """
     n_trials, n_samples = scale.size, base.size
     if starts is None:
@@ -190,8 +192,8 @@ def ensemble_mean(
             shape = stop - start, n_samples, local_mean
             kernel.ensemble_sum(base, noise, noise.size, *buffers, *shape, *_numbers(rule))
             return total
-        for much, first in zip(scale[part], starts[part], strict=True):
-            trial = base + much * noise.ravel()[first : first + n_samples]
+        for factor, first in zip(scale[part], starts[part], strict=True):
+            trial = base + factor * noise.ravel()[first : first + n_samples]
             mode, _, n_extrema = sifting.extract_mode(trial, rule)
             if mode is None or (rule.name == "pyemd" and n_extrema <= 2):  # PyEMD drops such a mode
                 total += trial

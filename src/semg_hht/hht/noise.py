@@ -1,7 +1,7 @@
-"""Gaussian noise that depends on a seed, a trial and a sample number only: not on batch order or threads.
+"""Gaussian noise that depends only on a seed, a trial and a sample number, not on batch order or threads.
 
-The bits are SplitMix64 (Steele, Lea and Flood 2014, doi 10.1145/2660193.2660195) at a counter, turned into normal
-numbers by the quantile function of Wichura 1988 (algorithm AS 241, doi 10.2307/2347330).
+A counter passed through SplitMix64 (Steele, Lea and Flood 2014, doi 10.1145/2660193.2660195) gives the bits. The
+quantile function of Wichura 1988 (algorithm AS 241, doi 10.2307/2347330) turns them into normal numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from semg_hht.hht.kernel import available, over_threads
+from semg_hht.hht.kernel import CHUNK, available, over_threads
 
 Array = NDArray[np.float64]
 
@@ -24,12 +24,12 @@ def _mixed(z: int) -> int:
 
 
 def key(seed: int, trial: int) -> int:
-    """Where a trial's stream begins."""
+    """Key of the random stream of one trial."""
     return _mixed((_mixed((seed + 0x9E3779B97F4A7C15) & _MASK) + (trial + 1) * 0xD1B54A32D192ED03) & _MASK)
 
 
 def white_noise(n_trials: int, n_samples: int, seed: int, first_trial: int = 0, n_threads: int | None = 1) -> Array:
-    """Standard normal numbers (n_trials, n_samples), row i from the stream of trial ``first_trial + i``."""
+    """Standard normal numbers (n_trials, n_samples); row i is the stream of trial ``first_trial + i``."""
     noise = np.empty((n_trials, n_samples))
     kernel = available()
 
@@ -41,12 +41,12 @@ def white_noise(n_trials: int, n_samples: int, seed: int, first_trial: int = 0, 
             else:
                 noise[row] = numpy_normals(n_samples, stream)
 
-    over_threads(work, n_trials, n_threads, chunk=16)
+    over_threads(work, n_trials, n_threads, CHUNK)
     return noise
 
 
 def numpy_normals(n_samples: int, stream: int) -> Array:
-    """What the compiled kernel computes, to about 1e-15 of each number."""
+    """The numbers of the compiled kernel, to a relative precision of about 1e-15."""
     counter = np.arange(1, n_samples + 1, dtype=np.uint64)
     z = np.uint64(stream) + counter * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,7 +1,8 @@
-"""The sift in NumPy: readable, the oracle the compiled kernel is tested against, and its stand-in where there is none.
+"""The sift in NumPy: the readable reference for tests of the compiled kernel, and its replacement if it was not built.
 
-Knows one signal at a time. The method is Huang et al. 1998 (doi 10.1098/rspa.1998.0193) with the end treatment of
-Rilling, Flandrin and Goncalves 2003 ("On empirical mode decomposition and its algorithms", IEEE-EURASIP NSIP).
+It sifts one signal at a time. The method is that of Huang et al. 1998 (doi 10.1098/rspa.1998.0193) with the end
+treatment of Rilling, Flandrin and Goncalves 2003 ("On empirical mode decomposition and its algorithms", IEEE-EURASIP
+NSIP).
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from semg_hht.hht.stopping import Rule
+from semg_hht.hht.stopping import StoppingRule
 
 Array = NDArray[np.float64]
 Knots = tuple[Array, Array]  # positions, values
 
-N_MIRRORED = 2  # extrema of each kind continued past each end (Rilling et al. 2003)
+N_MIRRORED = 2  # extrema of each kind mirrored past each end (Rilling et al. 2003)
 
 
 @dataclass
 class Envelopes:
+    """Upper and lower envelope with the knots of their splines."""
+
     upper: Array  # (n_samples,)
     lower: Array  # (n_samples,)
     max_knots: Knots
@@ -30,8 +33,11 @@ class Envelopes:
 
 @dataclass
 class Stream:
-    """A signal while its modes are taken, fastest first. ``total``, the sum of the modes, is kept for PyEMD's rule,
-    whose rounding it decides."""
+    """A signal ``x`` during its decomposition, highest frequency first.
+
+    rest : the signal less its modes so far.
+    total : sum of the modes so far; PyEMD computes the rest from it, which decides the rounding.
+    """
 
     x: Array
     rest: Array
@@ -44,8 +50,8 @@ def open_stream(x: Array) -> Stream:
     return Stream(x=x, rest=x.copy(), total=np.zeros_like(x))
 
 
-def next_mode(stream: Stream, rule: Rule) -> tuple[Array | None, int]:
-    """Take the next mode off the stream: (mode, or None where there are no more; sifts spent on it)."""
+def next_mode(stream: Stream, rule: StoppingRule) -> tuple[Array | None, int]:
+    """The next mode, or None if there are no more, and its number of sifts; the mode is subtracted from the rest."""
     if stream.done or stream.n_modes >= rule.max_imfs or _is_spent(stream, rule):
         stream.done = True
         return None, 0
@@ -57,36 +63,41 @@ def next_mode(stream: Stream, rule: Rule) -> tuple[Array | None, int]:
     stream.n_modes += 1
     stream.total = stream.total + mode
     stream.rest = stream.x - stream.total if rule.name == "pyemd" else stream.rest - mode
-    ends = rule.name == "pyemd" and (_is_spent(stream, rule) or stream.n_modes == rule.max_imfs)
-    if ends and n_extrema <= 2:  # PyEMD drops such a last mode
+    is_last = rule.name == "pyemd" and (_is_spent(stream, rule) or stream.n_modes == rule.max_imfs)
+    if is_last and n_extrema <= 2:  # PyEMD drops such a last mode
         stream.rest, stream.total = before
         stream.done = True
         return None, n_sifts
     return mode, n_sifts
 
 
-def _is_spent(stream: Stream, rule: Rule) -> bool:
-    """Whether what is left is too little to sift."""
+def _is_spent(stream: Stream, rule: StoppingRule) -> bool:
+    """Whether the rest is too small to sift."""
     rest = stream.rest
     if rule.name == "pyemd":
         return stream.n_modes > 0 and bool(np.ptp(rest) < 0.001 or np.abs(rest).sum() < 0.005)
     if rule.name == "upstream":
-        step = np.diff(rest)
-        return stream.n_modes > 0 and bool(np.all(step >= 0) or np.all(step <= 0))
-    if rule.name == "emd":  # 50 dB as emd counts them: 20 log10 of a ratio of energies
+        return stream.n_modes > 0 and is_monotonic(rest)
+    if rule.name == "emd":  # emd's 50 dB: 20 log10 of a ratio of energies
         loud = float(stream.x @ stream.x) <= 10**2.5 * float(rest @ rest)
         return stream.n_modes > 0 and not (loud and np.abs(rest).sum() >= 1e-8)
-    # Below this, what is left is rounding noise of the subtraction: sifting it would invent modes.
+    # A smaller rest is rounding error of the subtraction, and its modes would have no meaning.
     return not np.ptp(rest) > 1e-10 * float(np.max(np.abs(stream.x - stream.x.mean())))
 
 
-def extract_mode(x: Array, rule: Rule) -> tuple[Array | None, int, int]:
-    """Sift ``x`` until the rule is satisfied: (mode, or None for a trend; sifts; extrema counted last)."""
+def is_monotonic(x: Array) -> bool:
+    """Whether ``x`` never falls or never rises."""
+    step = np.diff(x)
+    return bool(np.all(step >= 0) or np.all(step <= 0))
+
+
+def extract_mode(x: Array, rule: StoppingRule) -> tuple[Array | None, int, int]:
+    """Sift ``x`` until the rule is satisfied: (mode, or None for a trend; number of sifts; last number of extrema)."""
     h = x
     agreed, counts = 0, (-1, -1)
-    most = {"pyemd": rule.max_sifts - 1, "fixed": rule.n_sifts}.get(rule.name, rule.max_sifts)
+    max_sifts = {"pyemd": rule.max_sifts - 1, "fixed": rule.n_sifts}.get(rule.name, rule.max_sifts)
     n_extrema = sum(t.size for t in extrema_of(h, rule))
-    for done in range(most):
+    for done in range(max_sifts):
         envelopes = envelopes_of(h, rule)
         if envelopes is None:
             trend = done == 0 or rule.name in ("pyemd", "upstream")
@@ -110,13 +121,13 @@ def extract_mode(x: Array, rule: Rule) -> tuple[Array | None, int, int]:
             if agreed >= rule.n_sifts:
                 return h, done + 1, n_extrema
             counts = (n_extrema, n_zeros)
-    return h, most, n_extrema
+    return h, max_sifts, n_extrema
 
 
 def _rilling_satisfied(envelopes: Envelopes, mean: Array) -> bool:
     amplitude = np.abs(envelopes.upper - envelopes.lower) / 2
-    often = float(np.mean(np.abs(mean) > 0.05 * amplitude)) > 0.05
-    return not often and not np.any(np.abs(mean) > 0.5 * amplitude)
+    too_often = float(np.mean(np.abs(mean) > 0.05 * amplitude)) > 0.05
+    return not too_often and not np.any(np.abs(mean) > 0.5 * amplitude)
 
 
 def _pyemd_satisfied(envelopes: Envelopes, before: Array, after: Array) -> bool:
@@ -130,11 +141,11 @@ def _pyemd_satisfied(envelopes: Envelopes, before: Array, after: Array) -> bool:
         return bool(np.sum((change / after) ** 2) < 0.2)
 
 
-def envelopes_of(x: Array, rule: Rule) -> Envelopes | None:
-    """Upper and lower envelope of ``x`` (n_samples,), or None where it has too few extrema to carry a mode.
+def envelopes_of(x: Array, rule: StoppingRule) -> Envelopes | None:
+    """Upper and lower envelope of ``x`` (n_samples,), or None if it has too few extrema for a mode.
 
-    Envelopes are not-a-knot cubic splines through the maxima and through the minima, each continued past both ends by
-    mirrored extrema (under the upstream rule by a constant).
+    The envelopes are not-a-knot cubic splines through the maxima and through the minima, each extended past both ends
+    by mirrored extrema (under the upstream rule by a constant).
     """
     t_max, t_min = extrema_of(x, rule)
     if min(t_max.size, t_min.size) < (2 if rule.name in ("emd", "upstream") else 1) or t_max.size + t_min.size < 3:
@@ -149,7 +160,7 @@ def envelopes_of(x: Array, rule: Rule) -> Envelopes | None:
     return Envelopes(upper, lower, max_knots, min_knots)
 
 
-def _spline(knots: Knots, n_samples: int, rule: Rule) -> Array | None:
+def _spline(knots: Knots, n_samples: int, rule: StoppingRule) -> Array | None:
     t, y = knots
     time = np.arange(n_samples)
     if np.any(np.diff(t) <= 0):
@@ -163,15 +174,15 @@ def _spline(knots: Knots, n_samples: int, rule: Rule) -> Array | None:
     return np.asarray(scipy.interpolate.CubicSpline(t, y, bc_type="natural" if natural else "not-a-knot")(time))
 
 
-def extrema_of(x: Array, rule: Rule) -> tuple[Array, Array]:
-    """Positions of the maxima and the minima by the definition that belongs to the rule."""
+def extrema_of(x: Array, rule: StoppingRule) -> tuple[Array, Array]:
+    """Positions of the maxima and the minima, by the rule's definition of an extremum."""
     if rule.name == "pyemd":
         return _pyemd_extrema(x)
     step = np.diff(x)
-    if rule.name == "emd":  # a plateau is no extremum
+    if rule.name == "emd":  # a plateau is not an extremum
         turn = np.arange(1, x.size - 1, dtype=float)
         return turn[(step[:-1] > 0) & (step[1:] < 0)], turn[(step[:-1] < 0) & (step[1:] > 0)]
-    if rule.name == "upstream":  # a rise followed by no rise; the ends count
+    if rule.name == "upstream":  # a rise followed by a plateau or a fall; end points are extrema
         position = np.arange(x.size, dtype=float)
         before, after = np.concatenate([[-step[0]], step]), np.concatenate([step, [-step[-1]]])
         is_max, is_min = (before > 0) & (after <= 0), (before < 0) & (after >= 0)
@@ -183,21 +194,24 @@ def find_extrema(x: Array) -> tuple[Array, Array]:
     """Positions of the interior maxima and minima of ``x`` (n_samples,), in samples.
 
     A plateau (equal neighbouring samples, common in quantised recordings) that is higher or lower than both its
-    neighbours counts once, at its midpoint, which may lie between two samples: so reversing the signal reverses its
-    extrema exactly. A plateau at either end is no extremum.
+    neighbours counts once, at its midpoint. The midpoint may lie between two samples, so the extrema of the reversed
+    signal are exactly the reversed extrema. A plateau at either end is not an extremum.
     """
     starts = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1]]))  # first sample of each run of equal values
     ends = np.concatenate([starts[1:] - 1, [x.size - 1]])
     rising = np.diff(x[starts]) > 0
-    turn = np.flatnonzero(rising[1:] != rising[:-1])  # run index, less one
+    turn = np.flatnonzero(rising[1:] != rising[:-1])  # index of the run, minus one
     middle = (starts[turn + 1] + ends[turn + 1]) / 2
     is_max = rising[turn]
     return middle[is_max], middle[~is_max]
 
 
 def _pyemd_extrema(x: Array) -> tuple[Array, Array]:
-    """PyEMD's rule: a plateau stands at its middle sample, halves to the even one. One that begins at sample 1 or
-    reaches the end is ignored, and one that begins at sample 0 takes the last step of the signal for the one before."""
+    """PyEMD's extrema. The position of a plateau is its middle sample, rounded to the even one of two.
+
+    A plateau that begins at sample 1 or reaches the end is ignored. For one that begins at sample 0, the last step of
+    the signal takes the place of the step before the plateau.
+    """
     starts = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1]]))
     ends = np.concatenate([starts[1:] - 1, [x.size - 1]])
     single = starts == ends
@@ -210,17 +224,17 @@ def _pyemd_extrema(x: Array) -> tuple[Array, Array]:
 
 
 def zero_crossings(x: Array) -> int:
-    """Sign changes, with every run of zeros counted once."""
+    """Number of sign changes; every run of zeros counts once."""
     zero = x == 0
     return int(np.sum(x[1:] * x[:-1] < 0) + zero[0] + np.sum(zero[1:] & ~zero[:-1]))
 
 
 def _value_at(x: Array, position: Array) -> Array:
-    """``x`` at extremum positions; a half-sample position lies on a plateau, so either neighbour holds its value."""
+    """``x`` at extremum positions. A half-sample position lies on a plateau, so both neighbours have its value."""
     return x[position.astype(np.intp)]
 
 
-def _with_mirrored(x: Array, t_max: Array, t_min: Array, rule: Rule) -> tuple[Knots, Knots]:
+def _with_mirrored(x: Array, t_max: Array, t_min: Array, rule: StoppingRule) -> tuple[Knots, Knots]:
     last = x.size - 1
     left = _mirrored_at_start(x, t_max, t_min, rule)
     right = _mirrored_at_start(x[::-1], last - t_max[::-1], last - t_min[::-1], rule)
@@ -228,16 +242,16 @@ def _with_mirrored(x: Array, t_max: Array, t_min: Array, rule: Rule) -> tuple[Kn
     for inner, (t_left, x_left), (t_right, x_right) in zip((t_max, t_min), left, right, strict=True):
         t = np.concatenate([t_left[::-1], inner, last - t_right])
         y = np.concatenate([x_left[::-1], _value_at(x, inner), x_right])
-        keep = np.concatenate([t[1:] != t[:-1], [True]])  # of two knots at one place the later stays
+        keep = np.concatenate([t[1:] != t[:-1], [True]])  # of two knots at the same position the later is kept
         both.append((t[keep], y[keep]))
     return both[0], both[1]
 
 
-def _mirrored_at_start(x: Array, t_max: Array, t_min: Array, rule: Rule) -> tuple[Knots, Knots]:
+def _mirrored_at_start(x: Array, t_max: Array, t_min: Array, rule: StoppingRule) -> tuple[Knots, Knots]:
     """Extrema mirrored to before sample 0: ((positions, values) of maxima, the same of minima), nearest first.
 
-    The mirror stands at the first extremum where the first sample lies within the range of the signal there; else
-    the first sample is an extremum itself and the mirror stands on it.
+    They are mirrored at the first extremum if the first sample lies between the first two extrema. Otherwise the first
+    sample is itself an extremum, and they are mirrored there.
     """
     if t_max.size == 0 or (t_min.size and t_min[0] < t_max[0]):
         upper, lower = _mirrored_at_start(-x, t_min, t_max, rule)
@@ -247,8 +261,8 @@ def _mirrored_at_start(x: Array, t_max: Array, t_min: Array, rule: Rule) -> tupl
         mirror, t_upper, t_lower = t_max[0], t_max[1 : 1 + N_MIRRORED], t_min[:N_MIRRORED]
         farthest = min(t_upper[-1:].tolist() + t_lower[-1:].tolist())
         if 2 * mirror - farthest > 0 or (rule.name == "pyemd" and t_max.size == 1):
-            # Mirrored knots would not reach the first sample: mirror at the edge, so that nothing is extrapolated.
-            # PyEMD does so too where a single maximum would be mirrored onto itself.
+            # The mirrored knots would not reach the first sample: mirror there, so that no spline is extrapolated.
+            # PyEMD also mirrors there if a single maximum would be mirrored onto itself.
             mirror, t_upper = 0.0, t_max[:N_MIRRORED]
     else:
         mirror, t_upper = 0.0, t_max[:N_MIRRORED]

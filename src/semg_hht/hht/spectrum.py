@@ -1,6 +1,6 @@
-"""The Hilbert spectrum: energy of a signal on a 256 x 256 grid of frequency and true time.
+"""The Hilbert spectrum: power of a signal on a 256 x 256 grid of frequency and time.
 
-Knows arrays and a sampling rate: nothing of muscles or files.
+It works on arrays and a sampling rate. It does not know recordings or channels.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ N_BINS = 256
 
 @dataclass(frozen=True)
 class SpectrumConfig:
-    """How a signal becomes a spectrum.
+    """How a signal becomes a Hilbert spectrum.
 
     band_hz : outer edges of the frequency grid.
-    decomposition : one of ``DECOMPOSITIONS``. ``"upstream"`` makes the matrix of the tool most of our users prepared
-        theirs with: a logarithm of smeared amplitudes, frequencies clipped into the edge rows.
-    n_trials, noise_std, seed : of the ensembles; ``n_trials`` None is 50, for ``"upstream"`` 30.
+    decomposition : one of ``DECOMPOSITIONS``. ``"upstream"`` reproduces the matrix of the tool that made most users'
+        earlier matrices: a logarithm of spread amplitudes, with frequencies clipped into the edge rows.
+    n_trials, noise_std, seed : of the ensembles; ``n_trials`` None means 50, for ``"upstream"`` 30.
     """
 
     band_hz: tuple[float, float] = (20.0, 450.0)
@@ -45,8 +45,8 @@ class SpectrumConfig:
         if not 0 <= low < high:
             raise ValueError(f"band {low:g}-{high:g} Hz is empty; expected 0 <= low < high")
         if self.decomposition not in DECOMPOSITIONS:
-            known = ", ".join(DECOMPOSITIONS)
-            raise ValueError(f"decomposition {self.decomposition!r} is unknown; expected one of {known}")
+            names = ", ".join(DECOMPOSITIONS)
+            raise ValueError(f"decomposition {self.decomposition!r} is unknown; expected one of {names}")
 
 
 def _ensemble(method: Callable[..., Array], n_trials: int) -> Callable[[Array, SpectrumConfig, int | None], Array]:
@@ -57,7 +57,7 @@ def _ensemble(method: Callable[..., Array], n_trials: int) -> Callable[[Array, S
     return decompose
 
 
-ENSEMBLES = ("eemd", "ceemdan", "iceemdan", "upstream")  # those that draw noise
+ENSEMBLES = ("eemd", "ceemdan", "iceemdan", "upstream")  # decompositions with random noise
 # (signal, config, n_threads) -> (n_imfs + 1, n_samples)
 DECOMPOSITIONS: dict[str, Callable[[Array, SpectrumConfig, int | None], Array]] = {
     "emd": lambda signal, config, n_threads: emd(signal, n_threads=n_threads),
@@ -74,12 +74,12 @@ class HilbertSpectrum:
     """Power on a grid of frequency and time.
 
     power : (256, 256) [frequency, time], in squared units of the signal. A column adds up to the mean power of the
-        signal's oscillations in that time bin, whatever the sampling rate and however long the recording. (Under
-        ``"upstream"`` it is that recipe's matrix, which is no power.)
+        signal's oscillations in that time bin, for any sampling rate and duration. (With ``"upstream"`` it is the
+        matrix of that tool, which is not a power.)
     frequency_hz : (256,) centres of the frequency bins.
-    time_s : (256,) centres of the time bins; the first bin starts at 0, the last ends where the signal ends.
-    dropped : share (0..1) of the IMFs' energy whose frequency lay outside the band. It is in no cell.
-    n_imfs : IMFs the signal was sifted into.
+    time_s : (256,) centres of the time bins; the first bin starts at 0, the last ends at the end of the signal.
+    dropped : share (0..1) of the IMFs' energy whose frequency lies outside the band. It is in no cell.
+    n_imfs : number of IMFs.
     """
 
     power: Array
@@ -96,14 +96,14 @@ def hilbert_spectrum(
 
     Parameters
     ----------
-    x : (n_samples,) real and finite, at its own sampling: it is never resampled or padded.
-    rate_hz : samples a second, above 0.
-    n_threads : for the trials of an ensemble; None for all cores. The result does not depend on it.
+    x : (n_samples,) real and finite. It is neither resampled nor padded.
+    rate_hz : samples per second, above 0.
+    n_threads : threads for the trials of an ensemble; None for all cores. The result does not depend on it.
 
     Raises
     ------
     ValueError
-        A batch instead of one signal, a rate that is not positive, or a signal the decomposition refuses.
+        A batch instead of one signal, a rate that is not positive, or any error of the decomposition.
     """
     config = config or SpectrumConfig()
     signal, imfs = _oscillations(x, rate_hz, config, n_threads)
@@ -127,20 +127,20 @@ def hilbert_spectrum(
 def imf_powers(
     x: ArrayLike, rate_hz: float, config: SpectrumConfig | None = None, *, n_threads: int | None = None
 ) -> Array:
-    """Power of each IMF on the grid, (n_imfs, 256, 256): they add up to :func:`hilbert_spectrum`'s power.
+    """Power of each IMF on the grid, (n_imfs, 256, 256). Their sum is the power of :func:`hilbert_spectrum`.
 
-    Parameters and errors are those of :func:`hilbert_spectrum`; besides, a ValueError for ``"upstream"``, whose matrix
-    is no sum over IMFs.
+    Parameters and errors are those of :func:`hilbert_spectrum`. ``"upstream"``, whose matrix is not a sum over IMFs,
+    raises a ValueError as well.
     """
     config = config or SpectrumConfig()
     if config.decomposition == "upstream":
-        raise ValueError("the matrix of the recipe 'upstream' is no sum over IMFs")
+        raise ValueError("the matrix of the decomposition 'upstream' is not a sum over IMFs")
     _, imfs = _oscillations(x, rate_hz, config, n_threads)
     return np.stack([power_on_grid(imf[None], rate_hz, config.band_hz)[0] for imf in imfs])
 
 
 def _oscillations(x: ArrayLike, rate_hz: float, config: SpectrumConfig, n_threads: int | None) -> tuple[Array, Array]:
-    """The signal (n_samples,) and its IMFs (n_imfs, n_samples), without the residue, which does not oscillate."""
+    """The signal (n_samples,) and its IMFs (n_imfs, n_samples) without the residue, which does not oscillate."""
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise ValueError(f"rate must be above 0 Hz; got {rate_hz}")
     signal = np.asarray(x)
@@ -152,9 +152,9 @@ def _oscillations(x: ArrayLike, rate_hz: float, config: SpectrumConfig, n_thread
 def hilbert_spectra(
     x: ArrayLike, rate_hz: float, config: SpectrumConfig | None = None, n_threads: int | None = None
 ) -> list[HilbertSpectrum]:
-    """Hilbert spectra of a batch (n_signals, n_samples), spread over ``n_threads`` (None: all cores).
+    """Hilbert spectra of a batch (n_signals, n_samples) that ``n_threads`` threads (None: all cores) share.
 
-    Each is what :func:`hilbert_spectrum` gives for that signal alone; errors are the same.
+    Each spectrum is that of :func:`hilbert_spectrum` for the signal alone; errors are the same.
     """
     signals = as_signals(x)
     if signals.ndim != 2:
@@ -167,7 +167,7 @@ def hilbert_spectra(
 
 
 def power_on_grid(imfs: Array, rate_hz: float, band_hz: tuple[float, float]) -> tuple[Array, float]:
-    """IMFs (n_imfs, n_samples) to (power (256, 256) [frequency, time], share dropped), as :func:`accumulate` says."""
+    """IMFs (n_imfs, n_samples) -> (power (256, 256) [frequency, time], dropped share), as for :func:`accumulate`."""
     compiled = kernel.available()
     if compiled is None:
         return accumulate(*instantaneous(imfs, rate_hz), band_hz)
@@ -182,19 +182,22 @@ def power_on_grid(imfs: Array, rate_hz: float, band_hz: tuple[float, float]) -> 
 
 @lru_cache(maxsize=32)
 def _fourier_tables(n_samples: int) -> tuple[NDArray[np.complex128], ...]:
-    """What the kernel's Fourier transform needs: turns exp(-2 pi i k / m), and a chirp and its filter where the length
-    has a large prime factor (Bluestein 1970, doi 10.1109/TAU.1970.1162132); else these two are empty."""
-    left = n_samples
+    """Tables for the kernel's Fourier transform: roots of unity exp(-2 pi i k / m), a chirp and its filter.
+
+    Chirp and filter are empty unless the length has a large prime factor (Bluestein 1970, doi
+    10.1109/TAU.1970.1162132).
+    """
+    cofactor = n_samples
     for prime in (2, 3, 5, 7, 11, 13):
-        while left % prime == 0:
-            left //= prime
-    if left == 1:
+        while cofactor % prime == 0:
+            cofactor //= prime
+    if cofactor == 1:
         empty = np.zeros(0, np.complex128)
         return np.exp(-2j * np.pi * np.arange(n_samples) / n_samples), empty, empty
     n_chirp = int(scipy.fft.next_fast_len(2 * n_samples - 1, real=False))
-    while n_chirp % 7 == 0 or n_chirp % 11 == 0:  # of small primes the kernel is quickest with these
+    while n_chirp % 7 == 0 or n_chirp % 11 == 0:  # the kernel is fastest with the primes 2, 3 and 5
         n_chirp = int(scipy.fft.next_fast_len(n_chirp + 1, real=False))
-    square = np.arange(n_samples, dtype=np.int64) ** 2 % (2 * n_samples)  # exact, where the angle would lose digits
+    square = np.arange(n_samples, dtype=np.int64) ** 2 % (2 * n_samples)  # exact: a large angle would lose digits
     chirp = np.exp(-1j * np.pi * square / n_samples)
     padded = np.zeros(n_chirp, np.complex128)
     padded[:n_samples] = chirp.conj()
@@ -205,20 +208,20 @@ def _fourier_tables(n_samples: int) -> tuple[NDArray[np.complex128], ...]:
 def accumulate(amplitude: Array, frequency_hz: Array, band_hz: tuple[float, float]) -> tuple[Array, float]:
     """Pool instantaneous power (n_imfs, n_samples) on the grid.
 
-    Each sample stands for the interval up to the next one, and its power is spread over the time bins which that
-    interval overlaps. So a recording shorter than the grid fills every column, and a longer one is averaged; neither is
-    interpolated. What lies outside the band is dropped and counted, never piled into the edge rows.
+    Each sample represents the interval up to the next sample, and its power is spread over the time bins that this
+    interval overlaps. A signal shorter than the grid therefore fills every column, and a longer one is averaged;
+    neither is interpolated. Power outside the band is dropped and counted, not added to the edge rows.
 
     Returns
     -------
     power : (256, 256) [frequency, time], mean power of each time bin.
-    dropped : share of the energy outside the band; 0 where there is no energy at all.
+    dropped : share of the energy outside the band; 0 if there is no energy at all.
     """
     n_samples = amplitude.shape[-1]
     low, high = band_hz
-    power = amplitude**2 / 2  # a sinusoid of amplitude a has mean square a**2 / 2
+    power = amplitude**2 / 2  # mean square of a sinusoid of amplitude a: a**2 / 2
     row = np.floor((frequency_hz - low) * (N_BINS / (high - low)))
-    row = np.where(frequency_hz == high, N_BINS - 1, row)  # the last bin is closed on both sides
+    row = np.where(frequency_hz == high, N_BINS - 1, row)  # the last bin includes its upper edge
     inside = (row >= 0) & (row < N_BINS)
     total = float(power.sum())
     dropped = float(power[~inside].sum()) / total if total > 0 else 0.0
@@ -226,11 +229,11 @@ def accumulate(amplitude: Array, frequency_hz: Array, band_hz: tuple[float, floa
     imf, sample = np.nonzero(inside)  # (n_inside,) each
     cell_row = row[imf, sample].astype(np.intp) * N_BINS
     cell_power = power[imf, sample]
-    width = N_BINS / n_samples  # a sample's interval, in time bins
+    width = N_BINS / n_samples  # interval of a sample, in time bins
     start = np.arange(n_samples) * width
     first = np.minimum(start.astype(np.intp), N_BINS - 1)
     grid = np.zeros(N_BINS * N_BINS)
-    for k in range(int(np.ceil(width)) + 1):  # an interval of this width touches at most so many bins
+    for k in range(int(np.ceil(width)) + 1):  # largest number of bins that an interval overlaps
         overlap = np.minimum(start + width, first + k + 1) - np.maximum(start, first + k)
         share = np.where(first + k < N_BINS, np.maximum(overlap, 0.0), 0.0)
         column = np.minimum(first + k, N_BINS - 1)

@@ -1,4 +1,4 @@
-"""Stopping rules of the sift, each named after its source. Knows numbers only, no signals."""
+"""Stopping rules of the sift, each named after its source. This module holds numbers only; `sifting` applies them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Rule:
-    """When an IMF is taken, with the definitions of an extremum and of the signal's ends that belong to it.
+class StoppingRule:
+    """When a sift stops, with the definition of an extremum and the treatment of the ends that belong to the rule.
 
     code : number of the rule in the compiled kernel.
-    threshold : of the rules that compare energies.
-    n_sifts : sifts the rule counts (``fixed``: spent on every IMF; ``s-number``: that must agree).
+    threshold : limit of the energy ratio, for rules that compare energies.
+    max_imfs : largest number of IMFs; the rest of the signal is the residue.
+    max_sifts : largest number of sifts for one IMF.
+    n_sifts : for ``fixed`` the sifts of every IMF, for ``s-number`` the consecutive sifts that must agree.
     """
 
     name: str
@@ -22,49 +24,58 @@ class Rule:
     n_sifts: int = 0
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, StoppingRule] = {
     rule.name: rule
     for rule in (
         # Huang et al. 1998 (doi 10.1098/rspa.1998.0193), in the form that does not divide by single samples:
-        # energy of the mean envelope over energy of the proto-IMF before it was taken off.
-        Rule("sd", 0, threshold=0.1),
-        # emd 0.8 (Quinn et al. 2021, doi 10.21105/joss.02977): the same over the energy after; the sift ends when 50 dB
-        # of the energy are out, or fewer than two maxima or minima are left. Our ends, not emd's.
-        Rule("emd", 1, threshold=0.1, max_imfs=40, max_sifts=1000),
+        # energy of the mean envelope over energy of the proto-IMF before the mean envelope is subtracted.
+        StoppingRule("sd", 0, threshold=0.1),
+        # emd 0.8 (Quinn et al. 2021, doi 10.21105/joss.02977): the same ratio, over the energy after the subtraction.
+        # The decomposition ends when 50 dB of the energy are in IMFs, or fewer than two maxima or two minima remain.
+        # The ends of the signal are treated as under "sd", not as in emd.
+        StoppingRule("emd", 1, threshold=0.1, max_imfs=40, max_sifts=1000),
         # Rilling, Flandrin, Goncalves 2003, section 3.2: thresholds 0.05 and 0.5, tolerance 0.05.
-        Rule("rilling", 2, max_sifts=300),
-        # Huang et al. 2003 (doi 10.1098/rspa.2003.1123): extrema and zero crossings unchanged, and differing by at most
-        # one, for so many sifts running; at most 50, as in libeemd.
-        Rule("s-number", 3, max_sifts=50, n_sifts=4),
-        # Wu and Huang 2009 (doi 10.1142/S1793536909000047): ten sifts, whatever happens.
-        Rule("fixed", 4, n_sifts=10),
+        StoppingRule("rilling", 2, max_sifts=300),
+        # Huang et al. 2003 (doi 10.1098/rspa.2003.1123): the numbers of extrema and of zero crossings differ by at most
+        # one and do not change for n_sifts consecutive sifts; at most 50 sifts, as in libeemd.
+        StoppingRule("s-number", 3, max_sifts=50, n_sifts=4),
+        # Wu and Huang 2009 (doi 10.1142/S1793536909000047): always ten sifts.
+        StoppingRule("fixed", 4, n_sifts=10),
         # PyEMD 1.10: |extrema - zero crossings| < 2 and one of three tests (scaled variance 0.001, standard deviation
-        # 0.2, energy ratio 0.2); absolute thresholds end it, so unlike the others it depends on the unit.
-        Rule("pyemd", 5, max_imfs=40, max_sifts=1000),
-        # The tool most of our users prepared matrices with: end points are extrema, nothing is mirrored.
-        Rule("upstream", 6, threshold=0.05, max_imfs=10, max_sifts=1000),
+        # 0.2, energy ratio 0.2). The decomposition ends at absolute thresholds, so the result depends on the unit.
+        StoppingRule("pyemd", 5, max_imfs=40, max_sifts=1000),
+        # The tool that made most users' earlier matrices: end points are extrema, and no extremum is mirrored.
+        StoppingRule("upstream", 6, threshold=0.05, max_imfs=10, max_sifts=1000),
     )
 }
 
 
-def rule_named(
-    name: str,
+def stopping_rule(
+    stopping: str | StoppingRule,
     sd_threshold: float | None = None,
     max_imfs: int | None = None,
     max_sifts: int | None = None,
     n_sifts: int | None = None,
-) -> Rule:
-    """The rule of that name, with what is given instead of its own numbers."""
-    if name not in RULES:
-        raise ValueError(f"stopping rule {name!r} is unknown; expected one of {', '.join(RULES)}")
-    rule = RULES[name]
+) -> StoppingRule:
+    """The rule of this name, or a rule itself, with other numbers where they are given; see `RULES` for the sources.
+
+    sd_threshold : replaces the rule's ``threshold``.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or a number out of its range.
+    """
+    if isinstance(stopping, str) and stopping not in RULES:
+        raise ValueError(f"stopping rule {stopping!r} is unknown; expected one of {', '.join(RULES)}")
+    rule = RULES[stopping] if isinstance(stopping, str) else stopping
     if sd_threshold is not None:
         if not sd_threshold > 0:
             raise ValueError(f"sd_threshold must be above 0; got {sd_threshold}")
         rule = replace(rule, threshold=float(sd_threshold))
-    for field, value in (("max_imfs", max_imfs), ("max_sifts", max_sifts), ("n_sifts", n_sifts)):
-        if value is not None and not 1 <= value <= 10**6:
-            raise ValueError(f"{field} must be from 1 to 1000000; got {value}")
+    for name, number in (("max_imfs", max_imfs), ("max_sifts", max_sifts), ("n_sifts", n_sifts)):
+        if number is not None and not 1 <= number <= 10**6:
+            raise ValueError(f"{name} must be from 1 to 1000000; got {number}")
     return replace(
         rule,
         max_imfs=rule.max_imfs if max_imfs is None else int(max_imfs),

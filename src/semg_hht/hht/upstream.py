@@ -1,9 +1,9 @@
-"""The matrix of the tool most of our users prepared theirs with, so that old and new data can be compared.
+"""Reproduce the matrix of the tool that made most users' earlier matrices, so that old and new data can be compared.
 
-Facts of its recipe, in the order in which it goes: the phase of the analytic signal, unwrapped, its steps taken without
-their sign and the last one repeated; frequencies clipped to the band, so that all energy outside piles up in the edge
-rows; amplitude, not power, smeared over five rows; time pooled to 256; a logarithm over the fifth percentile of what is
-not zero. :mod:`semg_hht.hht.spectrum` does none of this.
+The tool takes the absolute steps of the unwrapped phase of the analytic signal and repeats the last one; it clips
+frequencies to the band, so that all energy outside accumulates in the edge rows; it spreads amplitude, not power, over
+five rows; it pools time to 256 columns; and it takes a logarithm relative to the fifth percentile of the values above
+zero. :mod:`semg_hht.hht.spectrum` does none of this.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from semg_hht.hht.hilbert import analytic_signal
 Array = NDArray[np.float64]
 
 N_BINS = 256
-SPREAD = 2  # rows on either side that an amplitude is smeared over, by exp(-d**2 / 2)
+SPREAD = 2  # rows on either side that receive a share of an amplitude, exp(-d**2 / 2) at distance d
 
 
 def upstream_matrix(imfs: Array, rate_hz: float, band_hz: tuple[float, float]) -> Array:
-    """IMFs (n_imfs, n_samples) -> (256, 256) [frequency, time]; a signal below 256 samples leaves columns of zeros."""
+    """IMFs (n_imfs, n_samples) -> (256, 256) [frequency, time]; below 256 samples the last columns are zeros."""
     n_samples = imfs.shape[-1]
     low, high = band_hz
     z = analytic_signal(imfs)
-    step = np.angle(z[:, 1:] * np.conj(z[:, :-1]))  # (n_imfs, n_samples - 1) in -pi..pi, as unwrapping leaves it
+    step = np.angle(z[:, 1:] * np.conj(z[:, :-1]))  # (n_imfs, n_samples - 1) in -pi..pi, those of an unwrapped phase
     frequency_hz = np.abs(np.concatenate([step, step[:, -1:]], axis=1)) * (rate_hz / (2 * np.pi))
     row = ((np.clip(frequency_hz, low, high) - low) / (high - low) * (N_BINS - 1)).astype(np.intp)
 
-    # Smearing and pooling are linear: pool first, on 256 columns instead of n_samples.
+    # Spreading and pooling are linear, so pooling comes first: spreading 256 columns is faster than n_samples.
     edges = (np.arange(N_BINS + 1) * (n_samples / N_BINS)).astype(np.intp)
     if n_samples <= N_BINS:
         column, width = np.arange(n_samples), np.ones(N_BINS)
