@@ -1,6 +1,6 @@
-"""Feeds the compiled kernel what no caller would, past the checks that stand before it. Run by sanitize_hht.sh.
+"""Fuzz the compiled kernel with signals that the public functions would refuse. sanitize_kernel.sh runs this script.
 
-One sift of what is finite is compared with NumPy's. ``fuzz_hht.py SECONDS [SEED]``: the seed is printed first.
+One sift of every finite signal is compared with NumPy. Usage: ``fuzz_kernel.py SECONDS [SEED]``; the seed is printed.
 """
 
 import logging
@@ -17,8 +17,8 @@ from semg_hht.hht.stopping import RULES
 VALUES = np.array([0.0, -0.0, 1.0, -1.0, 1e300, -1e300, 5e-324, np.inf, -np.inf, np.nan])
 
 
-def hostile(rng: np.random.Generator) -> np.ndarray:
-    """A signal of an awkward length: noise, steps, plateaus, spikes, or numbers that are none."""
+def critical_signal(rng: np.random.Generator) -> np.ndarray:
+    """A signal of a critical length: noise, steps, plateaus, spikes, infinities or NaN."""
     n_samples = int(rng.choice([8, 9, 15, 16, 17, 23, 24, 25, 63, 64, 65, rng.integers(8, 700)]))
     x = rng.standard_normal(n_samples)
     match rng.integers(8):
@@ -34,7 +34,7 @@ def hostile(rng: np.random.Generator) -> np.ndarray:
             x = rng.choice(VALUES, n_samples)
         case 5:
             x = np.repeat(x, rng.integers(1, 9))[:n_samples]
-        case 6:  # a rising staircase with few drops: one dense envelope, one sparse
+        case 6:  # a rising staircase with few drops: one dense and one sparse envelope
             steps = np.where(np.arange(n_samples) % 2, 0.0, rng.uniform(1, 5, n_samples))
             steps[rng.integers(0, n_samples, 2)] = -50
             x = np.cumsum(steps)
@@ -42,33 +42,33 @@ def hostile(rng: np.random.Generator) -> np.ndarray:
 
 
 def compare(x: np.ndarray, name: str) -> None:
-    """One sift, compiled and not: beyond one, a tie that the last digit decides may set them apart."""
-    once = replace(RULES[name], max_imfs=1, max_sifts=1)
-    if name == "fixed":  # its count is no limit but what it does
-        once = replace(once, n_sifts=1)
-    rows, found, _ = kernel.decompose(x, once)
+    """Compare one sift with NumPy. After more sifts, rounding can decide between two equal samples."""
+    one_sift = replace(RULES[name], max_imfs=1, max_sifts=1)
+    if name == "fixed":  # this rule always has n_sifts sifts
+        one_sift = replace(one_sift, n_sifts=1)
+    rows, n_imfs, _ = kernel.decompose(x, one_sift)
     compiled, kernel.compiled = kernel.compiled, None
-    expected, wanted, _ = kernel.decompose(x, once)
+    expected, n_expected, _ = kernel.decompose(x, one_sift)
     kernel.compiled = compiled
-    assert found[0] == wanted[0], (name, x.shape)
-    used = slice(0, found[0] + 1)  # the IMFs and the residue; what stands behind is not written
+    assert n_imfs[0] == n_expected[0], (name, x.shape)
+    used = slice(0, n_imfs[0] + 1)  # the IMFs and the residue; further rows are undefined
     difference = np.abs(rows[0, used] - expected[0, used]).max()
     assert difference <= 1e-10 * np.ptp(x), (name, x.shape, difference)
 
 
 def main(seconds: float, seed: int) -> None:
-    logging.disable()  # comparing with NumPy says, truly but out of place, that nothing is compiled
+    logging.disable()  # the comparison with NumPy would log that the kernel was not built
     sys.stdout.write(f"seed {seed}\n")
     sys.stdout.flush()
     rng = np.random.default_rng(seed)
-    until = time.monotonic() + seconds
+    end = time.monotonic() + seconds
     n_runs = 0
-    while time.monotonic() < until:
+    while time.monotonic() < end:
         kernel.compiled.choose(rng.choice(kernel.compiled.builds()))
-        x = hostile(rng)
+        x = critical_signal(rng)
         name = str(rng.choice(list(RULES)))
         rule = RULES[name]
-        if np.abs(x).max() < 1e6:  # False where a value is NaN
+        if np.abs(x).max() < 1e6:  # False if a value is NaN
             compare(x, name)
         rows, n_imfs, _ = kernel.decompose(x, rule)
         noise = rng.standard_normal((3, x.shape[1]))
@@ -77,7 +77,7 @@ def main(seconds: float, seed: int) -> None:
         with np.errstate(all="ignore"):
             power_on_grid(rows[0, : n_imfs[0] + 1], float(rng.choice([1000.0, 1e-3, 1e12])), (20.0, 450.0))
         n_runs += 1
-    sys.stdout.write(f"{n_runs} hostile signals, {kernel.compiled.builds()}: no fault\n")
+    sys.stdout.write(f"{n_runs} signals, {kernel.compiled.builds()}: no fault\n")
 
 
 main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else time.time_ns() % 2**32)

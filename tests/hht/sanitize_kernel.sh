@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the kernel under AddressSanitizer and UndefinedBehaviorSanitizer and feeds it hostile lengths and values.
-# Usage: tests/hht/sanitize_kernel.sh [seconds], in an environment where the project's own dependencies are installed.
+# Build the kernel with AddressSanitizer and UndefinedBehaviorSanitizer and fuzz it with critical lengths and values.
+# Usage: tests/hht/sanitize_kernel.sh [seconds], in an environment with the project's dependencies.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-python}
@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/semg_hht"
 cp -r "$root/src/semg_hht/__init__.py" "$root/src/semg_hht/version.py" "$root/src/semg_hht/hht" "$work/semg_hht/"
 rm -f "$work"/semg_hht/hht/*.so
-: >"$work/semg_hht/__init__.py" # the transform alone: nothing else of the package is loaded
+: >"$work/semg_hht/__init__.py" # load the transform alone, without the rest of the package
 include=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
 ${CC:-gcc} -shared -fPIC -g -O1 -fno-omit-frame-pointer -fno-math-errno -fno-trapping-math \
     -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -Wall -Wextra -Werror \

@@ -1,4 +1,4 @@
-"""Our results against those of other libraries, kept on disk by tests/references/make_hht_references.py."""
+"""Results against those of other libraries, which tests/references/make_hht_references.py stored."""
 
 import sys
 from pathlib import Path
@@ -25,12 +25,12 @@ def references():
 
 
 def assert_is_pyemd(references, name, signal):
-    """Equal IMFs to 1e-10 of the signal, and as many sifts."""
+    """IMFs equal to 1e-10 of the signal, and the same number of sifts."""
     rows, n_imfs, n_sifts = decompose(signal[None], RULES["pyemd"])
     expected = references[f"pyemd/{name}"]
-    got = probes(rows[0, : n_imfs[0] + 1])
-    assert got.shape == expected.shape
-    assert_allclose(got, expected, rtol=0, atol=1e-10 * np.abs(signal).max())
+    actual = probes(rows[0, : n_imfs[0] + 1])
+    assert actual.shape == expected.shape
+    assert_allclose(actual, expected, rtol=0, atol=1e-10 * np.abs(signal).max())
     assert n_sifts[0, : n_imfs[0] + 1].sum() == references[f"pyemd_sifts/{name}"]
 
 
@@ -48,27 +48,27 @@ def test_emd_is_pyemd_on_real_recordings(references, index):
 
 
 @pytest.mark.parametrize("index", range(12))
-def test_ceemdan_is_pyemd_given_its_noise(references, index):
+def test_ceemdan_is_pyemd_with_the_same_noise(references, index):
     recording = str(references["recordings"][index])
     signal = real(recording, index) if index % 3 == 0 else semg_like(200 + 30 * index, index)
     if signal is None:
         pytest.skip("no recordings beside the repository")
     noise = np.stack([numpy_normals(signal.size, key(5, trial)) for trial in range(8)])
-    got = probes(ceemdan(signal, 8, 0.005, stopping="pyemd", noise=noise))
+    actual = probes(ceemdan(signal, 8, 0.005, stopping="pyemd", noise=noise))
     expected = references[f"ceemdan/{index}"]
-    assert got.shape == expected.shape
-    assert_allclose(got, expected, rtol=0, atol=1e-10 * np.abs(signal).max())
+    assert actual.shape == expected.shape
+    assert_allclose(actual, expected, rtol=0, atol=1e-10 * np.abs(signal).max())
 
 
 @pytest.mark.parametrize("index", range(12))
-def test_one_sift_is_that_of_emd_away_from_the_ends(references, index):
+def test_one_sift_equals_that_of_emd_away_from_the_ends(references, index):
     signal = semg_like(600 + 50 * index, 50 + index)
     imf = emd(signal, stopping="fixed", n_sifts=1, max_imfs=1)[0]
     assert_allclose(imf[200:400], references[f"emd_sift/{index}"], rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("index", range(6))
-def test_upstream_matrix_is_upstream_given_its_noise(references, index):
+def test_upstream_matrix_is_that_of_the_tool_with_the_same_noise(references, index):
     signal = semg_like(300 + 150 * index, 80 + index)
     noise = [[numpy_normals(signal.size, key(6, 30 * level + trial)) for trial in range(30)] for level in range(10)]
     imfs = upstream_ceemdan(signal, noise=np.array(noise))[:-1]
