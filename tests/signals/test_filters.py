@@ -1,4 +1,4 @@
-"""signals/filters.py: band-pass, notch, and the mains found by itself."""
+"""Band-pass, notch, and the detection of mains hum."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from semg_hht.errors import InputError
 from semg_hht.signals.filters import (
     FilterConfig,
+    Hum,
     effective_band_hz,
     filter_steps,
     find_hum,
-    find_mains_hz,
     preprocess,
 )
 
@@ -26,19 +26,19 @@ EUROPEAN = FilterConfig(mains_hz=50)
 
 
 def gain(frequency_hz: float, config: FilterConfig = EUROPEAN) -> float:
-    """Amplitude that a sinusoid of amplitude 1 keeps, away from the ends."""
+    """Gain of the filter for a sinusoid, away from the ends."""
     wave = np.sin(2 * np.pi * frequency_hz * TIME_S)
     kept = preprocess(wave[None], RATE_HZ, config)[0, 1000:3000]
     return float(np.sqrt(2 * np.mean(kept**2)))
 
 
 @pytest.mark.parametrize("frequency_hz", [40, 75, 125, 225, 325])
-def test_the_band_passes(frequency_hz: float) -> None:
+def test_frequencies_in_the_band_pass(frequency_hz: float) -> None:
     assert_allclose(gain(frequency_hz), 1, atol=0.03)
 
 
 @pytest.mark.parametrize("frequency_hz", [2, 8, 490])
-def test_what_lies_outside_is_stopped(frequency_hz: float) -> None:
+def test_frequencies_outside_the_band_are_removed(frequency_hz: float) -> None:
     assert gain(frequency_hz) < 0.05
 
 
@@ -48,21 +48,21 @@ def test_mains_and_harmonics_are_notched(frequency_hz: float) -> None:
     assert_allclose(gain(frequency_hz, FilterConfig(mains_hz=None)), 1, atol=0.05)
 
 
-def test_other_mains() -> None:
+def test_mains_of_60_hz() -> None:
     american = FilterConfig(mains_hz=60)
     assert gain(60, american) < 0.05
     assert gain(120, american) < 0.05
     assert_allclose(gain(50, american), 1, atol=0.05)
 
 
-def test_the_filters_shift_no_phase() -> None:
+def test_the_filters_are_zero_phase() -> None:
     wave = np.sin(2 * np.pi * 80 * TIME_S) * np.hanning(TIME_S.size)
     kept = preprocess(wave[None], RATE_HZ, EUROPEAN)[0]
     lag = np.argmax(np.correlate(kept, wave, "full")) - (TIME_S.size - 1)
     assert_allclose(lag, 0)
 
 
-def test_channels_are_filtered_on_their_own() -> None:
+def test_channels_are_filtered_separately() -> None:
     samples = np.random.default_rng(0).standard_normal((3, 1000))
     together = preprocess(samples, RATE_HZ, EUROPEAN)
     assert together.shape == samples.shape
@@ -94,19 +94,19 @@ def test_mains_must_be_a_frequency() -> None:
         FilterConfig(mains_hz="american")  # type: ignore[arg-type]
 
 
-def test_too_short_a_signal_is_refused_and_the_shortest_works() -> None:
+def test_the_shortest_signal_has_nine_samples() -> None:
     with pytest.raises(InputError, match="expected at least 9 samples to filter; found 8"):
         preprocess(np.ones((1, 8)), RATE_HZ, FilterConfig())
     assert preprocess(np.random.default_rng(0).standard_normal((1, 9)), RATE_HZ, FilterConfig()).shape == (1, 9)
 
 
 def noise(seed: int, n_channels: int = 1, n_samples: int = 10_000) -> np.ndarray:
-    """What hums is held against, RMS 1."""
+    """White noise (n_channels, n_samples) of RMS 1."""
     return np.random.default_rng(seed).standard_normal((n_channels, n_samples))
 
 
 def hum(mains_hz: float, *harmonics: int, rate_hz: float = RATE_HZ, n_samples: int = 10_000) -> np.ndarray:
-    """Sinusoids of RMS 1 at multiples of the mains."""
+    """Sum of sinusoids of RMS 1 at multiples of the mains frequency."""
     t = np.arange(n_samples) / rate_hz
     return np.sqrt(2) * np.sum([np.sin(2 * np.pi * k * mains_hz * t + k) for k in harmonics], axis=0)
 
@@ -114,67 +114,62 @@ def hum(mains_hz: float, *harmonics: int, rate_hz: float = RATE_HZ, n_samples: i
 @pytest.mark.parametrize("mains_hz", [50, 60])
 @pytest.mark.parametrize("harmonics", [(1,), (1, 3), (2,), (1, 2, 3, 4, 5)])
 @pytest.mark.parametrize("rate_hz", [1000.0, 2148.148])
-def test_the_mains_and_its_harmonics_are_found(mains_hz: float, harmonics: tuple[int, ...], rate_hz: float) -> None:
-    found = find_hum(noise(0, 2) + 0.3 * hum(1.0005 * mains_hz, *harmonics, rate_hz=rate_hz), rate_hz)
-    assert found is not None
-    assert found.mains_hz == mains_hz
-    assert found.lines_hz == tuple(k * mains_hz for k in harmonics)
+def test_mains_and_harmonics_are_detected(mains_hz: float, harmonics: tuple[int, ...], rate_hz: float) -> None:
+    samples = noise(0, 2) + 0.3 * hum(1.0005 * mains_hz, *harmonics, rate_hz=rate_hz)
+    assert find_hum(samples, rate_hz) == Hum(mains_hz, tuple(k * mains_hz for k in harmonics))
 
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("n_samples", [500, 1000, 3000, 10_000])
-def test_noise_does_not_hum(seed: int, n_samples: int) -> None:
-    assert find_mains_hz(noise(seed, n_samples=n_samples), RATE_HZ) is None
+def test_noise_has_no_hum(seed: int, n_samples: int) -> None:
+    assert find_hum(noise(seed, n_samples=n_samples), RATE_HZ) is None
 
 
-def test_noise_hums_less_than_once_in_sixty() -> None:
-    assert sum(find_mains_hz(noise(seed, n_samples=3000), RATE_HZ) is not None for seed in range(60)) <= 0
+def test_none_of_sixty_pieces_of_noise_has_hum() -> None:
+    assert not any(find_hum(noise(seed, n_samples=3000), RATE_HZ) for seed in range(60))
 
 
-def test_a_line_beside_it_does_not_hide_the_hum() -> None:
-    assert find_mains_hz(noise(0) + 0.5 * hum(50, 1) + 5 * hum(57, 1), RATE_HZ) == 50
+def test_another_line_near_50_hz_does_not_hide_the_hum() -> None:
+    assert find_hum(noise(0) + 0.5 * hum(50, 1) + 5 * hum(57, 1), RATE_HZ).mains_hz == 50
 
 
-def test_half_a_second_is_the_least() -> None:
-    assert find_mains_hz(noise(0, n_samples=500) + 5 * hum(60, 1, n_samples=500), RATE_HZ) == 60
-    assert find_mains_hz(noise(0, n_samples=499) + 5 * hum(60, 1, n_samples=499), RATE_HZ) is None
+def test_the_detection_needs_half_a_second() -> None:
+    assert find_hum(noise(0, n_samples=500) + 5 * hum(60, 1, n_samples=500), RATE_HZ).mains_hz == 60
+    assert find_hum(noise(0, n_samples=499) + 5 * hum(60, 1, n_samples=499), RATE_HZ) is None
 
 
 @pytest.mark.parametrize("frequency_hz", [30, 47, 55, 70, 130])
-def test_another_line_is_not_the_mains(frequency_hz: float) -> None:
-    assert find_mains_hz(noise(0) + hum(frequency_hz, 1), RATE_HZ) is None
+def test_a_line_at_another_frequency_is_not_hum(frequency_hz: float) -> None:
+    assert find_hum(noise(0) + hum(frequency_hz, 1), RATE_HZ) is None
 
 
-def test_300_hz_alone_is_of_neither_but_is_notched_with_its_own() -> None:
-    assert find_mains_hz(noise(0) + hum(300, 1), RATE_HZ) is None
-    found = find_hum(noise(0) + hum(60, 1, 5), RATE_HZ)
-    assert found is not None
-    assert found.lines_hz == (60, 300)
+def test_300_hz_is_a_harmonic_of_both_and_identifies_neither() -> None:
+    assert find_hum(noise(0) + hum(300, 1), RATE_HZ) is None
+    assert find_hum(noise(0) + hum(60, 1, 5), RATE_HZ) == Hum(60, (60, 300))
 
 
-def test_a_burst_of_muscle_does_not_hide_the_hum_of_the_rest() -> None:
-    burst = np.where(np.arange(10_000) // 2500 % 2, 30.0, 1.0)  # four stretches, two of them 30 times stronger
-    assert find_mains_hz(noise(0) * burst + 0.3 * hum(50, 1), RATE_HZ) == 50
+def test_bursts_do_not_hide_the_hum_at_rest() -> None:
+    burst = np.where(np.arange(10_000) // 2500 % 2, 30.0, 1.0)  # two of four stretches are 30 times stronger
+    assert find_hum(noise(0) * burst + 0.3 * hum(50, 1), RATE_HZ).mains_hz == 50
 
 
 @pytest.mark.parametrize("samples", [np.zeros((2, 3000)), np.full((1, 3000), 0.1), np.ones((1, 499))])
-def test_silence_and_short_recordings_do_not_hum(samples: np.ndarray) -> None:
-    assert find_mains_hz(samples, RATE_HZ) is None
+def test_constant_and_short_recordings_have_no_hum(samples: np.ndarray) -> None:
+    assert find_hum(samples, RATE_HZ) is None
 
 
-def test_a_rate_that_holds_no_mains_has_none() -> None:
-    assert find_mains_hz(noise(0), 100) is None
+def test_a_rate_too_low_for_the_mains_gives_no_hum() -> None:
+    assert find_hum(noise(0), 100) is None
 
 
 @settings(max_examples=20)
 @given(st.floats(1e-9, 1e9), st.floats(-1e3, 1e3))
 def test_units_and_offset_do_not_matter(factor: float, offset: float) -> None:
-    found = find_hum(factor * (noise(0, n_samples=3000) + hum(60, 1, 3, n_samples=3000) + offset), RATE_HZ)
-    assert found is not None
-    assert found.lines_hz == (60, 180)
+    samples = noise(0, n_samples=3000) + hum(60, 1, 3, n_samples=3000)
+    assert find_hum(factor * (samples + offset), RATE_HZ) == Hum(60, (60, 180))
 
 
-def test_auto_takes_off_what_hums_and_nothing_else() -> None:
+def test_auto_removes_the_hum_and_nothing_else() -> None:
     samples = noise(0) + hum(60, 1)
     steps = filter_steps(samples, RATE_HZ, FilterConfig())
     assert [name for name, _ in steps] == ["raw", "band-pass 20-450 Hz", "notch 60 Hz"]
@@ -184,14 +179,14 @@ def test_auto_takes_off_what_hums_and_nothing_else() -> None:
     assert_array_equal(preprocess(noise(0), RATE_HZ, FilterConfig()), without)
 
 
-def test_the_hum_outside_the_band_is_left_to_the_band_pass() -> None:
+def test_only_lines_inside_the_band_are_notched() -> None:
     steps = filter_steps(noise(0) + hum(60, 1), RATE_HZ, FilterConfig((100, 450)))
     assert [name for name, _ in steps] == ["raw", "band-pass 100-450 Hz"]
     steps = filter_steps(noise(0) + hum(60, 1, 3), RATE_HZ, FilterConfig((20, 150)))
     assert [name for name, _ in steps] == ["raw", "band-pass 20-150 Hz", "notch 60 Hz"]
 
 
-def test_a_stated_mains_is_notched_whether_it_hums_or_not() -> None:
+def test_a_given_mains_frequency_is_always_notched() -> None:
     steps = filter_steps(noise(0), RATE_HZ, FilterConfig((20, 170), 50))
     assert [name for name, _ in steps] == ["raw", "band-pass 20-170 Hz", "notch 50, 100, 150 Hz"]
 
@@ -207,7 +202,7 @@ def test_preprocess_is_the_last_step(config: FilterConfig) -> None:
 
 @pytest.mark.parametrize("mains_hz", [50.0, 50.05, 49.95])
 def test_a_notch_does_not_ring_at_the_ends(mains_hz: float) -> None:
-    """Turned around at an end, hum would change its phase there; 3.4 times the middle's amplitude without care."""
+    """Hum reflected at an end would change its phase: the amplitude there would be 3.4 times that of the middle."""
     rng = np.random.default_rng(0)
     time_s = np.arange(3000) / 1000
     hum = 20 * np.sin(2 * np.pi * mains_hz * time_s + rng.uniform(0, 6, (20, 1)))

@@ -1,4 +1,4 @@
-"""signals/repetitions.py and activity.py: finding and cutting."""
+"""Repetitions: detected in the signal, or cut at given times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from builders import noise
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import Recording, read_recording
-from semg_hht.signals.activity import METHODS, find_activity, runs
+from semg_hht.signals.activity import METHODS
 from semg_hht.signals.repetitions import (
     Repetition,
     SegmentConfig,
@@ -21,6 +21,7 @@ from semg_hht.signals.repetitions import (
     repetitions_in,
 )
 from semg_hht.signals.simulate import SimulationConfig, simulate_people
+from signal_builders import bursts
 
 RECORDING = noise(2, duration_s=2.0, rate_hz=500.0)
 
@@ -31,17 +32,17 @@ def test_seconds_become_samples() -> None:
     assert_allclose(repetition.cut(RECORDING.samples), RECORDING.samples[:, 250:625])
 
 
-def test_nothing_stated_is_the_whole_recording() -> None:
+def test_without_times_the_repetition_is_the_whole_recording() -> None:
     assert cut_repetition(RECORDING, None, None) == Repetition(0, 1000)
     assert cut_repetition(RECORDING, 1.0, None) == Repetition(500, 1000)
 
 
-def test_a_rounded_end_is_the_end() -> None:
+def test_a_time_rounded_past_the_end_means_the_end() -> None:
     assert cut_repetition(RECORDING, None, 2.001) == Repetition(0, 1000)
 
 
 @pytest.mark.parametrize(("start_s", "stop_s"), [(0.0, 2.5), (1.0, 1.0), (3.0, None), (1.5, 0.5), (-1.0, 1.0)])
-def test_an_interval_outside_is_refused(start_s: float, stop_s: float | None) -> None:
+def test_an_interval_outside_the_recording_is_refused(start_s: float, stop_s: float | None) -> None:
     with pytest.raises(InputError, match=r"noise0: a repetition from .* s does not lie within the recording of 2 s"):
         cut_repetition(RECORDING, start_s, stop_s)
 
@@ -49,77 +50,68 @@ def test_an_interval_outside_is_refused(start_s: float, stop_s: float | None) ->
 RATE_HZ = 1000.0
 
 
-def bursts(*spans_s: tuple[float, float, float], duration_s: float = 12.0, n_channels: int = 1) -> np.ndarray:
-    """Noise of 1 with bursts (start_s, stop_s, amplitude)."""
-    rng = np.random.default_rng(5)
-    samples = rng.standard_normal((n_channels, round(duration_s * RATE_HZ)))
-    for start_s, stop_s, amplitude in spans_s:
-        samples[:, round(start_s * RATE_HZ) : round(stop_s * RATE_HZ)] *= amplitude
-    return samples
-
-
-def found_s(samples: np.ndarray, config: SegmentConfig) -> list[tuple[float, float]]:
+def detected_s(samples: np.ndarray, config: SegmentConfig) -> list[tuple[float, float]]:
     return [(r.start / RATE_HZ, r.stop / RATE_HZ) for r in repetitions_in(samples, RATE_HZ, config)]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_bursts_are_found_where_they_are(method: str) -> None:
+def test_bursts_are_detected_at_their_times(method: str) -> None:
     truth = [(2.0, 3.5), (6.0, 7.2), (9.0, 10.5)]
-    found = found_s(bursts(*((*span, 8.0) for span in truth)), SegmentConfig(method))
-    assert_allclose(found, truth, atol=0.12)
+    samples = bursts(*((*span, 8.0) for span in truth))
+    assert_allclose(detected_s(samples, SegmentConfig(method)), truth, atol=0.12)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_gain_of_a_channel_does_not_matter(method: str) -> None:
     samples = bursts((2, 4, 5.0), (7, 9, 5.0), n_channels=2)
     config = SegmentConfig(method)
-    alike = repetitions_in(samples, RATE_HZ, config)
-    assert len(alike) == 2
-    assert repetitions_in(samples * [[1e-6], [1e3]], RATE_HZ, config) == alike
+    repetitions = repetitions_in(samples, RATE_HZ, config)
+    assert len(repetitions) == 2
+    assert repetitions_in(samples * [[1e-6], [1e3]], RATE_HZ, config) == repetitions
 
 
-def test_a_dead_channel_does_not_matter() -> None:
+def test_a_constant_channel_does_not_matter() -> None:
     samples = bursts((2, 4, 5.0), (7, 9, 5.0))
-    with_dead = np.concatenate([samples, np.zeros_like(samples)])
-    assert repetitions_in(with_dead, RATE_HZ, SegmentConfig()) == repetitions_in(samples, RATE_HZ, SegmentConfig())
+    with_constant = np.concatenate([samples, np.zeros_like(samples)])
+    assert repetitions_in(with_constant, RATE_HZ, SegmentConfig()) == repetitions_in(samples, RATE_HZ, SegmentConfig())
     assert repetitions_in(np.zeros((1, 5000)), RATE_HZ, SegmentConfig()) == []
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("seed", range(5))
-def test_noise_alone_holds_no_repetition(method: str, seed: int) -> None:
+def test_noise_alone_has_no_repetition(method: str, seed: int) -> None:
     samples = np.random.default_rng(seed).standard_normal((1, 20_000))
     assert repetitions_in(samples, RATE_HZ, SegmentConfig(method)) == []
 
 
-def test_a_short_rest_lies_within_a_repetition_and_a_long_one_between_two() -> None:
+def test_a_short_rest_joins_and_a_long_rest_separates() -> None:
     samples = bursts((2, 3, 8.0), (3.3, 4.3, 8.0), (7, 8, 8.0))
-    assert_allclose(found_s(samples, SegmentConfig()), [(2, 4.3), (7, 8)], atol=0.12)
-    assert len(found_s(samples, SegmentConfig(merge_gap_s=0.1))) == 3
+    assert_allclose(detected_s(samples, SegmentConfig()), [(2, 4.3), (7, 8)], atol=0.12)
+    assert len(detected_s(samples, SegmentConfig(merge_gap_s=0.1))) == 3
 
 
-def test_short_activity_is_no_repetition() -> None:
+def test_short_activity_is_ignored() -> None:
     samples = bursts((2, 4, 8.0), (6, 6.15, 8.0), (8, 10, 8.0))
-    assert len(found_s(samples, SegmentConfig())) == 2
-    assert len(found_s(samples, SegmentConfig(min_duration_s=0.05))) == 3
+    assert len(detected_s(samples, SegmentConfig())) == 2
+    assert len(detected_s(samples, SegmentConfig(min_duration_s=0.05))) == 3
 
 
-def test_weak_activity_is_a_ghost() -> None:
+def test_weak_activity_is_ignored() -> None:
     samples = bursts((1, 2.5, 30.0), (4, 5.5, 2.5), (7, 8.5, 30.0), (10, 11.5, 30.0))
-    assert len(found_s(samples, SegmentConfig())) == 3
-    assert len(found_s(samples, SegmentConfig(ghost_share=0.0))) == 4
+    assert len(detected_s(samples, SegmentConfig())) == 3
+    assert len(detected_s(samples, SegmentConfig(ghost_share=0.0))) == 4
 
 
-def test_long_activity_is_parted_at_its_pause_and_a_hold_is_not() -> None:
+def test_long_activity_is_split_at_its_pause_and_a_hold_is_not() -> None:
     samples = bursts((1, 5, 20.0), (5.0, 5.3, 4.0), (5.3, 10, 20.0))
-    assert len(found_s(samples, SegmentConfig())) == 1
-    assert_allclose(found_s(samples, SegmentConfig(max_duration_s=6.0)), [(1, 5.15), (5.15, 10)], atol=0.25)
-    assert len(found_s(bursts((1, 10, 20.0)), SegmentConfig(max_duration_s=6.0))) == 1
+    assert len(detected_s(samples, SegmentConfig())) == 1
+    assert_allclose(detected_s(samples, SegmentConfig(max_duration_s=6.0)), [(1, 5.15), (5.15, 10)], atol=0.25)
+    assert len(detected_s(bursts((1, 10, 20.0)), SegmentConfig(max_duration_s=6.0))) == 1
 
 
-def test_a_quick_rhythm_is_parted_though_its_rests_are_short() -> None:
+def test_periodic_activity_is_split_at_short_rests() -> None:
     steps = [(0.3 + k * 1.2, 1.0 + k * 1.2, 6.0) for k in range(20)]  # rests of half a second
-    found = found_s(bursts(*steps, duration_s=25.0), SegmentConfig(merge_gap_s=0.8))
+    found = detected_s(bursts(*steps, duration_s=25.0), SegmentConfig(merge_gap_s=0.8))
     assert_allclose(found, [(start, stop) for start, stop, _ in steps], atol=0.15)
 
 
@@ -141,7 +133,7 @@ def matched(found: list[tuple[float, float]], truth: list[tuple[float, float]]) 
 @pytest.mark.parametrize(
     ("method", "snr_db", "at_least"), [("markov", 20, 0.9), ("markov", 5, 0.7), ("threshold", 20, 0.9)]
 )
-def test_simulated_repetitions_are_found(method: str, snr_db: float, at_least: float) -> None:
+def test_simulated_repetitions_are_detected(method: str, snr_db: float, at_least: float) -> None:
     config = SimulationConfig(n_subjects=4, n_repetitions=3, snr_db=snr_db)
     n_true = n_found = n_right = 0
     for simulated in simulate_people(config, seed=7):
@@ -154,7 +146,9 @@ def test_simulated_repetitions_are_found(method: str, snr_db: float, at_least: f
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("name", "channel"), [("emg_bursts.h5", "channel_3"), ("emg_fatigue.h5", "channel_2")])
-def test_real_recordings_are_cut_as_a_person_sees_them(real_data: Path, method: str, name: str, channel: str) -> None:
+def test_real_repetitions_are_detected_as_a_person_marked_them(
+    real_data: Path, method: str, name: str, channel: str
+) -> None:
     h5py = pytest.importorskip("h5py")
     seen = json.loads((Path(__file__).parents[1] / "references" / "repetitions_seen.json").read_text())[name]
     with h5py.File(real_data / "formats" / "biosignalsnotebooks" / name) as file:
@@ -166,26 +160,15 @@ def test_real_recordings_are_cut_as_a_person_sees_them(real_data: Path, method: 
     assert_allclose([r.start / RATE_HZ for r in found], [start for start, _ in seen], atol=0.3)
 
 
-def test_a_device_of_200_hz_is_served() -> None:
+def test_a_rate_of_200_hz() -> None:
     samples = np.random.default_rng(0).standard_normal((8, 4000))
     samples[:, 800:1400] *= 6
     (only,) = repetitions_in(samples, 200.0, SegmentConfig())
     assert_allclose([only.start, only.stop], [800, 1400], atol=40)
 
 
-def test_activity_is_told_frame_by_frame() -> None:
-    activity = find_activity(bursts((4, 8, 10.0)), RATE_HZ)
-    assert activity.n_frame == 10
-    assert activity.active.shape == activity.level_db.shape == (1200,)
-    assert activity.contrast_db == pytest.approx(20, abs=3)
-
-
-def test_runs_are_half_open() -> None:
-    assert runs(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
-
-
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("options", "message"),
     [
         ({"method": "guess"}, "method 'guess' is unknown; expected one of markov, threshold"),
         ({"min_duration_s": 3.0, "max_duration_s": 2.0}, "expected 0 <= min_duration_s < max_duration_s; got 3 and 2"),
@@ -193,18 +176,18 @@ def test_runs_are_half_open() -> None:
         ({"ghost_share": 1.0}, "0 <= ghost_share < 1; got 0.5 and 1"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float], said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        SegmentConfig(**wrong)
+def test_invalid_settings_are_refused(options: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SegmentConfig(**options)
 
 
-def test_a_recording_that_cannot_be_filtered_is_named() -> None:
+def test_the_error_names_a_recording_that_cannot_be_filtered() -> None:
     with pytest.raises(InputError, match=r"slow\.csv: band 20-450 Hz needs a rate above"):
         find_repetitions(Recording(np.ones((1, 200)), 20.0, ("a",), source="slow.csv"))
 
 
 @pytest.mark.parametrize(("walker", "n_bends"), [(1, 7), (2, 9), (3, 33)])
-def test_steps_are_found_that_the_knee_bends_for(real_data: Path, walker: int, n_bends: int) -> None:
+def test_steps_agree_with_bends_of_the_knee(real_data: Path, walker: int, n_bends: int) -> None:
     path = real_data / "formats" / "lower_limb" / f"Abnormal-{walker}Agait_-_Sheet1.csv"
     recording = read_recording(path, rate_hz=1000)
     assert abs(len(find_repetitions(recording.select(()))) - n_bends) <= 1
