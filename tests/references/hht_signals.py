@@ -1,6 +1,6 @@
-"""The signals of the transform's references, made the same way everywhere: from counters, not from a library's stream.
+"""Signals for the references of the transform, identical on every machine: their noise comes from counters.
 
-Knows nothing of the libraries the references were made with.
+This module does not use the libraries that the references come from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ N_SIMULATED, N_REAL = 112, 48
 
 
 def semg_like(n_samples: int, seed: int) -> Array:
-    """Noise of the band of surface EMG at 1000 Hz in bursts, in millivolts."""
+    """Band-limited noise like surface EMG at 1000 Hz, in bursts, in millivolts."""
     white = numpy_normals(n_samples + 64, key(seed, 0))
     taps = np.arange(-32, 33)
     window = np.hanning(67)[1:-1]
@@ -29,7 +29,7 @@ def semg_like(n_samples: int, seed: int) -> Array:
 
 
 def simulated(index: int) -> Array:
-    """Signal ``index`` of the simulated ones: band-limited, quantised, drifting, or large."""
+    """Simulated signal number ``index``: band-limited, quantised, with drift, or large."""
     signal = semg_like(64 + 11 * index, 1000 + index)
     if index % 4 == 1:
         signal = np.round(signal * 8)  # coarse counts: plateaus
@@ -41,26 +41,26 @@ def simulated(index: int) -> Array:
 
 
 def list_recordings() -> list[str]:
-    """The recordings that the references use, where they are at hand: one for each real excerpt."""
-    found = []
+    """The recordings of the references, one for each real excerpt; they must be present."""
+    paths = []
     for index in range(N_REAL):
         folder = RECORDINGS / ("contraction_intensity" if index % 2 == 0 else "myo_armband")
         files = sorted(path for path in folder.rglob("*.csv") if not path.name.startswith("manifest"))
-        found.append(files[(37 * index) % len(files)].relative_to(RECORDINGS).as_posix())
-    return found
+        paths.append(files[(37 * index) % len(files)].relative_to(RECORDINGS).as_posix())
+    return paths
 
 
 def real(recording: str, index: int) -> Array | None:
-    """Excerpt ``index``, of the recording that the references name for it; None where that is not at hand."""
+    """Excerpt number ``index`` of the recording that the references name for it; None without this file."""
     path = RECORDINGS / recording
     if not path.is_file():
         return None
     has_header = recording.startswith("myo")
     samples = np.loadtxt(path, delimiter=",", skiprows=int(has_header), ndmin=2)  # (n_samples, n_channels)
     excerpt = samples[100 : 100 + 300 + 9 * index, index % 8]
-    return np.ascontiguousarray(excerpt) * (1 if has_header else 1000)  # counts stay counts; volts to millivolts
+    return np.ascontiguousarray(excerpt) * (1 if has_header else 1000)  # counts are unchanged, volts become millivolts
 
 
 def probes(rows: Array) -> Array:
-    """Twelve samples of each row, spread over its length, ends included: (n_rows, n_samples) -> (n_rows, 12)."""
+    """Twelve evenly spaced samples of each row, both ends included: (n_rows, n_samples) -> (n_rows, 12)."""
     return rows[:, np.linspace(0, rows.shape[1] - 1, 12).astype(np.intp)]

@@ -1,11 +1,10 @@
-"""Makes hht_references.npz with the libraries themselves.
+"""Make hht_references.npz with the original libraries.
 
     pip install EMD-signal==1.10.0 emd==0.8.1
     python tests/references/make_hht_references.py PATH/sEMG-pre-processing/semg_preprocessing/hht.py
 
-The last is a file of the tool our users prepare matrices with (github.com/PRIMOCOSMOS/sEMG-pre-processing).
-
-Made last with the versions stored in the file under ``versions``.
+The argument is a file of the tool that made most users' earlier matrices (github.com/PRIMOCOSMOS/sEMG-pre-processing).
+The references contain the versions of the libraries under ``versions``.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class CountingEMD(EMD):
     n_checks = 0
 
     def check_imf(self, *arguments):
-        self.n_checks += 1  # once a sift
+        self.n_checks += 1  # one check per sift
         return super().check_imf(*arguments)
 
 

@@ -115,7 +115,7 @@ def test_periodic_activity_is_split_at_short_rests() -> None:
     assert_allclose(found, [(start, stop) for start, stop, _ in steps], atol=0.15)
 
 
-def test_a_fragment_is_less_sure_than_a_whole_repetition() -> None:
+def test_a_fragment_has_a_lower_confidence() -> None:
     samples = bursts((1, 3, 9.0), (5, 5.4, 9.0), (7, 9, 9.0))
     whole, fragment, _ = repetitions_in(samples, RATE_HZ, SegmentConfig())
     assert whole.confidence > 0.95
@@ -123,7 +123,7 @@ def test_a_fragment_is_less_sure_than_a_whole_repetition() -> None:
 
 
 def matched(found: list[tuple[float, float]], truth: list[tuple[float, float]]) -> int:
-    """How many of the truth have one found that shares at least half of their union."""
+    """Number of true repetitions that share at least half of the union with a detected one."""
     shares = [
         max((min(b, d) - max(a, c)) / (max(b, d) - min(a, c)) for c, d in found) if found else 0.0 for a, b in truth
     ]
@@ -146,18 +146,18 @@ def test_simulated_repetitions_are_detected(method: str, snr_db: float, at_least
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("name", "channel"), [("emg_bursts.h5", "channel_3"), ("emg_fatigue.h5", "channel_2")])
-def test_real_repetitions_are_detected_as_a_person_marked_them(
+def test_detected_repetitions_agree_with_those_of_a_person(
     real_data: Path, method: str, name: str, channel: str
 ) -> None:
     h5py = pytest.importorskip("h5py")
-    seen = json.loads((Path(__file__).parents[1] / "references" / "repetitions_seen.json").read_text())[name]
+    marked = json.loads((Path(__file__).parents[1] / "references" / "repetitions_seen.json").read_text())[name]
     with h5py.File(real_data / "formats" / "biosignalsnotebooks" / name) as file:
         (device,) = file.values()
         samples = device["raw"][channel][:].reshape(1, -1).astype(float)
     found = find_repetitions(Recording(samples, RATE_HZ, ("biceps",)), SegmentConfig(method))
-    assert len(found) == len(seen)
-    assert matched([(r.start / RATE_HZ, r.stop / RATE_HZ) for r in found], seen) == len(seen)
-    assert_allclose([r.start / RATE_HZ for r in found], [start for start, _ in seen], atol=0.3)
+    assert len(found) == len(marked)
+    assert matched([(r.start / RATE_HZ, r.stop / RATE_HZ) for r in found], marked) == len(marked)
+    assert_allclose([r.start / RATE_HZ for r in found], [start for start, _ in marked], atol=0.3)
 
 
 def test_a_rate_of_200_hz() -> None:

@@ -1,4 +1,4 @@
-/* Knots past the ends of a signal, so that no envelope is extrapolated. */
+/* Knots beyond the ends of a signal, so that no envelope is extrapolated. */
 #include <math.h>
 
 #include "kernel.h"
@@ -9,7 +9,7 @@ struct point {
     double t, y;
 };
 
-/* Extremum j of one kind counted from one end, its position measured from that end. */
+/* Extremum j of one kind, counted from one end, with its position measured from that end. */
 static struct point from_end(const struct workspace *w, int kind, int64_t j, int right) {
     const struct envelope *e = &w->env[kind];
     int64_t at = LEAD + (right ? e->interior - 1 - j : j);
@@ -17,9 +17,9 @@ static struct point from_end(const struct workspace *w, int kind, int64_t j, int
     return p;
 }
 
-/* The mirror stands at the first extremum where the edge sample lies within the range of the signal there; else the
- * edge sample is an extremum itself and the mirror stands on it (Rilling et al. 2003). Fills mirrored[kind][0..1],
- * nearest first, as distances before the edge; returns how many in count[kind]. */
+/* Extrema are mirrored at the first extremum if the edge sample lies between the first two extrema. Otherwise the edge
+ * sample is itself an extremum, and they are mirrored there (Rilling et al. 2003). Fills mirrored[kind][0..1], nearest
+ * first, with distances before the edge; count[kind] is their number. */
 static void mirror_one_end(const struct workspace *w, int right, int pyemd, struct point mirrored[2][2], int count[2]) {
     int64_t n[2] = {w->env[MAXIMA].interior, w->env[MINIMA].interior};
     double edge = right ? w->h[w->n - 1] : w->h[0];
@@ -37,8 +37,8 @@ static void mirror_one_end(const struct workspace *w, int right, int pyemd, stru
         int64_t j = n[near] - 1 < N_MIRRORED ? n[near] - 1 : N_MIRRORED, k = n[far] < N_MIRRORED ? n[far] : N_MIRRORED;
         double reach = from_end(w, far, k - 1, right).t;
         if (j > 0) reach = fmin(reach, from_end(w, near, j, right).t);
-        /* Mirrored knots that would not reach the edge: mirror at the edge. PyEMD does so too where the near kind has
-         * a single extremum, which it mirrors onto itself. */
+        /* The mirrored knots would not reach the edge: mirror at the edge. PyEMD also mirrors there if the near kind
+         * has a single extremum, which would be mirrored onto itself. */
         if (2 * mirror - reach > 0 || (pyemd && n[near] == 1)) {
             mirror = 0;
             skip = 0;
@@ -56,7 +56,7 @@ static void mirror_one_end(const struct workspace *w, int right, int pyemd, stru
     }
 }
 
-/* Of two knots at one place the later stays. */
+/* Of two knots at the same position the later is kept. */
 static void drop_repeated(struct envelope *e) {
     double *t = e->t + e->first, *y = e->y + e->first;
     int64_t kept = 0;
@@ -68,11 +68,11 @@ static void drop_repeated(struct envelope *e) {
     e->count = kept;
 }
 
-/* Finds the interval of sample 0 and marks the mirrored knots within the signal. 0 where the knots are unusable. */
+/* Finds the interval of sample 0 and marks mirrored knots within the signal. Returns 0 if the knots are unusable. */
 static int settle(struct workspace *w, struct envelope *e) {
     double last = (double)(w->n - 1);
     const double *t = e->t + e->first;
-    int at_distance = 1; /* extrema of the signal are two samples apart; mirrored ones need a look */
+    int at_distance = 1; /* extrema of the signal are two samples apart; mirrored knots are checked */
     for (int64_t j = 1; j < e->count; j++) {
         if (j == 6 && e->count > 12) j = e->count - 6;
         if (t[j] - t[j - 1] < 2) at_distance = 0;
@@ -117,7 +117,7 @@ int add_mirrored_knots(struct workspace *w, enum rule rule) {
     return 1;
 }
 
-/* The upstream envelope has no mirrored knots: end points are extrema, and it is constant outside its knots. */
+/* The upstream envelope has no mirrored knots: end points are extrema, and it is constant beyond its knots. */
 void add_upstream_ends(struct workspace *w) {
     const double *h = w->h;
     int64_t last = w->n - 1;

@@ -1,12 +1,12 @@
-/* Types shared by every instruction-set build of the sift and spectrum loops. Knows arrays only. */
+/* Types that the builds for all instruction sets share. The kernel works on arrays only. */
 #ifndef SEMG_HHT_KERNEL_H
 #define SEMG_HHT_KERNEL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define LEAD 8    /* free slots before the first interior knot, for mirrored ones */
-#define SLACK 24  /* free slots after the last, for mirrored ones and for whole-vector loads */
+#define LEAD 8    /* free slots before the first interior knot, for mirrored knots */
+#define SLACK 24  /* free slots after the last interior knot, for mirrored knots and whole-vector loads */
 #define N_BINS 256
 
 #if defined(_MSC_VER)
@@ -18,53 +18,53 @@
 enum rule { RULE_SD, RULE_EMD, RULE_RILLING, RULE_S_NUMBER, RULE_FIXED, RULE_PYEMD, RULE_UPSTREAM };
 enum kind { MAXIMA, MINIMA };
 
-/* What subtract_mean leaves behind besides h. */
+/* What subtract_mean stores besides h. */
 enum keep { NOTHING, MEAN, ENVELOPES };
 
-/* What one call to extract_mode found. */
+/* Result of extract_mode. */
 enum outcome { TREND, MODE };
 
 struct settings {
     enum rule rule;
-    double threshold;  /* of the sd rules */
+    double threshold;  /* of the rules that compare energies */
     int32_t max_imfs;
     int32_t max_sifts;
-    int32_t n_sifts;   /* RULE_FIXED: sifts spent on every IMF; RULE_S_NUMBER: sifts that must agree */
+    int32_t n_sifts;   /* RULE_FIXED: sifts of every IMF; RULE_S_NUMBER: consecutive sifts that must agree */
 };
 
-/* One envelope: its knots, the spline through them as one cubic an interval, and scratch space for solving it. */
+/* One envelope: its knots, one cubic per interval between them, and scratch space for the spline equations. */
 struct envelope {
     double *t, *y;             /* knot positions in samples, and values */
     double *c1, *c2, *c3;      /* y + c1 s + c2 s^2 + c3 s^3, s = samples since the interval's knot */
     double *gap, *slope;       /* interval lengths, secant slopes */
-    double *inverse, *diagonal, *scaled, *rhs, *ratio, *partial; /* inverse of gap, scaled of diagonal */
+    double *inverse, *diagonal, *scaled, *rhs, *ratio, *partial; /* inverse: 1 / gap; scaled: 1 / diagonal */
     double scratch[1024];
-    uint8_t *marks;            /* bit i: a new interval begins at sample i */
+    uint8_t *marks;            /* bit i is set if an interval begins at sample i */
     int64_t first, count;      /* knots are [first, first + count) */
-    int64_t interior;          /* of these, extrema of the signal itself: they begin at LEAD */
-    int64_t start;             /* interval that sample 0 lies in */
-    int sparse;                /* no two knots closer than two samples: the vector evaluation may be used */
+    int64_t interior;          /* number of these that are extrema of the signal; they begin at LEAD */
+    int64_t start;             /* interval that contains sample 0 */
+    int sparse;                /* knots are at least two samples apart, as the vector evaluation requires */
 };
 
 struct workspace {
     int64_t n;
-    double *h;                 /* the proto-IMF; eight samples of zeros stand before and after it */
-    double *mean, *amplitude;  /* of the two envelopes; only the Rilling rule writes them */
+    double *h;                 /* the proto-IMF, with eight zeros before and after it */
+    double *mean, *amplitude;  /* of the two envelopes; subtract_mean stores them on request */
     struct envelope env[2];
     void *memory;
 };
 
-/* A signal taken apart: rest is what is left of x. (Under PyEMD's rule it is x less the sum of the modes, its rounding
- * kept.) */
+/* A signal during its decomposition: rest is x less its modes so far. (Under PyEMD's rule it is x minus the sum of the
+ * modes, with PyEMD's rounding.) */
 struct stream {
     const double *x;
-    double *rest, *sum; /* sum: only PyEMD's rule keeps one */
-    double smallest;    /* range below which a rest is rounding noise */
+    double *rest, *sum; /* sum: of the modes, only for PyEMD's rule */
+    double smallest;    /* a rest with a smaller range is rounding error */
     int32_t n_modes;
     int done;
 };
 
-/* base + scale * noise: of an ensemble's trial its first mode is wanted, or what that mode leaves. */
+/* A trial of an ensemble, base + scale * noise: its first mode is computed, or with want_mean its local mean. */
 struct trial {
     const double *base, *noise;
     double scale;
@@ -77,7 +77,7 @@ struct spectrum_task {
     double rate_hz, low_hz, high_hz;
     double *grid;              /* (256, 256) [frequency, time], zeros */
     const double *turns;       /* exp(-2 pi i k / m), m = n_chirp or n */
-    const double *chirp, *filter; /* Bluestein's, where n has a large prime factor; else n_chirp is 0 */
+    const double *chirp, *filter; /* of Bluestein's method if n has a large prime factor; else n_chirp is 0 */
     int64_t n_chirp;
     double dropped;
 };
@@ -99,9 +99,9 @@ extern const struct kernel kernel_avx2;
 extern const struct kernel kernel_avx512;
 #endif
 
-/* Extrema where neighbouring samples may be equal: runs.c */
+/* Extrema of signals with equal neighbouring samples: runs.c */
 void find_extrema_in_runs(struct workspace *w, enum rule rule);
-/* Knots past the ends: edges.c */
+/* Knots beyond the ends: edges.c */
 int add_mirrored_knots(struct workspace *w, enum rule rule);
 void add_upstream_ends(struct workspace *w);
 

@@ -1,4 +1,4 @@
-/* The kernel for x86 processors with AVX2; module.c asks the processor before it calls anything here. */
+/* The kernel for x86 processors with AVX2; module.c checks the processor before it uses this build. */
 #include "kernel.h"
 
 #ifdef HAVE_X86_BUILDS

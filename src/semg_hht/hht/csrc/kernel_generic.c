@@ -1,4 +1,4 @@
-/* The kernel for any processor (on ARM64 the compiler's own use of NEON). */
+/* The kernel for any processor; on ARM64 the compiler itself uses NEON. */
 #include "kernel.h"
 
 #define ISA(name) name##_generic

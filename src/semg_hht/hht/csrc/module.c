@@ -1,4 +1,4 @@
-/* Binding: Python buffers in, the loops without the GIL, nothing allocated in Python. Stable ABI of Python 3.11. */
+/* The Python module: it takes buffers, works without the GIL and allocates no arrays. Stable ABI of Python 3.11. */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
@@ -29,8 +29,8 @@ static void find_kernels(void) {
 /* ---- workspace --------------------------------------------------------------------------------------------- */
 
 static int open_workspace(struct workspace *w, int64_t n) {
-    /* Arrays begin nine cache lines apart modulo a page: at one place of a page each they would share a few cache sets. */
-    size_t signal = ((size_t)n + 32 + 511) / 512 * 512 + 72, marks = (size_t)n / 8 + 16, arrays = 13; /* a kind */
+    /* Arrays begin nine cache lines apart modulo a page; at equal offsets they would share a few cache sets. */
+    size_t signal = ((size_t)n + 32 + 511) / 512 * 512 + 72, marks = (size_t)n / 8 + 16, arrays = 13; /* per kind */
     size_t knots = ((size_t)n / 2 + LEAD + SLACK + 511) / 512 * 512 + 72;
     double *at = malloc(sizeof(double) * (3 * signal + 2 * arrays * knots + (2 * marks) / sizeof(double) + 10));
     w->memory = at;
@@ -65,7 +65,7 @@ static void release(struct buffers *b) {
     while (b->count > 0) PyBuffer_Release(&b->view[--b->count]);
 }
 
-/* Data of a contiguous buffer of at least n items, or NULL with an error set. */
+/* Data of a contiguous buffer of at least n items, or NULL with a Python error set. */
 static void *items(struct buffers *b, PyObject *object, int64_t n, size_t size, int writable) {
     Py_buffer *view = &b->view[b->count];
     if (PyObject_GetBuffer(object, view, writable ? PyBUF_CONTIG : PyBUF_CONTIG_RO) < 0) return NULL;
@@ -134,9 +134,9 @@ static PyObject *decompose(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* next_modes(x, rest, counts, modes, smallest, n_sifts, n_rows, n_samples, settings...): one more mode of each row.
- * counts (n_rows) holds modes taken so far, or -1 once there are no more; modes has zeros where there was none; smallest
- * (n_rows), the range below which a rest is rounding noise, is filled with the first modes. */
+/* next_modes(x, rest, counts, modes, smallest, n_sifts, n_rows, n_samples, settings...): the next mode of each row.
+ * counts (n_rows) holds the number of modes so far, or -1 once there are no more; modes is zero for rows without one.
+ * smallest (n_rows), the range below which a rest is rounding error, is filled at the first level. */
 static PyObject *next_modes(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x_object, *rest_object, *counts_object, *modes_object, *smallest_object, *sifts_object;
@@ -184,8 +184,8 @@ static PyObject *next_modes(PyObject *self, PyObject *args) {
 }
 
 /* ensemble_sum(base, noise, n_noise, starts, scale, out, n_sifts, n_trials, n_samples, want_mean, settings...): adds to
- * out, over trials, the first mode of base + scale * noise, or with want_mean what that mode leaves. A trial's noise
- * begins at its start in the n_noise numbers. A trial without a mode counts itself, as a mode and as what is left. */
+ * out, over all trials, the first mode of base + scale * noise, or with want_mean the trial less its first mode. The
+ * noise of a trial begins at its start in the n_noise numbers. A trial without a mode is added as a whole. */
 static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *base_object, *noise_object, *starts_object, *scale_object, *out_object, *sifts_object;
@@ -228,7 +228,7 @@ static PyObject *ensemble_sum(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* first_mode(x, out, n, settings...) -> (found, extrema counted last): out is x's first mode, or unfinished. */
+/* first_mode(x, out, n, settings...) -> (has a mode, last number of extrema): out is the first mode of x, if any. */
 static PyObject *first_mode(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *x_object, *out_object;
@@ -264,7 +264,7 @@ static PyObject *first_mode(PyObject *self, PyObject *args) {
     return failed ? PyErr_NoMemory() : Py_BuildValue("iL", outcome == MODE, (long long)n_extrema);
 }
 
-/* normals(out, n, key): a stream of standard normal numbers. */
+/* normals(out, n, key): fills out with a stream of standard normal numbers. */
 static PyObject *normals(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *object;
@@ -283,7 +283,7 @@ static PyObject *normals(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* spectrum(imfs, n_imfs, n, rate_hz, low_hz, high_hz, grid, turns, chirp, filter, n_chirp) -> share dropped. */
+/* spectrum(imfs, n_imfs, n, rate_hz, low_hz, high_hz, grid, turns, chirp, filter, n_chirp) -> dropped share. */
 static PyObject *spectrum(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *imfs, *grid, *turns, *chirp, *filter;
@@ -315,7 +315,7 @@ static PyObject *spectrum(PyObject *self, PyObject *args) {
     return failed ? PyErr_NoMemory() : PyFloat_FromDouble(k.dropped);
 }
 
-/* builds() -> names of the builds this processor can run, slowest first; choose(name) uses one of them. */
+/* builds() -> names of the builds that this processor can run, slowest first; choose(name) selects one. */
 static PyObject *builds(PyObject *self, PyObject *args) {
     (void)self;
     (void)args;

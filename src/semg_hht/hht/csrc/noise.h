@@ -1,8 +1,8 @@
-/* Counter-based Gaussian noise: sample i of a stream depends on its key and on i only, so neither the order in which
- * trials run nor the number of threads can change it. Bits: SplitMix64 (Steele, Lea, Flood 2014, doi
+/* Counter-based Gaussian noise: sample i of a stream depends only on its key and i, so neither the order of the trials
+ * nor the number of threads can change it. Bits: SplitMix64 (Steele, Lea, Flood 2014, doi
  * 10.1145/2660193.2660195). Quantiles: Wichura 1988, algorithm AS 241, doi 10.2307/2347330. */
 
-#define TAIL 320 /* numbers of a tail worked on together: more than a block of 256 can hold, whole vectors of them */
+#define TAIL 320 /* capacity for numbers in the tails: a block of 256 and whole vectors */
 
 /* Natural logarithm of normal numbers in (0, 1), to a few units in the last place: m 2^e with m in (sqrt(1/2), sqrt(2)),
  * log m = 2 artanh((m - 1) / (m + 1)). */
@@ -10,7 +10,7 @@ static void ISA(logarithms)(int64_t n, const double *restrict x, double *restric
     for (int64_t i = 0; i < n; i++) {
         uint64_t bits;
         memcpy(&bits, &x[i], sizeof bits);
-        uint64_t shifted = bits - 0x3FE6A09E667F3BCDu; /* of sqrt(1/2): exponent e in the upper bits */
+        uint64_t shifted = bits - 0x3FE6A09E667F3BCDu; /* relative to sqrt(1/2): exponent e in the upper bits */
         int64_t e = (int64_t)shifted >> 52;
         bits -= (uint64_t)e << 52;
         double m, exponent;
@@ -40,7 +40,7 @@ static void ISA(tail_quantiles)(int64_t n, const double *restrict q, double *res
                     2.05319162663775882187e0) * r + 1.0;
         out[i] = copysign(p / d, q[i]);
     }
-    int far = 0; /* one number in 36 thousand million */
+    int far = 0; /* one number in 36 billion */
     for (int64_t i = 0; i < n; i++) far |= logarithm[i] < -25;
     for (int64_t i = 0; far && i < n; i++) {
         double r = sqrt(-logarithm[i]) - 5;

@@ -1,4 +1,4 @@
-/* Extrema of signals in which neighbouring samples may be equal (quantised recordings). */
+/* Extrema of signals with equal neighbouring samples, such as quantised recordings. */
 #include <math.h>
 #include <string.h>
 
@@ -22,8 +22,8 @@ static void add(struct workspace *w, enum kind kind, double position, double val
 /* A plateau above or below both its neighbours counts once, at its midpoint. */
 static void midpoints(struct workspace *w) {
     const double *h = w->h;
-    int64_t start = 0; /* first sample of the present run of equal values */
-    int before = 0;    /* sign of the step into it; 0: it began at the edge */
+    int64_t start = 0; /* first sample of the current run of equal values */
+    int before = 0;    /* sign of the step before it; 0 if it begins at the edge */
     for (int64_t i = 1; i < w->n; i++) {
         if (h[i] == h[i - 1]) continue;
         int after = h[i] > h[i - 1] ? 1 : -1;
@@ -33,8 +33,9 @@ static void midpoints(struct workspace *w) {
     }
 }
 
-/* PyEMD's rule. A plateau stands at its middle sample, halves to the even one. One that begins at sample 1 or reaches
- * the end is ignored, and one that begins at sample 0 looks at the last step of the signal for the step before it. */
+/* PyEMD's extrema. The position of a plateau is its middle sample, rounded to the even one of two. A plateau that
+ * begins at sample 1 or reaches the end is ignored. For one that begins at sample 0, the last step of the signal takes
+ * the place of the step before the plateau. */
 static void pyemd_extrema(struct workspace *w) {
     const double *h = w->h;
     int64_t n = w->n;
@@ -57,7 +58,7 @@ static void pyemd_extrema(struct workspace *w) {
     }
 }
 
-/* The upstream tool's rule: a rise (fall) followed by anything that is not a rise (fall). */
+/* The upstream tool's extrema: a rise followed by a plateau or a fall, and the reverse. */
 static void upstream_extrema(struct workspace *w) {
     const double *h = w->h;
     for (int64_t i = 1; i < w->n - 1; i++) {

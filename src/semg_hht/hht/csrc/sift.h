@@ -1,11 +1,11 @@
-/* The sift, written once and compiled for each instruction set: kernel_*.c define ISA(name), LANES and include this. */
+/* The sift, compiled for each instruction set: each kernel_*.c defines ISA(name) and LANES and includes this file. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- extrema ----------------------------------------------------------------------------------------------- */
 
-/* Strict interior extrema into knots and marks. Returns 1 where two neighbouring samples are equal. */
+/* Writes strict interior extrema to knots and marks. Returns 1 if any two neighbouring samples are equal. */
 static int ISA(strict_extrema)(struct workspace *w) {
     const double *h = w->h;
     struct envelope *up = &w->env[MAXIMA], *low = &w->env[MINIMA];
@@ -14,9 +14,9 @@ static int ISA(strict_extrema)(struct workspace *w) {
     unsigned flat = 0;
 #if LANES > 1
     vector position = first_positions();
-    unsigned climbs = 0, falls = 0; /* bits: below right, above right */
+    unsigned climbs = 0, falls = 0; /* bit set: the sample is below, above its right neighbour */
     for (int64_t i = 0; i < n; i += 8) {
-        unsigned rises = climbs >> 7, drops = falls >> 7; /* above left, below left; bit 0 from the block before */
+        unsigned rises = climbs >> 7, drops = falls >> 7; /* above, below its left neighbour; bit 0: last block */
         vector part[8 / LANES];
         climbs = falls = 0;
         for (int k = 0; k < 8 / LANES; k++) {
@@ -35,7 +35,7 @@ static int ISA(strict_extrema)(struct workspace *w) {
         unsigned is_max = rises & falls & valid, is_min = drops & climbs & valid;
         up->marks[i >> 3] = (uint8_t)is_max;
         low->marks[i >> 3] = (uint8_t)is_min;
-        /* Extrema of one kind are two samples apart: half a vector holds those of one. */
+        /* Extrema of one kind are at least two samples apart, so half a vector holds those of one vector. */
         if (!(is_max | is_min)) {
             for (int k = 0; k < 8 / LANES; k++) position = advance(position);
             continue;
@@ -72,14 +72,14 @@ static int ISA(strict_extrema)(struct workspace *w) {
     return flat != 0;
 }
 
-/* Extrema by the definition that belongs to the rule. */
+/* Extrema by the rule's definition. Returns their number. */
 static int64_t ISA(find_extrema)(struct workspace *w, enum rule rule) {
     if (ISA(strict_extrema)(w) && rule != RULE_EMD) find_extrema_in_runs(w, rule);
     if (rule == RULE_UPSTREAM) add_upstream_ends(w);
     return w->env[MAXIMA].interior + w->env[MINIMA].interior;
 }
 
-/* Sign changes, with every run of zeros counted once. */
+/* Number of sign changes; every run of zeros counts once. */
 static int64_t ISA(zero_crossings)(const double *h, int64_t n) {
     int64_t count = 0, zeros = h[0] == 0;
     for (int64_t i = 1; i < n; i++) {
@@ -91,7 +91,7 @@ static int64_t ISA(zero_crossings)(const double *h, int64_t n) {
 
 /* ---- splines ----------------------------------------------------------------------------------------------- */
 
-/* Straight lines (two knots, or the upstream tool's fallback below four). */
+/* Straight lines between the knots, for two knots, or below four in the upstream tool. */
 static void ISA(lines)(struct envelope *e) {
     for (int64_t j = e->first; j < e->first + e->count - 1; j++) {
         e->c1[j] = (e->y[j + 1] - e->y[j]) / (e->t[j + 1] - e->t[j]);
@@ -99,7 +99,7 @@ static void ISA(lines)(struct envelope *e) {
     }
 }
 
-/* Three knots: the parabola through them (what not-a-knot means there), or PyEMD's natural spline. */
+/* Three knots: the parabola through them (the not-a-knot spline), or PyEMD's natural spline. */
 static void ISA(three_knots)(struct envelope *e, int natural) {
     int64_t j = e->first;
     double a = e->t[j + 1] - e->t[j], b = e->t[j + 2] - e->t[j + 1];
@@ -118,7 +118,7 @@ static void ISA(differences)(int64_t n, const double *restrict t, double *restri
     for (int64_t j = 0; j < n; j++) gap[j] = t[j + 1] - t[j];
 }
 
-/* Diagonal, and with one division its inverse (scaled) and that of the gap. gap[-1] is read. */
+/* Diagonal, and with one division the inverses of the diagonal (scaled) and of the gap. Reads gap[-1]. */
 static void ISA(diagonals)(int64_t n, const double *restrict gap, const double *restrict y, double *restrict diagonal,
                            double *restrict inverse, double *restrict scaled, double *restrict slope) {
     for (int64_t j = 0; j < n; j++) {
@@ -135,8 +135,8 @@ static void ISA(right_sides)(int64_t n, const double *restrict slope, double *re
 }
 
 /* The equations of a not-a-knot cubic for m = half the second derivative at the inner knots (four knots or more):
- * gap[j-1] m[j-1] + 2 (gap[j-1] + gap[j]) m[j] + gap[j] m[j+1] = 3 (slope[j] - slope[j-1]), the outer two unknowns put
- * in by a continuous third derivative. off[j] couples m[j] to m[j+1] and is not symmetric in the first and last row. */
+ * gap[j-1] m[j-1] + 2 (gap[j-1] + gap[j]) m[j] + gap[j] m[j+1] = 3 (slope[j] - slope[j-1]). A continuous third
+ * derivative eliminates the outer two unknowns, so the matrix is not symmetric in its first and last row. */
 static void ISA(equations)(struct envelope *e) {
     int64_t f = e->first, n = e->count;
     double *gap = e->gap, *inverse = e->inverse, *diagonal = e->diagonal;
@@ -151,7 +151,7 @@ static void ISA(equations)(struct envelope *e) {
     e->scaled[n - 2] = 1 / diagonal[n - 2];
 }
 
-/* One elimination step from the left or the right: row j is divided by its pivot and taken from the row `next`. */
+/* One elimination step from the left or the right: divide row j by its pivot and subtract it from the row `next`. */
 #define ELIMINATE(e, pivot, right_side, j, next, to_next, from_next)                    \
     do {                                                                                \
         double inverse_ = 1 / (pivot);                                                  \
@@ -161,12 +161,12 @@ static void ISA(equations)(struct envelope *e) {
         (right_side) = (e)->rhs[next] - (from_next) * (e)->partial[j];                  \
     } while (0)
 
-#define STRETCH 128 /* steps between two renewals of the pivots' running products: far too few to underflow */
+#define STRETCH 128 /* steps after which the pivots' running products restart, so that they cannot underflow */
 
-/* What the elimination knows of one spline: unknowns 1..n, met in the middle. */
+/* State of the elimination of one spline with unknowns 1..n, from both ends to the middle. */
 struct ISA(halves) {
     int64_t n, middle, steps[2];
-    double first_off, last_off; /* row 1 to unknown 2, row n to unknown n - 1 */
+    double first_off, last_off; /* coupling of row 1 to unknown 2, of row n to unknown n - 1 */
     double pivot[2], right_side[2];
 };
 
@@ -185,18 +185,18 @@ static struct ISA(halves) ISA(open_halves)(struct envelope *e) {
     s.pivot[1] = e->diagonal[s.n];
     s.right_side[1] = e->rhs[s.n];
     if (s.steps[0] > 0) ELIMINATE(e, s.pivot[0], s.right_side[0], 1, 2, s.first_off, e->gap[1]);
-    /* Of two unknowns, the row that takes is the first one. */
+    /* With two unknowns, row n is subtracted from row 1. */
     if (s.steps[1] > 0)
         ELIMINATE(e, s.pivot[1], s.right_side[1], s.n, s.n - 1, s.last_off, s.n == 2 ? s.first_off : e->gap[s.n - 1]);
     return s;
 }
 
-/* gap^2 over the product of the two diagonals it couples. */
+/* gap^2 over the product of the two diagonals that the gap couples. */
 static void ISA(couplings)(int64_t n, const double *restrict gap, const double *restrict scaled, double *restrict q) {
     for (int64_t i = 0; i < n; i++) q[i] = gap[i] * gap[i] * (scaled[i] * scaled[i + 1]);
 }
 
-/* Rows divided by their pivots; reach is what then couples each to the row eliminated before it. */
+/* Divides rows by their pivots; reach is then the coupling of each row to the row eliminated before it. */
 static void ISA(divide_rows)(int64_t n, const double *restrict product_before, const double *restrict product,
                              const double *restrict scaled, const double *restrict rhs,
                              const double *restrict gap_next, const double *restrict gap_before, double *restrict ratio,
@@ -209,11 +209,11 @@ static void ISA(divide_rows)(int64_t n, const double *restrict product_before, c
     }
 }
 
-/* Steps from..to - 1 of both splines from both ends: four chains side by side. With q = gap^2 over the two diagonals,
- * pivot / diagonal is p[j] / p[j-1], where p[j] = p[j-1] - q p[j-2]: so no division stands in a chain, and all of them
- * are done at once afterwards. Scratch arrays ascend with the row, on both sides. */
+/* Steps from..to - 1 of both splines from both ends: four independent chains of operations. With q = gap^2 over the two
+ * diagonals, pivot / diagonal is p[j] / p[j-1], where p[j] = p[j-1] - q p[j-2]. The chains therefore contain no
+ * division; all divisions follow together. Scratch arrays ascend with the row on both sides. */
 static void ISA(eliminate_together)(struct envelope *env, struct ISA(halves) *s, int64_t from, int64_t to) {
-    int64_t count = to - from, low[2][2]; /* lowest row of each chain */
+    int64_t count = to - from, low[2][2]; /* first row of each chain */
     double *product[2][2], *q[2][2], *reach[2][2];
     for (int k = 0; k < 2; k++) {
         struct envelope *e = &env[k];
@@ -223,7 +223,7 @@ static void ISA(eliminate_together)(struct envelope *env, struct ISA(halves) *s,
             product[k][side] = e->scratch + (3 * side) * (STRETCH + 16);
             q[k][side] = e->scratch + (3 * side + 1) * (STRETCH + 16);
             reach[k][side] = e->scratch + (3 * side + 2) * (STRETCH + 16);
-            int64_t first = low[k][side] - side; /* coupling to the next row: above on the left, below on the right */
+            int64_t first = low[k][side] - side; /* coupling to the next row: j + 1 on the left, j - 1 on the right */
             ISA(couplings)(count, e->gap + first, e->scaled + first, q[k][side]);
         }
     }
@@ -231,7 +231,7 @@ static void ISA(eliminate_together)(struct envelope *env, struct ISA(halves) *s,
     double *restrict p2 = product[1][0], *restrict p3 = product[1][1] + count;
     const double *restrict q0 = q[0][0], *restrict q1 = q[0][1] + count - 1;
     const double *restrict q2 = q[1][0], *restrict q3 = q[1][1] + count - 1;
-    double b0 = 1, b1 = 1, b2 = 1, b3 = 1; /* p[j-2] and p[j-1] */
+    double b0 = 1, b1 = 1, b2 = 1, b3 = 1; /* p[j-2]; the a below are p[j-1] */
     double a0 = s[0].pivot[0] / env[0].diagonal[1 + from], a1 = s[0].pivot[1] / env[0].diagonal[s[0].n - from];
     double a2 = s[1].pivot[0] / env[1].diagonal[1 + from], a3 = s[1].pivot[1] / env[1].diagonal[s[1].n - from];
     p0[0] = p1[0] = p2[0] = p3[0] = 1;
@@ -265,7 +265,7 @@ static void ISA(eliminate_together)(struct envelope *env, struct ISA(halves) *s,
         pb[i] = v2 = pb[i] - r2[i] * v2;
         pd[-i] = v3 = pd[-i] - r3[-i] * v3;
     }
-    for (int k = 0; k < 2; k++) { /* the rows at `to` take what is left of their neighbours */
+    for (int k = 0; k < 2; k++) { /* subtract the eliminated neighbours from the rows at `to` */
         struct envelope *e = &env[k];
         int64_t j = 1 + to, p = s[k].n - to;
         s[k].pivot[0] = e->diagonal[j] - e->gap[j - 1] * e->ratio[j - 1];
@@ -275,14 +275,14 @@ static void ISA(eliminate_together)(struct envelope *env, struct ISA(halves) *s,
     }
 }
 
-/* Each spline is eliminated from both ends towards its middle; two of them at once, as far as both go. */
+/* Eliminates each spline from both ends towards its middle; two splines together for the steps that both have. */
 static void ISA(solve)(struct envelope *env, int n_splines) {
     struct ISA(halves) s[2] = {ISA(open_halves)(&env[0]), ISA(open_halves)(&env[n_splines - 1])};
-    int64_t common = n_splines == 2 ? s[0].steps[0] : 0; /* a lone spline shares no step: its rows are not aliased */
+    int64_t common = n_splines == 2 ? s[0].steps[0] : 0; /* 0 for one spline, so that its rows are not aliased */
     for (int k = 0; k < n_splines; k++)
         for (int side = 0; side < 2; side++)
             if (s[k].steps[side] < common) common = s[k].steps[side];
-    int64_t done = 1; /* the first step of each is made: its coefficients are not symmetric */
+    int64_t done = 1; /* open_halves has done the first step, whose coefficients are not symmetric */
     while (done + 8 <= common) {
         int64_t to = done + STRETCH < common ? done + STRETCH : common;
         ISA(eliminate_together)(env, s, done, to);
@@ -297,7 +297,7 @@ static void ISA(solve)(struct envelope *env, int n_splines) {
             int64_t j = s[k].n - i;
             ELIMINATE(e, s[k].pivot[1], s[k].right_side[1], j, j - 1, e->gap[j - 1], e->gap[j - 1]);
         }
-        /* The middle row takes what both neighbours left of it. */
+        /* Subtract both neighbours from the middle row. */
         int64_t c = s[k].middle;
         double d = s[k].pivot[0], r = s[k].right_side[0];
         if (s[k].steps[1] > 0) {
@@ -335,7 +335,7 @@ static void ISA(coefficients)(int64_t n, const double *restrict m, const double 
     }
 }
 
-/* Polynomials of all intervals from the second derivatives. */
+/* Cubic polynomials of all intervals, from the second derivatives. */
 static void ISA(polynomials)(struct envelope *e) {
     int64_t f = e->first, n = e->count;
     double *m = e->c2 + f;
@@ -362,11 +362,11 @@ static int ISA(splines)(struct workspace *w, enum rule rule) {
             }
         }
     }
-    for (int k = 0; k < 2; k++) { /* from the last knot on the envelope is constant; most stand past the end */
+    for (int k = 0; k < 2; k++) { /* the envelope is constant after the last knot, which usually lies beyond the end */
         struct envelope *e = &w->env[k];
         int64_t before = e->first - 1, after = e->first + e->count - 1;
         e->c1[after] = e->c2[after] = e->c3[after] = 0;
-        e->t[before] = -1; /* and so it is before the first, which only the upstream rule lets stand inside */
+        e->t[before] = -1; /* and before the first knot, which lies inside only under the upstream rule */
         e->y[before] = e->y[e->first];
         e->c1[before] = e->c2[before] = e->c3[before] = 0;
     }
@@ -380,20 +380,20 @@ static inline double ISA(value)(const struct envelope *e, int64_t j, double at) 
     return e->y[j] + s * (e->c1[j] + s * (e->c2[j] + s * e->c3[j]));
 }
 
-/* Takes the mean envelope from h; adds up its energy and, of h before, the energy. */
+/* Subtracts the mean envelope from h; returns the energies of the mean and of h before the subtraction. */
 static inline void ISA(subtract_mean)(struct workspace *w, enum keep keep, double *mean_energy, double *energy) {
     double *restrict h = w->h;
     const struct envelope *up = &w->env[MAXIMA], *low = &w->env[MINIMA];
     int64_t n = w->n, i = 0, j = up->first + up->start, k = low->first + low->start;
     double sum_mean = 0, sum_h = 0;
 #if LANES > 1
-    /* A block of LANES samples holds so few knots that one load of each coefficient has every interval it touches; the
-     * marks then say which lane takes which. No branch and no gather, however dense the knots. */
+    /* A block of LANES samples overlaps so few intervals that one load of each coefficient holds those of all of them.
+     * The marks then select the interval of each lane. This needs no branch and no gather, even for dense knots. */
     if (up->sparse && low->sparse) {
         vector mean_squares = zeros(), squares = zeros(), position = first_positions(), half = spread(0.5);
         for (; i + 8 <= n; i += 8) {
             unsigned marks_up = up->marks[i >> 3], marks_low = low->marks[i >> 3];
-            if (!(marks_up | marks_low)) { /* one cubic each serves the block, as in most blocks of a slow mode */
+            if (!(marks_up | marks_low)) { /* one cubic per envelope for the whole block, as usual in slow modes */
                 vector t_up = spread(up->t[j]), t_low = spread(low->t[k]);
                 for (int part = 0; part < 8 / LANES; part++) {
                     vector s = minus(position, t_up), r = minus(position, t_low);
@@ -458,7 +458,7 @@ static inline void ISA(subtract_mean)(struct workspace *w, enum keep keep, doubl
 
 /* ---- stopping rules ---------------------------------------------------------------------------------------- */
 
-/* Rilling et al. 2003, section 3.2: |mean| / amplitude below 0.05 but for 5 % of the samples, below 0.5 everywhere. */
+/* Rilling et al. 2003, section 3.2: |mean| / amplitude below 0.05 in 95 % of the samples, below 0.5 in all. */
 static int ISA(rilling_satisfied)(const struct workspace *w) {
     int64_t above_small = 0, above_large = 0;
     for (int64_t i = 0; i < w->n; i++) {
@@ -469,11 +469,11 @@ static int ISA(rilling_satisfied)(const struct workspace *w) {
     return above_large == 0 && (double)above_small <= 0.05 * (double)w->n;
 }
 
-/* PyEMD's three tests, of which one suffices. h is the new proto-IMF, old_range and energy are of the one before. */
+/* PyEMD's three tests, of which one suffices. h is the new proto-IMF; old_range and energy are of the previous one. */
 static int ISA(pyemd_satisfied)(const struct workspace *w, double old_range, double mean_energy, double energy) {
     double new_energy = 0, relative = 0;
     if (!(mean_energy / old_range < 0.001 || mean_energy / energy < 0.2)) {
-        /* Changes of which none is above sqrt(0.2) of its sample cannot add up to 0.66 of the energy before. */
+        /* If every change is below sqrt(0.2) of its sample, the changes stay below 0.66 of the previous energy. */
         if (mean_energy > 0.7 * energy) return 0;
         for (int64_t i = 0; i < w->n; i++) {
             double change = w->mean[i] / w->h[i];
@@ -510,14 +510,14 @@ static void ISA(widen)(const double *x, int64_t n, double *lowest, double *highe
     *highest = high;
 }
 
-/* Whether PyEMD would look at the tests: no maximum below zero, no minimum above; also the range of h. */
+/* PyEMD's precondition of the tests: no maximum below zero, no minimum above. Also computes the range of h. */
 static int ISA(envelopes_on_their_sides)(const struct workspace *w, double *range) {
     const struct envelope *up = &w->env[MAXIMA], *low = &w->env[MINIMA];
     double lowest_max = INFINITY, highest_min = -INFINITY;
     double top = fmax(fmax(w->h[0], w->h[1]), w->h[w->n - 1]), bottom = fmin(fmin(w->h[0], w->h[1]), w->h[w->n - 1]);
     ISA(widen)(up->y + up->first, up->count, &lowest_max, &top);
     ISA(widen)(low->y + low->first, low->count, &bottom, &highest_min);
-    *range = top - bottom; /* the greatest sample is a maximum or one of the first two or the last */
+    *range = top - bottom; /* the largest sample is a maximum, or one of the first two or the last */
     return lowest_max >= 0 && highest_min <= 0;
 }
 
@@ -527,12 +527,12 @@ static double ISA(energy_of)(const double *h, int64_t n) {
     return sum;
 }
 
-/* Sifts w->h until the rule is satisfied. TREND where h cannot (or, for the rules of PyEMD and upstream, can no longer)
- * carry a mode. n_extrema is only counted again at the end where the rule itself does. */
+/* Sifts w->h until the rule is satisfied. Returns TREND if h has too few extrema for a mode (under the rules of PyEMD
+ * and upstream also if it loses them). n_extrema is updated after each sift only by rules that use it. */
 static enum outcome ISA(extract_mode)(struct workspace *w, const struct settings *s, int32_t *n_sifts,
                                       int64_t *n_extrema) {
     enum rule rule = s->rule;
-    int both_twice = rule == RULE_UPSTREAM || rule == RULE_EMD; /* two maxima and two minima; else three in all */
+    int both_twice = rule == RULE_UPSTREAM || rule == RULE_EMD; /* two of each kind; else three extrema in all */
     int64_t agreed = 0, extrema_before = -1, zeros_before = -1;
     int64_t extrema = ISA(find_extrema)(w, rule);
     int32_t done = 0, most = rule == RULE_PYEMD ? s->max_sifts - 1 : rule == RULE_FIXED ? s->n_sifts : s->max_sifts;
@@ -547,7 +547,7 @@ static enum outcome ISA(extract_mode)(struct workspace *w, const struct settings
         int stop = 0, sided = 0;
         if (rule == RULE_RILLING) {
             ISA(subtract_mean)(w, ENVELOPES, &mean_energy, &energy);
-            if (ISA(rilling_satisfied)(w)) { /* this h is the mode */
+            if (ISA(rilling_satisfied)(w)) { /* h before the subtraction is the mode */
                 for (int64_t i = 0; i < w->n; i++) w->h[i] += w->mean[i];
                 break;
             }

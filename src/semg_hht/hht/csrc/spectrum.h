@@ -1,7 +1,7 @@
-/* IMFs to a 256 x 256 grid in one pass: analytic signal, phase steps, energy into cells. Included like sift.h.
- * Two IMFs ride in one complex transform, four such transforms in the lanes of one vector: eight IMFs at once. */
+/* IMFs to a 256 x 256 grid in one pass: analytic signal, phase steps, energy of each cell. Included like sift.h. One
+ * complex transform handles two IMFs, and the lanes of one vector hold four such transforms: eight IMFs at once. */
 
-/* Four transforms side by side, or one where the compiler has no vector types. */
+/* Four transforms in parallel, or one if the compiler has no vector types. */
 #if defined(__GNUC__)
 typedef double ISA(lane) __attribute__((vector_size(32), aligned(8)));
 #else
@@ -10,14 +10,14 @@ typedef double ISA(lane);
 #define lane ISA(lane)
 #define N_LANES ((int64_t)(sizeof(lane) / sizeof(double)))
 
-/* Times the complex number w. */
+/* o = (a + i b) w for a complex number w. */
 #define TURNED(o, a, b, w)           \
     do {                             \
         (o)[0] = (a) * (w)[0] - (b) * (w)[1]; \
         (o)[1] = (a) * (w)[1] + (b) * (w)[0]; \
     } while (0)
 
-/* Stockham passes of radix 4, 2, 3, 5 and any: x (r, m, s) to y (m, r, s), each element a complex number. w holds
+/* Stockham passes of radix 4, 2, 3, 5 and any other r: x (r, m, s) -> y (m, r, s), with complex elements. w holds
  * exp(-2 pi i k / n) for the whole length n = r m s. */
 static void ISA(pass4)(const lane *restrict x, lane *restrict y, int64_t m, int64_t s, const double *restrict w) {
     int64_t far = 2 * s * m;
@@ -89,7 +89,7 @@ static void ISA(pass5)(const lane *restrict x, lane *restrict y, int64_t m, int6
         }
 }
 
-/* By definition: output k is the sum of x_j exp(-2 pi i j k / r), turned by p k. */
+/* By definition: output k is the sum of x_j exp(-2 pi i j k / r), rotated by p k. */
 static void ISA(pass_any)(const lane *restrict x, lane *restrict y, int64_t r, int64_t m, int64_t s,
                           const double *restrict w) {
     int64_t far = 2 * s * m;
@@ -108,7 +108,7 @@ static void ISA(pass_any)(const lane *restrict x, lane *restrict y, int64_t r, i
             }
 }
 
-/* Forward transform of n points; the result is in x, y is scratch. */
+/* Forward transform of n points; the result is in x, and y is scratch space. */
 static void ISA(transform)(lane *x, lane *y, int64_t n, const double *w) {
     lane *home = x;
     int64_t rest = n, s = 1;
@@ -130,7 +130,7 @@ static void ISA(transform)(lane *x, lane *y, int64_t n, const double *w) {
     if (x != home) memcpy(home, x, sizeof(lane) * (size_t)(2 * n));
 }
 
-/* Transform of any length: directly, or as a convolution with a chirp (Bluestein 1970) where n has a large prime. */
+/* Transform of any length: directly, or as a convolution with a chirp (Bluestein 1970) for a large prime factor. */
 static void ISA(fourier)(lane *x, lane *y, lane *z, const struct spectrum_task *k) {
     int64_t n = k->n, big = k->n_chirp;
     if (!big) {
@@ -141,7 +141,7 @@ static void ISA(fourier)(lane *x, lane *y, lane *z, const struct spectrum_task *
     for (int64_t i = 0; i < n; i++) TURNED(z + 2 * i, x[2 * i], x[2 * i + 1], c + 2 * i);
     memset(z + 2 * n, 0, sizeof(lane) * (size_t)(2 * (big - n)));
     ISA(transform)(z, y, big, k->turns);
-    for (int64_t i = 0; i < big; i++) { /* times the filter, parts exchanged: so the next transform is the inverse */
+    for (int64_t i = 0; i < big; i++) { /* times the filter; exchanged parts make the next transform the inverse */
         lane a = z[2 * i], b = z[2 * i + 1];
         z[2 * i + 1] = a * f[2 * i] - b * f[2 * i + 1];
         z[2 * i] = a * f[2 * i + 1] + b * f[2 * i];
@@ -154,7 +154,7 @@ static void ISA(fourier)(lane *x, lane *y, lane *z, const struct spectrum_task *
     }
 }
 
-/* Hilbert transforms of up to 2 N_LANES rows into out (rows, n). */
+/* Hilbert transforms of up to 2 N_LANES rows, written to out (rows, n). */
 static void ISA(hilbert)(const double *rows, int64_t n_rows, double *out, lane *x, lane *y, lane *z,
                          const struct spectrum_task *k) {
     int64_t n = k->n;
@@ -162,8 +162,8 @@ static void ISA(hilbert)(const double *rows, int64_t n_rows, double *out, lane *
     for (int64_t i = 0; i < n; i++)
         for (int64_t l = 0; l < 2 * N_LANES; l++) flat[2 * N_LANES * i + l] = l < n_rows ? rows[l * n + i] : 0;
     ISA(fourier)(x, y, z, k);
-    /* Positive frequencies times -i, negative ones times i, zero and Nyquist gone; stored with real and imaginary part
-     * exchanged, which turns the next forward transform into the inverse. */
+    /* Positive frequencies times -i, negative ones times i, zero and Nyquist frequency removed; stored with real and
+     * imaginary part exchanged, which turns the next forward transform into the inverse. */
     double scale = 1 / (double)n;
     for (int64_t i = 0; i < n; i++) {
         double sign = i == 0 || 2 * i == n ? 0 : 2 * i < n ? scale : -scale;
@@ -172,14 +172,14 @@ static void ISA(hilbert)(const double *rows, int64_t n_rows, double *out, lane *
     }
     ISA(fourier)(x, y, z, k);
     for (int64_t l = 0; l < n_rows; l++) {
-        const double *from = flat + (l < N_LANES ? l + N_LANES : l - N_LANES); /* parts still exchanged */
+        const double *from = flat + (l < N_LANES ? l + N_LANES : l - N_LANES); /* the parts are still exchanged */
         double *row = out + l * n;
         for (int64_t i = 0; i < n; i++) row[i] = from[2 * N_LANES * i];
     }
 }
 
-/* Angle of x + i y without branches, and with one division: a polynomial for the arc tangent of |z| <= tan(pi / 8), in the
- * Chebyshev sense the best of its degree; error below 3e-16. */
+/* Angle of x + i y without branches and with one division: the best polynomial of its degree, in the Chebyshev sense,
+ * for the arc tangent of |z| <= tan(pi / 8); error below 3e-16. */
 static inline double ISA(angle)(double y, double x) {
     double a = fabs(x), b = fabs(y), large = a > b ? a : b, small = a > b ? b : a;
     int upper = small > 0.41421356237309503 * large;
@@ -197,14 +197,14 @@ static inline double ISA(angle)(double y, double x) {
 
 #define BLOCK 512
 
-/* Where a sample's interval lies in time: its first column, and how much of it lies in that one and in the next. */
+/* Columns that a sample's interval overlaps: the first column, and the parts of the interval in it and the next. */
 struct ISA(place) {
     int32_t *column;
     double *here, *next;
 };
 
 static void ISA(find_places)(int64_t n, struct ISA(place) *place) {
-    double width = (double)N_BINS / (double)n; /* of an interval, in columns; up to 1 here */
+    double width = (double)N_BINS / (double)n; /* of an interval, in columns; at most 1 here */
     int32_t *restrict columns = place->column;
     double *restrict here = place->here, *restrict next = place->next;
     for (int64_t i = 0; i < n; i++) {
@@ -217,7 +217,7 @@ static void ISA(find_places)(int64_t n, struct ISA(place) *place) {
     }
 }
 
-/* Power of samples start.. to the grid, where a sample may cover many columns: fewer than 256 samples in all. */
+/* Adds the power of samples start.. to the grid for signals below 256 samples, whose intervals overlap many columns. */
 static void ISA(add_wide)(const struct spectrum_task *k, int64_t start, int64_t count, const int32_t *row,
                           const double *power) {
     double width = (double)N_BINS / (double)k->n;
@@ -237,22 +237,22 @@ static void ISA(into_cells)(struct spectrum_task *k, const double *re, const dou
     int64_t n = k->n;
     double scale = N_BINS / (k->high_hz - k->low_hz), to_hz = k->rate_hz / 6.283185307179586;
     double low_hz = k->low_hz, high_hz = k->high_hz;
-    double step[BLOCK + 1], power[BLOCK]; /* power within the band */
-    int32_t cell[BLOCK];                  /* first of the row; row 0 for what is out of band and adds nothing */
+    double step[BLOCK + 1], power[BLOCK]; /* power: in the band */
+    int32_t cell[BLOCK];                  /* first cell of the row; row 0 for power outside the band, which adds 0 */
     double lost[8] = {0}, sum[8] = {0}, missed[BLOCK], before = 0;
     for (int64_t start = 0; start < n; start += BLOCK) {
         int64_t count = n - start < BLOCK ? n - start : BLOCK, steps = start + count < n ? count : count - 1;
         const double *restrict a = re + start, *restrict b = im + start;
-        for (int64_t i = 0; i < steps; i++) /* to the next sample */
+        for (int64_t i = 0; i < steps; i++) /* step to the next sample */
             step[i + 1] = ISA(angle)(a[i] * b[i + 1] - b[i] * a[i + 1], a[i] * a[i + 1] + b[i] * b[i + 1]);
         step[0] = start > 0 ? before : step[1]; /* one-sided at the ends */
         if (steps < count) step[count] = step[count - 1];
         before = step[count];
         for (int64_t i = 0; i < count; i++) {
             double hz = (step[i] + step[i + 1]) / 2 * to_hz, row = floor((hz - low_hz) * scale);
-            row = hz == high_hz ? N_BINS - 1 : row; /* the last bin is closed on both sides */
+            row = hz == high_hz ? N_BINS - 1 : row; /* the last bin includes its upper edge */
             double all = (a[i] * a[i] + b[i] * b[i]) / 2;
-            int inside = (row >= 0) & (row < N_BINS); /* not where it is not a number */
+            int inside = (row >= 0) & (row < N_BINS); /* false for NaN */
             power[i] = inside ? all : 0;
             missed[i] = inside ? 0 : all;
             cell[i] = (int32_t)(inside ? row : 0) * N_BINS;

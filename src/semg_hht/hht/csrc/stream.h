@@ -1,5 +1,5 @@
-/* What is done with a sift: a signal taken apart mode by mode, and the trials of an ensemble added up. Included after
- * sift.h, and like it compiled for each instruction set. */
+/* Uses of the sift: the decomposition of a signal mode by mode, and the sum over the trials of an ensemble. Included
+ * after sift.h and, like it, compiled for each instruction set. */
 
 static void ISA(extent)(const double *x, int64_t n, double *lowest, double *highest) {
     *lowest = *highest = x[0];
@@ -12,7 +12,7 @@ static double ISA(range_of)(const double *x, int64_t n) {
     return high - low;
 }
 
-/* Eight running sums at once: a single one would wait for itself at every sample. */
+/* Eight partial sums, because each addition to a single sum would wait for the previous one. */
 static double ISA(sum_of)(const double *x, int64_t n, int sizes_only) {
     double sums[8] = {0}, sum = 0;
     int64_t i = 0;
@@ -27,7 +27,7 @@ static double ISA(sum_of)(const double *x, int64_t n, int sizes_only) {
     return sum;
 }
 
-/* Below 1e-10 of the signal, what is left is rounding noise of the subtraction. */
+/* A rest below 1e-10 of the signal is rounding error of the subtraction. */
 static double ISA(smallest_of)(const double *x, int64_t n) {
     double centre = ISA(sum_of)(x, n, 0) / (double)n, low, high;
     ISA(extent)(x, n, &low, &high);
@@ -43,19 +43,19 @@ static int ISA(monotonic)(const double *x, int64_t n) {
     return !(rises && falls);
 }
 
-/* Whether what is left is too little to sift, by the library the rule comes from. */
+/* Whether the rest is too small to sift, by the definition of the library that the rule comes from. */
 static int ISA(spent)(const struct stream *s, const struct settings *set, int64_t n) {
     const double *rest = s->rest;
     if (set->rule == RULE_PYEMD)
         return s->n_modes > 0 && (ISA(range_of)(rest, n) < 0.001 || ISA(sum_of)(rest, n, 1) < 0.005);
     if (set->rule == RULE_UPSTREAM) return s->n_modes > 0 && ISA(monotonic)(rest, n);
-    if (set->rule == RULE_EMD) /* 50 dB as emd counts them: 20 log10 of a ratio of energies */
+    if (set->rule == RULE_EMD) /* emd's 50 dB: 20 log10 of a ratio of energies */
         return s->n_modes > 0 && (ISA(sum_of)(rest, n, 1) < 1e-8 ||
                                   ISA(energy_of)(s->x, n) > pow(10, 2.5) * ISA(energy_of)(rest, n));
     return !(ISA(range_of)(rest, n) > s->smallest);
 }
 
-/* The next mode into out and 1, or 0 where there is none; rest is updated. */
+/* Writes the next mode to out, updates rest and returns 1; returns 0 if there is no mode. */
 static int ISA(next_mode)(struct stream *s, struct workspace *w, const struct settings *set, double *restrict out,
                           int32_t *n_sifts) {
     int64_t n = w->n, n_extrema;
@@ -79,7 +79,7 @@ static int ISA(next_mode)(struct stream *s, struct workspace *w, const struct se
         }
         return 1;
     }
-    double *restrict sum = s->sum, *restrict before = w->mean; /* before: in case this mode is taken back */
+    double *restrict sum = s->sum, *restrict before = w->mean; /* before: to restore if this mode is dropped */
     const double *restrict x = s->x;
     for (int64_t i = 0; i < n; i++) {
         before[i] = rest[i];
@@ -95,7 +95,7 @@ static int ISA(next_mode)(struct stream *s, struct workspace *w, const struct se
     return 1;
 }
 
-/* Adds a trial's first mode, or what that mode leaves, to out; the whole trial where it has none. */
+/* Adds to out the first mode of a trial, or with want_mean the trial less this mode, or a trial without a mode. */
 static void ISA(add_trial)(const struct trial *t, struct workspace *w, const struct settings *set,
                            double *restrict out, int32_t *n_sifts) {
     int64_t n = w->n, n_extrema;

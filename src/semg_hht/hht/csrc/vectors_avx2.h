@@ -22,7 +22,7 @@ static inline double total(vector v) {
     return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));
 }
 static inline unsigned above(vector a, vector b) { return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ)); }
-/* A double is two 32-bit halves for the only shuffle that takes its order from a register. */
+/* The only shuffle with a variable order works on 32-bit halves of a double. */
 #define HALVES(a, b, c, d) {2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1, 2 * d, 2 * d + 1}
 static const int32_t squeeze_order[16][8] = {
     HALVES(0, 0, 0, 0), HALVES(0, 0, 0, 0), HALVES(1, 0, 0, 0), HALVES(0, 1, 0, 0),
@@ -41,5 +41,5 @@ static inline vector choose(vector v, selection s) {
 static inline vector squeeze(unsigned bits, vector v) {
     return choose(v, _mm256_loadu_si256((const __m256i *)squeeze_order[bits]));
 }
-/* For each lane, how many set bits stand at or before it. */
+/* For each lane, the number of set bits at or below it. */
 static inline selection intervals(unsigned bits) { return _mm256_loadu_si256((const __m256i *)interval_order[bits]); }

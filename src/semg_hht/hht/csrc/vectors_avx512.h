@@ -21,9 +21,9 @@ static inline double total(vector v) { return _mm512_reduce_add_pd(v); }
 static inline unsigned above(vector a, vector b) { return _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ); }
 /* The lanes whose bit is set, moved to the front. */
 static inline vector squeeze(unsigned bits, vector v) { return _mm512_maskz_compress_pd((__mmask8)bits, v); }
-/* For each lane, how many set bits stand at or before it. */
+/* For each lane, the number of set bits at or below it. */
 static inline selection intervals(unsigned bits) {
-    uint64_t spread_out = _pdep_u64(bits, 0x0101010101010101u), sums = spread_out * 0x0101010101010101u; /* a byte each */
+    uint64_t spread_out = _pdep_u64(bits, 0x0101010101010101u), sums = spread_out * 0x0101010101010101u; /* one byte per lane */
     return _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)sums));
 }
 static inline vector choose(vector v, selection s) { return _mm512_permutexvar_pd(s, v); }
