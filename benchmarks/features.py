@@ -1,9 +1,9 @@
-"""Which spectrum the features take, and which interval a trend.
+"""Compare spectral estimators for the features, and confidence intervals for the trend.
 
     python benchmarks/features.py spectrum
     python benchmarks/features.py trend
 
-Prints the tables of experiments/LOG.md.
+It prints the tables of experiments/LOG.md.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["spectrum", "trend"])
     if parser.parse_args().what == "spectrum":
-        spectra()
+        compare_spectra()
     else:
-        intervals()
+        compare_intervals()
 
 
-def power_of_truth(f: Array) -> Array:
+def true_power(f: Array) -> Array:
     return f**2 * HIGH_HZ**4 / ((f**2 + LOW_HZ**2) * (f**2 + HIGH_HZ**2) ** 2)
 
 
-def muscle(rng: np.random.Generator, n_repetitions: int, n_samples: int, hump: bool) -> Array:
+def simulated_emg(rng: np.random.Generator, n_repetitions: int, n_samples: int, hump: bool) -> Array:
     f = np.fft.rfftfreq(3 * n_samples, 1 / RATE_HZ)
-    spectrum = np.fft.rfft(rng.standard_normal((n_repetitions, 3 * n_samples))) * np.sqrt(power_of_truth(f))
-    # The middle third: a whole record of the inverse transform would be periodic, which flatters windows without taper.
+    spectrum = np.fft.rfft(rng.standard_normal((n_repetitions, 3 * n_samples))) * np.sqrt(true_power(f))
+    # The middle third: the whole inverse transform would be periodic, an advantage for windows without a taper.
     cut = np.fft.irfft(spectrum, 3 * n_samples)[:, n_samples : 2 * n_samples]
     return cut * np.sin(np.pi * (np.arange(n_samples) + 0.5) / n_samples) ** 2 if hump else cut
 
 
-def spectra() -> None:
+def compare_spectra() -> None:
     f = np.linspace(0.01, RATE_HZ / 2, 200_001)
-    power = power_of_truth(f)
+    power = true_power(f)
     band = power * ((f >= 8) & (f <= 500))
     truth = {
         "mnf": np.sum(f * power) / np.sum(power),
@@ -66,7 +66,7 @@ def spectra() -> None:
     chosen = features.power_spectrum
     for hump in (False, True):
         for length_s in (0.5, 1.0, 3.0):
-            x = muscle(np.random.default_rng(0), 1000, round(length_s * RATE_HZ), hump)
+            x = simulated_emg(np.random.default_rng(0), 1000, round(length_s * RATE_HZ), hump)
             for name, estimator in estimators.items():
                 features.power_spectrum = estimator
                 cells = []
@@ -102,30 +102,30 @@ def newey_west(y: Array, x: Array) -> Interval:
 
 
 def mixture(y: Array, x: Array) -> Interval:
-    found = trend(y, x)
-    return found.low, found.high
+    line = trend(y, x)
+    return line.low, line.high
 
 
-def intervals(n_trials: int = 1000) -> None:
+def compare_intervals(n_trials: int = 1000) -> None:
     methods = {"least squares": least_squares, "Theil-Sen": theil_sen, "Newey-West": newey_west, "mixture": mixture}
-    print(f"| noise | autocorrelation | repetitions | share of {n_trials} intervals that hold the slope, mean width "
-          f"over least squares: {', '.join(methods)} |")  # fmt: skip
+    print(f"| noise | autocorrelation | repetitions | share of {n_trials} intervals that contain the slope, mean "
+          f"width over that of least squares: {', '.join(methods)} |")  # fmt: skip
     rng = np.random.default_rng(0)
     for noise in ("normal", "t of 3 degrees"):
-        for following in (0.0, 0.3, 0.6, 0.8):
+        for autocorrelation in (0.0, 0.3, 0.6, 0.8):
             for n in (5, 8, 15, 30):
                 hits, widths = np.zeros(len(methods)), np.zeros(len(methods))
                 for _ in range(n_trials):
                     steps = rng.standard_normal(n + 50) if noise == "normal" else rng.standard_t(3, n + 50)
-                    errors = signal.lfilter([1.0], [1.0, -following], steps)[-n:]
+                    errors = signal.lfilter([1.0], [1.0, -autocorrelation], steps)[-n:]
                     x = np.arange(n) + rng.uniform(-0.1, 0.1, n)
-                    found = np.array([method(errors - x, x) for method in methods.values()])
-                    hits += (found[:, 0] <= -1) & (found[:, 1] >= -1)
-                    widths += found[:, 1] - found[:, 0]
+                    low, high = np.array([method(errors - x, x) for method in methods.values()]).T
+                    hits += (low <= -1) & (high >= -1)
+                    widths += high - low
                 cells = ", ".join(
                     f"{h:.2f} ({w:.1f})" for h, w in zip(hits / n_trials, widths / widths[0], strict=True)
                 )
-                print(f"| {noise} | {following:g} | {n} | {cells} |", flush=True)
+                print(f"| {noise} | {autocorrelation:g} | {n} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

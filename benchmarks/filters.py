@@ -1,10 +1,10 @@
-"""What finds the mains and takes off the heart, against known truth.
+"""Measure the detection of mains hum and the removal of the ECG on simulated recordings with known ground truth.
 
     python benchmarks/filters.py mains
     python benchmarks/filters.py ecg [--ecg_csv FILE]
 
-Prints the tables of experiments/LOG.md. ``--ecg_csv``: a real ECG without muscle, one number a line at 1000 Hz, instead
-of the simulated one.
+It prints the tables of experiments/LOG.md. ``--ecg_csv`` replaces the simulated ECG by a real one without EMG, one
+number per line at 1000 Hz.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy import signal
 from semg_hht.signals.ecg import find_r_peaks, remove_ecg
 from semg_hht.signals.features import mdf
 from semg_hht.signals.filters import FilterConfig, find_hum, preprocess
-from semg_hht.signals.simulate import SimulationConfig, simulate_people
+from semg_hht.signals.simulate import SimulationConfig, coloured_noise, simulate_people
 
 Array = np.ndarray
 NO_NOTCH = FilterConfig(mains_hz=None)
@@ -33,16 +33,16 @@ def main() -> None:
     parser.add_argument("--ecg_csv", type=Path)
     args = parser.parse_args()
     if args.what == "mains":
-        false_alarms_and_detections()
+        hum_detections()
         notch_errors()
     else:
-        hearts_imagined()
-        hearts_found()
-        hearts_removed(np.loadtxt(args.ecg_csv) if args.ecg_csv else None)
+        false_ecg_detections()
+        ecg_detections()
+        ecg_removal(np.loadtxt(args.ecg_csv) if args.ecg_csv else None)
 
 
 def muscle(tonic: bool, rate_hz: float = 1000.0, n_channels: int = 1, ecg_uv: float = 5.0) -> list[Array]:
-    """Hum-free recordings: curls with rests, or a contraction that goes on at one level."""
+    """Recordings without hum: curls with rests, or a steady contraction."""
     config = SimulationConfig(24, n_repetitions=6, rate_hz=rate_hz, n_channels=n_channels, mains_uv=0.0, ecg_uv=ecg_uv)
     people = simulate_people(config, 7)
     if not tonic:
@@ -52,27 +52,26 @@ def muscle(tonic: bool, rate_hz: float = 1000.0, n_channels: int = 1, ecg_uv: fl
 
 
 def coloured(rng: np.random.Generator, n_samples: int, rate_hz: float, n_channels: int) -> Array:
-    """Steady muscle, (n_channels, n_samples) of RMS 1."""
-    f = np.fft.rfftfreq(n_samples, 1 / rate_hz)
-    low, high = rng.uniform(45, 60), rng.uniform(80, 120)
-    spectrum = np.fft.rfft(rng.standard_normal((n_channels, n_samples)))
-    shaped = np.fft.irfft(spectrum * f * high**2 / (np.sqrt(f**2 + low**2) * (f**2 + high**2)), n_samples)
-    return shaped / np.sqrt(np.mean(shaped**2, axis=-1, keepdims=True))
+    """EMG of a steady contraction, (n_channels, n_samples) of RMS 1."""
+    corners_hz = rng.uniform(45, 60), rng.uniform(80, 120)
+    return np.stack([coloured_noise(n_samples, rate_hz, corners_hz, rng) for _ in range(n_channels)])
 
 
 def hum_like(samples: Array, rate_hz: float, mains_hz: float, db: float, rng: np.random.Generator) -> Array:
-    """Hum of a first and a weaker third harmonic, ``db`` relative to the channel's RMS over the piece."""
+    """Hum with a first and a weaker third harmonic, ``db`` above the channel's RMS over the piece."""
     t = np.arange(samples.shape[-1]) / rate_hz
-    true_hz = mains_hz * (1 + rng.uniform(-1e-3, 1e-3))  # the grid wanders
+    true_hz = mains_hz * (1 + rng.uniform(-1e-3, 1e-3))  # the mains frequency varies
     wave = sum(a * np.sin(2 * np.pi * k * true_hz * t + rng.uniform(0, 6.3)) for k, a in ((1, 1.0), (3, 0.3))
                if k * true_hz < rate_hz / 2)  # fmt: skip
     level = np.std(samples, axis=-1, keepdims=True)
     return level * 10 ** (db / 20) * wave / np.std(wave)
 
 
-def false_alarms_and_detections() -> None:
+def hum_detections() -> None:
     print(
-        "| muscle | length s | pieces | false alarms | found at " + ", ".join(f"{db:+d}" for db in MAINS_DB) + " dB |"
+        "| muscle | length s | pieces | false detections | detected at "
+        + ", ".join(f"{db:+d}" for db in MAINS_DB)
+        + " dB |"
     )
     for name, tonic, rate_hz, n_channels in (
         ("curls", False, 1000.0, 1), ("steady", True, 1000.0, 1), ("curls, 8 channels", False, 1000.0, 8),
@@ -82,7 +81,7 @@ def false_alarms_and_detections() -> None:
         for length_s, n_null, n_hum in ((0.5, 2000, 200), (1, 2000, 200), (3, 1000, 200), (30, 300, 100)):
             rng = np.random.default_rng(1)
             n_samples = round(length_s * rate_hz)
-            alarms = sum(find_hum(piece(recordings, n_samples, rng), rate_hz) is not None for _ in range(n_null))
+            n_false = sum(find_hum(piece(recordings, n_samples, rng), rate_hz) is not None for _ in range(n_null))
             shares = []
             for db in MAINS_DB:
                 right = 0
@@ -91,7 +90,7 @@ def false_alarms_and_detections() -> None:
                     hum = find_hum(clean + hum_like(clean, rate_hz, mains_hz, db, rng), rate_hz)
                     right += hum is not None and hum.mains_hz == mains_hz
                 shares.append(f"{right / n_hum:.2f}")
-            print(f"| {name} | {length_s:g} | {n_null} | {alarms} | {', '.join(shares)} |", flush=True)
+            print(f"| {name} | {length_s:g} | {n_null} | {n_false} | {', '.join(shares)} |", flush=True)
 
 
 def piece(recordings: list[Array], n_samples: int, rng: np.random.Generator) -> Array:
@@ -101,27 +100,26 @@ def piece(recordings: list[Array], n_samples: int, rng: np.random.Generator) -> 
 
 
 def notch_errors() -> None:
-    """Error to the band-passed signal without hum, dB of its energy: no notch, all harmonics, what auto notches."""
+    """Error relative to the band-passed signal without hum, in dB of its energy, without and with notches."""
     print("\n| hum dB | no notch | all harmonics | auto |")
     rng = np.random.default_rng(0)
     for db in (-200, *MAINS_DB):
         errors = []
         for clean in muscle(False)[:12]:
-            wanted = preprocess(clean, 1000.0, NO_NOTCH)
+            expected = preprocess(clean, 1000.0, NO_NOTCH)
             noisy = clean + hum_like(clean, 1000.0, 50.0, db, rng)
-            errors.append([
-                error_db(preprocess(noisy, 1000.0, FilterConfig(mains_hz=how)), wanted) for how in (None, 50.0, "auto")
-            ])  # fmt: skip
+            configs = [FilterConfig(mains_hz=mains_hz) for mains_hz in (None, 50.0, "auto")]
+            errors.append([error_db(preprocess(noisy, 1000.0, config), expected) for config in configs])
         print(f"| {db:+d} | " + " | ".join(f"{e:.1f}" for e in np.mean(errors, axis=0)) + " |", flush=True)
 
 
-def error_db(found: Array, wanted: Array) -> float:
-    return float(10 * np.log10(np.sum((found - wanted) ** 2) / np.sum(wanted**2) + 1e-20))
+def error_db(actual: Array, expected: Array) -> float:
+    return float(10 * np.log10(np.sum((actual - expected) ** 2) / np.sum(expected**2) + 1e-20))
 
 
 def trunk(seed: int, db: float, n_channels: int, tonic: bool, real: Array | None, length_s: float = 30.0
           ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """(muscle, muscle with heart and drift, R peaks in s); ``db``: RMS of the heart over that of the muscle."""
+    """(EMG, EMG with ECG and drift, R peaks in s); ``db``: RMS of the ECG over that of the EMG."""
     rng = np.random.default_rng(seed)
     n_samples = round(1000 * length_s)
     t = np.arange(n_samples) / 1000
@@ -146,7 +144,7 @@ def trunk(seed: int, db: float, n_channels: int, tonic: bool, real: Array | None
 
 
 def simulated_heart(rng: np.random.Generator, t: Array, n_channels: int) -> tuple[Array, Array]:
-    """Five Gaussians a beat (McSharry et al. 2003, doi 10.1109/TBME.2003.808805), rate and size moved by breathing."""
+    """Five Gaussians per beat (McSharry et al. 2003, doi 10.1109/TBME.2003.808805); breathing changes rate and size."""
     beats = [rng.uniform(0.2, 0.9)]
     slow, breath = rng.uniform(0, 6.3, 2)
     interval_s = 60 / rng.uniform(55, 110)
@@ -165,27 +163,27 @@ def simulated_heart(rng: np.random.Generator, t: Array, n_channels: int) -> tupl
     return heart, np.array([beat for beat in beats if 0 < beat < t[-1]])
 
 
-def f1(found_s: Array, true_s: Array, within_s: float = 0.03) -> float:
-    """Each true beat may be met once."""
-    free = list(found_s)
+def f1(detected_s: Array, true_s: Array, within_s: float = 0.03) -> float:
+    """F1 of detected beats; each matches at most one true beat."""
+    unmatched = list(detected_s)
     hits = 0
     for beat in true_s:
-        near = [f for f in free if abs(f - beat) <= within_s]
+        near = [t for t in unmatched if abs(t - beat) <= within_s]
         if near:
-            free.remove(min(near, key=lambda f: abs(f - beat)))
+            unmatched.remove(min(near, key=lambda t: abs(t - beat)))
             hits += 1
-    return 2 * hits / max(1, len(found_s) + len(true_s))
+    return 2 * hits / max(1, len(detected_s) + len(true_s))
 
 
-def hearts_imagined(n_pieces: int = 200) -> None:
-    print("| muscle without heart | channels | hearts believed in, of so many pieces of 6, 10, 30 s |")
+def false_ecg_detections(n_pieces: int = 200) -> None:
+    print("| EMG without ECG | channels | false detections in pieces of 6, 10, 30 s, of so many |")
     curls = {n_channels: muscle(False, n_channels=n_channels, ecg_uv=0.0) for n_channels in (1, 2)}
     devices = {f"bursts, band-passed from {low} Hz": FilterConfig((low, 450), None) for low in (20, 30)}
     for name in ("curls", "bursts", "steady", *devices):
         for n_channels in (1, 2):
             counts = []
             for length_s in (6, 10, 30):
-                believed = 0
+                n_false = 0
                 for seed in range(n_pieces):
                     if name == "curls":
                         samples = piece(curls[n_channels], 1000 * length_s, np.random.default_rng(seed))
@@ -193,14 +191,18 @@ def hearts_imagined(n_pieces: int = 200) -> None:
                         samples = trunk(seed, -300, n_channels, name == "steady", None, length_s)[1]
                     if name in devices:
                         samples = preprocess(samples, 1000.0, devices[name])
-                    believed += find_r_peaks(samples, 1000.0).size > 0
-                counts.append(f"{believed}")
+                    n_false += find_r_peaks(samples, 1000.0).size > 0
+                counts.append(f"{n_false}")
             print(f"| {name} | {n_channels} | {', '.join(counts)} of {n_pieces} |", flush=True)
     print()
 
 
-def hearts_found() -> None:
-    print("| channels | muscle | heart found in, at none, " + ", ".join(f"{db:+d}" for db in ECG_DB) + " dB | F1 |")
+def ecg_detections() -> None:
+    print(
+        "| channels | muscle | share of detections without ECG, "
+        + ", ".join(f"{db:+d}" for db in ECG_DB)
+        + " dB | F1 |"
+    )
     for n_channels in (1, 4):
         for tonic in (False, True):
             shares, scores = [], []
@@ -210,13 +212,13 @@ def hearts_found() -> None:
                 for seed in range(n):
                     _, noisy, true_s = trunk(1000 + seed, db, n_channels, tonic, None)
                     results.append((find_r_peaks(noisy, 1000.0) / 1000, true_s))
-                shares.append(f"{np.mean([found.size > 0 for found, _ in results]):.2f}")
+                shares.append(f"{np.mean([detected.size > 0 for detected, _ in results]):.2f}")
                 scores.append(f"{np.mean([f1(*result) for result in results]):.3f}")
             kind = "steady" if tonic else "bursts"
             print(f"| {n_channels} | {kind} | {', '.join(shares)} | {', '.join(scores[1:])} |", flush=True)
 
 
-def hearts_removed(real: Array | None) -> None:
+def ecg_removal(real: Array | None) -> None:
     high_pass = signal.butter(4, 30, btype="highpass", fs=1000, output="sos")
 
     def filtered(samples: Array) -> Array:
@@ -231,17 +233,18 @@ def hearts_removed(real: Array | None) -> None:
         "templates": templates,
         "both": lambda samples: signal.sosfiltfilt(high_pass, templates(samples)),
     }
-    print("\n| muscle | method | heart dB | RMS error % | correlation | MDF error Hz | error dB |")
+    print("\n| muscle | method | ECG dB | RMS error % | correlation | MDF error Hz | error dB |")
     for tonic in (False, True):
         for name, method in methods.items():
             for db in ECG_DB:
                 rows = []
                 for seed in range(20):
                     clean, noisy, _ = trunk(seed, db, 1, tonic, real)
-                    wanted, found = filtered(clean), method(noisy)
-                    rms_error = 100 * abs(np.sqrt(np.mean(found**2) / np.mean(wanted**2)) - 1)
-                    mdf_error = abs(float(mdf(found, 1000.0)[0] - mdf(wanted, 1000.0)[0]))
-                    rows.append((rms_error, np.corrcoef(found[0], wanted[0])[0, 1], mdf_error, error_db(found, wanted)))
+                    expected, actual = filtered(clean), method(noisy)
+                    rms_error = 100 * abs(np.sqrt(np.mean(actual**2) / np.mean(expected**2)) - 1)
+                    mdf_error = abs(float(mdf(actual, 1000.0)[0] - mdf(expected, 1000.0)[0]))
+                    correlation = np.corrcoef(actual[0], expected[0])[0, 1]
+                    rows.append((rms_error, correlation, mdf_error, error_db(actual, expected)))
                 r, c, m, e = np.mean(rows, axis=0)
                 kind = "steady" if tonic else "bursts"
                 print(f"| {kind} | {name} | {db:+d} | {r:.1f} | {c:.3f} | {m:.1f} | {e:.1f} |", flush=True)

@@ -1,11 +1,11 @@
-"""The transform beside its peers: one command, one process tree, both sides interleaved, medians of CPU time.
+"""Compare the transform with other libraries: CPU time in one process, both sides interleaved, medians.
 
-    python benchmarks/hht.py --install-peers     # makes build/peers with PyEMD, emd and this package, and runs there
-    python benchmarks/hht.py                     # with whatever peers this environment has
+    python benchmarks/hht.py --install-peers     # make build/peers with PyEMD, emd and this package, and run there
+    python benchmarks/hht.py                     # run with the peers of this environment
 
-Two peers are on no package index. Where --peers names a folder with their checkouts, sEMG-pre-processing (Python) and
-ICEEMDAN-MKL (with its C interface built as libiceemdan.so, by its own instructions), they are measured too. A peer that
-is not there is left out, and that is said.
+Two peers are not on the package index: sEMG-pre-processing (Python) and ICEEMDAN-MKL (with its C interface built as
+libiceemdan.so, by its own instructions). They are measured if the folder --peers contains their checkouts. The table
+reports peers that are not installed.
 """
 
 from __future__ import annotations
@@ -21,192 +21,201 @@ import sys
 import time
 import venv
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+# Only the standard library is imported here: --install-peers also works without NumPy.
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / "build" / "peers"
 RATE_HZ = 1000.0
-Duel = tuple[str, Callable, Callable | None, float]
-
-
-def install_peers() -> None:
-    """A venv with the peers of the package index and this package; then the same command again, in it."""
-    venv.create(ENVIRONMENT, with_pip=True)
-    python = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin") / "python"
-    wanted = ["EMD-signal==1.10.0", "emd==0.8.1", str(ROOT)]
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
-    again = [argument for argument in sys.argv[1:] if argument != "--install-peers"]
-    raise SystemExit(subprocess.run([python, __file__, *again], check=False).returncode)
-
-
-def loaded(path: Path):
-    """A module from a file, or None."""
-    if not path.is_file():
-        return None
-    spec = importlib.util.spec_from_file_location(path.stem + "_peer", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def peer_module(name: str):
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
-
-
-def side_by_side(ours: Callable, theirs: Callable, rounds: int) -> tuple[float, float]:
-    """Median CPU seconds of each: in every round the peer once, ours often enough to be seen."""
-    ours(), theirs()
-    start = time.process_time()
-    ours()
-    repeats = max(1, int(0.02 / max(time.process_time() - start, 1e-6)))
-    own, other = [], []
-    for _ in range(rounds):
-        start = time.process_time()
-        theirs()
-        middle = time.process_time()
-        for _ in range(repeats):
-            ours()
-        own.append((time.process_time() - middle) / repeats)
-        other.append(middle - start)
-    return statistics.median(own), statistics.median(other)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install-peers", action="store_true", help="make build/peers first and run in it")
     parser.add_argument("--peers", type=Path, default=ROOT.parent, help="folder with checkouts of the two repositories")
-    parser.add_argument("--decompositions", type=Path, metavar="FOLDER", help="compare ours on recordings of 1000 Hz")
-    parser.add_argument("--ours", action="store_true", help="only our own cost, growth, memory and cores")
+    parser.add_argument(
+        "--decompositions", type=Path, metavar="FOLDER", help="compare our methods on recordings of 1000 Hz"
+    )
+    parser.add_argument("--ours", action="store_true", help="measure only our cost, growth, memory and cores")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     if arguments.install_peers:
         install_peers()
     if arguments.decompositions:
         compare_decompositions(arguments.decompositions)
-        return
-    if not arguments.ours:
-        compare(arguments.peers, arguments.rounds)
-    # In a process of its own: a peer's OpenMP ties the process to one core.
-    if arguments.ours:
-        describe_ours()
+    elif arguments.ours:
+        measure_ours()
     else:
+        compare_with_peers(arguments.peers, arguments.rounds)
+        # In a new process, because OpenMP of a peer binds this one to a single core.
         subprocess.run([sys.executable, __file__, "--ours"], check=True)
 
 
-def emd_spectrum(library, x) -> None:
-    """Signal to 256 frequency bins over time, by the library's own functions."""
-    imfs = library.sift.sift(x)
-    _, frequency, amplitude = library.spectra.frequency_transform(imfs, RATE_HZ, "hilbert")
-    edges, _ = library.spectra.define_hist_bins(20, 450, 256)
-    library.spectra.hilberthuang(frequency, amplitude, edges, sum_time=False)
+def install_peers() -> None:
+    """Make a virtual environment with the peers of the package index and this package, and run the command in it."""
+    venv.create(ENVIRONMENT, with_pip=True)
+    python = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin") / "python"
+    packages = ["EMD-signal==1.10.0", "emd==0.8.1", str(ROOT)]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+    arguments = [argument for argument in sys.argv[1:] if argument != "--install-peers"]
+    raise SystemExit(subprocess.run([python, __file__, *arguments], check=False).returncode)
 
 
-def mkl_iceemdan(library: ctypes.CDLL, x, trials: int) -> None:
-    """One decomposition through the library's C interface."""
-    library.iceemdan_create.restype = ctypes.c_void_p
-    handle = ctypes.c_void_p(library.iceemdan_create(0))
-    library.iceemdan_set_ensemble_size(handle, trials)
-    library.iceemdan_decompose(handle, x.ctypes.data_as(ctypes.c_void_p), len(x))
-    library.iceemdan_destroy(handle)
+@dataclass(frozen=True)
+class Peers:
+    """The libraries to compare with; None for each that is not installed."""
+
+    pyemd: object | None
+    emd: object | None
+    upstream: object | None
+    mkl: ctypes.CDLL | None
+
+    @classmethod
+    def load(cls, folder: Path) -> Peers:
+        pyemd, emd = (importlib.import_module(n) if importlib.util.find_spec(n) else None for n in ("PyEMD", "emd"))
+        upstream, path = None, folder / "sEMG-pre-processing" / "semg_preprocessing" / "hht.py"
+        if path.is_file():
+            spec = importlib.util.spec_from_file_location("upstream", path)
+            upstream = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(upstream)
+        library = folder / "ICEEMDAN-MKL" / "libiceemdan.so"
+        return cls(pyemd, emd, upstream, ctypes.CDLL(str(library)) if library.is_file() else None)
+
+    def emd_spectrum(self, x) -> None:
+        """Signal to 256 frequency bins over time, by functions of emd."""
+        imfs = self.emd.sift.sift(x)
+        _, frequency, amplitude = self.emd.spectra.frequency_transform(imfs, RATE_HZ, "hilbert")
+        edges, _ = self.emd.spectra.define_hist_bins(20, 450, 256)
+        self.emd.spectra.hilberthuang(frequency, amplitude, edges, sum_time=False)
+
+    def upstream_matrix(self, x, **options) -> None:
+        self.upstream.compute_hilbert_spectrum_enhanced(x, RATE_HZ, normalize_length=256, **options)
+
+    def mkl_iceemdan(self, x, n_trials: int) -> None:
+        """One decomposition through the C interface of ICEEMDAN-MKL."""
+        self.mkl.iceemdan_create.restype = ctypes.c_void_p
+        handle = ctypes.c_void_p(self.mkl.iceemdan_create(0))
+        self.mkl.iceemdan_set_ensemble_size(handle, n_trials)
+        self.mkl.iceemdan_decompose(handle, x.ctypes.data_as(ctypes.c_void_p), len(x))
+        self.mkl.iceemdan_destroy(handle)
 
 
-def duels(peers: Path) -> list[Duel]:
-    """Every goal: what it is called, ours, the peer (None where it is not there), and the ratio to reach."""
+@dataclass(frozen=True)
+class Comparison:
+    """One row of the table: our function, the peer's, whether the peer is installed, and the ratio to reach."""
+
+    name: str
+    ours: Callable[[], object]
+    theirs: Callable[[], object]
+    is_installed: bool
+    goal: float
+
+
+def comparisons(peers: Peers) -> Iterator[Comparison]:
     from semg_hht import hht
 
-    pyemd, emd_library = peer_module("PyEMD"), peer_module("emd")
-    upstream = loaded(peers / "sEMG-pre-processing" / "semg_preprocessing" / "hht.py")
-    library = peers / "ICEEMDAN-MKL" / "libiceemdan.so"
-    mkl = ctypes.CDLL(str(library)) if library.is_file() else None
-    x = {n: band_limited(n) for n in (1000, 2000, 5000, 20000)}
-    rows: list[Duel] = []
-
+    signals = {n: band_limited(n) for n in (1000, 2000, 5000, 20000)}
     for n, goal in ((1000, 200), (5000, 100), (20000, 40)):
-        rows.append(
-            (
-                f"EMD, identical to PyEMD, N={n}",
-                lambda n=n: hht.emd(x[n], stopping="pyemd", n_threads=1),
-                pyemd and (lambda n=n: pyemd.EMD().emd(x[n])),
-                goal,
-            )
+        yield Comparison(
+            f"EMD, identical to PyEMD, N={n}",
+            lambda x=signals[n]: hht.emd(x, stopping="pyemd", n_threads=1),
+            lambda x=signals[n]: peers.pyemd.EMD().emd(x),
+            peers.pyemd is not None,
+            goal,
         )
-    for n, trials in ((2000, 50), (2000, 100)):
-        rows.append(
-            (
-                f"CEEMDAN, identical to PyEMD, N={n}, {trials} trials",
-                lambda n=n, t=trials: hht.ceemdan(x[n], t, 0.005, stopping="pyemd", n_threads=1),
-                pyemd and (lambda n=n, t=trials: pyemd.CEEMDAN(trials=t, parallel=False).ceemdan(x[n])),
-                150,
-            )
+    x = signals[2000]
+    for n_trials in (50, 100):
+        yield Comparison(
+            f"CEEMDAN, identical to PyEMD, N=2000, {n_trials} trials",
+            lambda t=n_trials: hht.ceemdan(x, t, 0.005, stopping="pyemd", n_threads=1),
+            lambda t=n_trials: peers.pyemd.CEEMDAN(trials=t, parallel=False).ceemdan(x),
+            peers.pyemd is not None,
+            150,
         )
-
-    plain = hht.SpectrumConfig(decomposition="emd")
-    recipe = hht.SpectrumConfig(decomposition="upstream")
     for n in (2000, 5000):
-        ours = lambda n=n: hht.hilbert_spectrum(x[n], RATE_HZ, plain, n_threads=1)  # noqa: E731
-        rows.append(
-            (
-                f"256 x 256 with EMD, against emd, N={n}",
-                ours,
-                emd_library and (lambda n=n: emd_spectrum(emd_library, x[n])),
-                25,
-            )
+
+        def spectrum(x=signals[n]) -> None:
+            hht.hilbert_spectrum(x, RATE_HZ, hht.SpectrumConfig(decomposition="emd"), n_threads=1)
+
+        yield Comparison(
+            f"256 x 256 with EMD, against emd, N={n}",
+            spectrum,
+            lambda x=signals[n]: peers.emd_spectrum(x),
+            peers.emd is not None,
+            25,
         )
-        rows.append(
-            (
-                f"256 x 256 with EMD, against upstream's, N={n}",
-                ours,
-                upstream
-                and (
-                    lambda n=n: upstream.compute_hilbert_spectrum_enhanced(
-                        x[n], RATE_HZ, normalize_length=256, use_ceemdan=False
-                    )
-                ),
-                250,
-            )
+        yield Comparison(
+            f"256 x 256 with EMD, against upstream's, N={n}",
+            spectrum,
+            lambda x=signals[n]: peers.upstream_matrix(x, use_ceemdan=False),
+            peers.upstream is not None,
+            250,
         )
-    rows.append(
-        (
-            "upstream's matrix, identical, N=2000",
-            lambda: hht.hilbert_spectrum(x[2000], RATE_HZ, recipe, n_threads=1),
-            upstream and (lambda: upstream.compute_hilbert_spectrum_enhanced(x[2000], RATE_HZ, normalize_length=256)),
-            100,
-        )
+    yield Comparison(
+        "upstream's matrix, identical, N=2000",
+        lambda: hht.hilbert_spectrum(x, RATE_HZ, hht.SpectrumConfig(decomposition="upstream"), n_threads=1),
+        lambda: peers.upstream_matrix(x),
+        peers.upstream is not None,
+        100,
     )
-
-    for n, trials in ((2000, 50), (2000, 100), (5000, 50)):
-        rows.append(
-            (
-                f"ICEEMDAN, noise bank, against ICEEMDAN-MKL, N={n}, {trials} trials",
-                lambda n=n, t=trials: hht.iceemdan(x[n], t, noise="bank", n_threads=1),
-                mkl and (lambda n=n, t=trials: mkl_iceemdan(mkl, x[n], t)),
-                6,
-            )
+    for n, n_trials in ((2000, 50), (2000, 100), (5000, 50)):
+        yield Comparison(
+            f"ICEEMDAN, noise bank, against ICEEMDAN-MKL, N={n}, {n_trials} trials",
+            lambda x=signals[n], t=n_trials: hht.iceemdan(x, t, noise="bank", n_threads=1),
+            lambda x=signals[n], t=n_trials: peers.mkl_iceemdan(x, t),
+            peers.mkl is not None,
+            6,
         )
-    return rows
 
 
-def compare(peers: Path, rounds: int) -> None:
-    import numpy as np
-
-    warnings.simplefilter("ignore")  # the peers' own
-    print(f"{'what':54} {'ours ms':>9} {'peer ms':>10} {'ratio':>8} {'goal':>6}")
-    for name, ours, theirs, goal in duels(peers):
-        if not theirs:
-            print(f"{name:54} {'peer not installed':>29}")
+def compare_with_peers(folder: Path, rounds: int) -> None:
+    warnings.simplefilter("ignore")  # of the peers
+    print(f"{'task':54} {'ours ms':>9} {'peer ms':>10} {'ratio':>8} {'goal':>6}")
+    for row in comparisons(Peers.load(folder)):
+        if not row.is_installed:
+            print(f"{row.name:54} {'peer not installed':>29}")
             continue
-        with np.errstate(all="ignore"):
-            own, other = side_by_side(ours, theirs, rounds)
-        verdict = "" if other / own >= goal else "  missed"
-        print(f"{name:54} {own * 1e3:9.3f} {other * 1e3:10.1f} {other / own:8.1f} {goal:6}{verdict}", flush=True)
+        own, peer = interleaved_cpu_s(row.ours, row.theirs, rounds)
+        verdict = "" if peer / own >= row.goal else "  missed"
+        print(f"{row.name:54} {own * 1e3:9.3f} {peer * 1e3:10.1f} {peer / own:8.1f} {row.goal:6}{verdict}", flush=True)
+
+
+def cpu_s(work: Callable[[], object], repeats: int = 1) -> float:
+    """CPU seconds per call."""
+    start = time.process_time()
+    for _ in range(repeats):
+        work()
+    return (time.process_time() - start) / repeats
+
+
+def repeats_for(work: Callable[[], object], least_s: float) -> int:
+    """Number of calls that take at least ``least_s`` seconds, after one call to warm up."""
+    work()
+    return max(1, int(least_s / max(cpu_s(work), 1e-6)))
+
+
+def median_cpu_s(work: Callable[[], object], rounds: int = 15) -> float:
+    """Median CPU seconds of one call, over rounds of at least 10 ms."""
+    repeats = repeats_for(work, 0.01)
+    return statistics.median(cpu_s(work, repeats) for _ in range(rounds))
+
+
+def interleaved_cpu_s(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float]:
+    """Median CPU seconds of each side; each round calls the peer once and ours for at least 20 ms."""
+    theirs()
+    repeats = repeats_for(ours, 0.02)
+    pairs = [(cpu_s(theirs), cpu_s(ours, repeats)) for _ in range(rounds)]
+    peer, own = zip(*pairs, strict=True)
+    return statistics.median(own), statistics.median(peer)
 
 
 def compare_decompositions(folder: Path) -> None:
-    """Of every tenth recording (CSV without header, rows of channels) the first channel, by every method."""
+    """Every method on the first channel of every tenth recording (CSV without header, one row per sample)."""
     import numpy as np
 
     from semg_hht import hht
@@ -216,27 +225,31 @@ def compare_decompositions(folder: Path) -> None:
     print(f"{len(signals)} recordings; orthogonality and mixing: lower is better")
     print(f"{'method':10} {'ms':>7} {'IMFs':>6} {'orthogonality':>14} {'mixing':>8} {'dropped':>8} {'repeats':>8}")
     for name in hht.DECOMPOSITIONS:
-        found: list[tuple[float, ...]] = []
+        figures = []
         start = time.process_time()
         for x in signals:
-            spectra = []
-            for seed in (0, 1):
-                config = hht.SpectrumConfig(decomposition=name, seed=seed)
-                spectra.append(hht.hilbert_spectrum(x, RATE_HZ, config, n_threads=1))
-            same = np.corrcoef(spectra[0].power.ravel(), spectra[1].power.ravel())[0, 1]
-            found.append((spectra[0].n_imfs, spectra[0].dropped, same))
+            first, second = (
+                hht.hilbert_spectrum(x, RATE_HZ, hht.SpectrumConfig(decomposition=name, seed=seed), n_threads=1)
+                for seed in (0, 1)
+            )
+            correlation = np.corrcoef(first.power.ravel(), second.power.ravel())[0, 1]
+            figures.append((first.n_imfs, first.dropped, correlation))
         seconds = (time.process_time() - start) / 2 / len(signals)
         method = {"mask": hht.masked_sift, "upstream": hht.upstream_ceemdan}.get(name) or getattr(hht, name)
         options = {} if name in ("emd", "mask") else {"n_trials": 30 if name == "upstream" else 50}
-        shape = [orthogonality_and_mixing(method(x, **options)) for x in signals]
-        n_imfs, dropped, same = np.median(found, axis=0)
-        across, mixing = np.median(shape, axis=0)
-        print(f"{name:10} {seconds * 1e3:7.1f} {n_imfs:6.0f} {across:14.4f} {mixing:8.3f} {dropped:8.3f} {same:8.3f}")
+        n_imfs, dropped, correlation = np.median(figures, axis=0)
+        across, mixing = np.median([orthogonality_and_mixing(method(x, **options)) for x in signals], axis=0)
+        print(
+            f"{name:10} {seconds * 1e3:7.1f} {n_imfs:6.0f} {across:14.4f} {mixing:8.3f} {dropped:8.3f} "
+            f"{correlation:8.3f}"
+        )
 
 
 def orthogonality_and_mixing(rows) -> tuple[float, float]:
-    """Huang's index of orthogonality (cross terms over energy), and the mean overlap of neighbouring IMFs' spectra
-    (cosine between power spectra smoothed over 5 Hz or so: 1 where they cover the same band)."""
+    """Huang's index of orthogonality (cross terms over energy) and the mean overlap of neighbouring IMFs' spectra.
+
+    The overlap is the cosine between power spectra smoothed over about 5 Hz: 1 if two IMFs cover the same band.
+    """
     import numpy as np
 
     imfs = rows[:-1]
@@ -250,7 +263,7 @@ def orthogonality_and_mixing(rows) -> tuple[float, float]:
 
 
 def band_limited(n_samples: int, seed: int = 1):
-    """Noise of the band of surface EMG, millivolts."""
+    """Noise in the band of surface EMG (n_samples,), in millivolts."""
     import numpy as np
     from scipy.signal import butter, sosfiltfilt
 
@@ -259,23 +272,8 @@ def band_limited(n_samples: int, seed: int = 1):
     return np.ascontiguousarray(sosfiltfilt(band, white))
 
 
-def median_cpu(work: Callable, rounds: int = 15) -> float:
-    """Median CPU seconds of one call, of rounds of at least 10 ms."""
-    work()
-    start = time.process_time()
-    work()
-    repeats = max(1, int(0.01 / max(time.process_time() - start, 1e-6)))
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        for _ in range(repeats):
-            work()
-        times.append((time.process_time() - start) / repeats)
-    return statistics.median(times)
-
-
-def describe_ours() -> None:
-    """Cost a sample and a sift, growth, memory, one core against two."""
+def measure_ours() -> None:
+    """Cost per sample and sift, growth with N and trials, memory, and two cores against one."""
     import numpy as np
 
     from semg_hht import hht
@@ -286,20 +284,20 @@ def describe_ours() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     hht.iceemdan(band_limited(20000), 100, n_threads=1)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"peak memory that ICEEMDAN of N=20000 with 100 trials adds: {grown:.0f} MiB (one trial's samples: 0.15 MiB)")
+    print(f"peak memory that ICEEMDAN of N=20000 with 100 trials adds: {grown:.0f} MiB (samples of a trial: 0.15 MiB)")
     builds = kernel.compiled.builds() if kernel.compiled else ()
-    print(f"\nbuilds this processor runs: {', '.join(builds) or 'none: NumPy'}; the last is used")
-    print(f"{'N':>8} {'sift us':>9} {'grid us':>9} {'sifts':>6} {'ns a sample a sift':>19}   (goal 3)")
+    print(f"\nbuilds that this processor can run: {', '.join(builds) or 'none, NumPy'}; the last is used")
+    print(f"{'N':>8} {'sift us':>9} {'grid us':>9} {'sifts':>6} {'ns/sample/sift':>15}   (goal 3)")
     for n in (1000, 2000, 5000, 20000, 120000):
         x = band_limited(n)
         rows, n_imfs, n_sifts = kernel.decompose(x[None], RULES["sd"])
-        sift = median_cpu(lambda x=x: kernel.decompose(x[None], RULES["sd"]))
-        grid = median_cpu(lambda rows=rows, n=n_imfs[0]: power_on_grid(rows[0, :n], RATE_HZ, (20.0, 450.0)))
+        sift = median_cpu_s(lambda x=x: kernel.decompose(x[None], RULES["sd"]))
+        grid = median_cpu_s(lambda rows=rows, n=n_imfs[0]: power_on_grid(rows[0, :n], RATE_HZ, (20.0, 450.0)))
         cost = sift * 1e9 / n / n_sifts.sum()
-        print(f"{n:8} {sift * 1e6:9.0f} {grid * 1e6:9.0f} {n_sifts.sum():6} {cost:19.2f}")
+        print(f"{n:8} {sift * 1e6:9.0f} {grid * 1e6:9.0f} {n_sifts.sum():6} {cost:15.2f}")
     x = band_limited(2000)
     for trials in (25, 50, 100, 200):
-        seconds = median_cpu(lambda t=trials: hht.iceemdan(x, t, n_threads=1), 5)
+        seconds = median_cpu_s(lambda t=trials: hht.iceemdan(x, t, n_threads=1), 5)
         print(f"ICEEMDAN, N=2000, {trials:3} trials: {seconds * 1e3:7.1f} ms")
 
     batch = np.stack([band_limited(2000, seed) for seed in range(200)])
@@ -313,10 +311,9 @@ def describe_ours() -> None:
         for _ in range(9):
             wall, cpu = [], []
             for threads in (1, 2):
-                start, start_cpu = time.perf_counter(), time.process_time()
-                work(threads)
+                start = time.perf_counter()
+                cpu.append(cpu_s(lambda work=work, threads=threads: work(threads)))
                 wall.append(time.perf_counter() - start)
-                cpu.append(time.process_time() - start_cpu)
             ratios.append(wall[0] / wall[1])
             extra.append(cpu[1] / cpu[0])
         print(

@@ -9,12 +9,6 @@
 #define SLACK 24  /* free slots after the last interior knot, for mirrored knots and whole-vector loads */
 #define N_BINS 256
 
-#if defined(_MSC_VER)
-#define ALWAYS_INLINE static __forceinline
-#else
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#endif
-
 enum rule { RULE_SD, RULE_EMD, RULE_RILLING, RULE_S_NUMBER, RULE_FIXED, RULE_PYEMD, RULE_UPSTREAM };
 enum kind { MAXIMA, MINIMA };
 

@@ -2,7 +2,6 @@
 #include "kernel.h"
 
 #ifdef HAVE_X86_BUILDS
-#include <float.h>
 #include <immintrin.h>
 #include <math.h>
 #include <stdlib.h>

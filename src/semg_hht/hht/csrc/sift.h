@@ -1,5 +1,4 @@
 /* The sift, compiled for each instruction set: each kernel_*.c defines ISA(name) and LANES and includes this file. */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
