@@ -199,7 +199,7 @@ def false_ecg_detections(n_pieces: int = 200) -> None:
 
 def ecg_detections() -> None:
     print(
-        "| channels | muscle | share of detections without ECG, "
+        "| channels | muscle | share detected without ECG, at "
         + ", ".join(f"{db:+d}" for db in ECG_DB)
         + " dB | F1 |"
     )
