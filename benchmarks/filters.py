@@ -68,11 +68,8 @@ def hum_like(samples: Array, rate_hz: float, mains_hz: float, db: float, rng: np
 
 
 def hum_detections() -> None:
-    print(
-        "| muscle | length s | pieces | false detections | detected at "
-        + ", ".join(f"{db:+d}" for db in MAINS_DB)
-        + " dB |"
-    )
+    levels = ", ".join(f"{db:+d}" for db in MAINS_DB)
+    print(f"| muscle | length s | pieces | false detections | detected at {levels} dB |")
     for name, tonic, rate_hz, n_channels in (
         ("curls", False, 1000.0, 1), ("steady", True, 1000.0, 1), ("curls, 8 channels", False, 1000.0, 8),
         ("curls, 200 Hz", False, 200.0, 1), ("curls, 2000 Hz", False, 2000.0, 1),
@@ -198,11 +195,8 @@ def false_ecg_detections(n_pieces: int = 200) -> None:
 
 
 def ecg_detections() -> None:
-    print(
-        "| channels | muscle | share detected without ECG, at "
-        + ", ".join(f"{db:+d}" for db in ECG_DB)
-        + " dB | F1 |"
-    )
+    levels = ", ".join(f"{db:+d}" for db in ECG_DB)
+    print(f"| channels | muscle | share detected without ECG, at {levels} dB | F1 |")
     for n_channels in (1, 4):
         for tonic in (False, True):
             shares, scores = [], []

@@ -50,8 +50,12 @@ def test_an_interval_outside_the_recording_is_refused(start_s: float, stop_s: fl
 RATE_HZ = 1000.0
 
 
+def spans_s(repetitions: list[Repetition]) -> list[tuple[float, float]]:
+    return [(repetition.start / RATE_HZ, repetition.stop / RATE_HZ) for repetition in repetitions]
+
+
 def detected_s(samples: np.ndarray, config: SegmentConfig) -> list[tuple[float, float]]:
-    return [(r.start / RATE_HZ, r.stop / RATE_HZ) for r in repetitions_in(samples, RATE_HZ, config)]
+    return spans_s(repetitions_in(samples, RATE_HZ, config))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -111,8 +115,8 @@ def test_long_activity_is_split_at_its_pause_and_a_hold_is_not() -> None:
 
 def test_periodic_activity_is_split_at_short_rests() -> None:
     steps = [(0.3 + k * 1.2, 1.0 + k * 1.2, 6.0) for k in range(20)]  # rests of half a second
-    found = detected_s(bursts(*steps, duration_s=25.0), SegmentConfig(merge_gap_s=0.8))
-    assert_allclose(found, [(start, stop) for start, stop, _ in steps], atol=0.15)
+    detected = detected_s(bursts(*steps, duration_s=25.0), SegmentConfig(merge_gap_s=0.8))
+    assert_allclose(detected, [(start, stop) for start, stop, _ in steps], atol=0.15)
 
 
 def test_a_fragment_has_a_lower_confidence() -> None:
@@ -122,10 +126,10 @@ def test_a_fragment_has_a_lower_confidence() -> None:
     assert fragment.confidence < 0.3
 
 
-def matched(found: list[tuple[float, float]], truth: list[tuple[float, float]]) -> int:
+def n_matched(detected: list[tuple[float, float]], truth: list[tuple[float, float]]) -> int:
     """Number of true repetitions that share at least half of the union with a detected one."""
     shares = [
-        max((min(b, d) - max(a, c)) / (max(b, d) - min(a, c)) for c, d in found) if found else 0.0 for a, b in truth
+        max(((min(b, d) - max(a, c)) / (max(b, d) - min(a, c)) for c, d in detected), default=0.0) for a, b in truth
     ]
     return sum(share >= 0.5 for share in shares)
 
@@ -135,13 +139,13 @@ def matched(found: list[tuple[float, float]], truth: list[tuple[float, float]]) 
 )
 def test_simulated_repetitions_are_detected(method: str, snr_db: float, at_least: float) -> None:
     config = SimulationConfig(n_subjects=4, n_repetitions=3, snr_db=snr_db)
-    n_true = n_found = n_right = 0
+    n_true = n_detected = n_right = 0
     for simulated in simulate_people(config, seed=7):
-        found = find_repetitions(simulated.recording, SegmentConfig(method))
-        spans = [(r.start / RATE_HZ, r.stop / RATE_HZ) for r in found]
+        spans = spans_s(find_repetitions(simulated.recording, SegmentConfig(method)))
         truth = [(r.start_s, r.stop_s) for r in simulated.repetitions]
-        n_true, n_found, n_right = n_true + len(truth), n_found + len(spans), n_right + matched(spans, truth)
-    assert 2 * n_right / (n_true + n_found) >= at_least
+        n_true, n_detected = n_true + len(truth), n_detected + len(spans)
+        n_right += n_matched(spans, truth)
+    assert 2 * n_right / (n_true + n_detected) >= at_least
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -154,10 +158,9 @@ def test_detected_repetitions_agree_with_those_of_a_person(
     with h5py.File(real_data / "formats" / "biosignalsnotebooks" / name) as file:
         (device,) = file.values()
         samples = device["raw"][channel][:].reshape(1, -1).astype(float)
-    found = find_repetitions(Recording(samples, RATE_HZ, ("biceps",)), SegmentConfig(method))
-    assert len(found) == len(marked)
-    assert matched([(r.start / RATE_HZ, r.stop / RATE_HZ) for r in found], marked) == len(marked)
-    assert_allclose([r.start / RATE_HZ for r in found], [start for start, _ in marked], atol=0.3)
+    spans = spans_s(find_repetitions(Recording(samples, RATE_HZ, ("biceps",)), SegmentConfig(method)))
+    assert len(spans) == n_matched(spans, marked) == len(marked)
+    assert_allclose([start for start, _ in spans], [start for start, _ in marked], atol=0.3)
 
 
 def test_a_rate_of_200_hz() -> None:

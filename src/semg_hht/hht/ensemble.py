@@ -211,8 +211,8 @@ def upstream_ceemdan(
         rest = signal
         while len(modes) < rule.max_imfs and not (modes and is_monotonic(rest)):
             level = len(modes)
-            given = None if noise is None else np.asarray(noise, dtype=np.float64)[level]
-            white = _Ensemble(n_trials, noise_std, seed, given).white_noise(signal.size, n_threads, level)
+            of_level = None if noise is None else np.asarray(noise, dtype=np.float64)[level]
+            white = _Ensemble(n_trials, noise_std, seed, of_level).white_noise(signal.size, n_threads, level)
             scale = np.full(n_trials, noise_std * signal.std() / (level + 1))
             modes.append(ensemble_mean(rest, white, scale, rule, local_mean=False, n_threads=n_threads))
             rest = rest - modes[-1]
@@ -240,10 +240,10 @@ class _Ensemble:
         """Noise (n_trials, n_samples) of unit variance. Seeded noise differs from level to level."""
         if self.noise is None:
             return white_noise(self.n_trials, n_samples, self.seed, level * self.n_trials, n_threads)
-        given = np.ascontiguousarray(self.noise, dtype=np.float64)
-        if given.shape != (self.n_trials, n_samples):
-            raise ValueError(f"noise must be (n_trials, n_samples) = {(self.n_trials, n_samples)}; got {given.shape}")
-        return given
+        noise = np.ascontiguousarray(self.noise, dtype=np.float64)
+        if noise.shape != (self.n_trials, n_samples):
+            raise ValueError(f"noise must be (n_trials, n_samples) = {(self.n_trials, n_samples)}; got {noise.shape}")
+        return noise
 
 
 @dataclass
