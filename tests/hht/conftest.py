@@ -1,7 +1,11 @@
-"""The transform without its compiled kernel."""
+"""The transform without its compiled kernel, and the results of other libraries."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from hht_signals import real
 from semg_hht.hht import kernel
 
 
@@ -16,3 +20,23 @@ def on_numpy():
             return function(*arguments, **options)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def references():
+    """Results of other libraries, which tests/references/make_hht_references.py stored."""
+    with np.load(Path(__file__).parents[1] / "references" / "hht_references.npz") as stored:
+        return dict(stored)
+
+
+@pytest.fixture(scope="session")
+def real_excerpt(references):
+    """Excerpt of a real recording by its number; the test is skipped without the recordings."""
+
+    def excerpt(index):
+        signal = real(str(references["recordings"][index]), index)
+        if signal is None:
+            pytest.skip("no recordings beside the repository")
+        return signal
+
+    return excerpt

@@ -1,4 +1,4 @@
-"""Empirical mode decomposition: its published axioms (Quinn et al. 2021, doi 10.21105/joss.02977) and its input."""
+"""Empirical mode decomposition: published axioms (Quinn et al. 2021, doi 10.21105/joss.02977), input, references."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from hht_signals import N_REAL, N_SIMULATED, probes, semg_like, simulated
 from semg_hht.hht import emd, stopping_rule
+from semg_hht.hht.kernel import decompose
 from semg_hht.hht.stopping import RULES
 from signal_builders import counts, signals, smooth_noise
 
@@ -119,3 +121,33 @@ class TestInput:
         rule = stopping_rule("sd", sd_threshold=0.01, max_imfs=2)
         assert_array_equal(emd(x, stopping=rule), emd(x, sd_threshold=0.01, max_imfs=2))
         assert_array_equal(emd(x, stopping=rule, max_imfs=1), emd(x, sd_threshold=0.01, max_imfs=1))
+
+
+class TestReferences:
+    """The IMFs of PyEMD equal ours to 1e-10 of the signal after the same number of sifts; so does one sift of emd."""
+
+    def assert_is_pyemd(self, references, name, signal):
+        rows, n_imfs, n_sifts = decompose(signal[None], RULES["pyemd"])
+        expected = references[f"pyemd/{name}"]
+        actual = probes(rows[0, : n_imfs[0] + 1])
+        assert actual.shape == expected.shape
+        assert_allclose(actual, expected, rtol=0, atol=1e-10 * np.abs(signal).max())
+        assert n_sifts[0, : n_imfs[0] + 1].sum() == references[f"pyemd_sifts/{name}"]
+
+    @pytest.mark.parametrize("index", range(N_SIMULATED))
+    def test_pyemd(self, references, index):
+        self.assert_is_pyemd(references, f"simulated_{index}", simulated(index))
+
+    @pytest.mark.parametrize("index", range(N_REAL))
+    def test_pyemd_on_real_recordings(self, references, real_excerpt, index):
+        self.assert_is_pyemd(references, f"real_{index}", real_excerpt(index))
+
+    @pytest.mark.parametrize("index", range(12))
+    def test_one_sift_of_emd_away_from_the_ends(self, references, index):
+        signal = semg_like(600 + 50 * index, 50 + index)
+        imf = emd(signal, stopping="fixed", n_sifts=1, max_imfs=1)[0]
+        assert_allclose(imf[200:400], references[f"emd_sift/{index}"], rtol=0, atol=1e-10)
+
+    def test_references_are_small_and_many(self, repository):
+        assert N_SIMULATED + N_REAL >= 150
+        assert (repository / "tests" / "references" / "hht_references.npz").stat().st_size < 2_000_000

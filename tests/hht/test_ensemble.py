@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from hht_signals import probes, semg_like
 from semg_hht.hht import ceemdan, eemd, emd, iceemdan, masked_sift, stopping_rule, upstream_ceemdan
+from semg_hht.hht.noise import key, numpy_normals
 from signal_builders import TIME_S, TONES
 
 
@@ -105,3 +107,13 @@ class TestMaskedSift:
             masked_sift(TONES, n_phases=1)
         with pytest.raises(ValueError, match="a positive mask"):
             masked_sift(TONES, mask_std=0)
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_ceemdan_is_pyemd_with_the_same_noise(references, real_excerpt, index):
+    signal = real_excerpt(index) if index % 3 == 0 else semg_like(200 + 30 * index, index)
+    noise = np.stack([numpy_normals(signal.size, key(5, trial)) for trial in range(8)])
+    actual = probes(ceemdan(signal, 8, 0.005, stopping="pyemd", noise=noise))
+    expected = references[f"ceemdan/{index}"]
+    assert actual.shape == expected.shape
+    assert_allclose(actual, expected, rtol=0, atol=1e-10 * np.abs(signal).max())

@@ -1,10 +1,12 @@
-"""The matrix of the upstream tool; test_hht_references.py compares it with the tool itself."""
+"""The matrix of the upstream tool."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from semg_hht.hht import SpectrumConfig, hilbert_spectrum
+from hht_signals import semg_like
+from semg_hht.hht import SpectrumConfig, hilbert_spectrum, upstream_ceemdan
+from semg_hht.hht.noise import key, numpy_normals
 from semg_hht.hht.upstream import upstream_matrix
 
 RATE_HZ = 1000.0
@@ -34,3 +36,12 @@ def test_a_tone_is_spread_over_five_rows_and_clipped_to_the_band(tone_hz, row):
 
 def test_no_imf_is_a_matrix_of_zeros():
     assert not np.any(upstream_matrix(np.zeros((0, 300)), RATE_HZ, (20.0, 450.0)))
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_the_matrix_is_that_of_the_tool_with_the_same_noise(references, index):
+    signal = semg_like(300 + 150 * index, 80 + index)
+    noise = [[numpy_normals(signal.size, key(6, 30 * level + trial)) for trial in range(30)] for level in range(10)]
+    imfs = upstream_ceemdan(signal, noise=np.array(noise))[:-1]
+    matrix = upstream_matrix(imfs, RATE_HZ, (20.0, 450.0))
+    assert_allclose(matrix[::9, ::7], references[f"upstream/{index}"], rtol=0, atol=1e-9)

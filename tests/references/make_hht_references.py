@@ -1,7 +1,7 @@
 """Make hht_references.npz with the original libraries.
 
     pip install EMD-signal==1.10.0 emd==0.8.1
-    python tests/references/make_hht_references.py PATH/sEMG-pre-processing/semg_preprocessing/hht.py
+    PYTHONPATH=tests python tests/references/make_hht_references.py PATH/sEMG-pre-processing/semg_preprocessing/hht.py
 
 The argument is a file of the tool that made most users' earlier matrices (github.com/PRIMOCOSMOS/sEMG-pre-processing).
 The references contain the versions of the libraries under ``versions``.

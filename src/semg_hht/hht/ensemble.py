@@ -247,7 +247,7 @@ class _Ensemble:
 
 
 @dataclass
-class _Level:
+class _NoiseLevel:
     """One IMF of the noise of every trial: where each trial's begins in ``numbers``, and its sign."""
 
     numbers: Array
@@ -272,7 +272,7 @@ class _Level:
 class _NoiseModes:
     """IMFs of the noise of all trials, one level at a time.
 
-    starts, signs : (n_trials,) as in `_Level`.
+    starts, signs : (n_trials,) as in `_NoiseLevel`.
     with_residue : whether the residue of a trial's noise counts as its last IMF, as in PyEMD.
     """
 
@@ -281,7 +281,7 @@ class _NoiseModes:
     signs: Array
     with_residue: bool
 
-    def next(self) -> _Level:
+    def next(self) -> _NoiseLevel:
         """The next IMFs, zeros where the noise has no more. The arrays are valid until the next call."""
         streams = self.streams
         before = streams.counts.copy()
@@ -290,7 +290,7 @@ class _NoiseModes:
             for trial in np.flatnonzero((before >= 0) & (streams.counts < 0)):
                 if not np.allclose(streams.rest[trial], 0):
                     modes[trial] = streams.rest[trial]
-        return _Level(modes, self.starts, self.signs)
+        return _NoiseLevel(modes, self.starts, self.signs)
 
 
 def _noise_modes(ensemble: _Ensemble, n_samples: int, rule: StoppingRule, n_threads: int | None) -> _NoiseModes:

@@ -197,13 +197,18 @@ def find_extrema(x: Array) -> tuple[Array, Array]:
     neighbours counts once, at its midpoint. The midpoint may lie between two samples, so the extrema of the reversed
     signal are exactly the reversed extrema. A plateau at either end is not an extremum.
     """
-    starts = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1]]))  # first sample of each run of equal values
-    ends = np.concatenate([starts[1:] - 1, [x.size - 1]])
+    starts, ends = _runs(x)
     rising = np.diff(x[starts]) > 0
     turn = np.flatnonzero(rising[1:] != rising[:-1])  # index of the run, minus one
     middle = (starts[turn + 1] + ends[turn + 1]) / 2
     is_max = rising[turn]
     return middle[is_max], middle[~is_max]
+
+
+def _runs(x: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last sample of each run of equal values."""
+    starts = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1]]))
+    return starts, np.concatenate([starts[1:] - 1, [x.size - 1]])
 
 
 def _pyemd_extrema(x: Array) -> tuple[Array, Array]:
@@ -212,8 +217,7 @@ def _pyemd_extrema(x: Array) -> tuple[Array, Array]:
     A plateau that begins at sample 1 or reaches the end is ignored. For one that begins at sample 0, the last step of
     the signal takes the place of the step before the plateau.
     """
-    starts = np.flatnonzero(np.concatenate([[True], x[1:] != x[:-1]]))
-    ends = np.concatenate([starts[1:] - 1, [x.size - 1]])
+    starts, ends = _runs(x)
     single = starts == ends
     valid = (ends < x.size - 1) & ~(single & (starts == 0)) & ~(~single & (starts == 1))
     starts, ends = starts[valid], ends[valid]

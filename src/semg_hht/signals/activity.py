@@ -76,14 +76,16 @@ def find_activity(samples: Array, rate_hz: float, method: str = "markov") -> Act
 
 
 @dataclass(frozen=True)
-class _Level:
-    """Normal distribution of the levels, in decibels."""
+class _LevelDistribution:
+    """Normal distribution of levels, in decibels."""
 
     mean: float
     spread: float
 
 
-def _activity(levels: Array, rest: _Level, activity: _Level, n_frame: int, active: Flags) -> Activity:
+def _activity(
+    levels: Array, rest: _LevelDistribution, activity: _LevelDistribution, n_frame: int, active: Flags
+) -> Activity:
     contrast = activity.mean - rest.mean
     if contrast < MIN_CONTRAST_DB:
         active = np.zeros_like(active)
@@ -115,7 +117,7 @@ def _smoothed_db(energy: Array, n_frames: float) -> Array:
     return np.asarray(10 * np.log10(np.maximum(smooth, 1e-3)))
 
 
-def _two_levels(levels: Array) -> tuple[_Level, _Level]:
+def _two_levels(levels: Array) -> tuple[_LevelDistribution, _LevelDistribution]:
     """Rest and activity as a mixture of two normal distributions, fitted by expectation maximisation to quantiles."""
     x = np.quantile(levels, np.linspace(0.002, 0.998, 500))[:, None]  # (500,) -> (500, 1), for any recording length
     mean = np.quantile(x, [0.2, 0.9])  # (2,)
@@ -134,10 +136,12 @@ def _two_levels(levels: Array) -> tuple[_Level, _Level]:
         if settled:
             break
     low, high = np.argsort(mean)
-    return _Level(float(mean[low]), float(spread[low])), _Level(float(mean[high]), float(spread[high]))
+    return _LevelDistribution(float(mean[low]), float(spread[low])), _LevelDistribution(
+        float(mean[high]), float(spread[high])
+    )
 
 
-def _hysteresis(levels: Array, rest: _Level, activity: _Level) -> Flags:
+def _hysteresis(levels: Array, rest: _LevelDistribution, activity: _LevelDistribution) -> Flags:
     """Stretches above the mean of rest plus 2 standard deviations whose maximum exceeds a higher threshold."""
     low = rest.mean + 2 * rest.spread
     high = max(rest.mean + 4 * rest.spread, (rest.mean + activity.mean) / 2)
@@ -182,7 +186,7 @@ def _over_neighbours(spectrum: Array) -> Array:
     return np.convolve(np.pad(spectrum, 2, mode="edge"), np.full(5, 0.2), mode="valid")
 
 
-def _most_likely(levels: Array, rest: _Level, n_dwell: float) -> Flags:
+def _most_likely(levels: Array, rest: _LevelDistribution, n_dwell: float) -> Flags:
     """The most likely sequence of rest, with normally distributed levels, and activity, with uniform ones.
 
     Levels of activity are uniform up to the highest, not normal, because the effort of a repetition rises and falls.

@@ -14,7 +14,7 @@ from semg_hht.hht.noise import key, numpy_normals
 
 Array = NDArray[np.float64]
 
-RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "data"
+RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "data"
 N_SIMULATED, N_REAL = 112, 48
 
 
