@@ -135,10 +135,8 @@ def _two_levels(levels: Array) -> tuple[_LevelDistribution, _LevelDistribution]:
         mean = moved
         if settled:
             break
-    low, high = np.argsort(mean)
-    return _LevelDistribution(float(mean[low]), float(spread[low])), _LevelDistribution(
-        float(mean[high]), float(spread[high])
-    )
+    rest, activity = (_LevelDistribution(float(mean[i]), float(spread[i])) for i in np.argsort(mean))
+    return rest, activity
 
 
 def _hysteresis(levels: Array, rest: _LevelDistribution, activity: _LevelDistribution) -> Flags:
