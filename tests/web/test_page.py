@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import importlib
 import json
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ from semg_hht.export.export import export
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import read_manifest
-from semg_hht.web.request_filter import COOKIE, HEADERS, MAX_BODY, Guard, Lines
+from semg_hht.web.request_filter import COOKIE, HEADERS, MAX_BODY, Lines
 
 gradio = pytest.importorskip("gradio", reason="the web page needs gradio")
 MAX_MB = 1
@@ -401,40 +400,21 @@ def test_the_verb_needs_gradio_and_what_the_run_needs(
     assert "the web page needs gradio: pip install 'semg-hht[app]'" in ended_with()
 
 
-def run_guard(tmp_path: Path, path: str, chunks: list[bytes], *, max_upload: int = 100) -> list[Any]:
-    """What a server of one line gets and sends behind the guard."""
-    sent: list[Any] = []
-    parts = iter(chunks)
+def test_a_sweep_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    from semg_hht.web import page
 
-    async def inner(scope: Any, receive: Any, send: Any) -> None:
-        while True:
-            message = await receive()
-            sent.append(message["type"])
-            if message["type"] == "http.disconnect" or not message["more_body"]:
-                break
+    turns = iter(range(3))
+    monkeypatch.setattr(page, "launch", lambda *_, **__: (SimpleNamespace(close=lambda **_: None), Lines()))
 
-    async def receive() -> Any:
-        body = next(parts, b"")
-        return {"type": "http.request", "body": body, "more_body": bool(body)}
+    def sleep(_: float) -> None:
+        if next(turns, None) is None:
+            raise KeyboardInterrupt
 
-    async def send(message: Any) -> None:
-        sent.append(message)
+    def fail(_: Any) -> None:
+        raise OSError(24, "Too many open files")
 
-    scope = {"type": "http", "method": "POST", "path": path,
-             "headers": [(b"cookie", f"{COOKIE}={'a' * 32}".encode())]}  # fmt: skip
-
-    async def served() -> None:
-        await Guard(inner, uploads=tmp_path, max_upload=max_upload, lines=Lines(), pending=len)(scope, receive, send)
-
-    asyncio.run(served())
-    return sent
-
-
-def test_a_body_that_does_not_say_its_length_is_cut_off(tmp_path: Path) -> None:
-    assert run_guard(tmp_path, "/gradio_api/upload", [b"1" * 60] * 2) == ["http.request", "http.disconnect"]
-    assert run_guard(tmp_path, "/gradio_api/upload", [b"1" * 60]) == ["http.request", "http.request"]
-
-
-def test_uploads_are_refused_where_the_disk_is_full(tmp_path: Path) -> None:
-    sent = run_guard(tmp_path, "/gradio_api/upload", [], max_upload=10**18)
-    assert sent[0]["status"] == 507
+    monkeypatch.setattr(page.time, "sleep", sleep)
+    desk = page.Desk(None)
+    page.serve(desk, SimpleNamespace(sweep=fail), host="127.0.0.1", port=1, max_upload_mb=1, said=len)
+    assert caplog.text.count("could not be cleared up") == 3
+    assert desk.closing.is_set()
