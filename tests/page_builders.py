@@ -1,4 +1,4 @@
-"""What the tests of the web page read off it: its notes and its downloads."""
+"""Read the notes and the downloads of a web page for the tests."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from dataclasses import replace
 
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.web.view import Host, page_of
+from semg_hht.web.view import RunInfo, page_content
 from semg_hht.web.visit import Visit
 
 CONFIG = PipelineConfig()
-HOST = Host("run", practice=False, tasks=("action_quality", "gender"))
+RUN_INFO = RunInfo("run", practice=False, tasks=("action_quality", "gender"))
 N_SAMPLES = 300_000  # of the fixture long_recording
 
 
 def notes_of(visit: Visit, language: str = "en") -> str:
-    """What the page says of troubles."""
-    page = page_of(replace(visit, language=language), HOST)
+    """Return the notes about files and about the table."""
+    page = page_content(replace(visit, language=language), RUN_INFO)
     return page.notes + page.table_notes
 
 
 def downloads(visit: Visit) -> dict[str, str]:
-    """File name -> text, of what can be downloaded."""
-    links = re.findall(r'href="data:[^,]*;base64,([^"]*)" download="([^"]*)"', page_of(visit, HOST).downloads)
+    """Return the text of each download by its file name."""
+    links = re.findall(r'href="data:[^,]*;base64,([^"]*)" download="([^"]*)"', page_content(visit, RUN_INFO).downloads)
     return {name: base64.b64decode(content).decode() for content, name in links}

@@ -89,37 +89,22 @@ def test_a_picture_of_the_confusion_and_of_the_answers(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
 
 
-def test_chinese_names_are_drawn_without_a_warning(tmp_path: Path) -> None:
-    draw_matrix(Matrix(VALUES[:1], {}, 20 + 430 * AXIS, 2 * AXIS), tmp_path / "弯举.png", title="弯举 µV")
-    assert (tmp_path / "弯举.png").read_bytes().startswith(b"\x89PNG")
 
 
-def pictures_in_chinese(folder: Path) -> None:
-    matrices = [("half", Matrix(VALUES[:1], {}, 20 + 430 * AXIS, 2 * AXIS)), ("full", Matrix(VALUES[:1]))]
-    draw_matrices(matrices, folder / "matrices.png", lang="zh")
-    draw_history([Epoch(1, 1e-4, 1.1, 0.3, 1.0, 0.4, 0.4)], 1, folder / "history.png", lang="zh")
-    draw_confusion({"action_quality": REPORT, "gender": REPORT}, folder / "confusion.png", lang="zh")
 
 
-def test_captions_are_chinese_and_names_of_classes_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Text] = []
-    monkeypatch.setattr(figures, "chinese_font", lambda: "DejaVu Sans")
-    monkeypatch.setattr(Figure, "savefig", lambda self, part, **_: (part.touch(), drawn.extend(self.findobj(Text))))
-    pictures_in_chinese(tmp_path)
-    english = {word for text in drawn for word in re.findall("[A-Za-z]{2,}", text.get_text())}
-    assert english <= {"Hz", "half", "full", "low", "mid", "high"}
-    assert {"希尔伯特", "最佳轮次", "平衡准确率"} <= {
-        word for text in drawn for word in re.findall("希尔伯特|最佳轮次|平衡准确率", text.get_text())
-    }
 
 
-def test_without_a_font_captions_stay_english(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(figures, "get_font_names", list)
-    chinese_font.cache_clear()
-    with caplog.at_level(logging.WARNING):
-        pictures_in_chinese(tmp_path)
-    chinese_font.cache_clear()
-    assert is_png(tmp_path / "history.png")
-    assert "no font for Chinese is here" in caplog.text
+
+
+def test_a_plane_is_drawn_low_frequencies_below() -> None:
+    import io
+
+    from matplotlib.image import imread
+
+    plane = np.zeros((256, 256), np.float32)
+    plane[3, 200] = 1.0  # a low frequency, late
+    pixels = imread(io.BytesIO(plane_png(plane)))
+    assert pixels.shape[:2] == (128, 128)
+    row, column = np.unravel_index(pixels[..., :3].sum(axis=-1).argmax(), (128, 128))
+    assert (row, column) == (128 - 1 - 3 // 2, 100)

@@ -1,4 +1,4 @@
-"""Fixtures that the tests of the web page share: an empty visit, a run that answers, and recordings to drop."""
+"""Fixtures for the tests of the web page: an empty visit, a run that answers, and recordings to upload."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(simulated_run: Path) -> Run:
 
 @pytest.fixture
 def curl(simulated: Any, tmp_path: Path) -> Path:
-    """A simulated recording of three repetitions that says its rate."""
+    """A simulated recording of three repetitions whose file states its sampling rate."""
     return Path(
         shutil.copy(simulated.manifest.parent / read_manifest(simulated.manifest)[0].file, tmp_path / "curl.csv")
     )

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from semg_hht.web import cleanup as sweep
-from semg_hht.web.cleanup import swept
-from semg_hht.web.request_filter import Lines
+from semg_hht.web import cleanup
+from semg_hht.web.cleanup import clean_up
+from semg_hht.web.request_filter import OpenPages
 
 
-def test_what_is_kept_of_the_departed_is_forgotten_and_silent_connections_end(
+def test_closed_pages_are_forgotten_and_silent_connections_are_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "MAX_UPLOADS", 1)
+    monkeypatch.setattr(cleanup, "MAX_UPLOADS", 1)
     closed: list[str] = []
 
     class Thing:
-        """With these attributes; itself and no other, as a connection is."""
+        """An object with these attributes that equals only itself, as a connection does."""
 
         def __init__(self, **attributes: Any) -> None:
             vars(self).update(attributes)
@@ -42,11 +42,11 @@ def test_what_is_kept_of_the_departed_is_forgotten_and_silent_connections_end(
         state_holder=Thing(session_data=by_key[2], time_last_used=by_key[3]),
         server=Thing(server_state=Thing(connections=connections)),
     )  # fmt: skip
-    lines = Lines()
-    with lines.held("here", "a" * 32):
-        silent = swept(page, lines, set())
+    open_pages = OpenPages()
+    with open_pages.opened("here", "a" * 32):
+        silent = clean_up(page, open_pages, set())
         assert closed == []
         assert [list(kept) for kept in by_key] == [["here", "answered"]] * 4
         assert page.upload_file_set == {str(tmp_path / "a.csv")}
-        swept(page, lines, silent)
+        clean_up(page, open_pages, silent)
     assert sorted(closed) == ["idle", "slow", "socket"]

@@ -1,4 +1,4 @@
-"""Work in a process of its own is limited in time and memory."""
+"""A function in a process of its own is limited in time and memory, and its crash does not reach the caller."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pytest
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import read_recording
-from semg_hht.web.isolated import apart
+from semg_hht.web.isolated import run_isolated
 
 
-def test_work_apart_is_bounded_and_breaks_nothing_here() -> None:
-    most = {"seconds": 60.0, "n_bytes": 2**28}
-    assert apart(len, "abc", **most) == 3
+def test_an_isolated_function_returns_or_raises_within_its_limits() -> None:
+    limits = {"timeout_s": 60.0, "max_bytes": 2**28}
+    assert run_isolated(len, "abc", **limits) == 3
     with pytest.raises(InputError, match=r"gone.csv: no such file"):
-        apart(read_recording, Path("gone.csv"), **most)
+        run_isolated(read_recording, Path("gone.csv"), **limits)
     with pytest.raises(MemoryError):
-        apart(os._exit, 3, **most)
+        run_isolated(os._exit, 3, **limits)
     with pytest.raises(TimeoutError):
-        apart(time.sleep, 60.0, seconds=0.2, n_bytes=2**28)
+        run_isolated(time.sleep, 60.0, timeout_s=0.2, max_bytes=2**28)
     if sys.platform == "linux":
-        assert len(apart(bytes, 2**26, **most)) == 2**26
+        assert len(run_isolated(bytes, 2**26, **limits)) == 2**26
         with pytest.raises(MemoryError):
-            apart(bytes, 2**29, **most)
+            run_isolated(bytes, 2**29, **limits)

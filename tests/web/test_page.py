@@ -1,4 +1,4 @@
-"""The web page as it is served: in a real browser, and under visitors who mean no good."""
+"""The served web page: in a real browser, through its requests, and under hostile requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from semg_hht.export.export import export
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import read_manifest
-from semg_hht.web.request_filter import COOKIE, HEADERS, MAX_BODY, Lines
+from semg_hht.web.request_filter import COOKIE, HEADERS, MAX_BODY, OpenPages
 
 gradio = pytest.importorskip("gradio", reason="the web page needs gradio")
 MAX_MB = 1
@@ -38,7 +38,7 @@ DROP = "#drop input[type=file]"
 
 @pytest.fixture(scope="module")
 def client(repository: Path) -> Iterator[ModuleType]:
-    """benchmarks/app.py, which speaks to the page as a browser does."""
+    """benchmarks/app.py, which sends the same requests as a browser."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(repository / "benchmarks"))
         yield importlib.import_module("app")
@@ -46,7 +46,7 @@ def client(repository: Path) -> Iterator[ModuleType]:
 
 @dataclass(frozen=True)
 class Served:
-    """A page, the folder that all its temporary files lie in, and the run that answers."""
+    """A served page: its address, the folder of its temporary files, and the run that answers."""
 
     address: str
     folder: Path
@@ -55,8 +55,8 @@ class Served:
     def files(self, name: str) -> list[Path]:
         return list(self.folder.glob(f"semg-hht-app-*/visits/*/{name}"))
 
-    def is_rid_of(self, name: str) -> bool:
-        """Whether a file is gone once its visitor is."""
+    def has_removed(self, name: str) -> bool:
+        """Whether the server removes a file within a minute after its visitor has left."""
         end = time.monotonic() + 60
         while self.files(name) and time.monotonic() < end:
             time.sleep(0.2)
@@ -84,12 +84,12 @@ def served(client: Any, simulated_run: Path, tmp_path_factory: pytest.TempPathFa
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
-    assert list(folder.iterdir()) == []  # nothing of anybody stays
+    assert list(folder.iterdir()) == []  # no temporary file is left
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium without a screen; its language is English and its window a desktop's."""
+    """Headless Chromium; its language is English."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium to drive a browser with")
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     driver = shutil.which("chromedriver")
@@ -99,7 +99,7 @@ def browser() -> Iterator[Any]:
     options.binary_location = chromium
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL_CHANNELS", "performance": "ALL_CHANNELS"})
     page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     try:
         yield page
@@ -108,29 +108,29 @@ def browser() -> Iterator[Any]:
         page.service.stop()
 
 
-def wide(browser: Any, width: int) -> None:
+def set_width(browser: Any, width: int) -> None:
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def until(browser: Any, script: str, timeout_s: float = 120.0) -> Any:
-    """What a script returns, once that is something."""
+    """Return the value of a script as soon as it is true."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
-        with suppress(Exception):  # the part is being drawn anew
+        with suppress(Exception):  # Gradio is redrawing the part
             found = browser.execute_script(f"return {script}")
             if found:
                 return found
         time.sleep(0.2)
     raise AssertionError(
-        f"never true: {script}; the page says {browser.execute_script('return document.body.innerText')}"
+        f"never true: {script}; the page shows {browser.execute_script('return document.body.innerText')}"
     )
 
 
 def open_page(browser: Any, served: Served) -> None:
     browser.get(served.address + "/?lang=en")
     until(browser, f"document.querySelector('{DROP}') && {text('title')}")
-    time.sleep(1)  # the parts are drawn one after the other, and the one to drop on may be drawn anew
+    time.sleep(1)  # Gradio draws the parts one after the other, and may redraw the upload
 
 
 def text(name: str) -> str:
@@ -138,7 +138,7 @@ def text(name: str) -> str:
 
 
 def type_into(browser: Any, row: int, column: int, value: str) -> None:
-    """As a person does: a double click, and keys."""
+    """Double-click a cell of the table and type into it."""
     from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
 
@@ -153,21 +153,23 @@ def press(browser: Any, selector: str) -> None:
 
 
 def linked(browser: Any, name: str) -> str:
-    """The content of a download."""
+    """Return the content of a download."""
     href = browser.execute_script(f"return document.querySelector('#downloads a[download=\"{name}\"]').href")
     return base64.b64decode(href.split("base64,")[1]).decode()
 
 
-def kept(visitor: Any, name: str) -> str:
-    """The content of a download, for whoever has no browser."""
+def downloaded(visitor: Any, name: str) -> str:
+    """Return the content of a download of a visitor without a browser."""
     href = visitor.shown["downloads"].split(f'" download="{name}"')[0].rsplit("base64,", 1)[1]
     return base64.b64decode(href).decode()
 
 
 @pytest.mark.slow
-def test_a_visitor_reads_the_answer_and_keeps_it(served: Served, browser: Any, real_data: Path, tmp_path: Path) -> None:
+def test_a_visitor_edits_repetitions_reads_answers_and_downloads_them(
+    served: Served, browser: Any, real_data: Path, tmp_path: Path
+) -> None:
     recording = real_data / "formats" / "biosignalsnotebooks" / "emg_bursts.h5"
-    wide(browser, 1280)
+    set_width(browser, 1280)
     open_page(browser, served)
     browser.find_element("css selector", DROP).send_keys(str(recording))
     found = until(browser, "document.querySelectorAll('#signal rect.span').length")
@@ -188,8 +190,8 @@ def test_a_visitor_reads_the_answer_and_keeps_it(served: Served, browser: Any, r
     press(browser, "#gender input")
     press(browser, "#answer")
     until(browser, f"document.querySelectorAll('#answers .card').length == {found}")
-    said = browser.execute_script(f"return {text('answers')}")
-    assert "It is what was written down at recording, not who somebody is" in said
+    answers = browser.execute_script(f"return {text('answers')}")
+    assert "not a statement about who a person is" in answers
     shutil.copy(recording, tmp_path)
     (tmp_path / "reps.csv").write_text(linked(browser, "reps.csv"), encoding="utf-8")
     assert 6.5 in [row.stop_s for row in read_manifest(tmp_path / "reps.csv")]
@@ -204,30 +206,30 @@ def test_a_visitor_reads_the_answer_and_keeps_it(served: Served, browser: Any, r
     assert "emg_bursts.h5: repetition by repetition" in linked(browser, "emg_bursts_card.html")
 
     press(browser, "#language label:nth-child(2) input")
-    until(browser, f"{text('answer')} == '作答' && {text('answers')}.includes('第 1 次动作')")
-    assert "emg_bursts.h5：逐次重复动作" in linked(browser, "emg_bursts_card.html")
-    wide(browser, 390)
+    until(browser, f"{text('answer')} == '开始判断' && {text('answers')}.includes('第 1 次动作')")
+    assert "emg_bursts.h5：各次重复动作" in linked(browser, "emg_bursts_card.html")
+    set_width(browser, 390)
     time.sleep(0.5)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 390
 
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert asked
-    assert [url for url in asked if not url.startswith((served.address, "data:", "blob:", "chrome:"))] == []
+    requested = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert requested
+    assert [url for url in requested if not url.startswith((served.address, "data:", "blob:", "chrome:"))] == []
     assert [e["message"] for e in browser.get_log("browser") if "Content Security Policy" in e["message"]] == []
     assert served.files("emg_bursts.h5") != []
     browser.get("about:blank")
-    assert served.is_rid_of("emg_bursts.h5")
+    assert served.has_removed("emg_bursts.h5")
 
 
 @pytest.mark.slow
-def test_what_is_too_big_or_broken_is_a_sentence_and_the_page_lives_on(
+def test_files_that_are_too_big_or_broken_get_a_message_and_the_page_goes_on(
     served: Served, browser: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "big.csv").write_bytes(b"1\n" * (MAX_MB * 600_000))
     (tmp_path / "broken.edf").write_bytes(bytes(range(256)) * 8)
     matrix = foreign_matrix(tmp_path / "Test1_1_001.npz")
-    wide(browser, 1280)
+    set_width(browser, 1280)
     open_page(browser, served)
     browser.find_element("css selector", DROP).send_keys(str(tmp_path / "big.csv"))
     assert "exceed the maximum allowed size" in until(
@@ -244,7 +246,7 @@ def test_what_is_too_big_or_broken_is_a_sentence_and_the_page_lives_on(
     browser.get("about:blank")
 
 
-def test_no_file_is_served_and_no_visitor_reaches_anothers(
+def test_no_file_is_served_and_no_visitor_reaches_files_of_another(
     served: Served, client: Any, simulated: Any, tmp_path: Path
 ) -> None:
     recording = Path(shutil.copy(simulated.manifest.parent / read_manifest(simulated.manifest)[0].file, tmp_path))
@@ -254,16 +256,16 @@ def test_no_file_is_served_and_no_visitor_reaches_anothers(
         (own,) = served.files(recording.name)
         upload = owner.upload(recording)[0]["path"]
         for path in (str(own), upload, "/etc/passwd", "http://127.0.0.1:1/", "../visits"):
-            for door in ("/gradio_api/file=", "/gradio_api/file/", "/file=", "/gradio_api/proxy=", "/static/../"):
-                assert served.status(door + path) in (403, 404)
+            for prefix in ("/gradio_api/file=", "/gradio_api/file/", "/file=", "/gradio_api/proxy=", "/static/../"):
+                assert served.status(prefix + path) in (403, 404)
         with pytest.raises(RuntimeError, match="drop"):
             other.take("drop", [[{"path": str(own), "meta": {"_type": "gradio.FileData"}}], None, ""])
         other.take("answer", [False])
         assert "card" not in other.shown["answers"]
-    assert served.is_rid_of(recording.name)
+    assert served.has_removed(recording.name)
 
 
-def test_the_door_is_narrow(served: Served) -> None:
+def test_other_paths_hosts_and_large_requests_are_refused(served: Served) -> None:
     assert served.status("/") == 200
     for path in ("/gradio_api/info", "/docs", "/openapi.json", "/gradio_api/run/came", "/monitoring", "/login"):
         assert served.status(path) == 403
@@ -294,8 +296,8 @@ def test_an_export_answers_as_its_run_does(client: Any, simulated: Any, simulate
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(60)
-    found = json.loads(kept(visitor, "predictions.json"))[recording.name]
-    (tmp_path / "reps.csv").write_text(kept(visitor, "reps.csv"), encoding="utf-8")
+    found = json.loads(downloaded(visitor, "predictions.json"))[recording.name]
+    (tmp_path / "reps.csv").write_text(downloaded(visitor, "reps.csv"), encoding="utf-8")
     expected = open_run(simulated_run, cpu=True).predict(tmp_path / "reps.csv", n_jobs=1).to_json()[recording.name]
     assert len(found["parts"]) == len(expected["parts"]) > 1
     for part, other in zip(found["parts"], expected["parts"], strict=True):
@@ -315,15 +317,15 @@ from semg_hht.web.page import serve
 from semg_hht.errors import InputError
 from semg_hht.prediction.run import open_run
 
-tried = []
+attempts = []
 
 def make_run(tell):
-    tried.append(1)
-    if len(tried) == 1:
+    attempts.append(1)
+    if len(attempts) == 1:
         raise InputError("no room today")
     while len(sys.argv) > 3:  # until the page is closed
-        (visitors.folder / f"step{len(tried)}").touch()
-        tried.append(1)
+        (visitors.folder / f"step{len(attempts)}").touch()
+        attempts.append(1)
         tell(0.1, "training")
         time.sleep(0.01)
     for share in tracked(tell, 0.0, 0.5)([1, 2], 2, "halfway"):
@@ -331,7 +333,8 @@ def make_run(tell):
     return open_run(sys.argv[1], cpu=True)
 
 with visitors:
-    serve(Desk(None, make_run=make_run), visitors, host="127.0.0.1", port=int(sys.argv[2]), max_upload_mb=1, said=print)
+    desk = Desk(None, make_run=make_run)
+    serve(desk, visitors, host="127.0.0.1", port=int(sys.argv[2]), max_upload_mb=1, announce=print)
 """
 
 
@@ -350,7 +353,7 @@ def test_a_practice_run_can_be_made_on_the_page(client: Any, simulated_run: Path
         assert server.wait(60) == 0
 
 
-def test_a_practice_run_that_is_being_made_ends_with_the_page(client: Any, simulated_run: Path, tmp_path: Path) -> None:
+def test_closing_the_page_stops_a_practice_run_in_training(client: Any, simulated_run: Path, tmp_path: Path) -> None:
     port = client.free_port()
     command = [sys.executable, "-c", WITHOUT_A_RUN, str(simulated_run), str(port), "endless"]
     server = client.answering(port, command, TMPDIR=str(tmp_path))
@@ -371,7 +374,7 @@ def suppress_all(work: Any, *words: Any) -> None:
         work(*words)
 
 
-def test_a_port_that_is_taken_is_a_sentence(served: Served) -> None:
+def test_a_port_in_use_gets_a_message(served: Served) -> None:
     port = served.address.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "semg_hht", "app", "--checkpoint", str(served.run), "--cpu", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -379,12 +382,12 @@ def test_a_port_that_is_taken_is_a_sentence(served: Served) -> None:
     assert f"error: the page can't be served at 127.0.0.1:{port}" in " ".join(done.stderr.split())
 
 
-def test_practice_is_a_run(tmp_path: Path) -> None:
+def test_a_practice_run_answers_both_tasks(tmp_path: Path) -> None:
     folder = practice_run(tmp_path, n_people=4, epochs=1)
     assert set(open_run(folder, cpu=True).classes) == {"action_quality", "gender"}
 
 
-def test_the_verb_needs_gradio_and_what_the_run_needs(
+def test_the_command_checks_gradio_and_its_flags_before_serving(
     simulated_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def ended_with(*words: str) -> str:
@@ -400,11 +403,11 @@ def test_the_verb_needs_gradio_and_what_the_run_needs(
     assert "the web page needs gradio: pip install 'semg-hht[app]'" in ended_with()
 
 
-def test_a_sweep_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_clean_up_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     from semg_hht.web import page
 
     turns = iter(range(3))
-    monkeypatch.setattr(page, "launch", lambda *_, **__: (SimpleNamespace(close=lambda **_: None), Lines()))
+    monkeypatch.setattr(page, "launch", lambda *_, **__: (SimpleNamespace(close=lambda **_: None), OpenPages()))
 
     def sleep(_: float) -> None:
         if next(turns, None) is None:
@@ -415,6 +418,6 @@ def test_a_sweep_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch, capl
 
     monkeypatch.setattr(page.time, "sleep", sleep)
     desk = page.Desk(None)
-    page.serve(desk, SimpleNamespace(sweep=fail), host="127.0.0.1", port=1, max_upload_mb=1, said=len)
-    assert caplog.text.count("could not be cleared up") == 3
+    page.serve(desk, SimpleNamespace(remove_idle=fail), host="127.0.0.1", port=1, max_upload_mb=1, announce=len)
+    assert caplog.text.count("could not be removed; trying again") == 3
     assert desk.closing.is_set()

@@ -1,4 +1,4 @@
-"""The web page under load and attack: short forms of what benchmarks/app.py does for minutes, and each limit alone."""
+"""The web page under load and attack: a short form of what benchmarks/app.py measures for minutes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ N_VISITS = 12
 
 @pytest.fixture(scope="module")
 def benchmark(repository: Path) -> Iterator[tuple[ModuleType, ModuleType]]:
-    """benchmarks/app.py, which speaks to the page as a browser does, and attacks.py, which does not."""
+    """benchmarks/app.py, which sends the requests of a browser, and attacks.py, which sends hostile ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(repository / "benchmarks"))
         yield importlib.import_module("app"), importlib.import_module("attacks")
 
 
-def test_visitors_are_served_beside_attackers_and_leave_no_memory_behind(
+def test_visitors_are_served_during_attacks_and_their_memory_is_released(
     benchmark: tuple[Any, Any], simulated_run: Path, long_recording: Path, tmp_path: Path
 ) -> None:
     app, attacks = benchmark
@@ -45,16 +45,16 @@ def test_visitors_are_served_beside_attackers_and_leave_no_memory_behind(
         tally = app.Tally()
         tally.visit(address, long_recording, None)
 
-        def attack(one: Any) -> None:
-            tally.attack(target, random.Random(0), one)
+        def attack(kind: Any) -> None:
+            tally.attack(target, random.Random(0), kind)
 
-        with ThreadPoolExecutor(8) as everybody:
-            running = [everybody.submit(attack, one) for one in dict.fromkeys(attacks.ATTACKS)]
-            running += [everybody.submit(tally.visit, address, long_recording, None, target) for _ in range(4)]
-            for one in running:
-                one.result()
-            visit_all = partial(everybody.map, lambda _: tally.visit(address, long_recording, None))
-            list(visit_all(range(8)))  # heaps have grown to what so many at once take
+        with ThreadPoolExecutor(8) as pool:
+            running = [pool.submit(attack, kind) for kind in dict.fromkeys(attacks.ATTACKS)]
+            running += [pool.submit(tally.visit, address, long_recording, None, target) for _ in range(4)]
+            for future in running:
+                future.result()
+            visit_all = partial(pool.map, lambda _: tally.visit(address, long_recording, None))
+            list(visit_all(range(8)))  # the heap grows to what so many visitors need at once
             before = app.megabytes(server.pid)
             list(visit_all(range(N_VISITS)))
         grown = app.megabytes(server.pid) - before
@@ -62,7 +62,7 @@ def test_visitors_are_served_beside_attackers_and_leave_no_memory_behind(
         assert len(tally.waited) == 5 + 8 + N_VISITS
         assert len(tally.answers) == 1
         if platform.libc_ver()[0] == "glibc":
-            assert grown < 0.5 * N_VISITS * N_SAMPLES * 8 / 1e6  # a leak would hold all that their recordings take
+            assert grown < 0.5 * N_VISITS * N_SAMPLES * 8 / 1e6  # a leak would keep the samples of all recordings
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0

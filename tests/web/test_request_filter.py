@@ -1,138 +1,147 @@
-"""The request filter: which requests reach the page, and from whom."""
+"""The request filter: which requests reach the page, how large they may be, and from which browser."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from semg_hht.web import request_filter as guard
-from semg_hht.web.request_filter import COOKIE, Guard, Lines
+from semg_hht.web import request_filter
+from semg_hht.web.request_filter import COOKIE, UPLOAD, OpenPages, RequestFilter
 
-ANA, BEN = "a" * 32, "b" * 32  # browsers, as their cookies have them
-JOIN, DATA, LINE = "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/heartbeat/ana1"
+ANA, BEN = "a" * 32, "b" * 32  # cookies of two browsers
+JOIN, DATA, HEARTBEAT = "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/heartbeat/ana1"
 
 
-class Door:
-    """A guard, and what comes of requests to it."""
+class FilteredApp:
+    """An application behind a request filter; it reads each body and answers with status 200."""
 
-    def __init__(self, folder: Path) -> None:
-        self.lines, self.n_pending = Lines(), 0
-        self._guard = Guard(
-            self._inner, uploads=folder, max_upload=100, lines=self.lines, pending=lambda _: self.n_pending
-        )
-        self.seen: list[bytes] = []
+    def __init__(self, folder: Path, *, max_upload: int = 100) -> None:
+        self.open_pages, self.n_pending = OpenPages(), 0
+        self.filter = RequestFilter(
+            self._app, uploads=folder, max_upload=max_upload, open_pages=self.open_pages,
+            pending=lambda _: self.n_pending,
+        )  # fmt: skip
+        self.bodies: list[bytes] = []
 
-    async def _inner(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         body, is_more = b"", scope["method"] == "POST"
         while is_more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise guard.ClientDisconnect
+                raise request_filter.ClientDisconnect
             body += message["body"]
             is_more = message["more_body"]
-        self.seen.append(body)
+        self.bodies.append(body)
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    async def guarded(self, scope: Any, send: Any) -> None:
-        await self._guard(scope, asyncio.Queue[Any]().get, send)
-
     async def ask(
-        self, path: str, browser: str = "", *, body: bytes | None = None, query: str = "", wait_s: float = 0.0
-    ) -> Any:
-        """The status, and the cookie that was set."""
+        self, path: str, cookie: str = "", *, body: Sequence[bytes] = (), query: str = "", wait_s: float = 0.0
+    ) -> tuple[int, list[str]]:
+        """Send a request, a POST where it has a body (in chunks); return the status and the cookies that were set."""
         sent: list[Any] = []
+        chunks = list(body)
 
         async def receive() -> Any:
             await asyncio.sleep(wait_s)
-            return {"type": "http.request", "body": body or b"", "more_body": False}
+            return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        headers = [(b"cookie", f"other=1; {COOKIE}={browser}".encode())] if browser else []
+        headers = [(b"cookie", f"other=1; {COOKIE}={cookie}".encode())] if cookie else []
         scope = {"type": "http", "path": path, "headers": headers, "query_string": query.encode(),
-                 "method": "GET" if body is None else "POST"}  # fmt: skip
-        await self._guard(scope, receive, send)
+                 "method": "POST" if body else "GET"}  # fmt: skip
+        await self.filter(scope, receive, send)
         cookies = [value.decode() for name, value in sent[0]["headers"] if name == b"set-cookie"]
         return sent[0]["status"], cookies
 
 
-def test_a_visit_is_of_the_browser_that_holds_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "LINE_S", 0.2)
+def test_a_visit_belongs_to_the_browser_that_opened_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_filter, "HEARTBEAT_WAIT_S", 0.2)
 
-    async def told() -> None:
-        door = Door(tmp_path)
-        status, (cookie,) = await door.ask("/")
+    async def check() -> None:
+        app = FilteredApp(tmp_path)
+        status, (cookie,) = await app.ask("/")
         assert status == 200
         assert f"{COOKIE}=" in cookie and "HttpOnly; SameSite=Lax" in cookie
-        assert await door.ask("/", ANA) == (200, [])
-        assert len((await door.ask("/", "no cookie of ours"))[1]) == 1
-        assert len((await door.ask("/", "\x01"))[1]) == 1
+        assert await app.ask("/", ANA) == (200, [])
+        assert len((await app.ask("/", "no cookie of ours"))[1]) == 1
+        assert len((await app.ask("/", "\x01"))[1]) == 1
 
-        body = json.dumps({"session_hash": "ana1", "data": []}).encode()
-        assert await door.ask(JOIN, ANA, body=body) == (403, [])  # nobody holds that line
-        with door.lines.held("ana1", ANA):
-            assert await door.ask(JOIN, ANA, body=body) == (200, [])
-            assert door.seen[-1] == body
-            assert await door.ask(DATA, ANA, query="session_hash=ana1") == (200, [])
-            assert await door.ask(LINE, ANA) == (200, [])  # anew, as after a hiccup
-            assert "ana1" in door.lines
+        body = [json.dumps({"session_hash": "ana1", "data": []}).encode()]
+        assert await app.ask(JOIN, ANA, body=body) == (403, [])  # the page is not open
+        with app.open_pages.opened("ana1", ANA):
+            assert await app.ask(JOIN, ANA, body=body) == (200, [])
+            assert app.bodies[-1] == body[0]
+            assert await app.ask(DATA, ANA, query="session_hash=ana1") == (200, [])
+            assert await app.ask(HEARTBEAT, ANA) == (200, [])  # a second connection, as after a lost one
+            assert "ana1" in app.open_pages
             for browser in (BEN, ""):
-                assert await door.ask(JOIN, browser, body=body) == (403, [])
-                assert await door.ask("/gradio_api/cancel", browser, body=body) == (403, [])
-                assert await door.ask(DATA, browser, query="session_hash=ana1") == (403, [])
-                assert await door.ask(LINE, browser) == (403, [])
-            with door.lines.held("ben1", BEN):
-                assert (await door.ask(DATA, BEN, query="session_hash=ben1"))[0] == 200
-                assert (await door.ask(DATA, BEN, query="session_hash=ben1&session_hash=ana1"))[0] == 403
-                monkeypatch.setattr(guard, "MAX_LINES", 2)
-                assert (await door.ask("/gradio_api/heartbeat/new", BEN))[0] == 503
-            for nonsense in (b"", b"[]", b"[" * 50_000, b'{"session_hash": ["ana1"]}', b"\xff"):
-                assert (await door.ask(JOIN, ANA, body=nonsense))[0] == 403
-            door.n_pending = guard.MAX_PENDING
-            assert (await door.ask(JOIN, ANA, body=body))[0] == 429
-        assert len(door.lines) == 0
-        assert (await door.ask(LINE, BEN))[0] == 403  # nor is it another's once she has left
-        monkeypatch.setattr(guard, "MAX_KNOWN", 1)
-        with door.lines.held("ben2", BEN):
-            assert door.lines.browser("ana1") is None
-            for number in range(3):  # whoever opens many lines pushes out none that is open
-                assert await door.ask(f"{LINE}{number}", ANA) == (200, [])
-            assert door.lines.browser("ben2") == BEN
+                assert await app.ask(JOIN, browser, body=body) == (403, [])
+                assert await app.ask("/gradio_api/cancel", browser, body=body) == (403, [])
+                assert await app.ask(DATA, browser, query="session_hash=ana1") == (403, [])
+                assert await app.ask(HEARTBEAT, browser) == (403, [])
+            with app.open_pages.opened("ben1", BEN):
+                assert (await app.ask(DATA, BEN, query="session_hash=ben1"))[0] == 200
+                assert (await app.ask(DATA, BEN, query="session_hash=ben1&session_hash=ana1"))[0] == 403
+                monkeypatch.setattr(request_filter, "MAX_OPEN_PAGES", 2)
+                assert (await app.ask("/gradio_api/heartbeat/new", BEN))[0] == 503
+            for invalid in (b"", b"[]", b"[" * 50_000, b'{"session_hash": ["ana1"]}', b"\xff"):
+                assert (await app.ask(JOIN, ANA, body=[invalid]))[0] == 403
+            app.n_pending = request_filter.MAX_PENDING
+            assert (await app.ask(JOIN, ANA, body=body))[0] == 429
+        assert len(app.open_pages) == 0
+        assert (await app.ask(HEARTBEAT, BEN))[0] == 403  # the key stays with its browser after the page is closed
+        monkeypatch.setattr(request_filter, "MAX_REMEMBERED_KEYS", 1)
+        with app.open_pages.opened("ben2", BEN):
+            assert app.open_pages.browser("ana1") is None
+            for number in range(3):  # keys of open pages are never forgotten, however many others come
+                assert await app.ask(f"{HEARTBEAT}{number}", ANA) == (200, [])
+            assert app.open_pages.browser("ben2") == BEN
 
-    asyncio.run(told())
-
-
-def test_a_body_that_trickles_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "PIECE_S", 0.1)
-
-    async def told() -> None:
-        door = Door(tmp_path)
-        assert await door.ask(guard.UPLOAD, ANA, body=b"1") == (200, [])
-        assert await door.ask(guard.UPLOAD, ANA, body=b"1", wait_s=5.0) == (400, [])
-        assert (await door.ask(JOIN, ANA, body=b"{}", wait_s=5.0))[0] == 403
-
-    asyncio.run(told())
+    asyncio.run(check())
 
 
-def test_uploads_are_of_those_who_have_the_page_and_count_all_that_arrive(
+def test_a_body_that_arrives_too_slowly_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_filter, "CHUNK_TIMEOUT_S", 0.1)
+
+    async def check() -> None:
+        app = FilteredApp(tmp_path)
+        assert await app.ask(UPLOAD, ANA, body=[b"1"]) == (200, [])
+        assert await app.ask(UPLOAD, ANA, body=[b"1"], wait_s=5.0) == (400, [])
+        assert (await app.ask(JOIN, ANA, body=[b"{}"], wait_s=5.0))[0] == 403
+
+    asyncio.run(check())
+
+
+def test_a_body_without_a_stated_length_is_cut_off_at_the_limit(tmp_path: Path) -> None:
+    app = FilteredApp(tmp_path)
+    assert asyncio.run(app.ask(UPLOAD, ANA, body=[b"1" * 60] * 2)) == (400, [])
+    assert app.bodies == []
+    assert asyncio.run(app.ask(UPLOAD, ANA, body=[b"1" * 60, b""])) == (200, [])
+    assert app.bodies == [b"1" * 60]
+
+
+def test_uploads_need_the_cookie_and_room_for_all_that_arrive_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard.shutil, "disk_usage", lambda _: SimpleNamespace(free=350))
+    assert asyncio.run(FilteredApp(tmp_path, max_upload=10**18).ask(UPLOAD, ANA, body=[b""]))[0] == 507
+    monkeypatch.setattr(request_filter.shutil, "disk_usage", lambda _: SimpleNamespace(free=350))
 
-    async def told() -> None:
-        door = Door(tmp_path)
-        assert (await door.ask(guard.UPLOAD, body=b"1"))[0] == 403
-        three = [door.ask(guard.UPLOAD, ANA, body=b"1", wait_s=0.2) for _ in range(3)]
+    async def check() -> None:
+        app = FilteredApp(tmp_path)
+        assert (await app.ask(UPLOAD, body=[b"1"]))[0] == 403
+        three = [app.ask(UPLOAD, ANA, body=[b"1"], wait_s=0.2) for _ in range(3)]
         assert [status for status, _ in await asyncio.gather(*three)] == [200, 200, 507]
-        assert (await door.ask(guard.UPLOAD, ANA, body=b"1"))[0] == 200
+        assert (await app.ask(UPLOAD, ANA, body=[b"1"]))[0] == 200
 
-    asyncio.run(told())
+    asyncio.run(check())
 
 
 def test_a_websocket_is_refused(tmp_path: Path) -> None:
@@ -141,45 +150,6 @@ def test_a_websocket_is_refused(tmp_path: Path) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    door = Door(tmp_path)
-    asyncio.run(door.guarded({"type": "websocket", "path": "/", "headers": []}, send))
+    scope = {"type": "websocket", "path": "/", "headers": []}
+    asyncio.run(FilteredApp(tmp_path).filter(scope, asyncio.Queue[Any]().get, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
-
-
-def run_guard(tmp_path: Path, path: str, chunks: list[bytes], *, max_upload: int = 100) -> list[Any]:
-    """What a server of one line gets and sends behind the guard."""
-    sent: list[Any] = []
-    parts = iter(chunks)
-
-    async def inner(scope: Any, receive: Any, send: Any) -> None:
-        while True:
-            message = await receive()
-            sent.append(message["type"])
-            if message["type"] == "http.disconnect" or not message["more_body"]:
-                break
-
-    async def receive() -> Any:
-        body = next(parts, b"")
-        return {"type": "http.request", "body": body, "more_body": bool(body)}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": path,
-             "headers": [(b"cookie", f"{COOKIE}={'a' * 32}".encode())]}  # fmt: skip
-
-    async def served() -> None:
-        await Guard(inner, uploads=tmp_path, max_upload=max_upload, lines=Lines(), pending=len)(scope, receive, send)
-
-    asyncio.run(served())
-    return sent
-
-
-def test_a_body_that_does_not_say_its_length_is_cut_off(tmp_path: Path) -> None:
-    assert run_guard(tmp_path, "/gradio_api/upload", [b"1" * 60] * 2) == ["http.request", "http.disconnect"]
-    assert run_guard(tmp_path, "/gradio_api/upload", [b"1" * 60]) == ["http.request", "http.request"]
-
-
-def test_uploads_are_refused_where_the_disk_is_full(tmp_path: Path) -> None:
-    sent = run_guard(tmp_path, "/gradio_api/upload", [], max_upload=10**18)
-    assert sent[0]["status"] == 507

@@ -10,23 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from evaluation_builders import HOSTILE
-from page_builders import CONFIG, HOST
+from page_builders import CONFIG, RUN_INFO
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.recording import Recording, write_recording
 from semg_hht.report.words import LANGUAGES, read_words
-from semg_hht.web.view import Host, answers_text, card_text, page_of
-from semg_hht.web.visit import (
-    Visit,
-    answer,
-    receive,
-)
+from semg_hht.web.view import RunInfo, answers_text, card_text, page_content
+from semg_hht.web.visit import Visit, answer, receive
 
 
-def test_gender_is_told_only_where_it_was_asked_for(visit: Visit, curl: Path, run: Run) -> None:
+def test_recorded_gender_is_shown_only_where_the_visitor_asked_for_it(visit: Visit, curl: Path, run: Run) -> None:
     visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
     asked = replace(visit, gender=True)
-    assert "recorded gender" in page_of(asked, HOST).answers
-    assert "recorded gender" not in page_of(visit, HOST).answers
+    assert "recorded gender" in page_content(asked, RUN_INFO).answers
+    assert "recorded gender" not in page_content(visit, RUN_INFO).answers
     assert '"gender"' in answers_text(asked)
     assert '"gender"' not in answers_text(visit)
     assert "Recorded gender" in card_text(asked)
@@ -38,28 +34,28 @@ def test_gender_is_told_only_where_it_was_asked_for(visit: Visit, curl: Path, ru
     assert json.loads(answers_text(visit))["curl.csv"] == content
 
 
-def test_a_run_of_gender_alone_says_how_to_see_it(visit: Visit, curl: Path, run: Run) -> None:
+def test_a_run_that_answers_only_gender_says_how_to_show_it(visit: Visit, curl: Path, run: Run) -> None:
     visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
-    assert "Tick the box above" in page_of(visit, Host("run", practice=False, tasks=("gender",))).answers
+    assert "Tick the box above" in page_content(visit, RunInfo("run", practice=False, tasks=("gender",))).answers
 
 
-def test_names_of_a_visitor_stay_text(visit: Visit, run: Run, tmp_path: Path) -> None:
+def test_names_from_a_visitor_never_become_markup(visit: Visit, run: Run, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = (HOSTILE.format(1), "${alert(1)}")
     recording = Recording(rng.normal(0, 5, (2, 2000)), 500.0, names, "uV")
     write_recording(recording, tmp_path / "a.npz")
     hostile = Path(shutil.copy(tmp_path / "a.npz", tmp_path / "<img src=x onerror=alert(1)>.npz"))
     visit = replace(answer(receive(visit, [hostile], run.recording_config or CONFIG), run), gender=True)
-    page = page_of(visit, HOST)
+    page = page_content(visit, RUN_INFO)
     for text in (page.signal, page.answers, page.notes, page.downloads):
         assert "<script" not in text
         assert "<img" not in text
 
 
-def test_a_practice_run_says_what_it_is(visit: Visit) -> None:
+def test_the_introduction_says_which_run_answers(visit: Visit) -> None:
     for language in LANGUAGES:
         words = read_words(language)
         visit = replace(visit, language=language)
-        assert words("app_practice") in page_of(visit, Host("run", practice=True)).intro
-        assert words("app_no_run_how") in page_of(visit, Host(None, practice=False)).intro
-        assert words("app_run", name="forearm") in page_of(visit, Host("forearm", practice=False)).intro
+        assert words("app_practice") in page_content(visit, RunInfo("run", practice=True)).intro
+        assert words("app_no_run_how") in page_content(visit, RunInfo(None, practice=False)).intro
+        assert words("app_run", name="forearm") in page_content(visit, RunInfo("forearm", practice=False)).intro

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from builders import foreign_matrix
-from page_builders import CONFIG, HOST, downloads, notes_of
+from page_builders import CONFIG, RUN_INFO, downloads, notes_of
 from semg_hht.cli.main import main
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
@@ -19,8 +19,8 @@ from semg_hht.matrices.matrix import read_matrix
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.manifest import read_manifest
 from semg_hht.recordings.recording import Recording, write_recording
-from semg_hht.web.uploads import ALL
-from semg_hht.web.view import answers_text, page_of
+from semg_hht.web.uploads import ALL_CHANNELS
+from semg_hht.web.view import answers_text, page_content
 from semg_hht.web.visit import (
     MAX_FILES,
     Visit,
@@ -43,19 +43,19 @@ def test_a_recording_is_shown_edited_and_answered_as_predict_answers(
     visit = receive(visit, [curl], run.recording_config or CONFIG)
     assert visit.recorded is not None
     found = len(visit.recorded.rows)
-    page = page_of(visit, HOST)
+    page = page_content(visit, RUN_INFO)
     assert page.signal.count('class="span"') == found > 1
     assert page.table is not None and len(page.table) == found
     assert page.answers == ""
     assert list(downloads(visit)) == ["reps.csv"]
 
     visit = remove(visit, 1)
-    cells = [*(row[:] for row in page_of(visit, HOST).table or []), ["0.5", "1.25", ""]]
+    cells = [*(row[:] for row in page_content(visit, RUN_INFO).table or []), ["0.5", "1.25", ""]]
     visit = add(edit(visit, cells))
     assert visit.recorded is not None
     assert len(visit.recorded.rows) == found + 1
     assert (visit.recorded.rows[0].start_s, visit.recorded.rows[0].stop_s) == (0.5, 1.25)
-    assert page_of(visit, HOST).signal.count('class="span"') == found + 1
+    assert page_content(visit, RUN_INFO).signal.count('class="span"') == found + 1
 
     visit = replace(answer(visit, run), gender=True)
     files = downloads(visit)
@@ -67,7 +67,7 @@ def test_a_recording_is_shown_edited_and_answered_as_predict_answers(
     assert ended.value.code == 0
     assert files["predictions.json"] == (tmp_path / "own.json").read_text(encoding="utf-8")
 
-    page = page_of(visit, HOST)
+    page = page_content(visit, RUN_INFO)
     parts = json.loads(files["predictions.json"])["curl.csv"]["parts"]
     assert page.answers.count('<section class="card">') == len(parts) == found + 1
     assert page.answers.count("data:image/png") == len(parts)
@@ -80,7 +80,7 @@ def test_a_recording_is_shown_edited_and_answered_as_predict_answers(
 def test_a_repetition_too_short_for_features_is_answered_without_a_card(visit: Visit, curl: Path, run: Run) -> None:
     visit = receive(visit, [curl], run.recording_config or CONFIG)
     visit = answer(edit(visit, [["1", "2.5", ""], ["4", "4.03", ""]]), run)
-    assert page_of(visit, HOST).answers.count('<section class="card">') == 2
+    assert page_content(visit, RUN_INFO).answers.count('<section class="card">') == 2
     assert list(downloads(visit)) == ["reps.csv", "predictions.json"]
     assert "curl.csv" in notes_of(visit)
     assert str(visit.folder) not in notes_of(visit)
@@ -88,7 +88,7 @@ def test_a_repetition_too_short_for_features_is_answered_without_a_card(visit: V
 
 def test_an_edit_takes_answers_back(visit: Visit, curl: Path, run: Run) -> None:
     visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
-    same = edit(visit, page_of(visit, HOST).table or [])
+    same = edit(visit, page_content(visit, RUN_INFO).table or [])
     assert same.answered is not None
     assert remove(visit, 1).answered is None
 
@@ -111,12 +111,12 @@ def test_the_downloaded_table_is_what_prepare_takes_and_the_page_takes_back(
 
 def test_a_wrong_cell_is_kept_said_and_can_be_deleted(visit: Visit, curl: Path, run: Run) -> None:
     visit = receive(visit, [curl], CONFIG)
-    cells = page_of(visit, HOST).table or []
+    cells = page_content(visit, RUN_INFO).table or []
     wrong = edit(visit, [*cells, ["soon", "9", ""]])
     row = len(cells) + 1
     assert f"Row {row} of the table: “soon” is not a number" in notes_of(wrong)
     assert f"表格第 {row} 行" in notes_of(wrong, "zh")
-    assert (page_of(wrong, HOST).table or [])[-1] == ["soon", "9", ""]
+    assert (page_content(wrong, RUN_INFO).table or [])[-1] == ["soon", "9", ""]
     assert answer(wrong, run) is wrong
     assert add(wrong) is wrong
     mended = remove(wrong, row)
@@ -132,31 +132,31 @@ def test_a_recording_without_a_rate_is_asked_for_it(visit: Visit, real_data: Pat
     visit = receive(visit, [recording], CONFIG)
     name = recording.name
     assert f"{name} does not say how many samples a second it holds. Type that number" in notes_of(visit)
-    assert not page_of(visit, HOST).has_files
+    assert not page_content(visit, RUN_INFO).has_files
     visit = read_again(visit, 1000.0, "V", CONFIG)
     assert visit.recorded is not None
     assert (visit.recorded.shared.rate_hz, visit.recorded.units, len(visit.recorded.channels)) == (1000.0, "uV", 8)
-    page = page_of(visit, HOST)
-    assert page.channels[-1] == ("all channels together (RMS)", ALL)
-    assert page.channel == int(np.argmax([channel.envelope.std() for channel in visit.recorded.channels]))
+    page = page_content(visit, RUN_INFO)
+    assert page.channels[-1] == ("all channels together (RMS)", ALL_CHANNELS)
+    assert page.channel == int(np.argmax([channel.extremes.std() for channel in visit.recorded.channels]))
     visit = answer(visit, run)
-    for channel in (0, ALL):
+    for channel in (0, ALL_CHANNELS):
         other = look_closer(replace(visit, channel=channel), run)
         assert other.answered is not None and visit.answered is not None
         assert other.answered.predictions == visit.answered.predictions
         assert len(other.answered.pictures) == len(page.table or [1])
-        assert page_of(other, HOST).signal != page.signal
+        assert page_content(other, RUN_INFO).signal != page.signal
 
 
 def test_matrices_and_recordings_are_answered_together(visit: Visit, curl: Path, run: Run, tmp_path: Path) -> None:
     matrix = foreign_matrix(tmp_path / "Test1_1_001.npz")
     visit = answer(receive(visit, [curl, matrix], run.recording_config or CONFIG), run)
-    page = page_of(visit, HOST)
+    page = page_content(visit, RUN_INFO)
     assert page.files == [("Test1_1_001.npz", 0), ("curl.csv", 1)]
     assert "the answers are a guess" in page.answers  # what the program warned of
     assert page.answers.count("<tr>") == 3  # a head and two files
     visit = look_closer(show(visit, 0), run)
-    assert page_of(visit, HOST).answers.count("data:image/png") == 1
+    assert page_content(visit, RUN_INFO).answers.count("data:image/png") == 1
     assert list(downloads(visit)) == ["reps.csv", "predictions.json"]
     assert set(json.loads(answers_text(visit))) == {"Test1_1_001.npz", "curl.csv"}
 
@@ -167,10 +167,10 @@ def test_without_repetitions_the_whole_recording_is_one(visit: Visit, run: Run, 
     visit = receive(visit, [tmp_path / "rest.csv"], run.recording_config or CONFIG)
     while visit.recorded is not None and visit.recorded.rows:
         visit = remove(visit, 1)
-    assert "No repetition was found" in page_of(visit, HOST).signal
+    assert "No repetition was found" in page_content(visit, RUN_INFO).signal
     visit = answer(visit, run)
-    assert page_of(visit, HOST).answers.count('<section class="card">') == 1
-    assert page_of(visit, HOST).answers.count("data:image/png") == 1
+    assert page_content(visit, RUN_INFO).answers.count('<section class="card">') == 1
+    assert page_content(visit, RUN_INFO).answers.count("data:image/png") == 1
 
 
 def test_what_cant_be_answered_is_said(visit: Visit, run: Run, tmp_path: Path, curl: Path) -> None:
@@ -181,7 +181,7 @@ def test_what_cant_be_answered_is_said(visit: Visit, run: Run, tmp_path: Path, c
     assert "did not arrive whole" in notes_of(receive(visit, [tmp_path / "gone.csv"], CONFIG))
     foreign = replace(run, recording_config=None)
     answered = answer(receive(visit, [curl], CONFIG), foreign)
-    page = page_of(answered, HOST)
+    page = page_content(answered, RUN_INFO)
     assert "trained on matrices of another tool" in page.answers
     assert str(visit.folder) not in page.answers
     needs = replace(run, recording_config=replace(run.recording_config or CONFIG, scaling="mvc"))
@@ -190,7 +190,7 @@ def test_what_cant_be_answered_is_said(visit: Visit, run: Run, tmp_path: Path, c
 
 def test_steps_of_an_empty_visit_change_nothing(visit: Visit, run: Run) -> None:
     assert [edit(visit, [["1", "2"]]), add(visit), remove(visit, 1), look_closer(visit, run)] == [visit] * 4
-    assert page_of(visit, HOST).table is None
+    assert page_content(visit, RUN_INFO).table is None
 
 
 def test_only_warnings_of_this_answer_are_heard(visit: Visit, tmp_path: Path, run: Run) -> None:
@@ -203,14 +203,14 @@ def test_only_warnings_of_this_answer_are_heard(visit: Visit, tmp_path: Path, ru
 def test_why_shows_the_evidence_of_one_repetition(visit: Visit, curl: Path, run: Run) -> None:
     answered = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
     told = look_why(answered, run, 2)
-    assert told.troubles == ()
+    assert told.problems == ()
     assert told.answered is not None and answered.answered is not None
     assert [one.number for one in told.answered.why] == [2, 2]
     part = answered.answered.predictions.predictions[0].parts[1]
     assert told.answered.why[0].answer == part.answers[told.answered.why[0].task]
-    pictures = page_of(replace(told, gender=True), HOST).answers.count("data:image/png")
+    pictures = page_content(replace(told, gender=True), RUN_INFO).answers.count("data:image/png")
     shown = sum(one.sees_matrices for one in told.answered.why)
-    assert shown and pictures == page_of(answered, HOST).answers.count("data:image/png") + shown
+    assert shown and pictures == page_content(answered, RUN_INFO).answers.count("data:image/png") + shown
     none = look_why(answered, run, 9)
     assert none.answered is not None and none.answered.why == ()
     assert "3 repetitions" in notes_of(none)

@@ -16,63 +16,62 @@ import pytest
 from semg_hht.errors import InputError
 from semg_hht.system.files import CLAIM
 from semg_hht.web import visitors
-from semg_hht.web import visitors as who
 from semg_hht.web.visit import (
     Visit,
 )
 from semg_hht.web.visitors import Visitors
 
 
-def test_visitors_have_folders_of_their_own_and_leave_nothing() -> None:
-    visitors = Visitors()
+def test_each_visitor_has_a_private_folder_that_is_removed_at_the_end() -> None:
+    everybody = Visitors()
     try:
-        folders = [visitors.change(key, lambda visit: visit).folder for key in "aba"]
+        folders = [everybody.update(key, lambda visit: visit).folder for key in "aba"]
         assert folders[0] == folders[2] != folders[1]
-        assert all(folder.stat().st_mode & 0o077 == 0 for folder in (visitors.folder, *folders))
+        assert all(folder.stat().st_mode & 0o077 == 0 for folder in (everybody.folder, *folders))
         (folders[0] / "a.csv").write_text("1", encoding="utf-8")
-        visitors.leave("a")
+        everybody.remove("a")
         assert not folders[0].exists()
-        visitors.leave("nobody")
-        assert visitors.change("a", lambda visit: visit).folder != folders[0]
+        everybody.remove("nobody")
+        assert everybody.update("a", lambda visit: visit).folder != folders[0]
     finally:
-        visitors.close()
-    assert not visitors.folder.exists()
+        everybody.close()
+    assert not everybody.folder.exists()
 
 
-def test_idle_visitors_and_untaken_uploads_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_visitors_and_old_uploads_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    visitors = Visitors(at_most=2, spared_s=3.0, idle_s=10.0, clock=lambda: now[0])
+    everybody = Visitors(max_visitors=2, min_idle_s=3.0, max_idle_s=10.0, clock=lambda: now[0])
     try:
-        first = visitors.change("first", lambda visit: visit).folder
+        first = everybody.update("first", lambda visit: visit).folder
         now[0] = 5.0
-        second = visitors.change("second", lambda visit: visit).folder
-        upload = visitors.uploads / "hash" / "a.csv"
+        second = everybody.update("second", lambda visit: visit).folder
+        upload = everybody.uploads / "hash" / "a.csv"
         upload.parent.mkdir()
         upload.write_text("1", encoding="utf-8")
-        (visitors.uploads / "half").write_text("1", encoding="utf-8")
+        (everybody.uploads / "half").write_text("1", encoding="utf-8")
         now[0] = 11.0
-        visitors.sweep()
+        everybody.remove_idle()
         assert (first.exists(), second.exists(), upload.exists()) == (False, True, True)
-        monkeypatch.setattr(who, "UPLOAD_S", -1.0)
-        visitors.sweep()
-        assert list(visitors.uploads.iterdir()) == []
-        visitors.change("third", lambda visit: visit)
+        monkeypatch.setattr(visitors, "MAX_UPLOAD_AGE_S", -1.0)
+        everybody.remove_idle()
+        assert list(everybody.uploads.iterdir()) == []
+        everybody.update("third", lambda visit: visit)
         now[0] = 12.0
-        visitors.change("fourth", lambda visit: visit)
+        everybody.update("fourth", lambda visit: visit)
         assert not second.exists()
         with pytest.raises(InputError, match="2 visitors are busy here; expected fewer"):
-            visitors.change("fifth", lambda visit: visit)
-        now[0] = 12.0 + who.GONE_S + 0.5
-        visitors.change("third", lambda visit: visit)
-        visitors._idle_s = 100.0
-        visitors.sweep(here={"third"})  # fourth has closed the page
-        assert set(visitors._places) == {"third"}
+            everybody.update("fifth", lambda visit: visit)
+        now[0] = 12.0 + visitors.CLOSED_PAGE_S + 0.5
+        everybody.update("third", lambda visit: visit)
+        everybody._max_idle_s = 100.0
+        everybody.remove_idle(open_pages={"third"})  # the fourth has closed the page
+        assert set(everybody._active) == {"third"}
     finally:
-        visitors.close()
+        everybody.close()
 
 
-def test_who_clicks_while_a_step_takes_long_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visitors, "STEP_S", 0.05)
+def test_a_click_during_a_long_step_gets_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "STEP_WAIT_S", 0.05)
     held, done = threading.Event(), threading.Event()
 
     def slow(visit: Visit) -> Visit:
@@ -81,14 +80,14 @@ def test_who_clicks_while_a_step_takes_long_is_told_so(monkeypatch: pytest.Monke
         return visit
 
     with Visitors() as everybody, ThreadPoolExecutor(1) as pool:
-        first = pool.submit(everybody.change, "ana", slow)
+        first = pool.submit(everybody.update, "ana", slow)
         held.wait(60)
         with pytest.raises(InputError, match="your last step is still under way"):
-            everybody.change("ana", lambda visit: visit)
-        everybody.change("ben", lambda visit: visit)
+            everybody.update("ana", lambda visit: visit)
+        everybody.update("ben", lambda visit: visit)
         done.set()
         first.result()
-        everybody.change("ana", lambda visit: visit)
+        everybody.update("ana", lambda visit: visit)
 
 
 KILLED = """
@@ -96,18 +95,18 @@ import os, signal, sys
 from semg_hht.web.visitors import Visitors
 visitors = Visitors()
 print(visitors.folder, flush=True)
-if sys.argv[1] == "lives":
+if sys.argv[1] == "runs":
     sys.stdin.read()
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-def test_folders_of_killed_servers_go_and_those_of_the_living_stay(
+def test_folders_of_killed_servers_are_removed_and_of_running_servers_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(visitors, "YOUNG_S", -1.0)
+    monkeypatch.setattr(visitors, "MIN_LEFTOVER_AGE_S", -1.0)
 
     def started(how: str) -> tuple[subprocess.Popen[str], Path]:
         process = subprocess.Popen(
@@ -117,26 +116,26 @@ def test_folders_of_killed_servers_go_and_those_of_the_living_stay(
         assert process.stdout is not None
         return process, Path(process.stdout.readline().strip())
 
-    with started("lives")[0] as alive:
-        (living,) = tmp_path.iterdir()
-        with started("dies")[0] as dead:
+    with started("runs")[0] as alive:
+        (running,) = tmp_path.iterdir()
+        with started("killed")[0] as dead:
             dead.communicate()
         assert dead.returncode == -signal.SIGKILL
-        (left,) = set(tmp_path.iterdir()) - {living}
+        (leftover,) = set(tmp_path.iterdir()) - {running}
         foreign = tmp_path / f"{visitors.PREFIX}without-a-lock"
         foreign.mkdir()
-        (tmp_path / f"{visitors.PREFIX}link").symlink_to(living)
+        (tmp_path / f"{visitors.PREFIX}link").symlink_to(running)
         with monkeypatch.context() as patch:
-            patch.setattr(visitors, "YOUNG_S", 600.0)
+            patch.setattr(visitors, "MIN_LEFTOVER_AGE_S", 600.0)
             visitors.remove_leftovers(tmp_path)
-            assert (left / CLAIM).is_file()  # it may be about to be locked
+            assert (leftover / CLAIM).is_file()  # its server may be about to lock it
         with monkeypatch.context() as patch:
             patch.setattr(os, "getuid", lambda: -1)
             visitors.remove_leftovers(tmp_path)
-            assert (left / CLAIM).is_file()  # somebody else's
+            assert (leftover / CLAIM).is_file()  # it belongs to another user
         with Visitors() as new:
-            assert not left.exists()
-            assert living.is_dir() and foreign.is_dir() and new.folder.is_dir()
+            assert not leftover.exists()
+            assert running.is_dir() and foreign.is_dir() and new.folder.is_dir()
             visitors.remove_leftovers(tmp_path)
-            assert (living / CLAIM).is_file() and (new.folder / CLAIM).is_file()
+            assert (running / CLAIM).is_file() and (new.folder / CLAIM).is_file()
         alive.communicate()

@@ -1,6 +1,8 @@
-"""The web page: for someone who writes no code.
+"""The web page for people who write no code.
 
-What a visitor has stands in visit.py and times.py, what is shown of it in view.py; who is here, and where their files
-lie, in visitors.py; what is let in and out in guard.py, what is forgotten in sweep.py.
-Files are read in processes of their own (apart.py). page.py is the only file that imports Gradio.
+visit.py holds what one visitor has uploaded and been answered, repetition_table.py the editable table of repetitions,
+view.py what the page shows of a visit. visitors.py keeps the visits and their folders, and shared_run.py the run that
+answers all visitors. request_filter.py decides which requests reach the server, cleanup.py removes what the server
+keeps of visitors who have left, and uploads.py reads files in separate processes (isolated.py). page.py is the only
+file that imports Gradio.
 """

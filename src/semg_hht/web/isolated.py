@@ -1,6 +1,6 @@
-"""Work in a process of its own: what it uses up, how long it takes and what it breaks is not the server's.
+"""Run a function in a process of its own, with limits on its time and its memory.
 
-Knows processes, memory and clocks: nothing of files or pages.
+A crash of that process does not reach the server. This module does not know about files or pages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Loaded once, and there in every process: a look at a small file takes a fifth of the time that importing takes.
+# The fork server imports these once for all processes: importing takes five times as long as reading a small file.
 PRELOADED = (
     "semg_hht.web.uploads",
     "semg_hht.cli.main",
@@ -33,58 +33,60 @@ if sys.platform != "win32":
     _CONTEXT.set_forkserver_preload(list(PRELOADED))
 
 
-def begin() -> None:
-    """Load what is preloaded now, in the background, rather than in the time of the first file."""
+def start_forkserver() -> None:
+    """Import the preloaded modules now, in the background, so that the first file does not wait for them."""
     if sys.platform != "win32":
         forkserver.ensure_running()
 
 
-def apart(work: Callable[..., T], *given: Any, seconds: float, n_bytes: int) -> T:
-    """What ``work`` of ``given`` returns or raises; it may take ``n_bytes`` of memory (where the system is Linux).
+def run_isolated(work: Callable[..., T], *arguments: Any, timeout_s: float, max_bytes: int) -> T:
+    """Return what ``work(*arguments)`` returns in a new process, or raise what it raises.
+
+    max_bytes : memory that the process may allocate in addition to what it has at its start (enforced on Linux).
 
     Raises
     ------
     MemoryError
-        It wanted more, or its process ended by itself, as it does where a library falls over a damaged file.
+        The process needed more memory, or ended on its own, for example because a library crashed on a damaged file.
     TimeoutError
-        It took longer than ``seconds``.
+        The process took longer than ``timeout_s``.
     """
-    here, there = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_do, args=(there, n_bytes, work, given), daemon=True)
+    receiver, sender = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_send_result, args=(sender, max_bytes, work, arguments), daemon=True)
     process.start()
-    there.close()
+    sender.close()
     try:
-        if not here.poll(max(0.0, seconds)):
+        if not receiver.poll(max(0.0, timeout_s)):
             raise TimeoutError
-        found, is_error = here.recv()
+        result, is_error = receiver.recv()
     except EOFError:
         raise MemoryError from None
     finally:
         process.kill()
         process.join()
         process.close()
-        here.close()
+        receiver.close()
     if is_error:
-        raise found
-    return found  # type: ignore[no-any-return]
+        raise result
+    return result  # type: ignore[no-any-return]
 
 
-def _do(line: Connection, n_bytes: int, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this too
-    _allow(n_bytes)
+def _send_result(sender: Connection, max_bytes: int, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C goes to the server, which then kills this process
+    _limit_memory(max_bytes)
     try:
-        line.send((work(*given), False))
-    except Exception as error:  # noqa: BLE001 - it is raised again where somebody waits for it
-        line.send((error, True))
+        sender.send((work(*arguments), False))
+    except Exception as error:  # noqa: BLE001 - the waiting process raises it again
+        sender.send((error, True))
 
 
-def _allow(n_bytes: int) -> None:
-    """Memory beyond what the process has already; asked for more, it says so instead of being ended by the system."""
+def _limit_memory(max_bytes: int) -> None:
+    """Allow ``max_bytes`` more than now: an allocation beyond that fails, and the system does not kill the process."""
     if sys.platform != "linux":
         return
     import resource
 
-    has = int(re.findall(r"VmData:\s+(\d+)", Path("/proc/self/status").read_text(encoding="ascii"))[0]) * 1024
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = has + n_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+    used = int(re.findall(r"VmData:\s+(\d+)", Path("/proc/self/status").read_text(encoding="ascii"))[0]) * 1024
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = used + max_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))

@@ -1,7 +1,7 @@
-"""The web page itself: what stands on it, and which step of a visit each button takes.
+"""The Gradio page: its parts, the step of a visit that each of them triggers, and the server.
 
-The only file that imports Gradio, which must have been told of the `Visitors` before this is imported. What is shown is
-decided in view.py, what happens in visit.py.
+This is the only file that imports Gradio. The environment variables of `Visitors` must be set before it is imported.
+view.py decides what is shown, and visit.py what each step does.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ from semg_hht.errors import InputError
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.web import visit as steps
-from semg_hht.web.cleanup import swept
-from semg_hht.web.isolated import begin
-from semg_hht.web.request_filter import LOOPBACK, Guard, Lines
+from semg_hht.web.cleanup import clean_up
+from semg_hht.web.isolated import start_forkserver
+from semg_hht.web.request_filter import LOOPBACK, OpenPages, RequestFilter
 from semg_hht.web.shared_run import Desk
-from semg_hht.web.view import UNITS, Page, page_of
+from semg_hht.web.view import UNITS, PageContent, page_content
 from semg_hht.web.visit import MAX_FILES, Visit
 from semg_hht.web.visitors import Visitors
 
 log = logging.getLogger(__name__)
 
-MAX_UPLOAD_MB = 100
-TOGETHER = 3  # of the largest file, all that arrive together
-SWEEP_S = 20.0
+MAX_UPLOAD_MB = 100  # of one file
+TOTAL_UPLOAD_FACTOR = 3  # all files of one upload may together be this many times as large as one may be
+CLEAN_UP_INTERVAL_S = 20.0
 LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
-AT_ONCE = 8  # visitors whose clicks are served together; answers are given one by one
-LOOKS_AT_ONCE = 2  # visitors whose files are read together, each in as much memory as files.py allows
-MAX_WAITING = 1000
+N_QUICK = 8  # quick steps that run at once; answers are computed one at a time
+N_READING = 2  # visitors whose files are read at once; uploads.py limits the memory of each
+MAX_QUEUED = 1000
 MAX_CONNECTIONS = 2000
 
 
 def build(desk: Desk, visitors: Visitors, *, max_upload_mb: int = MAX_UPLOAD_MB) -> gr.Blocks:
-    """The page, not yet served."""
+    """Build the page without serving it."""
     with gr.Blocks(title="semg-hht", analytics_enabled=False) as page:
         parts = _parts()
         _wire(page, parts, desk, visitors, max_upload_mb)
 
-        def left(request: gr.Request) -> None:
-            visitors.leave(_key(request))
-            page.state_holder.session_data.pop(_key(request), None)  # what the page showed is in there too
+        def unload(request: gr.Request) -> None:
+            visitors.remove(_key(request))
+            page.state_holder.session_data.pop(_key(request), None)  # Gradio keeps the values of all parts in it
 
-        page.unload(left)
+        page.unload(unload)
     return page
 
 
 def _parts() -> dict[str, Any]:
-    """What stands on the page, from top to bottom, by the name it has in a style sheet or a test."""
+    """Create the parts of the page from top to bottom; each name is also the HTML id of its part."""
     parts: dict[str, Any] = {}
 
     def put(name: str, kind: Any, **settings: Any) -> None:
@@ -75,7 +75,7 @@ def _parts() -> dict[str, Any]:
     put("head", gr.HTML)
     put("drop", gr.File, file_count="multiple", height=160)
     put("drop_how", gr.HTML)
-    with gr.Row(elem_id="unsaid"):
+    with gr.Row(elem_id="rate_and_units"):
         put("rate", gr.Number, value=None, placeholder="1000")
         put("units", gr.Dropdown, choices=list(UNITS), value="")
         put("read", gr.Button)
@@ -99,12 +99,12 @@ def _parts() -> dict[str, Any]:
         put("why", gr.Button, visible=False)
     put("answers", gr.HTML)
     put("downloads", gr.HTML)
-    parts["tapped"] = gr.State(0)  # the row of the table that was tapped, counted from 1
+    parts["tapped"] = gr.State(0)  # the selected row of the table, counted from 1
     return parts
 
 
-def _values(view: Page, visit: Visit, desk: Desk, max_upload_mb: int) -> dict[str, Any]:
-    """What each part shows of a visit."""
+def _values(view: PageContent, visit: Visit, desk: Desk, max_upload_mb: int) -> dict[str, Any]:
+    """Return the value of each part."""
     w = view.words
     ready = view.has_files and desk.run is not None
     has_table = view.table is not None
@@ -135,7 +135,7 @@ def _values(view: Page, visit: Visit, desk: Desk, max_upload_mb: int) -> dict[st
         "tapped": 0,
         "gender": gr.update(
             label=w("app_gender"), info=w("app_gender_how"), value=visit.gender,
-            visible=ready and "gender" in desk.host.tasks,
+            visible=ready and "gender" in desk.run_info.tasks,
         ),
         "answer": gr.update(value=w("app_answer"), visible=ready),
         "which": gr.update(
@@ -153,8 +153,8 @@ def _choice(label: str, choices: list[tuple[str, int]], value: int) -> Any:
 
 
 @dataclass(frozen=True)
-class _Touched:
-    """What is done when a part is touched: a step of the visit, then every part anew."""
+class _Handlers:
+    """Event handlers: each takes a step of the visit and returns new values for the parts."""
 
     parts: dict[str, Any]
     desk: Desk
@@ -162,100 +162,100 @@ class _Touched:
     max_upload_mb: int
 
     def step(self, change: Callable[..., Visit]) -> Callable[..., dict[Any, Any]]:
-        def taken(request: gr.Request, *values: Any) -> dict[Any, Any]:
-            return self.shown(self.changed(request, lambda visit: change(visit, *values)))
+        def handle(request: gr.Request, *values: Any) -> dict[Any, Any]:
+            return self.values_of(self.update(request, lambda visit: change(visit, *values)))
 
-        return taken
+        return handle
 
-    def changed(self, request: gr.Request, change: Callable[[Visit], Visit]) -> Visit:
+    def update(self, request: gr.Request, change: Callable[[Visit], Visit]) -> Visit:
         try:
-            return self.visitors.change(_key(request), change)
+            return self.visitors.update(_key(request), change)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def shown(self, visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
-        """Every part; a table that says what was ``typed`` already is left alone under the fingers."""
-        view = page_of(visit, self.desk.host)
+    def values_of(self, visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
+        """Return the values of all parts; the table keeps its value, and the focus, where it equals what was typed."""
+        view = page_content(visit, self.desk.run_info)
         values = _values(view, visit, self.desk, self.max_upload_mb)
         if typed is not None and typed == view.table:
             del values["table"]
         return {self.parts[name]: value for name, value in values.items()}
 
-    def came(self, request: gr.Request) -> dict[Any, Any]:
+    def load(self, request: gr.Request) -> dict[Any, Any]:
         wanted = request.query_params.get("lang") or request.headers.get("accept-language") or ""
         language = next((code for code in LANGUAGES if wanted.lower().startswith(code)), LANGUAGES[0])
-        found = self.shown(self.changed(request, lambda visit: replace(visit, language=language)))
-        del found[self.parts["drop"]]["value"]  # who is quick has a file on its way already, which would be taken off
-        return found
+        values = self.values_of(self.update(request, lambda visit: replace(visit, language=language)))
+        del values[self.parts["drop"]]["value"]  # setting it would cancel an upload that has already begun
+        return values
 
-    def typed(self, request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
+    def edit_table(self, request: gr.Request, cells: list[list[Any]]) -> dict[Any, Any]:
         cells = [["" if cell is None else cell for cell in row] for row in cells]
-        return self.shown(self.changed(request, lambda visit: steps.edit(visit, cells)), typed=cells)
+        return self.values_of(self.update(request, lambda visit: steps.edit(visit, cells)), typed=cells)
 
-    def tapped(self, request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
-        words = read_words(self.changed(request, lambda visit: visit).language or LANGUAGES[0])
+    def select_row(self, request: gr.Request, event: gr.SelectData) -> dict[Any, Any]:
+        words = read_words(self.update(request, lambda visit: visit).language or LANGUAGES[0])
         number = int(event.index[0]) + 1
         button = gr.update(value=words("app_delete", number=number), interactive=True)
         return {self.parts["tapped"]: number, self.parts["delete"]: button}
 
-    def made(self, request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
-        troubles = self.desk.make(lambda share, what: progress(share, desc=what))
-        return self.shown(self.changed(request, lambda visit: replace(visit, troubles=troubles)))
+    def make_run(self, request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
+        problems = self.desk.make(lambda share, what: progress(share, desc=what))
+        return self.values_of(self.update(request, lambda visit: replace(visit, problems=problems)))
 
 
 def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors, max_upload_mb: int) -> None:
-    """Which step each part takes when it is touched, and who waits for whom meanwhile."""
-    touched = _Touched(parts, desk, visitors, max_upload_mb)
-    step = touched.step
+    """Connect each part with its handler, and set which handlers wait for each other."""
+    handlers = _Handlers(parts, desk, visitors, max_upload_mb)
+    step = handlers.step
     quick: dict[str, Any] = {
-        "outputs": list(parts.values()), "concurrency_id": "quick", "concurrency_limit": AT_ONCE,
+        "outputs": list(parts.values()), "concurrency_id": "quick", "concurrency_limit": N_QUICK,
         "show_progress": "hidden", "api_visibility": "undocumented",
     }  # fmt: skip
-    loading = quick | {
-        "concurrency_id": "look", "concurrency_limit": LOOKS_AT_ONCE, "show_progress": "full",
+    reading = quick | {
+        "concurrency_id": "reading", "concurrency_limit": N_READING, "show_progress": "full",
         "show_progress_on": [parts["drop"]],
     }  # fmt: skip
-    closer = quick | {"concurrency_id": "closer"}  # they wait for answers, and others not for them
+    details = quick | {"concurrency_id": "details"}  # these wait for answers; quick steps must not wait for these
     slow = quick | {"concurrency_id": "answer", "concurrency_limit": 1, "show_progress": "full"}
-    unsaid = [parts["rate"], parts["units"]]
+    rate_and_units = [parts["rate"], parts["units"]]
 
     def drop(visit: Visit, paths: list[str] | None, rate_hz: float | None, units: str) -> Visit:
         return desk.receive(visit, [Path(path) for path in paths or []], rate_hz or None, units)
 
-    def read(visit: Visit, rate_hz: float | None, units: str) -> Visit:
+    def read_again(visit: Visit, rate_hz: float | None, units: str) -> Visit:
         return desk.read_again(visit, rate_hz or None, units)
 
-    def say(visit: Visit, language: str) -> Visit:
+    def set_language(visit: Visit, language: str) -> Visit:
         return replace(visit, language=language)
 
-    def tell(visit: Visit, gender: bool) -> Visit:
+    def set_gender(visit: Visit, gender: bool) -> Visit:
         return replace(visit, gender=gender)
 
-    def look(visit: Visit, channel: int) -> Visit:
+    def show_channel(visit: Visit, channel: int) -> Visit:
         return desk.look_closer(replace(visit, channel=channel))
 
-    def turn(visit: Visit, file: int) -> Visit:
+    def show_file(visit: Visit, file: int) -> Visit:
         return desk.look_closer(steps.show(visit, file))
 
-    def why(visit: Visit, number: int | None) -> Visit:
+    def explain(visit: Visit, number: int | None) -> Visit:
         return desk.look_why(visit, number or 1)
 
-    page.load(touched.came, **quick, api_name="came")
-    parts["language"].input(step(say), parts["language"], **quick, api_name="language")
-    parts["drop"].upload(step(drop), [parts["drop"], *unsaid], **loading, api_name="drop")
-    parts["read"].click(step(read), unsaid, **loading, api_name="read")
-    parts["file"].input(step(turn), parts["file"], **closer, api_name="file")
-    parts["channel"].input(step(look), parts["channel"], **closer, api_name="channel")
-    parts["table"].input(touched.typed, parts["table"], **quick, trigger_mode="always_last", api_name="edit")
+    page.load(handlers.load, **quick, api_name="came")
+    parts["language"].input(step(set_language), parts["language"], **quick, api_name="language")
+    parts["drop"].upload(step(drop), [parts["drop"], *rate_and_units], **reading, api_name="drop")
+    parts["read"].click(step(read_again), rate_and_units, **reading, api_name="read")
+    parts["file"].input(step(show_file), parts["file"], **details, api_name="file")
+    parts["channel"].input(step(show_channel), parts["channel"], **details, api_name="channel")
+    parts["table"].input(handlers.edit_table, parts["table"], **quick, trigger_mode="always_last", api_name="edit")
     of_row = quick | {"outputs": [parts["tapped"], parts["delete"]]}
-    parts["table"].select(touched.tapped, None, **of_row, api_name="tap")
+    parts["table"].select(handlers.select_row, None, **of_row, api_name="tap")
     parts["add"].click(step(steps.add), None, **quick, api_name="add")
     parts["delete"].click(step(steps.remove), parts["tapped"], **quick, api_name="delete")
-    parts["gender"].input(step(tell), parts["gender"], **quick, api_name="gender")
+    parts["gender"].input(step(set_gender), parts["gender"], **quick, api_name="gender")
     slow_answers = slow | {"show_progress_on": [parts["answers"]]}
     parts["answer"].click(step(desk.answer), parts["gender"], **slow_answers, api_name="answer")
-    parts["why"].click(step(why), parts["which"], **slow_answers, api_name="why")
-    parts["make_run"].click(touched.made, None, **slow, show_progress_on=[parts["intro"]], api_name="make_run")
+    parts["why"].click(step(explain), parts["which"], **slow_answers, api_name="why")
+    parts["make_run"].click(handlers.make_run, None, **slow, show_progress_on=[parts["intro"]], api_name="make_run")
 
 
 def _key(request: gr.Request) -> str:
@@ -264,22 +264,22 @@ def _key(request: gr.Request) -> str:
 
 def launch(
     desk: Desk, visitors: Visitors, *, host: str = "127.0.0.1", port: int = 7860, max_upload_mb: int = MAX_UPLOAD_MB
-) -> tuple[gr.Blocks, Lines]:
-    """Serve the page and return, with it, who holds a line to it; `close` ends it.
+) -> tuple[gr.Blocks, OpenPages]:
+    """Serve the page in the background; return it with the visitors' open pages. Its ``close`` stops the server.
 
     Raises
     ------
     InputError
         The port is taken.
     """
-    begin()
+    start_forkserver()
     _allow_files(2 * MAX_CONNECTIONS)
     page = build(desk, visitors, max_upload_mb=max_upload_mb)
-    # A name that leads to this computer must not make another site's page one of ours (DNS rebinding).
+    # Another site must not reach this server under a host name of its own that resolves to it (DNS rebinding).
     hosts = list(LOOPBACK) if host in LOOPBACK or host == "::1" else ["*"]
     max_bytes = max_upload_mb * 1_000_000
-    lines = Lines()
-    page.queue(max_size=MAX_WAITING)
+    open_pages = OpenPages()
+    page.queue(max_size=MAX_QUEUED)
 
     def pending(key: str) -> int:
         return len(page._queue.pending_event_ids_session.get(key, ()))
@@ -298,7 +298,8 @@ def launch(
                 "middleware": [
                     Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
                     Middleware(
-                        Guard, uploads=visitors.uploads, max_upload=TOGETHER * max_bytes, lines=lines, pending=pending
+                        RequestFilter, uploads=visitors.uploads, max_upload=TOTAL_UPLOAD_FACTOR * max_bytes,
+                        open_pages=open_pages, pending=pending,
                     ),
                 ]
             },
@@ -306,11 +307,11 @@ def launch(
     except OSError as error:
         raise InputError(f"the page can't be served at {host}:{port}; {error}") from None
     page.server.config.limit_concurrency = MAX_CONNECTIONS
-    return page, lines
+    return page, open_pages
 
 
 def _allow_files(n: int) -> None:
-    """As many as there may be connections and what stands behind them: the usual limit is half of that."""
+    """Raise the limit of open files: each connection takes one or two, and the usual limit is 1024."""
     if sys.platform == "win32":
         return
     import resource
@@ -322,20 +323,23 @@ def _allow_files(n: int) -> None:
 
 
 def serve(
-    desk: Desk, visitors: Visitors, *, host: str, port: int, max_upload_mb: int, said: Callable[[str], None]
+    desk: Desk, visitors: Visitors, *, host: str, port: int, max_upload_mb: int, announce: Callable[[str], None]
 ) -> None:
-    """Serve the page until somebody stops the program."""
-    page, lines = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
+    """Serve the page until the program is stopped; ``announce`` receives its address."""
+    page, open_pages = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
     silent: set[tuple[Any, Any]] = set()
     try:
-        said(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         while True:
-            time.sleep(SWEEP_S)
+            time.sleep(CLEAN_UP_INTERVAL_S)
             try:
-                visitors.sweep(lines)
-                silent = swept(page, lines, silent)
+                visitors.remove_idle(open_pages)
+                silent = clean_up(page, open_pages, silent)
             except Exception:
-                log.exception("what visitors left could not be cleared up; it is tried again in %g s", SWEEP_S)
+                log.exception(
+                    "what visitors left could not be removed; trying again in %g s",
+                    CLEAN_UP_INTERVAL_S,
+                )
             give_back_freed_memory()
     except KeyboardInterrupt:
         pass
@@ -345,7 +349,7 @@ def serve(
 
 
 def _css() -> str:
-    """page.css within .semg, so that it leaves Gradio's own parts alone, and what is the page's own."""
-    room = files("semg_hht.report")
-    shared = room.joinpath("page.css").read_text(encoding="utf-8").replace(":root", "&", 1)
-    return f".semg {{\n{shared}\n}}\n{room.joinpath('app.css').read_text(encoding='utf-8')}"
+    """Return page.css, limited to class ``semg`` so that Gradio's own parts keep their style, and app.css."""
+    folder = files("semg_hht.report")
+    shared = folder.joinpath("page.css").read_text(encoding="utf-8").replace(":root", "&", 1)
+    return f".semg {{\n{shared}\n}}\n{folder.joinpath('app.css').read_text(encoding='utf-8')}"

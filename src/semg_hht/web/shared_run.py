@@ -15,8 +15,8 @@ from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.run import Run
 from semg_hht.web import visit as steps
-from semg_hht.web.repetition_table import Trouble
-from semg_hht.web.view import Host
+from semg_hht.web.repetition_table import Problem
+from semg_hht.web.view import RunInfo
 from semg_hht.web.visit import Visit
 
 
@@ -35,10 +35,10 @@ class Desk:
     closing: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def host(self) -> Host:
+    def run_info(self) -> RunInfo:
         if self.run is None:
-            return Host(None, practice=False)
-        return Host(self.name, self.practice, tuple(self.run.classes))
+            return RunInfo(None, practice=False)
+        return RunInfo(self.name, self.practice, tuple(self.run.classes))
 
     @property
     def preparation(self) -> PipelineConfig:
@@ -71,7 +71,7 @@ class Desk:
         with self.answering:
             return steps.look_why(visit, self.run, number, self.references)
 
-    def make(self, progress: Callable[[float, str], None]) -> tuple[Trouble, ...]:
+    def make(self, progress: Callable[[float, str], None]) -> tuple[Problem, ...]:
         """Make a run, unless somebody else has meanwhile; what kept it from being made."""
 
         def tell(share: float, what: str) -> None:
@@ -85,7 +85,7 @@ class Desk:
                     self.run = self.make_run(tell)
                     self.practice = True
                 except InputError as error:
-                    return (Trouble("app_says", {"said": str(error)}),)
+                    return (Problem("app_says", {"said": str(error)}),)
         return ()
 
     def close(self) -> None:

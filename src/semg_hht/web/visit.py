@@ -29,8 +29,17 @@ from semg_hht.prediction.session import Session, session_of
 from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.report.evaluation_page import framed
-from semg_hht.web.repetition_table import Trouble, free_place, read_times, rows_at
-from semg_hht.web.uploads import ALL, Dropped, Recorded, cleaned, envelope, look_at_all, take, trouble_of
+from semg_hht.web.repetition_table import Problem, read_times, rows_at, times_for_new
+from semg_hht.web.uploads import (
+    ALL_CHANNELS,
+    UploadedFile,
+    UploadedRecording,
+    extremes,
+    problem_of,
+    read_uploads,
+    store_upload,
+    without_folder,
+)
 
 MAX_FILES = 20
 MAX_PICTURES = 60
@@ -65,22 +74,22 @@ class Visit:
 
     folder: Path
     language: str = ""
-    files: tuple[Dropped, ...] = ()
+    files: tuple[UploadedFile, ...] = ()
     rate_hz: float | None = None
     units: str = ""
     gender: bool = False
     shown: int = 0
     channel: int = 0
     cells: tuple[tuple[Any, ...], ...] | None = None
-    troubles: tuple[Trouble, ...] = ()
+    problems: tuple[Problem, ...] = ()
     answered: Answered | None = None
 
     @property
-    def file(self) -> Dropped | None:
+    def file(self) -> UploadedFile | None:
         return self.files[self.shown] if self.files else None
 
     @property
-    def recorded(self) -> Recorded | None:
+    def recorded(self) -> UploadedRecording | None:
         return None if self.file is None else self.file.recorded
 
 
@@ -89,32 +98,32 @@ def receive(visit: Visit, uploads: Sequence[Path], config: PipelineConfig) -> Vi
     if not uploads:
         return visit
     if len(uploads) > MAX_FILES:
-        return replace(visit, troubles=(Trouble("app_too_many_files", {"found": len(uploads), "most": MAX_FILES}),))
+        return replace(visit, problems=(Problem("app_too_many_files", {"found": len(uploads), "most": MAX_FILES}),))
     for old in visit.folder.iterdir():
         old.unlink()
     visit = replace(visit, files=(), cells=None, answered=None)
     try:
         for upload in uploads:
-            take(upload, visit.folder)
+            store_upload(upload, visit.folder)
     except FileNotFoundError:
-        return replace(visit, troubles=(Trouble("app_upload_gone"),))
+        return replace(visit, problems=(Problem("app_upload_gone"),))
     return read_again(visit, visit.rate_hz, visit.units, config)
 
 
 def read_again(visit: Visit, rate_hz: float | None, units: str, config: PipelineConfig) -> Visit:
     """Look at every file, at this rate and in these units where a file does not say."""
-    files, troubles = look_at_all(sorted(visit.folder.iterdir()), rate_hz, units, config.filter)
-    visit = replace(visit, rate_hz=rate_hz, units=units, files=files, troubles=troubles, answered=None)
-    return show(visit, next((i for i, file in enumerate(files) if file.trouble is None), 0))
+    files, problems = read_uploads(sorted(visit.folder.iterdir()), rate_hz, units, config.filter)
+    visit = replace(visit, rate_hz=rate_hz, units=units, files=files, problems=problems, answered=None)
+    return show(visit, next((i for i, file in enumerate(files) if file.problem is None), 0))
 
 
 def show(visit: Visit, shown: int) -> Visit:
     """Look at another file, at its strongest channel; what is wrong in a table is left behind."""
-    troubles = visit.troubles if visit.cells is None else ()
-    visit = replace(visit, shown=shown, channel=0, cells=None, troubles=troubles)
+    problems = visit.problems if visit.cells is None else ()
+    visit = replace(visit, shown=shown, channel=0, cells=None, problems=problems)
     if visit.recorded is None:
         return visit
-    strongest = int(np.argmax([channel.envelope.std() for channel in visit.recorded.channels]))
+    strongest = int(np.argmax([channel.extremes.std() for channel in visit.recorded.channels]))
     return replace(visit, channel=strongest)
 
 
@@ -122,9 +131,9 @@ def edit(visit: Visit, cells: Sequence[Sequence[Any]]) -> Visit:
     """The table of the shown recording was typed into; what can't be used is kept and said."""
     if visit.recorded is None:
         return visit
-    times, troubles = read_times(cells, visit.recorded.duration_s)
-    if troubles:
-        return replace(visit, cells=tuple(map(tuple, cells)), troubles=tuple(troubles), answered=None)
+    times, problems = read_times(cells, visit.recorded.duration_s)
+    if problems:
+        return replace(visit, cells=tuple(map(tuple, cells)), problems=tuple(problems), answered=None)
     return _with_rows(visit, rows_at(times, visit.recorded.shared, visit.recorded.rows))
 
 
@@ -133,7 +142,7 @@ def _with_rows(visit: Visit, rows: tuple[ManifestRow, ...]) -> Visit:
     file = replace(visit.file, recorded=replace(visit.recorded, rows=rows))
     files = (*visit.files[: visit.shown], file, *visit.files[visit.shown + 1 :])
     same = rows == visit.recorded.rows
-    return replace(visit, files=files, cells=None, troubles=(), answered=visit.answered if same else None)
+    return replace(visit, files=files, cells=None, problems=(), answered=visit.answered if same else None)
 
 
 def add(visit: Visit) -> Visit:
@@ -142,7 +151,7 @@ def add(visit: Visit) -> Visit:
         return visit
     found = visit.recorded
     times = [(row.start_s or 0.0, row.stop_s or 0.0) for row in found.rows]
-    times.append(free_place(found.rows, found.duration_s))
+    times.append(times_for_new(found.rows, found.duration_s))
     return _with_rows(visit, rows_at(sorted(set(times)), found.shared, found.rows))
 
 
@@ -169,7 +178,7 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
         return visit  # what is wrong with the table stands there already
     n_samples = sum(_n_samples(file.recorded) for file in visit.files if file.recorded is not None)
     if n_samples > MAX_ANSWERED:
-        return replace(visit, troubles=(Trouble("app_too_long", {"found": n_samples, "most": MAX_ANSWERED}),))
+        return replace(visit, problems=(Problem("app_too_long", {"found": n_samples, "most": MAX_ANSWERED}),))
     shown = "" if visit.file is None else visit.file.path.name
     kept: list[LoadedInput] = []
 
@@ -181,20 +190,20 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
 
     with _heard() as warnings, _inputs(visit) as inputs:
         if not inputs:
-            return replace(visit, troubles=(Trouble("app_nothing_to_answer"),))
+            return replace(visit, problems=(Problem("app_nothing_to_answer"),))
         options = InputOptions(references=references)
         try:
             loaded = run.loader.load(inputs, options, Choice(keep_recordings=True), n_jobs=1)
             predictions = collect_predictions(run.answers(keep_shown(loaded)))
         except InputError as error:
-            return replace(visit, troubles=(trouble_of(error, visit.folder),))
-    reasons = {file: cleaned(reason, visit.folder) for file, reason in predictions.errors.items()}
+            return replace(visit, problems=(problem_of(error, visit.folder),))
+    reasons = {file: without_folder(reason, visit.folder) for file, reason in predictions.errors.items()}
     answered = Answered(replace(predictions, errors=reasons), tuple(dict.fromkeys(warnings)))
-    visit = replace(visit, troubles=(), answered=answered)
+    visit = replace(visit, problems=(), answered=answered)
     return _show_details(visit, run, kept[0]) if kept else visit
 
 
-def _n_samples(found: Recorded) -> int:
+def _n_samples(found: UploadedRecording) -> int:
     """In all repetitions and channels of a recording."""
     spans = [(row.stop_s or found.duration_s) - (row.start_s or 0.0) for row in found.rows] or [found.duration_s]
     return round(sum(spans) * (found.shared.rate_hz or 0.0) * found.n_channels)
@@ -209,9 +218,9 @@ def look_why(visit: Visit, run: Run, number: int, references: Path | None = None
         try:
             found = list(explain(run, inputs, InputOptions(references=references), choice=choice))
         except InputError as error:
-            return replace(visit, troubles=(trouble_of(error, visit.folder),))
+            return replace(visit, problems=(problem_of(error, visit.folder),))
     explanations = tuple(one for one in found if isinstance(one, Explanation))
-    return replace(visit, troubles=(), answered=replace(visit.answered, why=explanations))
+    return replace(visit, problems=(), answered=replace(visit.answered, why=explanations))
 
 
 def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
@@ -223,7 +232,7 @@ def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit
         try:
             found = list(run.loader.load(inputs, InputOptions(references=references), choice, n_jobs=1))
         except InputError as error:
-            return replace(visit, troubles=(trouble_of(error, visit.folder),))
+            return replace(visit, problems=(problem_of(error, visit.folder),))
     loaded = [item for item in found if isinstance(item, LoadedInput)]
     if not loaded:
         return replace(visit, answered=replace(visit.answered, session=None, pictures=(), why=()))
@@ -243,13 +252,15 @@ def _show_details(visit: Visit, run: Run, loaded: LoadedInput) -> Visit:
             session = _drawn_small(session_of(loaded.source, prediction, is_percent=is_percent))
             answered = replace(answered, session=session)
         except InputError as error:  # the answer stands: a repetition may be too short for features
-            return replace(visit, answered=answered, troubles=(trouble_of(error, visit.folder),))
+            return replace(visit, answered=answered, problems=(problem_of(error, visit.folder),))
     return replace(visit, answered=answered)
 
 
 def _pictures(visit: Visit, loaded: LoadedInput) -> tuple[dict[str, Any], ...]:
     """One plane per repetition: of the shown channel, or the mean of all."""
-    channel = "" if visit.recorded is None or visit.channel == ALL else visit.recorded.channels[visit.channel].name
+    channel = (
+        "" if visit.recorded is None or visit.channel == ALL_CHANNELS else visit.recorded.channels[visit.channel].name
+    )
     pictures = []
     for indices in loaded.repetitions()[:MAX_PICTURES]:
         planes = loaded.matrices[_of_channel(loaded, indices, channel)]  # (n, n_planes, 256, 256)
@@ -269,7 +280,7 @@ def _of_channel(loaded: LoadedInput, indices: list[int], channel: str) -> list[i
 
 def _drawn_small(session: Session) -> Session:
     """Samples as they are drawn: a visit is kept in memory for as long as somebody looks."""
-    small = envelope(np.stack([channel.samples for channel in session.channels]))
+    small = extremes(np.stack([channel.samples for channel in session.channels]))
     rate_hz = session.rate_hz * small.shape[1] / session.channels[0].samples.size
     channels = tuple(replace(channel, samples=points) for channel, points in zip(session.channels, small, strict=True))
     return replace(session, rate_hz=rate_hz, channels=channels)
@@ -278,7 +289,7 @@ def _drawn_small(session: Session) -> Session:
 @contextmanager
 def _inputs(visit: Visit) -> Iterator[list[Path]]:
     """What a run is given of the files that can be used: the matrices, and a table of all repetitions."""
-    inputs = [file.path for file in visit.files if file.recorded is None and file.trouble is None]
+    inputs = [file.path for file in visit.files if file.recorded is None and file.problem is None]
     table = table_of(visit)
     with tempfile.NamedTemporaryFile("w", dir=visit.folder, suffix=".csv", encoding="utf-8") as reps:
         reps.write(table)

@@ -1,6 +1,6 @@
-"""Who is here, each with a folder of a name that can't be guessed; nothing of theirs stays once they have left.
+"""The visits in progress: each visitor has a private folder, which is removed when the visitor leaves.
 
-Knows folders and clocks: nothing of recordings, networks or pages.
+This module works on folders and clocks, and does not know about recordings, networks or pages.
 """
 
 from __future__ import annotations
@@ -20,27 +20,30 @@ from semg_hht.system.files import CLAIM, claimed
 from semg_hht.web.visit import Visit
 
 PREFIX = "semg-hht-app-"
-YOUNG_S = 10.0  # the folder of a server that is just starting is not locked yet
-AT_MOST = 100  # visitors at once; one more, and who has been idle longest is sent away
-SPARED_S = 120.0  # but nobody who has been idle for less
-IDLE_S = 3600.0  # as long as that, and a visitor is taken to have left
-GONE_S = 15.0  # since the last step of somebody whose page is closed
-STEP_S = 3.0  # that a step waits for the same visitor's last one: in its way stand others
-UPLOAD_S = 60.0  # what nobody has taken of the uploads by then
+MIN_LEFTOVER_AGE_S = 10.0  # a server that is just starting has not locked its folder yet
+MAX_VISITORS = 100  # one more, and the visitor who has been idle longest is removed
+MIN_IDLE_S = 120.0  # but only one who has been idle for this long
+MAX_IDLE_S = 3600.0  # a visitor who has been idle for longer is removed
+CLOSED_PAGE_S = 15.0  # a visitor whose page is closed is removed this long after the last step
+STEP_WAIT_S = 3.0  # a step waits this long for the previous step of the same visitor
+MAX_UPLOAD_AGE_S = 60.0  # an upload that no visit has taken is removed after this time
 
 
 @dataclass
-class _Place:
+class _ActiveVisit:
     visit: Visit
-    used: float
+    last_used_s: float
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Visitors:
-    """Visits by key. ``uploads`` is where the server writes what arrives, ``folder`` is removed at the end."""
+    """Visits by the visitor's key.
+
+    ``uploads`` is the folder that the server writes uploads to; it lies in ``folder``, which is removed at the end.
+    """
 
     def __init__(
-        self, *, at_most: int = AT_MOST, spared_s: float = SPARED_S, idle_s: float = IDLE_S,
+        self, *, max_visitors: int = MAX_VISITORS, min_idle_s: float = MIN_IDLE_S, max_idle_s: float = MAX_IDLE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         remove_leftovers(Path(tempfile.gettempdir()))
@@ -48,57 +51,59 @@ class Visitors:
         self._claim = contextlib.ExitStack()
         self._claim.enter_context(claimed(self.folder))
         self.uploads = self.folder / "uploads"
-        self._homes = self.folder / "visits"
+        self._visit_folders = self.folder / "visits"
         self.uploads.mkdir()
-        self._homes.mkdir()
-        self._at_most, self._spared_s, self._idle_s, self._clock = at_most, spared_s, idle_s, clock
-        self._places: dict[str, _Place] = {}
+        self._visit_folders.mkdir()
+        self._max_visitors, self._min_idle_s, self._max_idle_s = max_visitors, min_idle_s, max_idle_s
+        self._clock = clock
+        self._active: dict[str, _ActiveVisit] = {}
         self._lock = threading.Lock()
 
-    def change(self, key: str, work: Callable[[Visit], Visit]) -> Visit:
-        """Put ``work`` of a visit in its place; one change of a visitor at a time.
+    def update(self, key: str, work: Callable[[Visit], Visit]) -> Visit:
+        """Replace a visit by ``work(visit)``; the steps of one visitor run one after the other.
 
         Raises
         ------
         InputError
-            Somebody new, and all the others are busy; or the visitor's last step takes long.
+            There are too many visitors, none of them idle; or the visitor's previous step has not ended.
         """
-        place = self._place(key)
-        if not place.lock.acquire(timeout=STEP_S):
+        active = self._active_visit(key)
+        if not active.lock.acquire(timeout=STEP_WAIT_S):
             raise InputError("your last step is still under way; try again when it has ended")
         try:
-            place.visit = work(place.visit)
-            place.used = self._clock()
-            return place.visit
+            active.visit = work(active.visit)
+            active.last_used_s = self._clock()
+            return active.visit
         finally:
-            place.lock.release()
+            active.lock.release()
 
-    def leave(self, key: str) -> None:
+    def remove(self, key: str) -> None:
         with self._lock:
-            place = self._places.pop(key, None)
-        if place is not None:
-            with place.lock:  # what is being answered ends first
-                shutil.rmtree(place.visit.folder, ignore_errors=True)
+            active = self._active.pop(key, None)
+        if active is not None:
+            with active.lock:  # a step in progress ends first
+                shutil.rmtree(active.visit.folder, ignore_errors=True)
 
-    def sweep(self, here: Container[str] | None = None) -> None:
-        """Send away who has been idle too long, and remove uploads that nobody has taken.
+    def remove_idle(self, open_pages: Container[str] | None = None) -> None:
+        """Remove visitors who have been idle too long, and uploads that no visit has taken.
 
-        here : whose pages are open, where that is known; what was still being done as somebody left goes after them.
+        open_pages : keys of the visitors whose page is open, where they are known; the others are removed sooner.
         """
         now = self._clock()
-        for key, place in list(self._places.items()):
-            is_gone = here is not None and key not in here
-            if now - place.used > (GONE_S if is_gone else self._idle_s):
-                self.leave(key)
+        for key, active in list(self._active.items()):
+            is_closed = open_pages is not None and key not in open_pages
+            if now - active.last_used_s > (CLOSED_PAGE_S if is_closed else self._max_idle_s):
+                self.remove(key)
         for path in list(self.uploads.iterdir()):
             with contextlib.suppress(OSError):  # taken or removed meanwhile
-                _remove_if_old(path, time.time() - UPLOAD_S)
+                _remove_if_older(path, time.time() - MAX_UPLOAD_AGE_S)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the server must find in its environment when it is imported.
+        """Environment variables that must be set before Gradio is imported.
 
-        Where uploads go, not to call home, and not to keep statistics of ten thousand clicks, drawn up at each of them.
+        They set the folder for uploads, switch off telemetry, and switch off statistics that Gradio would recompute
+        over its last ten thousand events at each event.
         """
         return {
             "GRADIO_TEMP_DIR": str(self.uploads), "GRADIO_ANALYTICS_ENABLED": "False",
@@ -113,39 +118,41 @@ class Visitors:
 
     def close(self) -> None:
         if os.name == "nt":
-            self._claim.close()  # there an open file can't be removed
+            self._claim.close()  # Windows can't remove a file that is open
         shutil.rmtree(self.folder, ignore_errors=True)
         self._claim.close()
 
-    def _place(self, key: str) -> _Place:
+    def _active_visit(self, key: str) -> _ActiveVisit:
+        """Return the visit with this key, a new one where there is none."""
         idlest = None
         with self._lock:
-            if key in self._places:
-                return self._places[key]
-            if len(self._places) >= self._at_most:
-                idlest = min(self._places, key=lambda other: self._places[other].used)
-                if self._clock() - self._places[idlest].used < self._spared_s:
-                    raise InputError(f"{len(self._places)} visitors are busy here; expected fewer: try again later")
-            place = self._places[key] = _Place(Visit(Path(tempfile.mkdtemp(dir=self._homes))), self._clock())
+            if key in self._active:
+                return self._active[key]
+            if len(self._active) >= self._max_visitors:
+                idlest = min(self._active, key=lambda other: self._active[other].last_used_s)
+                if self._clock() - self._active[idlest].last_used_s < self._min_idle_s:
+                    raise InputError(f"{len(self._active)} visitors are busy here; expected fewer: try again later")
+            visit = Visit(Path(tempfile.mkdtemp(dir=self._visit_folders)))
+            active = self._active[key] = _ActiveVisit(visit, self._clock())
         if idlest is not None:
-            self.leave(idlest)
-        return place
+            self.remove(idlest)
+        return active
 
 
 def remove_leftovers(temporary: Path) -> None:
-    """Folders of servers that were killed; who lives holds a lock, which the system takes from the dead."""
+    """Remove the folders of killed servers; a running server holds a lock, which the system releases at its end."""
     for folder in temporary.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError, InputError):  # somebody else's, alive, or removed meanwhile
+        with contextlib.suppress(OSError, InputError):  # another user's, locked, or removed meanwhile
             is_ours = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
-            is_left = is_ours and (folder / CLAIM).is_file() and not folder.is_symlink()
-            if is_left and time.time() - folder.stat().st_mtime > YOUNG_S:
+            is_leftover = is_ours and (folder / CLAIM).is_file() and not folder.is_symlink()
+            if is_leftover and time.time() - folder.stat().st_mtime > MIN_LEFTOVER_AGE_S:
                 with claimed(folder):
                     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_if_old(path: Path, before: float) -> None:
-    """A folder of uploads bears the time when the last file came into it."""
-    if path.stat().st_mtime > before:
+def _remove_if_older(path: Path, time_s: float) -> None:
+    """Remove an upload from before ``time_s``; the time of a folder is that of the last file created in it."""
+    if path.stat().st_mtime > time_s:
         return
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)

@@ -63,7 +63,7 @@ def app(
         serve(
             _desk(checkpoint, stated, references, cpu, visitors.folder / "practice"),
             visitors, host=host, port=port, max_upload_mb=max_upload_mb,
-            said=lambda address: console.out.print(f"Now open:  [bold]{address}[/]   (Ctrl+C ends it)"),
+            announce=lambda address: console.out.print(f"Now open:  [bold]{address}[/]   (Ctrl+C ends it)"),
         )  # fmt: skip
 
 
