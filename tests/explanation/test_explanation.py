@@ -153,7 +153,7 @@ def test_a_matrix_of_another_tool_has_bins_and_no_imfs(trained: Run, tmp_path: P
     content = json.loads(json.dumps(one.to_json()))
     assert "band_bins" in content and "span_bins" in content and "imfs" not in content
     words = read_words("en")
-    assert any("not of a matrix" in sentence for sentence in evidence_said(one, words))
+    assert any("not from a matrix" in sentence for sentence in evidence_said(one, words))
 
 
 def test_a_file_that_can_not_be_used_does_not_stop_the_others(trained: Run, tmp_path: Path) -> None:

@@ -1,27 +1,24 @@
-"""figures.py: pictures are written, whole, the same for the same input."""
+"""Figures have the right axes and labels, and the same input gives the same file."""
 
 from __future__ import annotations
 
-import logging
-import re
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.image import imread
 from numpy.testing import assert_allclose
 
 from semg_hht.evaluation.metrics import evaluate
-from semg_hht.figures import plots as figures
 from semg_hht.figures.plots import (
-    chinese_font,
     draw_answers,
     draw_confusion,
     draw_history,
-    draw_matrices,
     draw_matrix,
+    plane_png,
     show_confusion,
     show_matrix,
 )
@@ -54,7 +51,7 @@ def test_a_matrix_without_axes_has_bins() -> None:
 
 
 @pytest.mark.parametrize("n_planes", [1, 2])
-def test_a_picture_of_a_matrix(tmp_path: Path, n_planes: int) -> None:
+def test_the_same_matrix_gives_the_same_file(tmp_path: Path, n_planes: int) -> None:
     matrix = Matrix(VALUES[:n_planes], {}, 20 + 430 * AXIS, 2 * AXIS)
     draw_matrix(matrix, tmp_path / "a.png", title="S01")
     draw_matrix(matrix, tmp_path / "b.png", title="S01")
@@ -62,14 +59,14 @@ def test_a_picture_of_a_matrix(tmp_path: Path, n_planes: int) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_a_picture_of_the_history(tmp_path: Path, tiny_result: Result) -> None:
+def test_a_history_is_drawn_also_with_one_epoch(tmp_path: Path, tiny_result: Result) -> None:
     draw_history(tiny_result.history, tiny_result.best_epoch, tmp_path / "a.png")
     draw_history([Epoch(1, 1e-4, 1.1, 0.3, 1.0, 0.4, 0.4)], 1, tmp_path / "one.png")
     assert is_png(tmp_path / "a.png")
     assert is_png(tmp_path / "one.png")
 
 
-def test_confusion_names_its_classes() -> None:
+def test_a_confusion_matrix_has_class_names_counts_and_shares() -> None:
     axes = Figure().add_subplot()
     show_confusion(axes, REPORT)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["low", "mid", "high"]
@@ -77,7 +74,7 @@ def test_confusion_names_its_classes() -> None:
     assert [text.get_text() for text in axes.texts][:2] == ["1\n100%", "0\n0%"]
 
 
-def test_a_picture_of_the_confusion_and_of_the_answers(tmp_path: Path) -> None:
+def test_confusion_matrices_and_answers_are_drawn(tmp_path: Path) -> None:
     reports: dict[str, Any] = {"action_quality": REPORT, "gender": REPORT}
     draw_confusion(reports, tmp_path / "a.png")
     time_s = np.arange(1000) / 500
@@ -89,19 +86,7 @@ def test_a_picture_of_the_confusion_and_of_the_answers(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
 
 
-
-
-
-
-
-
-
-
 def test_a_plane_is_drawn_low_frequencies_below() -> None:
-    import io
-
-    from matplotlib.image import imread
-
     plane = np.zeros((256, 256), np.float32)
     plane[3, 200] = 1.0  # a low frequency, late
     pixels = imread(io.BytesIO(plane_png(plane)))

@@ -55,7 +55,7 @@ def test_the_trend_on_the_card_is_that_of_the_values() -> None:
     line = made.channels[0].drifts[0].trend
     slope, low, high = (f"{value:+.1f}%" for value in line.percent)
     said = (
-        f"{line.start:.3g} Hz at the first repetition, {slope} a repetition (95% interval {low} to {high}). It falls."
+        f"{line.start:.3g} Hz at the first repetition, {slope} per repetition (95% interval {low} to {high}). It falls."
     )
     assert said in card(made).text.replace("−", "-")
 
@@ -63,7 +63,7 @@ def test_the_trend_on_the_card_is_that_of_the_values() -> None:
 def test_a_rising_or_steady_value_is_called_so() -> None:
     made = session()
     row = ManifestRow("a.csv")
-    for values, said in (([50, 53, 56, 59, 62, 65.1], "It rises."), ([50, 40, 60, 45, 55, 50], "No clear drift.")):
+    for values, said in (([50, 53, 56, 59, 62, 65.1], "It rises."), ([50, 40, 60, 45, 55, 50], "No clear trend.")):
         drift = Drift(row, "ch1", "rms", "uV", trend(values))
         measures = tuple(Measures(row, "ch1", "uV", {"rms": float(v), "mdf_hz": 80.0}) for v in values)
         channel = replace(made.channels[0], drifts=(drift,), measures=measures)
@@ -75,7 +75,7 @@ def test_few_repetitions_no_promise_and_percent_mvc() -> None:
     measures = tuple(replace(m, values={**m.values, "percent_mvc": 12.5}) for m in made.channels[0].measures)
     page = card(replace(made, channels=(replace(made.channels[0], measures=measures),)))
     assert "A trend needs at least 4 repetitions." in page.text
-    assert "The run promises nothing about unsure answers" in page.text
+    assert "The model has no target error rate for unsure answers" in page.text
     assert page.tables["repetitions"][0][0][-2:] == ["% MVC", "MDF (Hz)"]
     assert page.tables["repetitions"][0][1][-2:] == ["12.5", "90"]
 
@@ -175,7 +175,7 @@ def test_the_verb_writes_a_card(simulated: Any, simulated_run: Path, tmp_path: P
     with pytest.raises(SystemExit) as ended:
         main([*command, "--lang", "zh"])
     assert ended.value.code == 0
-    assert "one.csv：逐次重复动作" in out.read_text(encoding="utf-8")
+    assert "one.csv：各次重复动作" in out.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [[], ["run", "--card", "a.csv"], ["--card", "a.csv"], ["run", "--checkpoint", "r"]])

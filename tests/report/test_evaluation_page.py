@@ -1,32 +1,31 @@
-"""The page of an evaluation: all of it there, in both languages, and true to the JSON."""
+"""The report of an evaluation: complete in both languages, equal to the JSON, and without harm to its reader."""
 
 from __future__ import annotations
 
 import json
 import re
-import string
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from builders import make_dataset
+from builders import make_dataset, write_dataset
 from evaluation_builders import PEOPLE, Page, copy_of_run, evaluated, protocol, read_page, saved_matrices
 from semg_hht.cli.main import main
-from semg_hht.figures.plots import plane_png
-from semg_hht.report.template import ticks
+from semg_hht.errors import InputError
+from semg_hht.report.evaluation_page import matrix_path, write_page
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.system.files import write_json
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_part_is_there_in_both_languages(evaluation: Path, language: str) -> None:
+def test_the_report_has_every_part_in_both_languages(evaluation: Path, language: str) -> None:
     words = read_words(language)
     page = read_page(evaluation, language=language)
     action = ("beside_baselines", "other_protocols", "confusion", "reliability", "per_subject", "per_class",
               "per_muscle", "per_gender", "worst")  # fmt: skip
-    gender = ["scores", *(part for part in action[1:] if part != "per_gender")]  # drawn without baselines
+    gender = ["scores", *(part for part in action[1:] if part != "per_gender")]  # it has no baselines
     after = ("settings", "methods_section", "limits")
     tasks = list(words.texts["tasks"].values())
     expected = [*tasks, tasks[0], *(words.texts[part] for part in action), tasks[1],
@@ -42,18 +41,14 @@ def test_every_part_is_there_in_both_languages(evaluation: Path, language: str) 
     assert "{" not in page.text and "Undefined" not in page.text
 
 
-def test_chinese_pages_speak_chinese(evaluation: Path) -> None:
+def test_the_chinese_report_holds_no_english_sentence(evaluation: Path) -> None:
     text = read_page(evaluation, language="zh").text
-    assert "动作质量" in text and "登记性别" in text and "待说明" not in text
+    assert "动作质量" in text and "登记性别" in text and "[请补充" not in text
     english = set(re.findall(r"\b(?:the|with|people|balanced|interval)\b", text))
     assert english <= {"with", "people"} or not english
 
 
-
-
-
-
-def test_scores_on_the_page_are_those_of_the_json(evaluation: Path) -> None:
+def test_scores_of_the_report_equal_the_json(evaluation: Path) -> None:
     found = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
     tasks = found["protocols"]["loso"]["tasks"]
     page = read_page(evaluation)
@@ -102,13 +97,13 @@ def test_scores_on_the_page_are_those_of_the_json(evaluation: Path) -> None:
     for name, value in action["network"]["per_subject"].items():
         assert re.search(rf"{name}\n{value:.2f}\n", page.text)
     for row in action["worst"]:
-        assert f"sure to {row['confidence']:.1%}" in page.text
+        assert f"confidence {row['confidence']:.1%}" in page.text
     random = found["protocols"]["random"]["tasks"]["action_quality"]["network"]
     low, high = random["balanced_accuracy_interval_95"]
     assert page.tables["protocols"][0][1][1] == f"{random['balanced_accuracy']:.2f} {low:.2f} to {high:.2f}"
 
 
-def test_dots_of_the_reliability_diagram_stand_where_the_json_has_them(evaluation: Path) -> None:
+def test_dots_of_the_reliability_diagram_are_at_the_values_of_the_json(evaluation: Path) -> None:
     found = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
     bins = found["protocols"]["loso"]["tasks"]["action_quality"]["network"]["reliability"]
     dots = [(float(str(a["cx"])), float(str(a["cy"]))) for tag, a in read_page(evaluation).tags
@@ -117,23 +112,18 @@ def test_dots_of_the_reliability_diagram_stand_where_the_json_has_them(evaluatio
     np.testing.assert_allclose(dots, expected, atol=0.06)
 
 
-
-
-
-
-
-
-def test_a_warning_of_folds_is_told_once_with_how_many(tmp_path: Path) -> None:
+def test_a_note_of_several_folds_appears_once_with_their_number(tmp_path: Path) -> None:
     text = "a class of gender has only one subject: probabilities are calibrated on its own examples, and optimistic"
     content = {**protocol("loso"), "fold_notes": [{"text": text, "n_folds": 3}]}
-    for language, said in (("en", f"In 3 of 4 folds: {text}."), ("zh", "4 折中有 3 折：某一性别只有一名受试者")):
+    for language, said in (
+        ("en", "In 3 of 4 folds: one gender has only one subject"),
+        ("zh", "4 折中有 3 折：某一性别只有一名受试者"),
+    ):
         page = read_page(evaluated(tmp_path / language, loso=content), language=language)
         assert page.text.count(said) == 1
 
 
-
-
-def test_a_page_without_random_baselines_promise_or_people_enough(tmp_path: Path) -> None:
+def test_a_report_without_baselines_random_split_and_calibration(tmp_path: Path) -> None:
     content = protocol("grouped", PEOPLE[:2], sure=False)
     for found in content["tasks"].values():
         found["baselines"], found["duel"], found["per_muscle"] = {}, {}, {}
@@ -150,19 +140,17 @@ def test_a_page_without_random_baselines_promise_or_people_enough(tmp_path: Path
         assert not {words.texts[name] for name in ("other_protocols", "per_muscle")} & set(page.headings)
 
 
-
-
-def test_matrices_are_drawn_with_their_axes(tmp_path: Path, evaluation: Path) -> None:
+def test_matrices_are_drawn_with_their_axes_where_their_files_exist(tmp_path: Path, evaluation: Path) -> None:
     content = protocol("loso")
     n = sum(len(found["worst"]) for found in content["tasks"].values())
     assert n > 2
     bare = read_page(evaluation)
-    assert bare.text.count("The matrix is not where it was.") == n
+    assert bare.text.count("The file of this matrix was not found.") == n
     saved_matrices(tmp_path / "data", content)
     (tmp_path / "data" / content["tasks"]["gender"]["worst"][0]["file"]).write_bytes(b"broken")
     page = read_page(evaluation)
     assert sum(tag == "image" for tag, _ in page.tags) == n - 1
-    assert page.text.count("The matrix is not where it was.") == 1
+    assert page.text.count("The file of this matrix was not found.") == 1
     assert "400\n" in page.text and "Hz\n" in page.text and "1.5\n" in page.text
     moved = (tmp_path / "data").rename(tmp_path / "moved")
     assert "image" not in {tag for tag, _ in read_page(evaluation).tags}
@@ -170,7 +158,7 @@ def test_matrices_are_drawn_with_their_axes(tmp_path: Path, evaluation: Path) ->
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_run_has_a_page(tmp_path: Path, simulated_run: Path, language: str) -> None:
+def test_a_run_has_a_report(tmp_path: Path, simulated_run: Path, language: str) -> None:
     run = copy_of_run(simulated_run, tmp_path)
     words = read_words(language)
     page = read_page(run, language=language)
@@ -182,13 +170,9 @@ def test_a_run_has_a_page(tmp_path: Path, simulated_run: Path, language: str) ->
     assert words.texts["nothing_promised"] not in page.text
 
 
-
-
-
-
-
-
-def test_the_verb_writes_a_page(evaluation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_report_once(
+    evaluation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["report", str(evaluation), "--out", str(tmp_path / "page.html"), "--lang", "zh"]
     with pytest.raises(SystemExit) as ended:
         main(command)
@@ -200,12 +184,8 @@ def test_the_verb_writes_a_page(evaluation: Path, tmp_path: Path, capsys: pytest
     assert "say --overwrite" in capsys.readouterr().err
 
 
-
-
 @pytest.mark.slow
-def test_evaluate_writes_the_page_and_draws_its_matrices(tmp_path: Path) -> None:
-    from making import write_dataset
-
+def test_evaluate_writes_the_report_and_draws_its_matrices(tmp_path: Path) -> None:
     data = write_dataset(make_dataset(n_subjects=4, n_repetitions=1), tmp_path / "data")
     with pytest.raises(SystemExit) as ended:
         main(["evaluate", "--data_dir", str(data), "--out", str(tmp_path / "out"), "--epochs", "1", "--cpu",
@@ -214,16 +194,14 @@ def test_evaluate_writes_the_page_and_draws_its_matrices(tmp_path: Path) -> None
     found = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["protocols"]["loso"]
     assert found["data"]["folder"] == "../data"
     page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
-    assert "结论" not in page.text  # a heading for screen readers alone
+    assert "结论" not in page.text  # the heading is a label for screen readers only
     n_wrong = len(found["tasks"]["action_quality"]["worst"])
     assert n_wrong > 0
     assert sum(tag == "image" for tag, _ in page.tags) == n_wrong
 
 
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_page_asks_nothing_of_the_network(tmp_path: Path, evaluation: Path, language: str) -> None:
+def test_the_report_needs_no_network(tmp_path: Path, evaluation: Path, language: str) -> None:
     saved_matrices(tmp_path / "data", protocol("loso"))
     html = write_page(evaluation, language=language).read_text(encoding="utf-8")
     links = re.findall(r"""(?:href|src|action|data|poster|xlink:href)\s*=\s*["']?([^"'\s>]*)""", html)
@@ -233,7 +211,7 @@ def test_a_page_asks_nothing_of_the_network(tmp_path: Path, evaluation: Path, la
     assert re.findall(r"https?:|//[a-z]|url\(|@import|<link|<script|<iframe|<object|srcset", left) == []
 
 
-def test_only_matrices_of_the_data_are_read(tmp_path: Path) -> None:
+def test_only_matrices_in_the_data_folder_are_read(tmp_path: Path) -> None:
     inside = tmp_path / "a" / "data" / "m.npz"
     inside.parent.mkdir(parents=True)
     for path in (inside, tmp_path / "secret.npz"):
@@ -250,7 +228,7 @@ def test_the_same_content_gives_the_same_bytes(tmp_path: Path, evaluation: Path)
     assert b"matplotlib" not in first and str(tmp_path).encode() not in first
 
 
-def test_a_page_that_stands_there_is_not_replaced_unasked(evaluation: Path) -> None:
+def test_an_existing_report_is_replaced_only_with_overwrite(evaluation: Path) -> None:
     page = evaluation / "report.html"
     page.write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="exists already; name another file, or say --overwrite"):
@@ -264,18 +242,18 @@ def test_a_page_that_stands_there_is_not_replaced_unasked(evaluation: Path) -> N
     ("part", "value"),
     [("network", {}), ("network", None), ("classes", ["other"]), ("duel", {"x": {}}), ("worst", [{"file": 1}])],
 )
-def test_findings_of_another_kind_are_one_sentence(tmp_path: Path, part: str, value: Any) -> None:
+def test_invalid_findings_get_a_message_and_no_report(tmp_path: Path, part: str, value: Any) -> None:
     content = protocol("loso")
     write_json(tmp_path / "e" / "report.json", {"format": 1, "protocols": {"loso": content}, "optimism": {}})
     write_page(tmp_path / "e", tmp_path / "good.html")
     content["tasks"]["action_quality"][part] = value
     write_json(tmp_path / "e" / "report.json", {"format": 1, "protocols": {"loso": content}, "optimism": {}})
-    with pytest.raises(InputError, match="a part is missing or of another kind"):
+    with pytest.raises(InputError, match="a part is missing or of another type"):
         write_page(tmp_path / "e", tmp_path / "bad.html")
     assert not (tmp_path / "bad.html").exists()
 
 
-def test_evaluate_refuses_an_unknown_language_before_it_begins(
+def test_evaluate_refuses_an_unknown_language_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

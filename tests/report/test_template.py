@@ -1,27 +1,21 @@
-"""Pages do no harm: names stay names, nothing is fetched, nothing is replaced unasked, bad input is a sentence."""
+"""Templates escape all names, and axes get round numbers."""
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluation_builders import HOSTILE, copy_of_run, evaluated, protocol, read_page, saved_matrices
-from semg_hht.cli.main import main
-from semg_hht.errors import InputError
-from semg_hht.report.evaluation_page import matrix_path, write_page
-from semg_hht.report.evaluations import open_evaluation
+from evaluation_builders import HOSTILE, copy_of_run, evaluated, protocol, read_page
+from semg_hht.report.template import ticks
 from semg_hht.report.words import LANGUAGES
 from semg_hht.system.files import write_json
 
 
-
-
 def hostile(content: dict[str, Any]) -> dict[str, Any]:
-    """Subjects, files, movements and everything else a user may name, out to break out of their place."""
+    """Put markup into the names of subjects, muscles, classes, folders and versions."""
     text = json.dumps(content)
     for name in ("S01", "BICEPS", "half", "hht_matrices", "9.8.7"):
         text = text.replace(name, json.dumps(HOSTILE + name)[1:-1])
@@ -29,14 +23,14 @@ def hostile(content: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_names_of_users_never_become_markup(tmp_path: Path, evaluation: Path, language: str) -> None:
-    calm = read_page(evaluation, language=language)
+def test_names_in_findings_never_become_markup(tmp_path: Path, evaluation: Path, language: str) -> None:
+    plain = read_page(evaluation, language=language)
     wild = hostile(protocol("loso"))
     page = read_page(
         evaluated(tmp_path / "wild", loso=wild, random=hostile(protocol("random", seed=9))), language=language
     )
-    assert [tag for tag, _ in page.tags] == [tag for tag, _ in calm.tags]
-    assert [set(attributes) for _, attributes in page.tags] == [set(attributes) for _, attributes in calm.tags]
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
+    assert [set(attributes) for _, attributes in page.tags] == [set(attributes) for _, attributes in plain.tags]
     for name in ("S01", "BICEPS", "half", "9.8.7"):
         assert HOSTILE + name in page.text
 
@@ -50,25 +44,11 @@ def test_notes_of_a_run_never_become_markup(tmp_path: Path, simulated_run: Path)
     assert not {"script", "img"} & {tag for tag, _ in page.tags}
 
 
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [(0.0, 1.0, ["0", "0.2", "0.4", "0.6", "0.8", "1"]), (20, 450, ["100", "200", "300", "400"]), (1, 1, [])],
 )
-def test_ticks_are_round_numbers_in_their_place(low: float, high: float, expected: list[str]) -> None:
+def test_ticks_are_round_numbers_at_their_positions(low: float, high: float, expected: list[str]) -> None:
     found = ticks(low, high)
     assert [text for text, _ in found] == expected
     for text, at in found:

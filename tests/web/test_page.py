@@ -343,11 +343,11 @@ def test_a_practice_run_can_be_made_on_the_page(client: Any, simulated_run: Path
     server = client.answering(port, [sys.executable, "-c", WITHOUT_A_RUN, str(simulated_run), str(port)])
     try:
         with client.Visitor(f"http://127.0.0.1:{port}") as visitor:
-            assert "no trained run yet" in visitor.shown["intro"]
+            assert "no trained model yet" in visitor.shown["intro"]
             visitor.take("make_run", [])
             assert "no room today" in visitor.shown["notes"]
             visitor.take("make_run", [])
-            assert "This is a practice run" in visitor.shown["intro"]
+            assert "This is a practice model" in visitor.shown["intro"]
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0

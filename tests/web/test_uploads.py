@@ -45,7 +45,7 @@ def test_a_small_archive_that_unpacks_to_a_huge_one_is_refused(visit: Visit, tmp
         for _ in range(2**10 + 1):
             member.write(bytes(2**20))
     assert bomb.stat().st_size < 2_000_000
-    assert "bomb.npz unpacks to more than this page takes" in notes_of(receive(visit, [bomb], CONFIG))
+    assert "bomb.npz is larger after unpacking than this page accepts" in notes_of(receive(visit, [bomb], CONFIG))
 
 
 def test_a_long_recording_is_drawn_by_its_extremes(visit: Visit, tmp_path: Path) -> None:

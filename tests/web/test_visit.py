@@ -73,7 +73,7 @@ def test_a_recording_is_shown_edited_and_answered_as_predict_answers(
     assert page.answers.count("data:image/png") == len(parts)
     for part in parts:
         assert f"{part['action_quality']['confidence']:.0%}" in page.answers
-    assert "it is what was written down" in page.answers.lower()
+    assert "not a statement about who a person is" in page.answers
     assert "curl.csv: repetition by repetition" in files["curl_card.html"]
 
 
@@ -131,7 +131,7 @@ def test_a_recording_without_a_rate_is_asked_for_it(visit: Visit, real_data: Pat
     )
     visit = receive(visit, [recording], CONFIG)
     name = recording.name
-    assert f"{name} does not say how many samples a second it holds. Type that number" in notes_of(visit)
+    assert f"{name} does not state its sampling rate. Enter it under" in notes_of(visit)
     assert not page_content(visit, RUN_INFO).has_files
     visit = read_again(visit, 1000.0, "V", CONFIG)
     assert visit.recorded is not None
@@ -178,7 +178,7 @@ def test_what_cant_be_answered_is_said(visit: Visit, run: Run, tmp_path: Path, c
     assert receive(visit, [], CONFIG) is visit
     many = [tmp_path / f"{i}.csv" for i in range(MAX_FILES + 1)]
     assert f"You dropped {MAX_FILES + 1} files" in notes_of(receive(visit, many, CONFIG))
-    assert "did not arrive whole" in notes_of(receive(visit, [tmp_path / "gone.csv"], CONFIG))
+    assert "did not arrive completely" in notes_of(receive(visit, [tmp_path / "gone.csv"], CONFIG))
     foreign = replace(run, recording_config=None)
     answered = answer(receive(visit, [curl], CONFIG), foreign)
     page = page_content(answered, RUN_INFO)

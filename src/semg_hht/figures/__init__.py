@@ -1,1 +1,1 @@
-"""The only package that imports matplotlib."""
+"""Figures. This is the only package that imports matplotlib."""

@@ -1,7 +1,4 @@
-"""The words of pictures in Chinese.
-
-Knows the English captions of `plots`: nothing of what is drawn. Names of classes and files stay the user's.
-"""
+"""Chinese captions for the figures of `plots`, by their English text. Names of classes and files are not translated."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import re
 CHINESE = {
     "training (weighted, smoothed labels)": "训练（加权，标签平滑）",
     "training, each matrix": "训练，逐个矩阵",
-    "validation, balanced, each repetition": "验证，平衡，按每次重复",
+    "validation, balanced, each repetition": "验证，平衡，按重复动作",
     "validation": "验证",
     "at the end of the epoch": "每轮结束时",
     "best epoch": "最佳轮次",
@@ -22,7 +19,7 @@ CHINESE = {
     "action quality": "动作质量",
     "gender": "性别",
     "predicted": "预测",
-    "recorded": "记录",
+    "recorded": "登记",
     "Hilbert-Huang matrix": "希尔伯特-黄矩阵",
     "frequency (Hz)": "频率 (Hz)",
     "frequency bin": "频率格",
@@ -35,5 +32,5 @@ _PHRASES = re.compile("|".join(re.escape(phrase) for phrase in sorted(CHINESE, k
 
 
 def in_chinese(text: str) -> str:
-    """``text`` with every phrase known here replaced; whatever is not known stays."""
-    return _PHRASES.sub(lambda found: CHINESE[found.group()], text)
+    """Replace every phrase that has a Chinese text; the rest of ``text`` stays unchanged."""
+    return _PHRASES.sub(lambda match: CHINESE[match.group()], text)

@@ -1,6 +1,6 @@
-"""Pictures: training history, confusion, one matrix with its axes, a recording with its answers.
+"""Figures of matrices, recordings, trends over repetitions, training history and confusion matrices.
 
-The only room that imports matplotlib. Knows what to draw, nothing of how it was computed.
+It draws values and does not know how they are computed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from semg_hht.system.files import whole_file
 
 log = logging.getLogger(__name__)
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
+# Okabe and Ito's palette, whose colours colour-blind readers can distinguish.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
 MATRIX_COLOURS = "magma"
 
 
-# Fonts that hold Chinese, as systems have them; the first that is there stands in for what DejaVu lacks.
+# Fonts for Chinese on common systems; the first that is installed draws the characters that DejaVu Sans lacks.
 CHINESE_FONTS = (
     "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei",
     "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS",
@@ -43,13 +43,13 @@ CHINESE_FONTS = (
 
 
 def save(figure: Figure, path: Path, lang: str = "en") -> None:
-    """Write a PNG; without a time stamp, so that the same figure gives the same bytes. Names may be Chinese.
+    """Write a PNG without a time stamp, so that the same figure gives the same bytes. Names may be Chinese.
 
-    lang : ``zh``: captions in Chinese, where the system has a font for them.
+    lang : ``zh`` for Chinese captions, where the system has a font for them.
     """
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     if lang == "zh" and chinese_font() is None:
-        log.warning("no font for Chinese is here: captions stay English; Debian's fonts-wqy-microhei is one")
+        log.warning("no font for Chinese is installed, so captions stay English; Debian has one in fonts-wqy-microhei")
     elif lang == "zh":
         for text in texts:
             text.set_text(in_chinese(text.get_text()))
@@ -57,28 +57,28 @@ def save(figure: Figure, path: Path, lang: str = "en") -> None:
         if not text.get_text().isascii():
             text.set_fontfamily(["DejaVu Sans", *filter(None, [chinese_font()])])
     with whole_file(path) as part, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # boxes, where no font is there
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # without a font, boxes are drawn
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
 
 
 @cache
 def chinese_font() -> str | None:
-    """The first font for Chinese that is there, whenever matplotlib made the list of fonts that it keeps."""
+    """Return the first installed font for Chinese, also one that is newer than matplotlib's stored list of fonts."""
     for path in set(findSystemFonts()) - {font.fname for font in fontManager.ttflist}:
-        with suppress(OSError, RuntimeError):  # one that matplotlib can't draw
+        with suppress(OSError, RuntimeError):  # a font that matplotlib can't read
             fontManager.addfont(path)
-    there = set(get_font_names())
-    return next((name for name in CHINESE_FONTS if name in there), None)
+    installed = set(get_font_names())
+    return next((name for name in CHINESE_FONTS if name in installed), None)
 
 
 def picture_of(folder: Path, file: str) -> Path:
-    """Where the picture of a recording goes: its folders belong to its name, so that two of one name get two."""
+    """Return the path of a recording's figure; it contains the names of folders, so that paths do not collide."""
     parts = [part for part in PurePosixPath(file).with_suffix("").parts if part.strip("./")]
     return folder / f"{'_'.join(parts)}.png"
 
 
 def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
-    """One matrix with axes in Hz and s (bin numbers where the file does not say), a panel a channel."""
+    """Draw a matrix with axes in Hz and s (bin numbers where the file has no axes), one panel per channel."""
     planes = matrix.values
     figure = Figure(figsize=(6.4, 0.8 + 3.6 * len(planes)), layout="constrained")
     for i, plane in enumerate(planes):
@@ -91,7 +91,7 @@ def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
 
 
 def draw_matrices(matrices: Sequence[tuple[str, Matrix]], path: Path, *, lang: str = "en") -> None:
-    """Named matrices side by side, the first channel of each."""
+    """Draw named matrices side by side, the first channel of each."""
     figure = Figure(figsize=(4.6 * len(matrices), 3.6), layout="constrained")
     _show_matrices(figure, matrices)
     save(figure, path, lang)
@@ -128,9 +128,9 @@ def show_matrix(
 
 
 def plane_png(plane: NDArray[np.float32], step: int = 2) -> bytes:
-    """A plane (256, 256) [frequency, time] as a small PNG without axes, low frequencies below.
+    """Return a plane (256, 256) [frequency, time] as a small PNG without axes, low frequencies below.
 
-    A pixel shows the strongest of ``step`` x ``step`` cells: ridges are one cell wide, and a mean would fade them.
+    A pixel shows the strongest of ``step`` x ``step`` cells: ridges are one cell wide, and an average would hide them.
     """
     n = SIZE // step
     strongest = plane.reshape(n, step, n, step).max(axis=(1, 3))  # (256, 256) -> (n, step, n, step) -> (n, n)
@@ -141,16 +141,16 @@ def plane_png(plane: NDArray[np.float32], step: int = 2) -> bytes:
 
 
 def bin_edges(centres: NDArray[np.float64] | None) -> tuple[float, float]:
-    """Where the first bin begins and the last one ends; numbers of bins where the centres are not known."""
+    """Return the start of the first bin and the end of the last; bin numbers where there are no centres."""
     if centres is None:
         return 0.0, float(SIZE)
     half = (centres[1] - centres[0]) / 2
     return float(centres[0] - half), float(centres[-1] + half)
 
 
-ROW_S = 30.0  # of a recording in one row of its picture
+ROW_S = 30.0  # duration of one row of the figure of a recording
 MAX_ROWS = 8
-MAX_COLUMNS = 3000  # points a row; more would fall on the same pixels
+MAX_COLUMNS = 3000  # per row; more would fall on the same pixels
 
 
 def draw_repetitions(
@@ -163,10 +163,10 @@ def draw_repetitions(
     title: str = "",
     left_out: Sequence[tuple[float, float]] = (),
 ) -> None:
-    """A filtered channel (n_samples,) with its repetitions, numbered; orange where the confidence is below one half.
+    """Draw a filtered channel (n_samples,) with its numbered repetitions, orange where the confidence is below 0.5.
 
-    spans : start_s, stop_s and confidence of each.
-    left_out : start_s and stop_s of activity that was too short to be one; hatched.
+    spans : start_s, stop_s and confidence of each repetition.
+    left_out : start_s and stop_s of activity that is too short for a repetition; hatched.
     """
     duration_s = samples.size / rate_hz
     n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
@@ -181,8 +181,8 @@ def draw_repetitions(
             colour = GREEN if confidence >= 0.5 else ORANGE
             axes.axvspan(start_s, stop_s, color=colour, alpha=0.18, linewidth=0)
             if left <= start_s < right:
-                words = f"{number}" if confidence == 1 else f"{number}  {confidence:.0%}"
-                axes.text(start_s, top, words, va="top", fontsize="small", color=colour)
+                label = f"{number}" if confidence == 1 else f"{number}  {confidence:.0%}"
+                axes.text(start_s, top, label, va="top", fontsize="small", color=colour)
         for start_s, stop_s in left_out:
             axes.axvspan(start_s, stop_s, facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, linewidth=0)
         axes.set(xlim=(left, right), ylim=(-top, top), ylabel=f"sEMG ({units})" if units else "sEMG")
@@ -195,11 +195,11 @@ def draw_repetitions(
 
 
 def _plot_extremes(axes: Axes, samples: NDArray[np.float64], start_s: float, rate_hz: float) -> None:
-    """Plot (n_samples,); of a long stretch the lowest and highest value of each of `MAX_COLUMNS` parts."""
+    """Plot (n_samples,); of more than `MAX_COLUMNS` samples the minimum and maximum of each block."""
     step = max(1, samples.size // MAX_COLUMNS)
-    parts = samples[: samples.size // step * step].reshape(-1, step)  # (n_parts, step)
-    times = start_s + np.repeat(np.arange(len(parts)) * step, 2) / rate_hz
-    extremes = np.stack([parts.min(axis=1), parts.max(axis=1)], axis=1).ravel()  # (2 n_parts,)
+    blocks = samples[: samples.size // step * step].reshape(-1, step)  # (n_samples,) -> (n_blocks, step)
+    times = start_s + np.repeat(np.arange(len(blocks)) * step, 2) / rate_hz
+    extremes = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1).ravel()  # (n_blocks, 2) -> (2 n_blocks,)
     axes.plot(times, extremes, color=GREY, linewidth=0.5)
 
 
@@ -212,22 +212,23 @@ def draw_filter_steps(
     *,
     title: str = "",
 ) -> None:
-    """A channel after each step of filtering, a row a step: the whole of it, a second of it, and its spectrum.
+    """Draw a channel after each filter step, one row per step: all of it, its strongest second, and its spectrum.
 
-    steps : name and samples (n_samples,); spectra : frequencies in Hz and squared units per Hz, one a step.
+    steps : name and samples (n_samples,) of each step.
+    spectra : frequencies in Hz and power in squared units per Hz, after each step.
     """
     figure = Figure(figsize=(15, 0.6 + 2.1 * len(steps)), layout="constrained")
     last = steps[-1][1]
     n_shown = min(last.size, round(rate_hz))
-    loudest = int(np.argmax(np.convolve(last**2, np.ones(n_shown), mode="valid")))
+    strongest = int(np.argmax(np.convolve(last**2, np.ones(n_shown), mode="valid")))
     for row, (name, samples), (frequency_hz, power) in zip(
         figure.subplots(len(steps), 3, squeeze=False, width_ratios=[2, 1, 1]), steps, spectra, strict=True
     ):
         whole, part, spectrum = row
         _plot_extremes(whole, samples, 0.0, rate_hz)
         whole.set(title=name, xlim=(0, samples.size / rate_hz), ylabel=f"sEMG ({units})" if units else "sEMG")
-        times = (loudest + np.arange(n_shown)) / rate_hz
-        part.plot(times, samples[loudest : loudest + n_shown], color=BLUE, linewidth=0.6)
+        times = (strongest + np.arange(n_shown)) / rate_hz
+        part.plot(times, samples[strongest : strongest + n_shown], color=BLUE, linewidth=0.6)
         part.set(title="its strongest second", xlim=(times[0], times[-1]))
         spectrum.semilogy(frequency_hz, np.maximum(power, power.max() * 1e-8), color=BLUE, linewidth=0.8)
         spectrum.set(title="power spectrum", xlim=(0, frequency_hz[-1]))
@@ -240,14 +241,14 @@ def draw_filter_steps(
 def draw_trends(
     panels: Sequence[tuple[str, str, str, Sequence[float], Any]], n_columns: int, path: Path, *, title: str = ""
 ) -> None:
-    """Features of a recording over its repetitions, a row a channel, with their straight lines and intervals.
+    """Draw features of a recording over its repetitions, one row per channel, with trend lines and intervals.
 
-    panels : channel, feature, units, values and `semg_hht.signals.trend.Trend` of each.
+    panels : channel, feature, units, values and `semg_hht.signals.trend.Trend` of each panel.
     """
     n_rows = -(-len(panels) // n_columns)
     figure = Figure(figsize=(6 * n_columns, 0.6 + 2.6 * n_rows), layout="constrained")
-    every = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for axes, (channel, feature, units, values, line) in zip(every, panels, strict=False):
+    all_axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for axes, (channel, feature, units, values, line) in zip(all_axes, panels, strict=False):
         numbers = np.arange(1, len(values) + 1)
         middle = numbers.mean()
         centre = line.start + line.slope * (middle - 1)
@@ -257,7 +258,7 @@ def draw_trends(
         axes.plot(numbers, values, "o", color=GREY, markersize=4)
         percent = line.percent
         axes.set_title(
-            f"{channel}: {percent[0]:+.2g} % a repetition (95 % interval {percent[1]:+.2g} to {percent[2]:+.2g})",
+            f"{channel}: {percent[0]:+.2g} % per repetition (95 % interval {percent[1]:+.2g} to {percent[2]:+.2g})",
             fontsize="small",
         )
         axes.set_ylabel(f"{feature.removesuffix('_hz').upper()} ({units})" if units else feature.upper())
@@ -268,7 +269,7 @@ def draw_trends(
 
 
 def draw_history(history: Sequence[Any], best_epoch: int, path: Path, *, lang: str = "en") -> None:
-    """Loss, accuracy and learning rate over epochs; the best epoch is marked."""
+    """Draw loss, accuracy and learning rate over epochs; the best epoch is marked."""
     epochs = [record.epoch for record in history]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     loss, accuracy, rate = figure.subplots(1, 3)
@@ -291,12 +292,12 @@ def draw_history(history: Sequence[Any], best_epoch: int, path: Path, *, lang: s
         axes.axvline(best_epoch, color=GREEN, linestyle=":", label=f"best epoch ({best_epoch})")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(fontsize="small", edgecolor="none")  # its white ground keeps words apart from lines
+        axes.legend(fontsize="small", edgecolor="none")  # the white background keeps the text legible over lines
     save(figure, path, lang)
 
 
 def draw_confusion(reports: dict[str, Any], path: Path, *, lang: str = "en") -> None:
-    """Confusion matrices of the tasks side by side, classes by name, counts and row shares."""
+    """Draw the confusion matrices of the tasks side by side, with counts and row shares."""
     figure = Figure(figsize=(4.6 * len(reports), 4.4), layout="constrained")
     for axes, (task, report) in zip(figure.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True):
         show_confusion(axes, report)
@@ -305,6 +306,7 @@ def draw_confusion(reports: dict[str, Any], path: Path, *, lang: str = "en") -> 
 
 
 def show_confusion(axes: Axes, report: Any) -> None:
+    """Draw the confusion matrix of a report."""
     counts = report.confusion
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -327,12 +329,12 @@ def draw_answers(
     reports: dict[str, Any],
     path: Path,
 ) -> None:
-    """The demo in one picture: a recording with true and predicted labels, a matrix of each class, the confusion.
+    """Draw the demo: a recording with true and predicted labels, a matrix of each class, the confusion matrices.
 
     Parameters
     ----------
     samples : (n_samples,) in microvolts.
-    repetitions : start_s, stop_s, true label, predicted label, confidence.
+    repetitions : start_s, stop_s, true label, predicted label and confidence of each.
     """
     figure = Figure(figsize=(14, 10), layout="constrained")
     top_row, middle_row, bottom_row = np.ravel(np.asarray(figure.subfigures(3, 1, height_ratios=[1.1, 1, 1.25])))
@@ -346,13 +348,13 @@ def draw_answers(
     for start_s, stop_s, true, predicted, confidence in repetitions:
         colour = GREEN if predicted == true else ORANGE
         signal.axvspan(start_s, stop_s, color=colour, alpha=0.18, linewidth=0)
-        words = f"{predicted}\n{confidence:.0%}" if predicted == true else f"{predicted}\n(is {true})\n{confidence:.0%}"
-        signal.text((start_s + stop_s) / 2, 1.4 * top, words, ha="center", va="top", fontsize="small", color=colour)
-    top_row.suptitle("A person not trained on: what was predicted for each repetition (green: right)")
+        label = f"{predicted}\n{confidence:.0%}" if predicted == true else f"{predicted}\n(is {true})\n{confidence:.0%}"
+        signal.text((start_s + stop_s) / 2, 1.4 * top, label, ha="center", va="top", fontsize="small", color=colour)
+    top_row.suptitle("Predictions for a person held out from training (green: correct)")
     _show_matrices(middle_row, matrices)
     for axes, (task, report) in zip(
         bottom_row.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True
     ):
         show_confusion(axes, report)
-        axes.set_title(f"{task.replace('_', ' ')}, all people not trained on")
+        axes.set_title(f"{task.replace('_', ' ')}, all people held out from training")
     save(figure, path)

@@ -1,1 +1,1 @@
-"""What an evaluation found: gathered into one JSON file, and told on one page."""
+"""Reports: an evaluation as one JSON file and one HTML page, a session card, and the texts in two languages."""

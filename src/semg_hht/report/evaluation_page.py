@@ -1,7 +1,7 @@
-"""One self-contained page of what was found: opens offline, prints, and shows Chinese without a font of ours.
+"""The report of an evaluation or a run as one HTML file, which opens without a network connection and can be printed.
 
-Knows the JSON of findings and a folder of matrices: nothing of how anything was computed. All that a user named goes
-through Jinja's escaping; charts are SVG whose text stays text, so that the reader's browser chooses the font.
+It works on the JSON of findings and a folder of matrices, and does not know how scores are computed. Jinja escapes all
+names. Charts are SVG with text, so that the reader's browser chooses a font, also for Chinese.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ REFERENCES = (
 def write_page(
     path: Path, out: Path | None = None, *, language: str = "en", data_dir: Path | None = None, overwrite: bool = False
 ) -> Path:
-    """Write the page of an evaluation or a run, and say where.
+    """Write the report of an evaluation or a run, and return its path.
 
     Parameters
     ----------
     path : folder of an evaluation, its report.json, or a run directory.
-    out : the page; None: report.html beside what was read.
-    data_dir : where the matrices lie; None: where they lay when they were evaluated. Those that are gone are not drawn.
+    out : the HTML file; None: report.html beside the file that was read.
+    data_dir : folder of the matrices; None: the folder that the findings name. Missing matrices are not drawn.
 
     Raises
     ------
     InputError
-        Nothing to tell, content this version can't understand, or ``out`` exists and may not be replaced.
+        There is no evaluation, its content is not understood, or ``out`` exists and ``overwrite`` is not set.
     """
     words = read_words(language)
     evaluation = open_evaluation(path)
@@ -65,12 +65,12 @@ def write_page(
 
 
 def render(evaluation: Evaluation, words: Words, data_dir: Path | None) -> str:
-    """The page as HTML; the same content gives the same bytes.
+    """Return the report as HTML; the same content gives the same bytes.
 
     Raises
     ------
     InputError
-        A part of the JSON is missing, or of another kind than expected.
+        A part of the JSON is missing or has another type than expected.
     """
     try:
         return fill("page.html.j2", words, **_view(evaluation, words, data_dir))
@@ -79,17 +79,17 @@ def render(evaluation: Evaluation, words: Words, data_dir: Path | None) -> str:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, jinja2.UndefinedError) as error:
         raise InputError(
             f"{evaluation.source}: expected the findings of an evaluation or the metrics of a run; "
-            f"a part is missing or of another kind ({type(error).__name__}: {error})"
+            f"a part is missing or of another type ({type(error).__name__}: {error})"
         ) from None
 
 
 def _plain(value: float) -> str:
-    """A number of an axis or a setting, without needless digits."""
+    """Format a setting without unnecessary digits."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[str, Any]:
-    """What the template shows, ready to be put down."""
+    """Return the values of the template."""
     main = evaluation.protocols[evaluation.protocol]
     tasks = {name: words.known("tasks", name) for name in main["tasks"]}
     settings = {
@@ -121,11 +121,11 @@ def _fold_note(note: Mapping[str, Any], n_folds: int, words: Words) -> str:
 
 
 def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir: Path | None) -> dict[str, Any]:
-    found = evaluation.protocols[evaluation.protocol]["tasks"][task]
-    scores, duel = found["network"], found.get("duel") or {}
-    rows = {"network": scores, **(found.get("baselines") or {})}
+    findings = evaluation.protocols[evaluation.protocol]["tasks"][task]
+    scores, duel = findings["network"], findings.get("duel") or {}
+    rows = {"network": scores, **(findings.get("baselines") or {})}
     occurring = sum(row["support"] > 0 for row in scores["per_class"].values())
-    unsure = found.get("unsure") or {}
+    unsure = findings.get("unsure") or {}
     return {
         "name": task,
         "title": title,
@@ -145,25 +145,25 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
             for name, content in evaluation.protocols.items()
             if name != evaluation.protocol and task in content["tasks"]
         ],
-        "classes": found["classes"],
-        "confusion": list(_confusion(scores["confusion"], found["classes"])),
+        "classes": findings["classes"],
+        "confusion": list(_confusion(scores["confusion"], findings["classes"])),
         "reliability": scores["reliability"],
         "subjects": sorted(scores["per_subject"].items(), key=lambda item: (-item[1], item[0])),
         "per_class": [
-            (name, scores["per_class"][name], *_class_counts(scores, name, words)) for name in found["classes"]
+            (name, scores["per_class"][name], *_class_counts(scores, name, words)) for name in findings["classes"]
         ],
         "covered": unsure.get("coverage_per_class") or {},
         "groups": [
             (kind, [(name, row["n"], _group(row, words)) for name, row in groups.items()])
             for kind in ("muscle", "gender")
-            if (groups := found.get(f"per_{kind}"))
+            if (groups := findings.get(f"per_{kind}"))
         ],
-        "worst": [_mistake(row, data_dir) for row in found["worst"]] if "worst" in found else None,
+        "worst": [_wrong_answer(row, data_dir) for row in findings["worst"]] if "worst" in findings else None,
     }
 
 
 def _cell(scores: Mapping[str, Any], score: str, words: Words) -> dict[str, Any]:
-    """A score, its counts where it is a share of repetitions, and its interval, or why there is none."""
+    """Return a score, its counts where it is a share of repetitions, and its interval or the reason for none."""
     n, value = scores["n"], scores[score]
     return {
         "value": value,
@@ -179,21 +179,21 @@ def _group(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
 
 
 def _confusion(counts: Mapping[str, Mapping[str, int]], classes: list[str]) -> Iterator[tuple[str, list[Any]]]:
-    """Class -> count and share of the row for each answer."""
+    """Yield each recorded class with the count and the share of its row for each predicted class."""
     for true in classes:
         n = max(1, sum(counts[true].values()))
         yield true, [(counts[true][name], counts[true][name] / n) for name in classes]
 
 
 def _class_counts(scores: Mapping[str, Any], name: str, words: Words) -> tuple[str, str]:
-    """Of how many answers of a class its precision is the share, and of how many repetitions its recall."""
+    """Return the counts behind the precision and the recall of a class."""
     counts = scores["confusion"]
-    hits, claimed = counts[name][name], sum(row[name] for row in counts.values())
-    return words("n_of", hits=hits, n=claimed), words("n_of", hits=hits, n=sum(counts[name].values()))
+    hits, predicted = counts[name][name], sum(row[name] for row in counts.values())
+    return words("n_of", hits=hits, n=predicted), words("n_of", hits=hits, n=sum(counts[name].values()))
 
 
 def _flat(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as dotted names, the way their files have them."""
+    """Yield nested settings with dotted names."""
     if isinstance(content, Mapping):
         for key, value in content.items():
             yield from _flat(value, f"{name}.{key}" if name else key)
@@ -203,8 +203,8 @@ def _flat(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, "–" if content is None else _plain(content)
 
 
-def _mistake(row: Mapping[str, Any], data_dir: Path | None) -> dict[str, Any]:
-    """A wrong answer with its matrix, where that can still be read."""
+def _wrong_answer(row: Mapping[str, Any], data_dir: Path | None) -> dict[str, Any]:
+    """Return a wrong answer with a picture of its matrix, or None where the matrix can't be read."""
     path = None if data_dir is None else matrix_path(data_dir, str(row["file"]))
     try:
         return {**row, "picture": None if path is None else _picture(path)}
@@ -213,9 +213,9 @@ def _mistake(row: Mapping[str, Any], data_dir: Path | None) -> dict[str, Any]:
 
 
 def matrix_path(data_dir: Path, file: str) -> Path | None:
-    """A matrix by its name in a manifest in ``data_dir`` or, as a prepared folder has it, above; None: it is gone.
+    """Find a matrix by its name in a manifest in ``data_dir`` or the folder above; None where it is missing.
 
-    What lies outside of the data is not looked at, whatever a report says.
+    A report must not lead to files outside these folders.
     """
     for folder in (data_dir.resolve(), data_dir.resolve().parent):
         path = (folder / file).resolve()
@@ -231,7 +231,7 @@ def _picture(path: Path) -> dict[str, Any]:
 
 
 def framed(png: bytes, frequency_hz: NDArray[np.float64] | None, time_s: NDArray[np.float64] | None) -> dict[str, Any]:
-    """A picture of a plane with its axes, as the template draws it."""
+    """Return a picture of a plane with the labels of its axes, as the template draws it."""
     return {
         "png": base64.b64encode(png).decode("ascii"),
         "time": ticks(*bin_edges(time_s)),
@@ -242,7 +242,7 @@ def framed(png: bytes, frequency_hz: NDArray[np.float64] | None, time_s: NDArray
 
 
 def _history(history: tuple[dict[str, Any], ...], best_epoch: int | None) -> dict[str, Any] | None:
-    """Loss over epochs as points from 0 to 1; None where there are fewer than two epochs."""
+    """Return losses over epochs as points from 0 to 1; None where there are fewer than two epochs."""
     if len(history) < 2:
         return None
     epochs = [int(record["epoch"]) for record in history]

@@ -1,6 +1,6 @@
-"""What a user named, an evaluation or a single run -> what was found, in one shape.
+"""Read an evaluation or a single run into one form, `Evaluation`.
 
-Knows the JSON of evaluations and of runs: nothing of pages.
+It works on the JSON files of evaluations and runs, and does not know about pages.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from semg_hht.errors import InputError
 from semg_hht.report.summary import FORMAT, REPORT
 from semg_hht.system.files import BROKEN_JSON, read_json
 
-METRICS = "metrics.json"  # of a run
+METRICS = "metrics.json"  # file name in a run
 SPLIT = "split"  # the protocol of a run: one division of the people
-HONEST = ("loso", "grouped", SPLIT)  # the first that is there tells how it goes with new people
+NEW_PEOPLE = ("loso", "grouped", SPLIT)  # protocols that test new people, the preferred one first
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found.
+    """The findings of an evaluation or of a run.
 
-    source : the file it was read from, for messages.
-    protocols : protocol -> what ``findings.json`` holds of it.
+    source : the file they were read from, for messages.
+    protocols : protocol -> the content of its ``findings.json``.
     optimism : task -> balanced accuracy on ``new_people`` and of the ``random`` split; empty where one is missing.
-    history : figures of each epoch of a run; empty for an evaluation.
+    history : losses and scores of each epoch of a run; empty for an evaluation.
     """
 
     source: Path
@@ -36,19 +36,19 @@ class Evaluation:
 
     @property
     def protocol(self) -> str:
-        """The one the page is about."""
-        return next((name for name in HONEST if name in self.protocols), next(iter(self.protocols)))
+        """The protocol that the page reports."""
+        return next((name for name in NEW_PEOPLE if name in self.protocols), next(iter(self.protocols)))
 
     @property
     def people_are_new(self) -> bool:
-        """Whether nobody who is scored was trained on."""
+        """Whether the protocol tests only people who were not in training."""
         main = self.protocols[self.protocol]
-        return self.protocol in HONEST and main.get("split_by", "subject") == "subject"
+        return self.protocol in NEW_PEOPLE and main.get("split_by", "subject") == "subject"
 
     def data_folder(self) -> Path | None:
-        """Where the matrices lay, if that was noted."""
-        noted = self.protocols[self.protocol]["data"].get("folder")
-        return None if noted is None else self.source.parent / str(noted)
+        """Return the folder of the matrices, where the findings name it."""
+        folder = self.protocols[self.protocol]["data"].get("folder")
+        return None if folder is None else self.source.parent / str(folder)
 
 
 def open_evaluation(path: Path) -> Evaluation:
@@ -57,7 +57,7 @@ def open_evaluation(path: Path) -> Evaluation:
     Raises
     ------
     InputError
-        Neither stands there, or it was written in another format.
+        ``path`` holds neither of them, or a file of another format.
     """
     if path.is_file():
         return _evaluation(path)
@@ -80,11 +80,11 @@ def _evaluation(path: Path) -> Evaluation:
 
 
 def _run(folder: Path) -> Evaluation:
-    """A run, told as an evaluation with one fold and no baselines."""
+    """Read a run as an evaluation with one fold and no baselines."""
     metrics, config, split = (read_json(folder / name) for name in (METRICS, "config.json", "split.json"))
     try:
         sides = {side: split[side] for side in ("train", "validation", "test")}
-        found = {
+        findings = {
             "protocol": SPLIT,
             "split_by": metrics["split_by"],
             "notes": metrics["notes"],
@@ -106,7 +106,7 @@ def _run(folder: Path) -> Evaluation:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{folder}: expected metrics, config and split of a run; {error!r} is missing") from None
-    return Evaluation(folder / METRICS, {SPLIT: found}, {}, _history(folder / "history.jsonl"))
+    return Evaluation(folder / METRICS, {SPLIT: findings}, {}, _history(folder / "history.jsonl"))
 
 
 def _history(path: Path) -> tuple[dict[str, Any], ...]:

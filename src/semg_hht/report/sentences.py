@@ -1,6 +1,7 @@
-"""What was found, in plain language: the verdict, and a paragraph for a methods section.
+"""Findings of an evaluation -> the sentences of its summary and of a methods section.
 
-Knows the JSON of findings: nothing of pages. What a sentence claims is decided here, how it is worded in the words.
+This module decides what each sentence states; ``en.json`` and ``zh.json`` hold the wording. It does not know about
+pages.
 """
 
 from __future__ import annotations
@@ -19,70 +20,68 @@ def percent(value: float) -> str:
 
 
 def share(value: float, n: int, words: Words) -> str:
-    """A share with its counts: ``83% (15 of 18)``."""
+    """Format a share with its counts: ``83% (15 of 18)``."""
     return words("share", share=percent(value), counts=words("n_of", hits=round(value * n), n=n))
 
 
 def too_few(scores: Mapping[str, Any], words: Words) -> str:
-    """Why there is no interval; the classes are named that too few people show."""
+    """Return the reason why there is no interval, with the classes that too few people performed."""
     rare = scores.get("too_few_people_of")
     return words("too_few_of", classes=words.listed(rare)) if rare else words("too_few")
 
 
 def measured(evaluation: Evaluation, words: Words) -> str:
-    """What was measured, on whom, and how."""
+    """State how many repetitions of how many people were classified, and whether the people were new."""
     main = evaluation.protocols[evaluation.protocol]
     data = main["data"]
-    n = max(found["network"]["n"] for found in main["tasks"].values())
-    n_people = max(len(found["network"]["per_subject"]) for found in main["tasks"].values())
+    n = max(task["network"]["n"] for task in main["tasks"].values())
+    n_people = max(len(task["network"]["per_subject"]) for task in main["tasks"].values())
     name = "measured" if evaluation.people_are_new else "measured_same_people"
-    of = words("of_muscles", muscles=words.listed(data["muscles"])) if data.get("muscles") else ""
-    return words(
-        name, repetitions=words.counted("repetitions", n), people=words.counted("people", n_people), muscles=of
-    )  # fmt: skip
+    muscles = words("of_muscles", muscles=words.listed(data["muscles"])) if data.get("muscles") else ""
+    repetitions, people = words.counted("repetitions", n), words.counted("people", n_people)
+    return words(name, repetitions=repetitions, people=people, muscles=muscles)
 
 
 def verdict(evaluation: Evaluation, task: str, words: Words) -> list[str]:
-    """A few sentences: how well, what it is shown to beat, what flatters, and what is unsure."""
-    found = evaluation.protocols[evaluation.protocol]["tasks"][task]
-    scores = found["network"]
-    shown = [name for name, row in scores["per_class"].items() if row["support"] > 0]
-    chance = 1 / max(1, len(shown))
+    """State the score, the comparison with baselines, the effect of a random split, and how often it is unsure."""
+    findings = evaluation.protocols[evaluation.protocol]["tasks"][task]
+    scores = findings["network"]
+    occurring = [name for name, row in scores["per_class"].items() if row["support"] > 0]
+    chance = 1 / max(1, len(occurring))
     interval = scores["balanced_accuracy_interval_95"]
     right = words("n_of", hits=round(scores["accuracy"] * scores["n"]), n=scores["n"])
     values = {"score": percent(scores["balanced_accuracy"]), "right": right, "chance": percent(chance)}
-    if len(shown) < 2:
-        said = [words("one_class_shown", score=values["score"], right=right, name=words.listed(shown))]
+    if len(occurring) < 2:
+        sentences = [words("one_class_shown", score=values["score"], right=right, name=words.listed(occurring))]
     elif interval is None:
-        said = [words("score_without_interval", too_few=too_few(scores, words), **values)]
+        sentences = [words("score_without_interval", too_few=too_few(scores, words), **values)]
     else:
-        said = [words("score", low=percent(interval[0]), high=percent(interval[1]), **values)]
+        sentences = [words("score", low=percent(interval[0]), high=percent(interval[1]), **values)]
         if interval[0] <= chance:
-            said.append(words("no_better_than_guessing"))
-    said += _against_baselines(found.get("duel") or {}, words)
+            sentences.append(words("no_better_than_guessing"))
+    sentences += _against_baselines(findings.get("duel") or {}, words)
     gap = evaluation.optimism.get(task)
     if gap is not None:
         values = {key: percent(gap[key]) for key in ("random", "new_people")}
-        flatters = gap["random"] > gap["new_people"] and values["random"] != values["new_people"]
-        name = "optimism" if flatters else "no_optimism"
-        said.append(words(name, **values))
-    if "unsure" in found:
-        said.append(_unsure(found["unsure"], scores["n"], words))
-    return said
+        is_optimistic = gap["random"] > gap["new_people"] and values["random"] != values["new_people"]
+        sentences.append(words("optimism" if is_optimistic else "no_optimism", **values))
+    if "unsure" in findings:
+        sentences.append(_unsure(findings["unsure"], scores["n"], words))
+    return sentences
 
 
 def _against_baselines(duel: Mapping[str, Any], words: Words) -> list[str]:
-    """What the paired differences show: who is at least as good as the network, who is not ruled out, who is beaten."""
+    """Group the baselines by what the paired differences show, and name each group in a sentence."""
     groups: dict[str, list[str]] = {}
     for name, result in duel.items():
-        groups.setdefault(_shown(result), []).append(_difference(name, result, words))
+        groups.setdefault(_conclusion(result), []).append(_difference(name, result, words))
     if list(groups) == ["beats"]:
         return [words("beats_baselines")]
     order = ("at_least_as_good", "not_shown_better", "not_known_better", "beats")
     return [words(name, methods=words.listed(groups[name])) for name in order if name in groups]
 
 
-def _shown(result: Mapping[str, Any]) -> str:
+def _conclusion(result: Mapping[str, Any]) -> str:
     if result["interval_95"] is None:
         return "not_known_better"
     low, high = result["interval_95"]
@@ -90,7 +89,7 @@ def _shown(result: Mapping[str, Any]) -> str:
 
 
 def _difference(name: str, result: Mapping[str, Any], words: Words) -> str:
-    """A method, by how much the network is better, and the interval."""
+    """Return a method with the difference to the network and its interval."""
     values = {"method": words.known("methods", name), "difference": signed(result["network_is_better_by"])}
     if result["interval_95"] is None:
         return words("difference", **values)
@@ -102,28 +101,28 @@ def _unsure(unsure: Mapping[str, Any] | None, n: int, words: Words) -> str:
     if unsure is None:
         return words("nothing_promised")
     values = {name: share(unsure[name], n, words) for name in ("coverage", "share_unsure")}
-    said = [words("unsure", promise=percent(unsure["promise"]), **values)]
+    sentences = [words("unsure", promise=percent(unsure["promise"]), **values)]
     if unsure["accuracy_where_sure"] is not None:
         n_sure = n - round(unsure["share_unsure"] * n)
-        said.append(words("where_sure", accuracy=share(unsure["accuracy_where_sure"], n_sure, words)))
-    return words.joined(said)
+        sentences.append(words("where_sure", accuracy=share(unsure["accuracy_where_sure"], n_sure, words)))
+    return words.joined(sentences)
 
 
 def methods(evaluation: Evaluation, words: Words) -> str:
-    """A paragraph for a methods section, of what is known."""
+    """Return a paragraph for a methods section from what the files state."""
     main = evaluation.protocols[evaluation.protocol]
-    said = [_subjects(main, words), *_preparation(main["data"].get("preparation"), words), _network(main, words)]
+    sentences = [_subjects(main, words), *_preparation(main["data"].get("preparation"), words), _network(main, words)]
     best = main["training"].get("recipe") == "best"
     if best and "action_quality" in main["tasks"]:
-        said.append(words("methods_action_best"))
+        sentences.append(words("methods_action_best"))
     if "gender" in main["tasks"]:
-        said.append(words("methods_gender_best" if best else "methods_gender"))
-    said.append(_validation(evaluation, main, words))
-    said.append(words("methods_scores"))
+        sentences.append(words("methods_gender_best" if best else "methods_gender"))
+    sentences.append(_validation(evaluation, main, words))
+    sentences.append(words("methods_scores"))
     versions = main["versions"]
     listed = words.listed(f"{name} {version}" for name, version in versions.items() if name != "semg-hht")
-    said.append(words("methods_versions", version=versions.get("semg-hht", "?"), listed=listed))
-    return words.joined(said)
+    sentences.append(words("methods_versions", version=versions.get("semg-hht", "?"), listed=listed))
+    return words.joined(sentences)
 
 
 def _validation(evaluation: Evaluation, main: Mapping[str, Any], words: Words) -> str:
@@ -152,15 +151,15 @@ def _preparation(preparation: Mapping[str, Any] | None, words: Words) -> list[st
     mains = filters["mains_hz"]
     notch = {"auto": "mains_auto", None: "mains_off"}.get(mains, "mains_fixed")
     low, high = (f"{edge:g}" for edge in filters["band_hz"])
-    said = [words("methods_filter", low=low, high=high, order=BAND_PASS_ORDER)]
-    said.append(words(notch) if notch != "mains_fixed" else words(notch, mains=f"{mains:g}"))
+    sentences = [words("methods_filter", low=low, high=high, order=BAND_PASS_ORDER)]
+    sentences.append(words(notch) if notch != "mains_fixed" else words(notch, mains=f"{mains:g}"))
     if filters["ecg"]:
-        said.append(words("methods_ecg"))
+        sentences.append(words("methods_ecg"))
     low, high = (f"{edge:g}" for edge in spectrum["band_hz"])
     name = words.known("decompositions", spectrum["decomposition"])
     scaling = words.known("scalings", preparation["scaling"])
-    said.append(words("methods_transform", decomposition=name, low=low, high=high, scaling=scaling))
-    return said
+    sentences.append(words("methods_transform", decomposition=name, low=low, high=high, scaling=scaling))
+    return sentences
 
 
 def _network(main: Mapping[str, Any], words: Words) -> str:

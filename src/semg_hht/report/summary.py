@@ -1,6 +1,6 @@
-"""What an evaluation found, gathered into one file; and one page that a person reads.
+"""Combine the findings of all protocols of an evaluation in one file, ``report.json``.
 
-Knows the JSON of evaluations: nothing of how anything was computed.
+It works on the JSON of evaluations and does not know how scores are computed.
 """
 
 from __future__ import annotations
@@ -17,30 +17,31 @@ FORMAT = 1
 
 
 def gather(folder: Path) -> dict[str, Any]:
-    """Write ``folder/report.json`` of all protocols that were evaluated there, and return it.
+    """Write ``folder/report.json`` from the findings of all protocols in the folder, and return its content.
 
-    ``optimism`` : task -> the balanced accuracy of the random split beside that on new people, where both were made.
+    Its entry ``optimism`` compares, for each task, the balanced accuracy of the random split with that on new people.
 
     Raises
     ------
     InputError
-        No evaluation in the folder.
+        There is no evaluation in the folder.
     """
-    found = {name: read_json(folder / name / FINDINGS) for name in PROTOCOLS if (folder / name / FINDINGS).is_file()}
-    if not found:
+    paths = {name: folder / name / FINDINGS for name in PROTOCOLS}
+    findings = {name: read_json(path) for name, path in paths.items() if path.is_file()}
+    if not findings:
         raise InputError(f"{folder}: expected an evaluation ({', '.join(PROTOCOLS)}) in it; found none")
-    content = {"format": FORMAT, "protocols": found, "optimism": _optimism(found)}
+    content = {"format": FORMAT, "protocols": findings, "optimism": _optimism(findings)}
     write_json(folder / REPORT, content)
     return content
 
 
-def _optimism(found: dict[str, Any]) -> dict[str, dict[str, float]]:
-    honest = next((found[name] for name in ("loso", "grouped") if name in found), None)
-    if honest is None or "random" not in found:
+def _optimism(findings: dict[str, Any]) -> dict[str, dict[str, float]]:
+    new_people = next((findings[name] for name in ("loso", "grouped") if name in findings), None)
+    if new_people is None or "random" not in findings:
         return {}
-    gaps = {}
-    for task, scores in honest["tasks"].items():
-        if task in found["random"]["tasks"]:
-            random = found["random"]["tasks"][task]["network"]["balanced_accuracy"]
-            gaps[task] = {"new_people": scores["network"]["balanced_accuracy"], "random": random}
-    return gaps
+    scores = {"new_people": new_people["tasks"], "random": findings["random"]["tasks"]}
+    return {
+        task: {name: tasks[task]["network"]["balanced_accuracy"] for name, tasks in scores.items()}
+        for task in new_people["tasks"]
+        if task in scores["random"]
+    }

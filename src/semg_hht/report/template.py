@@ -1,6 +1,6 @@
-"""Templates -> HTML: what is put into a page is escaped here, whatever a user named it.
+"""Fill the Jinja templates of the reports and the web page. All values are escaped, so names never become markup.
 
-Knows Jinja and how numbers are written: nothing of what they mean.
+It formats numbers and does not know what they mean.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from semg_hht.version import __version__
 
 
 def fill(name: str, words: Words, **values: Any) -> str:
-    """The template ``name`` with ``values``; the same values give the same bytes."""
+    """Return the template ``name`` filled with ``values``; the same values give the same bytes."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("semg_hht.report", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -29,12 +29,12 @@ def _score(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference, with a minus as long as the plus."""
+    """Format a difference with its sign, as a minus sign and not as a hyphen."""
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def ticks(low: float, high: float, at_most: int = 6) -> list[tuple[str, float]]:
-    """Round numbers between two, and where they stand from 0 to 1."""
+    """Return labels of round numbers from ``low`` to ``high``, with the position of each from 0 to 1."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return []
     rough = (high - low) / at_most

@@ -1,7 +1,4 @@
-"""The sentences of a page, in the language that was asked for.
-
-Knows ``en.json`` and ``zh.json`` beside it: nothing of what the sentences tell.
-"""
+"""The texts of reports and of the web page in the chosen language, from ``en.json`` or ``zh.json``."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ LANGUAGES = ("en", "zh")
 
 @dataclass(frozen=True)
 class Words:
-    """Sentences with places for values.
+    """Texts of one language, with placeholders for values.
 
-    texts : name -> sentence; a pair holds the singular and the plural.
+    texts : name -> text; a pair holds the singular and the plural, a dict the texts of a group of names.
     """
 
     language: str
@@ -30,29 +27,29 @@ class Words:
         return str(self.texts[name]).format(**values)
 
     def counted(self, name: str, n: int) -> str:
-        """``1 person``, ``2 people``."""
-        one, many = self.texts[name]
-        return str(one if n == 1 else many).format(n=n)
+        """Return ``1 person`` or ``2 people``."""
+        singular, plural = self.texts[name]
+        return str(singular if n == 1 else plural).format(n=n)
 
     def listed(self, items: Iterable[str]) -> str:
         return str(self.texts["comma"]).join(items)
 
     def known(self, group: str, name: str) -> str:
-        """The word for a name of ours; a name of the user's stays as it is."""
+        """Return the text for a name of the program; any other name, such as a user's class, is returned unchanged."""
         return str(self.texts[group].get(name, name))
 
     def joined(self, sentences: Iterable[str]) -> str:
-        """Sentences side by side; Chinese leaves no space between them."""
+        """Join sentences, with a space between them except in Chinese."""
         return ("" if self.language == "zh" else " ").join(sentences)
 
 
 def read_words(language: str) -> Words:
-    """The sentences of a language.
+    """Read the texts of a language.
 
     Raises
     ------
     InputError
-        A language there are no sentences of.
+        There are no texts in this language.
     """
     if language not in LANGUAGES:
         raise InputError(f"--lang must be one of {', '.join(LANGUAGES)}; got {language!r}")
