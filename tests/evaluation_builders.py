@@ -1,4 +1,4 @@
-"""Small evaluations and sessions for the tests of pages, and a page as its reader gets it."""
+"""Small evaluations and sessions for the tests of reports, and a parser for HTML pages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOSTILE = "<script>alert('&{{7*7}}{0}')</script>\"'><img src=x onerror=alert(1)>
 def answered(
     task: str, method: str, classes: tuple[str, ...], people: tuple[str, ...] = PEOPLE, seed: int = 0, sure: bool = True
 ) -> Answers:
-    """Every person shows every class three times; answers are right more often than not."""
+    """Answers for people who each perform every class three times; most answers are correct."""
     rng = np.random.default_rng(seed)
     rows = [(who, name, i) for who in people for name in classes for i in range(3)]
     probabilities = rng.dirichlet(np.ones(len(classes)), len(rows))
@@ -56,13 +56,13 @@ def answered(
 
 
 def protocol(name: str, people: tuple[str, ...] = PEOPLE, *, sure: bool = True, seed: int = 0) -> dict[str, Any]:
-    """A copy of `_protocol`, to be changed."""
+    """Return a copy of `_protocol` that a test may change."""
     return copy.deepcopy(_protocol(name, people, sure, seed))
 
 
 @cache
 def _protocol(name: str, people: tuple[str, ...], sure: bool, seed: int) -> dict[str, Any]:
-    """Findings of a protocol as `semg_hht.learning.crossvalidation.describe` writes them."""
+    """Return the findings of a protocol as `semg_hht.learning.crossvalidation.describe` writes them."""
     answers = [
         answered("action_quality", "network", MOVEMENTS, people, seed, sure),
         answered("action_quality", "classical features", MOVEMENTS, people, seed + 1),
@@ -94,6 +94,7 @@ def _protocol(name: str, people: tuple[str, ...], sure: bool, seed: int) -> dict
 
 
 def evaluated(folder: Path, **protocols: dict[str, Any]) -> Path:
+    """Write the findings of protocols into a folder, with their combined report."""
     for name, content in protocols.items():
         write_json(folder / name / "findings.json", content)
     gather(folder)
@@ -131,7 +132,7 @@ def session(n: int = 6, **changes: Any) -> Session:
 
 
 class Page(HTMLParser):
-    """What a reader of the page gets: tags with attributes, tables as text, all text."""
+    """A parsed HTML page: tags with attributes, tables as text by their class, headings, and all text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
