@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,14 @@ from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.manifest import read_manifest
 from semg_hht.recordings.recording import Recording, write_recording
 from semg_hht.web.visit import Visit
+
+
+@pytest.fixture(scope="module")
+def client(repository: Path) -> Iterator[ModuleType]:
+    """benchmarks/app.py, which sends the same requests as a browser."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repository / "benchmarks"))
+        yield importlib.import_module("app")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 import shutil
 import signal
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,14 +33,6 @@ from semg_hht.web.request_filter import COOKIE, HEADERS, MAX_BODY, OpenPages
 gradio = pytest.importorskip("gradio", reason="the web page needs gradio")
 MAX_MB = 1
 DROP = "#drop input[type=file]"
-
-
-@pytest.fixture(scope="module")
-def client(repository: Path) -> Iterator[ModuleType]:
-    """benchmarks/app.py, which sends the same requests as a browser."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(repository / "benchmarks"))
-        yield importlib.import_module("app")
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import importlib
 import platform
 import random
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,27 +20,21 @@ MAX_MB = 4
 N_VISITS = 12
 
 
-@pytest.fixture(scope="module")
-def benchmark(repository: Path) -> Iterator[tuple[ModuleType, ModuleType]]:
-    """benchmarks/app.py, which sends the requests of a browser, and attacks.py, which sends hostile ones."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(repository / "benchmarks"))
-        yield importlib.import_module("app"), importlib.import_module("attacks")
-
-
 def test_visitors_are_served_during_attacks_and_their_memory_is_released(
-    benchmark: tuple[Any, Any], simulated_run: Path, long_recording: Path, tmp_path: Path
+    client: Any, simulated_run: Path, long_recording: Path, tmp_path: Path
 ) -> None:
-    app, attacks = benchmark
+    attacks = importlib.import_module("attacks")  # of the benchmarks, like the client
     folder = tmp_path / "t"
     folder.mkdir()
-    port = app.free_port()
-    server = app.started(port, "--checkpoint", str(simulated_run), "--max_upload_mb", str(MAX_MB), TMPDIR=str(folder))
+    port = client.free_port()
+    server = client.started(
+        port, "--checkpoint", str(simulated_run), "--max_upload_mb", str(MAX_MB), TMPDIR=str(folder)
+    )
     try:
         address = f"http://127.0.0.1:{port}"
         target = attacks.Target(address, tmp_path, most=3_000_000 * MAX_MB, patience_s=2.0)
         target.arm(*(make for make in attacks.BOMBS if make.__name__ not in ("_npz_bomb", "_mat_bomb", "_wide_csv")))
-        tally = app.Tally()
+        tally = client.Tally()
         tally.visit(address, long_recording, None)
 
         def attack(kind: Any) -> None:
@@ -55,9 +47,9 @@ def test_visitors_are_served_during_attacks_and_their_memory_is_released(
                 future.result()
             visit_all = partial(pool.map, lambda _: tally.visit(address, long_recording, None))
             list(visit_all(range(8)))  # the heap grows to what so many visitors need at once
-            before = app.megabytes(server.pid)
+            before = client.megabytes(server.pid)
             list(visit_all(range(N_VISITS)))
-        grown = app.megabytes(server.pid) - before
+        grown = client.megabytes(server.pid) - before
         assert (tally.errors, tally.breaches) == ([], [])
         assert len(tally.waited) == 5 + 8 + N_VISITS
         assert len(tally.answers) == 1

@@ -154,7 +154,7 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
         ],
         "covered": unsure.get("coverage_per_class") or {},
         "groups": [
-            (kind, [(name, row["n"], _group(row, words)) for name, row in groups.items()])
+            (kind, [(name, row["n"], _cell(row, "balanced_accuracy", words)) for name, row in groups.items()])
             for kind in ("muscle", "gender")
             if (groups := findings.get(f"per_{kind}"))
         ],
@@ -168,14 +168,9 @@ def _cell(scores: Mapping[str, Any], score: str, words: Words) -> dict[str, Any]
     return {
         "value": value,
         "counts": words("n_of", hits=round(value * n), n=n) if score == "accuracy" else "",
-        "interval": scores[f"{score}_interval_95"],
+        "interval": scores["interval_95" if "interval_95" in scores else f"{score}_interval_95"],
         "too_few": too_few(scores, words),
     }
-
-
-def _group(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    interval = row["interval_95"]
-    return {"value": row["balanced_accuracy"], "counts": "", "interval": interval, "too_few": too_few(row, words)}
 
 
 def _confusion(counts: Mapping[str, Mapping[str, int]], classes: list[str]) -> Iterator[tuple[str, list[Any]]]:

@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
-from semg_hht.inference.answers import Answer, Part, Prediction, Predictions
+from semg_hht.inference.answers import Answer, Part, Prediction
 from semg_hht.prediction.session import Session
 from semg_hht.report.card import render_card, said, strips
 from semg_hht.report.explanation_text import evidence_view
@@ -24,6 +24,7 @@ from semg_hht.web.uploads import ALL_CHANNELS, UploadedRecording
 from semg_hht.web.visit import MAX_PICTURES, Visit, table_of
 
 UNITS = ("", "V", "mV", "uV")
+T = TypeVar("T", Prediction, Session)
 
 
 @dataclass(frozen=True)
@@ -209,35 +210,10 @@ def answers_text(visit: Visit) -> str:
     """Return the JSON that `predict` writes; without recorded gender unless the visitor asked for it."""
     if visit.answered is None:
         return ""
-    predictions = visit.answered.predictions
-    content = (predictions if visit.gender else without_gender(predictions)).to_json()
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def _without_gender(answers: Mapping[str, Answer]) -> dict[str, Answer]:
-    return {task: answer for task, answer in answers.items() if task != "gender"}
-
-
-def without_gender(predictions: Predictions) -> Predictions:
-    """Return the predictions without recorded gender, also of single repetitions and channels."""
-    return replace(
-        predictions,
-        predictions=tuple(
-            replace(
-                prediction,
-                answers=_without_gender(prediction.answers),
-                parts=tuple(
-                    replace(
-                        part,
-                        answers=_without_gender(part.answers),
-                        channels={name: _without_gender(answers) for name, answers in part.channels.items()},
-                    )
-                    for part in prediction.parts
-                ),
-            )
-            for prediction in predictions.predictions
-        ),
-    )
+    answered = visit.answered.predictions
+    if not visit.gender:
+        answered = replace(answered, predictions=tuple(map(_without_gender, answered.predictions)))
+    return json.dumps(answered.to_json(), indent=2, ensure_ascii=False) + "\n"
 
 
 def card_text(visit: Visit) -> str:
@@ -246,13 +222,25 @@ def card_text(visit: Visit) -> str:
     if session is None:
         return ""
     if not visit.gender:
-        session = _session_without_gender(session)
+        session = _without_gender(session)
     return render_card(session, read_words(visit.language or "en")) if session.answers else ""
 
 
-def _session_without_gender(session: Session) -> Session:
-    parts = tuple(replace(part, answers=_without_gender(part.answers)) for part in session.parts)
-    return replace(session, answers=_without_gender(session.answers), parts=parts)
+def _without_gender(answered: T) -> T:
+    """Return the answers for one file without recorded gender, also those of its repetitions and channels."""
+
+    def others(answers: Mapping[str, Answer]) -> dict[str, Answer]:
+        return {task: answer for task, answer in answers.items() if task != "gender"}
+
+    parts = tuple(
+        replace(
+            part,
+            answers=others(part.answers),
+            channels={name: others(answers) for name, answers in part.channels.items()},
+        )
+        for part in answered.parts
+    )
+    return replace(answered, answers=others(answered.answers), parts=parts)
 
 
 def _downloads(visit: Visit, words: Words) -> str:
