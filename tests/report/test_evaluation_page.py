@@ -49,20 +49,20 @@ def test_the_chinese_report_holds_no_english_sentence(evaluation: Path) -> None:
 
 
 def test_scores_of_the_report_equal_the_json(evaluation: Path) -> None:
-    found = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
-    tasks = found["protocols"]["loso"]["tasks"]
+    report = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
+    tasks = report["protocols"]["loso"]["tasks"]
     page = read_page(evaluation)
     for number, task in enumerate(tasks.values()):
         rows = page.tables["methods"][number][1:]
-        reports = {"network": task["network"], **task["baselines"]}
-        assert [row[0] for row in rows] == list(reports)
-        for row, (name, report) in zip(rows, reports.items(), strict=True):
-            scores = [cell for i, cell in enumerate(row[1:]) if not (task["baselines"] and i == 1)]
-            for cell, score in zip(scores, ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "ece"), strict=True):
-                low, high = report[f"{score}_interval_95"]
-                n = report["n"]
-                counts = f" {round(report[score] * n)} of {n}" if score == "accuracy" else ""
-                assert cell == f"{report[score]:.2f}{counts} {low:.2f} to {high:.2f}"
+        results = {"network": task["network"], **task["baselines"]}
+        assert [row[0] for row in rows] == list(results)
+        for row, (name, result) in zip(rows, results.items(), strict=True):
+            cells = [cell for i, cell in enumerate(row[1:]) if not (task["baselines"] and i == 1)]
+            for cell, score in zip(cells, ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "ece"), strict=True):
+                low, high = result[f"{score}_interval_95"]
+                n = result["n"]
+                counts = f" {round(result[score] * n)} of {n}" if score == "accuracy" else ""
+                assert cell == f"{result[score]:.2f}{counts} {low:.2f} to {high:.2f}"
             if name in task["duel"]:
                 duel = task["duel"][name]
                 low, high = duel["interval_95"]
@@ -91,21 +91,21 @@ def test_scores_of_the_report_equal_the_json(evaluation: Path) -> None:
     for row in shown[: len(groups)]:
         group = groups[row[0]]
         interval = group["interval_95"]
-        said = "too few people" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
-        assert row[1:] == [f"{group['balanced_accuracy']:.2f} {said}", str(group["n"])]
+        shown_interval = "too few people" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+        assert row[1:] == [f"{group['balanced_accuracy']:.2f} {shown_interval}", str(group["n"])]
     assert {group["interval_95"] is None for group in groups.values()} == {True, False}
     for name, value in action["network"]["per_subject"].items():
         assert re.search(rf"{name}\n{value:.2f}\n", page.text)
     for row in action["worst"]:
         assert f"confidence {row['confidence']:.1%}" in page.text
-    random = found["protocols"]["random"]["tasks"]["action_quality"]["network"]
+    random = report["protocols"]["random"]["tasks"]["action_quality"]["network"]
     low, high = random["balanced_accuracy_interval_95"]
     assert page.tables["protocols"][0][1][1] == f"{random['balanced_accuracy']:.2f} {low:.2f} to {high:.2f}"
 
 
 def test_dots_of_the_reliability_diagram_are_at_the_values_of_the_json(evaluation: Path) -> None:
-    found = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
-    bins = found["protocols"]["loso"]["tasks"]["action_quality"]["network"]["reliability"]
+    report = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
+    bins = report["protocols"]["loso"]["tasks"]["action_quality"]["network"]["reliability"]
     dots = [(float(str(a["cx"])), float(str(a["cy"]))) for tag, a in read_page(evaluation).tags
             if tag == "circle" and a.get("r") == "5"][: len(bins)]  # fmt: skip
     expected = [(48 + 250 * b["confidence"], 250 - 240 * b["accuracy"]) for b in bins]
@@ -115,19 +115,19 @@ def test_dots_of_the_reliability_diagram_are_at_the_values_of_the_json(evaluatio
 def test_a_note_of_several_folds_appears_once_with_their_number(tmp_path: Path) -> None:
     text = "a class of gender has only one subject: probabilities are calibrated on its own examples, and optimistic"
     content = {**protocol("loso"), "fold_notes": [{"text": text, "n_folds": 3}]}
-    for language, said in (
+    for language, note in (
         ("en", "In 3 of 4 folds: one gender has only one subject"),
         ("zh", "4 折中有 3 折：某一性别只有一名受试者"),
     ):
         page = read_page(evaluated(tmp_path / language, loso=content), language=language)
-        assert page.text.count(said) == 1
+        assert page.text.count(note) == 1
 
 
 def test_a_report_without_baselines_random_split_and_calibration(tmp_path: Path) -> None:
     content = protocol("grouped", PEOPLE[:2], sure=False)
-    for found in content["tasks"].values():
-        found["baselines"], found["duel"], found["per_muscle"] = {}, {}, {}
-        found["network"]["auroc"] = None
+    for findings in content["tasks"].values():
+        findings["baselines"], findings["duel"], findings["per_muscle"] = {}, {}, {}
+        findings["network"]["auroc"] = None
     content["data"] |= {"preparation": None, "muscles": [], "rates_hz": [], "n_per_gender": {}}
     for language in LANGUAGES:
         words = read_words(language)
@@ -142,7 +142,7 @@ def test_a_report_without_baselines_random_split_and_calibration(tmp_path: Path)
 
 def test_matrices_are_drawn_with_their_axes_where_their_files_exist(tmp_path: Path, evaluation: Path) -> None:
     content = protocol("loso")
-    n = sum(len(found["worst"]) for found in content["tasks"].values())
+    n = sum(len(findings["worst"]) for findings in content["tasks"].values())
     assert n > 2
     bare = read_page(evaluation)
     assert bare.text.count("The file of this matrix was not found.") == n
@@ -191,11 +191,11 @@ def test_evaluate_writes_the_report_and_draws_its_matrices(tmp_path: Path) -> No
         main(["evaluate", "--data_dir", str(data), "--out", str(tmp_path / "out"), "--epochs", "1", "--cpu",
               "--base_channels", "2", "--jobs", "1", "--lang", "zh", "--task", "action_quality"])  # fmt: skip
     assert ended.value.code == 0
-    found = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["protocols"]["loso"]
-    assert found["data"]["folder"] == "../data"
+    findings = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["protocols"]["loso"]
+    assert findings["data"]["folder"] == "../data"
     page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
     assert "结论" not in page.text  # the heading is a label for screen readers only
-    n_wrong = len(found["tasks"]["action_quality"]["worst"])
+    n_wrong = len(findings["tasks"]["action_quality"]["worst"])
     assert n_wrong > 0
     assert sum(tag == "image" for tag, _ in page.tags) == n_wrong
 

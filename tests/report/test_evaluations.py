@@ -20,13 +20,13 @@ def test_a_path_without_an_evaluation_gets_a_message(tmp_path: Path, evaluation:
     with pytest.raises(InputError, match="found nothing"):
         open_evaluation(tmp_path / "absent")
     good = json.loads((evaluation / "report.json").read_text(encoding="utf-8"))
-    for content, said in (
+    for content, message in (
         ([], "found another JSON"),
         ({**good, "format": 2}, "format 1; found another JSON"),
         ({**good, "protocols": {}}, "expected findings of at least one protocol"),
     ):
         write_json(tmp_path / "report.json", content)
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             open_evaluation(tmp_path / "report.json")
     run = copy_of_run(simulated_run, tmp_path)
     write_json(run / "config.json", {})

@@ -14,9 +14,9 @@ from semg_hht.system.files import write_json
 
 
 def with_scores(content: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    found = content["tasks"]["action_quality"]
-    found["network"] |= {name: value for name, value in changes.items() if name in found["network"]}
-    found |= {name: value for name, value in changes.items() if name not in found["network"]}
+    findings = content["tasks"]["action_quality"]
+    findings["network"] |= {name: value for name, value in changes.items() if name in findings["network"]}
+    findings |= {name: value for name, value in changes.items() if name not in findings["network"]}
     return content
 
 
@@ -33,7 +33,7 @@ def test_the_summary_states_score_baselines_optimism_and_unsure_answers(tmp_path
         "balanced_accuracy_interval_95": [0.58, 0.83],
         "unsure": unsure,
     }
-    for name, fights, said in (
+    for name, duels, sentence in (
         (
             "one",
             duel | open_,
@@ -54,18 +54,18 @@ def test_the_summary_states_score_baselines_optimism_and_unsure_answers(tmp_path
             "There are too few people to decide whether the network is better than duration alone (difference +0.20).",
         ),
     ):
-        honest = with_scores(protocol("loso"), **scores, duel=fights)
+        honest = with_scores(protocol("loso"), **scores, duel=duels)
         flattered = with_scores(protocol("random"), balanced_accuracy=0.86)
         text = read_page(evaluated(tmp_path / name, loso=honest, random=flattered)).text
-        for sentence in (
+        for expected in (
             "36 repetitions of 4 people (BICEPS, TRICEPS) were classified",
             "Balanced accuracy is 71% (25 of 36 repetitions correct; 95% interval over people: 58% to 83%; ",
             "With the same people in training and test the score is 86% instead of 71%",
             "contains the correct class in 88% (32 of 36) of the repetitions (target: 90%). In 27% (10 of 36)",
             "Where the answer is sure, 92% (24 of 26) are correct.",
-            said,
+            sentence,
         ):
-            assert sentence in text
+            assert expected in text
         assert text.count("is clearly better than every") == (name == "none")
         assert ("are as good as" in text) == (name == "lost")
 
@@ -74,12 +74,12 @@ def test_without_an_interval_the_reason_is_stated(tmp_path: Path) -> None:
     content = protocol("loso")
     scores = content["tasks"]["gender"]["network"]
     scores |= {name: None for name in scores if name.endswith("interval_95")} | {"too_few_people_of": ["F", "M"]}
-    for language, said in (
+    for language, reason in (
         ("en", "There is no interval because there are too few people of F, M, so the true value"),
         ("zh", "F、M 类的受试者太少，无法给出置信区间"),
     ):
         page = read_page(evaluated(tmp_path / language, loso=content), language=language)
-        assert said in page.text
+        assert reason in page.text
         assert page.tables["methods"][1][1][1].endswith("F, M" if language == "en" else "F、M 类的受试者太少")
 
 
@@ -125,7 +125,7 @@ def test_the_methods_paragraph_names_the_inputs_of_the_support_vector_machines(t
     content["training"]["recipe"] = "best"
     for language in LANGUAGES:
         texts = read_words(language).texts
-        told = read_page(evaluated(tmp_path / f"best_{language}", loso=content), language=language).text
+        best = read_page(evaluated(tmp_path / f"best_{language}", loso=content), language=language).text
         plain = read_page(evaluated(tmp_path / f"plain_{language}", loso=protocol("loso")), language=language).text
         for key, of_best in (("methods_action_best", True), ("methods_gender_best", True), ("methods_gender", False)):
-            assert (texts[key] in told, texts[key] in plain) == (of_best, not of_best), key
+            assert (texts[key] in best, texts[key] in plain) == (of_best, not of_best), key

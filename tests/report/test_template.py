@@ -49,7 +49,7 @@ def test_notes_of_a_run_never_become_markup(tmp_path: Path, simulated_run: Path)
     [(0.0, 1.0, ["0", "0.2", "0.4", "0.6", "0.8", "1"]), (20, 450, ["100", "200", "300", "400"]), (1, 1, [])],
 )
 def test_ticks_are_round_numbers_at_their_positions(low: float, high: float, expected: list[str]) -> None:
-    found = ticks(low, high)
-    assert [text for text, _ in found] == expected
-    for text, at in found:
+    labels = ticks(low, high)
+    assert [text for text, _ in labels] == expected
+    for text, at in labels:
         assert low + at * (high - low) == pytest.approx(float(text))

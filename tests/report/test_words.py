@@ -42,4 +42,6 @@ def test_each_name_of_the_program_has_a_text() -> None:
     }  # fmt: skip
     for language in LANGUAGES:
         texts = read_words(language).texts
-        assert {group: set(texts[group]) for group in names} == {group: set(known) for group, known in names.items()}
+        assert {group: set(texts[group]) for group in names} == {
+            group: set(expected) for group, expected in names.items()
+        }

@@ -109,9 +109,9 @@ def until(browser: Any, script: str, timeout_s: float = 120.0) -> Any:
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         with suppress(Exception):  # Gradio is redrawing the part
-            found = browser.execute_script(f"return {script}")
-            if found:
-                return found
+            value = browser.execute_script(f"return {script}")
+            if value:
+                return value
         time.sleep(0.2)
     raise AssertionError(
         f"never true: {script}; the page shows {browser.execute_script('return document.body.innerText')}"
@@ -163,8 +163,8 @@ def test_a_visitor_edits_repetitions_reads_answers_and_downloads_them(
     set_width(browser, 1280)
     open_page(browser, served)
     browser.find_element("css selector", DROP).send_keys(str(recording))
-    found = until(browser, "document.querySelectorAll('#signal rect.span').length")
-    assert found > 5
+    n_found = until(browser, "document.querySelectorAll('#signal rect.span').length")
+    assert n_found > 5
     until(browser, f"{text('notes')}.includes('own counts')")
 
     type_into(browser, 1, 1, "soon")
@@ -172,15 +172,15 @@ def test_a_visitor_edits_repetitions_reads_answers_and_downloads_them(
     type_into(browser, 1, 1, "6.5")
     until(browser, f"!{text('table_notes')}.includes('Row') && [...document.querySelectorAll('#signal rect.span')][1]")
     press(browser, "#add")
-    until(browser, f"document.querySelectorAll('#signal rect.span').length == {found + 1}")
+    until(browser, f"document.querySelectorAll('#signal rect.span').length == {n_found + 1}")
     browser.find_elements("css selector", "#table [data-row='0'][data-col='0']")[-1].click()
     until(browser, f"{text('delete')} == 'Delete repetition 1'")
     press(browser, "#delete")
-    until(browser, f"document.querySelectorAll('#signal rect.span').length == {found}")
+    until(browser, f"document.querySelectorAll('#signal rect.span').length == {n_found}")
 
     press(browser, "#gender input")
     press(browser, "#answer")
-    until(browser, f"document.querySelectorAll('#answers .card').length == {found}")
+    until(browser, f"document.querySelectorAll('#answers .card').length == {n_found}")
     answers = browser.execute_script(f"return {text('answers')}")
     assert "not a statement about who a person is" in answers
     shutil.copy(recording, tmp_path)
@@ -193,7 +193,7 @@ def test_a_visitor_edits_repetitions_reads_answers_and_downloads_them(
         assert f"Repetition {number}" in card
         for task in ("action_quality", "gender"):
             assert f"{part[task]['confidence']:.0%}" in card
-    assert browser.execute_script("return document.querySelectorAll('#answers .card image').length") == found
+    assert browser.execute_script("return document.querySelectorAll('#answers .card image').length") == n_found
     assert "emg_bursts.h5: repetition by repetition" in linked(browser, "emg_bursts_card.html")
 
     press(browser, "#language label:nth-child(2) input")
@@ -287,11 +287,11 @@ def test_an_export_answers_as_its_run_does(client: Any, simulated: Any, simulate
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(60)
-    found = json.loads(downloaded(visitor, "predictions.json"))[recording.name]
+    exported = json.loads(downloaded(visitor, "predictions.json"))[recording.name]
     (tmp_path / "reps.csv").write_text(downloaded(visitor, "reps.csv"), encoding="utf-8")
     expected = open_run(simulated_run, cpu=True).predict(tmp_path / "reps.csv", n_jobs=1).to_json()[recording.name]
-    assert len(found["parts"]) == len(expected["parts"]) > 1
-    for part, other in zip(found["parts"], expected["parts"], strict=True):
+    assert len(exported["parts"]) == len(expected["parts"]) > 1
+    for part, other in zip(exported["parts"], expected["parts"], strict=True):
         for task in ("action_quality", "gender"):
             assert part[task]["probabilities"] == pytest.approx(other[task]["probabilities"], abs=1e-4)
 

@@ -38,9 +38,9 @@ def test_an_invalid_row_gets_a_message_with_its_number(row: list[str], message: 
 
 
 def test_rows_keep_their_measures_while_their_times_stay() -> None:
-    known = [ManifestRow("a.csv", start_s=1.00049, stop_s=2.0, extra={"confidence": "0.97", "rms": "3"})]
-    assert cells_of(known) == [["1.000", "2.000", "97%"]]
-    rows = rows_at([(0.2, 0.5), (1.0, 2.0)], ManifestRow("a.csv", subject="S01"), known)
+    previous = [ManifestRow("a.csv", start_s=1.00049, stop_s=2.0, extra={"confidence": "0.97", "rms": "3"})]
+    assert cells_of(previous) == [["1.000", "2.000", "97%"]]
+    rows = rows_at([(0.2, 0.5), (1.0, 2.0)], ManifestRow("a.csv", subject="S01"), previous)
     assert [(row.repetition, row.start_s, row.extra) for row in rows] == [
         ("1", 0.2, {}), ("2", 1.00049, {"confidence": "0.97", "rms": "3"}),
     ]  # fmt: skip

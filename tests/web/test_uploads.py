@@ -90,7 +90,9 @@ def test_a_file_that_needs_too_much_gets_a_message(
     visit: Visit, long_recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def problems(visit: Visit) -> list[str]:
-        return [file.problem.name for file in visit.files if file.problem] + [one.name for one in visit.problems]
+        return [file.problem.name for file in visit.files if file.problem] + [
+            problem.name for problem in visit.problems
+        ]
 
     fine = receive(visit, [long_recording], CONFIG)
     assert problems(fine) == []

@@ -186,7 +186,7 @@ def _answers(visit: Visit, run: RunInfo, words: Words) -> str:
         failures=list(predictions.errors.values()), warnings=answered.warnings, run=run,
         gender_shown=visit.gender and "gender" in run.tasks, only_gender=run.tasks == ("gender",) and not visit.gender,
         promises=any(answer.possible for p in predictions.predictions for answer in p.answers.values()),
-        why=[evidence_view(one, words) for one in answered.why if visit.gender or one.task != "gender"],
+        why=[evidence_view(why, words) for why in answered.why if visit.gender or why.task != "gender"],
         all_pictures=len(cards) <= MAX_PICTURES, max_pictures=MAX_PICTURES,
     )  # fmt: skip
 
