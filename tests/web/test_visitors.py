@@ -16,9 +16,7 @@ import pytest
 from semg_hht.errors import InputError
 from semg_hht.system.files import CLAIM
 from semg_hht.web import visitors
-from semg_hht.web.visit import (
-    Visit,
-)
+from semg_hht.web.visit import Visit
 from semg_hht.web.visitors import Visitors
 
 

@@ -104,10 +104,7 @@ def _show_matrices(figure: Any, matrices: Sequence[tuple[str, Matrix]]) -> None:
 
 
 def show_matrix(
-    axes: Axes,
-    plane: NDArray[np.float32],
-    frequency_hz: NDArray[np.float64] | None,
-    time_s: NDArray[np.float64] | None,
+    axes: Axes, plane: NDArray[np.float32], frequency_hz: NDArray[np.float64] | None, time_s: NDArray[np.float64] | None
 ) -> None:
     """Draw a plane (256, 256) [frequency, time], low frequencies below."""
     left, right = bin_edges(time_s)

@@ -336,10 +336,7 @@ def serve(
                 visitors.remove_idle(open_pages)
                 silent = clean_up(page, open_pages, silent)
             except Exception:
-                log.exception(
-                    "what visitors left could not be removed; trying again in %g s",
-                    CLEAN_UP_INTERVAL_S,
-                )
+                log.exception("what visitors left could not be removed; trying again in %g s", CLEAN_UP_INTERVAL_S)
             give_back_freed_memory()
     except KeyboardInterrupt:
         pass

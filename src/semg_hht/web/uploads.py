@@ -121,9 +121,7 @@ def read_uploads(
     return tuple(files), problems
 
 
-def _read_tables(
-    paths: Sequence[Path],
-) -> tuple[dict[str, tuple[ManifestRow, ...]], set[Path], tuple[Problem, ...]]:
+def _read_tables(paths: Sequence[Path]) -> tuple[dict[str, tuple[ManifestRow, ...]], set[Path], tuple[Problem, ...]]:
     """Return rows by recording name, all files that are not recordings of their own, and problems of the tables.
 
     A row names its recording by file name alone: a table must not lead to files that the visitor has not uploaded.
