@@ -1,9 +1,12 @@
-"""The served web page: in a real browser, through its requests, and under hostile requests."""
+"""The served web page: in a real browser, through its requests, under hostile requests, and under load."""
 
 from __future__ import annotations
 
 import base64
+import importlib
 import json
+import platform
+import random
 import shutil
 import signal
 import subprocess
@@ -13,8 +16,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +27,7 @@ from typing import Any
 import pytest
 
 from builders import foreign_matrix
+from page_builders import N_SAMPLES
 from semg_hht.cli.main import main
 from semg_hht.demo import practice_run
 from semg_hht.export.export import export
@@ -32,6 +38,7 @@ from semg_hht.web.request_filter import COOKIE, HEADERS, MAX_BODY, OpenPages
 
 gradio = pytest.importorskip("gradio", reason="the web page needs gradio")
 MAX_MB = 1
+LOAD_MAX_MB, N_VISITS = 4, 12  # of the test under load, a short form of what benchmarks/app.py measures for minutes
 DROP = "#drop input[type=file]"
 
 
@@ -412,3 +419,44 @@ def test_a_failed_clean_up_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplo
     page.serve(desk, SimpleNamespace(remove_idle=fail), host="127.0.0.1", port=1, max_upload_mb=1, announce=len)
     assert caplog.text.count("could not be removed; trying again") == 3
     assert desk.closing.is_set()
+
+
+def test_visitors_are_served_during_attacks_and_their_memory_is_released(
+    client: Any, simulated_run: Path, long_recording: Path, tmp_path: Path
+) -> None:
+    attacks = importlib.import_module("attacks")  # of the benchmarks, like the client
+    folder = tmp_path / "t"
+    folder.mkdir()
+    port = client.free_port()
+    server = client.started(
+        port, "--checkpoint", str(simulated_run), "--max_upload_mb", str(LOAD_MAX_MB), TMPDIR=str(folder)
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        target = attacks.Target(address, tmp_path, most=3_000_000 * LOAD_MAX_MB, patience_s=2.0)
+        target.arm(*(make for make in attacks.BOMBS if make.__name__ not in ("_npz_bomb", "_mat_bomb", "_wide_csv")))
+        tally = client.Tally()
+        tally.visit(address, long_recording, None)
+
+        def attack(kind: Any) -> None:
+            tally.attack(target, random.Random(0), kind)
+
+        with ThreadPoolExecutor(8) as pool:
+            running = [pool.submit(attack, kind) for kind in dict.fromkeys(attacks.ATTACKS)]
+            running += [pool.submit(tally.visit, address, long_recording, None, target) for _ in range(4)]
+            for future in running:
+                future.result()
+            visit_all = partial(pool.map, lambda _: tally.visit(address, long_recording, None))
+            list(visit_all(range(8)))  # the heap grows to what so many visitors need at once
+            before = client.megabytes(server.pid)
+            list(visit_all(range(N_VISITS)))
+        grown = client.megabytes(server.pid) - before
+        assert (tally.errors, tally.breaches) == ([], [])
+        assert len(tally.waited) == 5 + 8 + N_VISITS
+        assert len(tally.answers) == 1
+        if platform.libc_ver()[0] == "glibc":
+            assert grown < 0.5 * N_VISITS * N_SAMPLES * 8 / 1e6  # a leak would keep the samples of all recordings
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    assert list(folder.iterdir()) == []

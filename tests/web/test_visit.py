@@ -153,7 +153,7 @@ def test_matrices_and_recordings_are_answered_together(visit: Visit, curl: Path,
     visit = answer(receive(visit, [curl, matrix], run.recording_config or CONFIG), run)
     page = page_content(visit, RUN_INFO)
     assert page.files == [("Test1_1_001.npz", 0), ("curl.csv", 1)]
-    assert "the answers are a guess" in page.answers  # what the program warned of
+    assert "the answers are unreliable" in page.answers  # what the program warned of
     assert page.answers.count("<tr>") == 3  # a head and two files
     visit = look_closer(show(visit, 0), run)
     assert page_content(visit, RUN_INFO).answers.count("data:image/png") == 1
@@ -205,7 +205,7 @@ def test_why_shows_the_evidence_of_one_repetition(visit: Visit, curl: Path, run:
     told = look_why(answered, run, 2)
     assert told.problems == ()
     assert told.answered is not None and answered.answered is not None
-    assert [one.number for one in told.answered.why] == [2, 2]
+    assert [one.repetition.number for one in told.answered.why] == [2, 2]
     part = answered.answered.predictions.predictions[0].parts[1]
     assert told.answered.why[0].answer == part.answers[told.answered.why[0].task]
     pictures = page_content(replace(told, gender=True), RUN_INFO).answers.count("data:image/png")
