@@ -343,7 +343,7 @@ def test_a_card_shows_why(
         main(["report", "--card", str(recording(simulated)), "--checkpoint", str(simulated_run), "--out", str(out),
               "--explain", "--lang", "zh", "--cpu"])  # fmt: skip
     page = out.read_text(encoding="utf-8")
-    assert "判断依据" in page
+    assert "为什么这样判断" in page
     assert page.count("data:image/png;base64,") == 1
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path), "--out", str(tmp_path / "b.html"), "--explain"])
