@@ -116,12 +116,18 @@ def test_guides_are_short_and_lead_to_both_languages(name: str) -> None:
     assert len(re.findall(r"^- ", english, re.M)) == len(re.findall(r"^- ", chinese, re.M))
 
 
-def test_chinese_marks(hooks: Any) -> None:
+def test_lines_of_a_chinese_paragraph_are_joined(hooks: Any) -> None:
     chinese = hooks("chinese")
-    left_alone = "```bash\nls  # 看,这里\n```\n\nIn English, (plain): yes!\n"
-    text = f"见 [表](a.md#x,y),共 3,000 行(`f(a, b)`):\n一二\n三,四!\n\n{left_alone}"
-    shown = f"见 [表](a.md#x,y)，共 3,000 行（`f(a, b)`）：一二三，四！\n\n{left_alone}"
-    assert chinese.on_page_markdown(text) == shown
+    left_alone = "```bash\nls  # 看,\n这里\n```\n\nIn English, (plain):\nyes!\n"
+    text = f"一二，\n三四\n`f(a, b)`，五\nEMD 六。\n\n{left_alone}"
+    assert chinese.on_page_markdown(text) == f"一二，三四`f(a, b)`，五\nEMD 六。\n\n{left_alone}"
+
+
+@pytest.mark.parametrize("name", ["README.zh-CN.md", *GUIDES, *[f"docs/zh/{page}" for page in PAGES]])
+def test_chinese_text_has_full_width_marks(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```$|<!--.*?-->|`[^`]*`|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"[\u3400-\u9fff][,:;?!(].*|.*[,:;?!)][\u3400-\u9fff]", prose) == []
 
 
 def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path) -> None:
