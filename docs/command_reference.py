@@ -1,7 +1,7 @@
-"""Write the options of each command into the page "Commands and scripts" while MkDocs builds it.
+"""Insert the options of each command into the page "Commands and scripts" while MkDocs builds it.
 
-Typer describes its own commands (`typer.cli.get_docs_for_click`); this hook puts the description where a page says
-`::: semg-hht VERB` or `::: SCRIPT.py`. A plug-in would be better, but mkdocs-click does not know the click inside Typer,
+Typer describes its own commands (`typer.cli.get_docs_for_click`); this hook replaces the lines `::: semg-hht VERB` and
+`::: SCRIPT.py` of a page by the description. No plug-in can do so: mkdocs-click does not support Typer's copy of click,
 and mkdocs-typer2 does not find verbs that are imported only when they are called.
 """
 

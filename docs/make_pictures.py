@@ -2,8 +2,8 @@
 
     python docs/make_pictures.py --data FOLDER [--out FOLDER]
 
-FOLDER contains contraction_intensity/ and formats/biosignalsnotebooks/, the recordings named in the captions. Pictures that
-need the labels full, half and invalid show simulated people. The same input and versions give the same bytes.
+FOLDER contains contraction_intensity/ and formats/biosignalsnotebooks/, the recordings named in the captions. Pictures
+that need the labels full, half and invalid show simulated people. The same input and versions give the same bytes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SEED = 42
 
 
 def draw_forearm(data: Path, out: Path) -> None:
-    """Draw the filter steps of a weak contraction with mains hum, and the matrix of a contraction at half of maximal effort."""
+    """Draw the filter steps of a weak contraction with mains hum, and the matrix of one at half of maximal effort."""
     folder = data / "contraction_intensity"
     recording = read_recording(folder / "S2" / "S2_20P_C5_R1.csv", rate_hz=1000, units="V")
     steps = filter_steps(recording.samples, recording.rate_hz, FilterConfig())
