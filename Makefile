@@ -22,9 +22,8 @@ lint: $(INSTALLED)
 notebook: $(INSTALLED)
 	$(BIN)/python tests/render_notebook.py
 
-# Pages that the program writes, then the site in site/.
+# The documentation as a site in site/.
 docs: $(INSTALLED)
-	$(BIN)/python docs/make_reference.py
 	$(BIN)/mkdocs build --strict
 
 # The mark is written last: an install that breaks off is done again.

@@ -11,34 +11,33 @@
 # ---
 
 # %% [markdown]
-# # sEMG-HHT: action quality and recorded gender / 动作质量与记录性别
+# # sEMG-HHT: action quality and recorded gender / 动作质量与登记性别
 #
-# Surface EMG of exercise repetitions, as 256x256 Hilbert-Huang matrices, in; two answers per repetition out:
-# **full, half or invalid** by a 7-layer CNN, and the **recorded gender** by an RBF SVM on the trained CNN's features.
-# The notebook holds no model of its own: everything is the package `semg_hht`.
+# The input is surface EMG of exercise repetitions, as 256x256 Hilbert-Huang matrices. Each repetition gets two answers:
+# **full, half or invalid** from a 7-layer CNN, and the **recorded gender** from an RBF SVM on the trained CNN's features.
+# The notebook contains no model code: everything comes from the package `semg_hht`.
 #
-# 输入：训练动作每次重复的表面肌电，以 256x256 希尔伯特-黄矩阵表示。输出两个答案：7 层 CNN 判断动作**完整（full）、半程（half）还是无效（invalid）**，
-# RBF SVM 用训练好的 CNN 特征判断**记录的性别**。本笔记本不自带模型，一切来自软件包 `semg_hht`。
+# 输入是训练动作的表面肌电，每次动作表示为 256x256 希尔伯特-黄矩阵。每次动作得到两个结果：7 层 CNN 判断动作**完整（full）、半程（half）还是无效（invalid）**，
+# RBF SVM 根据训练好的 CNN 特征判断**登记的性别**。笔记本不含模型代码，全部功能来自软件包 `semg_hht`。
 #
-# **On Kaggle**: upload this notebook; *Add Input*: the dataset HILBERTMATRIX_NPZ (or any dataset with such `.npz` files),
-# and one that holds this project (see the first cell); *Settings, Accelerator*: GPU T4; *Run All*.
-# **Elsewhere**: run it in a clone; it takes `./data`, or without that simulated people. Without a GPU a small network
-# is trained for a few minutes.
+# **On Kaggle**: upload this notebook. With *Add Input*, attach the dataset HILBERTMATRIX_NPZ (or any dataset with such `.npz`
+# files) and a dataset that contains this project (see the first cell). Under *Settings, Accelerator* choose GPU T4, then
+# *Run All*. **Elsewhere**: run it in a clone. It reads `./data`, or simulates people if there is none. Without a GPU it trains
+# a small network for a few minutes.
 #
-# **在 Kaggle 上**：上传本笔记本；*Add Input* 添加数据集 HILBERTMATRIX_NPZ（或任何含此类 `.npz` 的数据集），以及含有本项目的数据集（见第一个单元）；
-# *Settings, Accelerator* 选 GPU T4；*Run All*。**在别处**：在克隆的仓库里运行，读取 `./data`；没有则用模拟的人。没有 GPU 时训练小网络，只需几分钟。
+# **在 Kaggle 上**：上传本笔记本；用 *Add Input* 添加数据集 HILBERTMATRIX_NPZ（或任何含此类 `.npz` 的数据集），以及含有本项目的数据集（见第一个单元格）；
+# 在 *Settings, Accelerator* 选择 GPU T4，然后 *Run All*。**在其他环境**：在克隆的仓库里运行。它读取 `./data`，没有时使用模拟受试者。没有 GPU 时训练小网络，只需几分钟。
 
 # %% [markdown]
 # ## 0. The package / 软件包
 #
-# Nothing happens where `semg_hht` is installed. On Kaggle, attach a dataset made of one of these:
-# with internet off, a folder of wheels, made in a clone on Linux by
+# This cell does nothing if `semg_hht` is installed. On Kaggle, attach a dataset with one of the following. Without internet: a
+# folder of wheels, made in a clone on Linux with
 # `pip wheel --no-deps --wheel-dir wheels . skops prettytable wcwidth lightning-fabric lightning-utilities`
-# (Kaggle has the rest); with internet on, a copy of this repository is enough. `SOURCE` may name anything else that pip
-# installs.
+# (Kaggle has the other packages). With internet: a copy of this repository. `SOURCE` may name anything else that pip can install.
 #
-# 已安装 `semg_hht` 时这里什么也不做。在 Kaggle 上请附加一个数据集，内容为下面之一：不联网时，附加一个 wheel 文件夹，在 Linux 上的克隆仓库中用上面的命令生成
-# （其余依赖 Kaggle 已有）；联网时，附加本仓库的副本即可。`SOURCE` 也可以写 pip 能安装的任何来源。
+# 已安装 `semg_hht` 时，本单元格不做任何事。在 Kaggle 上请附加一个数据集，内容为下列之一。不联网：一个 wheel 文件夹，在 Linux 上的克隆仓库中用上面的命令生成
+# （其余软件包 Kaggle 已有）。联网：本仓库的副本。`SOURCE` 也可以是 pip 能安装的任何来源。
 
 # %%
 import importlib.util
@@ -69,12 +68,12 @@ if importlib.util.find_spec("semg_hht") is None:
 # %% [markdown]
 # ## Settings / 设置
 #
-# Sensible by themselves: the full network on a GPU, a small one on a CPU. A run that was interrupted goes on when the
-# notebook is run again; `BEGIN_ANEW` gives it up, which you need after changing data or settings.
-# `LANG = "zh"` draws the pictures in Chinese, where the system has a font for it.
+# The defaults are suitable as they are: the full network on a GPU, a small one on a CPU. If a run was interrupted, run the
+# notebook again to continue it. After a change of data or settings, `BEGIN_ANEW = True` discards the existing run and starts
+# again. `LANG = "zh"` writes Chinese into the pictures if the system has a Chinese font.
 #
-# 默认值可直接使用：有 GPU 用完整网络，只有 CPU 用小网络。中断后重新运行笔记本会接着训练；改了数据或设置后，用 `BEGIN_ANEW = True` 重新开始。
-# `LANG = "zh"` 让图中的文字为中文（系统需有中文字体；Kaggle 联网时可运行 `!apt-get install -y fonts-wqy-microhei`）。
+# 默认值可直接使用：有 GPU 用完整网络，只有 CPU 用小网络。训练中断后，再次运行笔记本即可续训。改变数据或设置后，用 `BEGIN_ANEW = True` 放弃已有的训练并重新开始。
+# `LANG = "zh"` 使图中的文字为中文（系统需有中文字体；Kaggle 联网时可运行 `!apt-get install -y fonts-wqy-microhei`）。
 
 # %% tags=["parameters"]
 import torch
@@ -83,18 +82,18 @@ GPU = torch.cuda.is_available()
 EPOCHS = 100 if GPU else 15
 BASE_CHANNELS = 64 if GPU else 8
 LEARNING_RATE = 1e-4 if GPU else 1e-3
-TEST_SIZE = 0.2  # share of people held out for the final score / 留作最终评分的人所占比例
-N_SIMULATED = 96  # matrices, where no data is found / 找不到数据时模拟的矩阵数
+TEST_SIZE = 0.2  # share of people held out for the final score / 留作最终评分的受试者比例
+N_SIMULATED = 96  # matrices to simulate if there is no data / 没有数据时模拟的矩阵数
 BEGIN_ANEW = False
 LANG = "en"
 
 # %% [markdown]
 # ## 1. Data loading / 数据加载
 #
-# File names tell the labels, `BICEPS_fatiguetest_M_006.npz`, or a `manifest.csv` does. Files called `Test*` are unlabelled:
-# they are predicted in section 6.
+# The labels come from the file names, such as `BICEPS_fatiguetest_M_006.npz`, or from a `manifest.csv`. Files whose names start
+# with `Test` have no labels; section 6 predicts them.
 #
-# 标签来自文件名，如 `BICEPS_fatiguetest_M_006.npz`，或来自 `manifest.csv`。以 `Test` 开头的文件没有标签，在第 6 节预测。
+# 标签来自文件名，如 `BICEPS_fatiguetest_M_006.npz`，或来自 `manifest.csv`。文件名以 `Test` 开头的文件没有标签，在第 6 节预测。
 
 # %%
 from IPython.display import Image, display
@@ -109,7 +108,7 @@ folders = notebook.find_folders(kaggle=KAGGLE)
 if folders.source == "simulated" and not folders.data.is_dir():
     write_samples(folders.data, N_SIMULATED, 6, seed=42, track=notebook.track)
 if notebook.bring_back(folders):
-    print(f"the run of an earlier session goes on: {folders.earlier}")
+    print(f"continuing the run of an earlier notebook version: {folders.earlier}")
 dataset = load_folder(folders.data, track=notebook.track)
 console.list_failures(dataset.failures)
 print(f"\n{folders.source} data: {len(dataset)} matrices in {folders.data}; the run goes to {folders.checkpoints}")
@@ -118,9 +117,9 @@ for task, names in dataset.classes().items():
 print(f"  without labels: {sum(not (row.movement or row.gender) for row in dataset.rows)}")
 
 # %% [markdown]
-# A matrix of each class, frequency over time. With axes only where the file tells them.
+# One matrix per class: frequency over time. The axes have units only if the file contains them.
 #
-# 每一类的一个矩阵：频率随时间的变化。文件中有坐标轴数据时才标出 Hz 和秒。
+# 每一类的一个矩阵：频率随时间的变化。文件含有坐标轴数据时才标出 Hz 和秒。
 
 # %%
 from semg_hht.figures.plots import draw_confusion, draw_history, draw_matrices
@@ -133,12 +132,12 @@ display(Image(pictures / "matrices.png", width=900))
 # %% [markdown]
 # ## 2. Feature extraction: the CNN is trained / 特征提取：训练 CNN
 #
-# Seven layers, each halving the map and most doubling the channels, then global average pooling: one feature vector a
-# matrix (2048 numbers at 64 base channels). Some people are held out for the final score, others pick the best epoch. Nobody
-# stands on two sides where names or a manifest tell people apart.
+# The CNN has seven layers. Each layer halves the map, and most double the channels. Global average pooling then gives one
+# feature vector per matrix (2048 numbers with 64 base channels). Some people are held out for the final score, others choose
+# the best epoch. If file names or a manifest identify the people, nobody is in two of these groups.
 #
-# 七层卷积，每层把图缩小一半，多数层把通道加倍，最后全局平均池化：每个矩阵得到一个特征向量（基础通道为 64 时有 2048 个数）。
-# 一部分人留作最终评分，另一部分人用来挑选最佳轮次。只要文件名或 manifest 能区分人，同一个人不会出现在两边。
+# CNN 有七层，每层把特征图缩小一半，多数层把通道数加倍。全局平均池化随后给出每个矩阵的特征向量（基础通道为 64 时有 2048 个数）。
+# 一部分受试者留作最终评分，另一部分用来选择最佳轮次。只要文件名或清单标明了受试者，同一个人不会出现在两组中。
 
 # %%
 from semg_hht.learning.epochs import TrainingConfig
@@ -150,7 +149,7 @@ with notebook.TrainingBar() as bar:
         dataset, folders.checkpoints, config, base_channels=BASE_CHANNELS,
         resume=not BEGIN_ANEW, overwrite=BEGIN_ANEW, **bar.callbacks(),
     )  # fmt: skip
-print(f"best epoch {result.best_epoch} of {len(result.history)}; people are told apart by {result.split_by}")
+print(f"best epoch {result.best_epoch} of {len(result.history)}; people are identified by {result.split_by}")
 
 # %%
 draw_history(result.history, result.best_epoch, pictures / "history.png", lang=LANG)
@@ -159,9 +158,9 @@ display(Image(pictures / "history.png", width=900))
 # %% [markdown]
 # ## 3. Normalisation / 标准化
 #
-# The SVM sees each feature with mean 0 and variance 1 over the people it was fitted on (StandardScaler).
+# StandardScaler gives each feature mean 0 and variance 1 over the people that the SVM was fitted on.
 #
-# SVM 看到的每个特征，在其训练人群上均值为 0、方差为 1（StandardScaler）。
+# StandardScaler 使每个特征在拟合 SVM 的受试者上均值为 0、方差为 1。
 
 # %%
 from semg_hht.learning.checkpoint import load_model
@@ -176,10 +175,10 @@ for task, (scaler, _) in model.svms.items():
 # %% [markdown]
 # ## 4. SVM training / 训练 SVM
 #
-# An RBF SVM (C=10, gamma='scale') on these features, its probabilities calibrated on people it was not fitted on. It was
-# fitted as the last step of training, on the features of the **best** epoch.
+# An RBF SVM (C=10, gamma='scale') uses these features. Its probabilities are calibrated on people held out from its fit. The last
+# step of training fitted it on the features of the **best** epoch.
 #
-# 在这些特征上的 RBF SVM（C=10，gamma='scale'），其概率在未参与拟合的人身上校准。它在训练的最后一步，用**最佳**轮次的特征拟合。
+# RBF SVM（C=10，gamma='scale'）以这些特征为输入，其概率在未参与拟合的受试者身上校准。它在训练的最后一步，用**最佳**轮次的特征拟合。
 
 # %%
 for task, (_, calibrated) in model.svms.items():
@@ -190,10 +189,10 @@ for task, (_, calibrated) in model.svms.items():
 # %% [markdown]
 # ## 5. Validation / 验证
 #
-# On people never trained on, with the best weights. Classes by name, never by number. An interval over people says how far
-# the score may move with other people like these.
+# The scores are computed with the best weights on people held out from training. Classes have names, not numbers. The interval
+# over people shows how much the score may change with other, similar people.
 #
-# 在从未参与训练的人身上，用最佳权重评分。类别一律用名字，不用编号。按人计算的区间说明换一批类似的人，分数可能变动多少。
+# 用最佳权重在未参与训练的受试者身上评分。类别一律用名称，不用编号。按受试者计算的区间说明，换一批类似的受试者，得分可能变动多少。
 
 # %%
 console.show_reports(result.reports, result.split_by)
@@ -205,10 +204,10 @@ display(Image(pictures / "confusion.png", width=760))
 # %% [markdown]
 # ## 6. Test inference / 测试文件的预测
 #
-# Files called `Test*`, answered by the best weights; the same answers stand in `test_predictions.json`. *unsure*: more than
-# one class can't be ruled out at the error rate the run promises (1 in 10).
+# The best weights predict the files whose names start with `Test`; `test_predictions.json` contains the same answers. *unsure*
+# means that more than one class remains possible at the run's error rate (1 in 10).
 #
-# 以 `Test` 开头的文件，由最佳权重预测；同样的答案保存在 `test_predictions.json`。*unsure*：在承诺的错误率（十分之一）下，不能排除不止一个类别。
+# 用最佳权重预测文件名以 `Test` 开头的文件；同样的结果保存在 `test_predictions.json`。*unsure* 表示在规定的错误率（十分之一）下，不止一个类别仍然可能。
 
 # %%
 from semg_hht import open_run
@@ -223,17 +222,17 @@ for prediction in run.predict(files, track=notebook.track).predictions if files 
     )
     print(f"{prediction.file:28} {'   '.join(answers)}")
 if not files:
-    print("no file is called Test*")
+    print("there is no file named Test*")
 
 # %% [markdown]
 # ## 7. Checkpoint saving / 保存检查点
 #
-# Everything was saved on the way, each file whole or not at all, and nothing is a pickle. `best` and `final` hold all that
-# prediction needs, `last` what the next run goes on from. On Kaggle: *Save Version*; attach that version's output
-# to the notebook, and it goes on there. Elsewhere: `semg-hht predict --checkpoint checkpoints --input new_data`.
+# Training has saved everything as it went. No file is incomplete, and none is a pickle. `best` and `final` contain everything that
+# prediction needs; `last` contains what is needed to continue. On Kaggle, use *Save Version*; attach the output of that version to
+# the notebook, and training continues from it. Elsewhere: `semg-hht predict --checkpoint checkpoints --input new_data`.
 #
-# 训练过程中已全部保存，每个文件要么完整要么不存在，且没有 pickle。`best` 和 `final` 含有预测所需的一切，`last` 供下次接着训练。在 Kaggle 上：*Save Version*，
-# 下次把该版本的输出附加到笔记本，就会接着训练。在别处：`semg-hht predict --checkpoint checkpoints --input new_data`。
+# 训练过程中已保存全部内容。没有不完整的文件，也没有 pickle。`best` 和 `final` 含有预测所需的全部内容，`last` 用于续训。在 Kaggle 上使用 *Save Version*，
+# 再把该版本的输出附加到笔记本，训练就从那里继续。在其他环境：`semg-hht predict --checkpoint checkpoints --input new_data`。
 
 # %%
 for path in sorted(folders.checkpoints.rglob("*")):

@@ -1,9 +1,9 @@
-"""Draw the pictures of the documentation with the project's own code.
+"""Draw the pictures of the documentation.
 
     python docs/make_pictures.py --data FOLDER [--out FOLDER]
 
-FOLDER holds contraction_intensity/ and formats/biosignalsnotebooks/, the recordings named in the captions; people are
-simulated where labels full, half and invalid are needed. The same input and versions give the same bytes.
+FOLDER contains contraction_intensity/ and formats/biosignalsnotebooks/, the recordings named in the captions. Pictures
+that need the labels full, half and invalid show simulated people. The same input and versions give the same bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import train
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import scale_power
-from semg_hht.matrices.transform import PipelineConfig, transform, transform_all
+from semg_hht.matrices.transform import PipelineConfig, transform_all, transform_job
 from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.features import power_spectrum
 from semg_hht.signals.filters import FilterConfig, filter_steps
@@ -42,12 +42,12 @@ from semg_hht.signals.repetitions import SegmentConfig, repetitions_in
 from semg_hht.signals.simulate import SimulationConfig
 
 Array = np.ndarray
-CLOSE_S = 0.3  # what can be seen of single oscillations
+CLOSE_S = 0.3  # duration of the enlarged part, short enough to show single oscillations
 SEED = 42
 
 
 def draw_forearm(data: Path, out: Path) -> None:
-    """What filtering does to a weak contraction that hums, and the matrix of half of maximal effort."""
+    """Draw the filter steps of a weak contraction with mains hum, and the matrix of one at half of maximal effort."""
     folder = data / "contraction_intensity"
     recording = read_recording(folder / "S2" / "S2_20P_C5_R1.csv", rate_hz=1000, units="V")
     steps = filter_steps(recording.samples, recording.rate_hz, FilterConfig())
@@ -56,24 +56,24 @@ def draw_forearm(data: Path, out: Path) -> None:
     spectra = [power_spectrum(samples, recording.rate_hz) for _, samples in shown]
     draw_filter_steps(shown, spectra, recording.rate_hz, "V", out / "filters.png")
     (job,) = find_jobs(folder / "S1" / "S1_50P_C2_R1.csv", rate_hz=1000, units="V")
-    draw_matrix(transform(job, PipelineConfig())[0].matrix, out / "matrix.png")
+    draw_matrix(transform_job(job, None, PipelineConfig())[0].matrix, out / "matrix.png")
 
 
 def draw_biceps(data: Path, out: Path) -> None:
-    """Curls of a biceps: the repetitions found, and one of them sifted and transformed."""
+    """Draw the repetitions of a biceps recording, and the IMFs and the matrix of one of them."""
     recording = read_recording(data / "formats" / "biosignalsnotebooks" / "emg_bursts.h5")
     rate_hz = recording.rate_hz
     samples = filter_steps(recording.samples, rate_hz, FilterConfig())[-1][1]
-    found = repetitions_in(samples, rate_hz, SegmentConfig())
-    spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in found]
+    repetitions = repetitions_in(samples, rate_hz, SegmentConfig())
+    spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in repetitions]
     draw_repetitions(samples[0], rate_hz, recording.units, spans, out / "repetitions.png")
-    one = found[1].cut(samples)[0]
-    draw_imfs(one, hht.emd(one), rate_hz, out / "imfs.png")
-    draw_spectrum(one, rate_hz, out / "spectrum.png")
+    contraction = repetitions[1].cut(samples)[0]
+    draw_imfs(contraction, hht.emd(contraction), rate_hz, out / "imfs.png")
+    draw_spectrum(contraction, rate_hz, out / "spectrum.png")
 
 
 def draw_imfs(signal: Array, imfs: Array, rate_hz: float, path: Path) -> None:
-    """A repetition (n_samples,) and what it was sifted into (n_imfs + 1, n_samples), whole and close by."""
+    """Draw a repetition (n_samples,) and its IMFs and residue (n_imfs + 1, n_samples), whole and enlarged."""
     rows = [("signal", signal), *((f"IMF {i}", imf) for i, imf in enumerate(imfs[:-1], 1)), ("residue", imfs[-1])]
     figure = Figure(figsize=(11, 0.4 + 0.75 * len(rows)), layout="constrained")
     times = np.arange(signal.size) / rate_hz
@@ -92,7 +92,7 @@ def draw_imfs(signal: Array, imfs: Array, rate_hz: float, path: Path) -> None:
 
 
 def draw_spectrum(signal: Array, rate_hz: float, path: Path) -> None:
-    """A repetition above the matrix that it becomes."""
+    """Draw a repetition above its matrix."""
     spectrum = hht.hilbert_spectrum(signal, rate_hz)
     figure = Figure(figsize=(8, 5.4), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=[1, 3], sharex=True)
@@ -103,7 +103,7 @@ def draw_spectrum(signal: Array, rate_hz: float, path: Path) -> None:
 
 
 def draw_people(out: Path, epochs: int) -> None:
-    """Simulated people: a repetition of each kind, and how a small network learns to tell them."""
+    """Draw a simulated repetition of each class, and the training of a small network on them."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         manifest = write_simulation(folder / "people", SimulationConfig(n_subjects=12, n_repetitions=3), SEED)
@@ -115,7 +115,7 @@ def draw_people(out: Path, epochs: int) -> None:
     draw_history(done.history, done.best_epoch, out / "history.png")
     draw_confusion(done.reports, out / "confusion.png")
     first = {label: i for i, label in reversed(list(enumerate(dataset.labels("action_quality"))))}
-    matrices = {example.row.movement: example.matrix for found in examples for example in reversed(found)}
+    matrices = {example.row.movement: example.matrix for of_recording in examples for example in reversed(of_recording)}
     draw_kinds({label: matrices[label] for label in sorted(first)}, out / "kinds.png")
 
 

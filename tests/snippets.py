@@ -1,12 +1,12 @@
-"""The commands and snippets that pages show, and how they are run: in this process, small, in a folder of their own.
+"""Read the commands and Python snippets of the pages, and run them in this process, with small networks.
 
-A comment before a block says what the block alone does not:
+A comment before a block tells the tests how to run it:
 
-    <!-- test: begins with recordings, checkpoints -->   a new folder that holds these (see `World`); without it, the
-                                                         block goes on in the folder of the one before
-    <!-- test: skip because ... -->                      with the reason
+    <!-- test: begins with recordings, checkpoints -->   runs in a new folder with this content (see `World`); without
+                                                         the comment a block continues in the folder of the last one
+    <!-- test: skip because ... -->                      does not run, for the reason given
 
-Knows pages and commands: nothing of what is tested.
+Sybil and pytest-examples could find the blocks, but these comments and the folders would still be our own code.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.recordings.recording import read_recording, write_recording
 
 BLOCK = re.compile(
-    r"(?:^<!-- test: (?P<told>.*?) -->\n)?^```(?P<language>bash|sh|python)\n(?P<code>.*?)^```$", re.M | re.S
+    r"(?:^<!-- test: (?P<note>.*?) -->\n)?^```(?P<language>bash|sh|python)\n(?P<code>.*?)^```$", re.M | re.S
 )
-# Appended to a verb's own options; of an option given twice the last one counts.
+# Added after the options of a command; where an option is given twice, the last one counts.
 TRAINING = "--base_channels 2 --epochs 1 --batch_size 4 --cpu"
 SMALL = {
     "train": TRAINING,
@@ -51,25 +51,25 @@ SCRIPT_OF = {"train.py": "train", "inference.py": "predict", "generate_sample_da
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page, and what the comment before it says."""
+    """A fenced block of a page with the note from the comment before it."""
 
     language: str
     code: str
-    told: str
+    note: str
 
     @property
     def skipped(self) -> bool:
-        return self.told.startswith("skip because ")
+        return self.note.startswith("skip because ")
 
     @property
     def begins_with(self) -> list[str] | None:
-        """What a new folder is to hold; None: the block goes on where the one before ended."""
-        if not self.told.startswith("begins with "):
+        """Content of the new folder; None if the block continues in the folder of the last one."""
+        if not self.note.startswith("begins with "):
             return None
-        return self.told.removeprefix("begins with ").split(", ")
+        return self.note.removeprefix("begins with ").split(", ")
 
     def lines(self) -> list[str]:
-        """Commands without comments and line breaks; of Python, lines without comments."""
+        """The lines without comments; a shell command broken over several lines is one line."""
         text = self.code.replace("\\\n", " ") if self.language != "python" else self.code
         bare = (re.sub(r"(^|\s+)#.*", "", line).rstrip() for line in text.splitlines())
         return [line for line in bare if line]
@@ -77,18 +77,18 @@ class Block:
 
 def blocks_of(page: Path) -> list[Block]:
     found = BLOCK.finditer(page.read_text(encoding="utf-8"))
-    return [Block(match["language"], match["code"], match["told"] or "") for match in found]
+    return [Block(match["language"], match["code"], match["note"] or "") for match in found]
 
 
 @dataclass(frozen=True)
 class World:
-    """What pages take for granted: recordings of simulated people, their matrices, a run."""
+    """The files that the pages assume: recordings of simulated people, their matrices and a run."""
 
     simulated: Simulated
     run: Path
 
     def put(self, name: str, folder: Path) -> None:
-        """Lay ``name`` into ``folder``, ready for the reader's hands."""
+        """Create the file or folder ``name`` in ``folder``."""
         recordings = self.simulated.manifest.parent
         first = sorted(recordings.glob("*.csv"))[0]
         target = folder / name
@@ -110,16 +110,16 @@ class World:
         elif name == "BICEPS_half_F_012.npz":
             shutil.copy(sorted(self.simulated.matrices.glob("*.npz"))[0], target)
         else:
-            raise AssertionError(f"{name}: expected one of the names that snippets.py knows")
+            raise AssertionError(f"{name}: expected a name that World.put can create")
 
     def _at_1000_hz(self, path: Path) -> Any:
         return replace(read_recording(path), rate_hz=1000.0)
 
 
 def run_command(line: str) -> None:
-    """Run one command as a shell in the clone would, but in this process and small.
+    """Run one command in this process, with a small network where it trains.
 
-    What would install is checked against what this project offers; a make target against the Makefile.
+    A ``pip install`` is only compared with the extras in pyproject.toml, a make target only with the Makefile.
     """
     words = shlex.split(line)
     if words[0] == "semg-hht" or words[:3] == ["python", "-m", "semg_hht"]:
@@ -136,10 +136,10 @@ def run_command(line: str) -> None:
     elif words[:3] == ["pip", "install", "-r"]:
         assert (REPOSITORY / words[3]).is_file()
     elif words[:2] == ["pip", "install"]:
-        offered = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        asked = re.fullmatch(r"(?P<name>[\w-]+)(\[(?P<extras>[\w,]+)\])?", words[2])
-        assert asked and asked["name"] == offered["name"]
-        assert set((asked["extras"] or "").split(",")) - {""} <= set(offered["optional-dependencies"])
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        match = re.fullmatch(r"(?P<name>[\w-]+)(\[(?P<extras>[\w,]+)\])?", words[2])
+        assert match and match["name"] == project["name"]
+        assert set((match["extras"] or "").split(",")) - {""} <= set(project["optional-dependencies"])
     else:
         raise AssertionError(f"{line}: expected semg-hht, a script of this project, make or pip install")
 
@@ -152,7 +152,7 @@ def _in_process(call: Any) -> None:
 
 
 def _fill_in(table: Path) -> None:
-    """What a person does with a table of repetitions: say what each was."""
+    """Label the repetitions in the table, as its user would."""
     with table.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     for i, row in enumerate(rows):
@@ -164,6 +164,6 @@ def _fill_in(table: Path) -> None:
 
 
 def names_for(page: str) -> dict[str, Any]:
-    """What Python snippets of a page take for granted."""
+    """The variables that the Python snippets of a page assume."""
     rng = np.random.default_rng(0)
     return {"x": rng.standard_normal(500), "batch": rng.standard_normal((2, 500))} if page == "transform.md" else {}

@@ -83,7 +83,7 @@ def test_it_runs_on_simulated_data_and_goes_on_when_run_again(tmp_path: Path, mo
     printed = execute(tmp_path, tmp_path / "no-kaggle", monkeypatch, more=again)
     assert "simulated data: 30 matrices" in printed
     assert "resumed after epoch 1 of 1" in printed
-    assert printed.count("best epoch 1 of 1; people are told apart by subject") == 2
+    assert printed.count("best epoch 1 of 1; people are identified by subject") == 2
     answers = json.loads((tmp_path / "simulated" / "checkpoints" / "test_predictions.json").read_text())
     assert len(answers) == 6 and all(name in printed for name in answers)
 

@@ -1,4 +1,4 @@
-"""The pages that people read: both languages alike, and true of the tree."""
+"""Tests that both languages have the same pages, and that the pages agree with the code."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+import semg_hht
+from conftest import REPOSITORY as ROOT
+from semg_hht import hht
+from semg_hht.cli.main import VERBS
+from snippets import blocks_of
+
 PAGES = sorted(path.relative_to(ROOT / "docs" / "en") for path in (ROOT / "docs" / "en").rglob("*.md"))
-SOURCES = sorted(path for path in (ROOT / "src" / "semg_hht").rglob("*.py") if not path.name.startswith("__"))
+LANGUAGES = ("en", "zh")
+PACKAGE = ROOT / "src" / "semg_hht"
+PACKAGES = sorted(path.parent.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("*/__init__.py"))
+DESIGN = [f"docs/{language}/design.md" for language in LANGUAGES]
 
 
 def headings(path: Path) -> list[int]:
-    """Levels of the headings, in order; a # in a code block is none."""
+    """Levels of the headings, in order; a # in a code block is no heading."""
     text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return [len(marks) for marks in re.findall(r"^(#+) ", text, flags=re.MULTILINE)]
 
@@ -38,18 +47,27 @@ def test_pages_have_the_same_headings_and_tables(page: Path) -> None:
     assert table_rows(english) == table_rows(chinese)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/en/design.md", "docs/zh/design.md"])
-def test_every_file_is_named(name: str) -> None:
+@pytest.mark.parametrize("name", ["README.md", *DESIGN])
+def test_every_package_is_named(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    missing = [path.name for path in SOURCES if path.name not in text and path.name not in ("version.py",)]
-    assert not missing
+    assert PACKAGES
+    assert [package for package in PACKAGES if f"{package}/" not in text] == []
+
+
+@pytest.mark.parametrize("name", DESIGN)
+def test_every_path_in_the_design_exists(name: str) -> None:
+    """A path is given from the package (`hht/emd.py`), or from the root (`tests/project/test_docs.py`)."""
+    code = re.findall(r"`([^`\n]+)`", (ROOT / name).read_text(encoding="utf-8"))
+    paths = [text for text in code if re.fullmatch(r"[\w./-]+(?:\.(?:py|sh|md|toml|json)|/)", text)]
+    assert len(paths) > len(PACKAGES)
+    assert [path for path in paths if not any((base / path).exists() for base in (PACKAGE, ROOT))] == []
 
 
 GUIDES = ["DUAL_CLASSIFIER_GUIDE.md", "TRAINING_GUIDE.md", "SCRIPTS_README.md", "REFACTORING_SUMMARY.md"]
 IN_ROOT = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", *GUIDES]
 
 
-@pytest.mark.parametrize("name", [*IN_ROOT, *[f"docs/{language}/{p}" for language in ("en", "zh") for p in PAGES]])
+@pytest.mark.parametrize("name", [*IN_ROOT, *[f"docs/{language}/{p}" for language in LANGUAGES for p in PAGES]])
 def test_links_lead_somewhere(name: str) -> None:
     page = ROOT / name
     links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
@@ -57,17 +75,36 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 @pytest.fixture
-def writers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """What writes pages, and what mends Chinese ones."""
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports a module of docs/ by name."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    return importlib.import_module("make_reference")
+    return importlib.import_module
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("name", ["scripts.md", "api.md"])
-def test_reference_pages_are_what_the_program_says(name: str, language: str, writers: ModuleType) -> None:
-    stands = (ROOT / "docs" / language / name).read_text(encoding="utf-8")
-    assert stands == writers.PAGES[name](language), "run: python docs/make_reference.py"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_of_commands_has_every_verb_with_the_example_of_its_help(language: str) -> None:
+    page = ROOT / "docs" / language / "scripts.md"
+    described = re.findall(r"^::: semg-hht (\w+)$", page.read_text(encoding="utf-8"), re.M)
+    assert described == list(VERBS)
+    examples = [line for block in blocks_of(page) for line in block.lines()]
+    assert examples == [f"semg-hht {example}" for example in VERBS.values()]
+
+
+def test_options_are_described_from_the_program(hooks: Any) -> None:
+    reference: ModuleType = hooks("command_reference")
+    predict = reference.options_of("semg-hht predict")
+    assert "* `--checkpoint <path>`:" in predict and "[required]" in predict
+    assert "[default: predictions.json]" in predict
+    assert "[default: 20 450]" in predict  # a default that only the sentence of the option states
+    assert "* `--n-test <int>`:" in reference.options_of("generate_sample_data.py")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("prefix", "module"), [("sh", semg_hht), ("sh.hht", hht)])
+def test_the_page_of_python_names_everything_public(language: str, prefix: str, module: ModuleType) -> None:
+    text = (ROOT / "docs" / language / "api.md").read_text(encoding="utf-8")
+    public = [name for name in module.__all__ if callable(getattr(module, name))]
+    assert [name for name in public if f"`{prefix}.{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("name", GUIDES)
@@ -79,27 +116,24 @@ def test_guides_are_short_and_lead_to_both_languages(name: str) -> None:
     assert len(re.findall(r"^- ", english, re.M)) == len(re.findall(r"^- ", chinese, re.M))
 
 
-def test_chinese_marks(writers: ModuleType) -> None:
-    chinese = importlib.import_module("chinese")
-    left_alone = "```bash\nls  # 看,这里\n```\n\nIn English, (plain): yes!\n"
-    text = f"见 [表](a.md#x,y),共 3,000 行(`f(a, b)`):\n一二\n三,四!\n\n{left_alone}"
-    shown = f"见 [表](a.md#x,y)，共 3,000 行（`f(a, b)`）：一二三，四！\n\n{left_alone}"
-    assert chinese.on_page_markdown(text) == shown
+def test_lines_of_a_chinese_paragraph_are_joined(hooks: Any) -> None:
+    chinese = hooks("chinese")
+    left_alone = "```bash\nls  # 看,\n这里\n```\n\nIn English, (plain):\nyes!\n"
+    text = f"一二，\n三四\n`f(a, b)`，五\nEMD 六。\n\n{left_alone}"
+    assert chinese.on_page_markdown(text) == f"一二，三四`f(a, b)`，五\nEMD 六。\n\n{left_alone}"
+
+
+@pytest.mark.parametrize("name", ["README.zh-CN.md", *GUIDES, *[f"docs/zh/{page}" for page in PAGES]])
+def test_chinese_text_has_full_width_marks(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```$|<!--.*?-->|`[^`]*`|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"[\u3400-\u9fff][,:;?!(].*|.*[,:;?!)][\u3400-\u9fff]", prose) == []
 
 
 def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="the site needs what the dev extra installs")
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "--site-dir",
-        str(tmp_path / "site"),
-    ]
+    site = tmp_path / "site"
+    command = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     pages = sorted(tmp_path.rglob("index.html"))
@@ -109,3 +143,9 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path) -> 
             r'<(?:script|link|img)[^>]*(?:src|href)="(https?:[^"]*)"', page.read_text(encoding="utf-8")
         )
         assert fetched == []
+    for folder in (site, site / "zh"):
+        commands = (folder / "scripts" / "index.html").read_text(encoding="utf-8")
+        python = (folder / "api" / "index.html").read_text(encoding="utf-8")
+        assert ":::" not in commands + python
+        assert "--checkpoint" in commands and "--n-test" in commands
+        assert all(f'id="semg_hht.{name}"' in python for name in ("read_recording", "hht.emd.emd", "hht.ceemdan"))

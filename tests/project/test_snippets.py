@@ -1,4 +1,4 @@
-"""Every command and snippet of the README, the guides and the documentation works, in the order of its page."""
+"""Runs every command and snippet of the README, the guides and the documentation, in the order of each page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_what_a_page_shows_works(
+def test_commands_and_snippets_of_a_page_run(
     page: Path, simulated: Simulated, simulated_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(simulated, simulated_run)
@@ -42,10 +42,10 @@ def test_what_a_page_shows_works(
             continue
         if block.begins_with is not None:
             (folder := tmp_path / f"block{number}").mkdir()
-            for thing in block.begins_with:
-                world.put(thing, folder)
+            for name_of_input in block.begins_with:
+                world.put(name_of_input, folder)
             monkeypatch.chdir(folder)
-        with joblib.parallel_config(backend="sequential"):  # processes of their own would each load torch anew
+        with joblib.parallel_config(backend="sequential"):  # each worker process would load torch
             if block.language == "python":
                 exec(compile(block.code, f"{page.name}, block {number}", "exec"), names)
             else:
@@ -56,9 +56,9 @@ def test_what_a_page_shows_works(
 
 
 @pytest.mark.parametrize("page", IN_CHINESE, ids=name)
-def test_chinese_pages_show_the_same(page: Path) -> None:
+def test_chinese_pages_have_the_same_commands(page: Path) -> None:
     english, chinese = (
-        [(block.told, [line.replace("--lang zh", "--lang en") for line in block.lines()]) for block in blocks_of(path)]
+        [(block.note, [line.replace("--lang zh", "--lang en") for line in block.lines()]) for block in blocks_of(path)]
         for path in (page, IN_CHINESE[page])
     )
     assert english == chinese
