@@ -1,4 +1,4 @@
-# The two commands of the README. Both make .venv and install into it by themselves; only the tests need the dev extra.
+# The two commands of the README. Both create .venv and install into it; only the tests need the dev extra.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,23 +10,25 @@ INSTALLED := $(VENV)/.installed
 demo: $(DEMO_READY)
 	$(BIN)/semg-hht demo --out demo --overwrite
 
+# Lists the 20 slowest tests at its end.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2
+	@echo "The tests take about 5 minutes on two cores"
+	$(BIN)/python -m pytest -n 2 --durations=20
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The notebook from its text, with what its cells show.
+# Runs the notebook from its text and keeps what its cells print and draw.
 notebook: $(INSTALLED)
 	$(BIN)/python tests/render_notebook.py
 
-# The documentation as a site in site/.
+# Builds the documentation as a site in site/.
 docs: $(INSTALLED)
 	$(BIN)/mkdocs build --strict
 
-# The mark is written last: an install that breaks off is done again.
+# The stamp file is written last: an interrupted install is repeated.
 $(DEMO_READY): pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "semg-hht needs Python 3.11 or newer; found " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
@@ -36,7 +38,7 @@ $(DEMO_READY): pyproject.toml requirements.txt
 	@touch $@
 
 $(INSTALLED): $(DEMO_READY)
-	@echo "Installing what the tests need, too"
+	@echo "Installing the tools of the tests"
 	@$(BIN)/python -m pip install --quiet -e '.[train,dev]'
 	@touch $@
 

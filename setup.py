@@ -1,4 +1,4 @@
-"""Builds the compiled transform. Where there is no compiler the install goes on without it, on NumPy alone."""
+"""Builds the compiled kernel of the transform. Without a compiler the install succeeds and the transform uses NumPy."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 folder = Path("src/semg_hht/hht/csrc")
-unix = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]  # neither changes a value
+unix = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]  # neither flag changes a result
 
 setup(
     ext_modules=[

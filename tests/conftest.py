@@ -1,4 +1,7 @@
-"""Fixtures that several files share: simulated people, prepared matrices and one small trained run."""
+"""Fixtures that several test files use: simulated people, prepared matrices and one small trained run.
+
+It also marks every test whose outcome depends on the real recordings beside the repository (marker ``recordings``).
+"""
 
 from __future__ import annotations
 
@@ -26,16 +29,24 @@ from semg_hht.matrices.transform import PipelineConfig, configure
 from semg_hht.signals.simulate import SimulationConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Two test processes on two cores: more threads would only wait for each other. Processes that tests start inherit it.
+RECORDINGS = REPOSITORY.parent / "shared" / "data"
+# `make test` runs two test processes, and more threads would compete for the cores. Child processes inherit the variable.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
 TINY = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the real recordings, directly or through a fixture."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "recordings_folder" in item.fixturenames:
+            item.add_marker("recordings")
+
+
 @pytest.fixture(autouse=True)
 def library_log() -> Iterator[None]:
-    """The command line takes the library's log over; each test gets it back as it was."""
+    """The command line changes the library's logger; restore it after each test."""
     logger = logging.getLogger("semg_hht")
     before = logger.handlers[:], logger.level, logger.propagate
     logger.setLevel(logging.INFO)
@@ -49,12 +60,17 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Real recordings beside the repository; tests that need them skip where they are absent."""
-    folder = REPOSITORY.parent / "shared" / "data"
-    if not folder.is_dir():
+def recordings_folder() -> Path | None:
+    """The folder of real recordings beside the repository; None where a clone has none, as most have."""
+    return RECORDINGS if RECORDINGS.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def real_data(recordings_folder: Path | None) -> Path:
+    """The folder of real recordings; a test that needs it is skipped where it is absent."""
+    if recordings_folder is None:
         pytest.skip("no real recordings beside the repository")
-    return folder
+    return recordings_folder
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 
 @pytest.fixture(scope="session")
 def simulated_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run on the simulated people's matrices. Read it, don't write into it."""
+    """A tiny run trained on the matrices of the simulated people. Tests may read it but not write into it."""
     folder = tmp_path_factory.mktemp("simulated_run") / "run"
     train(load_folder(simulated.matrices), folder, TINY, base_channels=2, cpu=True)
     return folder
@@ -86,14 +102,14 @@ def simulated_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def inputs(simulated: Simulated, simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    """What every verb needs to read, for the tests of faults."""
+    """The input of every command, for the fault tests."""
     evaluation = evaluated(tmp_path_factory.mktemp("evaluated") / "evaluation", loso=protocol("loso"))
     return Inputs(simulated.manifest, simulated.matrices, simulated_run, evaluation)
 
 
 @pytest.fixture(scope="session")
 def tiny_result(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A tiny run on drawn matrices, with unlabelled files and periodic checkpoints. Read it, don't write into it."""
+    """A tiny run trained on random matrices, with unlabelled files and periodic checkpoints. Tests may only read it."""
     folder = tmp_path_factory.mktemp("tiny") / "run"
     config = TrainingConfig(epochs=3, batch_size=8, learning_rate=1e-3, checkpoint_every=2)
     return train(make_dataset(n_unlabelled=2), folder, config, base_channels=2, cpu=True)
@@ -101,19 +117,19 @@ def tiny_result(tmp_path_factory: pytest.TempPathFactory) -> Result:
 
 @pytest.fixture
 def tiny_copy(tiny_result: Result, tmp_path: Path) -> Path:
-    """A copy of the tiny run, to be damaged."""
+    """A copy of the tiny run that a test may damage."""
     return Path(shutil.copytree(tiny_result.folder, tmp_path / "run"))
 
 
 @pytest.fixture
 def evaluation(tmp_path: Path) -> Path:
-    """The folder of an evaluation by two protocols, of drawn answers."""
+    """The folder of an evaluation by two protocols with random answers."""
     return evaluated(tmp_path / "evaluation", loso=protocol("loso"), random=protocol("random", seed=9))
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 256 kB; needs root."""
+    """A file system of 256 kB; mounting it needs root."""
     folder = tmp_path / "disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
@@ -122,6 +138,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     except FileNotFoundError:
         mounted = False
     if not mounted:
-        pytest.skip("a small disk can't be mounted here")
+        pytest.skip("mounting a small file system needs root")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)

@@ -65,25 +65,30 @@ class Trained:
         return self.prepared / "hht_matrices"
 
 
-def people(data: Path) -> list[tuple[ManifestRow, Recording]]:
+def people(recordings_folder: Path | None) -> list[tuple[ManifestRow, Recording]]:
     """Three movements of six people on one channel: of real ones where they are at hand, else of simulated ones."""
-    if not data.is_dir():
+    if recordings_folder is None:
         found = simulate_people(SimulationConfig(6, n_repetitions=1, rate_hz=float(RATE_HZ)), seed=1)
         return [
             (ManifestRow("", one.person.subject, movement=truth.movement, gender=one.person.gender),
              replace(one.recording, samples=one.recording.samples[:, start : start + N_SAMPLES]))
             for one in found for truth in one.repetitions if (start := round(truth.start_s * RATE_HZ)) >= 0
         ]  # fmt: skip
-    jobs = {(job.rows[0].subject, job.rows[0].movement): job for job in find_jobs(data / "manifest.csv")}
+    jobs = {
+        (job.rows[0].subject, job.rows[0].movement): job
+        for job in find_jobs(recordings_folder / "myo_armband" / "manifest.csv")
+    }
     chosen = [jobs[f"{sex}{n}", f"gesture{g}"] for sex in ("Female", "Male") for n in range(3) for g in (1, 2, 3)]
     read = [(job.rows[0], read_recording(job.path, rate_hz=RATE_HZ).select(("1",))) for job in chosen]
     return [(row, replace(r, samples=0.7310585 * r.samples[:, :N_SAMPLES], units="uV")) for row, r in read]
 
 
 @pytest.fixture(scope="module", params=["plain", "best"])
-def trained(request: pytest.FixtureRequest, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(
+    request: pytest.FixtureRequest, recordings_folder: Path | None, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
     folder = tmp_path_factory.mktemp("same")
-    known = people(repository.parent / "shared" / "data" / "myo_armband")
+    known = people(recordings_folder)
     one = known[0][1]
     named = [(replace(row, file=f"{row.subject}_{row.movement}.npz"), recording) for row, recording in known]
     named += [(ManifestRow("Test_fractions.npz"), replace(one, samples=one.samples[:, ::-1].copy())),
@@ -249,9 +254,14 @@ def xdf(recording: Recording, folder: Path) -> Path:
     return write_xdf(folder, stream.replace(b"<nominal_srate>1000<", b"<nominal_srate>0200<"))
 
 
+def holds_counts(recording: Recording) -> bool:
+    """Whether every sample is a whole number, which 16 bits keep exactly; other samples are scaled to fill the 16 bits."""
+    return np.array_equal(recording.samples, np.rint(recording.samples))
+
+
 def edf(recording: Recording, folder: Path) -> Path:
     pyedflib = pytest.importorskip("pyedflib")
-    top = 32767.0 if np.array_equal(recording.samples, np.rint(recording.samples)) else 200.0
+    top = 32767.0 if holds_counts(recording) else float(np.ceil(np.abs(recording.samples).max()))
     with pyedflib.EdfWriter(str(folder / "a.edf"), 1, file_type=pyedflib.FILETYPE_EDFPLUS) as file:
         file.setSignalHeader(0, {
             "label": "EMG", "dimension": "uV", "sample_frequency": RATE_HZ, "prefilter": "", "transducer": "",
@@ -268,7 +278,7 @@ def bdf(recording: Recording, folder: Path) -> Path:
 
 def wfdb(recording: Recording, folder: Path) -> Path:
     library = pytest.importorskip("wfdb")
-    gain = 1.0 if np.array_equal(recording.samples, np.rint(recording.samples)) else 100.0
+    gain = 1.0 if holds_counts(recording) else float(np.floor(32767 / np.abs(recording.samples).max()))
     library.wrsamp("a", fs=RATE_HZ, units=["uV"], sig_name=["EMG"], p_signal=recording.samples.T, fmt=["16"],
                    adc_gain=[gain], baseline=[0], write_dir=str(folder))  # fmt: skip
     return folder / "a.hea"
