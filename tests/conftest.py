@@ -30,7 +30,7 @@ from semg_hht.signals.simulate import SimulationConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RECORDINGS = REPOSITORY.parent / "shared" / "data"
-# `make test` runs two test processes, and more threads would compete for the cores. Child processes inherit the variable.
+# `make test` runs two test processes; more threads would compete for the cores. Child processes inherit the variable.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -1,6 +1,6 @@
-"""What training evaluated, evaluation and prediction answer: within 1e-6, from every format and in every engine.
+"""Training, evaluation and prediction give the same probabilities within 1e-6, from every format and in every engine.
 
-Probabilities are compared before they are rounded to the six digits of the JSON.
+The probabilities are compared before prediction rounds them to the six digits of its JSON.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from semg_hht.recordings.recording import Recording, read_recording, write_recor
 from semg_hht.signals.simulate import SimulationConfig, simulate_people
 from semg_hht.system.files import read_json
 
-pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # of the pandas that wfdb writes its headers with
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # a warning of pandas, which wfdb uses
 SAME = 1e-6
 EXPORTS = ("auto", *installed())
 TRAINING = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3, checkpoint_every=1)
 RATE_HZ, N_SAMPLES = 200, 800
 STATED = {"rate_hz": RATE_HZ, "units": "uV"}
-Told = dict[str, dict[str, np.ndarray]]  # task -> file -> probabilities, the mean over the file's matrices
+ByTask = dict[str, dict[str, np.ndarray]]  # task -> file -> probabilities, the mean over the file's matrices
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A run with its export, the recordings and matrices it was trained on, and what training itself evaluated.
+    """A run, its export, the recordings and matrices it was trained on, and the probabilities that training scored.
 
-    scored : in order, the validation people epoch by epoch, then the test people.
+    scored : first the validation people, one entry an epoch, then the test people.
     """
 
     run: Path
     export: Path
     recordings: Path
     prepared: Path
-    scored: list[Told]
+    scored: list[ByTask]
 
     @cached_property
     def engines(self) -> dict[str, Run]:
@@ -66,18 +66,16 @@ class Trained:
 
 
 def people(recordings_folder: Path | None) -> list[tuple[ManifestRow, Recording]]:
-    """Three movements of six people on one channel: of real ones where they are at hand, else of simulated ones."""
+    """Three movements of six people on one channel: real recordings where they are present, else simulated ones."""
     if recordings_folder is None:
-        found = simulate_people(SimulationConfig(6, n_repetitions=1, rate_hz=float(RATE_HZ)), seed=1)
+        recorded = simulate_people(SimulationConfig(6, n_repetitions=1, rate_hz=float(RATE_HZ)), seed=1)
         return [
-            (ManifestRow("", one.person.subject, movement=truth.movement, gender=one.person.gender),
-             replace(one.recording, samples=one.recording.samples[:, start : start + N_SAMPLES]))
-            for one in found for truth in one.repetitions if (start := round(truth.start_s * RATE_HZ)) >= 0
+            (ManifestRow("", r.person.subject, movement=truth.movement, gender=r.person.gender),
+             replace(r.recording, samples=r.recording.samples[:, start : start + N_SAMPLES]))
+            for r in recorded for truth in r.repetitions if (start := round(truth.start_s * RATE_HZ)) >= 0
         ]  # fmt: skip
-    jobs = {
-        (job.rows[0].subject, job.rows[0].movement): job
-        for job in find_jobs(recordings_folder / "myo_armband" / "manifest.csv")
-    }
+    manifest = recordings_folder / "myo_armband" / "manifest.csv"
+    jobs = {(job.rows[0].subject, job.rows[0].movement): job for job in find_jobs(manifest)}
     chosen = [jobs[f"{sex}{n}", f"gesture{g}"] for sex in ("Female", "Male") for n in range(3) for g in (1, 2, 3)]
     read = [(job.rows[0], read_recording(job.path, rate_hz=RATE_HZ).select(("1",))) for job in chosen]
     return [(row, replace(r, samples=0.7310585 * r.samples[:, :N_SAMPLES], units="uV")) for row, r in read]
@@ -88,11 +86,11 @@ def trained(
     request: pytest.FixtureRequest, recordings_folder: Path | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
     folder = tmp_path_factory.mktemp("same")
-    known = people(recordings_folder)
-    one = known[0][1]
-    named = [(replace(row, file=f"{row.subject}_{row.movement}.npz"), recording) for row, recording in known]
-    named += [(ManifestRow("Test_fractions.npz"), replace(one, samples=one.samples[:, ::-1].copy())),
-              (ManifestRow("Test_counts.npz"), replace(one, samples=np.rint(one.samples[:, ::-1])))]  # fmt: skip
+    labelled = people(recordings_folder)
+    first = labelled[0][1]
+    named = [(replace(row, file=f"{row.subject}_{row.movement}.npz"), recording) for row, recording in labelled]
+    named += [(ManifestRow("Test_fractions.npz"), replace(first, samples=first.samples[:, ::-1].copy())),
+              (ManifestRow("Test_counts.npz"), replace(first, samples=np.rint(first.samples[:, ::-1])))]  # fmt: skip
     plain = [
         (replace(row, session="", repetition="", rate_hz=None, units="", rate_source=""), recording)
         for row, recording in named
@@ -101,33 +99,32 @@ def trained(
         write_recording(recording, folder / "recordings" / row.file)
     (folder / "recordings" / "manifest.csv").write_text(manifest_text(row for row, _ in plain), encoding="utf-8")
     done = prepare(find_jobs(folder / "recordings"), folder / "prepared", configure(band_hz=(20.0, 95.0)), n_jobs=1)
-    scored: list[Told] = []
+    scored: list[ByTask] = []
 
-    def noted(dataset: Any, indices: Any, task: str, classes: Any, probabilities: Any, **how: Any) -> Any:
-        told = {dataset.rows[i].file: row for i, row in zip(indices, probabilities, strict=True)}
-        scored.append({task: told})
-        return score(dataset, indices, task, classes, probabilities, **how)
+    def recording_score(dataset: Any, indices: Any, task: str, classes: Any, probabilities: Any, **options: Any) -> Any:
+        scored.append({task: {dataset.rows[i].file: row for i, row in zip(indices, probabilities, strict=True)}})
+        return score(dataset, indices, task, classes, probabilities, **options)
 
     data = load_folder(done.folder / "hht_matrices")
     with pytest.MonkeyPatch.context() as patched:
         for module in ("epochs", "train"):
-            patched.setattr(f"semg_hht.learning.{module}.score", noted)
+            patched.setattr(f"semg_hht.learning.{module}.score", recording_score)
         train(data, folder / "run", replace(TRAINING, recipe=request.param), base_channels=4, cpu=True)
     export(load_model(folder / "run" / "best"), folder / "run" / "best", folder / "export", data=data)
     return Trained(folder / "run", folder / "export", folder / "recordings", done.folder, scored)
 
 
-def told(run: Run, source: Path, **stated: Any) -> Told:
-    found: Told = {}
+def probabilities_of(run: Run, source: Path, **stated: Any) -> ByTask:
+    by_task: ByTask = {}
     for item in run.load(source, n_jobs=1, **stated):
         assert hasattr(item, "matrices"), item
-        for task, answers in run.engine.probabilities(item.matrices, item.beside).items():
-            found.setdefault(task, {})[item.file] = answers.mean(axis=0)
-    return found
+        for task, rows_of_file in run.engine.probabilities(item.matrices, item.beside).items():
+            by_task.setdefault(task, {})[item.file] = rows_of_file.mean(axis=0)
+    return by_task
 
 
-def largest(found: Told, expected: Told) -> float:
-    """The largest difference of a probability, of the files and tasks of ``expected``."""
+def largest_difference(found: ByTask, expected: ByTask) -> float:
+    """The largest difference of a probability over the files and tasks of ``expected``."""
     return max(
         float(np.abs(found[task][file] - answer).max())
         for task, files in expected.items()
@@ -135,40 +132,41 @@ def largest(found: Told, expected: Told) -> float:
     )
 
 
-def only(found: Told) -> Told:
-    """Of a single file, whatever it is called."""
-    return {task: dict.fromkeys("x", *files.values()) for task, files in found.items()}
+def renamed(by_task: ByTask) -> ByTask:
+    """The probabilities of a single file under the name ``x``, so that files of two names can be compared."""
+    return {task: dict.fromkeys("x", *files.values()) for task, files in by_task.items()}
 
 
-def differing(runs: dict[str, Run], source: Path, expected: Told, **stated: Any) -> dict[str, float]:
-    """Engines that answer for one file otherwise than ``expected``."""
-    found = {name: largest(only(told(run, source, **stated)), only(expected)) for name, run in runs.items()}
-    return {name: difference for name, difference in found.items() if not difference <= SAME}
+def differing(runs: dict[str, Run], source: Path, expected: ByTask, **stated: Any) -> dict[str, float]:
+    """Engine -> difference, for the engines whose probabilities of one file differ from ``expected``."""
+    found = {name: renamed(probabilities_of(run, source, **stated)) for name, run in runs.items()}
+    differences = {name: largest_difference(by_task, renamed(expected)) for name, by_task in found.items()}
+    return {name: difference for name, difference in differences.items() if not difference <= SAME}
 
 
-def test_files_without_labels_are_answered_as_training_did(trained: Trained) -> None:
+def test_prediction_of_unlabelled_files_equals_that_of_training(trained: Trained) -> None:
     """To the last digit that is written."""
-    said = open_run(trained.run, cpu=True).predict(trained.prepared, n_jobs=1).to_json()
+    found = open_run(trained.run, cpu=True).predict(trained.prepared, n_jobs=1).to_json()
     expected = read_json(trained.run / "test_predictions.json")
     assert len(expected) == 2
-    assert {file: said[file] for file in expected} == expected
+    assert {file: found[file] for file in expected} == expected
 
 
-def test_validation_is_answered_as_the_epoch_did(trained: Trained) -> None:
+def test_prediction_of_validation_people_equals_that_of_the_epoch(trained: Trained) -> None:
     run = open_run(trained.run / "checkpoint_epoch_1", cpu=True)
     if "action_quality" in run.blocks:
-        pytest.skip("answered by an SVM, which comes when training ends")
-    assert largest(told(run, trained.prepared), trained.scored[0]) <= SAME
+        pytest.skip("an SVM predicts action quality, and it is fitted when training ends")
+    assert largest_difference(probabilities_of(run, trained.prepared), trained.scored[0]) <= SAME
 
 
-def test_test_people_are_answered_as_the_final_score_did(trained: Trained) -> None:
+def test_every_engine_predicts_test_people_as_the_final_score_did(trained: Trained) -> None:
     assert [*map(list, trained.scored[2:])] == [["action_quality"], ["gender"]]
-    found = {name: told(run, trained.prepared) for name, run in trained.engines.items()}
+    found = {name: probabilities_of(run, trained.prepared) for name, run in trained.engines.items()}
     for expected in trained.scored[2:]:
-        assert {name for name, answers in found.items() if not largest(answers, expected) <= SAME} == set()
+        assert [name for name, by_task in found.items() if not largest_difference(by_task, expected) <= SAME] == []
 
 
-def test_people_held_out_are_answered_as_evaluation_did(trained: Trained, tmp_path: Path) -> None:
+def test_prediction_of_held_out_people_equals_that_of_evaluation(trained: Trained, tmp_path: Path) -> None:
     data = load_folder(trained.matrices).labelled()
     config = replace(TRAINING, epochs=1, recipe=read_json(trained.run / "config.json")["training"]["recipe"])
     cross_validate(data, tmp_path, config, protocol="grouped", n_folds=2, base_channels=2, cpu=True, keep_models=True,
@@ -179,10 +177,13 @@ def test_people_held_out_are_answered_as_evaluation_did(trained: Trained, tmp_pa
         expected = {
             task: {file_of[key]: np.array(row) for key, row in by_key.items()} for task, by_key in network.items()
         }
-        assert largest(told(open_run(fold, cpu=True), trained.prepared), expected) == 0
+        assert largest_difference(probabilities_of(open_run(fold, cpu=True), trained.prepared), expected) == 0
     export(load_model(fold / "best"), fold / "best", tmp_path / "export", data=data)
     for name in EXPORTS:
-        assert largest(told(open_run(tmp_path / "export", engine=name), trained.prepared), expected) <= SAME
+        assert (
+            largest_difference(probabilities_of(open_run(tmp_path / "export", engine=name), trained.prepared), expected)
+            <= SAME
+        )
 
 
 MATRICES: dict[str, Callable[[Path, dict[str, np.ndarray]], None]] = {
@@ -198,15 +199,15 @@ MATRICES: dict[str, Callable[[Path, dict[str, np.ndarray]], None]] = {
 
 
 @pytest.mark.parametrize("kind", MATRICES)
-def test_a_matrix_is_answered_alike_however_it_is_kept(trained: Trained, kind: str, tmp_path: Path) -> None:
+def test_every_way_to_store_a_matrix_gives_the_same_answer(trained: Trained, kind: str, tmp_path: Path) -> None:
     runs = trained.engines
-    expected = told(runs["torch"], trained.matrices / "Test_fractions.npz")
+    expected = probabilities_of(runs["torch"], trained.matrices / "Test_fractions.npz")
     with np.load(trained.matrices / "Test_fractions.npz") as archive:
         MATRICES[kind](tmp_path / "a.npz", dict(archive))
     assert differing(runs, tmp_path / "a.npz", expected) == {}
 
 
-def test_a_pack_is_answered_as_its_files(trained: Trained, tmp_path: Path) -> None:
+def test_a_pack_gives_the_answers_of_its_files(trained: Trained, tmp_path: Path) -> None:
     plain = load_folder(trained.matrices).subset(np.arange(3))
     packed = load_folder(trained.matrices, pack=tmp_path / "pack").subset(np.arange(3))
     for run in trained.engines.values():
@@ -224,9 +225,9 @@ def text(name: str, separator: str, decimal: str = ".", head: str = "t{}ch1 [uV]
     return write
 
 
-def mat(**how: Any) -> Callable[..., Path]:
+def mat(**options: Any) -> Callable[..., Path]:
     def write(recording: Recording, folder: Path) -> Path:
-        scipy.io.savemat(folder / "a.mat", {"emg": recording.samples.T, "fs": float(RATE_HZ)}, **how)
+        scipy.io.savemat(folder / "a.mat", {"emg": recording.samples.T, "fs": float(RATE_HZ)}, **options)
         return folder / "a.mat"
 
     return write
@@ -255,7 +256,7 @@ def xdf(recording: Recording, folder: Path) -> Path:
 
 
 def holds_counts(recording: Recording) -> bool:
-    """Whether every sample is a whole number, which 16 bits keep exactly; other samples are scaled to fill the 16 bits."""
+    """Whether all samples are whole numbers, which 16 bits store exactly; others are scaled to fill the 16 bits."""
     return np.array_equal(recording.samples, np.rint(recording.samples))
 
 
@@ -285,7 +286,7 @@ def wfdb(recording: Recording, folder: Path) -> Path:
 
 
 def otb(recording: Recording, folder: Path) -> Path:
-    """In counts: this device's factor is not known."""
+    """In counts: the reader does not know this device's volts per count."""
     xml = """<Device Name="SYNCSTATION" SampleFrequency="200" DeviceTotalChannels="1" ad_bits="16"><Channels>
       <Adapter ID="Quattro" Gain="1" ChannelStartIndex="0"><Channel Index="0" ID="A" Gain="1"/></Adapter>
       </Channels></Device>"""
@@ -293,7 +294,7 @@ def otb(recording: Recording, folder: Path) -> Path:
     return write_otb(folder, otb_members(xml, counts.tobytes()))
 
 
-# Formats that hold 64-bit floats, and those that hold whole numbers: of other values these keep the nearest.
+# FLOATS store 64-bit floats. COUNTS store whole numbers and round all other values.
 FLOATS: dict[str, Callable[[Recording, Path], Path]] = {
     "csv": text("a.csv", ","), "csv ;": text("a.csv", ";", ","), "txt": text("a.txt", "\t", head=""),
     "tsv": text("a.tsv", "\t"),
@@ -301,23 +302,25 @@ FLOATS: dict[str, Callable[[Recording, Path], Path]] = {
     "hdf5": hdf5, "xdf": xdf,
 }  # fmt: skip
 COUNTS: dict[str, Callable[[Recording, Path], Path]] = {"edf": edf, "bdf": bdf, "wfdb": wfdb, "otb": otb}
-# Of a probability, where samples that are no whole numbers are kept in so many bits.
+# The bound on the change of a probability where a format rounds the samples.
 ROUNDED = {"edf": 0.1, "bdf": 1e-5, "wfdb": 0.1}
 
 
 @pytest.mark.parametrize("kind", [*FLOATS, *COUNTS])
-def test_a_recording_is_answered_as_its_matrix_in_every_format(trained: Trained, kind: str, tmp_path: Path) -> None:
+def test_every_format_of_a_recording_gives_the_answer_of_its_matrix(
+    trained: Trained, kind: str, tmp_path: Path
+) -> None:
     runs = trained.engines
     name = "Test_fractions" if kind in FLOATS else "Test_counts"
     path = (FLOATS | COUNTS)[kind](read_recording(trained.recordings / f"{name}.npz"), tmp_path)
-    assert differing(runs, path, told(runs["torch"], trained.matrices / f"{name}.npz"), **STATED) == {}
+    assert differing(runs, path, probabilities_of(runs["torch"], trained.matrices / f"{name}.npz"), **STATED) == {}
 
 
 @pytest.mark.parametrize("kind", ROUNDED)
-def test_what_a_format_rounds_moves_an_answer_little(trained: Trained, kind: str, tmp_path: Path) -> None:
+def test_rounding_by_a_format_changes_an_answer_little(trained: Trained, kind: str, tmp_path: Path) -> None:
     runs = trained.engines
     path = COUNTS[kind](read_recording(trained.recordings / "Test_fractions.npz"), tmp_path)
-    expected = only(told(runs["torch"], trained.matrices / "Test_fractions.npz"))
-    found = largest(only(told(runs["torch"], path, **STATED)), expected)
-    assert 0 < found < ROUNDED[kind]
-    assert differing(runs, path, told(runs["torch"], path, **STATED), **STATED) == {}
+    expected = probabilities_of(runs["torch"], trained.matrices / "Test_fractions.npz")
+    rounded = probabilities_of(runs["torch"], path, **STATED)
+    assert 0 < largest_difference(renamed(rounded), renamed(expected)) < ROUNDED[kind]
+    assert differing(runs, path, rounded, **STATED) == {}
