@@ -307,7 +307,7 @@ ROUNDED = {"edf": 0.1, "bdf": 1e-5, "wfdb": 0.1}
 
 
 @pytest.mark.parametrize("kind", [*FLOATS, *COUNTS])
-def test_every_format_of_a_recording_gives_the_answer_of_its_matrix(
+def test_every_format_of_a_recording_gives_its_matrix_answer(
     trained: Trained, kind: str, tmp_path: Path
 ) -> None:
     runs = trained.engines
