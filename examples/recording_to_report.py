@@ -13,7 +13,7 @@ from semg_hht.report.card import write_card
 
 def main(run_folder: Path, file: Path, rate_hz: float, page: Path) -> None:
     run = sh.open_run(run_folder)
-    session = open_session(run, file, rate_hz=rate_hz)
+    session, _ = open_session(run, file, sh.InputOptions(rate_hz=rate_hz, segmentation=sh.SegmentConfig()))
     for part in session.parts:
         answer = part.answers["action_quality"]
         print(f"{part.start_s:6.2f} to {part.stop_s:6.2f} s: {answer.prediction} ({answer.confidence:.2f})")

@@ -17,7 +17,7 @@ import scipy.io
 
 from builders import rows
 from recording_files import otb_members, write_matlab_73, write_otb, write_xdf, xdf_channel, xdf_emg
-from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.find_inputs import InputOptions, find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.export.export import export
 from semg_hht.inference.engines import installed
@@ -116,9 +116,9 @@ def trained(
 
 def probabilities_of(run: Run, source: Path, **stated: Any) -> ByTask:
     by_task: ByTask = {}
-    for item in run.load(source, n_jobs=1, **stated):
+    for item in run.loader.load(source, InputOptions(**stated), n_jobs=1):
         assert hasattr(item, "matrices"), item
-        for task, rows_of_file in run.engine.probabilities(item.matrices, item.beside).items():
+        for task, rows_of_file in run.engine.probabilities(item.matrices, item.svm_inputs).items():
             by_task.setdefault(task, {})[item.file] = rows_of_file.mean(axis=0)
     return by_task
 
@@ -154,7 +154,7 @@ def test_prediction_of_unlabelled_files_equals_that_of_training(trained: Trained
 
 def test_prediction_of_validation_people_equals_that_of_the_epoch(trained: Trained) -> None:
     run = open_run(trained.run / "checkpoint_epoch_1", cpu=True)
-    if "action_quality" in run.blocks:
+    if "action_quality" in run.description.blocks:
         pytest.skip("an SVM predicts action quality, and it is fitted when training ends")
     assert largest_difference(probabilities_of(run, trained.prepared), trained.scored[0]) <= SAME
 
@@ -211,7 +211,7 @@ def test_a_pack_gives_the_answers_of_its_files(trained: Trained, tmp_path: Path)
     plain = load_folder(trained.matrices).subset(np.arange(3))
     packed = load_folder(trained.matrices, pack=tmp_path / "pack").subset(np.arange(3))
     for run in trained.engines.values():
-        found, expected = (run.engine.probabilities(data.matrices[:], data.beside) for data in (packed, plain))
+        found, expected = (run.engine.probabilities(data.matrices[:], data.svm_inputs) for data in (packed, plain))
         assert all(np.array_equal(found[task], expected[task]) for task in expected)
 
 
