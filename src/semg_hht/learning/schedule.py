@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 def epoch_seed(seed: int, epoch: int) -> int:
     """Seed of everything random within one epoch (0-based); neighbouring epochs and seeds share nothing."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]) >> 1
 
 
 def epoch_batches(n_examples: int, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.intp]]:
