@@ -1,119 +1,90 @@
-"""Accuracy on people never trained on: the rows of the README, each prepared and evaluated in one command.
+"""Accuracy on held-out people: the rows of the README's table, each prepared and evaluated in one command.
 
     python benchmarks/accuracy.py --data FOLDER [--out FOLDER] [--peers] [--quick]
 
-FOLDER holds contraction_intensity/ and myo_armband/ with their manifests. Every subject is held out (gender: in 5
-groups); the network stands beside the baselines of `semg-hht evaluate` on the same folds, and with ``--peers`` beside
-MultiRocketHydra and EEGNet on the raw channels (peers.py says what to install). ``--quick``: one epoch, 3 folds, few
-kernels, to see that it works. Begun again with the same --out, it goes on where it stood.
+FOLDER holds contraction_intensity/ and myo_armband/ with their manifests. Every person is held out once (gender: in 5
+groups). The table compares the network with the baselines of `semg-hht evaluate` on the same folds, and with
+``--peers`` with MultiRocketHydra and EEGNet on the raw channels (peers.py says what to install). ``--quick``: one
+epoch, 3 folds, few kernels. Started again with the same --out, it continues.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from peers import PEERS, Effort, peer_answers, raw_channels, require_peers
+from experiment import ARMBAND, FOREARM, Experiment, folder_or_temporary, parser_of
+from peers import PEERS, Effort, PeerData, peer_answers, raw_channels, require_peers
 
-from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.mvc import with_references
-from semg_hht.datasets.prepare import prepare
 from semg_hht.evaluation.comparison import OURS, Answers
 from semg_hht.learning.crossvalidation import cross_validate
-from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import make_folds
-from semg_hht.matrices.transform import configure
 
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table: which recordings, how they are prepared, what is asked and who is held out."""
-
-    name: str
-    folder: str
-    settings: dict[str, Any]
-    task: str
-    protocol: str
-    references: str = ""
-
-
-ROWS = (
-    Row("effort", "contraction_intensity", {}, "action_quality", "loso"),
-    Row("effort, mvc", "contraction_intensity", {"scaling": "mvc"}, "action_quality", "loso", "manifest_mvc.csv"),
-    Row("effort, subject", "contraction_intensity", {"scaling": "subject"}, "action_quality", "loso"),
-    Row("gender", "myo_armband", {"band_hz": (5.0, 100.0)}, "gender", "grouped"),
+EXPERIMENTS = (
+    Experiment("effort", FOREARM, "action_quality"),
+    Experiment("effort, mvc", FOREARM, "action_quality", {"scaling": "mvc"}, "manifest_mvc.csv"),
+    Experiment("effort, subject", FOREARM, "action_quality", {"scaling": "subject"}),
+    Experiment("gender", ARMBAND, "gender", {"band_hz": (5.0, 100.0)}),
 )
 
 
-def answered(
-    row: Row, data: Path, out: Path, config: TrainingConfig, base_channels: int, quick: bool, peers: Effort | None
+def answers_of(
+    experiment: Experiment, out: Path, options: argparse.Namespace, peers: Effort | None
 ) -> Iterator[Answers]:
-    """The answers of our network and of our baselines, then of each peer where they are asked for."""
-    settings = configure(mains_hz=50.0, **row.settings)
-    references = data / row.folder / row.references if row.references else None
-    jobs = with_references(find_jobs(data / row.folder / "manifest.csv"), settings, references)
-    own = out / row.name.replace(", ", "_")
-    prepare(jobs, own / "prepared", settings, overwrite=True)
-    dataset = load_folder(own / "prepared" / "hht_matrices")
-    protocol, n_folds = ("grouped", 3) if quick else (row.protocol, 5)
+    """The answers of our network and of our baselines, then of each peer unless ``peers`` is None."""
+    config = TrainingConfig(
+        epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed, recipe=options.recipe
+    )
+    jobs = experiment.jobs(options.data)
+    dataset = experiment.prepared(jobs, out / "prepared")
+    protocol = "grouped" if options.quick or experiment.task == "gender" else "loso"
+    n_folds = 3 if options.quick else 5
     yield from cross_validate(
-        dataset, own / "evaluation", config, protocol=protocol, n_folds=n_folds, task=row.task,
-        base_channels=base_channels,
+        dataset, out / "evaluation", config, protocol=protocol, n_folds=n_folds, task=experiment.task,
+        base_channels=options.base_channels,
     )  # fmt: skip
     if peers is None:
         return
     folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)
-    signals, rate_hz = raw_channels(jobs, settings)
+    signals, rate_hz = raw_channels(jobs, experiment.config)
+    data = PeerData(dataset, signals, rate_hz, experiment.task)
     for name in PEERS:
-        yield peer_answers(name, dataset, signals, rate_hz, folds, row.task, own / "peers", peers)
+        yield peer_answers(name, data, folds, out / "peers", peers)
 
 
-def show(row: Row, answers: Iterable[Answers]) -> None:
-    for found in answers:
-        report = found.report()
-        interval = report.balanced_accuracy_interval
-        between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else "too few people"
-        votes = ""
-        if row.task == "gender":
-            people = sorted(set(found.subjects))
-            right = sum(report.per_subject[person] > 0.5 for person in people)
-            votes = f", by vote {right} of {len(people)} people"
-        name = "the network" if found.method == OURS else found.method
-        print(f"{row.name:16} {name:20} {report.balanced_accuracy:.3f} ({between}){votes}", flush=True)
+def show(experiment: Experiment, answers: Answers) -> None:
+    report = answers.report()
+    interval = report.balanced_accuracy_interval
+    between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else "too few people"
+    votes = ""
+    if experiment.task == "gender":
+        people = sorted(set(answers.subjects))
+        n_right = sum(report.per_subject[person] > 0.5 for person in people)
+        votes = f", by vote {n_right} of {len(people)} people"
+    name = "the network" if answers.method == OURS else answers.method
+    print(f"{experiment.name:16} {name:20} {report.balanced_accuracy:.3f} ({between}){votes}", flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--rows", nargs="*", default=[row.name for row in ROWS])
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--base_channels", type=int, default=8)
-    parser.add_argument("--learning_rate", type=float, default=1e-3)
+    parser = parser_of(__doc__, EXPERIMENTS)
     parser.add_argument("--recipe", default="best")
-    parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--peers", action="store_true", help="also MultiRocketHydra and EEGNet on the raw channels")
     parser.add_argument("--peer_kernels", type=int, default=Effort.kernels)
     parser.add_argument("--peer_epochs", type=int, default=Effort.epochs)
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    config = TrainingConfig(
-        epochs=1 if args.quick else args.epochs, learning_rate=args.learning_rate, seed=args.seed, recipe=args.recipe
-    )
-    peers = None
-    if args.peers:
+    options = parser.parse_args()
+    effort = Effort(options.peer_kernels, options.peer_epochs, seed=options.seed)
+    if options.quick:
+        options.epochs, effort = 1, replace(effort, kernels=84, epochs=1)
+    if options.peers:
         require_peers()
-        kernels, epochs = (84, 1) if args.quick else (args.peer_kernels, args.peer_epochs)
-        peers = Effort(kernels, epochs, seed=args.seed)
-    with tempfile.TemporaryDirectory() as temporary:
-        for row in (row for row in ROWS if row.name in args.rows):
-            out = args.out or Path(temporary)
-            show(row, answered(row, args.data, out, config, args.base_channels, args.quick, peers))
+    with folder_or_temporary(options.out) as out:
+        for experiment in (e for e in EXPERIMENTS if e.name in options.rows):
+            folder = out / experiment.name.replace(", ", "_")
+            for answers in answers_of(experiment, folder, options, effort if options.peers else None):
+                show(experiment, answers)
 
 
 if __name__ == "__main__":

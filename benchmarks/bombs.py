@@ -1,6 +1,6 @@
-"""Small files that become large, lie, or carry code, for attacks.py to drop on the web page.
+"""Small files that unpack to gigabytes, declare false sizes or carry code, for attacks.py to upload to the web page.
 
-Each is made in a folder. Code that is carried, where it is run, leaves a file `MARKER` beside them.
+Each maker writes one file into a folder. Code that a file carries creates the file `MARKER` there when it runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MARKER = "code_was_run"
 
 
 def _npz_bomb(folder: Path) -> Path:
-    """1.5 GiB of zeros in a megabyte and a half."""
+    """1.5 GiB of zeros, compressed to 1.5 MB."""
     path, head = folder / "bomb.npz", io.BytesIO()
     np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": (1536 * 2**20,)})
     with (
@@ -47,7 +47,7 @@ def _npz_pickle(folder: Path) -> Path:
 
 
 def _npz_claim(folder: Path) -> Path:
-    """A header of 10^12 samples, and none."""
+    """A header that declares 10^12 samples, without samples."""
     path, head = folder / "claim.npz", io.BytesIO()
     np.lib.format.write_array_header_1_0(head, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
     with zipfile.ZipFile(path, "w") as archive:
@@ -56,7 +56,7 @@ def _npz_claim(folder: Path) -> Path:
 
 
 def _mat_bomb(folder: Path) -> Path:
-    """A compressed element of MAT version 5 that never ends, nearly."""
+    """MAT version 5 with a compressed element of 1.5 GiB."""
     packer = zlib.compressobj(1)
     head = np.array([14, 1536 * 2**20, 6, 8, 6, 0, 5, 8, 1, 192 * 2**20, 1, 0x10061, 9, 1535 * 2**20], "<u4").tobytes()
     packed = packer.compress(head) + b"".join(packer.compress(MEGABYTE) for _ in range(1536)) + packer.flush()
@@ -67,7 +67,7 @@ def _mat_bomb(folder: Path) -> Path:
 
 
 def _hdf5_bomb(folder: Path) -> Path:
-    """A terabyte that is declared, and never written."""
+    """A data set of a terabyte that is declared but not written."""
     import h5py
 
     path = folder / "terabyte.h5"
@@ -77,7 +77,7 @@ def _hdf5_bomb(folder: Path) -> Path:
 
 
 def _hdf5_zeros(folder: Path) -> Path:
-    """A gigabyte of chunks of zeros, each a kilobyte as it lies there."""
+    """A gigabyte of zeros in chunks that take a kilobyte each."""
     import h5py
 
     path = folder / "zeros.h5"
@@ -91,10 +91,10 @@ def _hdf5_zeros(folder: Path) -> Path:
 
 def _edf_claim(folder: Path) -> Path:
     path = folder / "claim.edf"
-    one = ("EMG", "", "uV", "-1", "1", "-32768", "32767", "", "99999999", "")
+    signal = ("EMG", "", "uV", "-1", "1", "-32768", "32767", "", "99999999", "")
     widths = (16, 80, 8, 8, 8, 8, 8, 80, 8, 32)
     head = "0".ljust(8) + " " * 160 + "01.01.2001.01.01" + "512".ljust(8) + " " * 44
-    head += "99999999" + "1".ljust(8) + "1".ljust(4) + "".join(map(str.ljust, one, widths))
+    head += "99999999" + "1".ljust(8) + "1".ljust(4) + "".join(map(str.ljust, signal, widths))
     path.write_bytes(head.encode() + bytes(1000))
     return path
 
@@ -112,7 +112,7 @@ def _wide_csv(folder: Path) -> Path:
 
 
 def _table(folder: Path) -> Path:
-    """A table of others' files."""
+    """A manifest that names files of the system and of other visits."""
     path = folder / "manifest.csv"
     path.write_text("file,start_s,stop_s\n/etc/passwd,0,1\n../../visits,0,1\n" + "a.csv,0,1e300\n" * 20_000)
     return path

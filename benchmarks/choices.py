@@ -1,12 +1,12 @@
-"""What each training choice is for: every choice taken away in turn, on people never trained on.
+"""The effect of each training choice: every choice is removed in turn and scored on held-out people.
 
     python benchmarks/choices.py scores --data FOLDER [--out FOLDER] [--choices NAME ...] [--seeds N ...]
     python benchmarks/choices.py start --data FOLDER
 
-FOLDER holds contraction_intensity/ with its manifests. ``scores`` trains the small network on three groups of people in
-turn, with and without each choice, from the same seeds; a difference is paired over people. ``start`` is the loss of
-the full-size network before its first step. What no setting of the product takes away is replaced here, in this
-process. Begun again with the same --out, it goes on where it stood.
+FOLDER holds contraction_intensity/ with its manifests. ``scores`` trains the small network in three folds of people,
+with and without each choice, from the same seeds; differences are paired over people. ``start`` prints the loss of the
+full-size network before its first step. Choices that no setting of the program removes are patched in this process.
+Started again with the same --out, it continues.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from experiment import FOREARM, Experiment, folder_or_temporary
 from lightning_fabric import Fabric
 from scipy import stats
 from torch import nn
 
-from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.mvc import with_references
 from semg_hht.learning import network
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.dataset import Dataset, from_examples
@@ -36,18 +35,19 @@ from semg_hht.learning.epochs import Fitting, TrainingConfig, fit, score
 from semg_hht.learning.folds import make_folds
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.split import Split
-from semg_hht.matrices.transform import configure, transform_all
+from semg_hht.matrices.transform import transform_all
 
 TASK = "action_quality"
-CHANNELS = ("1", "5")  # of eight: two a repetition keep an epoch short
+EFFORT = Experiment("effort", FOREARM, TASK, {"scaling": "mvc"}, "manifest_mvc.csv")
+CHANNELS = ("1", "5")  # two of the eight, to keep an epoch short
 N_FOLDS = 3
 SMALL = TrainingConfig(epochs=4, learning_rate=1e-3)
 BASE_CHANNELS = 8
-RARE_SHARE = 4  # one repetition in so many of the rare class is trained on
+RARE_SHARE = 4  # training uses one of so many repetitions of the rare class
 
 
 class Unweighted(Fitting):
-    """Every example weighs the same."""
+    """All classes have the same weight."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,7 +55,7 @@ class Unweighted(Fitting):
 
 
 class Constant(Fitting):
-    """After the warm-up the learning rate stays."""
+    """The learning rate is constant after the warm-up."""
 
     def _set_learning_rate(self, step: int) -> float:
         n_warmup = min(self.config.warmup_epochs, self.config.epochs // 2) * self.n_steps_per_epoch
@@ -66,7 +66,7 @@ class Constant(Fitting):
 
 
 def fan_out(module: nn.Module) -> None:
-    """Kaiming by fan-out, as the seed had it."""
+    """Kaiming initialisation by fan-out, as in the original README."""
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         nn.init.kaiming_normal_(module.weight, a=network.SLOPE, mode="fan_out", nonlinearity="leaky_relu")
         if module.bias is not None:
@@ -74,7 +74,7 @@ def fan_out(module: nn.Module) -> None:
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Normalises each matrix by itself, as the seed's predecessor did."""
+    """Normalises each matrix by itself instead of over the batch."""
 
     def __init__(self, n: int) -> None:
         super().__init__(n, affine=True)
@@ -82,14 +82,19 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice taken away: other settings, another part in the place of one of ours, or other people."""
+    """A removed choice: other settings, patched parts, or fewer training repetitions.
+
+    parts : dotted name -> what replaces it.
+    data : the repetitions to train on: ``all``, ``few`` (a quarter) or ``rare`` (a quarter of the class mid).
+    compared_with : name of the choice that the difference is taken from.
+    """
 
     training: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, Any] = field(default_factory=dict)
     fitting: type[Fitting] = Fitting
-    data: str = "all"  # or "few": a quarter of the repetitions are trained on; "rare": so of one class
-    than: str = "as it is"
+    data: str = "all"
+    compared_with: str = "as it is"
 
 
 NO_RECALIBRATION = {"semg_hht.learning.epochs.recalibrate_batch_norm": lambda encoder, batches: None}
@@ -108,35 +113,30 @@ CHOICES = {
     "5 layers": Choice(network={"n_layers": 5}),
     "no recalibration": Choice(parts=NO_RECALIBRATION),
     "few: as it is": Choice(data="few"),
-    "few: no recalibration": Choice(parts=NO_RECALIBRATION, data="few", than="few: as it is"),
+    "few: no recalibration": Choice(parts=NO_RECALIBRATION, data="few", compared_with="few: as it is"),
     "rare: as it is": Choice(data="rare"),
-    "rare: no class weights": Choice(fitting=Unweighted, data="rare", than="rare: as it is"),
+    "rare: no class weights": Choice(fitting=Unweighted, data="rare", compared_with="rare: as it is"),
 }
 
 
 def load(data: Path) -> Dataset:
-    """Effort low, mid, high of six people in percent of their maximal contractions; without the motion that is rest."""
-    folder = data / "contraction_intensity"
-    settings = configure(mains_hz=50.0, scaling="mvc")
-    jobs = [job for job in find_jobs(folder / "manifest.csv") if job.rows[0].extra["motion"] != "C1"]
-    jobs = [replace(job, rows=tuple(replace(row, channels=CHANNELS) for row in job.rows)) for job in jobs]
-    jobs = with_references(jobs, settings, folder / "manifest_mvc.csv")
-    return from_examples(transform_all(jobs, settings))
+    """Low, mid and high effort of six people, relative to maximal contractions; without the motion C1, which is rest."""
+    return from_examples(transform_all(EFFORT.jobs(data, CHANNELS, without=("C1",)), EFFORT.config))
 
 
-def thinned(dataset: Dataset, split: Split, how: str) -> Split:
-    """The split with fewer repetitions to train on; validation and test people stay whole."""
-    if how == "all":
+def thinned(dataset: Dataset, split: Split, kind: str) -> Split:
+    """The split with the training repetitions of a kind of ``Choice.data``; validation and test sets stay complete."""
+    if kind == "all":
         return split
     names = np.array([dataset.repetitions[i] for i in split.train])
     labels = np.array(dataset.labels(TASK))[split.train]
     number = np.unique(names, return_inverse=True)[1]
     kept = np.random.default_rng(0).permutation(number.max() + 1)[number] % RARE_SHARE == 0
-    return replace(split, train=split.train[kept | (labels != "mid")] if how == "rare" else split.train[kept])
+    return replace(split, train=split.train[kept | (labels != "mid")] if kind == "rare" else split.train[kept])
 
 
 def scores_of(choice: Choice, dataset: Dataset, seed: int, folder: Path) -> dict[str, Any]:
-    """Of the people held out, with the last weights and with the epoch picked on one validation person."""
+    """Scores of the held-out people, with the last weights and with those of the best epoch on a validation person."""
     config = replace(SMALL, **choice.training, seed=seed)
     classes = {TASK: dataset.classes()[TASK]}
     tested, per_epoch = [], []
@@ -155,65 +155,66 @@ def scores_of(choice: Choice, dataset: Dataset, seed: int, folder: Path) -> dict
             for which, model in (("last", fitting.model()), ("picked", load_model(own / "best"))):
                 probabilities[which].append(model.probabilities(dataset.subset(split.test).matrices)[TASK])
         tested.append(split.test)
-    found: dict[str, Any] = {"validation": np.mean(per_epoch, axis=0).tolist()}
+    scores: dict[str, Any] = {"validation": np.mean(per_epoch, axis=0).tolist()}
     for which, of_folds in probabilities.items():
         report = score(dataset, np.concatenate(tested), TASK, classes, np.concatenate(of_folds), intervals=False)
         recall = {name: of_class["recall"] for name, of_class in report.per_class.items()}
-        found[which] = {"people": report.per_subject, "recall": recall, "ece": report.ece, "n": report.n}
-    return found
+        scores[which] = {"people": report.per_subject, "recall": recall, "ece": report.ece, "n": report.n}
+    return scores
 
 
-def scores(dataset: Dataset, names: list[str], seeds: list[int], out: Path) -> None:
-    done: dict[str, dict[str, np.ndarray]] = {}
+def show_scores(dataset: Dataset, names: list[str], seeds: list[int], out: Path) -> None:
+    finished: dict[str, dict[str, np.ndarray]] = {}
     print("choice | last weights (difference, 95 %) | picked epoch (difference) | recall low, mid, high | "
           "calibration error | validation after each epoch")  # fmt: skip
     for name in names:
-        runs = [_once(name, dataset, seed, out) for seed in seeds]
-        done[name] = {which: _of_people(runs, which) for which in ("last", "picked")}
-        than = done.get(CHOICES[name].than)
+        runs = [_stored_scores(name, dataset, seed, out) for seed in seeds]
+        finished[name] = {which: _of_people(runs, which) for which in ("last", "picked")}
+        base = finished.get(CHOICES[name].compared_with)
         cells = [
-            f"{people.mean():.3f} {'' if than is None or than is done[name] else _difference(people, than[which])}"
-            for which, people in done[name].items()
+            f"{people.mean():.3f} {'' if base is None or base is finished[name] else _difference(people, base[which])}"
+            for which, people in finished[name].items()
         ]
         recall = ", ".join(f"{np.mean([r['last']['recall'][c] for r in runs]):.2f}" for c in runs[0]["last"]["recall"])
         ece = float(np.mean([run["last"]["ece"] for run in runs]))
         curve = ", ".join(f"{v:.2f}" for v in np.mean([run["validation"] for run in runs], axis=0))
         print(f"{name} | {' | '.join(cells)} | {recall} | {ece:.3f} | {curve}", flush=True)
-    print(f"n = {runs[0]['last']['n']} repetitions of {len(done[name]['last'])} people, seeds {seeds}")
+    print(f"n = {runs[0]['last']['n']} repetitions of {len(finished[name]['last'])} people, seeds {seeds}")
 
 
 def _of_people(runs: list[dict[str, Any]], which: str) -> np.ndarray:
-    """Balanced accuracy of each person, mean over seeds: (n_people,)."""
+    """Balanced accuracy of each person, (n_people,), the mean over seeds."""
     return np.mean([[run[which]["people"][who] for who in sorted(run[which]["people"])] for run in runs], axis=0)
 
 
-def _difference(people: np.ndarray, than: np.ndarray) -> str:
-    """Mean of the people's differences with Student's interval."""
-    apart = people - than
-    half = float(stats.sem(apart) * stats.t.ppf(0.975, len(apart) - 1))
-    return f"({apart.mean():+.3f}, {apart.mean() - half:+.3f} to {apart.mean() + half:+.3f})"
+def _difference(people: np.ndarray, base: np.ndarray) -> str:
+    """The mean of the paired differences with Student's 95 % interval."""
+    difference = people - base
+    half = float(stats.sem(difference) * stats.t.ppf(0.975, len(difference) - 1))
+    return f"({difference.mean():+.3f}, {difference.mean() - half:+.3f} to {difference.mean() + half:+.3f})"
 
 
-def _once(name: str, dataset: Dataset, seed: int, out: Path) -> dict[str, Any]:
-    known = out / f"{name.replace(':', '').replace(' ', '_')}_{seed}.json"
-    if not known.is_file():
+def _stored_scores(name: str, dataset: Dataset, seed: int, out: Path) -> dict[str, Any]:
+    """The scores of a choice, computed where ``out`` does not hold them."""
+    path = out / f"{name.replace(':', '').replace(' ', '_')}_{seed}.json"
+    if not path.is_file():
         with tempfile.TemporaryDirectory() as folder:
-            known.write_text(json.dumps(scores_of(CHOICES[name], dataset, seed, Path(folder))), encoding="utf-8")
-    found: dict[str, Any] = json.loads(known.read_text(encoding="utf-8"))
-    return found
+            path.write_text(json.dumps(scores_of(CHOICES[name], dataset, seed, Path(folder))), encoding="utf-8")
+    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return scores
 
 
-def start(dataset: Dataset) -> None:
-    """Loss and logits of the full-size network on a batch of real matrices, before any step."""
+def show_start(dataset: Dataset) -> None:
+    """The loss and the logits of the full-size network on a batch of real matrices, before any step."""
     chosen = np.random.default_rng(0).permutation(len(dataset))[:16]
     names = dataset.classes()[TASK]
     target = torch.tensor([names.index(dataset.labels(TASK)[i]) for i in chosen])
-    nothing = {"torch.nn.init.normal_": lambda weight, std: weight}
+    large_last_layer = {"torch.nn.init.normal_": lambda weight, std: weight}
     for name, parts in {
         "fan-in, small last layer (as it is)": {},
-        "fan-in": nothing,
+        "fan-in": large_last_layer,
         "fan-out, small last layer": {"semg_hht.learning.network._initialise": fan_out},
-        "fan-out (the seed)": {"semg_hht.learning.network._initialise": fan_out} | nothing,
+        "fan-out (original README)": {"semg_hht.learning.network._initialise": fan_out} | large_last_layer,
     }.items():
         with ExitStack() as replaced:
             for place, part in parts.items():
@@ -223,7 +224,9 @@ def start(dataset: Dataset) -> None:
         with torch.no_grad():
             logits = net(torch.from_numpy(dataset.subset(chosen).matrices))
         loss = nn.functional.cross_entropy(logits, target).item()
-        print(f"{name} | first loss {loss:.2f} (even guess {np.log(3):.2f}) | logits' deviation {logits.std():.2f}")
+        print(
+            f"{name} | first loss {loss:.2f} (even guess {np.log(3):.2f}) | standard deviation of the logits {logits.std():.2f}"
+        )
 
 
 def main() -> None:
@@ -237,12 +240,10 @@ def main() -> None:
     torch.set_num_threads(1)
     dataset = load(args.data)
     if args.what == "start":
-        start(dataset)
+        show_start(dataset)
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        out = args.out or Path(temporary)
-        out.mkdir(parents=True, exist_ok=True)
-        scores(dataset, args.choices, args.seeds, out)
+    with folder_or_temporary(args.out) as out:
+        show_scores(dataset, args.choices, args.seeds, out)
 
 
 if __name__ == "__main__":

@@ -1,196 +1,169 @@
-"""Which evidence tells what the model goes by: the deletion and insertion test of every method, on people held out.
+"""Which evidence shows what the model relies on: the deletion and insertion test of every method, on held-out people.
 
     python benchmarks/explain.py --data FOLDER [--out FOLDER] [--quick]
 
 FOLDER holds contraction_intensity/ and myo_armband/ with their manifests. Small networks are trained in folds of
-people; each method then ranks patches (8 x 8 cells) of matrices of people held out by how they speak for the answer.
-Deletion (Petsiuk et al. 2018, arXiv 1806.07421): the answer's probability while patches are emptied, the best first;
-the smaller the area under it, the better. Insertion: while they are put into an empty matrix; the larger, the better.
-Beside the methods stand the matrix's own values and a random order. Intervals are over people. Begun again with the
-same --out, it trains only what is not there.
+people; each method then ranks the patches (8 x 8 cells) of matrices of held-out people by their evidence for the
+answer. Deletion (Petsiuk et al. 2018, arXiv 1806.07421): the probability of the answer while patches are emptied, the
+highest evidence first; the smaller the area under this curve, the better. Insertion: while they are put into an empty
+matrix; the larger, the better. The matrix's own values and a random order are ranked for comparison. Intervals are over
+people. Started again with the same --out, it trains only what is missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
+from experiment import ARMBAND, FOREARM, Experiment, folder_or_temporary, parser_of
 from numpy.typing import NDArray
 
-from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.mvc import with_references
-from semg_hht.datasets.prepare import prepare
 from semg_hht.explanation.attribution import METHODS, attribute
 from semg_hht.explanation.explanation import PATCH, in_patches
-from semg_hht.inference.svm_inputs import Beside
+from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.learning.checkpoint import Model, load_model
-from semg_hht.learning.dataset import Dataset, load_folder
+from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import make_folds
 from semg_hht.learning.train import train
 from semg_hht.matrices.matrix import SIZE
-from semg_hht.matrices.transform import configure
 
 Array = NDArray[np.float64]
+Row = dict[str, Any]  # a line of areas.csv: one method on one matrix
 
 VALUES, RANDOM = "values", "random"
-STEPS = 10  # a tenth of the patches each
+STEPS = 10  # of the curves; each empties or fills a tenth of the patches
 BLUR = 16.0  # cells
 N_RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    folder: str
-    settings: dict[str, Any]
-    task: str
-
-
-ROWS = (
-    Row("effort", "contraction_intensity", {"scaling": "subject"}, "action_quality"),
-    Row("gender", "myo_armband", {"band_hz": (5.0, 100.0)}, "gender"),
+EXPERIMENTS = (
+    Experiment("effort", FOREARM, "action_quality", {"scaling": "subject"}),
+    Experiment("gender", ARMBAND, "gender", {"band_hz": (5.0, 100.0)}),
 )
 
 
-def prepared(row: Row, data: Path, out: Path, channels: tuple[str, ...]) -> Dataset:
-    """Matrices of some of the channels: neighbours on a forearm tell much the same."""
-    settings = configure(mains_hz=50.0, **row.settings)
-    jobs = [
-        replace(job, rows=tuple(replace(r, channels=channels) for r in job.rows))
-        for job in find_jobs(data / row.folder / "manifest.csv")
-    ]
-    prepare(with_references(jobs, settings, None), out / "prepared", settings, overwrite=True)
-    return load_folder(out / "prepared" / "hht_matrices")
+@dataclass(frozen=True)
+class Subject:
+    """One matrix (1, 256, 256), its empty counterpart, and the answer that the evidence is for."""
+
+    model: Model
+    matrix: NDArray[np.float32]
+    empty: NDArray[np.float32]
+    task: str
+    class_index: int
+
+    def rankings(self, seed: int) -> Iterator[tuple[str, Array]]:
+        """Method -> numbers of the patches (1024,), the highest evidence for the class first."""
+        inputs = SvmInputs(("the only repetition",), [{}], [()], None)
+        name = self.model.description.classes[self.task][self.class_index]
+        for method in METHODS:
+            attribution = attribute(self.model, self.matrix[None], inputs, self.task, name, method=method)
+            yield method, np.argsort(-in_patches(attribution.evidence[0, 0]).ravel(), kind="stable")
+        yield VALUES, np.argsort(-in_patches(self.matrix[0].astype(np.float64)).ravel(), kind="stable")
+        yield RANDOM, np.random.default_rng(seed).permutation((SIZE // PATCH) ** 2)
+
+    def areas(self, ranking: Array) -> tuple[float, float]:
+        """Areas under the curves of deletion and insertion: the mean probability over their steps."""
+        rank = np.empty(ranking.size, dtype=np.intp)
+        rank[ranking] = np.arange(ranking.size)
+        steps = np.linspace(0, ranking.size, STEPS + 1)[:, None, None]
+        taken = rank.reshape(SIZE // PATCH, -1) < steps  # (11, 32, 32)
+        masks = np.kron(taken, np.ones((PATCH, PATCH), dtype=bool))[:, None]  # (11, 1, 256, 256)
+        deleted, inserted = np.where(masks, self.empty, self.matrix), np.where(masks, self.matrix, self.empty)
+        probabilities = self.model.probabilities(np.concatenate([deleted, inserted]))[self.task][:, self.class_index]
+        deletion, insertion = probabilities.reshape(2, -1).mean(axis=1)  # (2, 11) -> (2,)
+        return float(deletion), float(insertion)
 
 
-def rankings(model: Model, matrix: NDArray[np.float32], task: str, name: str, seed: int) -> Iterator[tuple[str, Array]]:
-    """Method -> patches (1024,), the one that speaks most for the class first."""
-    alone = Beside(("one",), [{}], None)
-    for method in METHODS:
-        found = attribute(model, matrix[None], alone, task, name, method=method)
-        yield method, np.argsort(-in_patches(found.evidence[0, 0]).ravel(), kind="stable")
-    yield VALUES, np.argsort(-in_patches(matrix[0].astype(np.float64)).ravel(), kind="stable")
-    yield RANDOM, np.random.default_rng(seed).permutation((SIZE // PATCH) ** 2)
-
-
-def areas(
-    model: Model, matrix: NDArray[np.float32], blank: NDArray[np.float32], order: Array, task: str, index: int
-) -> tuple[float, float]:
-    """Under the curves of deletion and of insertion, as the mean probability over their steps."""
-    place = np.empty(order.size, dtype=np.intp)
-    place[order] = np.arange(order.size)
-    taken = place.reshape(SIZE // PATCH, -1) < np.linspace(0, order.size, STEPS + 1)[:, None, None]  # (11, 32, 32)
-    masks = np.kron(taken, np.ones((PATCH, PATCH), dtype=bool))[:, None]  # (11, 1, 256, 256)
-    both = np.concatenate([np.where(masks, blank, matrix), np.where(masks, matrix, blank)])
-    found = model.probabilities(both)[task][:, index]
-    deletion, insertion = found.reshape(2, -1).mean(axis=1)
-    return float(deletion), float(insertion)
-
-
-def measured(
-    row: Row,
-    dataset: Dataset,
-    out: Path,
-    config: TrainingConfig,
-    base_channels: int,
-    n_folds: int,
-    n_matrices: int,
-    blurred: bool,
-) -> Iterator[dict[str, Any]]:
-    """A row a matrix and method; ``n_matrices`` of each person."""
-    for fold in make_folds(dataset, "grouped", n_folds, config.validation_size, config.seed):
+def measured(experiment: Experiment, dataset: Dataset, out: Path, options: argparse.Namespace) -> Iterator[Row]:
+    """A row for each matrix and method, on ``options.n_matrices`` matrices of each person."""
+    config = TrainingConfig(epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed)
+    task = experiment.task
+    for fold in make_folds(dataset, "grouped", options.folds, config.validation_size, config.seed):
         folder = out / f"fold_{fold.number}"
         if not (folder / "metrics.json").is_file():
             train(
-                dataset, folder, config, base_channels=base_channels, task=row.task, split=fold.split, overwrite=True,
-                cpu=True,
+                dataset, folder, config, base_channels=options.base_channels, task=task, split=fold.split,
+                overwrite=True, cpu=True,
             )  # fmt: skip
         model = load_model(folder / "best")
-        classes, subjects = model.classes[row.task], np.array(dataset.subjects)
-        rng = np.random.default_rng(config.seed)
+        people, rng = np.array(dataset.subjects), np.random.default_rng(config.seed)
         for person in fold.held_out:
-            for i in rng.permutation(np.flatnonzero(subjects == person))[:n_matrices]:
+            for i in rng.permutation(np.flatnonzero(people == person))[: options.n_matrices]:
                 matrix = dataset.matrices[i]
-                answer = model.probabilities(matrix[None])[row.task][0]
-                index = int(answer.argmax())
-                blank = scipy.ndimage.gaussian_filter(matrix, (0, BLUR, BLUR)) if blurred else np.zeros_like(matrix)
-                for method, order in rankings(model, matrix, row.task, classes[index], int(i)):
-                    deletion, insertion = areas(model, matrix, blank, order, row.task, index)
+                probabilities = model.probabilities(matrix[None])[task][0]
+                index = int(probabilities.argmax())
+                blurred = scipy.ndimage.gaussian_filter(matrix, (0, BLUR, BLUR)) if options.blurred else None
+                empty = np.zeros_like(matrix) if blurred is None else blurred
+                subject = Subject(model, matrix, empty, task, index)
+                for method, ranking in subject.rankings(int(i)):
+                    deletion, insertion = subject.areas(ranking)
                     yield {
-                        "task": row.name, "person": person, "file": dataset.rows[i].file, "answer": classes[index],
-                        "true": dataset.rows[i].label(row.task), "confidence": answer[index], "method": method,
-                        "deletion": deletion, "insertion": insertion,
+                        "task": experiment.name, "person": person, "file": dataset.rows[i].file,
+                        "answer": model.description.classes[task][index], "true": dataset.rows[i].label(task),
+                        "confidence": probabilities[index], "method": method, "deletion": deletion,
+                        "insertion": insertion,
                     }  # fmt: skip
 
 
-def show(found: list[dict[str, Any]], seed: int) -> None:
-    """Areas by method with intervals over people, and the gap between them beside that of the values."""
-    people = sorted({r["person"] for r in found})
+def show(rows: list[Row], seed: int) -> None:
+    """Areas by method with intervals over people, and their difference compared with that of the values."""
+    people = sorted({row["person"] for row in rows})
     draws = np.random.default_rng(seed).integers(len(people), size=(N_RESAMPLES, len(people)))
-    methods = list(dict.fromkeys(r["method"] for r in found))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
 
-    def told(values: Array) -> str:
+    def cell(values: Array) -> str:
         low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
         return f"{values.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
-    def by_person(method: str, value: Any) -> Array:
-        rows = [r for r in found if r["method"] == method]
-        return np.array([np.mean([value(r) for r in rows if r["person"] == p]) for p in people])
+    def by_person(method: str, value: Callable[[Row], float]) -> Array:
+        return np.array(
+            [np.mean([value(r) for r in rows if r["method"] == method and r["person"] == p]) for p in people]
+        )
 
-    gaps = {method: by_person(method, lambda r: r["insertion"] - r["deletion"]) for method in methods}
-    print(f"\n{found[0]['task']}: {len(found) // len(methods)} matrices of {len(people)} people held out")
+    def gap(row: Row) -> float:
+        return float(row["insertion"] - row["deletion"])
+
+    print(f"\n{rows[0]['task']}: {len(rows) // len(methods)} matrices of {len(people)} held-out people")
     print(f"{'method':22} {'deletion':28} {'insertion':28} {'insertion - deletion':28} {'more than the values':28}")
     for method in methods:
+        gaps = by_person(method, gap)
         cells = (
             by_person(method, lambda r: r["deletion"]), by_person(method, lambda r: r["insertion"]),
-            gaps[method], gaps[method] - gaps[VALUES],
+            gaps, gaps - by_person(VALUES, gap),
         )  # fmt: skip
-        print(f"{method:22} " + " ".join(f"{told(cell):28}" for cell in cells), flush=True)
-    for name in sorted({r["answer"] for r in found}):
-        own = [r for r in found if r["answer"] == name]
-        shown = ", ".join(
-            f"{m} {np.mean([r['insertion'] - r['deletion'] for r in own if r['method'] == m]):+.3f}" for m in methods
-        )
-        print(f"  answered {name} ({len(own) // len(methods)}): {shown}")
+        print(f"{method:22} " + " ".join(f"{cell(values):28}" for values in cells), flush=True)
+    for name in sorted({row["answer"] for row in rows}):
+        of_answer = [row for row in rows if row["answer"] == name]
+        means = (f"{m} {np.mean([gap(row) for row in of_answer if row['method'] == m]):+.3f}" for m in methods)
+        print(f"  answered {name} ({len(of_answer) // len(methods)}): {', '.join(means)}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--rows", nargs="*", default=[row.name for row in ROWS])
-    parser.add_argument("--channels", nargs="*", default=["1", "5"], help="channels to use, by number")
+    parser = parser_of(__doc__, EXPERIMENTS)
+    parser.add_argument("--channels", nargs="*", default=["1", "5"], help="numbers of the channels to use")
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--n_matrices", type=int, default=12, help="of each person held out")
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--base_channels", type=int, default=8)
-    parser.add_argument("--learning_rate", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--blurred", action="store_true", help="blur what is taken away instead of emptying it")
-    parser.add_argument(
-        "--quick", action="store_true", help="one epoch and two matrices a person, to see that it works"
-    )
-    args = parser.parse_args()
-    epochs, n_matrices = (1, 2) if args.quick else (args.epochs, args.n_matrices)
-    config = TrainingConfig(epochs=epochs, learning_rate=args.learning_rate, seed=args.seed)
-    with tempfile.TemporaryDirectory() as temporary:
-        for row in (row for row in ROWS if row.name in args.rows):
-            own = (args.out or Path(temporary)) / row.name
-            dataset = prepared(row, args.data, own, tuple(args.channels))
-            found = list(measured(row, dataset, own, config, args.base_channels, args.folds, n_matrices, args.blurred))
-            with (own / "areas.csv").open("w", newline="", encoding="utf-8") as handle:
-                writer = csv.DictWriter(handle, list(found[0]))
+    parser.add_argument("--n_matrices", type=int, default=12, help="of each held-out person")
+    parser.add_argument("--blurred", action="store_true", help="blur patches instead of emptying them")
+    options = parser.parse_args()
+    if options.quick:
+        options.epochs, options.n_matrices = 1, 2
+    with folder_or_temporary(options.out) as out:
+        for experiment in (e for e in EXPERIMENTS if e.name in options.rows):
+            folder = out / experiment.name
+            jobs = experiment.jobs(options.data, channels=tuple(options.channels))
+            dataset = experiment.prepared(jobs, folder / "prepared")
+            rows = list(measured(experiment, dataset, folder, options))
+            with (folder / "areas.csv").open("w", newline="", encoding="utf-8") as handle:
+                writer = csv.DictWriter(handle, list(rows[0]))
                 writer.writeheader()
-                writer.writerows(found)
-            show(found, args.seed)
+                writer.writerows(rows)
+            show(rows, options.seed)
 
 
 if __name__ == "__main__":

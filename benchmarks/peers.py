@@ -1,11 +1,11 @@
-"""What others would use on the raw channels, on the folds our network is tried on: `accuracy.py --peers`.
+"""Published methods on the raw channels, scored on the folds of our network, for `accuracy.py --peers`.
 
-Each is given filtered repetitions (n, n_channels, n_samples), divided by the reference amplitude where the row has one,
-and weighs the classes evenly, as our network and our baselines do. They need, in this environment:
+Each gets filtered repetitions (n, n_channels, n_samples), divided by the reference amplitude where the row has one, and
+weighs all classes alike, as our network and our baselines do. They need, in this environment:
 
     pip install aeon "braindecode==0.8.1"
 
-braindecode from 1.0 on imports torchaudio, whose Linux wheel on PyPI needs CUDA; 0.8.1 has the same layers.
+braindecode 1.0 and later imports torchaudio, whose Linux wheel on PyPI needs CUDA; 0.8.1 has the same EEGNet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,8 +25,9 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import Answers
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.folds import Fold
-from semg_hht.matrices.transform import PipelineConfig, scaled_repetitions
-from semg_hht.recordings.jobs import Job, read_job
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.recordings.jobs import Job
+from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.system.files import read_json, write_json
 
 Signals = NDArray[np.float32]  # (n, n_channels, n_samples)
@@ -36,10 +37,10 @@ Probabilities = NDArray[np.float64]  # (n, n_classes)
 
 @dataclass(frozen=True)
 class Effort:
-    """How much the peers compute, stored with their answers; the defaults are their usual settings.
+    """How much the peers compute, stored with their answers; the defaults are the settings of their authors.
 
-    kernels : of MultiRocket; with fewer, Hydra has as many times fewer groups.
-    eegnet_hz : recordings of twice this rate and more are decimated for EEGNet, whose kernels are made for such rates.
+    kernels : of MultiRocket; the number of groups of Hydra is reduced in proportion.
+    eegnet_hz : the rate that EEGNet's kernels are designed for; recordings of twice this rate and more are decimated.
     """
 
     kernels: int = 6250
@@ -52,13 +53,13 @@ Peer = Callable[[Signals, Labels, Signals, float, Effort], Probabilities]
 
 
 def multirocket_hydra(x: Signals, y: Labels, x_new: Signals, rate_hz: float, effort: Effort) -> Probabilities:
-    """aeon's MultiRocketHydraClassifier, all channels together: 1 for the class it names, for it knows no other."""
+    """aeon's MultiRocketHydraClassifier on all channels. It gives its class the probability 1."""
     from aeon.classification.convolution_based import MultiRocketHydraClassifier
     from aeon.transformations.collection.convolution_based import MultiRocket
 
     groups = max(1, round(64 * effort.kernels / Effort.kernels))
     classifier = MultiRocketHydraClassifier(n_groups=groups, class_weight="balanced", random_state=effort.seed)
-    # The classifier passes every setting on but this one.
+    # The classifier has no argument for the number of kernels.
     fewer = partial(MultiRocket, n_kernels=effort.kernels)
     with patch("aeon.classification.convolution_based._mr_hydra.MultiRocket", fewer):
         classifier.fit(x, y)
@@ -66,16 +67,16 @@ def multirocket_hydra(x: Signals, y: Labels, x_new: Signals, rate_hz: float, eff
 
 
 def eegnet(x: Signals, y: Labels, x_new: Signals, rate_hz: float, effort: Effort) -> Probabilities:
-    """braindecode's EEGNet as it comes, channels standardised over the training people; Adam 1e-3, batches of 16."""
+    """braindecode's EEGNet with its defaults; channels standardised over the training people, Adam 1e-3, batches of 16."""
     import torch
     from braindecode.models import EEGNetv4
     from scipy.signal import decimate
 
-    every = max(1, int(rate_hz / effort.eegnet_hz))
-    if every > 1:
-        x, x_new = (decimate(part, every, ftype="fir", axis=-1) for part in (x, x_new))
+    factor = max(1, int(rate_hz / effort.eegnet_hz))
+    if factor > 1:
+        x, x_new = (decimate(part, factor, ftype="fir", axis=-1) for part in (x, x_new))
     mean, std = x.mean(axis=(0, 2), keepdims=True), x.std(axis=(0, 2), keepdims=True)
-    seen, new = (torch.from_numpy(np.float32((part - mean) / std)) for part in (x, x_new))
+    known, new = (torch.from_numpy(np.float32((part - mean) / std)) for part in (x, x_new))
     torch.manual_seed(effort.seed)
     counts = np.bincount(y)
     network = EEGNetv4(n_chans=x.shape[1], n_outputs=len(counts), n_times=x.shape[2])
@@ -85,7 +86,7 @@ def eegnet(x: Signals, y: Labels, x_new: Signals, rate_hz: float, effort: Effort
     for _ in range(effort.epochs):
         for batch in torch.randperm(len(y)).split(16):
             optimizer.zero_grad()
-            loss_of(network(seen[batch]), true[batch]).backward()
+            loss_of(network(known[batch]), true[batch]).backward()
             optimizer.step()
     network.eval()
     with torch.no_grad():
@@ -96,85 +97,102 @@ PEERS: dict[str, Peer] = {"MultiRocketHydra": multirocket_hydra, "EEGNet": eegne
 
 
 def require_peers() -> None:
-    """Leave with one sentence where a peer can't be loaded, before anything long is begun."""
+    """End the program with one sentence where a peer can't be imported, before the long work starts."""
     try:
         from aeon.classification.convolution_based import MultiRocketHydraClassifier  # noqa: F401
         from braindecode.models import EEGNetv4  # noqa: F401
-    except (ImportError, OSError) as error:  # OSError: a library of another build of torch
-        raise SystemExit(f'--peers: {error}; pip install aeon "braindecode==0.8.1" brings what it needs') from None
+    except (ImportError, OSError) as error:  # OSError: a library for another build of torch
+        raise SystemExit(f'--peers: {error}; pip install aeon "braindecode==0.8.1" installs what it needs') from None
 
 
 def raw_channels(jobs: list[Job], settings: PipelineConfig) -> tuple[dict[str, Signals], float]:
-    """Key of each repetition -> (n_channels, n_samples) as transformed, cut or padded with zeros to the median length;
-    and the rate.
+    """The filtered samples of each repetition, cut or padded with zeros to the median length, and their rate.
+
+    Returns
+    -------
+    Key of `Dataset.repetitions` -> (n_channels, n_samples), and the rate in Hz.
 
     Raises
     ------
     InputError
-        Recordings of several rates, or of several numbers of channels.
+        The recordings have several rates or several numbers of channels.
     """
-    found, kinds = {}, set()
+    signals, kinds = {}, set()
     for job in jobs:
-        for row, repetition in scaled_repetitions(job, read_job(job), settings):
+        for row, repetition in open_filtered(job, settings.filter).scaled_repetitions():
             times = ("" if time_s is None else f"{time_s:.10g}" for time_s in (row.start_s, row.stop_s))
-            found["|".join((row.file, *times))] = repetition.samples  # the key of `Dataset.repetitions`
+            signals["|".join((row.file, *times))] = repetition.samples
             kinds.add((repetition.rate_hz, len(repetition.samples)))
     if len(kinds) != 1:
         listed = "; ".join(f"{rate_hz:g} Hz, {n} channels" for rate_hz, n in sorted(kinds))
         raise InputError(f"peers on raw channels need one rate and one number of channels; found {listed or 'none'}")
-    length = int(np.median([samples.shape[1] for samples in found.values()]))
-    for key, samples in found.items():
+    length = int(np.median([samples.shape[1] for samples in signals.values()]))
+    for key, samples in signals.items():
         padded = np.pad(samples[:, :length], ((0, 0), (0, max(0, length - samples.shape[1]))))
-        found[key] = padded.astype(np.float32)
-    return found, kinds.pop()[0]
+        signals[key] = padded.astype(np.float32)
+    return signals, kinds.pop()[0]
 
 
-def peer_answers(
-    name: str,
-    dataset: Dataset,
-    signals: dict[str, Signals],
-    rate_hz: float,
-    folds: list[Fold],
-    task: str,
-    folder: Path,
-    effort: Effort,
-) -> Answers:
-    """What a peer answers for the people held out, trained on all others; a fold that stands in ``folder`` is read."""
-    first = {key: i for i, key in reversed(list(enumerate(dataset.repetitions)))}
-    classes = dataset.classes()[task]
-    label_of = {key: dataset.rows[i].label(task) for key, i in first.items()}
-    made_of = {"data_fingerprint": dataset.fingerprint(), "task": task, **asdict(effort)}
-    told: dict[str, list[float]] = {}
+@dataclass(frozen=True)
+class PeerData:
+    """A labelled data set, its raw channels by key of the repetition, and the task."""
+
+    dataset: Dataset
+    signals: dict[str, Signals]
+    rate_hz: float
+    task: str
+
+    @cached_property
+    def example_of(self) -> dict[str, int]:
+        """Key of each repetition -> its first example."""
+        return {key: i for i, key in reversed(list(enumerate(self.dataset.repetitions)))}
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        return self.dataset.classes()[self.task]
+
+    def label(self, key: str) -> str:
+        return self.dataset.rows[self.example_of[key]].label(self.task)
+
+    def labelled(self, indices: NDArray[np.intp]) -> list[str]:
+        """Keys of the labelled repetitions among these examples, each once, in order of appearance."""
+        return [key for key in dict.fromkeys(self.dataset.repetitions[i] for i in indices) if self.label(key)]
+
+    def samples(self, keys: list[str]) -> Signals:
+        return np.stack([self.signals[key] for key in keys])  # (n, n_channels, n_samples)
+
+
+def peer_answers(name: str, data: PeerData, folds: list[Fold], folder: Path, effort: Effort) -> Answers:
+    """A peer's answers for the people held out of each fold, after training on all others.
+
+    Folds that were computed before from the same data and effort are read from ``folder``.
+    """
+    made_of = {"data_fingerprint": data.dataset.fingerprint(), "task": data.task, **asdict(effort)}
+    answers: dict[str, list[float]] = {}
     for fold in folds:
         path = folder / name / f"{fold.number:02d}.json"
-        new = _labelled(dataset, fold.split.test, label_of)
+        new = data.labelled(fold.split.test)
         content: dict[str, Any] = read_json(path) if path.is_file() else {}
         if content.get("made_of") != made_of or list(content["answers"]) != new:
-            seen = _labelled(dataset, np.concatenate([fold.split.train, fold.split.validation]), label_of)
-            y = np.array([classes.index(label_of[key]) for key in seen])
-            x, x_new = (np.stack([signals[key] for key in keys]) for keys in (seen, new))
+            known = data.labelled(np.concatenate([fold.split.train, fold.split.validation]))
+            y = np.array([data.classes.index(data.label(key)) for key in known])
             start = time.perf_counter()
-            probabilities = PEERS[name](x, y, x_new, rate_hz, effort)
+            probabilities = PEERS[name](data.samples(known), y, data.samples(new), data.rate_hz, effort)
             seconds = round(time.perf_counter() - start, 1)
-            answers = dict(zip(new, probabilities.tolist(), strict=True))
-            content = {"made_of": made_of, "seconds": seconds, "answers": answers}
+            of_fold = dict(zip(new, probabilities.tolist(), strict=True))
+            content = {"made_of": made_of, "seconds": seconds, "answers": of_fold}
             write_json(path, content)
-        told |= content["answers"]
-    rows = [dataset.rows[first[key]] for key in told]
+        answers |= content["answers"]
+    rows = [data.dataset.rows[data.example_of[key]] for key in answers]
     return Answers(
-        task=task,
+        task=data.task,
         method=name,
-        classes=classes,
-        repetitions=tuple(told),
-        labels=tuple(row.label(task) for row in rows),
+        classes=data.classes,
+        repetitions=tuple(answers),
+        labels=tuple(row.label(data.task) for row in rows),
         subjects=tuple(row.subject for row in rows),
         muscles=tuple(row.muscle for row in rows),
         genders=tuple(row.gender for row in rows),
         files=tuple(row.file for row in rows),
-        probabilities=np.array(list(told.values())),
+        probabilities=np.array(list(answers.values())),
     )
-
-
-def _labelled(dataset: Dataset, indices: NDArray[np.intp], label_of: dict[str, str]) -> list[str]:
-    """Keys of the repetitions that have a label, each once, in order of appearance."""
-    return [key for key in dict.fromkeys(dataset.repetitions[i] for i in indices) if label_of[key]]

@@ -1,4 +1,4 @@
-"""benchmarks/peers.py: the peers stand on our folds, on what we transform, and are not computed twice."""
+"""benchmarks/peers.py: the peers use our folds and our filtered samples, and no fold is computed twice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dataset(simulated: Simulated) -> Dataset:
     return load_folder(simulated.matrices)
 
 
-def test_raw_channels_carry_the_keys_of_the_matrices_and_one_length(
+def test_raw_channels_have_the_keys_of_the_matrices_and_one_length(
     peers: ModuleType, simulated: Simulated, dataset: Dataset
 ) -> None:
     signals, rate_hz = peers.raw_channels(find_jobs(simulated.manifest), simulated.config)
@@ -52,8 +52,8 @@ def test_raw_channels_are_divided_by_the_reference(peers: ModuleType, simulated:
     divided, _ = peers.raw_channels(jobs, settings)
     amplitude = {job.rows[0].file: job.reference.amplitude for job in jobs if job.reference}
     for key, samples in divided.items():
-        by = np.array(list(amplitude[key.split("|")[0]].values()))[:, None]
-        np.testing.assert_allclose(samples * by, plain[key], rtol=1e-4, atol=1e-3)
+        reference = np.array(list(amplitude[key.split("|")[0]].values()))[:, None]
+        np.testing.assert_allclose(samples * reference, plain[key], rtol=1e-4, atol=1e-3)
 
 
 def test_recordings_of_two_rates_are_refused(peers: ModuleType, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_recordings_of_two_rates_are_refused(peers: ModuleType, tmp_path: Path) 
         peers.raw_channels(jobs, configure(band_hz=(20.0, 200.0)))
 
 
-def test_a_peer_is_tried_on_the_people_held_out_and_a_finished_fold_is_read(
+def test_a_peer_answers_for_held_out_people_and_a_finished_fold_is_read(
     peers: ModuleType, simulated: Simulated, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signals, rate_hz = peers.raw_channels(find_jobs(simulated.manifest), simulated.config)
@@ -73,36 +73,36 @@ def test_a_peer_is_tried_on_the_people_held_out_and_a_finished_fold_is_read(
     calls = []
 
     def peer(x: Any, y: Any, x_new: Any, rate_hz: float, effort: Any) -> Any:
-        calls.append(tuple({subject[owner[one.tobytes()]] for one in part} for part in (x, x_new)))
+        calls.append(tuple({subject[owner[samples.tobytes()]] for samples in part} for part in (x, x_new)))
         assert len(x) == len(y)
         return np.eye(y.max() + 1)[np.zeros(len(x_new), dtype=int)]
 
     monkeypatch.setitem(peers.PEERS, "stub", peer)
     folds = make_folds(dataset, "loso", 5, 0.3, 0)
+    data = peers.PeerData(dataset, signals, rate_hz, "action_quality")
 
     def answered(seed: int) -> Any:
-        effort = peers.Effort(84, 1, seed=seed)
-        return peers.peer_answers("stub", dataset, signals, rate_hz, folds, "action_quality", tmp_path, effort)
+        return peers.peer_answers("stub", data, folds, tmp_path, peers.Effort(84, 1, seed=seed))
 
-    found = answered(0)
-    assert sorted(found.repetitions) == sorted(signals)
+    answers = answered(0)
+    assert sorted(answers.repetitions) == sorted(signals)
     assert [new for _, new in calls] == [set(fold.held_out) for fold in folds]
-    assert all(seen == set(dataset.subjects) - new for seen, new in calls)
-    assert found.report().balanced_accuracy == pytest.approx(1 / len(found.classes))
-    assert answered(0).probabilities.tolist() == found.probabilities.tolist()
+    assert all(known == set(dataset.subjects) - new for known, new in calls)
+    assert answers.report().balanced_accuracy == pytest.approx(1 / len(answers.classes))
+    assert answered(0).probabilities.tolist() == answers.probabilities.tolist()
     assert len(calls) == len(folds), "finished folds were computed again"
     answered(1)
-    assert len(calls) == 2 * len(folds), "answers of another seed were taken for these"
+    assert len(calls) == 2 * len(folds), "the answers of another seed were reused"
 
 
-def test_a_missing_peer_is_one_sentence(peers: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_peer_is_reported_in_one_sentence(peers: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "aeon", None)
-    with pytest.raises(SystemExit, match=r'^--peers: .*aeon.*; pip install aeon "braindecode==0.8.1" brings what'):
+    with pytest.raises(SystemExit, match=r'^--peers: .*aeon.*; pip install aeon "braindecode==0.8.1" installs what'):
         peers.require_peers()
 
 
 @pytest.mark.parametrize(("name", "package"), [("EEGNet", "braindecode.models"), ("MultiRocketHydra", "aeon")])
-def test_the_peers_answer_with_probabilities(peers: ModuleType, name: str, package: str) -> None:
+def test_each_peer_returns_probabilities(peers: ModuleType, name: str, package: str) -> None:
     pytest.importorskip(package, exc_type=ImportError)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(12, 2, 1200)).astype(np.float32)

@@ -307,9 +307,7 @@ ROUNDED = {"edf": 0.1, "bdf": 1e-5, "wfdb": 0.1}
 
 
 @pytest.mark.parametrize("kind", [*FLOATS, *COUNTS])
-def test_every_format_of_a_recording_gives_its_matrix_answer(
-    trained: Trained, kind: str, tmp_path: Path
-) -> None:
+def test_every_format_of_a_recording_gives_its_matrix_answer(trained: Trained, kind: str, tmp_path: Path) -> None:
     runs = trained.engines
     name = "Test_fractions" if kind in FLOATS else "Test_counts"
     path = (FLOATS | COUNTS)[kind](read_recording(trained.recordings / f"{name}.npz"), tmp_path)

@@ -1,0 +1,86 @@
+"""Times and memory for the benchmarks: of whole processes, and of calls whose sides take turns."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from semg_hht.matrices.matrix import Matrix, write_matrix
+from semg_hht.matrices.transform import configure
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Time from start to end of a process, and its peak memory (of the largest process, where it has children)."""
+
+    seconds: float
+    peak_mb: float
+
+
+def python_process(*words: object) -> Cost:
+    """Run Python with these arguments. POSIX only.
+
+    Raises
+    ------
+    RuntimeError
+        The process failed; with the end of its output.
+    """
+    command = [sys.executable, *map(str, words)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - started
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{' '.join(command)[:300]} failed: {output.read().decode()[-2000:]}")
+    return Cost(seconds, usage.ru_maxrss / 1024)
+
+
+def semg_hht(*words: object) -> Cost:
+    return python_process("-m", "semg_hht", *words)
+
+
+def median_cost(costs: list[Cost]) -> Cost:
+    return Cost(statistics.median(c.seconds for c in costs), statistics.median(c.peak_mb for c in costs))
+
+
+def median_seconds(work: Callable[[], object], rounds: int) -> float:
+    """The median time of a call, after one that is not counted."""
+    return interleaved({"": work}, rounds, pause_s=0.0)[""]
+
+
+def interleaved(works: Mapping[str, Callable[[], object]], rounds: int, pause_s: float = 0.1) -> dict[str, float]:
+    """The median seconds of each call, after one that is not counted; in each round the calls take turns.
+
+    pause_s : between calls, until idle threads of the call before stop to spin.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(rounds + 1):
+        for name, work in works.items():
+            time.sleep(pause_s)
+            started = time.perf_counter()
+            work()
+            if number:
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def write_labelled(folder: Path, number: int, values: np.ndarray) -> None:
+    """Write matrix ``number`` (n_planes, 256, 256) of a folder whose file names state people and labels."""
+    name = f"S{number % 10:02d}_BICEPS_{('full', 'half', 'invalid')[number % 3]}_{'FM'[number % 2]}_{number:03d}.npz"
+    settings = configure(channels="separate" if len(values) == 1 else "stack").to_json()
+    write_matrix(folder / name, Matrix(values, settings))
