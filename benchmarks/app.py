@@ -1,4 +1,4 @@
-"""The web page under load: many visitors at once, on this computer, each uploads a recording, has it answered and leaves.
+"""The web page under load: many visitors at once; each uploads a recording, has it answered and leaves.
 
     python benchmarks/app.py --checkpoint RUN --recording FILE --visitors 50 --rounds 3
     python benchmarks/app.py --checkpoint RUN --recording FILE --visitors 50 --attackers 15 --minutes 10

@@ -145,8 +145,9 @@ def confuse_the_queue(target: Target, rng: random.Random) -> None:
     with Visitor(target.address) as visitor:
         for _ in range(10):
             data = rng.choice(([], [None] * 50, ["a" * 10_000], [[[[[]]]]], [{"path": "/etc/passwd"}], [10**400]))
-            content = {"data": data, "fn_index": rng.choice((-1, 0, 3, 5, 99, 10**9, "a", None)),
-                       "session_hash": visitor.key, "event_data": rng.choice((None, {}, {"index": "a"}, []))}  # fmt: skip
+            step = rng.choice((-1, 0, 3, 5, 99, 10**9, "a", None))
+            event = rng.choice((None, {}, {"index": "a"}, []))
+            content = {"data": data, "fn_index": step, "session_hash": visitor.key, "event_data": event}
             with suppress(OSError):
                 visitor.post(JOIN, content)
 

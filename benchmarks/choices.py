@@ -120,7 +120,7 @@ CHOICES = {
 
 
 def load(data: Path) -> Dataset:
-    """Low, mid and high effort of six people, relative to maximal contractions; without the motion C1, which is rest."""
+    """Effort of six people relative to maximal contractions; without the motion C1, which is rest."""
     return from_examples(transform_all(EFFORT.jobs(data, CHANNELS, without=("C1",)), EFFORT.config))
 
 
@@ -214,7 +214,7 @@ def show_start(dataset: Dataset) -> None:
         "fan-in, small last layer (as it is)": {},
         "fan-in": large_last_layer,
         "fan-out, small last layer": {"semg_hht.learning.network._initialise": fan_out},
-        "fan-out (original README)": {"semg_hht.learning.network._initialise": fan_out} | large_last_layer,
+        "fan-out (original README)": {"semg_hht.learning.network._initialise": fan_out, **large_last_layer},
     }.items():
         with ExitStack() as replaced:
             for place, part in parts.items():

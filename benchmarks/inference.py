@@ -1,35 +1,30 @@
-"""Prediction beside plain eager PyTorch with the same weights: one command, ratios of medians, all sides interleaved.
+"""Prediction compared with plain eager PyTorch and the same weights: ratios of medians, all sides interleaved.
 
     python benchmarks/inference.py                # 64 channels; needs the extras train, export and openvino
     python benchmarks/inference.py --only 1       # one part of: 1, 60, warm, raw
-    python benchmarks/inference.py --seed_repo FOLDER   # beside them a clone of PRIMOCOSMOS/sEMGHHT-NN, parts 1 and 60
+    python benchmarks/inference.py --original_repo FOLDER   # also a clone of PRIMOCOSMOS/sEMGHHT-NN, parts 1 and 60
 
-The other side is what users run today: torch imported, one file at a time, three forward passes a file (action,
-features, gender on features anew), scikit-learn's SVM. Whole processes are timed from start to end, with their peak
-memory; warm times are of one process that holds all engines. Weights are drawn, batch norm is calibrated, the SVM is
-fitted on their features: times do not depend on what a network knows. "off by" is the largest difference of a
-probability from eager. The raw recording is a real one where ../shared/data is, else a simulated one.
+The eager side is what users run today: torch imported, one file at a time, three forward passes a file (action,
+features, features again for gender), scikit-learn's SVM. Parts 1 and 60 time whole processes of one and of 60 files,
+with their peak memory; the parts warm and raw time one process that holds all engines. The weights are random, batch
+norm is calibrated and the SVM fitted on their features: the times do not depend on what a network has learned. "off by"
+is the largest difference of a probability from eager. The part raw predicts a real recording where --data has one, else
+a simulated one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+from measurement import ROOT, Cost, interleaved, median_cost, python_process, write_labelled
+
 N_FILES, BATCH = 60, 32
-RECORDINGS = ROOT.parent / "shared" / "data" / "contraction_intensity"
 EAGER = """
 import json, sys
 from pathlib import Path
@@ -50,29 +45,29 @@ for file in files:
     answers[file.name] = action[0].tolist() + gender[0].tolist()
 Path(sys.argv[5]).write_text(json.dumps(answers))
 """
-# The seed's classes as its train.py makes them (5 and 4 layers, no weights of ours), driven as its inference does, with
-# what it needs to run: its inference.py can't load what its train.py saves.
-SEED = """
+# The classes of the original repository as its train.py defines them (5 and 4 layers, their own weights), called as its
+# inference.py does, with what they need to run: its inference.py can't load what its train.py saves.
+ORIGINAL = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import numpy as np, torch
-import train as seed
+import train as original
 files = sorted(Path(sys.argv[2]).glob(sys.argv[3]))
 saved = Path(sys.argv[4])
-action, gender = seed.ActionQualityCNNClassifier(), seed.GenderSVMClassifier()
+action, gender = original.ActionQualityCNNClassifier(), original.GenderSVMClassifier()
 if not saved.exists():
     rng = np.random.default_rng(0)
     features = torch.from_numpy(gender.extract_features(rng.random((20, 256, 256), dtype=np.float32)))
     torch.save((action.state_dict(), gender.encoder.state_dict(), features), saved)
 weights, encoder, features = torch.load(saved, weights_only=True)
 action.load_state_dict(weights), gender.encoder.load_state_dict(encoder)
-# No pickle: the SVM is fitted again, on 20 rows, which takes a few milliseconds.
+# No pickle: the SVM is fitted again on 20 rows, which takes a few milliseconds.
 gender.svm.fit(gender.scaler.fit_transform(features.numpy()), np.arange(20) % 2)
 gender._is_fitted = True
 action.eval()
 for file in files:
-    x = seed.normalize_hht_matrix(np.load(file)["hht"])[None].astype(np.float32)
+    x = original.normalize_hht_matrix(np.load(file)["hht"])[None].astype(np.float32)
     gender.predict(x), gender.predict_proba(x)
     with torch.no_grad():
         torch.softmax(action(torch.tensor(x[:, None])), dim=1)
@@ -80,133 +75,103 @@ for file in files:
 
 
 def prepare(folder: Path, channels: int) -> None:
-    """Files to predict, what the other side reads, and runs with exports: of one channel, and of eight stacked."""
+    """Write files to predict, weights for the eager side, and runs with exports: one channel, and eight stacked."""
     import numpy as np
 
-    from semg_hht.matrices.matrix import Matrix, write_matrix
-    from semg_hht.matrices.transform import configure
-
     rng = np.random.default_rng(0)
-    for n_planes, place in ((1, folder / "files"), (8, folder / "stacked_files")):
-        settings = configure(channels="separate" if n_planes == 1 else "stack").to_json()
+    for n_planes, prefix in ((1, ""), (8, "stacked_")):
         for i in range(N_FILES if n_planes == 1 else N_FILES // 2):
             values = rng.random((n_planes, 256, 256), dtype=np.float32)
             values[:, 80 * (i % 3) : 80 * (i % 3) + 60] += 2
-            name = f"S{i % 10:02d}_BICEPS_{('full', 'half', 'invalid')[i % 3]}_{'FM'[i % 2]}_{i:03d}.npz"
-            write_matrix(place / name, Matrix(values, settings))
-    _train(folder, "", folder / "files", channels)
-    _train(folder, "stacked_", folder / "stacked_files", channels)
+            write_labelled(folder / f"{prefix}files", i, values)
+        _write_run(folder, prefix, channels)
     (folder / "ready").touch()
 
 
-def _train(folder: Path, kind: str, files: Path, channels: int) -> None:
+def _write_run(folder: Path, prefix: str, channels: int) -> None:
     import joblib
     import torch
 
     from semg_hht.export import quantise
     from semg_hht.export.export import export
+    from semg_hht.inference.description import ModelDescription
     from semg_hht.learning.checkpoint import Model, save_model
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
     from semg_hht.learning.svm_training import fit_svm
 
-    data = load_folder(files)
+    data = load_folder(folder / f"{prefix}files")
     torch.manual_seed(0)
-    network = ActionNetwork(NetworkConfig(3, base_channels=channels, n_planes=data.matrices.shape[1]))
+    shape = NetworkConfig(3, base_channels=channels, n_planes=data.matrices.shape[1])
+    network = ActionNetwork(shape)
     with torch.no_grad():
         recalibrate_batch_norm(network, (torch.from_numpy(data.matrices[i : i + 15]) for i in (0, 15)))
     peak = float(data.matrices.max())
-    model = Model(network.eval(), {}, "action_quality", data.classes(), data.settings, 1, peak)
-    features, _ = model.features_and_logits(data.matrices)
+    description = ModelDescription(shape, "action_quality", data.classes(), data.settings, peak, epoch=1)
+    features, _ = Model(description, network.eval()).features_and_logits(data.matrices)
     svm = fit_svm(features, data.labels("gender"), data.subjects, what="gender", by="subject", seed=0)
-    model, run = replace(model, svms={"gender": svm}), folder / f"{kind}run"
+    model, run = Model(description, network, {"gender": svm}), folder / f"{prefix}run"
     save_model(model, run)
-    torch.save(network.state_dict(), folder / f"{kind}network.pt")
-    joblib.dump(svm, folder / f"{kind}gender.joblib")
-    export(model, run, folder / f"{kind}float32", data=data, overwrite=True)
-    quantise.ALLOWED_LOSS = 1.0  # drawn weights know nothing that could be lost
-    export(model, run, folder / f"{kind}int8", data=data, int8=True, overwrite=True)
-
-
-def process(command: list[str]) -> tuple[float, float]:
-    """Seconds from start to end, and peak memory in MiB."""
-    started = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
-    _, status, usage = os.wait4(child.pid, 0)
-    took = time.perf_counter() - started
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{' '.join(command)[:200]} ended with {child.returncode}")
-    return took, usage.ru_maxrss / 1024
+    torch.save(network.state_dict(), folder / f"{prefix}network.pt")
+    joblib.dump(svm, folder / f"{prefix}gender.joblib")
+    export(model, run, folder / f"{prefix}float32", data=data, overwrite=True)
+    quantise.ALLOWED_LOSS = 1.0  # random weights have no accuracy to lose
+    export(model, run, folder / f"{prefix}int8", data=data, int8=True, overwrite=True)
 
 
 def sides() -> dict[str, tuple[str, str]]:
     """What is measured: name -> folder and engine."""
     from semg_hht.inference.engines import installed
 
-    kinds = {kind: ("auto", *installed(kind)) for kind in ("float32", "int8")}
-    return {"torch": ("run", "torch")} | {f"{e} {kind}": (kind, e) for kind, here in kinds.items() for e in here}
+    engines = {kind: ("auto", *installed(kind)) for kind in ("float32", "int8")}
+    return {"torch": ("run", "torch")} | {f"{e} {kind}": (kind, e) for kind, names in engines.items() for e in names}
 
 
-def whole_processes(folder: Path, channels: int, rounds: int, n: int, seed_repo: Path | None) -> None:
-    """One file, or the folder of all, predicted by each side."""
-    pattern = "S00_*_000.npz" if n == 1 else "*.npz"
-    source = str(next((folder / "files").glob(pattern)) if n == 1 else folder / "files")
-    said = folder / "eager.json"
-    commands = {
-        "eager": [sys.executable, "-c", EAGER, str(folder), str(folder / "files"), pattern, str(channels), str(said)]
+def whole_processes(folder: Path, options: argparse.Namespace, n_files: int, rounds: int) -> None:
+    """Predict one file, or the folder of all, on each side."""
+    pattern = "S00_*_000.npz" if n_files == 1 else "*.npz"
+    files = folder / "files"
+    source = next(files.glob(pattern)) if n_files == 1 else files
+    expected = folder / "eager.json"
+    commands: dict[str, list[object]] = {
+        "eager": ["-c", EAGER, folder, files, pattern, options.base_channels, expected]
     }
-    if seed_repo is not None:
-        seed = [sys.executable, "-c", SEED, str(seed_repo), str(folder / "files"), pattern, str(folder / "seed.pt")]
-        process(seed)  # the first time it draws and saves its weights
-        commands["seed's own classes"] = seed
+    if options.original_repo is not None:
+        original: list[object] = ["-c", ORIGINAL, options.original_repo, files, pattern, folder / "original.pt"]
+        python_process(*original)  # the first call draws and saves its weights
+        commands["original classes"] = original
     for side, (kind, engine) in sides().items():
-        out = str(folder / f"{side}.json")
         commands[side] = [
-            sys.executable, "-m", "semg_hht", "predict", "--checkpoint", str(folder / kind), "--engine", engine,
-            "--input", source, "--output", out, "--overwrite", "--cpu",
+            "-m", "semg_hht", "predict", "--checkpoint", folder / kind, "--engine", engine, "--input", source,
+            "--output", folder / f"{side}.json", "--overwrite", "--cpu",
         ]  # fmt: skip
-    runs: dict[str, list[tuple[float, float]]] = {side: [] for side in commands}
+    costs: dict[str, list[Cost]] = {side: [] for side in commands}
     for _ in range(rounds):
         for side, command in commands.items():
-            runs[side].append(process(command))
-    print(f"\n{n} file{'s' * (n > 1)}, whole process      s   ratio    MiB   ratio   off by")
-    first = [statistics.median(values) for values in zip(*runs["eager"], strict=True)]
-    for side, found in runs.items():
-        took, peak = (statistics.median(values) for values in zip(*found, strict=True))
-        off = f"{_off_by(said, folder / f'{side}.json'):8.0e}" if side in sides() else ""
-        print(f"  {side:22s} {took:7.2f} {took / first[0]:7.3f} {peak:6.0f} {peak / first[1]:7.3f} {off}", flush=True)
+            costs[side].append(python_process(*command))
+    print(f"\n{n_files} file{'s' * (n_files > 1)}, whole process      s   ratio    MiB   ratio   off by")
+    eager = median_cost(costs["eager"])
+    for side, of_side in costs.items():
+        cost = median_cost(of_side)
+        off = f"{_off_by(expected, folder / f'{side}.json'):8.0e}" if side in sides() else ""
+        print(
+            f"  {side:22s} {cost.seconds:7.2f} {cost.seconds / eager.seconds:7.3f} {cost.peak_mib:6.0f}"
+            f" {cost.peak_mib / eager.peak_mib:7.3f} {off}", flush=True,
+        )  # fmt: skip
 
 
 def _off_by(eager: Path, ours: Path) -> float:
-    """Largest difference of a probability, of those that stand in the JSON with six digits."""
-    theirs, found = (json.loads(path.read_text(encoding="utf-8")) for path in (eager, ours))
-    return max(
-        abs(p - q)
-        for file, probabilities in theirs.items()
-        for p, q in zip(probabilities, _flat(found[file]), strict=True)
-    )
-
-
-def _flat(entry: dict[str, Any]) -> list[float]:
-    return [p for task in ("action_quality", "gender") for p in entry[task]["probabilities"].values()]
-
-
-def interleaved(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, warm."""
-    times: dict[str, list[float]] = {side: [] for side in works}
-    for i in range(rounds + 1):
-        for side, work in works.items():
-            time.sleep(0.1)  # threads of the side before wait for more work a while, and would be in the way
-            started = time.perf_counter()
-            work()
-            if i:  # the first time is no warm one
-                times[side].append(time.perf_counter() - started)
-    return {side: statistics.median(found) for side, found in times.items()}
+    """The largest difference of a probability; ours are stored with six digits."""
+    expected, found = (json.loads(path.read_text(encoding="utf-8")) for path in (eager, ours))
+    differences = []
+    for file, probabilities in expected.items():
+        of_file = [p for task in ("action_quality", "gender") for p in found[file][task]["probabilities"].values()]
+        differences += [abs(p - q) for p, q in zip(probabilities, of_file, strict=True)]
+    return max(differences)
 
 
 def warm(folder: Path, rounds: int) -> None:
-    """One matrix, and a batch, in engines that have already answered; network and SVM, one pass on either side."""
+    """One matrix, and a batch, in engines that have answered before; one pass of network and SVM on each side."""
     import joblib
     import numpy as np
     import torch
@@ -223,75 +188,75 @@ def warm(folder: Path, rounds: int) -> None:
         return np.concatenate([action.numpy(), svm.predict_proba(features.numpy().astype(np.float64))], axis=1)
 
     def ours(engine: Any, batch: np.ndarray) -> np.ndarray:
-        found = engine.probabilities(batch, batch_size=BATCH)
-        return np.concatenate([found["action_quality"], found["gender"]], axis=1)
+        probabilities = engine.probabilities(batch, batch_size=BATCH)
+        return np.concatenate([probabilities["action_quality"], probabilities["gender"]], axis=1)
 
     engines: dict[str, Callable[[np.ndarray], np.ndarray]] = {"eager, one pass": eager}
     for side, (kind, name) in sides().items():
         if name != "auto":
-            engine = open_run(folder / kind, cpu=True, engine=name).engine
-            engines[side] = lambda batch, engine=engine: ours(engine, batch)
+            engines[side] = partial(ours, open_run(folder / kind, cpu=True, engine=name).engine)
     for n in (1, BATCH):
         batch = matrices[:n]
-        took = interleaved({side: partial(answer, batch) for side, answer in engines.items()}, rounds)
-        first, expected = took["eager, one pass"], eager(batch)
+        times = interleaved({side: partial(answer, batch) for side, answer in engines.items()}, rounds)
+        eager_s, expected = times["eager, one pass"], eager(batch)
         print(f"\nbatch {n}, warm                ms   ratio  faster   off by")
-        for side, seconds in took.items():
+        for side, seconds in times.items():
             off = np.abs(engines[side](batch) - expected).max()
-            print(f"  {side:22s} {1e3 * seconds:7.1f} {seconds / first:7.3f} {first / seconds:6.1f}x {off:8.0e}")
+            print(f"  {side:22s} {1e3 * seconds:7.1f} {seconds / eager_s:7.3f} {eager_s / seconds:6.1f}x {off:8.0e}")
 
 
-def raw(folder: Path, rounds: int) -> None:
-    """A recording of 3 s and 8 channels, stacked, to both answers; and what of it is reading and transform."""
-    from semg_hht.datasets.find_inputs import find_jobs
-    from semg_hht.matrices.transform import transform
+def raw(folder: Path, data: Path, rounds: int) -> None:
+    """Predict a recording of 3 s and 8 stacked channels; reading and transform are timed alone, too."""
+    from semg_hht.datasets.find_inputs import InputOptions, find_jobs
+    from semg_hht.matrices.transform import transform_job
     from semg_hht.prediction.run import open_run
 
-    real = sorted(path for path in RECORDINGS.rglob("*.csv") if "manifest" not in path.name)
-    path = real[0] if real else _simulated(folder)
+    path = next((p for p in sorted((data / "contraction_intensity").rglob("*.csv")) if "manifest" not in p.name), None)
+    if path is None:
+        path = folder / "recording.csv"
+        _write_simulated(path)
     runs = {side: open_run(folder / f"stacked_{kind}", cpu=True, engine=name) for side, (kind, name) in sides().items()}
     (job,) = find_jobs(path, rate_hz=1000.0, units="V")
     config = next(iter(runs.values())).recording_config
-    works: dict[str, Callable[[], object]] = {"reading and transform": lambda: transform(job, config)}
+    works: dict[str, Callable[[], object]] = {"reading and transform": partial(transform_job, job, None, config)}
     for side, run in runs.items():
-        works[side] = lambda run=run: run.predict(path, rate_hz=1000.0, units="V")
+        works[side] = partial(run.predict, path, InputOptions(rate_hz=1000.0, units="V"))
     print(f"\nraw recording to both answers, warm, {path.name}        ms")
     for side, seconds in interleaved(works, rounds).items():
         print(f"  {side:22s} {1e3 * seconds:7.1f}", flush=True)
 
 
-def _simulated(folder: Path) -> Path:
+def _write_simulated(path: Path) -> None:
     import numpy as np
 
-    path = folder / "recording.csv"
-    samples = 1e-4 * np.random.default_rng(2).standard_normal((3000, 8))
-    np.savetxt(path, samples, delimiter=",", fmt="%.9f")
-    return path
+    np.savetxt(path, 1e-4 * np.random.default_rng(2).standard_normal((3000, 8)), delimiter=",", fmt="%.9f")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "inference", help="for weights and files")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="has contraction_intensity/")
     parser.add_argument("--base_channels", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=("1", "60", "warm", "raw"))
-    parser.add_argument("--seed_repo", type=Path, help="a clone of PRIMOCOSMOS/sEMGHHT-NN; its networks are smaller")
+    parser.add_argument(
+        "--original_repo", type=Path, help="a clone of PRIMOCOSMOS/sEMGHHT-NN; its networks are smaller"
+    )
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     folder = (options.folder / str(options.base_channels)).absolute()
     if options.prepare:
         prepare(folder, options.base_channels)
         return
-    if not (folder / "ready").is_file():  # in a process of its own: a child's peak memory begins at that of its parent
-        subprocess.run([sys.executable, *sys.argv, "--prepare"], check=True)
-    for n in (1, N_FILES):
-        if options.only in (None, str(n)):
-            rounds = options.rounds if n == 1 else min(options.rounds, 3)
-            whole_processes(folder, options.base_channels, rounds, n, options.seed_repo)
+    if not (folder / "ready").is_file():  # in a process of its own, so that this one stays small
+        python_process(*sys.argv, "--prepare")
+    for n_files in (1, N_FILES):
+        if options.only in (None, str(n_files)):
+            whole_processes(folder, options, n_files, options.rounds if n_files == 1 else min(options.rounds, 3))
     if options.only in (None, "warm"):
         warm(folder, options.rounds)
     if options.only in (None, "raw"):
-        raw(folder, 2 * options.rounds)
+        raw(folder, options.data, 2 * options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Times and memory for the benchmarks: of whole processes, and of calls whose sides take turns."""
+"""Times and memory for the benchmarks: of whole processes, and of calls that take turns.
+
+It imports NumPy and this project only inside functions: a process starts with the peak memory of its parent, which must
+therefore stay small.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from semg_hht.matrices.matrix import Matrix, write_matrix
-from semg_hht.matrices.transform import configure
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Cost:
     """Time from start to end of a process, and its peak memory (of the largest process, where it has children)."""
 
     seconds: float
-    peak_mb: float
+    peak_mib: float
 
 
 def python_process(*words: object) -> Cost:
@@ -55,18 +59,13 @@ def semg_hht(*words: object) -> Cost:
 
 
 def median_cost(costs: list[Cost]) -> Cost:
-    return Cost(statistics.median(c.seconds for c in costs), statistics.median(c.peak_mb for c in costs))
-
-
-def median_seconds(work: Callable[[], object], rounds: int) -> float:
-    """The median time of a call, after one that is not counted."""
-    return interleaved({"": work}, rounds, pause_s=0.0)[""]
+    return Cost(statistics.median(c.seconds for c in costs), statistics.median(c.peak_mib for c in costs))
 
 
 def interleaved(works: Mapping[str, Callable[[], object]], rounds: int, pause_s: float = 0.1) -> dict[str, float]:
-    """The median seconds of each call, after one that is not counted; in each round the calls take turns.
+    """The median seconds of each call; in each round the calls take turns, and the first round is not counted.
 
-    pause_s : between calls, until idle threads of the call before stop to spin.
+    pause_s : between calls: threads of the call before spin for a while, and would compete.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
@@ -76,11 +75,18 @@ def interleaved(works: Mapping[str, Callable[[], object]], rounds: int, pause_s:
             work()
             if number:
                 times[name].append(time.perf_counter() - started)
-    return {name: statistics.median(found) for name, found in times.items()}
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
-def write_labelled(folder: Path, number: int, values: np.ndarray) -> None:
+def median_seconds(work: Callable[[], object], rounds: int) -> float:
+    return interleaved({"": work}, rounds, pause_s=0.0)[""]
+
+
+def write_labelled(folder: Path, number: int, values: NDArray) -> None:
     """Write matrix ``number`` (n_planes, 256, 256) of a folder whose file names state people and labels."""
+    from semg_hht.matrices.matrix import Matrix, write_matrix
+    from semg_hht.matrices.transform import configure
+
     name = f"S{number % 10:02d}_BICEPS_{('full', 'half', 'invalid')[number % 3]}_{'FM'[number % 2]}_{number:03d}.npz"
     settings = configure(channels="separate" if len(values) == 1 else "stack").to_json()
     write_matrix(folder / name, Matrix(values, settings))

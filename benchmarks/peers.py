@@ -67,7 +67,7 @@ def multirocket_hydra(x: Signals, y: Labels, x_new: Signals, rate_hz: float, eff
 
 
 def eegnet(x: Signals, y: Labels, x_new: Signals, rate_hz: float, effort: Effort) -> Probabilities:
-    """braindecode's EEGNet with its defaults; channels standardised over the training people, Adam 1e-3, batches of 16."""
+    """braindecode's EEGNet; channels standardised over the training people, Adam 1e-3, batches of 16."""
     import torch
     from braindecode.models import EEGNetv4
     from scipy.signal import decimate

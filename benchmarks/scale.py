@@ -1,13 +1,13 @@
-"""How costs grow: recordings, samples, trials, parameters, matrices, rows of an SVM, processes.
+"""How costs grow with recordings, samples, trials, parameters, matrices, rows of an SVM and processes.
 
     python benchmarks/scale.py                                   # all parts, small; about ten minutes on two cores
     python benchmarks/scale.py --only matrices --matrices 100000 # needs 30 GB of disk; half an hour
     python benchmarks/scale.py --only samples trials --rounds 9
 
-Each line is a size, the time, the time for one of it, and "growth": the ratio of the times of this line and the one
-before by the ratio of their sizes, so that 1.00 is growth in proportion. Times are medians of ``--rounds``; whole
-commands run once, as processes of their own, with their peak memory (of the largest process, on Linux). Recordings are
-simulated ones; of matrices there are few, under many names.
+Each line prints a size, the time, the time per unit, and "growth": the ratio of the times of this line and the one
+before, divided by the ratio of their sizes; 1.00 is growth in proportion. Times are medians of ``--rounds``. Whole
+commands run once, as processes, with their peak memory (of the largest process). Recordings are simulated; a few
+matrices are repeated under many names. POSIX only.
 """
 
 from __future__ import annotations
@@ -15,21 +15,25 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+from measurement import Cost, median_seconds, python_process, semg_hht
+
 NETWORKS = (4, 8, 16, 32, 64)  # channels of the first layer
-SMALL = ("--base_channels", 4, "--batch_size", 64, "--epochs", 1, "--cpu")  # so that reading shows beside computing
+SMALL = (
+    "--base_channels",
+    4,
+    "--batch_size",
+    64,
+    "--epochs",
+    1,
+    "--cpu",
+)  # a small network, so that reading takes a visible share
 PACK = """
 import sys
 from pathlib import Path
@@ -47,61 +51,26 @@ for batch in np.random.default_rng(0).permutation(len(matrices)).reshape(-1, 50)
 """
 
 
-def semg_hht(*words: object, launcher: tuple[str, ...] = ()) -> tuple[float, float]:
-    return process(*launcher, "-m", "semg_hht", *words)
-
-
-def process(*words: object) -> tuple[float, float]:
-    """Seconds and peak MB of a Python process, of the largest where it has children.
-
-    Raises
-    ------
-    RuntimeError
-        It failed; with what it said.
-    """
-    command = [sys.executable, *map(str, words)]
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        child = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ | {"PYTHONPATH": str(ROOT / "src")})
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - started
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if status:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(command)}: {said.read().decode()[-2000:]}")
-    return seconds, usage.ru_maxrss / 1024
-
-
-def median(work: Callable[[], object], rounds: int) -> float:
-    """Seconds, warm."""
-    work()
-    times = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
-
-
 class Table:
-    """Lines of one part, each beside the one before."""
+    """The lines of one part, each compared with the one before."""
 
-    def __init__(self, title: str, one: str) -> None:
+    def __init__(self, title: str, unit: str) -> None:
         self._before: tuple[float, float] | None = None
-        print(f"\n{title:34} {'seconds':>9} {'one ' + one:>14} {'growth':>7} {'peak MB':>8}")
+        print(f"\n{title:34} {'seconds':>9} {'one ' + unit:>14} {'growth':>7} {'peak MB':>8}")
 
-    def line(self, size: float, seconds: float, peak_mb: float = 0, *, name: str = "", note: str = "") -> None:
+    def line(self, size: float, cost: Cost | float, *, name: str = "", note: str = "") -> None:
+        seconds, peak_mib = (cost, 0.0) if isinstance(cost, float) else (cost.seconds, cost.peak_mib)
         growth = ""
         if self._before is not None:
             growth = f"{seconds / self._before[1] / (size / self._before[0]):.2f}"
         self._before = size, seconds
-        peak = f"{peak_mb:.0f}" if peak_mb else ""
-        told = f"  {name or f'{size:,}':32} {seconds:9.3f} {duration(seconds / size):>14} {growth:>7} {peak:>8}"
-        print(f"{told}  {note}".rstrip(), flush=True)
+        peak = f"{peak_mib:.0f}" if peak_mib else ""
+        text = f"  {name or f'{size:,}':32} {seconds:9.3f} {duration(seconds / size):>14} {growth:>7} {peak:>8}"
+        print(f"{text}  {note}".rstrip(), flush=True)
 
 
 def duration(seconds: float) -> str:
-    """With a unit that leaves a number before the point."""
+    """In the largest unit that gives at least 1."""
     for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
         if seconds * factor >= 1:
             return f"{seconds * factor:.1f} {unit}"
@@ -109,12 +78,12 @@ def duration(seconds: float) -> str:
 
 
 def recordings(folder: Path, given: argparse.Namespace) -> None:
-    """The whole of ``prepare``; a recording has six repetitions in some 20 s at 1 kHz, one channel."""
+    """`semg-hht prepare`; a recording has six repetitions in about 20 s at 1 kHz, one channel."""
     table = Table("recordings prepared", "recording")
     source = simulated(folder, n_subjects=20, n_repetitions=2)
     for n in given.recordings:
         many = repeated(source, folder / f"recordings{n}", n, columns=("subject",))
-        table.line(n, *semg_hht("prepare", many, "--out", folder / f"prepared{n}"))
+        table.line(n, semg_hht("prepare", many, "--out", folder / f"prepared{n}"))
 
 
 def samples(folder: Path, given: argparse.Namespace) -> None:
@@ -125,7 +94,9 @@ def samples(folder: Path, given: argparse.Namespace) -> None:
         table = Table(f"samples, {decomposition} to 256 x 256", "sample")
         for n in (2_000, 5_000, 20_000, 120_000)[: 4 if decomposition == "emd" else 3]:
             x = surface_emg(n)
-            table.line(n, median(lambda x=x, c=config: hilbert_spectrum(x, 1000.0, c, n_threads=1), given.rounds))
+            table.line(
+                n, median_seconds(lambda x=x, c=config: hilbert_spectrum(x, 1000.0, c, n_threads=1), given.rounds)
+            )
 
 
 def trials(folder: Path, given: argparse.Namespace) -> None:
@@ -133,33 +104,35 @@ def trials(folder: Path, given: argparse.Namespace) -> None:
 
     x, table = surface_emg(2_000), Table("trials, CEEMDAN of 2,000 samples", "trial")
     for n in (25, 50, 100, 400):
-        table.line(n, median(lambda n=n: ceemdan(x, n_trials=n, seed=0, n_threads=1), given.rounds))
+        table.line(n, median_seconds(lambda n=n: ceemdan(x, n_trials=n, seed=0, n_threads=1), given.rounds))
 
 
 def parameters(folder: Path, given: argparse.Namespace) -> None:
-    """A step of 16, and the answers to 16, a matrix; by the channels of the first layer."""
+    """A training step and the prediction of 16 matrices, by the channels of the first layer."""
     import numpy as np
     from training import step_of
 
+    from semg_hht.inference.description import ModelDescription
     from semg_hht.learning.checkpoint import Model
     from semg_hht.learning.network import ActionNetwork, NetworkConfig
 
     batch = np.random.default_rng(0).random((16, 1, 256, 256), dtype=np.float32)
 
     def answering(channels: int) -> Callable[[], object]:
-        model = Model(ActionNetwork(NetworkConfig(3, base_channels=channels)), {}, "action_quality", {}, None, 1)
+        shape = NetworkConfig(3, base_channels=channels)
+        model = Model(ModelDescription(shape, "action_quality", {}, None), ActionNetwork(shape))
         return lambda: model.features_and_logits(batch)
 
     for title, work_of in (("trained", lambda channels: step_of("products", channels, 16)), ("answered", answering)):
         table = Table(f"parameters, {title}, 16 matrices", "parameter")
         for channels in NETWORKS:
             n = sum(p.numel() for p in ActionNetwork(NetworkConfig(3, base_channels=channels)).parameters())
-            seconds = median(work_of(channels), given.rounds)
+            seconds = median_seconds(work_of(channels), given.rounds)
             table.line(n, seconds, note=f"{channels} channels: {16 / seconds:.1f} matrices a second")
 
 
 def rows(folder: Path, given: argparse.Namespace) -> None:
-    """The gender SVM with its calibration, of 512 features and 100 people; of more than MAX_ROWS it takes as many."""
+    """The calibrated gender SVM on 512 features of 100 people; it uses at most MAX_ROWS rows."""
     import numpy as np
 
     from semg_hht.learning.svm_training import fit_svm
@@ -172,41 +145,38 @@ def rows(folder: Path, given: argparse.Namespace) -> None:
         features = people[who] + 1.5 * rng.standard_normal((n, 512)) + 0.15 * (who % 2)[:, None]
         labels, groups = ["FM"[i % 2] for i in who], [str(i) for i in who]
         fit = partial(fit_svm, features, labels, groups, what="gender", by="subject", seed=0)
-        table.line(n, median(fit, 1))
+        table.line(n, median_seconds(fit, 1))
 
 
 def matrices(folder: Path, given: argparse.Namespace) -> None:
-    """A pack is built once, read in any order, trained on for an epoch; all are answered."""
+    """Matrices are packed once, read from the pack in random order, trained on for an epoch, and predicted."""
     few = folder / "to_repeat"
     semg_hht("prepare", simulated(folder, n_subjects=20, n_repetitions=2), "--out", few)
-    places = {
-        n: [folder / f"{name}{n}" for name in ("many", "pack", "run")] for n in given.matrices
-    }  # fmt: skip
+    places = {n: [folder / f"{name}{n}" for name in ("many", "pack", "run")] for n in given.matrices}
     for n, (many, _, _) in places.items():
         repeated(few, many, n, columns=("subject", "recording"))
     table = Table("matrices packed, once", "matrix")
     for n, (many, pack, _) in places.items():
-        seconds, peak = process("-c", PACK, many, pack)
-        table.line(n, seconds, peak, note=f"{sum(p.stat().st_size for p in pack.iterdir()) / n / 1000:.0f} kB each")
+        cost = python_process("-c", PACK, many, pack)
+        table.line(n, cost, note=f"{sum(p.stat().st_size for p in pack.iterdir()) / n / 1000:.0f} kB each")
     table = Table("matrices read from the pack", "matrix")
     for n, (many, pack, _) in places.items():
-        table.line(n, *process("-c", READ, many, pack))
+        table.line(n, python_process("-c", READ, many, pack))
     table = Table("matrices trained on and tested", "matrix")
     for n, (many, pack, run) in places.items():
-        table.line(n, *semg_hht("train", "--data_dir", many, "--pack", pack, "--checkpoint_dir", run, *SMALL))
+        table.line(n, semg_hht("train", "--data_dir", many, "--pack", pack, "--checkpoint_dir", run, *SMALL))
     table = Table("matrices answered, from npz", "matrix")
     for n, (many, _, run) in places.items():
         answers = folder / f"answers{n}.json"
-        table.line(n, *semg_hht("predict", "--checkpoint", run, "--input", many, "--output", answers, "--cpu"))
+        table.line(n, semg_hht("predict", "--checkpoint", run, "--input", many, "--output", answers, "--cpu"))
 
 
 def processes(folder: Path, given: argparse.Namespace) -> None:
-    """The same work by one process and by two, here and on a Dask cluster of two workers; growth 0.50 is all that two
-    can give."""
+    """The same work by one process and by two, here and on a Dask cluster of two workers. Growth of 0.50 is ideal."""
     few = folder / "few"
     source = simulated(folder, n_subjects=20, n_repetitions=8)
     matrices = ("--data_dir", few, *SMALL)
-    halves = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
     with cluster() as address:
         dask = ("--backend", "dask", "--scheduler", address)
         for title, command, ways in (
@@ -217,21 +187,21 @@ def processes(folder: Path, given: argparse.Namespace) -> None:
             table = Table(f"processes, {title}", "run")
             for name, words in ways.items():
                 out = few if (title, name) == ("prepare", "1") else folder / f"{title[:8]}{name}"
-                table.line(1, *semg_hht(*command, "--out", out, *words), name=name)
+                table.line(1, semg_hht(*command, "--out", out, *words), name=name)
     table = Table("processes, train, 16 channels", "run")
     for n in (1, 2):
         size = ("--base_channels", 16, "--batch_size", 16, "--epochs", 2, "--cpu")
         words = ("train", "--data_dir", few, "--checkpoint_dir", folder / f"shared{n}", *size)
-        table.line(1, *semg_hht(*words, launcher=(*halves, n)), name=str(n))
+        table.line(1, python_process(*torchrun, n, "-m", "semg_hht", *words), name=str(n))
 
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """Address of a scheduler with two workers of one thread."""
+    """A Dask cluster of two workers with one thread each; the address of its scheduler."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1") as found:
-        yield found.scheduler_address
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1") as workers:
+        yield workers.scheduler_address
 
 
 def simulated(folder: Path, **options: int) -> Path:
@@ -244,18 +214,18 @@ def simulated(folder: Path, **options: int) -> Path:
 
 
 def repeated(source: Path, target: Path, n: int, columns: tuple[str, ...]) -> Path:
-    """A folder with manifest.csv of ``n`` files: those of ``source`` again and again, under names of their own.
+    """A folder of ``n`` files with manifest.csv: the files of ``source`` repeated under new names.
 
-    columns : what another turn names otherwise too: it is of other people.
+    columns : of the manifest, whose values get new names in each repetition, as of other people.
     """
     with (source / "manifest.csv").open(encoding="utf-8") as handle:
-        known = list(csv.DictReader(handle))
+        source_rows = list(csv.DictReader(handle))
     of_file: dict[str, list[dict[str, str]]] = {}
-    for row in known:
+    for row in source_rows:
         of_file.setdefault(row["file"], []).append(row)
     target.mkdir()
     with (target / "manifest.csv").open("w", encoding="utf-8", newline="") as handle:
-        table = csv.DictWriter(handle, known[0])
+        table = csv.DictWriter(handle, source_rows[0])
         table.writeheader()
         for i in range(n):
             file, turn = list(of_file)[i % len(of_file)], f"t{i // len(of_file)}"
@@ -268,7 +238,7 @@ def repeated(source: Path, target: Path, n: int, columns: tuple[str, ...]) -> Pa
 
 
 def surface_emg(n: int) -> Any:
-    """(n,) noise in the band of surface EMG, at 1 kHz."""
+    """(n,) samples of noise in the band of surface EMG, at 1 kHz."""
     import numpy as np
     from scipy import signal
 
@@ -276,7 +246,7 @@ def surface_emg(n: int) -> Any:
     return signal.sosfilt(band, np.random.default_rng(0).standard_normal(n))
 
 
-# Whole commands first: a process is told to have had the memory of the one that began it.
+# Whole commands come first: a process starts with the peak memory of its parent, which grows in the other parts.
 PARTS = {part.__name__: part for part in (recordings, processes, matrices, samples, trials, parameters, rows)}
 
 
@@ -286,7 +256,7 @@ def main() -> None:
     parser.add_argument("--recordings", nargs="+", type=int, default=[50, 200, 800])
     parser.add_argument("--matrices", nargs="+", type=int, default=[1_000, 10_000])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=Path, help="where there is room for all that is written; it is removed after.")
+    parser.add_argument("--folder", type=Path, help="of temporary files; needs room for all of them")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         for name, part in PARTS.items():

@@ -1,13 +1,13 @@
-"""A training step, the SVM's fit and the loading of matrices, each beside what a user has without this project.
+"""A training step, the fit of an SVM and the loading of matrices, compared with what users have without this project.
 
     python benchmarks/training.py                       # 64 channels, batch 16; about three minutes on two cores
     python benchmarks/training.py --only step --precision bfloat16 --layouts
-    python benchmarks/training.py --only step --seed_repo PATH      # a clone of PRIMOCOSMOS/sEMGHHT-NN, run as it is
+    python benchmarks/training.py --only step --original_repo PATH      # also a clone of PRIMOCOSMOS/sEMGHHT-NN
 
-The other sides: the same network and the same arithmetic in plain eager PyTorch (its own convolutions, its AdamW as it
-comes, memory given back to the system); scikit-learn's own RBF SVM, alone and calibrated; npz files read with NumPy.
-Every side is a process of its own, asked in turn; ratios are of medians. Weights and matrices are drawn: times do not
-depend on what a network knows.
+The other sides: the same network and the same arithmetic in plain eager PyTorch (its convolutions, its default AdamW,
+memory given back to the system); scikit-learn's RBF SVM, alone and calibrated; npz files read with NumPy. Every side
+is a process of its own, and they take turns; ratios are of medians. Weights and matrices are random: times do not
+depend on what a network has learned.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+from measurement import ROOT, write_labelled
+
 N_ROWS, N_FEATURES, N_MATRICES = 3000, 2048, 400
 
 
@@ -74,16 +74,16 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
     return step
 
 
-def seed_step_of(repository: Path, channels: int, batch: int) -> Callable[[], None]:
-    """A step as the loop of that repository's train.py makes it: its network (no shortcuts), Adam, no clipping."""
+def original_step_of(repository: Path, channels: int, batch: int) -> Callable[[], None]:
+    """A step of the loop in the original repository's train.py: its network (no shortcuts), Adam, no clipping."""
     import importlib.util
 
     import torch
     from torch.nn import functional
 
-    found = importlib.util.spec_from_file_location("seed_train", repository / "train.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
+    spec = importlib.util.spec_from_file_location("original_train", repository / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     torch.manual_seed(0)
     network = module.ActionQualityCNNClassifier(base_channels=channels, num_encoder_layers=7).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=1e-5)
@@ -97,7 +97,7 @@ def seed_step_of(repository: Path, channels: int, batch: int) -> Callable[[], No
     return step
 
 
-def drawn_features() -> tuple:
+def random_features() -> tuple:
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -113,7 +113,7 @@ def svm_of(side: str) -> Callable[[], None]:
 
     from semg_hht.learning.svm_kernel import Rows, SvcOnRows, on_features
 
-    features, labels, _ = drawn_features()
+    features, labels, _ = random_features()
 
     def ours() -> None:
         rows = SvcOnRows(Rows(features), C=10).fit(np.arange(N_ROWS)[:, None], labels)
@@ -131,7 +131,7 @@ def calibrated_of(side: str) -> Callable[[], None]:
 
     from semg_hht.learning.svm_training import fit_svm
 
-    features, labels, people = drawn_features()
+    features, labels, people = random_features()
 
     def plain() -> None:
         folds = list(StratifiedGroupKFold(5).split(features, labels, people))
@@ -145,19 +145,15 @@ def calibrated_of(side: str) -> Callable[[], None]:
 
 
 def loading_of(side: str, folder: Path) -> Callable[[], None]:
-    """Every matrix of a folder in memory once, batch by batch."""
+    """Reads every matrix of a folder once, batch by batch."""
     import numpy as np
 
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.matrices.matrix import Matrix, write_matrix
-    from semg_hht.matrices.transform import configure
 
-    if not folder.is_dir():  # the noise of a real matrix would not compress better
-        rng, settings = np.random.default_rng(0), configure().to_json()
-        for i in range(N_MATRICES):
-            name = f"S{i % 20:02d}_BICEPS_{('full', 'half', 'invalid')[i % 3]}_{'FM'[i % 2]}_{i:03d}.npz"
-            values = np.maximum(rng.standard_normal((1, 256, 256), dtype=np.float32), 0)  # half of the cells are empty
-            write_matrix(folder / name, Matrix(values, settings))
+    if not folder.is_dir():
+        rng = np.random.default_rng(0)
+        for i in range(N_MATRICES):  # noise with half of the cells empty compresses like a real matrix
+            write_labelled(folder, i, np.maximum(rng.standard_normal((1, 256, 256), dtype=np.float32), 0))
 
     def plain() -> None:
         for path in sorted(folder.glob("*.npz")):
@@ -170,15 +166,15 @@ def loading_of(side: str, folder: Path) -> Callable[[], None]:
     def opened() -> Any:
         return load_folder(folder, pack=folder.with_name("pack")).matrices
 
-    known = None if side == "npz, NumPy" else opened()
-    return {"npz, NumPy": plain, "pack, opened and read": lambda: read(opened()), "pack, read": lambda: read(known)}[
-        side
-    ]
+    if side == "npz, NumPy":
+        return plain
+    matrices = opened()
+    return (lambda: read(matrices)) if side == "pack, read" else lambda: read(opened())
 
 
 def serve(work: Callable[[], None]) -> None:
-    """Do it whenever a line comes in, and say how long it took."""
-    work()  # the first time is no warm one
+    """Call ``work`` for each line of the standard input and print how long it took; the first call is not counted."""
+    work()
     print("ready", flush=True)
     for _ in sys.stdin:
         started = time.perf_counter()
@@ -187,14 +183,14 @@ def serve(work: Callable[[], None]) -> None:
 
 
 def compare(what: str, sides: tuple[str, ...], rounds: int, arguments: list[str]) -> None:
-    """Medians of all sides, asked in turn, over that of the first."""
+    """Print the medians of all sides and their ratios to the first; the sides take turns."""
     processes = {}
     for side in sides:
         command = [sys.executable, __file__, "--serve", what, side, *arguments]
         processes[side] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         while (line := processes[side].stdout.readline()) != "ready\n":
             if not line:
-                raise SystemExit(f"{what}, {side}: ended before its first answer")
+                raise SystemExit(f"{what}, {side}: the process ended before its first call")
     times: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, process in processes.items():
@@ -206,30 +202,32 @@ def compare(what: str, sides: tuple[str, ...], rounds: int, arguments: list[str]
         process.wait()
     first = statistics.median(times[sides[0]])
     print(f"\n{what:24s}     ms   ratio   (lowest to highest)")
-    for side, found in times.items():
-        took = statistics.median(found)
-        spread = f"{1e3 * min(found):.0f} to {1e3 * max(found):.0f}"
-        print(f"  {side:22s} {1e3 * took:6.0f} {took / first:7.3f}   ({spread})", flush=True)
+    for side, seconds in times.items():
+        median = statistics.median(seconds)
+        spread = f"{1e3 * min(seconds):.0f} to {1e3 * max(seconds):.0f}"
+        print(f"  {side:22s} {1e3 * median:6.0f} {median / first:7.3f}   ({spread})", flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base_channels", type=int, default=64)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", choices=("step", "svm", "calibrated", "loading"))
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "training", help="for matrices to load")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of a further side")
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: as a further side"
+    )
     parser.add_argument("--layouts", action="store_true", help="channels last, and compiled, as further sides")
-    parser.add_argument("--seed_repo", type=Path, help="clone of the seed's repository, as a further side")
+    parser.add_argument("--original_repo", type=Path, help="clone of PRIMOCOSMOS/sEMGHHT-NN, as a further side")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         what, side = options.serve
         work = {
             "step": lambda: (
-                seed_step_of(options.seed_repo, options.base_channels, options.batch_size)
-                if side == "seed"
+                original_step_of(options.original_repo, options.base_channels, options.batch_size)
+                if side == "original"
                 else step_of(side, options.base_channels, options.batch_size)
             ),
             "svm": lambda: svm_of(side),
@@ -238,12 +236,12 @@ def main() -> None:
         }
         serve(work[what]())
         return
-    further = ["bfloat16"] * (options.precision == "bfloat16") + ["seed"] * (options.seed_repo is not None)
+    further = ["bfloat16"] * (options.precision == "bfloat16") + ["original"] * (options.original_repo is not None)
     further += ["channels last", "compiled"] * options.layouts
     steps = ("eager", "torch", "products", *further)
     arguments = ["--base_channels", str(options.base_channels), "--batch_size", str(options.batch_size)]
     arguments += ["--folder", str(options.folder)]
-    arguments += [] if options.seed_repo is None else ["--seed_repo", str(options.seed_repo)]
+    arguments += [] if options.original_repo is None else ["--original_repo", str(options.original_repo)]
     for what, sides, rounds in (
         ("step", steps, options.rounds),
         ("svm", ("scikit-learn", "ours"), min(3, options.rounds)),
