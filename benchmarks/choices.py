@@ -224,9 +224,7 @@ def show_start(dataset: Dataset) -> None:
         with torch.no_grad():
             logits = net(torch.from_numpy(dataset.subset(chosen).matrices))
         loss = nn.functional.cross_entropy(logits, target).item()
-        print(
-            f"{name} | first loss {loss:.2f} (even guess {np.log(3):.2f}) | standard deviation of the logits {logits.std():.2f}"
-        )
+        print(f"{name} | first loss {loss:.2f} (even guess {np.log(3):.2f}) | std of the logits {logits.std():.2f}")
 
 
 def main() -> None:

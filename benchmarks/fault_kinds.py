@@ -1,7 +1,7 @@
-"""The kinds of fault that benchmarks/faults.py injects, one function a kind: into real processes, at random moments.
+"""The kinds of fault that faults.py injects into real processes at random moments, one function for each kind.
 
-Each draws what to hit and when, looks at what is left, starts the command again, and tells in which of its promises the
-first or the second go fell short.
+Each function draws what to damage and when, checks what is left, starts the command again, and returns the broken
+promises of both runs as sentences; None where the command had ended before the fault.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ PREPARE_2, EVALUATE_2 = (VERBS[verb].replace("--jobs 1", "--jobs 2") for verb in
 
 @dataclass
 class Rig:
-    """Where faults happen, and what commands leave that nobody disturbs: measured once."""
+    """The folder that faults happen in, and the time and output of each undisturbed command, measured once."""
 
     inputs: Inputs
     base: Path
     rng: random.Random
-    known: dict[str, tuple[float, dict[str, bytes], int]] = field(default_factory=dict)
+    _undisturbed: dict[str, tuple[float, dict[str, bytes], int]] = field(default_factory=dict)
 
     def fresh(self) -> Path:
-        folder = self.base / "plain" / "disk"  # as deep as on a mounted one: a table may name files as seen from there
+        folder = self.base / "plain" / "disk"  # as deep as on a mounted disk: tables hold relative paths
         if folder.exists():
             set_read_only(folder, False)
             shutil.rmtree(folder)
@@ -62,58 +62,60 @@ class Rig:
         return ended(self.start(partial(command, words)), self.log)
 
     def undisturbed(self, verb: str) -> tuple[float, dict[str, bytes], int]:
-        """Seconds it takes, what it leaves, and how many bytes these are."""
-        if verb not in self.known:
+        """Seconds that the command takes, the files it leaves, and their size in bytes."""
+        if verb not in self._undisturbed:
             folder, started = self.fresh(), time.perf_counter()
             done = self.run(self.inputs.words(verb, folder))
             if done.code:
-                raise SystemExit(f"{verb} does not end well with nothing to disturb it: {done.said}")
+                raise SystemExit(f"{verb} fails undisturbed: {done.said}")
             n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            self.known[verb] = time.perf_counter() - started, contents(folder), n_bytes
-        return self.known[verb]
+            self._undisturbed[verb] = time.perf_counter() - started, contents(folder), n_bytes
+        return self._undisturbed[verb]
 
     def wait(self, length_s: float) -> None:
         time.sleep(self.rng.uniform(0, length_s))
 
 
-def short_of(rig: Rig, verb: str, folder: Path, first: Ended, cause: str, *, left: bool = False) -> Iterator[str]:
-    """The promises that a command which was kept from writing did not keep, and its second go neither."""
-    told = first.sentence()
-    if first.code != 1 or cause not in told or str(folder) not in told or ".part" in told:
-        yield f"ended with {first.code}, saying: {first.said[-500:]!r}"
+def broken_promises(
+    rig: Rig, verb: str, folder: Path, first: Ended, cause: str, *, may_leave: bool = False
+) -> Iterator[str]:
+    """Of a command that could not write because of ``cause``, and of the same command started again."""
+    sentence = first.sentence()
+    if first.code != 1 or cause not in sentence or str(folder) not in sentence or ".part" in sentence:
+        yield f"ended with {first.code} and the message {first.said[-500:]!r}"
     yield from (f"half-written: {text}" for text in unreadable(folder))
-    if not left:
+    if not may_leave:
         yield from (f"left behind: {text}" for text in leftovers(folder))
-    yield from short_of_second(rig, verb, folder)
+    yield from broken_by_second(rig, verb, folder)
 
 
-def short_of_second(rig: Rig, verb: str, folder: Path) -> Iterator[str]:
+def broken_by_second(rig: Rig, verb: str, folder: Path) -> Iterator[str]:
     second = rig.run(rig.inputs.words(verb, folder, again=True))
     expected, found = rig.undisturbed(verb)[1], contents(folder)
     if second.code:
-        yield f"the second go ended with {second.code}, saying: {second.said[-500:]!r}"
+        yield f"the second run ended with {second.code} and the message {second.said[-500:]!r}"
     elif found != expected:
         names = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
-        yield f"the second go left other bits in {', '.join(names)}"
+        yield f"the second run left other bits in {', '.join(names)}"
 
 
 def full_disk(rig: Rig, verb: str) -> list[str] | None:
-    """All but a random share of what the command needs is filled."""
+    """The disk has room for a random share of what the command writes."""
     room = int(rig.rng.random() * rig.undisturbed(verb)[2])
     mount = rig.base / "mount"
-    with mounted(mount, 32 * 2**20) as there:
-        if not there:
-            raise SystemExit("a small disk can't be mounted here: run as root, or leave this kind out")
+    with mounted(mount, 32 * 2**20) as is_mounted:
+        if not is_mounted:
+            raise SystemExit("mounting a small disk needs root; leave this kind out")
         folder = mount / "disk"
         folder.mkdir()
         (mount / "ballast").write_bytes(b"\0" * (shutil.disk_usage(mount).free - room // 4096 * 4096))
         first = rig.run(rig.inputs.words(verb, folder))
         (mount / "ballast").unlink()
-        return list(short_of(rig, verb, folder, first, "the disk")) if first.code else None
+        return list(broken_promises(rig, verb, folder, first, "the disk")) if first.code else None
 
 
 def read_only(rig: Rig, verb: str) -> list[str] | None:
-    """All folders turn read-only at a random moment."""
+    """All folders become read-only at a random moment."""
     length_s, _, _ = rig.undisturbed(verb)
     folder = rig.fresh()
 
@@ -126,12 +128,12 @@ def read_only(rig: Rig, verb: str) -> list[str] | None:
     set_read_only(folder, True)
     first = ended(child, rig.log)
     set_read_only(folder, False)
-    # What can't be removed stays till the second go, or for good where that begins anew.
-    return list(short_of(rig, verb, folder, first, "no permission", left=True)) if first.code else None
+    # Files that can't be removed stay until the second run.
+    return list(broken_promises(rig, verb, folder, first, "no permission", may_leave=True)) if first.code else None
 
 
 def lost_file(rig: Rig, verb: str) -> list[str] | None:
-    """A recording vanishes, or is cut short, at a random moment while all are read."""
+    """A recording vanishes or is truncated at a random moment while all are read."""
     length_s, expected, _ = rig.undisturbed(verb)
     folder, copy = rig.fresh(), rig.base / "copy"
     shutil.rmtree(copy, ignore_errors=True)
@@ -149,16 +151,16 @@ def lost_file(rig: Rig, verb: str) -> list[str] | None:
     others = {name: content for name, content in expected.items() if name.endswith(".npz") and victim.stem not in name}
     short = [f"half-written: {text}" for text in unreadable(folder)]
     if done.code or "Traceback" in done.said:
-        short.append(f"ended with {done.code}, saying: {done.said[-500:]!r}")
+        short.append(f"ended with {done.code} and the message {done.said[-500:]!r}")
     elif any(found.get(name) != content for name, content in others.items()):
-        short.append("others than the file that was lost are not as they were")
+        short.append("the results of other files differ")
     elif found.keys() != expected.keys() and victim.name not in done.said:
         short.append(f"{victim.name} is missing, and not listed: {done.said[-500:]!r}")
     return short
 
 
 def cut_pack(rig: Rig, verb: str) -> list[str] | None:
-    """The pack is cut short at a random moment while batches are read from it."""
+    """The pack is truncated at a random moment while batches are read from it."""
     length_s, _, _ = rig.undisturbed(verb)
     folder = rig.fresh()
     values = folder / "pack" / "matrices.f32"
@@ -168,12 +170,12 @@ def cut_pack(rig: Rig, verb: str) -> list[str] | None:
     rig.wait(length_s / 2)
     os.truncate(values, rig.rng.randrange(values.stat().st_size))
     first = ended(child, rig.log)
-    shutil.rmtree(folder / "pack")  # as the second go asks for
-    return list(short_of(rig, verb, folder, first, "matri")) if first.code else None
+    shutil.rmtree(folder / "pack")  # as the message asks the user to
+    return list(broken_promises(rig, verb, folder, first, "matri")) if first.code else None
 
 
 def clock(rig: Rig, verb: str) -> list[str] | None:
-    """Every look at the clock finds it years from the last, in both directions; or it stands at 1970 or in 2128."""
+    """The clock jumps by years, in both directions, whenever it is read; or it stands still in 1970 or in 2128."""
     kind, real = rig.rng.choice(["jumps", "1970", "2128"]), time.time
 
     def work() -> None:
@@ -186,16 +188,16 @@ def clock(rig: Rig, verb: str) -> list[str] | None:
     folder = rig.fresh()
     done = ended(rig.start(work), rig.log)
     if done.code:
-        return [f"clock {kind}: ended with {done.code}, saying: {done.said[-500:]!r}"]
+        return [f"clock {kind}: ended with {done.code} and the message {done.said[-500:]!r}"]
     return [] if contents(folder) == expected else [f"clock {kind}: other bits"]
 
 
 def stop(rig: Rig, verb: str) -> list[str] | None:
-    """Ctrl-C, which all processes of a terminal get, or a scheduler's SIGTERM, at a random moment."""
+    """Ctrl-C, which all processes of a terminal receive, or a scheduler's SIGTERM, at a random moment."""
     length_s, _, _ = rig.undisturbed(verb)
     folder, number = rig.fresh(), rig.rng.choice([signal.SIGINT, signal.SIGTERM])
     child = rig.start(partial(command, rig.inputs.words(verb, folder)))
-    time.sleep(0.1)  # until it has begun
+    time.sleep(0.1)  # until it has started
     rig.wait(length_s - 0.1)
     if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
         ended(child, rig.log)
@@ -205,35 +207,35 @@ def stop(rig: Rig, verb: str) -> list[str] | None:
     first = ended(child, rig.log)
     took_s = time.perf_counter() - started
     if first.code == 0 or (first.code == -number and contents(folder) == rig.undisturbed(verb)[1]):
-        return None  # it was done
+        return None  # it had finished
     short = [f"half-written: {text}" for text in unreadable(folder)]
     if first.code != 128 + number or "the same command" not in first.sentence("stopped"):
-        short.append(f"{number.name}: ended with {first.code}, saying: {first.said[-700:]!r}")
+        short.append(f"{number.name}: ended with {first.code} and the message {first.said[-700:]!r}")
     if took_s > SOON_S:
         short.append(f"{number.name}: ended after {took_s:.1f} s")
-    return [*short, *short_of_second(rig, verb, folder)]
+    return [*short, *broken_by_second(rig, verb, folder)]
 
 
 def worker(rig: Rig, verb: str) -> list[str] | None:
-    """A worker process is killed, as a system that runs out of memory does it, at a random moment."""
+    """A worker process is killed at a random moment, as by a system that runs out of memory."""
     length_s, expected, _ = rig.undisturbed(verb)
     folder = rig.fresh()
     child = rig.start(partial(command, rig.inputs.words(verb, folder)))
     rig.wait(length_s)
-    found = _workers_of(child)
-    if not found:
+    workers = _workers_of(child)
+    if not workers:
         ended(child, rig.log)
         return None
-    os.kill(rig.rng.choice(found), signal.SIGKILL)
+    os.kill(rig.rng.choice(workers), signal.SIGKILL)
     finished = {path: path.stat().st_ino for path in folder.rglob("*.npz") if path.name[0] != "."}
     first = ended(child, rig.log)
     short = [f"half-written: {text}" for text in unreadable(folder)]
     if first.code and verb.startswith("prepare"):
-        short.append(f"ended with {first.code}, saying: {first.said[-700:]!r}")
+        short.append(f"ended with {first.code} and the message {first.said[-700:]!r}")
     elif first.code:
         if first.code != 1 or "the same command goes on from there" not in first.sentence():
-            short.append(f"ended with {first.code}, saying: {first.said[-700:]!r}")
-        short += short_of_second(rig, verb, folder)
+            short.append(f"ended with {first.code} and the message {first.said[-700:]!r}")
+        short += broken_by_second(rig, verb, folder)
     elif contents(folder) != expected:
         short.append("other bits")
     twice = [path for path, number in finished.items() if "prepare" in verb and path.stat().st_ino != number]
@@ -254,7 +256,7 @@ def _workers_of(parent: int) -> list[int]:
 
 
 ALL = tuple(VERBS)
-# Kind -> what injects it, and the commands it is injected into, in turn.
+# Kind -> the function that injects it, and the commands that it is injected into in turn.
 KINDS: dict[str, tuple[Callable[[Rig, str], list[str] | None], tuple[str, ...]]] = {
     "full disk": (full_disk, ALL),
     "read-only": (read_only, ALL),
@@ -263,22 +265,14 @@ KINDS: dict[str, tuple[Callable[[Rig, str], list[str] | None], tuple[str, ...]]]
     "clock": (clock, ALL),
     "stop": (
         stop,
-        (
-            "train",
-            "train --pack",
-            "prepare",
-            "evaluate",
-            "predict",
-            PREPARE_2,
-            EVALUATE_2,
-        ),
+        ("train", "train --pack", "prepare", "evaluate", "predict", PREPARE_2, EVALUATE_2),
     ),
     "worker": (worker, (PREPARE_2, EVALUATE_2)),
 }
 
 
 def inject(kind: str, rig: Rig, n: int) -> Counter[str]:
-    """``n`` faults of a kind, the commands in turn; one that came after a command's end is drawn again."""
+    """Inject ``n`` faults of a kind, into its commands in turn; a fault after the end of a command does not count."""
     work, verbs = KINDS[kind]
     counts: Counter[str] = Counter()
     for attempt in range(4 * n):

@@ -1,12 +1,12 @@
-"""What holds when a machine fails: real faults in real processes at random moments, and how many ended as promised.
+"""Robustness: injects real faults into real processes at random moments and counts how many end as promised.
 
     python benchmarks/faults.py                        # 100 of each kind; about an hour on two cores
-    python benchmarks/faults.py kill stop -n 20        # these kinds, so many of each
+    python benchmarks/faults.py kill stop -n 20        # 20 of each of these kinds
 
-Kinds: ``kill`` (of training), ``full disk``, ``read-only`` (folders that turn so), ``lost file`` (a recording
-that vanishes or shrinks while it is read), ``cut pack``, ``clock`` (years off), ``stop`` (Ctrl-C and SIGTERM),
-``worker`` (a worker process killed). What is promised: an end in one sentence, no file half-written under its final
-name, and a second go to the same bits as those of a command that nobody disturbed. POSIX only; ``full disk`` as root.
+Kinds: ``kill`` (of training), ``full disk``, ``read-only`` (folders become read-only), ``lost file`` (a recording
+vanishes or shrinks while it is read), ``cut pack``, ``clock`` (years off), ``stop`` (Ctrl-C and SIGTERM), ``worker`` (a
+worker process is killed). The promise: the command ends with one sentence, no half-written file has its final name, and
+the same command started again leaves the same bits as an undisturbed one. POSIX only; ``full disk`` needs root.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
-os.environ["OMP_NUM_THREADS"] = "1"  # a fork has no threads of its parent
+os.environ["OMP_NUM_THREADS"] = "1"  # a forked process has no threads of its parent
 
 from fault_kinds import KINDS, Rig, inject  # noqa: E402
 
@@ -39,7 +39,7 @@ EPOCHS = 6
 
 
 def train_once(folder: Path) -> None:
-    """The whole of ``train --resume``, in this process."""
+    """Do what ``train --resume`` does, in this process."""
     from semg_hht.learning.epochs import TrainingConfig
     from semg_hht.learning.train import train
 
@@ -48,13 +48,13 @@ def train_once(folder: Path) -> None:
 
 
 def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
-    """``n`` kills of training, run after run until each is done."""
+    """Kill training ``n`` times; each run is resumed until it is complete."""
     global DATASET
     DATASET = make_dataset()
     log, whole = base / "log", base / "whole"
     started = time.perf_counter()
     if ended(forked(partial(train_once, whole), log), log).code:
-        raise SystemExit(f"a run that nobody kills does not end well: {log.read_text()}")
+        raise SystemExit(f"an undisturbed run fails: {log.read_text()}")
     length_s, expected = time.perf_counter() - started, contents(whole)
     counts: Counter[str] = Counter()
     while counts["injected"] < n:
@@ -65,7 +65,7 @@ def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
             child = forked(partial(train_once, folder), log)
             if counts["injected"] < n:
                 time.sleep(rng.uniform(0, length_s))
-                os.kill(child, signal.SIGKILL)  # means nothing to one that has ended
+                os.kill(child, signal.SIGKILL)  # has no effect on a process that has ended
             code = ended(child, log).code
             if code >= 0:
                 break
@@ -74,7 +74,7 @@ def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
         found = contents(folder)
         bad += [f"{name} differs" for name, content in expected.items() if found.get(name) != content]
         if code:
-            bad.append(f"a process could not go on: {log.read_text()[-500:]}")
+            bad.append(f"resuming failed: {log.read_text()[-500:]}")
         counts["as promised"] += 0 if bad else counts["injected"] - n_before
         for text in bad:
             print("  kill:", text)
@@ -83,18 +83,18 @@ def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(['kill', *KINDS])}; none: all")
+    parser.add_argument("kinds", nargs="*", help=f"of {', '.join(['kill', *KINDS])}; default: all")
     parser.add_argument("-n", type=int, default=100, help="faults of each kind")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     chosen = options.kinds or ["kill", *KINDS]
     unknown = [kind for kind in chosen if kind not in ("kill", *KINDS)]
     if unknown:
-        parser.error(f"no fault of the kind {unknown[0]!r}")
+        parser.error(f"unknown kind of fault {unknown[0]!r}")
     failed = False
-    for name in ("cli", *(f"commands.{verb.split()[0]}" for verb in VERBS.values())):
-        import_module(f"semg_hht.{name}")  # a child then begins at once
-    base = Path(tempfile.mkdtemp())  # a TemporaryDirectory would go when the first child ends
+    for name in ("main", *(f"commands.{verb.split()[0]}" for verb in VERBS.values())):
+        import_module(f"semg_hht.cli.{name}")  # forked processes then start at once
+    base = Path(tempfile.mkdtemp())  # the first child that ends would remove a TemporaryDirectory
     try:
         with redirect_stderr(io.StringIO()):
             rig = Rig(make_inputs(base / "inputs"), base, random.Random(options.seed))

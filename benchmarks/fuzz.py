@@ -1,16 +1,14 @@
-"""Hostile files: every reader and loader is given mutated files, and may answer, or refuse them in a sentence.
+"""Hostile files: every reader and loader gets mutated files, and must read them or refuse them with one sentence.
 
     python benchmarks/fuzz.py                           # 5,000 inputs a reader
     python benchmarks/fuzz.py --inputs 500 --only xdf --seed 7
 
-Small valid files, written by this project and the libraries it writes with, are changed as bytes and by their own
-structure (headers that claim 10^12 samples, members packed again, bombs, JSON without end;
-tests/malicious_files.py). Each goes
-through the one door of its reader, in a process with 3 GB of memory above what it began with and 5 s of processor time
-an input. Whatever is raised but InputError is a finding, and so is a process that dies or hangs, a file that is
-written, a pickle, a program or a connection. With atheris installed (pip install atheris) coverage guides the choice of
-inputs; without it, or with --blind, every input follows from the seed and its number. Findings are kept under --out.
-POSIX only.
+Small valid files are mutated as bytes and by their structure (headers that declare 10^12 samples, members compressed
+again, bombs, endless JSON; tests/malicious_files.py). Each goes through the public function of its reader, in a process
+with 3 GB of memory above its start and 5 s of processor time for each input. Findings are: any error but InputError, a
+process that dies or hangs, a file written, a pickle loaded, a program started, a connection opened. With atheris
+installed (pip install atheris) coverage guides the choice of inputs; without it, or with --blind, every input follows
+from the random seed and its number. Findings are kept under --out. POSIX only.
 """
 
 from __future__ import annotations
@@ -41,31 +39,25 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 if TYPE_CHECKING:
     from valid_files import Reader
 
-MEMORY = 3 * 2**30  # above what the process began with
-CPU_S, WALL_S = 5.0, 90.0  # the machine may be busy: what counts is the processor's time
-BEYOND = (
-    "os.system",
-    "os.exec",
-    "os.posix_spawn",
-    "os.fork",
-    "subprocess.Popen",
-    "pickle.find_class",
-    "socket.connect",
-)
-ENGINES = ("onnxruntime", "openvino")  # start threads, which no fork may see
+MEMORY = 3 * 2**30  # bytes above the start of the process
+CPU_S, WALL_S = 5.0, 90.0  # processor time and wall time; the machine may be busy
+FORBIDDEN = (  # audit events
+    "os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "socket.connect",
+)  # fmt: skip
+ENGINES = ("onnxruntime", "openvino")  # they start threads, which a fork must not copy
 FIELDS = ("tried", "read", "refused", "findings", "peak_mb")
 
 
 class Hang(BaseException):
-    """An input took too long."""
+    """An input took too much processor time."""
 
 
 class Escape(BaseException):
-    """A reader did what no reader may."""
+    """A reader did what it must not."""
 
 
 class Tally:
-    """Numbers that outlive the process that counts."""
+    """Counters in shared memory, which outlive the process that counts."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, 8 * len(FIELDS))
@@ -78,7 +70,7 @@ class Tally:
 
 
 class Trial:
-    """One reader in this process: `try_one` gives it an input and counts what it makes of it."""
+    """One reader in this process: `try_one` gives it an input and counts the outcome."""
 
     def __init__(self, name: str, reader: Reader, folder: Path, out: Path, tally: Tally) -> None:
         self.name, self.reader, self.folder, self.out, self.tally = name, reader, folder, out, tally
@@ -92,7 +84,7 @@ class Trial:
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.watched:
             return
-        if event in BEYOND:
+        if event in FORBIDDEN:
             self.escaped = f"{event} {args!r:.100}"
         elif event == "open" and isinstance(args[0], str):
             path, flags = args[0], args[2]
@@ -103,7 +95,7 @@ class Trial:
             raise Escape(self.escaped)
 
     def place(self, seed: int, name: str, content: bytes) -> Path:
-        """The folder of a seed with one file changed; the others stand already."""
+        """Write a valid set of files with one file changed; unchanged files are not written again."""
         files = self.reader.inputs[seed]
         if self.placed is None or self.placed[0] != seed:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -135,7 +127,7 @@ class Trial:
         finally:
             self.watched = False
             signal.setitimer(signal.ITIMER_PROF, 0)
-        if self.escaped:  # though a library may have caught it
+        if self.escaped:  # a library may have caught the exception
             self._keep(Escape(self.escaped))
             self.escaped, outcome = "", "findings"
         self.tally[outcome] += 1
@@ -158,7 +150,7 @@ class Trial:
 
 
 def limit() -> None:
-    """Memory, no core files, and an alarm that counts processor time."""
+    """Limit memory, write no core files, and set an alarm on processor time."""
 
     def ring(*_: object) -> None:
         raise Hang(f"more than {CPU_S:g} s")
@@ -183,7 +175,7 @@ def blindly(trial: Trial, first: int, stop: int, seed: int) -> None:
 
 
 def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
-    """Inputs of libFuzzer: the number of a seed, that of a file in it, and the file's content."""
+    """Inputs of libFuzzer: the number of a set of files, that of a file in it, and the file's content."""
     import atheris
 
     from malicious_files import mutated
@@ -215,7 +207,7 @@ def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
 
 
 def run(name: str, reader: Reader, base: Path, options: argparse.Namespace, tally: Tally) -> Counter[str]:
-    """All inputs of one reader; a process that dies is followed by another."""
+    """All inputs of one reader; a process that dies is replaced."""
     deaths: Counter[str] = Counter()
     folder = base / name
     while tally["tried"] < options.inputs:
@@ -236,7 +228,7 @@ def run(name: str, reader: Reader, base: Path, options: argparse.Namespace, tall
                 else:
                     guided(trial, options.inputs - began, options.seed + began, base / f"corpus_{name}")
                 code = 0
-            except BaseException:  # of the harness itself
+            except BaseException:  # in this program itself
                 (options.out / "harness.txt").write_text(traceback.format_exc())
             finally:
                 os._exit(code)
@@ -258,7 +250,7 @@ def run(name: str, reader: Reader, base: Path, options: argparse.Namespace, tall
 
 
 def _watched(child: int, tally: Tally) -> int:
-    """Its exit status; -1 where nothing moved for so long that it was killed."""
+    """Exit status of the process; -1 if it made no progress for `WALL_S` and was killed."""
     last, since = -1, time.monotonic()
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -285,7 +277,7 @@ def readers(folder: Path, only: list[str]) -> dict[str, Reader]:
     for make, made in names.items():
         if not only or set(only) & set(made):
             if make is valid_files.runs:
-                child = os.fork()  # so that no thread of an engine stands in this process, which is forked again
+                child = os.fork()  # keeps the threads of an engine out of this process, which is forked again
                 if not child:
                     valid_files.train_and_export(folder / "runs")
                     os._exit(0)
@@ -325,7 +317,7 @@ def main() -> None:
         looking = contextlib.nullcontext() if options.blind else atheris.instrument_imports(include=["semg_hht"])
         with looking:
             found = readers(base / "seeds", options.only)
-            for key, reader in found.items():  # loads, once for all, what doors import
+            for key, reader in found.items():  # imports what the readers need before the forks
                 if key in ENGINES:
                     continue
                 for i, files in enumerate(reader.inputs):
