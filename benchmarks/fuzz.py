@@ -94,10 +94,10 @@ class Trial:
         if self.escaped:
             raise Escape(self.escaped)
 
-    def place(self, seed: int, name: str, content: bytes) -> Path:
+    def place(self, number: int, name: str, content: bytes) -> Path:
         """Write a valid set of files with one file changed; unchanged files are not written again."""
-        files = self.reader.inputs[seed]
-        if self.placed is None or self.placed[0] != seed:
+        files = self.reader.inputs[number]
+        if self.placed is None or self.placed[0] != number:
             shutil.rmtree(self.folder, ignore_errors=True)
             for other, whole in files.items():
                 (self.folder / other).parent.mkdir(parents=True, exist_ok=True)
@@ -105,13 +105,13 @@ class Trial:
         elif self.placed[1] != name:
             (self.folder / self.placed[1]).write_bytes(files[self.placed[1]])
         (self.folder / name).write_bytes(content)
-        self.placed = seed, name
-        return self.folder / self.reader.names[seed]
+        self.placed = number, name
+        return self.folder / self.reader.names[number]
 
-    def try_one(self, seed: int, name: str, content: bytes) -> None:
+    def try_one(self, number: int, name: str, content: bytes) -> None:
         from semg_hht.errors import InputError
 
-        path = self.place(seed, name, content)
+        path = self.place(number, name, content)
         self.tally["tried"] += 1
         signal.setitimer(signal.ITIMER_PROF, CPU_S)
         try:
@@ -165,13 +165,13 @@ def limit() -> None:
 def blindly(trial: Trial, first: int, stop: int, seed: int) -> None:
     from malicious_files import mutated
 
-    seeds = trial.reader.inputs
-    contents = tuple(content for files in seeds for content in files.values())
+    valid = trial.reader.inputs
+    contents = tuple(content for files in valid for content in files.values())
     for number in range(first, stop):
         rng = random.Random(f"{seed}/{trial.name}/{number}")
-        at = rng.randrange(len(seeds))
-        name = rng.choice(sorted(seeds[at]))
-        trial.try_one(at, name, mutated(seeds[at], name, rng, contents))
+        at = rng.randrange(len(valid))
+        name = rng.choice(sorted(valid[at]))
+        trial.try_one(at, name, mutated(valid[at], name, rng, contents))
 
 
 def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
@@ -180,16 +180,16 @@ def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
 
     from malicious_files import mutated
 
-    seeds = trial.reader.inputs
-    names = [sorted(files) for files in seeds]
-    longest = max(len(content) for files in seeds for content in files.values())
+    valid = trial.reader.inputs
+    names = [sorted(files) for files in valid]
+    longest = max(len(content) for files in valid for content in files.values())
     corpus.mkdir(parents=True, exist_ok=True)
-    for i, files in enumerate(seeds):
+    for i, files in enumerate(valid):
         for j, name in enumerate(names[i]):
             (corpus / f"{i}_{j}").write_bytes(bytes((i, j)) + files[name])
 
     def of(data: bytes) -> tuple[int, str, bytes]:
-        i = data[0] % len(seeds) if data else 0
+        i = data[0] % len(valid) if data else 0
         return i, names[i][data[1] % len(names[i]) if len(data) > 1 else 0], data[2:]
 
     def change(data: bytes, max_size: int, number: int) -> bytes:
@@ -316,7 +316,7 @@ def main() -> None:
         logging.disable()
         looking = contextlib.nullcontext() if options.blind else atheris.instrument_imports(include=["semg_hht"])
         with looking:
-            found = readers(base / "seeds", options.only)
+            found = readers(base / "valid", options.only)
             for key, reader in found.items():  # imports what the readers need before the forks
                 if key in ENGINES:
                     continue
