@@ -2,7 +2,7 @@
 
     python benchmarks/inference.py                # 64 channels; needs the extras train, export and openvino
     python benchmarks/inference.py --only 1       # one part of: 1, 60, warm, raw
-    python benchmarks/inference.py --original_repo FOLDER   # also a clone of PRIMOCOSMOS/sEMGHHT-NN, parts 1 and 60
+    python benchmarks/inference.py --seed_repo FOLDER   # also a clone of PRIMOCOSMOS/sEMGHHT-NN, parts 1 and 60
 
 The eager side is what users run today: torch imported, one file at a time, three forward passes a file (action,
 features, features again for gender), scikit-learn's SVM. Parts 1 and 60 time whole processes of one and of 60 files,
@@ -136,8 +136,8 @@ def whole_processes(folder: Path, options: argparse.Namespace, n_files: int, rou
     commands: dict[str, list[object]] = {
         "eager": ["-c", EAGER, folder, files, pattern, options.base_channels, expected]
     }
-    if options.original_repo is not None:
-        original: list[object] = ["-c", ORIGINAL, options.original_repo, files, pattern, folder / "original.pt"]
+    if options.seed_repo is not None:
+        original: list[object] = ["-c", ORIGINAL, options.seed_repo, files, pattern, folder / "original.pt"]
         python_process(*original)  # the first call draws and saves its weights
         commands["original classes"] = original
     for side, (kind, engine) in sides().items():
@@ -239,9 +239,7 @@ def main() -> None:
     parser.add_argument("--base_channels", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=("1", "60", "warm", "raw"))
-    parser.add_argument(
-        "--original_repo", type=Path, help="a clone of PRIMOCOSMOS/sEMGHHT-NN; its networks are smaller"
-    )
+    parser.add_argument("--seed_repo", type=Path, help="a clone of PRIMOCOSMOS/sEMGHHT-NN; its networks are smaller")
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     folder = (options.folder / str(options.base_channels)).absolute()

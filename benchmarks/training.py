@@ -2,7 +2,7 @@
 
     python benchmarks/training.py                       # 64 channels, batch 16; about three minutes on two cores
     python benchmarks/training.py --only step --precision bfloat16 --layouts
-    python benchmarks/training.py --only step --original_repo PATH      # also a clone of PRIMOCOSMOS/sEMGHHT-NN
+    python benchmarks/training.py --only step --seed_repo PATH      # also a clone of PRIMOCOSMOS/sEMGHHT-NN
 
 The other sides: the same network and the same arithmetic in plain eager PyTorch (its convolutions, its default AdamW,
 memory given back to the system); scikit-learn's RBF SVM, alone and calibrated; npz files read with NumPy. Every side
@@ -219,14 +219,14 @@ def main() -> None:
         "--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: as a further side"
     )
     parser.add_argument("--layouts", action="store_true", help="channels last, and compiled, as further sides")
-    parser.add_argument("--original_repo", type=Path, help="clone of PRIMOCOSMOS/sEMGHHT-NN, as a further side")
+    parser.add_argument("--seed_repo", type=Path, help="clone of PRIMOCOSMOS/sEMGHHT-NN, as a further side")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         what, side = options.serve
         work = {
             "step": lambda: (
-                original_step_of(options.original_repo, options.base_channels, options.batch_size)
+                original_step_of(options.seed_repo, options.base_channels, options.batch_size)
                 if side == "original"
                 else step_of(side, options.base_channels, options.batch_size)
             ),
@@ -236,12 +236,12 @@ def main() -> None:
         }
         serve(work[what]())
         return
-    further = ["bfloat16"] * (options.precision == "bfloat16") + ["original"] * (options.original_repo is not None)
+    further = ["bfloat16"] * (options.precision == "bfloat16") + ["original"] * (options.seed_repo is not None)
     further += ["channels last", "compiled"] * options.layouts
     steps = ("eager", "torch", "products", *further)
     arguments = ["--base_channels", str(options.base_channels), "--batch_size", str(options.batch_size)]
     arguments += ["--folder", str(options.folder)]
-    arguments += [] if options.original_repo is None else ["--original_repo", str(options.original_repo)]
+    arguments += [] if options.seed_repo is None else ["--seed_repo", str(options.seed_repo)]
     for what, sides, rounds in (
         ("step", steps, options.rounds),
         ("svm", ("scikit-learn", "ours"), min(3, options.rounds)),

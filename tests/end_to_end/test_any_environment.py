@@ -1,6 +1,6 @@
-"""The whole way, walked elsewhere: nothing that is written depends on where, by whom or in which surroundings.
+"""All commands in other environments: no output depends on the folder, locale, time zone, umask or hash seed.
 
-Each walk is a process of its own.
+Each environment is tested in a process of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.signals.simulate import SimulationConfig
 
-WALK = """
+COMMANDS = """
 import locale, os, sys, time
 os.umask(int(os.environ["UMASK"], 8))
 locale.setlocale(locale.LC_ALL, "")
@@ -51,8 +51,12 @@ for words in (
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """env : what is set, or with None not set; relative : paths are told from the folder above the data."""
+class Environment:
+    """Where and how the commands run.
+
+    env : environment variables; None: the variable is not set.
+    relative : whether the commands get relative paths.
+    """
 
     env: dict[str, str | None] = field(default_factory=dict)
     folder: str = "plain"
@@ -60,13 +64,13 @@ class Surroundings:
     umask: str = "022"
 
 
-HERE = Surroundings({"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0"})
-ELSEWHERE = {
-    "commas for points": Surroundings(
+PLAIN = Environment({"LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0"})
+OTHERS = {
+    "commas for points": Environment(
         {"LC_ALL": "de_DE.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "1", "HOME": None},
         "Müllers Übung & 中文/" + "lang " * 30 + "/" + "x" * 200, relative=True, umask="077",
     ),
-    "another i, and no UTF-8": Surroundings(
+    "another i, and no UTF-8": Environment(
         {"LC_ALL": "tr_TR.ISO-8859-9", "PYTHONUTF8": "0", "TZ": "America/New_York", "PYTHONHASHSEED": "2",
          "HOME": "/dev/null/nobody"},
     ),
@@ -75,10 +79,10 @@ ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """German and Turkish, made for these tests alone."""
+    """German and Turkish locales, compiled for these tests."""
     folder = tmp_path_factory.mktemp("locales")
     if shutil.which("localedef") is None or not Path("/usr/share/i18n/locales/tr_TR").is_file():
-        pytest.skip("no locales can be made here (apt-get install locales)")
+        pytest.skip("compiling locales needs localedef (apt-get install locales)")
     for name in ("de_DE.UTF-8", "tr_TR.ISO-8859-9"):
         language, encoding = name.split(".")
         subprocess.run(["localedef", "-i", language, "-f", encoding, str(folder / name)], check=True)
@@ -96,15 +100,15 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def walked(recordings: Path, locales: Path, base: Path, where: Surroundings) -> dict[str, str]:
-    """File -> SHA-256 of all that is written."""
+def run_in(recordings: Path, locales: Path, base: Path, where: Environment) -> dict[str, str]:
+    """Run the commands; returns the SHA-256 of every file that they write."""
     data, out = base / where.folder / "data", base / where.folder / "out"
     shutil.copytree(recordings, data)
     env = {**os.environ, "LOCPATH": str(locales), "UMASK": where.umask} | where.env
-    told = [str(path.relative_to(base) if where.relative else path) for path in (data, out)]
+    paths = [str(path.relative_to(base) if where.relative else path) for path in (data, out)]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WALK, *told], cwd=base if where.relative else "/", capture_output=True,
-        env={name: value for name, value in env.items() if value is not None}, check=False,
+        [sys.executable, "-W", "ignore", "-c", COMMANDS, *paths], cwd=base if where.relative else "/",
+        env={name: value for name, value in env.items() if value is not None}, capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
     files = sorted(p for p in out.rglob("*") if p.is_file())
@@ -112,15 +116,15 @@ def walked(recordings: Path, locales: Path, base: Path, where: Surroundings) -> 
 
 
 @pytest.fixture(scope="module")
-def here(recordings: Path, locales: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return walked(recordings, locales, tmp_path_factory.mktemp("here"), HERE)
+def expected(recordings: Path, locales: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return run_in(recordings, locales, tmp_path_factory.mktemp("plain"), PLAIN)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ELSEWHERE)
-def test_what_is_written_does_not_depend_on_where(
-    here: dict[str, str], recordings: Path, locales: Path, tmp_path: Path, name: str
+@pytest.mark.parametrize("name", OTHERS)
+def test_output_does_not_depend_on_the_environment(
+    expected: dict[str, str], recordings: Path, locales: Path, tmp_path: Path, name: str
 ) -> None:
-    found = walked(recordings, locales, tmp_path, ELSEWHERE[name])
-    assert found.keys() == here.keys()
-    assert [file for file in here if found[file] != here[file]] == []
+    found = run_in(recordings, locales, tmp_path, OTHERS[name])
+    assert found.keys() == expected.keys()
+    assert [file for file in expected if found[file] != expected[file]] == []

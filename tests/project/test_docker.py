@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose files: they name only what is there."""
+"""The Dockerfile and the compose files: every file, extra, flag and stage that they name exists."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from semg_hht.cli.main import app
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 EXTRAS = set(tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"])
 PROGRAM: Any = typer.main.get_command(app)
-without_page = pytest.mark.skipif("app" not in PROGRAM.commands, reason="this tree has no web page")
+without_page = pytest.mark.skipif("app" not in PROGRAM.commands, reason="the command line has no web page")
 
 
 def instructions(stage: str = "") -> list[tuple[str, str]]:
-    """(instruction, its words) in order; of one stage, where one is named."""
+    """(instruction, its arguments) in order; of one stage, if one is named."""
     text = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE).replace("\\\n", " ")
-    found = [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()]
+    lines = [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in text.splitlines() if line.strip()]
     if not stage:
-        return found
-    start = next(i for i, (name, words) in enumerate(found) if name == "FROM" and words.endswith(f" AS {stage}"))
-    rest = [i for i, (name, _) in enumerate(found) if name == "FROM" and i > start]
-    return found[start : rest[0] if rest else None]
+        return lines
+    start = next(i for i, (name, words) in enumerate(lines) if name == "FROM" and words.endswith(f" AS {stage}"))
+    later = [i for i, (name, _) in enumerate(lines) if name == "FROM" and i > start]
+    return lines[start : later[0] if later else None]
 
 
 def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
@@ -56,12 +56,12 @@ def copied() -> list[str]:
 def test_linters_find_nothing(command: list[str]) -> None:
     program = Path(sys.executable).parent / command[0]
     if not program.is_file():
-        pytest.skip(f"{command[0]} is not here")
+        pytest.skip(f"{command[0]} is not installed")
     done = subprocess.run([program, *command[1:]], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_is_copied_is_there_and_not_ignored() -> None:
+def test_copied_files_exist_and_are_not_ignored() -> None:
     assert copied()
     allowed = [line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     for path in copied():
@@ -91,34 +91,34 @@ def test_bounds_of_torch_are_those_of_the_package() -> None:
 )
 def test_the_pages_command_is_a_real_one(words: str) -> None:
     verb, *flags = re.findall(r"[\w.-]+", re.sub(r"\$\{CHECKPOINT:\+(.*?)\}", r"\1", words))
-    known = {name for option in PROGRAM.get_command(None, verb).params for name in option.opts}
-    assert {flag.replace("_", "-") for flag in flags if flag.startswith("--")} <= known
+    options = {name for option in PROGRAM.get_command(None, verb).params for name in option.opts}
+    assert {flag.replace("_", "-") for flag in flags if flag.startswith("--")} <= options
     assert flags[:4] == ["--host", "0.0.0.0", "--port", "7860"]
 
 
 @pytest.mark.parametrize("stage", ["page", "jupyter"])
-def test_nobody_runs_as_root(stage: str) -> None:
+def test_containers_do_not_run_as_root(stage: str) -> None:
     names, words = zip(*instructions(stage), strict=True)
-    assert [said for name, said in zip(names, words, strict=True) if name == "USER"] == ["semg"]
+    assert [user for name, user in zip(names, words, strict=True) if name == "USER"] == ["semg"]
     assert names.index("USER") > names.index("RUN")
 
 
-def test_the_page_is_asked_whether_it_is_well() -> None:
+def test_the_health_check_asks_the_port_of_the_page() -> None:
     (port,) = (words for name, words in instructions("page") if name == "EXPOSE")
     (check,) = (words for name, words in instructions("page") if name == "HEALTHCHECK")
     assert f"127.0.0.1:{port}/" in check
 
 
 @pytest.mark.parametrize("service", ["page", "jupyter"])
-def test_services_are_stages_reached_from_this_computer_alone(service: str) -> None:
-    told = compose()[service]
-    inside = {name: words for name, words in instructions(told["build"]["target"])}
-    assert told["ports"] == [f"127.0.0.1:{inside['EXPOSE']}:{inside['EXPOSE']}"]
+def test_services_are_stages_that_only_this_computer_reaches(service: str) -> None:
+    content = compose()[service]
+    inside = {name: words for name, words in instructions(content["build"]["target"])}
+    assert content["ports"] == [f"127.0.0.1:{inside['EXPOSE']}:{inside['EXPOSE']}"]
     arguments = {words.split("=")[0] for name, words in instructions() if name == "ARG"}
-    assert set(told["build"]["args"]) <= arguments
-    mounted = {re.sub(r":ro$", "", volume).rsplit(":", 1)[1] for volume in told["volumes"]}
+    assert set(content["build"]["args"]) <= arguments
+    mounted = {re.sub(r":ro$", "", volume).rsplit(":", 1)[1] for volume in content["volumes"]}
     assert mounted == set(yaml.safe_load(inside["VOLUME"]))
 
 
-def test_the_gpu_file_adds_to_services_that_are_there() -> None:
+def test_the_gpu_file_extends_the_same_services() -> None:
     assert set(compose("docker-compose.gpu.yml")) == set(compose())
