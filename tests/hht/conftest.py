@@ -30,8 +30,11 @@ def references():
 
 
 @pytest.fixture(scope="session")
-def real_excerpt(references):
-    """Excerpt of a real recording by its number; the test is skipped without the recordings."""
+def real_excerpt(references, recordings_folder):
+    """Excerpt of a real recording by its number; without the recordings the test is skipped.
+
+    ``recordings_folder`` marks the tests that use it.
+    """
 
     def excerpt(index):
         signal = real(str(references["recordings"][index]), index)
