@@ -259,9 +259,9 @@ def _show_details(visit: Visit, run: Run, loaded: LoadedInput) -> Visit:
 
 def _pictures(visit: Visit, loaded: LoadedInput) -> tuple[dict[str, Any], ...]:
     """One picture for each repetition: the plane of the shown channel, or the mean of all planes."""
-    channel = (
-        "" if visit.recorded is None or visit.channel == ALL_CHANNELS else visit.recorded.channels[visit.channel].name
-    )
+    channel = ""
+    if visit.recorded is not None and visit.channel != ALL_CHANNELS:
+        channel = visit.recorded.channels[visit.channel].name
     pictures = []
     for indices in loaded.repetitions()[:MAX_PICTURES]:
         planes = loaded.matrices[_of_channel(loaded, indices, channel)]  # (n, n_planes, 256, 256)
