@@ -1,196 +1,141 @@
-"""Who may import whom, as data; and what importing the package may load."""
+"""The house: who may import whom, how many rooms and arrows it has, names, sizes, and what an import may load."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[2] / "src" / "semg_hht"
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCE = REPOSITORY / "src" / "semg_hht"
+TESTS = REPOSITORY / "tests"
+MAX_ROOMS = 28  # packages and modules directly in semg_hht, benchmarks/ and the scripts
+MAX_ARROWS = 150  # imports from one room to another, counted once a pair
 MAX_LINES = 400
+MAX_FUNCTION_LINES = 80
+MAX_PARAMETERS = 7
 FORBIDDEN_NAMES = {"utils", "util", "common", "core", "base", "manager", "helpers", "misc"}
-
-# Room -> the rooms of ours it may import. A folder's name stands for everything in it.
-ROOMS: dict[str, set[str]] = {
-    "version": set(),
-    "errors": set(),
-    "allocator": set(),
-    "tracking": set(),
-    "workers": {"errors"},
-    "hht": {"hht"},
-    "storage": {"errors"},
-    "labels": {"errors", "storage"},
-    "scaling": set(),
-    "joining": {"errors"},
-    "signals": {"signals", "errors", "storage"},
-    "matrices": {"errors", "scaling", "storage"},
-    "evaluation": {"labels"},
-    "calibration": {"evaluation"},
-    "findings": {"calibration", "evaluation"},
-    "report": {
-        "errors", "evidence", "figures", "findings", "matrices", "measure", "pipeline", "predictions", "report",
-        "session", "signals", "storage", "version",
-    },
-    "session": {
-        "errors", "measure", "pipeline", "predict", "predictions", "references", "segment", "signals", "sources",
-    },
-    "predictions": {"calibration", "labels"},
-    "audit": {"audit", "labels"},
-    "pipeline": {"errors", "hht", "joining", "labels", "matrices", "scaling", "signals", "workers"},
-    "engines": {"calibration", "engines", "errors", "joining", "matrices", "storage"},
-    "bids": {"errors", "labels", "storage"},
-    "bids_names": {"errors", "pipeline"},
-    "bids_export": {"bids", "bids_names", "errors", "labels", "pipeline", "signals", "storage", "tracking", "version"},
-    "sources": {"bids", "errors", "labels", "matrices", "pipeline", "signals", "storage"},
-    "references": {"errors", "labels", "pipeline", "scaling", "signals", "sources"},
-    "segment": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
-    "measure": {"errors", "figures", "labels", "pipeline", "signals", "storage", "tracking"},
-    "evidence": {
-        "errors", "hht", "intake", "joining", "learning", "matrices", "pipeline", "predict", "predictions", "signals",
-        "tracking",
-    },
-    "figures": {"errors", "figures", "matrices", "storage", "evaluation"},
-    "prepare": {"errors", "figures", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
-    "samples": {"errors", "labels", "matrices", "pipeline", "signals", "sources", "storage", "tracking"},
-    "learning": {
-        "calibration", "learning", "engines", "errors", "evaluation", "findings", "joining", "labels", "matrices",
-        "pipeline", "predictions", "prepare", "sources", "references", "storage", "tracking", "version", "workers",
-    },
-    "examine": {
-        "audit", "errors", "labels", "learning", "matrices", "pipeline", "prepare", "sources", "storage", "tracking",
-    },
-    "intake": {
-        "errors", "joining", "labels", "matrices", "pipeline", "references", "scaling", "segment", "signals", "sources",
-        "tracking", "workers",
-    },
-    "predict": {
-        "calibration", "engines", "errors", "intake", "joining", "learning", "pipeline", "predictions", "signals",
-        "tracking",
-    },
-    "demo": {
-        "errors", "evaluation", "figures", "labels", "learning", "matrices", "pipeline", "predict", "predictions",
-        "prepare", "report", "samples", "segment", "signals", "sources", "storage", "tracking",
-    },
-    "notebook": {"errors", "learning", "matrices", "prepare", "storage"},
-    "console": {"errors", "evaluation", "pipeline"},
-    "options": {"errors", "hht", "pipeline", "scaling", "signals", "workers"},
-    "commands": {
-        "allocator", "app", "audit", "bids_export", "commands", "console", "demo", "errors", "evidence", "examine",
-        "figures", "findings",
-        "labels", "learning", "measure", "options", "pipeline", "predict", "prepare", "references", "report", "samples",
-        "segment", "session", "signals", "sources", "storage", "workers",
-    },
-    "app": {
-        "allocator", "app", "errors", "evidence", "figures", "labels", "matrices", "pipeline", "predict", "predictions",
-        "references", "report", "segment", "session", "signals", "sources", "storage",
-    },
-    "cli": {"commands", "console", "version"},
-    "__init__": {"errors", "hht", "pipeline", "predict", "predictions", "signals", "version"},
-    "__main__": {"cli"},
-}  # fmt: skip
-
-# Library -> the rooms that may import it.
-LIBRARIES: dict[str, set[str]] = {
-    "torch": {"commands", "learning", "predict"},
-    "lightning_fabric": {"commands", "learning"},  # commands only ask whether it is there
-    "safetensors": {"learning"},
-    "sklearn": {"learning"},
-    "skops": {"learning"},
-    "onnx": {"learning"},
-    "onnxruntime": {"engines", "learning"},
-    "openvino": {"engines"},
-    "captum": {"learning"},
-    "matplotlib": {"figures"},
-    "jinja2": {"report"},
-    "typer": {"cli", "commands", "options"},
-    "rich": {"cli", "console"},
-    "tqdm": {"notebook"},
-    "joblib": {"workers"},
-    "distributed": {"workers"},
-    "h5py": {"signals"},
-    "pyedflib": {"signals"},
-    "edfio": {"signals"},
-    "pyxdf": {"signals"},
-    "wfdb": {"signals"},
-    "gradio": {"app"},
-    "starlette": {"app"},
-}
-LAZY = {
-    ("predict", "torch"),
-    ("commands", "torch"),
-    ("commands", "lightning_fabric"),
-    ("predict", "learning"),
-    ("evidence", "learning"),
-    ("commands", "app"),
-}
+# A verb of the command line has the name of the module that does its work.
+VERBS = {path.stem for path in (SOURCE / "cli" / "commands").glob("*.py")}
+# Tests of what several modules do together, and of the repository itself.
+NOT_MIRRORED = ("end_to_end", "faults", "project")
 
 
 def files() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(SOURCE).with_suffix("").parts[0]
+def name_of(path: Path) -> str:
+    return path.relative_to(SOURCE).as_posix()
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """(dotted name, whether it is imported at the top of the module)."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    top = {id(node) for node in tree.body}
-    for node in ast.walk(tree):
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for path in files():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield f"{name_of(path)}:{node.name}", node
+
+
+def test_imports_keep_to_the_contracts() -> None:
+    """The layers of pyproject.toml, and which package may import which library."""
+    command = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True, no_logo=True))"
+    done = subprocess.run([sys.executable, "-c", command], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def rooms() -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {"benchmarks": sorted((REPOSITORY / "benchmarks").glob("*.py"))}
+    for path in files():
+        found.setdefault(path.relative_to(SOURCE).with_suffix("").parts[0], []).append(path)
+    return found | {path.stem: [path] for path in sorted(REPOSITORY.glob("*.py")) if path.stem != "setup"}
+
+
+def imported_rooms(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree_of(path)):
+        names: list[str] = []
         if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in top) for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            if node.module == "semg_hht":
-                yield from ((f"semg_hht.{alias.name}", id(node) in top) for alias in node.names)
-            else:
-                yield node.module or "", id(node) in top
+            parent = node.module or ""
+            names = [f"{parent}.{alias.name}" for alias in node.names] if parent == "semg_hht" else [parent]
+        for name in names:
+            if name.startswith("semg_hht."):
+                yield name.split(".")[1]
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
-def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
-    room = room_of(path)
-    assert room in ROOMS, f"{room} is a new room: say in ROOMS what it may import"
-    for name, at_top in imports(path):
-        library = name.split(".")[0]
-        if library == "semg_hht":
-            target = name.split(".")[1] if "." in name else "__init__"
-            assert target in ROOMS[room], f"{room} imports {name}"
-            assert not (at_top and (room, target) in LAZY), f"{room} imports {name} at its top"
-        elif library in LIBRARIES:
-            assert room in LIBRARIES[library], f"{room} imports {name}"
-            assert not (at_top and (room, library) in LAZY), f"{room} imports {name} at its top"
+def test_the_house_has_few_rooms_and_arrows() -> None:
+    """`pytest -s` shows both. A package's ``__init__`` that only hands names on is part of its room."""
+    known = rooms()
+    arrows = {
+        (room, target)
+        for room, paths in known.items()
+        if room != "__init__"
+        for path in paths
+        for target in imported_rooms(path)
+        if target in known and target != room
+    }
+    sys.stdout.write(f"{len(known)} rooms, {len(arrows)} arrows\n")
+    assert len(known) <= MAX_ROOMS
+    assert len(arrows) <= MAX_ARROWS
 
 
-def test_the_table_lists_no_room_that_is_gone() -> None:
-    assert set(ROOMS) == {room_of(path) for path in files()}
+def test_no_two_files_have_one_name() -> None:
+    counts = Counter(path.stem for path in files() if path.parent.name != "commands" and path.stem != "__init__")
+    assert [name for name, count in counts.items() if count > 1] == []
+    assert not FORBIDDEN_NAMES & set(counts)
 
 
-def test_signals_and_hht_do_not_know_each_other() -> None:
-    assert "hht" not in ROOMS["signals"]
-    assert ROOMS["hht"] == {"hht"}
+def test_no_two_classes_have_one_name() -> None:
+    classes = Counter(
+        node.name.lstrip("_") for path in files() for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in classes.items() if count > 1] == []
 
 
-def test_nothing_imports_the_command_line() -> None:
-    assert [room for room, known in ROOMS.items() if "cli" in known] == ["__main__"]
-
-
-def test_evaluation_and_audit_know_only_labels_and_arrays() -> None:
-    assert ROOMS["evaluation"] <= {"labels"}
-    assert ROOMS["audit"] <= {"audit", "labels"}
-
-
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(SOURCE).as_posix())
-def test_no_file_outgrows_its_room(path: Path) -> None:
+@pytest.mark.parametrize("path", files(), ids=name_of)
+def test_a_file_is_short_and_says_what_it_does(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAX_LINES
-    assert path.stem not in FORBIDDEN_NAMES
-    assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{path}: a module says what it does"
+    assert ast.get_docstring(tree_of(path)), f"{path}: a module says what it does"
+
+
+def test_functions_are_short() -> None:
+    assert [name for name, node in functions() if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES] == []
+
+
+def test_functions_take_few_parameters() -> None:
+    """But for the verbs, whose parameters are flags."""
+
+    def n_parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+        named = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        return sum(argument.arg not in ("self", "cls") for argument in named)
+
+    crowded = [name for name, node in functions() if n_parameters(node) > MAX_PARAMETERS]
+    assert [name for name in crowded if not (name.startswith("cli/commands/") and name.split(":")[1] in VERBS)] == []
+
+
+def test_tests_mirror_the_tree() -> None:
+    """A test file has the name and the place of the module it tests, and each module has one."""
+    modules = {path.relative_to(SOURCE).with_suffix("").as_posix() for path in files() if path.stem[:2] != "__"}
+    tested = {
+        path.relative_to(TESTS).with_name(path.stem.removeprefix("test_")).as_posix()
+        for path in TESTS.rglob("test_*.py")
+        if path.relative_to(TESTS).parts[0] not in NOT_MIRRORED
+    }
+    assert sorted(tested - modules) == []
+    assert sorted(modules - tested) == []
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -205,5 +150,10 @@ def test_importing_the_package_loads_neither_torch_nor_matplotlib() -> None:
     assert not loaded_by("import semg_hht") & heavy
 
 
+@pytest.mark.parametrize("module", ["explanation.explain", "prediction.session", "cli.commands.predict", "web.visit"])
+def test_what_needs_torch_loads_it_late(module: str) -> None:
+    assert "torch" not in loaded_by(f"import semg_hht.{module}")
+
+
 def test_asking_the_command_line_for_help_loads_no_torch() -> None:
-    assert not loaded_by("import semg_hht.cli.main") & {"torch", "matplotlib", "sklearn", "jinja2"}
+    assert not loaded_by("import semg_hht.cli.main") & {"torch", "matplotlib", "sklearn", "jinja2", "gradio"}
