@@ -1,4 +1,4 @@
-"""learning/explain.py: evidence is that of the answer itself, adds up, and lies where it was planted."""
+"""attribution.py: evidence is that of the answer itself, adds up, and lies where it was planted."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration
 from semg_hht.explanation.attribution import GRAD_CAM, INTEGRATED, METHODS, attribute
 from semg_hht.explanation.explanation import in_patches
-from semg_hht.inference.svm_inputs import AMPLITUDE, MIXING, NETWORK, REFERENCE, Beside, joined
+from semg_hht.inference.description import ModelDescription, NetworkConfig
+from semg_hht.inference.svm_inputs import AMPLITUDE, COVARIANCE, NETWORK, SvmInputs, svm_table
 from semg_hht.learning.checkpoint import Model, load_model
-from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.svm_training import fit_svm
 from semg_hht.learning.train import Result
 
@@ -31,9 +32,11 @@ def log_odds(probability: float) -> float:
     return float(np.log(probability) - np.log1p(-probability))
 
 
-def beside(n: int = N_CHANNELS) -> Beside:
-    features = [{REFERENCE: (0.5 + i,), "mav": (1.0 + i,)} for i in range(n)]
-    return Beside(("one",) * n, features, np.tile([0.3, -1.0, 2.0], (n, 1)))
+def svm_inputs(n: int = N_CHANNELS) -> SvmInputs:
+    """The channels of one repetition."""
+    features = [{"mav": (1.0 + i,)} for i in range(n)]
+    references = [(0.5 + i,) for i in range(n)]
+    return SvmInputs(("one",) * n, features, references, np.tile([0.3, -1.0, 2.0], (n, 1)))
 
 
 def matrices(n: int = N_CHANNELS, n_planes: int = 1, seed: int = 0) -> np.ndarray:
@@ -47,19 +50,23 @@ def model(task: str, blocks: tuple[str, ...] = (), n_planes: int = 1, temperatur
     network = ActionNetwork(NetworkConfig(3, n_layers=5, base_channels=2, n_planes=n_planes)).eval()
     with torch.no_grad():
         network.head.layers[-1].weight.mul_(300)  # an untrained head answers every class alike
-    widths = {NETWORK: network.config.n_features, AMPLITUDE: 1, MIXING: 3}
+    widths = {NETWORK: network.config.n_features, AMPLITUDE: 1, COVARIANCE: 3}
     chosen = {task: {block: widths[block] for block in blocks}} if blocks else {}
-    bare = Model(network, {}, "action_quality", CLASSES, None, 1, 1.0, {task: Calibration(temperature)}, chosen)
+    calibration = {task: Calibration(temperature)}
+    description = ModelDescription(
+        network.config, "action_quality", CLASSES, None, epoch=1, calibration=calibration, blocks=chosen
+    )
+    bare = Model(description, network)
     if task == "action_quality" and not blocks:
         return bare
     rng = np.random.default_rng(1)
     labels = [CLASSES[task][i % len(CLASSES[task])] for i in range(24)]
     features = bare.features_and_logits(matrices(24, n_planes, seed=5))[0]
-    told = Beside(
-        tuple(map(str, range(24))), [{"mav": (float(m),)} for m in rng.uniform(0.5, 3, 24)], rng.normal(size=(24, 3))
-    )
-    table = joined(blocks, features, told)[1] if blocks else features
-    svm = fit_svm(table, labels, list(told.repetitions), what=task, by="repetition", seed=0)
+    repetitions = tuple(map(str, range(24)))
+    amplitudes = [{"mav": (float(m),)} for m in rng.uniform(0.5, 3, 24)]
+    inputs = SvmInputs(repetitions, amplitudes, [()] * 24, rng.normal(size=(24, 3)))
+    table = svm_table(blocks, features, inputs)[1] if blocks else features
+    svm = fit_svm(table, labels, list(repetitions), what=task, by="repetition", seed=0)
     return replace(bare, svms={task: svm})
 
 
@@ -74,9 +81,9 @@ ANSWERED: list[Any] = [
 @pytest.mark.parametrize(("task", "blocks"), ANSWERED)
 def test_what_is_explained_is_the_log_odds_of_the_answer(task: str, blocks: tuple[str, ...]) -> None:
     run = model(task, blocks)
-    answer = run.probabilities(matrices(), beside())[task].mean(axis=0)
+    answer = run.probabilities(matrices(), svm_inputs())[task].mean(axis=0)
     for i, name in enumerate(CLASSES[task]):
-        found = attribute(run, matrices(), beside(), task, name, method=GRAD_CAM)
+        found = attribute(run, matrices(), svm_inputs(), task, name, method=GRAD_CAM)
         assert found.is_odds
         assert_allclose(found.score, log_odds(answer[i]), rtol=1e-4, atol=1e-4)
 
@@ -84,7 +91,7 @@ def test_what_is_explained_is_the_log_odds_of_the_answer(task: str, blocks: tupl
 @pytest.mark.parametrize(("task", "blocks"), [*ANSWERED, pytest.param("action_quality", (NETWORK, AMPLITUDE))])
 def test_integrated_gradients_add_up_to_what_an_empty_matrix_would_not_have(task: str, blocks: tuple[str, ...]) -> None:
     for name in CLASSES[task][:2]:
-        found = attribute(model(task, blocks), matrices(), beside(), task, name)
+        found = attribute(model(task, blocks), matrices(), svm_inputs(), task, name)
         change = found.score - found.empty
         assert found.evidence.shape == (N_CHANNELS, 1, 256, 256)
         assert abs(change) > 0.01  # something to explain
@@ -96,7 +103,7 @@ def test_of_three_classes_the_mean_decision_of_the_svm_is_explained() -> None:
     pipeline = run.svms["action_quality"]
     svc = pipeline.steps[1][1].calibrated_classifiers_[0].estimator
     svc.decision_function_shape = "ovo"
-    row = joined((NETWORK, AMPLITUDE), run.features_and_logits(matrices())[0], beside())[1]
+    row = svm_table((NETWORK, AMPLITUDE), run.features_and_logits(matrices())[0], svm_inputs())[1]
     full_half, full_invalid, half_invalid = svc.decision_function(pipeline.steps[0][1].transform(row))[0]
     expected = {
         "full": (full_half + full_invalid) / 2,
@@ -104,45 +111,43 @@ def test_of_three_classes_the_mean_decision_of_the_svm_is_explained() -> None:
         "invalid": -(full_invalid + half_invalid) / 2,
     }
     for name, mean in expected.items():
-        found = attribute(run, matrices(), beside(), "action_quality", name, method=GRAD_CAM)
+        found = attribute(run, matrices(), svm_inputs(), "action_quality", name, method=GRAD_CAM)
         assert not found.is_odds
         assert_allclose(found.score, mean, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("task", ["action_quality", "gender"])
 def test_blocks_add_up_to_the_answer(task: str) -> None:
-    run = model(task, (NETWORK, AMPLITUDE, MIXING))
-    answer = run.probabilities(matrices(), beside())[task][0]
+    run = model(task, (NETWORK, AMPLITUDE, COVARIANCE))
+    answer = run.probabilities(matrices(), svm_inputs())[task][0]
     for i, name in enumerate(CLASSES[task]):
-        found = attribute(run, matrices(), beside(), task, name, method=GRAD_CAM)
-        assert set(found.blocks) == {NETWORK, AMPLITUDE, MIXING}
+        found = attribute(run, matrices(), svm_inputs(), task, name, method=GRAD_CAM)
+        assert set(found.blocks) == {NETWORK, AMPLITUDE, COVARIANCE}
         assert_allclose(found.average + sum(found.blocks.values()), answer[i], atol=1e-9)
 
 
 def test_a_block_that_is_the_mean_already_adds_nothing() -> None:
     run = model("gender", (NETWORK, AMPLITUDE))
     mean = run.svms["gender"].steps[0][1].mean_[-1]
-    quiet = Beside(("one",), [{"mav": (10.0**mean,)}], None)
+    quiet = SvmInputs(("one",), [{"mav": (10.0**mean,)}], [()], None)
     found = attribute(run, matrices(1), quiet, "gender", "F", method=GRAD_CAM)
     assert_allclose(found.blocks[AMPLITUDE], 0, atol=1e-9)
     assert abs(found.blocks[NETWORK]) > 1e-4
 
 
 def test_an_answer_that_does_not_look_at_matrices_has_no_evidence_in_them() -> None:
-    run = model("gender", (MIXING,))
-    found = attribute(run, matrices(), beside(), "gender", "M")
+    run = model("gender", (COVARIANCE,))
+    found = attribute(run, matrices(), svm_inputs(), "gender", "M")
     assert not found.evidence.any()
     assert_allclose(found.score, found.empty)
-    usual = Beside(
-        ("one",) * N_CHANNELS, beside().features, np.tile(run.svms["gender"].steps[0][1].mean_, (N_CHANNELS, 1))
-    )
+    usual = replace(svm_inputs(), covariance=np.tile(run.svms["gender"].steps[0][1].mean_, (N_CHANNELS, 1)))
     change = found.score - attribute(run, matrices(), usual, "gender", "M").score
-    assert found.mixing is not None
-    assert_allclose(found.mixing.sum(), change, rtol=1e-3)
+    assert found.covariance is not None
+    assert_allclose(found.covariance.sum(), change, rtol=1e-3)
 
 
 def test_stacked_channels_have_evidence_each() -> None:
-    found = attribute(model("action_quality", n_planes=4), matrices(1, 4), beside(1), "action_quality", "half")
+    found = attribute(model("action_quality", n_planes=4), matrices(1, 4), svm_inputs(1), "action_quality", "half")
     assert found.evidence.shape == (1, 4, 256, 256)
     assert (np.abs(found.evidence).sum(axis=(0, 2, 3)) > 0).all()
 
@@ -150,7 +155,7 @@ def test_stacked_channels_have_evidence_each() -> None:
 def test_the_same_input_has_the_same_evidence() -> None:
     run = model("gender")
     for method in METHODS:
-        once, twice = (attribute(run, matrices(1), beside(1), "gender", "F", method=method) for _ in range(2))
+        once, twice = (attribute(run, matrices(1), svm_inputs(1), "gender", "F", method=method) for _ in range(2))
         assert np.array_equal(once.evidence, twice.evidence)
 
 
@@ -181,7 +186,7 @@ def looking(encoder: Pooled) -> Model:
 @pytest.mark.parametrize(("name", "sign"), [("full", 1), ("half", -1)])
 def test_evidence_lies_where_the_network_looks(name: str, sign: int) -> None:
     run = looking(Pooled(slice(4, 6), slice(8, 12)))  # rows 64 to 95, columns 128 to 191
-    found = attribute(run, matrices(1), beside(1), "action_quality", name).evidence[0, 0]
+    found = attribute(run, matrices(1), svm_inputs(1), "action_quality", name).evidence[0, 0]
     inside = found[64:96, 128:192].copy()
     assert (sign * inside >= 0).all()
     found[64:96, 128:192] = 0
@@ -192,7 +197,7 @@ def test_evidence_lies_where_the_network_looks(name: str, sign: int) -> None:
 def test_grad_cam_lies_where_the_map_is_active(name: str, sign: int) -> None:
     matrix = np.zeros((1, 1, 256, 256), dtype=np.float32)
     matrix[0, 0, 64:96, 128:192] = 1
-    found = attribute(looking(Pooled()), matrix, beside(1), "action_quality", name, method=GRAD_CAM).evidence[0, 0]
+    found = attribute(looking(Pooled()), matrix, svm_inputs(1), "action_quality", name, method=GRAD_CAM).evidence[0, 0]
     inside = found[56:104, 120:200]  # the map's own cells are 16 wide, and smoothed
     assert np.sign(inside.sum()) == sign
     assert_allclose(inside.sum(), found.sum())
@@ -206,14 +211,14 @@ def test_taking_the_evidence_away_costs_more_than_taking_other_patches_away(tiny
         answer = run.probabilities(matrix[None])["action_quality"][0]
         best = int(answer.argmax())
         found = attribute(
-            run, matrix[None], Beside(("one",), [{}], None), "action_quality", CLASSES["action_quality"][best]
+            run, matrix[None], SvmInputs(("one",), [{}], [()], None), "action_quality", CLASSES["action_quality"][best]
         )
         order = np.argsort(-in_patches(found.evidence[0, 0]).ravel())
-        for told, ranked in (("evidence", order), ("others", rng.permutation(order))):
+        for patches, ranked in (("evidence", order), ("others", rng.permutation(order))):
             kept = np.ones(order.size, dtype=np.float32)
             kept[ranked[: order.size // 10]] = 0
             less = matrix * np.kron(kept.reshape(32, 32), np.ones((8, 8), np.float32))
-            drops[told].append(answer[best] - run.probabilities(less[None])["action_quality"][0][best])
+            drops[patches].append(answer[best] - run.probabilities(less[None])["action_quality"][0][best])
     assert np.mean(drops["evidence"]) > np.mean(drops["others"]) + 0.05
 
 
@@ -227,11 +232,11 @@ def test_taking_the_evidence_away_costs_more_than_taking_other_patches_away(tiny
 )
 def test_what_can_not_be_explained_is_said(task: str, name: str, method: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        attribute(model("action_quality"), matrices(1), beside(1), task, name, method=method)
+        attribute(model("action_quality"), matrices(1), svm_inputs(1), task, name, method=method)
 
 
 def test_without_captum_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "captum", None)
     monkeypatch.delitem(sys.modules, "captum.attr", raising=False)
     with pytest.raises(InputError, match=r"pip install 'semg-hht\[explain\]'"):
-        attribute(model("action_quality"), matrices(1), beside(1), "action_quality", "full")
+        attribute(model("action_quality"), matrices(1), svm_inputs(1), "action_quality", "full")

@@ -20,7 +20,7 @@ from builders import make_dataset, truncate
 from conftest import TINY, Simulated
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
-from semg_hht.inference.engines import choose, installed, open_network
+from semg_hht.inference.engines import installed, open_network
 from semg_hht.inference.exported import DESCRIPTION_FILE, EXPORT_FILES, ExportedModel, open_export
 from semg_hht.inference.streamed import TABLE_FILE
 from semg_hht.learning.checkpoint import Model, load_model
@@ -114,14 +114,6 @@ def test_answers_of_a_wider_network_do_not_depend_on_the_batch(run: Path, tmp_pa
 
 def test_answers_of_a_run_do_not_depend_on_the_batch(run: Path, simulated: Simulated) -> None:
     assert other_answers(load_model(run), load_folder(simulated.matrices).matrices) == []
-
-
-def test_the_engine_is_chosen_by_how_much_there_is_to_do() -> None:
-    here = ("openvino", "onnxruntime", "numpy")
-    assert [choose(here, "float32", n) for n in (1, 4, 5, 10**6)] == ["numpy", "numpy", "openvino", "openvino"]
-    assert [choose(here[:2], "int8", n) for n in (1, 64, 65)] == ["onnxruntime", "onnxruntime", "openvino"]
-    assert choose(("openvino",), "int8", 1) == "openvino"
-    assert choose(("numpy",), "float32", 1000) == "numpy"
 
 
 def test_few_files_that_are_asked_once_get_an_engine_that_starts_soon(
@@ -266,18 +258,6 @@ def test_a_description_that_does_not_fit_is_refused(damaged: Path, change: Calla
         open_run(damaged)
 
 
-def test_a_description_that_is_no_object_is_refused(damaged: Path) -> None:
-    (damaged / DESCRIPTION_FILE).write_text("[]", encoding="utf-8")
-    with pytest.raises(InputError, match="format list"):
-        open_run(damaged)
-
-
-def test_arrays_of_objects_are_not_unpickled(damaged: Path) -> None:
-    np.savez(damaged / "gender.npz", mean=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="can't be read as the arrays of an SVM"):
-        open_run(damaged)
-
-
 def test_an_engine_goes_with_its_folder(
     run: Path, folder: Path, damaged: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,29 +372,3 @@ def test_what_a_recipe_joins_is_compared_on_data_that_has_it(joining_run: Path, 
         exporting.export(model, joining_run, tmp_path / "out")
     with pytest.raises(InputError, match="the data lacks their features, which this run's recipe joins"):
         exporting.export(model, joining_run, tmp_path / "out", data=make_dataset())
-
-
-@pytest.mark.parametrize(
-    "change",
-    [lambda c: c.pop("slope"), lambda c: c["tensors"].clear(), lambda c: c["tensors"]["head1.weight"].pop("offset")],
-)
-def test_a_table_that_does_not_say_where_weights_lie_is_refused(damaged: Path, change: Callable[..., Any]) -> None:
-    rewrite(damaged / TABLE_FILE, change)
-    with pytest.raises(InputError, match="expected where each weight of the network lies"):
-        open_run(damaged, engine="numpy")
-
-
-@pytest.mark.parametrize(
-    "change", [lambda c: c["tensors"].pop("layer2.conv.bias"), lambda c: c.update(slope=[])], ids=["bias", "slope"]
-)
-def test_a_table_whose_layers_do_not_fit_is_refused(damaged: Path, change: Callable[..., Any]) -> None:
-    rewrite(damaged / TABLE_FILE, change)
-    with pytest.raises(InputError, match=r"network\.json: this network can't be run"):
-        open_run(damaged, engine="numpy").engine.probabilities(make_dataset().matrices[:1])
-
-
-def test_the_weights_are_as_long_as_their_table_says(damaged: Path) -> None:
-    with (damaged / "network.bin").open("ab") as handle:
-        handle.write(bytes(4))
-    with pytest.raises(InputError, match="can't be read by numpy .*expected .* bytes of weights; found"):
-        open_run(damaged, engine="numpy")

@@ -1,4 +1,4 @@
-"""joining.py, and the recipe `best` from training to prediction."""
+"""svm_inputs.py, and the recipe `best` from training to prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from numpy.testing import assert_allclose
 from builders import make_dataset, write_dataset
 from conftest import Simulated
 from semg_hht.errors import InputError
-from semg_hht.inference.svm_inputs import AMPLITUDE, MIXING, NETWORK, REFERENCE, Beside, joined, side_by_side, widths_of
+from semg_hht.inference.svm_inputs import (
+    AMPLITUDE,
+    COVARIANCE,
+    NETWORK,
+    SvmInputs,
+    block_widths,
+    concatenate,
+    stack_if_alike,
+    svm_table,
+)
 from semg_hht.learning.baselines import repetition_features
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.crossvalidation import cross_validate
@@ -26,69 +35,85 @@ BEST = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3, recipe="best")
 NETWORK_FEATURES = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 5.0]])
 
 
-def beside(references: tuple[float, float, float] = (1.5, 0.5, 1.0), **changes: Any) -> Beside:
-    """Two channels of one repetition and a second repetition of one."""
-    features = [{"mav": (level,), REFERENCE: (one,)} for level, one in zip((0.4, 2.0, 1.0), references, strict=True)]
-    content = {"repetitions": ("a", "a", "b"), "features": features, "mixing": np.array([[1.0, 2], [1, 2], [3, 4]])}
-    return Beside(**{**content, **changes})
+def svm_inputs(**changes: Any) -> SvmInputs:
+    """Two channels of one repetition and a second repetition of one channel."""
+    inputs = SvmInputs(
+        repetitions=("a", "a", "b"),
+        features=[{"mav": (0.4,)}, {"mav": (2.0,)}, {"mav": (1.0,)}],
+        references=[(1.5,), (0.5,), (1.0,)],
+        covariance=np.array([[1.0, 2], [1, 2], [3, 4]]),
+    )
+    return replace(inputs, **changes)
 
 
-def test_channels_weigh_as_their_references_do() -> None:
-    of_example, table = joined((NETWORK, AMPLITUDE), NETWORK_FEATURES, beside())
-    assert of_example.tolist() == [0, 0, 1]
+def test_channels_are_weighted_by_their_references() -> None:
+    row_of_example, table = svm_table((NETWORK, AMPLITUDE), NETWORK_FEATURES, svm_inputs())
+    assert row_of_example.tolist() == [0, 0, 1]
     assert_allclose(table[0, :2], (1.5 * NETWORK_FEATURES[0] + 0.5 * NETWORK_FEATURES[1]) / 2)
     assert_allclose(table[:, 2], np.log10([(1.5 * 0.4 + 0.5 * 2.0) / 2, 1.0]))
 
 
-def test_without_references_all_weigh_the_same() -> None:
-    plain = beside(features=[{"mav": (0.4,)}, {"mav": (2.0,)}, {"mav": (1.0,)}])
-    _, table = joined((NETWORK, AMPLITUDE), NETWORK_FEATURES, plain)
+def test_without_references_all_channels_weigh_the_same() -> None:
+    _, table = svm_table((NETWORK, AMPLITUDE), NETWORK_FEATURES, svm_inputs(references=[(), (), ()]))
     assert_allclose(table[0], [2.0, 4.0, np.log10(1.2)])
 
 
-def test_stacked_channels_join_as_separate_ones_do() -> None:
-    separate = joined((AMPLITUDE,), NETWORK_FEATURES, beside())[1]
-    stacked = Beside(("a",), [{"mav": (0.4, 2.0), REFERENCE: (1.5, 0.5)}], None)
-    assert_allclose(joined((AMPLITUDE,), NETWORK_FEATURES[:1], stacked)[1][0], separate[0])
+def test_stacked_channels_have_the_amplitude_of_separate_ones() -> None:
+    separate = svm_table((AMPLITUDE,), NETWORK_FEATURES, svm_inputs())[1]
+    stacked = SvmInputs(("a",), [{"mav": (0.4, 2.0)}], [(1.5, 0.5)], None)
+    assert_allclose(svm_table((AMPLITUDE,), NETWORK_FEATURES[:1], stacked)[1][0], separate[0])
 
 
-def test_silence_has_an_amplitude() -> None:
-    assert np.isfinite(joined((AMPLITUDE,), NETWORK_FEATURES[:1], Beside(("a",), [{"mav": (0.0,)}], None))[1]).all()
+def test_silence_has_a_finite_amplitude() -> None:
+    silent = SvmInputs(("a",), [{"mav": (0.0,)}], [()], None)
+    assert np.isfinite(svm_table((AMPLITUDE,), NETWORK_FEATURES[:1], silent)[1]).all()
 
 
-def test_mixing_stands_once_a_repetition() -> None:
-    assert joined((MIXING,), NETWORK_FEATURES, beside())[1].tolist() == [[1, 2], [3, 4]]
+def test_the_covariance_appears_once_for_each_repetition() -> None:
+    assert svm_table((COVARIANCE,), NETWORK_FEATURES, svm_inputs())[1].tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "missing"),
     [
         ({"features": [{}, {}, {}]}, "their features"),
-        ({"mixing": None}, "how their channels go together"),
-        ({"mixing": np.zeros((3, 5))}, "2 numbers on how their channels go together, not 5"),
+        ({"covariance": None}, "the covariance of their channels"),
+        ({"covariance": np.zeros((3, 5))}, "a channel covariance of 2 numbers (they have 5)"),
     ],
 )
-def test_what_is_lacking_is_named(changes: dict[str, Any], told: str) -> None:
-    assert beside(**changes).lacks({AMPLITUDE: 1, MIXING: 2}) == told
-    assert beside().lacks({AMPLITUDE: 1, MIXING: 2}) == ""
+def test_missing_inputs_are_named(changes: dict[str, Any], missing: str) -> None:
+    assert svm_inputs(**changes).missing({AMPLITUDE: 1, COVARIANCE: 2}) == missing
+    assert svm_inputs().missing({AMPLITUDE: 1, COVARIANCE: 2}) == ""
 
 
 def test_blocks_that_cannot_be_made_are_refused() -> None:
-    assert widths_of((NETWORK, AMPLITUDE, MIXING), 7, beside()) == {NETWORK: 7, AMPLITUDE: 1, MIXING: 2}
-    with pytest.raises(InputError, match="this recipe needs matrices that carry their features; expected those of"):
-        widths_of((AMPLITUDE,), 7, beside(features=[{}, {}, {}]))
+    assert block_widths((NETWORK, AMPLITUDE, COVARIANCE), 7, svm_inputs()) == {NETWORK: 7, AMPLITUDE: 1, COVARIANCE: 2}
+    with pytest.raises(InputError, match="this recipe needs matrices with their features; expected matrices of"):
+        block_widths((AMPLITUDE,), 7, svm_inputs(features=[{}, {}, {}]))
 
 
-def test_side_by_side_keeps_what_all_know() -> None:
-    both = side_by_side([beside(), beside(repetitions=("c", "c", "d"))])
+def test_a_covariance_is_kept_where_all_examples_have_one_of_the_same_length() -> None:
+    both = concatenate([svm_inputs(), svm_inputs(repetitions=("c", "c", "d"))])
     assert both.repetitions == ("a", "a", "b", "c", "c", "d")
-    assert both.mixing is not None
-    assert both.mixing.shape == (6, 2)
-    assert side_by_side([beside(), beside(mixing=None)]).mixing is None
+    assert list(both.references) == 2 * [(1.5,), (0.5,), (1.0,)]
+    assert both.covariance is not None
+    assert both.covariance.shape == (6, 2)
+    assert concatenate([svm_inputs(), svm_inputs(covariance=None)]).covariance is None
+    assert concatenate([svm_inputs(), svm_inputs(covariance=np.zeros((3, 5)))]).covariance is None
+    assert stack_if_alike([np.zeros(2), None]) is None
+    assert stack_if_alike([np.zeros(2), np.zeros(3)]) is None
 
 
-def told_beside(dataset: Dataset) -> Dataset:
-    """Matrices tell nothing, amplitude the movement, how channels go together the gender; one channel alone is loud."""
+def test_some_examples_keep_their_own_inputs() -> None:
+    chosen = svm_inputs().subset([2, 0])
+    assert (chosen.repetitions, list(chosen.references)) == (("b", "a"), [(1.0,), (1.5,)])
+    assert list(chosen.features) == [{"mav": (1.0,)}, {"mav": (0.4,)}]
+    assert chosen.covariance is not None and chosen.covariance.tolist() == [[3, 4], [1, 2]]
+    assert svm_inputs(covariance=None).subset([0]).covariance is None
+
+
+def informative(dataset: Dataset) -> Dataset:
+    """Matrices of noise; the amplitude shows the movement, the channel covariance the gender; one channel is loud."""
     rng = np.random.default_rng(0)
     order = ("full", "half", "invalid")
     features = tuple(
@@ -97,22 +122,21 @@ def told_beside(dataset: Dataset) -> Dataset:
             "mdf_hz": (80.0,),
             "rms": (10.0 ** order.index(row.movement) if "ch0" in row.file else float(rng.uniform(1, 100)),),
             "mav": (10.0 ** order.index(row.movement) if "ch0" in row.file else float(rng.uniform(1, 100)),),
-            REFERENCE: (1.99 if "ch0" in row.file else 0.01,),
         }
         for row in dataset.rows
     )
-    of = {
+    references = tuple((1.99,) if "ch0" in row.file else (0.01,) for row in dataset.rows)
+    covariances = {
         key: [float(row.gender == "M"), rng.normal()]
         for key, row in zip(dataset.repetitions, dataset.rows, strict=True)
     }
     noise = rng.random(dataset.matrices.shape, dtype=np.float32)
-    return replace(
-        dataset, matrices=noise, features=features, mixing=np.array([of[key] for key in dataset.repetitions])
-    )
+    covariance = np.array([covariances[key] for key in dataset.repetitions])
+    return replace(dataset, matrices=noise, features=features, references=references, covariance=covariance)
 
 
-def test_best_tells_new_people_what_the_network_alone_did_not_learn(tmp_path: Path) -> None:
-    dataset = told_beside(make_dataset(n_subjects=6, n_channels=2))
+def test_best_answers_for_new_people_what_the_network_alone_did_not_learn(tmp_path: Path) -> None:
+    dataset = informative(make_dataset(n_subjects=6, n_channels=2))
     scores = {}
     for recipe in ("plain", "best"):
         answers = cross_validate(
@@ -125,7 +149,7 @@ def test_best_tells_new_people_what_the_network_alone_did_not_learn(tmp_path: Pa
 
 
 def test_one_number_weighs_channels_too() -> None:
-    dataset = told_beside(make_dataset(n_channels=2))
+    dataset = informative(make_dataset(n_channels=2))
     keys, table = repetition_features(dataset, "RMS alone") or ([], np.zeros(0))
     movement = dict(zip(dataset.repetitions, dataset.labels("action_quality"), strict=True))
     order = ("full", "half", "invalid")
@@ -141,12 +165,12 @@ def best_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_a_recording_is_answered_as_in_training(simulated: Simulated, best_run: Path) -> None:
     dataset = load_folder(simulated.matrices)
-    trained = load_model(best_run / "best").probabilities(dataset.matrices, dataset.beside)
+    trained = load_model(best_run / "best").probabilities(dataset.matrices, dataset.svm_inputs)
     of = {row.extra["recording"]: i for i, row in enumerate(dataset.rows)}
     for batch_size in (1, 32):
-        told = open_run(best_run, cpu=True).predict(simulated.manifest, batch_size=batch_size, n_jobs=1)
-        assert not told.errors
-        for prediction in told.predictions:
+        predicted = open_run(best_run, cpu=True).predict(simulated.manifest, batch_size=batch_size, n_jobs=1)
+        assert not predicted.errors
+        for prediction in predicted.predictions:
             if len(prediction.parts) < 2:
                 for task, rows in trained.items():
                     found = list(prediction.answers[task].probabilities.values())
@@ -158,13 +182,13 @@ def test_a_matrix_of_another_tool_is_refused_and_others_are_answered(
 ) -> None:
     np.savez(tmp_path / "foreign.npz", spectrum=np.random.default_rng(0).random((256, 256)))
     own = next(simulated.matrices.glob("*.npz"))
-    told = open_run(best_run, cpu=True).predict([tmp_path / "foreign.npz", own])
-    assert [prediction.file for prediction in told.predictions] == [own.name]
-    assert "this run's recipe needs their features" in told.errors["foreign.npz"]
+    predicted = open_run(best_run, cpu=True).predict([tmp_path / "foreign.npz", own])
+    assert [prediction.file for prediction in predicted.predictions] == [own.name]
+    assert "this run's recipe needs their features" in predicted.errors["foreign.npz"]
 
 
-def test_best_is_refused_before_the_epochs_where_matrices_carry_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="this recipe needs matrices that carry their features"):
+def test_best_is_refused_before_the_first_epoch_where_matrices_have_no_features(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="this recipe needs matrices with their features"):
         train(load_folder(write_dataset(make_dataset(), tmp_path / "data")), tmp_path / "run", BEST, base_channels=2)
 
 

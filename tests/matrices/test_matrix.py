@@ -1,7 +1,8 @@
-"""matrices.py: npz files in and out, hostile ones too."""
+"""matrix.py: npz files in and out, hostile ones too."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from builders import Payload, claimed_npy, foreign_matrix, npy, truncate, write_members, write_npz
 from semg_hht.errors import InputError
-from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix, write_matrix
+from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_facts, read_matrix, write_matrix
 
 AXIS = np.arange(256) + 0.5
 
@@ -208,13 +209,35 @@ def test_a_real_matrix_of_another_tool_is_read_from_its_key(real_data: Path) -> 
     assert is_matrix_file(path)
 
 
-def test_features_travel_with_their_matrix(tmp_path: Path) -> None:
+def test_features_are_stored_with_their_matrix(tmp_path: Path) -> None:
     features = {"rms": (0.1 + 0.2, 3.0), "finsm5": (1.2345678901234567e-14, float("nan"))}
     write_matrix(tmp_path / "a.npz", Matrix(random(2, 256, 256), {}, AXIS, AXIS, features))
     read = read_matrix(tmp_path / "a.npz").features
     assert read["rms"] == features["rms"], "all digits"
     assert read["finsm5"][0] == features["finsm5"][0]
     assert np.isnan(read["finsm5"][1])
+
+
+def test_a_file_of_an_earlier_version_has_its_reference_among_the_features(tmp_path: Path) -> None:
+    """The keys of files don't change: ``reference`` is one of the features, the covariance is called ``mixing``."""
+    stored = {"rms": [3.0, 4.0], "reference": [0.5, 1.5]}
+    path = write_npz(
+        tmp_path / "earlier.npz", hht=random(2, 256, 256), frequency_hz=AXIS, time_s=AXIS, settings="{}",
+        features=json.dumps(stored), mixing=np.arange(3.0), rate_hz=500.0, source="curl.csv",
+    )  # fmt: skip
+    matrix = read_matrix(path)
+    assert (matrix.features, matrix.reference) == ({"rms": (3.0, 4.0)}, (0.5, 1.5))
+    assert matrix.covariance is not None and matrix.covariance.tolist() == [0, 1, 2]
+    assert (matrix.plane(1).features, matrix.plane(1).reference) == ({"rms": (4.0,)}, (1.5,))
+    assert read_facts(path) | {"features": "", "settings": ""} == {
+        "features": "", "settings": "", "rate_hz": 500.0, "source": "curl.csv",
+    }  # fmt: skip
+    write_matrix(tmp_path / "now.npz", matrix, rate_hz=500.0, source="curl.csv")
+    with np.load(path) as earlier, np.load(tmp_path / "now.npz") as now:
+        assert set(now.files) == set(earlier.files)
+        assert json.loads(str(now["features"])) == stored
+        for key in set(earlier.files) - {"features"}:
+            np.testing.assert_array_equal(now[key], earlier[key])
 
 
 @pytest.mark.parametrize("features", ["[1.0]", '{"rms": [1.0]}', '{"rms": "abc"}', '{"rms": [1.0, null]}', "{"])
@@ -224,11 +247,13 @@ def test_features_that_fit_nothing_are_refused(tmp_path: Path, features: str) ->
         read_matrix(tmp_path / "a.npz")
 
 
-def test_how_channels_go_together_travels_with_their_matrix(tmp_path: Path) -> None:
+def test_the_covariance_of_channels_is_stored_with_their_matrix(tmp_path: Path) -> None:
     vector = np.random.default_rng(0).standard_normal(10)
-    write_matrix(tmp_path / "a.npz", Matrix(random(1, 256, 256), {}, AXIS, AXIS, mixing=vector))
-    assert_allclose(read_matrix(tmp_path / "a.npz").mixing, vector, rtol=0)
-    assert read_matrix(write_npz(tmp_path / "b.npz", hht=np.eye(256))).mixing is None
+    write_matrix(tmp_path / "a.npz", Matrix(random(1, 256, 256), {}, AXIS, AXIS, covariance=vector))
+    covariance = read_matrix(tmp_path / "a.npz").covariance
+    assert covariance is not None
+    assert_allclose(covariance, vector, rtol=0)
+    assert read_matrix(write_npz(tmp_path / "b.npz", hht=np.eye(256))).covariance is None
     for wrong in (np.zeros((2, 2)), np.zeros(5000), np.array([np.nan]), np.array(["a"])):
         write_matrix(tmp_path / "c.npz", Matrix(random(1, 256, 256), {}, AXIS, AXIS), mixing=wrong)
         with pytest.raises(InputError, match=r"c\.npz: expected .*'mixing'"):

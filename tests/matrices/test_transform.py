@@ -1,4 +1,4 @@
-"""pipeline.py: the one path from recordings to matrices."""
+"""transform.py: the one path from recordings to matrices."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from builders import noise
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
 from semg_hht.hht import SpectrumConfig
-from semg_hht.matrices.transform import PipelineConfig, configure, scaled_repetitions, transform, transform_all
-from semg_hht.recordings.jobs import Failure, Job, Reference, read_job
+from semg_hht.matrices.transform import Example, PipelineConfig, configure, transform_all, transform_job
+from semg_hht.recordings.jobs import Failure, Job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.filters import FilterConfig
@@ -28,8 +28,12 @@ def job(folder: Path, *rows: ManifestRow, n_channels: int = 2, name: str = "a.np
     return Job(folder / name, rows or (ManifestRow(name),))
 
 
+def examples_of(job: Job, config: PipelineConfig) -> list[Example]:
+    return transform_job(job, None, config)
+
+
 def test_one_matrix_a_channel_with_axes_and_settings(tmp_path: Path) -> None:
-    examples = transform(job(tmp_path), CONFIG)
+    examples = examples_of(job(tmp_path), CONFIG)
     assert [example.channel for example in examples] == ["ch1", "ch2"]
     for example in examples:
         assert example.matrix.values.shape == (1, 256, 256)
@@ -45,8 +49,8 @@ def test_one_matrix_a_channel_with_axes_and_settings(tmp_path: Path) -> None:
 
 
 def test_stacked_channels_are_planes_of_one(tmp_path: Path) -> None:
-    separate = transform(job(tmp_path), CONFIG)
-    (stacked,) = transform(job(tmp_path), replace(CONFIG, channels="stack"))
+    separate = examples_of(job(tmp_path), CONFIG)
+    (stacked,) = examples_of(job(tmp_path), replace(CONFIG, channels="stack"))
     assert stacked.channel == "ch1+ch2"
     assert_allclose(stacked.matrix.values, np.concatenate([e.matrix.values for e in separate]))
     assert_allclose(stacked.dropped, np.mean([e.dropped for e in separate]))
@@ -54,7 +58,7 @@ def test_stacked_channels_are_planes_of_one(tmp_path: Path) -> None:
 
 def test_repetitions_are_cut_after_the_filter(tmp_path: Path) -> None:
     rows = [ManifestRow("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
-    examples = transform(job(tmp_path, *rows, n_channels=1), CONFIG)
+    examples = examples_of(job(tmp_path, *rows, n_channels=1), CONFIG)
     assert [example.row.repetition for example in examples] == ["0", "1"]
     assert len({example.repetition_key for example in examples}) == 2
     time_s = examples[1].matrix.time_s
@@ -62,33 +66,21 @@ def test_repetitions_are_cut_after_the_filter(tmp_path: Path) -> None:
     assert_allclose(time_s[-1], 1 - 1 / 512)
 
 
-def test_repetitions_are_what_is_transformed_one_in_the_reference(tmp_path: Path) -> None:
-    rows = [ManifestRow("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
-    plain = job(tmp_path, *rows)
-    divided = replace(plain, reference=Reference({"ch1": 2.0, "ch2": 5.0}, in_microvolts=True))
-    before = list(scaled_repetitions(plain, read_job(plain), CONFIG))
-    after = list(scaled_repetitions(divided, read_job(divided), CONFIG))
-    assert [row for row, _ in after] == rows
-    for (_, one), (_, other) in zip(before, after, strict=True):
-        assert one.samples.shape == (2, 500)
-        assert_allclose(other.samples, one.samples / [[2.0], [5.0]])
-
-
 def test_chosen_channels_only(tmp_path: Path) -> None:
-    examples = transform(job(tmp_path, ManifestRow("a.npz", channels=("2",))), CONFIG)
+    examples = examples_of(job(tmp_path, ManifestRow("a.npz", channels=("2",))), CONFIG)
     assert [example.channel for example in examples] == ["ch2"]
 
 
 def test_volts_and_microvolts_give_the_same_matrix(tmp_path: Path) -> None:
-    microvolts = transform(job(tmp_path), CONFIG)[0].matrix.values
+    microvolts = examples_of(job(tmp_path), CONFIG)[0].matrix.values
     recording = noise(2)
     write_recording(replace(recording, samples=recording.samples / 1e6, units="V"), tmp_path / "a.npz")
-    volts = transform(Job(tmp_path / "a.npz", (ManifestRow("a.npz"),)), CONFIG)[0].matrix.values
+    volts = examples_of(Job(tmp_path / "a.npz", (ManifestRow("a.npz"),)), CONFIG)[0].matrix.values
     assert_allclose(volts, microvolts, rtol=1e-5, atol=1e-5)
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
-    first, again = (transform(job(tmp_path), CONFIG)[0].matrix.values for _ in range(2))
+    first, again = (examples_of(job(tmp_path), CONFIG)[0].matrix.values for _ in range(2))
     assert first.tobytes() == again.tobytes()
 
 
@@ -139,17 +131,17 @@ def test_a_constant_channel_is_named(tmp_path: Path) -> None:
     recording.samples[1] = 3
     write_recording(recording, tmp_path / "a.npz")
     with pytest.raises(InputError, match=r"a\.npz: channel ch2 holds the same value throughout; expected a signal"):
-        transform(Job(tmp_path / "a.npz", (ManifestRow("a.npz"),)), CONFIG)
+        examples_of(Job(tmp_path / "a.npz", (ManifestRow("a.npz"),)), CONFIG)
 
 
 def test_a_band_above_the_rate_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.npz: band 300-400 Hz needs a rate above .*; the recording has 500 Hz"):
-        transform(job(tmp_path), configure(band_hz=(300, 400)))
+        examples_of(job(tmp_path), configure(band_hz=(300, 400)))
 
 
 def test_a_repetition_of_too_few_samples_names_file_and_channel(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.npz, channel ch1: a signal needs at least \d+ samples; got 3"):
-        transform(job(tmp_path, ManifestRow("a.npz", start_s=0, stop_s=0.006)), CONFIG)
+        examples_of(job(tmp_path, ManifestRow("a.npz", start_s=0, stop_s=0.006)), CONFIG)
 
 
 def test_a_band_that_the_rate_can_not_hold_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -180,7 +172,7 @@ def test_the_upstream_recipe_has_its_own_scaling(tmp_path: Path) -> None:
     write_recording(noise(), tmp_path / "a.npz")
     config = configure(band_hz=(20, 200), decomposition="upstream", seed=3)
     assert config.scaling == "upstream"
-    (example, *_) = transform(find_jobs(tmp_path / "a.npz")[0], config)
+    (example, *_) = examples_of(find_jobs(tmp_path / "a.npz")[0], config)
     positive = example.matrix.values[example.matrix.values > 0]
     # the recipe divides by the 5th percentile of the positive cells, then takes log1p
     assert abs(float(np.percentile(positive, 5)) - np.log(2)) < 1e-3
@@ -199,11 +191,11 @@ def test_the_seed_counts_where_noise_is_drawn() -> None:
 def test_every_decomposition_reaches_the_matrix(tmp_path: Path, decomposition: str) -> None:
     write_recording(noise(), tmp_path / "a.npz")
     job = find_jobs(tmp_path / "a.npz")[0]
-    by_seed = [transform(job, configure(band_hz=(20, 200), decomposition=decomposition, seed=s)) for s in (1, 1, 2)]
+    by_seed = [examples_of(job, configure(band_hz=(20, 200), decomposition=decomposition, seed=s)) for s in (1, 1, 2)]
     values = [examples[0].matrix.values for examples in by_seed]
     np.testing.assert_array_equal(values[0], values[1])
     assert np.array_equal(values[0], values[2]) == (decomposition == "mask")
-    assert not np.array_equal(values[0], transform(job, configure(band_hz=(20, 200)))[0].matrix.values)
+    assert not np.array_equal(values[0], examples_of(job, configure(band_hz=(20, 200)))[0].matrix.values)
 
 
 def test_each_part_keeps_its_own_band() -> None:

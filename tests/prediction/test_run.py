@@ -1,4 +1,4 @@
-"""predict.py and predictions.py: a run meets new files."""
+"""run.py: a run answers for new files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from builders import SETTINGS, as_json, foreign_matrix, make_dataset, noise, truncate, write_dataset
+from builders import as_json, foreign_matrix, make_dataset, noise, truncate, write_dataset
 from conftest import TINY, Simulated
-from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.find_inputs import InputOptions, find_jobs
 from semg_hht.errors import InputError
-from semg_hht.inference.answers import answer
 from semg_hht.learning.dataset import from_examples, load_folder
 from semg_hht.learning.train import Result, train
 from semg_hht.matrices.transform import configure, transform_all
@@ -49,22 +48,6 @@ def test_an_answer_has_the_shape_of_the_contract(opened: Run, simulated: Simulat
         assert said["prediction"] == best
         assert_allclose(said["confidence"], said["probabilities"][best])
         assert_allclose(sum(said["probabilities"].values()), 1, atol=5e-6)
-
-
-def test_an_answer_goes_by_name() -> None:
-    said = answer(np.array([0.1, 0.7, 0.2]), ("low", "mid", "high"))
-    assert (said.prediction, said.confidence) == ("mid", 0.7)
-    assert list(said.probabilities) == ["low", "mid", "high"]
-
-
-def test_an_answer_that_could_be_another_is_unsure() -> None:
-    classes = ("low", "mid", "high")
-    sure, unsure = (answer(np.array(p), classes, 0.3) for p in ([0.1, 0.8, 0.1], [0.1, 0.5, 0.4]))
-    assert (sure.possible, sure.is_unsure) == (("mid",), False)
-    assert (unsure.possible, unsure.is_unsure) == (("mid", "high"), True)
-    assert unsure.to_json()["unsure"] is True
-    assert unsure.to_json()["possible"] == ["mid", "high"]
-    assert "unsure" not in answer(np.array([0.1, 0.5, 0.4]), classes).to_json(), "nothing is promised"
 
 
 def test_a_recording_and_its_matrices_get_the_same_answer(opened: Run, simulated: Simulated) -> None:
@@ -100,13 +83,13 @@ def test_repetitions_that_nobody_stated_are_found(opened: Run, simulated: Simula
     recording.write_bytes(job.path.read_bytes())
     flat = tmp_path / "flat.csv"
     flat.write_text("time_s,ch1\n" + "".join(f"{i / 500},1\n" for i in range(1000)))
-    (whole,) = opened.predict(recording, units="uV").predictions
+    (whole,) = opened.predict(recording, InputOptions(units="uV")).predictions
     assert len(whole.parts) == 1
-    found = opened.predict([recording, flat], units="uV", repetitions=SegmentConfig())
+    found = opened.predict([recording, flat], InputOptions(units="uV", segmentation=SegmentConfig()))
     (cut,) = found.predictions
     assert_allclose([p.start_s for p in cut.parts], [row.start_s for row in job.rows], atol=0.3)
     assert "no repetition was found" in found.errors["flat.csv"]
-    stated = opened.predict(simulated.manifest, repetitions=SegmentConfig())
+    stated = opened.predict(simulated.manifest, InputOptions(segmentation=SegmentConfig()))
     assert stated == opened.predict(simulated.manifest), "times that somebody stated are kept"
 
 
@@ -131,7 +114,7 @@ def test_a_bad_file_is_listed_and_the_others_are_answered(opened: Run, simulated
     np.savez(second, hht=np.full((256, 256), np.nan))
     write_recording(noise(), folder / "curl.csv")
     (folder / "broken.csv").write_text("a,b\n1\n")
-    content = opened.predict(folder, rate_hz=500, n_jobs=1).to_json()
+    content = opened.predict(folder, InputOptions(500), n_jobs=1).to_json()
     assert set(content["errors"]) == {first.name, second.name, "broken.csv"}
     assert "cut short" in content["errors"][first.name]
     assert "65536 of 65536 are NaN" in content["errors"][second.name]
@@ -146,16 +129,8 @@ def test_no_errors_no_key(opened: Run, simulated: Simulated) -> None:
 def test_several_inputs_and_a_single_recording(opened: Run, simulated: Simulated, tmp_path: Path) -> None:
     write_recording(noise(), tmp_path / "curl.csv")
     matrix = sorted(simulated.matrices.iterdir())[0]
-    assert [p.file for p in opened.predict([tmp_path / "curl.csv", matrix], rate_hz=500, n_jobs=1).predictions] == [
-        matrix.name, "curl.csv",
-    ]  # fmt: skip
-
-
-def test_files_of_one_name_in_two_inputs_are_both_answered(opened: Run, tmp_path: Path) -> None:
-    for name, seed in (("a", 0), ("b", 1)):
-        write_recording(noise(seed=seed), tmp_path / name / "curl.npz")
-    said = opened.predict([tmp_path / "a" / "curl.npz", tmp_path / "b" / "curl.npz"], n_jobs=1)
-    assert len(said.predictions) == 2
+    predictions = opened.predict([tmp_path / "curl.csv", matrix], InputOptions(500), n_jobs=1).predictions
+    assert [prediction.file for prediction in predictions] == [matrix.name, "curl.csv"]
 
 
 def test_a_checkpoint_is_a_run_its_best_or_its_final(tiny_result: Result, tmp_path: Path) -> None:
@@ -180,22 +155,6 @@ def test_without_torch_the_missing_piece_is_named(tiny_result: Result, monkeypat
         open_run(tiny_result.folder)
 
 
-def test_a_matrix_prepared_otherwise_is_refused(opened: Run, tmp_path: Path) -> None:
-    data = make_dataset(n_subjects=1, n_repetitions=1)
-    write_dataset(data, tmp_path, settings={**SETTINGS, "scaling": "db"})
-    said = opened.predict(tmp_path)
-    assert len(said.errors) == 3
-    assert all("prepared otherwise than the matrices this run was trained on" in e for e in said.errors.values())
-
-
-def test_a_matrix_of_another_tool_is_a_guess(opened: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    said = opened.predict(foreign_matrix(tmp_path / "Test1_1_001.npz"))
-    assert not said.errors
-    assert len(said.predictions) == 1
-    assert "matrices of another tool (1)" in caplog.text
-    assert "the answers are a guess" in caplog.text
-
-
 def test_the_real_matrix_of_another_tool_is_predicted(opened: Run, real_data: Path) -> None:
     said = opened.predict(real_data / "formats" / "hilbert_matrix" / "Test1_1_001.npz")
     assert [p.file for p in said.predictions] == ["Test1_1_001.npz"]
@@ -205,15 +164,15 @@ def test_a_run_on_foreign_matrices_can_not_know_how_to_transform(tmp_path: Path)
     data = make_dataset()
     train(replace(data, settings=None), tmp_path / "run", TINY, base_channels=2, cpu=True)
     run = open_run(tmp_path / "run", cpu=True)
-    assert run.preparation is None
+    assert run.description.preparation is None
     (tmp_path / "new").mkdir()
     foreign_matrix(tmp_path / "new" / "a.npz")
     write_recording(noise(), tmp_path / "new" / "curl.csv")
     said = run.predict(tmp_path / "new", n_jobs=1)
     assert [p.file for p in said.predictions] == ["a.npz"]
-    assert "can't know how to transform a recording" in said.errors["curl.csv"]
+    assert "does not know how to transform a recording" in said.errors["curl.csv"]
     told = replace(run, recording_config=configure(band_hz=(20, 200)))
-    assert len(told.predict(tmp_path / "new", rate_hz=500, n_jobs=1).predictions) == 2
+    assert len(told.predict(tmp_path / "new", InputOptions(500), n_jobs=1).predictions) == 2
 
 
 def test_stacked_channels_train_save_load_and_predict(tmp_path: Path) -> None:
@@ -231,7 +190,7 @@ def test_stacked_channels_train_save_load_and_predict(tmp_path: Path) -> None:
     assert data.matrices.shape == (16, 2, 256, 256)
     train(data, tmp_path / "run", TINY, base_channels=2, task="action_quality", cpu=True)
     run = open_run(tmp_path / "run", cpu=True)
-    assert run.n_planes == 2
+    assert run.description.network.n_planes == 2
     said = run.predict(tmp_path / "manifest.csv", n_jobs=1)
     assert (len(said.predictions), said.errors) == (16, {})
     assert list(said.predictions[0].answers["action_quality"].probabilities) == ["low", "high"]
@@ -288,7 +247,7 @@ def test_references_reach_the_prediction(simulated: Simulated, tmp_path: Path) -
     jobs = with_references(find_jobs(simulated.manifest), mvc, references, n_jobs=1)
     train(from_examples(transform_all(jobs, mvc, n_jobs=1)), tmp_path / "run", TINY, base_channels=2, cpu=True)
     run = open_run(tmp_path / "run", cpu=True)
-    assert len(run.predict(simulated.manifest, references=references, n_jobs=1).predictions) == 4
+    assert len(run.predict(simulated.manifest, InputOptions(references=references), n_jobs=1).predictions) == 4
     with pytest.raises(InputError, match="scaling 'mvc' and --references go together"):
         run.predict(simulated.manifest, n_jobs=1)
 
@@ -299,17 +258,6 @@ def test_predictions_of_a_folder_are_the_same_as_in_training(tiny_result: Result
     assert load_folder(tmp_path / "data").fingerprint() == data.fingerprint()
     said = open_run(tiny_result.folder, cpu=True).predict(tmp_path / "data").to_json()
     assert len(said) == len(data)
-
-
-def test_rows_that_stack_different_channels_are_one_files_error(opened: Run, tmp_path: Path) -> None:
-    write_recording(noise(2), tmp_path / "a.npz")
-    write_recording(noise(1), tmp_path / "b.npz")
-    rows = "file,start_s,stop_s,channels\na.npz,0,1,ch1\na.npz,1,2,ch1;ch2\nb.npz,0,1,ch1\n"
-    (tmp_path / "manifest.csv").write_text(rows)
-    stacked = replace(opened, recording_config=configure(band_hz=(20, 200), channels="stack"))
-    said = stacked.predict(tmp_path / "manifest.csv", n_jobs=1)
-    assert [prediction.file for prediction in said.predictions] == ["b.npz"]
-    assert "has 2 channels; this run was trained on 1" in said.errors["a.npz"]
 
 
 def test_a_checkpoint_without_its_svm_says_so(tiny_copy: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -331,7 +279,11 @@ def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Pa
     write_recording(noise(), tmp_path / "curl.csv")
     seen: list[np.ndarray] = []
 
+    run = open_run(tmp_path / "run", cpu=True)
+
     class Spy:
+        description = run.description
+
         def ready(self, n_matrices: int) -> Spy:
             return self
 
@@ -339,7 +291,6 @@ def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Pa
             seen.append(matrices)
             return {"action_quality": np.full((len(matrices), 3), 1 / 3)}
 
-    run = open_run(tmp_path / "run", cpu=True)
     told = replace(run, engine=Spy(), recording_config=configure(band_hz=(20, 200)))
-    told.predict(tmp_path / "curl.csv", rate_hz=500, n_jobs=1)
+    told.predict(tmp_path / "curl.csv", InputOptions(500), n_jobs=1)
     assert (seen[0].min(), seen[0].max()) == (0, 1)

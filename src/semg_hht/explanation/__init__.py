@@ -1,1 +1,1 @@
-"""Why a run answered as it did."""
+"""Explain the answers of a run: evidence for and against each."""

@@ -1,7 +1,7 @@
-"""Why a model answered so: evidence for one class, cell by cell of its matrices, and block by block of a recipe.
+"""Attribute the answer of a model: evidence for one class in each cell of its matrices and in each block of its recipe.
 
-Knows models and arrays: nothing of files, frequencies or pictures. Attribution is Captum's; what is attributed is the
-answer itself, from the matrices through the encoder and, where one answers, through the calibrated SVM.
+The methods are Captum's. They attribute the answer itself: from the matrices through the encoder and, for a task that
+an SVM answers, through the calibrated SVM. This module does not know files, frequencies or pictures.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ METHODS = (INTEGRATED, GRAD_CAM)
 STEPS = 32  # of the path from an empty matrix; doubled until the evidence adds up
 MAX_STEPS = 256
 TOLERANCE = 0.02  # of the score's change that may be missing from the sum
-BATCH = 16  # matrices of the path at once: gradients keep every layer's output
+BATCH = 16  # matrices of the path in one batch: gradients keep the output of every layer
 CAM_LAYER = 3  # counted from 0; its map is 16 x 16, the last one's only 2 x 2
 
 
@@ -48,12 +48,12 @@ def attribute(
     """Evidence for the class ``name`` in the matrices of one repetition.
 
     Integrated gradients (Sundararajan et al. 2017, arXiv 1703.01365) from the empty matrix, or Grad-CAM (Selvaraju et
-    al. 2017, arXiv 1610.02391) without its cut at 0, so that it can speak against too.
+    al. 2017, arXiv 1610.02391) without its cut at 0, so that evidence can be negative too.
 
     Parameters
     ----------
-    matrices : (n, n_planes, 256, 256), one a channel, or one with all channels as planes.
-    inputs : what lies inputs them, of one repetition.
+    matrices : (n, n_planes, 256, 256): one for each channel, or one with all channels as planes.
+    inputs : what is measured of the same repetition besides its matrices.
 
     Raises
     ------
@@ -62,24 +62,25 @@ def attribute(
     """
     if method not in METHODS:
         raise InputError(f"--method must be one of {', '.join(METHODS)}; got {method!r}")
+    classes, joined_blocks = model.description.classes, model.description.blocks.get(task, {})
     if task not in model.svms and task != model.description.encoder_task:
-        raise InputError(f"this run does not answer {task!r}; expected one of {', '.join(model.description.classes)}")
-    if name not in model.description.classes[task]:
-        raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(model.description.classes[task])}")
-    index = model.description.classes[task].index(name)
+        raise InputError(f"this run does not answer {task!r}; expected one of {', '.join(classes)}")
+    if name not in classes[task]:
+        raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(classes[task])}")
+    index = classes[task].index(name)
     blocks, average = _blocks(model, matrices, inputs, task, index)
     scored, is_odds = _scored(model, inputs, task, index)
     forward = _forward(model, scored)
     x = torch.from_numpy(np.ascontiguousarray(matrices)).to(next(model.network.parameters()).device)[None]
     with torch.no_grad():
         score, empty = float(forward(x)), float(forward(torch.zeros_like(x)))
-    if task in model.description.blocks and NETWORK not in model.description.blocks[task]:
-        evidence = torch.zeros_like(x)  # this answer does not look at the matrices
+    if joined_blocks and NETWORK not in joined_blocks:
+        evidence = torch.zeros_like(x)  # the SVM of this task reads nothing of the matrices
     else:
         evidence = (_integrated if method == INTEGRATED else _grad_cam)(model, forward, x, score - empty)
-    found = evidence[0].detach().cpu().numpy().astype(np.float64)
+    cells = evidence[0].detach().cpu().numpy().astype(np.float64)
     covariance = _covariance(model, matrices, inputs, task, index) if COVARIANCE in blocks else None
-    return Attribution(found, score, empty, is_odds, blocks, average, covariance)
+    return Attribution(cells, score, empty, is_odds, blocks, average, covariance)
 
 
 def _forward(model: Model, scored: Scored) -> Callable[[Tensor], Tensor]:
@@ -96,7 +97,7 @@ def _forward(model: Model, scored: Scored) -> Callable[[Tensor], Tensor]:
 
 
 def _integrated(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, change: float) -> Tensor:
-    """Steps are doubled until the sum is near ``change``: the score bends where probabilities saturate."""
+    """Double the steps until the evidence sums to ``change``: saturated probabilities need many steps."""
     method, steps = captum_methods().IntegratedGradients(forward), STEPS
     while True:
         evidence: Tensor = method.attribute(x, n_steps=steps, internal_batch_size=max(1, BATCH // x.shape[1]))
@@ -107,7 +108,7 @@ def _integrated(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, ch
 
 
 def _grad_cam(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, change: float) -> Tensor:
-    """One map a matrix, spread evenly over its planes."""
+    """One map for each matrix, divided evenly among its planes."""
     layers = model.network.encoder.layers
     method = captum_methods().LayerGradCam(forward, layers[min(CAM_LAYER, len(layers) - 1)])
     coarse = method.attribute(x)  # (n, 1, h, w)
@@ -118,7 +119,7 @@ def _grad_cam(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, chan
 
 
 def captum_methods() -> Any:
-    """Captum's module of methods, or an InputError that says what to install."""
+    """Captum's module of methods; an InputError names what to install where it is missing."""
     try:
         import captum.attr
     except ImportError as error:
@@ -127,7 +128,7 @@ def captum_methods() -> Any:
 
 
 def _scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Scored, bool]:
-    """Score of a class from features and logits, and whether it is log-odds."""
+    """A function from features and logits to the score of a class, and whether the score is log-odds."""
     temperature = model.description.temperature(task)
     if task not in model.svms:
 
@@ -150,7 +151,7 @@ def _pooled(odds: Tensor) -> Tensor:
 
 
 def _rows(model: Model, inputs: SvmInputs, task: str) -> Callable[[Tensor], Tensor]:
-    """Features (k, n, n_features) of one repetition -> what its SVM reads (k, width); see `svm_table`."""
+    """A function from features (k, n, n_features) of one repetition to rows (k, width) of its SVM; see `svm_table`."""
     widths = model.description.blocks[task]
     zeros = np.zeros((len(inputs.repetitions), model.description.network.n_features))
     fixed = torch.from_numpy(svm_table(tuple(widths), zeros, inputs)[1])  # (1, width)
@@ -162,14 +163,14 @@ def _rows(model: Model, inputs: SvmInputs, task: str) -> Callable[[Tensor], Tens
         row = fixed.to(features.device).expand(len(features), -1)
         if start is None:
             return row
-        seen = torch.einsum("n,knf->kf", weight.to(features.device), features)
-        return torch.cat([row[:, :start], seen, row[:, start + seen.shape[1] :]], dim=1)
+        mean = torch.einsum("n,knf->kf", weight.to(features.device), features)
+        return torch.cat([row[:, :start], mean, row[:, start + mean.shape[1] :]], dim=1)
 
     return rows
 
 
 class _TorchSvm:
-    """The Pipeline of `semg_hht.learning.svm_training` in torch and float64, as seen by one of its classes."""
+    """The Pipeline of `semg_hht.learning.svm_training` in torch and float64, for one of its classes."""
 
     def __init__(self, pipeline: Any, name: str) -> None:
         names = tuple(pipeline.classes_)
@@ -177,30 +178,30 @@ class _TorchSvm:
         self.index, self.n_classes = names.index(name), len(names)
         self.is_binary = self.n_classes == 2
         self.gamma = float(plain.gamma)
-        sign = -1 if self.is_binary else 1  # of two classes the arrays' decision speaks for the second
+        sign = -1 if self.is_binary else 1  # with two classes the arrays' decision is positive for the second
         arrays = (plain.mean, plain.scale, plain.support_vectors, sign * plain.coefficients.T, sign * plain.intercept)
         self.mean, self.scale, self.vectors, self.coefficients, self.intercepts = map(_tensor, arrays)
         self.sigmoid = tuple(map(float, plain.sigmoids[0]))
 
     def decisions(self, x: Tensor) -> Tensor:
-        """(..., n_features) -> (..., n_pairs): above 0 speaks for the first class of a pair."""
+        """(..., n_features) -> (..., n_pairs): positive for the first class of a pair."""
         device = x.device
         scaled = (x - self.mean.to(device)) / self.scale.to(device)
         squared = ((scaled[..., None, :] - self.vectors.to(device)) ** 2).sum(dim=-1)  # (..., n_vectors)
         return torch.exp(-self.gamma * squared) @ self.coefficients.to(device) + self.intercepts.to(device)
 
     def odds(self, x: Tensor) -> Tensor:
-        """Calibrated log-odds of the class, of two (Platt 1999: 1 / (1 + exp(a decision + b)) for the second)."""
+        """Calibrated log-odds of one of two classes (Platt 1999: 1 / (1 + exp(a decision + b)) for the second)."""
         a, b = self.sigmoid
-        second = a * self.decisions(x)[..., 0] - b  # the decision is turned round: it speaks for the first
+        second = a * self.decisions(x)[..., 0] - b  # the sign differs: this decision is positive for the first
         return second if self.index == 1 else -second
 
     def score(self, rows: Tensor, temperature: float) -> Tensor:
-        """Rows (k, width) of joined blocks -> (k,): log-odds of two classes, of more the margin."""
+        """Rows (k, width) of joined blocks -> (k,): log-odds with two classes, the margin with more."""
         return self.odds(rows) / temperature if self.is_binary else self.margin(rows)
 
     def margin(self, x: Tensor) -> Tensor:
-        """Mean decision for the class against each other one. Calibration goes by votes, which have no gradient."""
+        """Mean decision for the class against each other class; calibration uses votes, which have no gradient."""
         signs = torch.zeros(self.intercepts.numel(), dtype=torch.float64, device=x.device)
         for pair, (first, second) in enumerate(combinations(range(self.n_classes), 2)):
             signs[pair] = float(first == self.index) - float(second == self.index)
@@ -227,8 +228,8 @@ def _blocks(
         for block, start, stop in zip(widths, edges[:-1], edges[1:], strict=True):
             if block not in kept:
                 row[:, start:stop] = mean[start:stop]
-        found = with_temperature(probabilities(svm, row, model.description.classes[task]), temperature)
-        return float(found[:, index].mean())
+        answers = with_temperature(probabilities(svm, row, model.description.classes[task]), temperature)
+        return float(answers[:, index].mean())
 
     orders = list(permutations(widths))
     shares = dict.fromkeys(widths, 0.0)
@@ -239,17 +240,14 @@ def _blocks(
 
 
 def _covariance(model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, task: str, index: int) -> Array:
-    """Evidence of each number of the block ``mixing``, all else as it is."""
-    widths = model.description.blocks[task]
-    svm, temperature = (
-        _TorchSvm(model.svms[task], model.description.classes[task][index]),
-        model.description.temperature(task),
-    )
+    """Evidence of each number of the block ``mixing``, with the other blocks fixed."""
+    widths, temperature = model.description.blocks[task], model.description.temperature(task)
+    svm = _TorchSvm(model.svms[task], model.description.classes[task][index])
     row = _tensor(svm_table(tuple(widths), model.features_and_logits(matrices)[0], inputs)[1])  # (1, width)
     start = sum(list(widths.values())[: list(widths).index(COVARIANCE)])
     block = slice(start, start + widths[COVARIANCE])
-    usual = row.clone()
-    usual[:, block] = svm.mean[block]
+    baseline = row.clone()
+    baseline[:, block] = svm.mean[block]
     method = captum_methods().IntegratedGradients(lambda rows: svm.score(rows, temperature))
-    found: Tensor = method.attribute(row, baselines=usual, n_steps=MAX_STEPS)
-    return found[0, block].detach().numpy()
+    evidence: Tensor = method.attribute(row, baselines=baseline, n_steps=MAX_STEPS)
+    return evidence[0, block].detach().numpy()

@@ -1,6 +1,6 @@
-"""Explain answers: for each repetition, what in its matrices speaks for the answer and against it.
+"""Explain answers: for each repetition, the evidence for and against the answer in its matrices.
 
-A recording is read and transformed once. torch is imported only when something is explained.
+A recording is read and transformed once. torch is imported only when an answer is explained.
 """
 
 from __future__ import annotations
@@ -48,31 +48,37 @@ def explain(
     choice: Choice = Choice(),
     track: Track = untracked,
 ) -> Iterator[Explanation | Failure]:
-    """Why a run answers as it does, repetition by repetition, one task after the other; computed as it is asked for.
+    """Explain the answers of a run, repetition by repetition and task by task; each is computed when it is taken.
 
     Parameters
     ----------
     inputs, options : as for `semg_hht.prediction.run.Run.predict`.
     choice : which file and which repetition.
 
+    Yields
+    ------
+    A file that can't be used is a `Failure`, and the others are explained.
+
     Raises
     ------
     InputError
-        An export (it has no gradients), an unknown task or method, a repetition that a file does not have, or nothing
-        to explain.
+        An export (it has no gradients), an unknown task or method, or nothing to explain. Where ``choice`` names a
+        repetition: a file that can't be used or does not have that repetition.
     """
     model = model_of(run)
-    n_jobs = -1 if choice.file else 1  # of many files only the first may be asked for
+    n_jobs = -1 if choice.file else 1  # the caller may stop after the first file
     kept = replace(choice, keep_recordings=True)
     for item in run.loader.load(inputs, options, kept, n_jobs=n_jobs, track=track):
-        if isinstance(item, Failure):
-            yield item
-        else:
+        if isinstance(item, LoadedInput):
             yield from explain_loaded(run, model, item, question)
+        elif choice.repetition is not None:
+            raise InputError(item.reason)
+        else:
+            yield item
 
 
 def model_of(run: Run) -> Model:
-    """The model that a run answers with, if it can be explained here.
+    """The model of a run, if its answers can be explained.
 
     Raises
     ------
@@ -100,11 +106,10 @@ def explain_loaded(run: Run, model: Model, item: LoadedInput, question: Question
 def _explain_repetition(
     run: Run, model: Model, item: LoadedInput, indices: list[int], number: int, question: Question
 ) -> Iterator[Explanation]:
-    """Each task's answer for the matrices ``indices`` of one file, which are one repetition."""
+    """Explain each task's answer for one repetition: the matrices ``indices`` of one file."""
     from semg_hht.explanation.attribution import METHODS, attribute
 
     matrices = item.matrices[indices]
-    # A matrix file is the only one of its repetition.
     inputs = item.svm_inputs if len(indices) == len(item.matrices) else item.svm_inputs.subset(indices)
     probabilities = run.engine.probabilities(matrices, inputs)
     task = question.task
@@ -118,20 +123,20 @@ def _explain_repetition(
     no_imfs = _why_no_imfs(item, run.recording_config)
     powers: list[Array] | None = None
     for name in [task] if task else list(answers):
-        found = attribute(model, matrices, inputs, name, answers[name].prediction, method=method)
-        evidence = found.evidence.reshape(-1, SIZE, SIZE)  # (n, n_planes, 256, 256) -> (n_channels, 256, 256)
+        attribution = attribute(model, matrices, inputs, name, answers[name].prediction, method=method)
+        evidence = attribution.evidence.reshape(-1, SIZE, SIZE)  # (n, n_planes, 256, 256) -> (n_channels, 256, 256)
         if not no_imfs and powers is None and evidence.any():
             powers = _imf_powers(item, indices[0], run.recording_config)
-        by_number = found.covariance
+        covariance = attribution.covariance
         yield Explanation(
             repetition=repetition,
             task=name,
             answer=answers[name],
             method=method,
             grid=grid,
-            attribution=replace(found, evidence=evidence),
-            channel_covariance=None if by_number is None else covariance_of_channels(by_number, len(channels)),
-            imfs=None if powers is None else of_imfs(evidence, powers, frequency_hz),
+            attribution=replace(attribution, evidence=evidence),
+            channel_covariance=None if covariance is None else covariance_of_channels(covariance, len(channels)),
+            imfs=None if powers is None else evidence_of_imfs(evidence, powers, frequency_hz),
             no_imfs=no_imfs,
         )
 
@@ -144,7 +149,7 @@ def _repetition(item: LoadedInput, index: int, number: int) -> ExplainedRepetiti
 
 
 def _channels(item: LoadedInput, indices: list[int]) -> tuple[str, ...]:
-    """Names of the planes, in order."""
+    """Names of the channels of all planes, in order; their numbers where the names are unknown."""
     n_planes = item.matrices.shape[1]
     if not item.origins:
         return tuple(str(i + 1) for i in range(n_planes))
@@ -162,21 +167,22 @@ def _why_no_imfs(item: LoadedInput, config: PipelineConfig | None) -> str:
 
 
 def _imf_powers(item: LoadedInput, index: int, config: PipelineConfig | None) -> list[Array]:
-    """Power of each IMF, (n_imfs, 256, 256), of each channel of the repetition of a matrix, as it was transformed."""
+    """For each channel of the repetition that a matrix belongs to, the power of its IMFs, (n_imfs, 256, 256)."""
     assert item.source is not None and config is not None
-    own = item.origins[index].row
+    repetition = item.origins[index].row
     return [
         imf_powers(samples, part.rate_hz, config.spectrum)
         for row, part in item.source.scaled_repetitions()
-        if (row.start_s, row.stop_s) == (own.start_s, own.stop_s)
+        if (row.start_s, row.stop_s) == (repetition.start_s, repetition.stop_s)
         for samples in part.samples
     ]
 
 
 def covariance_of_channels(evidence: Array, n_channels: int) -> tuple[float, ...] | None:
-    """Evidence of the numbers of the channel covariance, half to each of the two channels of a number.
+    """Evidence of each channel from that of each number of the channel covariance, (n_numbers,).
 
-    None where fewer channels are given than the numbers describe: one matrix of several.
+    A number belongs to two channels and counts half for each. None where the numbers describe more channels than
+    ``n_channels``: only some of a repetition's matrices are known.
     """
     n = N_LAGS * n_channels
     rows, columns = np.triu_indices(n)
@@ -188,19 +194,21 @@ def covariance_of_channels(evidence: Array, n_channels: int) -> tuple[float, ...
     return tuple(map(float, halves / 2))
 
 
-def of_imfs(evidence: Array, powers: Sequence[Array], frequency_hz: Array | None) -> tuple[Imf, ...]:
-    """Evidence (n_channels, 256, 256) divided among the IMFs by their shares of each cell's power.
+def evidence_of_imfs(evidence: Array, powers: Sequence[Array], frequency_hz: Array | None) -> tuple[Imf, ...]:
+    """Evidence (n_channels, 256, 256) divided among the IMFs in proportion to their power in each cell.
+
+    powers : power of the IMFs of each channel, (n_imfs, 256, 256).
 
     The parts sum to the evidence of all cells that hold power.
     """
     assert frequency_hz is not None
-    n_imfs = max(len(of_channel) for of_channel in powers)
+    n_imfs = max(map(len, powers))
     parts, power = np.zeros(n_imfs), np.zeros((n_imfs, SIZE))
-    for of_cells, of_channel in zip(evidence, powers, strict=True):
-        total = of_channel.sum(axis=0)
-        per_power = np.divide(of_cells, total, out=np.zeros_like(total), where=total > 0)
-        parts[: len(of_channel)] += (of_channel * per_power).sum(axis=(1, 2))
-        power[: len(of_channel)] += of_channel.sum(axis=2)  # (n_imfs, 256 frequency, 256 time) -> (n_imfs, 256)
+    for cells, imfs in zip(evidence, powers, strict=True):
+        total = imfs.sum(axis=0)
+        per_power = np.divide(cells, total, out=np.zeros_like(total), where=total > 0)
+        parts[: len(imfs)] += (imfs * per_power).sum(axis=(1, 2))
+        power[: len(imfs)] += imfs.sum(axis=2)  # (n_imfs, 256 frequency, 256 time) -> (n_imfs, 256)
     weight = power.sum(axis=1)
     means = np.divide(power @ frequency_hz, weight, out=np.zeros(n_imfs), where=weight > 0)
     return tuple(Imf(k + 1, float(means[k]), float(parts[k])) for k in range(n_imfs) if weight[k] > 0)

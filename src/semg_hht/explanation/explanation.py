@@ -1,6 +1,6 @@
-"""Why one repetition got one answer: evidence in Hz and seconds, by band, span, IMF, channel and block.
+"""The explanation of one answer: evidence in Hz and seconds, by band, span, IMF, channel and block.
 
-It works on arrays. How the evidence is computed is defined in `attribution.py` and `explain.py`.
+It works on arrays. `attribution.py` and `explain.py` compute the evidence.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from semg_hht.matrices.matrix import SIZE
 
 Array = NDArray[np.float64]
 
-PATCH = 8  # cells a side: evidence of single cells is noise, so it is read in patches
-HELD = 0.6  # share of the evidence for (or against) an answer that the band and the span that are named hold
-DIGITS = 4  # of evidence in JSON
+PATCH = 8  # cells along each side of a patch: evidence of single cells is mostly noise
+HELD = 0.6  # share of the evidence for (or against) an answer that lies in the band and in the span
+DIGITS = 4  # decimals of evidence in JSON
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The narrowest stretch of an axis that holds most of what speaks for the answer, or most against it.
+    """The narrowest interval of an axis that holds most of the evidence for the answer, or most of that against it.
 
-    share : of what speaks that way.
-    share_of_values : of the matrix's values, to be held against it.
+    share : share of this evidence that lies in the interval.
+    share_of_values : share of the values of the matrix that lie in it, for comparison.
     """
 
     low: float
@@ -38,7 +38,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class Imf:
-    """One IMF (1: the fastest): its mean frequency, weighted by power, and its part of the evidence."""
+    """One IMF (1: the fastest): its mean frequency, weighted by power, and its share of the evidence."""
 
     number: int
     frequency_hz: float
@@ -47,16 +47,16 @@ class Imf:
 
 @dataclass(frozen=True)
 class Attribution:
-    """What speaks for one class of one repetition.
+    """Evidence for and against one class of one repetition.
 
-    evidence : (n, n_planes, 256, 256), or (n_channels, 256, 256) of an `Explanation`, in units of the score; above 0
-        speaks for the class, below 0 against it. Under integrated gradients it sums to ``score - empty``.
+    evidence : (n, n_planes, 256, 256), or (n_channels, 256, 256) in an `Explanation`, in units of the score; positive
+        for the class, negative against it. With integrated gradients it sums to ``score - empty``.
     score : log-odds of the class, pooled over the matrices; where an SVM separates more than two classes, the mean of
         its decisions for the class against each other class.
-    empty : the same for empty matrices, in which nothing oscillates.
+    empty : the score of empty matrices, which hold no oscillation.
     is_odds : whether the score is log-odds.
-    blocks : what each block of the recipe added to the probability (its Shapley value; a block is left out by putting
-        the mean of the training people in its place); empty where nothing is joined.
+    blocks : contribution of each block of the recipe to the probability: its Shapley value, where a block that is left
+        out is replaced by the mean of the training people; empty where the SVM joins no blocks.
     average : probability of the class for the mean of the training people; with all blocks it sums to the answer.
     covariance : (n_numbers,) evidence of each number of the block ``mixing``, in units of the score: integrated
         gradients from the mean of the training people. None without that block.
@@ -73,7 +73,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class ExplainedRepetition:
-    """Which repetition is explained: its number, counted from 1, of how many in its file; its name and times."""
+    """The repetition that is explained: its number in its file, counted from 1, its name and its times."""
 
     file: str
     number: int
@@ -99,10 +99,9 @@ class Grid:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why one repetition got one answer.
+    """The explanation of one answer for one repetition.
 
-    channel_covariance : evidence of each channel in the covariance of the channels, where a recipe joins it; None
-        otherwise.
+    channel_covariance : evidence of each channel in the channel covariance, where the recipe joins it; None otherwise.
     imfs : None where the IMFs are unknown, for the reason ``no_imfs``: ``matrix`` or ``upstream``.
     """
 
@@ -118,7 +117,7 @@ class Explanation:
 
     @property
     def evidence(self) -> Array:
-        """(n_channels, 256, 256); above 0 speaks for the answer."""
+        """(n_channels, 256, 256), positive for the answer."""
         return self.attribution.evidence
 
     @property
@@ -127,60 +126,60 @@ class Explanation:
 
     @property
     def patches(self) -> Array:
-        """Evidence of all channels in patches of cells, (32, 32)."""
+        """Evidence summed over channels and over the cells of each patch, (32, 32)."""
         return in_patches(self.evidence.sum(axis=0))
 
     @property
     def sees_matrices(self) -> bool:
-        """Whether the answer goes by the matrices at all: a recipe may join nothing of them."""
+        """Whether the answer depends on the matrices: a recipe may join other blocks alone."""
         return not self.blocks or NETWORK in self.blocks
 
     @property
     def share_for(self) -> float:
-        """Share of the evidence that speaks for the answer; what is left speaks against it."""
+        """Share of the evidence that is for the answer; the rest is against it."""
         patches = self.patches
         return float(patches.clip(min=0).sum() / (np.abs(patches).sum() or 1.0))
 
     @property
     def leans(self) -> int:
-        """1 where most of the evidence speaks for the answer, -1 where most speaks against it."""
+        """1 where most of the evidence is for the answer, -1 where most is against it."""
         if not self.sees_matrices:
             return 1 if sum(self.channel_covariance or ()) >= 0 else -1
         return 1 if self.share_for >= 0.5 else -1
 
     @property
     def band(self) -> Extent | None:
-        """Of what speaks the way the evidence leans, in Hz, or in bins where the matrix does not say; None: nothing."""
+        """Where the evidence on the side of `leans` lies, in Hz, or in bins without an axis; None: no evidence."""
         return self._extent(1, self.grid.frequency_hz)
 
     @property
     def span(self) -> Extent | None:
-        """In seconds from the start of the repetition, or in bins."""
+        """When it lies there: seconds from the start of the repetition, or bins without an axis."""
         return self._extent(0, self.grid.time_s)
 
     def _extent(self, other_axis: int, centres: Array | None) -> Extent | None:
-        speaking = (self.leans * self.patches).clip(min=0).sum(axis=other_axis)  # (32,)
-        if not speaking.any():
+        profile = (self.leans * self.patches).clip(min=0).sum(axis=other_axis)  # (32, 32) -> (32,)
+        if not profile.any():
             return None
-        start, stop = narrowest(speaking, HELD)
+        start, stop = narrowest(profile, HELD)
         values = in_patches(self.grid.values.sum(axis=0).astype(np.float64)).sum(axis=other_axis)
         step = 1.0 if centres is None else float(centres[1] - centres[0])
         first = 0.0 if centres is None else float(centres[0]) - step / 2
         return Extent(
             max(0.0, first + start * PATCH * step),
             first + stop * PATCH * step,
-            float(speaking[start:stop].sum() / speaking.sum()),
+            float(profile[start:stop].sum() / profile.sum()),
             float(values[start:stop].sum() / (values.sum() or 1.0)),
         )
 
     @property
     def of_channels(self) -> dict[str, float]:
-        """Evidence of each channel: in its matrix or, of an answer that looks at none, in how channels go together."""
-        found = self.evidence.sum(axis=(1, 2)) if self.sees_matrices else self.channel_covariance or ()
-        return dict(zip(self.grid.channels, map(float, found), strict=False))
+        """Evidence of each channel in its matrix or, for an answer without matrices, in the channel covariance."""
+        evidence = self.evidence.sum(axis=(1, 2)) if self.sees_matrices else self.channel_covariance or ()
+        return dict(zip(self.grid.channels, map(float, evidence), strict=False))
 
     def to_json(self) -> dict[str, Any]:
-        """Numbers alone, rounded; the grid itself is in the picture."""
+        """The numbers of the explanation, rounded, without the grid."""
         content: dict[str, Any] = {"method": self.method}
         if self.sees_matrices:
             content |= {
@@ -190,12 +189,12 @@ class Explanation:
                 "share_for": round(self.share_for, DIGITS),
                 "leans": "for" if self.leans > 0 else "against",
             }
-            for name, extent, known in (
-                ("band", self.band, self.grid.frequency_hz),
-                ("span", self.span, self.grid.time_s),
+            for name, extent, axis, unit in (
+                ("band", self.band, self.grid.frequency_hz, "hz"),
+                ("span", self.span, self.grid.time_s, "s"),
             ):
                 if extent is not None:
-                    units = "bins" if known is None else {"band": "hz", "span": "s"}[name]
+                    units = "bins" if axis is None else unit
                     content[f"{name}_{units}"] = [round(extent.low, DIGITS), round(extent.high, DIGITS)]
                     content[f"{name}_share"] = round(extent.share, DIGITS)
                     content[f"{name}_share_of_values"] = round(extent.share_of_values, DIGITS)
@@ -205,9 +204,9 @@ class Explanation:
                     for i in self.imfs
                 ]
         if len(self.of_channels) > 1:
-            content["channels"] = {name: round(found, DIGITS) for name, found in self.of_channels.items()}
+            content["channels"] = {name: round(value, DIGITS) for name, value in self.of_channels.items()}
         if self.blocks:
-            content["blocks"] = {name: round(found, DIGITS) for name, found in self.blocks.items()}
+            content["blocks"] = {name: round(value, DIGITS) for name, value in self.blocks.items()}
             content["probability_of_average"] = round(self.attribution.average, DIGITS)
         return content
 
@@ -219,7 +218,7 @@ def in_patches(grid: Array) -> Array:
 
 
 def narrowest(profile: Array, share: float) -> tuple[int, int]:
-    """Start and stop of the shortest run of bins that holds ``share`` of a profile; of several, the fullest."""
+    """Start and stop of the shortest run of bins that holds ``share`` of a profile; of several, the largest sum."""
     sums = np.concatenate([[0.0], np.cumsum(profile)])
     for width in range(1, profile.size + 1):
         held = sums[width:] - sums[:-width]

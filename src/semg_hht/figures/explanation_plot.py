@@ -1,6 +1,6 @@
-"""Evidence for an answer: over its matrix in Hz and seconds, and beside it by frequency, channel, IMF and block.
+"""Draw the evidence for an answer: over its matrix in Hz and seconds, and by frequency, channel, IMF and block.
 
-Knows what to draw and which words to put, nothing of how evidence was found.
+It does not know how the evidence is computed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from semg_hht.figures.plots import BLUE, ORANGE, bin_edges, save
 Array = NDArray[np.float64]
 
 DIVERGING = LinearSegmentedColormap.from_list("evidence", [BLUE, "#F7F7F7", ORANGE])
-SMOOTHING = 4.0  # cells: what is drawn is as fine as what is read, patches of eight
+SMOOTHING = 4.0  # cells: the picture has the resolution of the patches of eight cells that are evaluated
 STRONG = 99.5  # percentile of smoothed evidence that has the full colour
 DARKEST = 0.75  # grey of the strongest cell of the matrix
 MAX_BARS = 8
@@ -42,9 +42,9 @@ def draw_evidence(
     *,
     titles: Sequence[str],
 ) -> None:
-    """A row an explanation (see `Explanation`): map, frequencies, bars; its words below it.
+    """Draw one row for each `Explanation`: map, frequencies and bars, with its caption below.
 
-    labels : what stands at axes and colours, by name (see ``report/en.json``).
+    labels : texts of axes and colours, by name (see ``report/en.json``).
     """
     texts = ["\n".join(_wrapped(sentences)) for sentences in captions]
     heights = [
@@ -54,7 +54,7 @@ def draw_evidence(
     figure = Figure(figsize=(11, sum(heights)), layout="constrained")
     rows = np.ravel(np.asarray(figure.subfigures(len(texts), 1, height_ratios=heights, squeeze=False)))
     for row, explanation, title, text in zip(rows, explanations, titles, texts, strict=True):
-        row.suptitle(title, fontsize="x-large")  # bold is no weight of every Chinese font
+        row.suptitle(title, fontsize="x-large")  # not bold: some Chinese fonts have no bold weight
         row.supxlabel(text, x=0.02, ha="left", fontsize="medium", linespacing=1.35)
         _row(row, explanation, labels)
     save(figure, path)
@@ -99,7 +99,7 @@ def _draw_map(row: SubFigure, axes: Axes, explanation: Any, labels: Mapping[str,
 
 
 def _draw_profile(axes: Axes, explanation: Any, labels: Mapping[str, Any]) -> None:
-    """Evidence by frequency, in the patches that it is read in."""
+    """Evidence by frequency, in patches."""
     patches = explanation.patches.sum(axis=1)  # (32,)
     low, high = bin_edges(explanation.grid.frequency_hz)
     edges = np.linspace(low, high, patches.size + 1)
@@ -121,9 +121,9 @@ def _bars(explanation: Any, labels: Mapping[str, Any]) -> list[tuple[str, list[s
         names = [f"{imf.number} ({imf.frequency_hz:.0f} Hz)" for imf in drawn]
         panels.append((labels["evidence_by_imf"], names, [imf.evidence for imf in drawn]))
     if len(explanation.of_channels) > 1:
-        found = sorted(explanation.of_channels.items(), key=lambda item: -abs(item[1]))[:MAX_BARS]
-        kept = {name: value for name, value in explanation.of_channels.items() if name in dict(found)}
-        panels.append((labels["evidence_by_channel"], list(kept), list(kept.values())))
+        largest = dict(sorted(explanation.of_channels.items(), key=lambda item: -abs(item[1]))[:MAX_BARS])
+        names = [name for name in explanation.of_channels if name in largest]
+        panels.append((labels["evidence_by_channel"], names, [largest[name] for name in names]))
     if len(explanation.blocks) > 1 or not (explanation.sees_matrices or panels):
         names = [labels["blocks"].get(name, name) for name in explanation.blocks]
         panels.append((labels["evidence_by_block"], names, list(explanation.blocks.values())))
@@ -135,16 +135,16 @@ def _draw_bars(axes: Axes, title: str, names: Sequence[str], values: Sequence[fl
     axes.barh(places, values, color=[ORANGE if value > 0 else BLUE for value in values])
     axes.axvline(0, color="black", linewidth=0.6)
     axes.set_yticks(places, names, fontsize="small")
-    axes.set_ylim(max(len(values), 3) - 0.5, -0.5)  # from above; few bars don't grow fat
+    axes.set_ylim(max(len(values), 3) - 0.5, -0.5)  # downwards; few bars are not drawn wider
     axes.tick_params(axis="x", labelsize="small")
     axes.locator_params(axis="x", nbins=4)
     axes.set_title(title, fontsize="small")
 
 
 def over_matrix(plane: NDArray[np.float32], evidence: Array) -> Array:
-    """A matrix in grey with smoothed evidence over it, (256, 256) each -> colours (256, 256, 3) from 0 to 1.
+    """A matrix in grey under smoothed evidence, (256, 256) each -> colours (256, 256, 3) from 0 to 1.
 
-    Where there is no evidence the matrix shows through; the stronger the evidence, the more its colour covers.
+    The stronger the evidence of a cell, the more its colour covers the matrix.
     """
     top = float(np.percentile(plane[plane > 0], 99)) if (plane > 0).any() else 1.0
     grey = 1 - DARKEST * np.clip(plane / top, 0, 1)[..., None].astype(np.float64)
@@ -155,7 +155,7 @@ def over_matrix(plane: NDArray[np.float32], evidence: Array) -> Array:
 
 
 def evidence_png(values: NDArray[np.float32], evidence: Array) -> bytes:
-    """Channels (n, 256, 256) with their evidence, all in one, as a small PNG without axes."""
+    """The mean of channels (n_channels, 256, 256) and their summed evidence as a small PNG without axes."""
     out = io.BytesIO()
     unstamped: dict[str, Any] = {"Software": None}
     picture = over_matrix(values.mean(axis=0), _smoothed(evidence.sum(axis=0)))
@@ -172,7 +172,7 @@ def _strongest(evidence: Array) -> float:
 
 
 def _wrapped(sentences: Sequence[str]) -> list[str]:
-    """Lines of a caption; Chinese letters are twice as wide and break anywhere."""
+    """Lines of a caption; Chinese letters are twice as wide, and lines of them may break anywhere."""
     lines = []
     for sentence in sentences:
         width = WRAP // 2 if any(letter >= CHINESE for letter in sentence) else WRAP

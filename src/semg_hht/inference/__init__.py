@@ -1,1 +1,1 @@
-"""What answers from an export folder: OpenVINO or onnxruntime, and NumPy. Neither torch nor scikit-learn."""
+"""What a model is and what it answers, and answers from an export folder; without torch and scikit-learn."""

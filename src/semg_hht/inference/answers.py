@@ -1,6 +1,6 @@
-"""What an answer looks like, in Python and in JSON.
+"""Answers in Python and in JSON: of one task, one repetition, one file, and all files.
 
-Knows class names and probabilities: nothing of where they come from.
+It works on class names and probabilities. It does not know models or recordings.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from semg_hht.evaluation.calibration import Calibration, answer_sets
 from semg_hht.recordings.manifest import TASKS
 
-DIGITS = 6  # of a probability in JSON: below them lies the rounding of float32
+DIGITS = 6  # of a probability in JSON; further digits are rounding errors of float32
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One task's answer: the likeliest class, its probability, and the probabilities of all classes in output order.
+    """The answer of one task: the likeliest class, its probability, and the probabilities of all classes.
 
-    possible : the classes that can't be told apart at the error rate the run promises; with more than one the answer is
-        unsure. Empty where the run promises nothing.
+    probabilities : class -> probability, in output order.
+    possible : the classes that the run can't exclude at its calibrated error rate; with more than one the answer is
+        unsure. Empty where the run has no such calibration.
     """
 
     prediction: str
@@ -60,15 +61,16 @@ class Part:
         where = {"repetition": self.repetition, "start_s": self.start_s, "stop_s": self.stop_s}
         content = {name: value for name, value in where.items() if value not in ("", None)} | answers_json(self.answers)
         if self.channels:
-            content["channels"] = {channel: answers_json(found) for channel, found in self.channels.items()}
+            content["channels"] = {channel: answers_json(own) for channel, own in self.channels.items()}
         return content
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answers for one file, pooled over its repetitions and channels, which are listed as parts.
+    """The answers for one file, pooled over its repetitions and channels.
 
-    remarks : what a person should know of the recording, a short sentence each.
+    parts : the answers for each repetition of a recording; empty for a matrix file.
+    remarks : what a person should know about the recording, one short sentence each.
     """
 
     file: str
@@ -87,7 +89,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers file by file, and the files that could not be read with the reason."""
+    """The answers for each file, and file -> reason for those that could not be used."""
 
     predictions: tuple[Prediction, ...]
     errors: dict[str, str]
@@ -100,7 +102,10 @@ class Predictions:
 
 
 def answer(probabilities: NDArray[np.float64], classes: Sequence[str], threshold: float = 0.0) -> Answer:
-    """Probabilities (n_classes,) in the order of ``classes`` -> Answer; see `set_threshold`."""
+    """The answer for probabilities (n_classes,) in the order of ``classes``.
+
+    threshold : of `semg_hht.evaluation.calibration.answer_sets`; 0: the run does not report unsure answers.
+    """
     possible: tuple[str, ...] = ()
     if threshold > 0:
         possible = tuple(np.array(classes)[answer_sets(probabilities[None], threshold)[0]].tolist())
@@ -114,13 +119,13 @@ def answers(
     classes: Mapping[str, Sequence[str]],
     calibration: Mapping[str, Calibration],
 ) -> dict[str, Answer]:
-    """Task -> probabilities (n_classes,), to task -> Answer."""
+    """Task -> answer, from task -> probabilities (n_classes,)."""
     return {
-        task: answer(of_task, classes[task], calibration.get(task, Calibration()).threshold)
-        for task, of_task in probabilities.items()
+        task: answer(row, classes[task], calibration.get(task, Calibration()).threshold)
+        for task, row in probabilities.items()
     }
 
 
-def answers_json(found: Mapping[str, Answer]) -> dict[str, Any]:
-    """Answers as the prediction JSON has them, gender first."""
-    return {task: found[task].to_json() for task in reversed(TASKS) if task in found}
+def answers_json(by_task: Mapping[str, Answer]) -> dict[str, Any]:
+    """Task -> answer in the form of the prediction JSON, gender first."""
+    return {task: by_task[task].to_json() for task in reversed(TASKS) if task in by_task}

@@ -1,4 +1,4 @@
-"""What a model is: one description for trained runs and for exports, read from JSON, and how it combines its answers.
+"""What a model is: one description for trained runs and for exports, and the calibrated answers it gives.
 
 It does not know torch, scikit-learn or files.
 """
@@ -25,7 +25,10 @@ Probabilities = dict[str, NDArray[np.float64]]  # task -> (n_examples, n_classes
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Layer i has ``base_channels * 2**min(i, 5)`` channels. ``n_planes``: 1, or with stacked channels their number."""
+    """Shape of the network: layer i (from 0) has ``base_channels * 2**min(i, 5)`` channels.
+
+    n_planes : planes of a matrix: 1, or with stacked channels their number.
+    """
 
     n_classes: int
     n_layers: int = 7
@@ -83,7 +86,7 @@ class ModelDescription:
 
     @classmethod
     def from_json(cls, content: dict[str, Any], source: str) -> ModelDescription:
-        """The inverse of `to_json`; runs from before there were recipes have no ``blocks``.
+        """The inverse of `to_json`; runs of early versions have no ``blocks``.
 
         Raises
         ------
@@ -91,7 +94,7 @@ class ModelDescription:
             A key is missing or holds another kind of value; the text names ``source``.
         """
         try:
-            found = cls(
+            description = cls(
                 network=NetworkConfig(**content["network"]),
                 encoder_task=str(content["encoder_task"]),
                 classes={str(task): tuple(map(str, names)) for task, names in content["classes"].items()},
@@ -107,14 +110,16 @@ class ModelDescription:
                     for task, widths in content.get("blocks", {}).items()
                 },
             )
-            n_answers = len(found.classes[found.encoder_task])
+            n_names = len(description.classes[description.encoder_task])
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"{source}: expected the description of a model; {error!r}") from None
-        if n_answers != found.network.n_classes:
-            raise InputError(f"{source}: {n_answers} class names, but a network of {found.network.n_classes} classes")
-        return found
+        if n_names != description.network.n_classes:
+            raise InputError(
+                f"{source}: {n_names} class names, but a network of {description.network.n_classes} classes"
+            )
+        return description
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -124,7 +129,7 @@ class ModelDescription:
             "epoch": self.epoch,
             "preparation": self.preparation,
             "peak": self.peak,
-            "calibration": {task: asdict(found) for task, found in self.calibration.items()},
+            "calibration": {task: asdict(calibration) for task, calibration in self.calibration.items()},
             "blocks": {task: dict(widths) for task, widths in self.blocks.items()},
         }
 
@@ -142,13 +147,13 @@ class ModelDescription:
         inputs: SvmInputs | None,
         svms: Mapping[str, Callable[[NDArray[Any]], NDArray[np.float64]]],
     ) -> Probabilities:
-        """Calibrated probabilities from what the network computed.
+        """Calibrated probabilities from the outputs of the network.
 
-        Where blocks are joined, all examples of a repetition get the same answer.
+        A task whose SVM joins blocks gets the same answer for all examples of a repetition.
 
         Parameters
         ----------
-        features, logits : (n, n_features) and (n, n_classes) of the network.
+        features, logits : outputs of the network, (n, n_features) and (n, n_classes).
         inputs : what the blocks are made of; None for a model without blocks.
         svms : task -> a function from table (m, n_columns) to probabilities (m, n_classes).
         """
@@ -162,4 +167,4 @@ class ModelDescription:
                 answers[task] = probabilities(table)[row_of_example]
             else:
                 answers[task] = probabilities(features)
-        return {task: with_temperature(found, self.temperature(task)) for task, found in answers.items()}
+        return {task: with_temperature(values, self.temperature(task)) for task, values in answers.items()}

@@ -1,7 +1,7 @@
-"""The network of an export folder, run by OpenVINO, by onnxruntime or in NumPy.
+"""Run the network of an export folder with OpenVINO, onnxruntime or NumPy.
 
-Knows an ONNX file with the input ``matrices``, the outputs ``logits`` and ``features``: nothing of classes or people.
-Each engine gives a matrix the same answer, bit for bit, whatever stands beside it in a batch.
+The ONNX file has the input ``matrices`` and the outputs ``logits`` and ``features``. This module does not know classes
+or people. Each engine gives a matrix the same answer, bit for bit, whatever other matrices are in its batch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OUTPUTS = ("logits", "features")
 class Network(Protocol):
     """Matrices (n, n_planes, 256, 256) -> logits (n, n_classes), features (n, n_features).
 
-    shapes : of the input and the outputs, by name; None where a size is free.
+    shapes : shapes of the input and the outputs, by name; None where a size is free.
     """
 
     @property
@@ -39,7 +39,7 @@ class _OpenVino:
     def __init__(self, path: Path) -> None:
         import openvino
 
-        # In float32 also where the processor has bfloat16, which OpenVINO would take by itself.
+        # OpenVINO would compute in bfloat16 on processors that have it.
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
         self._path = path
         model = openvino.Core().compile_model(path, "CPU", exact)
@@ -50,7 +50,7 @@ class _OpenVino:
         self._request = model.create_infer_request()
 
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
-        with _said(self._path):
+        with _engine_errors(self._path):
             self._request.infer({"matrices": matrices}, share_inputs=True)
         logits, features = (self._request.get_tensor(name).data.copy() for name in OUTPUTS)
         return logits, features
@@ -61,8 +61,8 @@ class _Onnxruntime:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors, which are raised too; not its notes on the processor
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to what reads ahead
+        options.log_severity_level = 3  # errors alone, not notes on the processor
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # for the threads that read ahead
         self._path = path
         self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.shapes = {
@@ -71,41 +71,41 @@ class _Onnxruntime:
         }
 
     def __call__(self, matrices: Matrices) -> tuple[Matrices, Matrices]:
-        with _said(self._path):
+        with _engine_errors(self._path):
             logits, features = self._session.run(OUTPUTS, {"matrices": matrices})
         return logits, features
 
 
-# In the order they are chosen where there is much to do.
+# The fastest for many matrices first.
 BACKENDS: dict[str, Callable[[Path], Network]] = {
     "openvino": _OpenVino,
     "onnxruntime": _Onnxruntime,
     "numpy": StreamedNetwork,
 }
-# Precision -> up to how many matrices in all which engine is the soonest done, for it starts sooner than the others.
+# Precision -> up to how many matrices the engine with the shortest start answers first, and that engine.
 SOONEST = {"float32": (4, "numpy"), "int8": (64, "onnxruntime")}
 MANY = max(most for most, _ in SOONEST.values())
 
 
 def installed(precision: str = "float32") -> tuple[str, ...]:
-    """The engines this environment has, the one first that is fastest where there is much to do."""
-    here = tuple(name for name in BACKENDS if find_spec(name) is not None)
-    return here if precision == "float32" else here[: here.index("numpy")]
+    """The engines of this environment that have this precision, the fastest for many matrices first."""
+    names = tuple(name for name in BACKENDS if find_spec(name) is not None)
+    return names if precision == "float32" else names[: names.index("numpy")]
 
 
 def choose(engines: Sequence[str], precision: str, n_matrices: int) -> str:
-    """Which of ``engines`` answers ``n_matrices`` the soonest, its start included."""
+    """Which of ``engines`` answers ``n_matrices`` first, its start included."""
     most, name = SOONEST[precision]
     return name if n_matrices <= most and name in engines else engines[0]
 
 
 def open_network(path: Path, engine: str) -> Network:
-    """The network of an ONNX file, in ``engine``.
+    """Open the network of an ONNX file in ``engine``.
 
     Raises
     ------
     InputError
-        The engine is not there, or it can't read the file.
+        The engine is not installed, or it can't read the file.
     """
     if find_spec(engine) is None:
         extra = "onnx" if engine == "onnxruntime" else engine
@@ -115,21 +115,21 @@ def open_network(path: Path, engine: str) -> Network:
         return BACKENDS[engine](path)
     except InputError:
         raise
-    except Exception as error:  # each engine has errors of its own for a damaged file
+    except Exception as error:  # each engine raises its own errors for a damaged file
         raise InputError(
-            f"{path}: can't be read by {engine} (cut short, or another format); {_first(error)}"
+            f"{path}: can't be read by {engine} (cut short, or another format); {_reason(error)}"
         ) from error
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """A file may open well and hold layers that don't fit each other: an engine's own error is then said as ours."""
+def _engine_errors(path: Path) -> Iterator[None]:
+    """Report an engine's own error as an InputError: a file may open, yet hold layers that don't fit each other."""
     try:
         yield
     except Exception as error:
-        raise InputError(f"{path}: this network can't be run; {_first(error)}") from error
+        raise InputError(f"{path}: this network can't be run; {_reason(error)}") from error
 
 
-def _first(error: Exception) -> str:
-    """The line of an engine's message that tells most; the others are paths of its own source."""
+def _reason(error: Exception) -> str:
+    """The informative line of an engine's message, its last; the others are paths of its source."""
     return next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__).strip()

@@ -1,6 +1,6 @@
-"""An export folder: its description, read and checked, and the engine that answers from it.
+"""Open an export folder: read and check its description, and answer with one of the engines.
 
-It knows the folder's files. It does not know torch or how the folder was written.
+It does not know torch, or how the folder was written.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ EXPORT_FILES = (DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE, TABLE_FILE, *SVM_F
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A model without torch.
+    """A model that answers without torch.
 
-    network : total number of matrices -> the network that answers them, opened when it is first asked for.
-    n_matrices : that number; None: many.
+    network : a function from the total number of matrices to the network that answers them, opened at its first use.
+    n_matrices : the total number of matrices; None: many.
     """
 
     description: ModelDescription
@@ -42,7 +42,7 @@ class ExportedModel:
     n_matrices: int | None = None
 
     def ready(self, n_matrices: int) -> ExportedModel:
-        """The same model with the engine that answers this many matrices soonest, its start included."""
+        """The same model with the engine that answers this many matrices first, its start included."""
         return replace(self, n_matrices=n_matrices)
 
     def probabilities(
@@ -69,8 +69,8 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
 
     Parameters
     ----------
-    engine : ``openvino``, ``onnxruntime``, ``numpy``; ``auto``: of those that are installed the one that answers the
-        soonest, by how many matrices there are in all, opened when it is first asked.
+    engine : ``openvino``, ``onnxruntime``, ``numpy``; ``auto``: the installed engine that answers the total number of
+        matrices first, opened at its first use.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
     path = folder / DESCRIPTION_FILE
     content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise InputError(f"{path}: format {found}; this version reads format {FORMAT}, export the run again")
+        stated = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise InputError(f"{path}: format {stated}; this version reads format {FORMAT}, export the run again")
     description = ModelDescription.from_json(content, str(path))
     shape = description.network
     try:
@@ -103,8 +103,8 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
         task: read_svm(folder / SVM_FILES[task], description.svm_width(task), len(description.classes[task]))
         for task in tasks
     }
-    here = installed(precision) if engine == "auto" else (engine,)
-    if not here:
+    engines = installed(precision) if engine == "auto" else (engine,)
+    if not engines:
         raise InputError(f"{folder}: int8 needs onnxruntime or openvino: pip install 'semg-hht[onnx]'")
     if precision != "float32" and engine == "numpy":
         raise InputError(
@@ -123,8 +123,8 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
         return network
 
     def network(n_matrices: int) -> Network:
-        return opened(choose(here, precision, n_matrices))
+        return opened(choose(engines, precision, n_matrices))
 
-    for name in here if engine != "auto" else set(here) & {"numpy"}:
-        opened(name)  # so that a damaged folder is said at once; NumPy's takes no time
+    for name in engines if engine != "auto" else set(engines) & {"numpy"}:
+        opened(name)  # reports a damaged folder now; NumPy opens it in no time
     return ExportedModel(description, network, svms)

@@ -1,7 +1,7 @@
-"""The network of an export folder in NumPy, one matrix at a time, its weights passing by two megabytes at a time.
+"""Run the network of an export folder in NumPy: one matrix at a time, reading two megabytes of weights at a time.
 
-Starts at once and needs little memory, where the weights would fill most of it; for many matrices the other engines are
-faster. Knows the weights' file and where in it each lies: nothing of ONNX.
+It starts at once and needs little memory, because the weights are never all in memory; for many matrices the other
+engines are faster. It reads the file of weights and a table of where each lies. It does not know ONNX.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from semg_hht.matrices.matrix import SIZE
 from semg_hht.system.files import read_json, require_file
 
 WEIGHTS_FILE, TABLE_FILE = "network.bin", "network.json"
-CHUNK = 2**21  # bytes of weights that a matrix product takes at once: they stay in a core's cache
+CHUNK = 2**21  # bytes of weights in one matrix product: they fit into a core's cache
 
 Array = NDArray[np.float32]
 
@@ -33,8 +33,8 @@ class StreamedNetwork:
         try:
             self._slope = np.float32(content["slope"])
             self._tensors = {
-                name: (int(found["offset"]), tuple(map(int, found["shape"])))
-                for name, found in content["tensors"].items()
+                name: (int(tensor["offset"]), tuple(map(int, tensor["shape"])))
+                for name, tensor in content["tensors"].items()
             }
             self._layers = list(_numbered("layer{}.conv", self._tensors))
             self._head = list(_numbered("head{}", self._tensors))
@@ -85,18 +85,18 @@ class StreamedNetwork:
         offset, shape = self._tensors[f"{name}.weight"]
         n_out, k = shape[0], prod(shape[1:])
         weights = np.frombuffer(self._map, np.float32, n_out * k, offset).reshape(n_out, k)
-        found = np.empty((n_out, columns.shape[1]), np.float32)
+        product = np.empty((n_out, columns.shape[1]), np.float32)
         step = max(1, CHUNK // (4 * k))
         for start in range(0, n_out, step):
             stop = min(start + step, n_out)
-            np.matmul(weights[start:stop], columns, out=found[start:stop])
+            np.matmul(weights[start:stop], columns, out=product[start:stop])
             self._forget(offset + 4 * k * start, offset + 4 * k * stop)
         bias, (n_bias,) = self._tensors[f"{name}.bias"]
-        found += np.frombuffer(self._map, np.float32, n_bias, bias)[:, None]
-        return found
+        product += np.frombuffer(self._map, np.float32, n_bias, bias)[:, None]
+        return product
 
     def _forget(self, start: int, stop: int) -> None:
-        """Bytes of the file are no longer needed in memory; where a system can't be told (Windows) they stay."""
+        """Release bytes of the file from memory; Windows has no such call and keeps them."""
         start = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
         length = stop // mmap.PAGESIZE * mmap.PAGESIZE - start
         if length > 0 and hasattr(mmap, "MADV_DONTNEED"):

@@ -1,6 +1,6 @@
-"""A calibrated SVM as plain arrays: StandardScaler, RBF SVM and sigmoids, in NumPy, for any number of classes.
+"""A calibrated SVM in NumPy, for any number of classes: StandardScaler, RBF SVM and sigmoids as plain arrays.
 
-Knows tables of numbers and an npz: nothing of scikit-learn, which fitted it, or of networks.
+It reads and writes an npz. It does not know networks, or scikit-learn, which fits the SVM.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from semg_hht.system.files import BROKEN_NPZ, require_file, require_modest_zip, 
 
 Array = NDArray[np.float64]
 
-BLOCK = 8  # rows: always so many go through one matrix product, so that a row's answer can't depend on its neighbours
+BLOCK = 8  # rows of every matrix product: with a fixed number, the answer for a row does not depend on the others
 
 
 @dataclass(frozen=True)
 class Svm:
-    """One decision for each pair of classes (one against one); above 0 it speaks for the first, of two classes for the
-    second.
+    """One decision for each pair of classes (one against one). Above 0 the first of the pair is likelier; where there
+    are only two classes, the second.
 
     mean, scale : (n_columns,) of the StandardScaler.
     support_vectors : (n_vectors, n_columns), standardised.
-    coefficients : (n_pairs, n_vectors) what each weighs in the decision of a pair; 0 for vectors of other classes.
+    coefficients : (n_pairs, n_vectors) weight of each vector in the decision of a pair; 0 for vectors of other classes.
     intercept, gamma : (n_pairs,) of the decisions, and () of the kernel exp(-gamma |x - s|^2).
     sigmoids : (n_classes, 2), of two classes (1, 2): a and b of 1 / (1 + exp(a decision + b)) (Platt 1999).
-    places : (n_classes,) where each class stands in the output.
+    places : (n_classes,) column of each class in the output.
     """
 
     mean: Array
@@ -49,9 +49,9 @@ class Svm:
         n = len(table)
         rows = np.concatenate([table, np.repeat(table[:1], -n % BLOCK, axis=0)]).astype(np.float64)
         pairs = np.concatenate([self._pairs(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)])[:n]
-        found = self._calibrated(pairs if self.places.size == 2 else self._one_against_rest(pairs))
-        ordered = np.empty_like(found)
-        ordered[:, self.places] = found
+        calibrated = self._calibrated(pairs if self.places.size == 2 else self._one_against_rest(pairs))
+        ordered = np.empty_like(calibrated)
+        ordered[:, self.places] = calibrated
         return ordered
 
     def _pairs(self, block: Array) -> Array:
@@ -59,18 +59,18 @@ class Svm:
         x = (block - self.mean) / self.scale
         squared = (x**2).sum(axis=1)[:, None] + self._squared_norms - 2 * (x @ self.support_vectors.T)
         kernel = np.exp(-self.gamma * np.maximum(squared, 0))  # (BLOCK, n_vectors)
-        pairs = np.stack([(kernel * of_pair).sum(axis=1) for of_pair in self.coefficients], axis=1)
+        pairs = np.stack([(kernel * weights).sum(axis=1) for weights in self.coefficients], axis=1)
         return np.asarray(pairs + self.intercept)
 
     def _one_against_rest(self, pairs: Array) -> Array:
-        """(n, n_pairs) -> (n, n_classes): votes, and between equal votes how clear the decisions were."""
-        votes, clear = np.zeros((2, len(pairs), self.places.size))
+        """(n, n_pairs) -> (n, n_classes): votes; classes of equal votes are ordered by the sums of their decisions."""
+        votes, sums = np.zeros((2, len(pairs), self.places.size))
         for decision, (i, j) in zip(pairs.T, combinations(range(self.places.size), 2), strict=True):
             votes[:, i] += decision >= 0
             votes[:, j] += decision < 0
-            clear[:, i] += decision
-            clear[:, j] -= decision
-        return np.asarray(votes + clear / (3 * (np.abs(clear) + 1)))
+            sums[:, i] += decision
+            sums[:, j] -= decision
+        return np.asarray(votes + sums / (3 * (np.abs(sums) + 1)))
 
     def _calibrated(self, decisions: Array) -> Array:
         a, b = self.sigmoids.T
@@ -116,9 +116,9 @@ def read_svm(path: Path, n_columns: int, n_classes: int) -> Svm:
         "sigmoids": (1 if n_classes == 2 else n_classes, 2), "places": (n_classes,),
     }  # fmt: skip
     for name, shape in shapes.items():
-        found, dtype = arrays[name], np.int64 if name == "places" else np.float64
-        if found.shape != shape or found.dtype != dtype or not np.isfinite(found).all():
-            raise InputError(f"{path}: expected {name!r} of shape {shape}, finite; found {found.dtype} {found.shape}")
+        array, dtype = arrays[name], np.int64 if name == "places" else np.float64
+        if array.shape != shape or array.dtype != dtype or not np.isfinite(array).all():
+            raise InputError(f"{path}: expected {name!r} of shape {shape}, finite; found {array.dtype} {array.shape}")
     if set(arrays["places"].tolist()) != set(range(n_classes)):
         raise InputError(f"{path}: expected 'places' to name each of {n_classes} classes once")
     return Svm(**arrays)

@@ -1,4 +1,4 @@
-"""What an SVM reads of a repetition: the network's features and what is measured beside its matrices, block by block.
+"""The columns that an SVM reads for a repetition: blocks of network features, amplitude and channel covariance.
 
 It works on arrays and names. It does not read files, run networks or fit SVMs.
 """
@@ -19,8 +19,8 @@ Array = NDArray[np.float64]
 Features = Mapping[str, tuple[float, ...]]
 
 NETWORK, AMPLITUDE, COVARIANCE = "network", "amplitude", "mixing"  # names of blocks in the files of a run
-# For each task, the blocks that its SVM joins. A task that a recipe does not name is answered as the original README
-# asks. docs/en/evaluation.md has the scores of "best" on held-out people, experiments/LOG.md what scored lower.
+# Recipe -> task -> the blocks that its SVM joins. A task that a recipe does not name is answered as the original README
+# asks. docs/en/evaluation.md has the scores of "best" on held-out people, experiments/LOG.md those of other recipes.
 RECIPES: dict[str, dict[str, tuple[str, ...]]] = {
     "plain": {},
     "best": {"action_quality": (NETWORK, AMPLITUDE), "gender": (COVARIANCE,)},
@@ -30,7 +30,7 @@ SMALLEST = np.finfo(float).tiny
 
 @dataclass(frozen=True)
 class SvmInputs:
-    """What is known of examples beside their matrices.
+    """What is measured of examples besides their matrices.
 
     repetitions : key of the repetition of each example; the examples of one repetition are its channels.
     features : classical features of each example, name -> one value per plane; empty where unknown.
@@ -45,7 +45,7 @@ class SvmInputs:
 
     @classmethod
     def of_matrices(cls, matrices: Sequence[Matrix], repetitions: Sequence[str]) -> SvmInputs:
-        """What matrices carry beside their values; ``repetitions`` is the key of each."""
+        """From what is stored with each matrix; ``repetitions`` has the key of each."""
         return cls(
             tuple(repetitions),
             [matrix.features for matrix in matrices],
@@ -54,7 +54,7 @@ class SvmInputs:
         )
 
     def subset(self, indices: Sequence[int]) -> SvmInputs:
-        """Those of some examples."""
+        """The inputs of the examples ``indices``."""
         return SvmInputs(
             tuple(self.repetitions[i] for i in indices),
             [self.features[i] for i in indices],
@@ -63,7 +63,10 @@ class SvmInputs:
         )
 
     def missing(self, widths: Mapping[str, int]) -> str:
-        """What the blocks ``widths`` (name -> number of columns) need and the examples lack, in words; else empty."""
+        """What the blocks need and the examples lack, as a phrase; empty where nothing is missing.
+
+        widths : block -> its number of columns.
+        """
         if AMPLITUDE in widths and not all("mav" in features for features in self.features):
             return "their features"
         if COVARIANCE in widths:
@@ -76,16 +79,16 @@ class SvmInputs:
 
 def stack_if_alike(vectors: Sequence[Array | None]) -> Array | None:
     """(n_examples, n) from one vector per example; None where one is missing or their lengths differ."""
-    known = [vector for vector in vectors if vector is not None]
-    if len(known) < len(vectors) or len({vector.size for vector in known}) != 1:
+    present = [vector for vector in vectors if vector is not None]
+    if len(present) < len(vectors) or len({vector.size for vector in present}) != 1:
         return None
-    return np.stack(known)
+    return np.stack(present)
 
 
 def concatenate(parts: Sequence[SvmInputs]) -> SvmInputs:
-    """Several, one after the other; a covariance that one part lacks is unknown for all."""
+    """All parts, one after the other. The covariance is None where a part lacks it or has another length."""
     covariances = [part.covariance for part in parts if part.covariance is not None]
-    alike = len(covariances) == len(parts) and len({found.shape[1] for found in covariances}) == 1
+    alike = len(covariances) == len(parts) and len({covariance.shape[1] for covariance in covariances}) == 1
     return SvmInputs(
         tuple(key for part in parts for key in part.repetitions),
         [features for part in parts for features in part.features],
@@ -95,19 +98,19 @@ def concatenate(parts: Sequence[SvmInputs]) -> SvmInputs:
 
 
 def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> dict[str, int]:
-    """Block -> its number of columns; ``n_features`` is that of the encoder.
+    """Block -> its number of columns; the encoder has ``n_features`` features.
 
     Raises
     ------
     InputError
         The examples lack what a block is made of.
     """
-    known = {
+    n_columns = {
         NETWORK: n_features,
         AMPLITUDE: 1,
         COVARIANCE: 0 if inputs.covariance is None else inputs.covariance.shape[1],
     }
-    widths = {name: known[name] for name in blocks}
+    widths = {name: n_columns[name] for name in blocks}
     missing = inputs.missing(widths)
     if missing:
         raise InputError(f"this recipe needs matrices with {missing}; expected matrices of 'semg-hht prepare'")
@@ -115,13 +118,19 @@ def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> d
 
 
 def svm_table(blocks: Sequence[str], network: NDArray[Any], inputs: SvmInputs) -> tuple[NDArray[np.intp], Array]:
-    """One row per repetition: the row of each example's repetition (n_examples,), and the table (n_repetitions, n).
+    """A table with one row per repetition, for an SVM.
 
+    A channel with a strong signal counts more than one that holds mostly noise: the network's features are averaged
+    with the reference amplitude of each channel as weight, and the block ``amplitude`` is the logarithm of the summed
+    mean absolute value over the summed references. Without references all channels have the same weight.
+
+    Parameters
+    ----------
     network : features of the encoder, (n_examples, n_features).
 
-    A loud channel counts more than one that holds little but noise: the network's features are averaged with the
-    reference amplitude of each channel as weight, and the block ``amplitude`` is the logarithm of the summed mean
-    absolute value over the summed references. Without references all channels weigh the same.
+    Returns
+    -------
+    The row of each example's repetition (n_examples,), and the table (n_repetitions, n_columns).
     """
     rows = {key: i for i, key in enumerate(dict.fromkeys(inputs.repetitions))}
     row_of_example = np.array([rows[key] for key in inputs.repetitions], dtype=np.intp)

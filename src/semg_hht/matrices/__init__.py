@@ -1,1 +1,1 @@
-"""A repetition becomes a Matrix: the one path from a recording to what the network sees."""
+"""Transform a repetition to a Matrix, the input of the network."""

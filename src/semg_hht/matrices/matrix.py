@@ -1,6 +1,6 @@
-"""256 x 256 matrices on disk: ours, with axes and settings, and those of other tools.
+"""Read and write 256 x 256 matrices in npz files: those of this program, with axes and settings, and of other tools.
 
-Knows npz files: nothing of recordings, labels or networks. No file read here can run code (no pickles).
+It does not know recordings, labels or networks. No pickle is loaded, so a file can't run code.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, require
 
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
-MAX_PLANES = 1024  # a header that claims more is broken or hostile; refused before memory is asked for
+MAX_PLANES = 1024  # a header that claims more is broken or hostile; refused before memory is allocated
 MAX_COVARIANCE = 4096  # likewise
 REFERENCE_KEY = "reference"  # among the features in a file
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """What the network sees of one example.
+    """The input of the network for one example.
 
     values : (n_planes, 256, 256) float32 [plane, frequency, time].
-    settings : how it was prepared (see `PipelineConfig`); None for a matrix of another tool. Its scale is unknown, so
-        its values were stretched to 0..1 when it was read.
+    settings : how it was prepared (see `PipelineConfig`); None for a matrix of another tool. As the scale of such a
+        matrix is unknown, `read_matrix` stretches its values to 0..1.
     frequency_hz, time_s : centres of the bins, (256,) each; None where the file does not state them.
     features : classical features of the same samples, name -> one value per plane; empty where unknown.
     reference : the reference amplitude of each plane's channel over the mean of the repetition's channels; empty where
@@ -73,7 +73,7 @@ def split_reference(
 
 
 def is_matrix_file(path: Path) -> bool:
-    """Whether an npz holds a matrix rather than a recording. Broken files count as matrices; reading says why."""
+    """Whether an npz holds a matrix rather than a recording. A broken file counts as a matrix: reading it says why."""
     if path.suffix.lower() != ".npz":
         return False
     try:
@@ -94,13 +94,13 @@ def read_matrix(path: Path) -> Matrix:
     shapes = _shapes(path)
     key = next((key for key in MATRIX_KEYS if key in shapes), None)
     if key is None:
-        flat = [name for name, shape in shapes.items() if len(shape) == 2]
-        if len(flat) != 1:
-            found = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no arrays"
+        two_dimensional = [name for name, shape in shapes.items() if len(shape) == 2]
+        if len(two_dimensional) != 1:
+            listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no arrays"
             raise InputError(
-                f"{path}: expected a matrix under 'hht' or 'spectrum', or a single 2-D array; found {found}"
+                f"{path}: expected a matrix under 'hht' or 'spectrum', or a single 2-D array; found {listed}"
             )
-        key = flat[0]
+        key = two_dimensional[0]
     shape = shapes[key]
     if len(shape) not in (2, 3) or shape[-2:] != (SIZE, SIZE) or not 1 <= (*shape, 1)[0] <= MAX_PLANES:
         raise InputError(f"{path}: expected a matrix of {SIZE}x{SIZE} under {key!r}; found {'x'.join(map(str, shape))}")
@@ -137,7 +137,7 @@ def read_matrix(path: Path) -> Matrix:
 
 
 def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
-    """Write a matrix of ours with its axes, settings and further facts (source, rate_hz, dropped)."""
+    """Write a matrix with its axes, its settings and further facts (source, rate_hz, dropped)."""
     values = matrix.values[0] if matrix.values.shape[0] == 1 else matrix.values
     arrays: dict[str, Any] = {"hht": values, **{name: np.asarray(value) for name, value in facts.items()}}
     if matrix.frequency_hz is not None and matrix.time_s is not None:
@@ -152,7 +152,7 @@ def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The scalars beside a matrix (source, key, rate_hz ...), without reading the matrix.
+    """The scalars stored with a matrix (source, key, rate_hz ...), without reading the matrix.
 
     Raises
     ------

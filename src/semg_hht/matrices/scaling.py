@@ -1,6 +1,6 @@
-"""From power on the grid to the values the network sees: the one place where amplitude is kept or thrown away.
+"""Scale the power of a Hilbert spectrum to the values of a matrix; each scaling keeps or discards amplitude.
 
-Knows arrays and amplitudes: nothing of files, people or networks.
+It works on arrays. It does not know files, people or networks.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# What each choice keeps; the ones with a reference divide the signal by an amplitude before the transform.
+# What each scaling keeps. Those with a reference divide the signal by a reference amplitude before the transform.
 SCALINGS = {
-    "minmax": "amplitude of each matrix stretched to 0..1; effort is thrown away (the seed's choice)",
-    "log": "logarithm of power above 1 uV (or one unit of the device); effort stays as far as devices agree",
-    "db": "decibels below the strongest cell of each matrix, 60 dB deep; effort is thrown away",
-    "mvc": "as log, above 1 % of the subject's maximal contraction (--references); effort stays",
+    "minmax": "amplitude of each matrix stretched to 0..1; effort is discarded (as in the original README)",
+    "log": "logarithm of power above 1 uV (or one unit of the device); effort is kept as far as devices agree",
+    "db": "decibels below the strongest cell of each matrix, 60 dB deep; effort is discarded",
+    "mvc": "as log, above 1 % of the subject's maximal contraction (--references); effort is kept",
     "subject": "as log, above 1 % of the subject's mean amplitude over all recordings given",
-    "upstream": "as the recipe has it; goes with the decomposition upstream, and with no other",
+    "upstream": "the scaling of the decomposition upstream, for no other decomposition",
 }
 WITH_REFERENCE = ("mvc", "subject")
 DEPTH_DB = 60.0
@@ -37,7 +37,7 @@ def scale_power(power: Array, scaling: str) -> NDArray[np.float32]:
         peak = float(power.max())
         if peak == 0:
             return np.zeros(power.shape, dtype=np.float32)
-        with np.errstate(divide="ignore"):  # empty cells are infinitely quiet: they end on the floor
+        with np.errstate(divide="ignore"):  # an empty cell lies at -inf dB and is set to the floor below
             level = 10 * np.log10(power / peak)
         return np.asarray(np.maximum(level / DEPTH_DB, -1) + 1, dtype=np.float32)
     floor = REFERENCE_FLOOR**2 if scaling in WITH_REFERENCE else 1.0

@@ -1,7 +1,7 @@
-"""A filtered recording becomes examples: the one path that prepare, training, prediction and the demo share.
+"""Transform a filtered recording to examples; prepare, training, prediction and the demo all use this module.
 
-Each repetition is cut from the filtered recording, each channel is transformed to a Hilbert spectrum and scaled. The
-module does not know networks or folders.
+It cuts each repetition from the filtered recording, transforms each channel to a Hilbert spectrum and scales it. It
+does not know networks or folders.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHANNELS = ("separate", "stack")
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """Everything that decides a matrix; stored with it and in the run, so prediction can't drift from training."""
+    """All settings that determine a matrix; stored with it and in the run, so prediction uses those of training."""
 
     filter: FilterConfig = field(default_factory=FilterConfig)
     spectrum: SpectrumConfig = field(default_factory=SpectrumConfig)
@@ -41,12 +41,12 @@ class PipelineConfig:
     channels: str = "separate"
 
     def __post_init__(self) -> None:
-        for name, value, known in (("scaling", self.scaling, SCALINGS), ("channels", self.channels, CHANNELS)):
-            if value not in known:
-                raise InputError(f"{name} {value!r} is unknown; expected one of {', '.join(known)}")
+        for name, value, choices in (("scaling", self.scaling, SCALINGS), ("channels", self.channels, CHANNELS)):
+            if value not in choices:
+                raise InputError(f"{name} {value!r} is unknown; expected one of {', '.join(choices)}")
         if (self.scaling == "upstream") != (self.spectrum.decomposition == "upstream"):
             raise InputError(
-                f"the recipe 'upstream' is a decomposition with its own scaling; "
+                f"'upstream' is a decomposition with its own scaling; "
                 f"got decomposition {self.spectrum.decomposition!r} with scaling {self.scaling!r}"
             )
 
@@ -88,8 +88,8 @@ def configure(
 
     Parameters
     ----------
-    scaling : None: ``log``, or the recipe's own where ``decomposition`` is ``upstream``.
-    seed : of the ensembles' noise; decompositions without noise leave it out of their settings.
+    scaling : None: ``log``, or ``upstream`` where ``decomposition`` is ``upstream``.
+    seed : of the noise of an ensemble; 0 in the settings of decompositions without noise.
     """
     scaling = scaling or ("upstream" if decomposition == "upstream" else "log")
     try:
@@ -103,7 +103,7 @@ def configure(
 
 @dataclass(frozen=True)
 class Example:
-    """One matrix with its labels and origin.
+    """One matrix, its labels and the recording it comes from.
 
     matrix : (n_planes, 256, 256); one plane, or with stacked channels one per channel.
     row : labels and provenance; ``row.file`` is the recording as the manifest names it.
@@ -170,7 +170,7 @@ def _spectra(job: Job, repetition: Recording, config: PipelineConfig, n_threads:
 def _matrix(
     source: FilteredRecording, repetition: Recording, spectra: list[HilbertSpectrum], config: PipelineConfig
 ) -> Matrix:
-    """The matrix of a repetition, one plane per channel, with what else is measured of the same samples."""
+    """The matrix of a repetition, one plane per channel, with the features measured on the same samples."""
     samples, rate_hz = repetition.samples, repetition.rate_hz
     features: dict[str, tuple[float, ...]] = {}
     reference: tuple[float, ...] = ()

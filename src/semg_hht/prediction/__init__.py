@@ -1,1 +1,1 @@
-"""Open a run; recordings or matrices in, predictions out."""
+"""Open a run, load recordings and matrices for it, and predict."""

@@ -1,6 +1,6 @@
-"""Load what a run is asked about: matrices and recordings, file by file, in the form its engine needs.
+"""Load matrices and recordings, file by file, in the form that a model needs.
 
-It knows files and what a model expects of its input. It does not know how the model answers.
+It does not know how the model answers.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
 
-AHEAD = 64  # matrices that are read while the network works on others
+AHEAD = 64  # matrices that are read while the network answers earlier ones
 Paths = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a matrix of a recording comes from."""
+    """The row, channel and repetition of a recording that a matrix was made of."""
 
     row: ManifestRow
     channel: str
@@ -44,14 +44,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class LoadedInput:
-    """The matrices of one file and what each of them shows.
+    """The matrices of one file and their origins.
 
     matrices : (n, n_planes, 256, 256).
-    origins : of a recording, where each matrix comes from; empty for a matrix file.
     axes : centres of the frequency and of the time bins of each matrix, (256,) each; None where unknown.
-    number, n_repetitions : number of the first repetition, counted from 1, and how many the file holds; where only one
-        repetition was loaded, the others are counted too.
-    source : the filtered recording, where it was kept.
+    origins : the origin of each matrix of a recording; empty for a matrix file.
+    number : number of the first repetition that was loaded, counted from 1.
+    n_repetitions : repetitions in the file, loaded or not.
+    source : the filtered recording, where `Choice.keep_recordings` asked for it.
     """
 
     file: str
@@ -66,7 +66,7 @@ class LoadedInput:
     source: FilteredRecording | None = None
 
     def repetitions(self) -> list[list[int]]:
-        """Numbers of the matrices of each repetition, in order; a matrix file is one repetition."""
+        """Indices of the matrices of each repetition, in order; a matrix file is one repetition."""
         members: dict[str, list[int]] = {}
         for i in range(len(self.matrices)):
             members.setdefault(self.origins[i].repetition_key if self.origins else "", []).append(i)
@@ -77,9 +77,9 @@ class LoadedInput:
 class Choice:
     """Which part of the input to load.
 
-    file : only the file of this name; empty: all. The others still count for the mean of a subject.
+    file : only the file of this name; empty: all. All files count for the mean amplitude of a subject.
     repetition : only this repetition of each file, counted from 1; None: all.
-    keep_recordings : keep the filtered recording with what was made of it.
+    keep_recordings : keep the filtered recording in `LoadedInput.source`.
     """
 
     file: str = ""
@@ -94,7 +94,7 @@ class Choice:
 class InputLoader:
     """Loads input for one model.
 
-    recording_config : how recordings are transformed; None: the model does not say, so recordings are refused.
+    recording_config : how recordings are transformed; None: unknown, so recordings are refused.
     """
 
     model: ModelDescription
@@ -127,8 +127,8 @@ class InputLoader:
                     raise
                 yield Failure(str(path), str(error))
                 continue
-            taken = {name for _, name in matrices} | {job.file for job in jobs}
-            if taken & ({name for _, name in more_matrices} | {job.file for job in more_jobs}):
+            names = {name for _, name in matrices} | {job.file for job in jobs}
+            if names & ({name for _, name in more_matrices} | {job.file for job in more_jobs}):
                 more_matrices, more_jobs = with_long_names(path, more_matrices, more_jobs)
             matrices += more_matrices
             jobs += more_jobs
@@ -143,15 +143,15 @@ class InputLoader:
     ) -> Iterator[LoadedInput | Failure]:
         n_foreign = 0
         read = ahead(_read_or_fail, [path for path, _ in sources], AHEAD if n_jobs != 1 else 0)
-        for (path, name), found in zip(sources, read, strict=True):
+        for (path, name), result in zip(sources, read, strict=True):
             try:
-                matrix = _or_raise(found)
+                matrix = _or_raise(result)
                 self._require_planes(path, matrix.values.shape[0])
                 _require_repetition(name, choice.repetition, 1)
                 values = matrix.values
                 if matrix.settings is None and self.model.preparation is not None:
                     n_foreign += 1
-                    values = values * np.float32(self.model.peak)  # 0..1 -> the range that the network knows
+                    values = values * np.float32(self.model.peak)  # 0..1 -> the range of the training matrices
                 elif matrix.settings != self.model.preparation:
                     raise InputError(
                         f"{path}: prepared with other settings than the matrices this run was trained on; "
@@ -164,7 +164,7 @@ class InputLoader:
                 yield Failure(name, str(error))
         if n_foreign:
             log.warning(
-                "%d matrices come from another tool, but this run was trained on matrices of this one: their values were "
+                "matrices of another tool (%d), but this run was trained on matrices of this one: their values were "
                 "stretched to the range of the run and their axes are unchecked; the answers are unreliable",
                 n_foreign,
             )
@@ -182,7 +182,7 @@ class InputLoader:
             )
             yield from (Failure(job.file, f"{job.path}: {reason}") for job in jobs)
             return
-        from semg_hht.datasets.mvc import with_references  # matrices are answered without loading this
+        from semg_hht.datasets.mvc import with_references  # not loaded where there are only matrices
 
         jobs = with_references(jobs, config, options.references, segmentation=options.segmentation, n_jobs=n_jobs)
         jobs = [job for job in jobs if choice.takes(job.file)]
@@ -203,30 +203,29 @@ class InputLoader:
     def transformed(
         self, source: FilteredRecording, choice: Choice = Choice(), *, n_threads: int | None = None
     ) -> LoadedInput:
-        """What the model sees of a filtered recording.
+        """Transform a filtered recording to the input of the model.
 
         Raises
         ------
         InputError
-            The recording can't be transformed, or the model expects other channels or more than it holds.
+            The recording can't be transformed, lacks the chosen repetition, or does not fit the model.
         """
         assert self.recording_config is not None
         job = source.job
-        whole = list(dict.fromkeys((row.start_s, row.stop_s) for row in job.rows))
-        _require_repetition(job.file, choice.repetition, len(whole))
-        chosen = source
+        times = list(dict.fromkeys((row.start_s, row.stop_s) for row in job.rows))
+        _require_repetition(job.file, choice.repetition, len(times))
         if choice.repetition is not None:
-            times = whole[choice.repetition - 1]
-            rows = tuple(row for row in job.rows if (row.start_s, row.stop_s) == times)
-            chosen = replace(source, job=replace(job, rows=rows))
-        examples = transform(chosen, self.recording_config, n_threads=n_threads)
+            chosen = times[choice.repetition - 1]
+            rows = tuple(row for row in job.rows if (row.start_s, row.stop_s) == chosen)
+            source = replace(source, job=replace(job, rows=rows))
+        examples = transform(source, self.recording_config, n_threads=n_threads)
         for example in examples:  # rows of one recording may choose different channels to stack
             self._require_planes(job.path, example.matrix.values.shape[0])
         keys = [f"{job.file}|{example.repetition_key}" for example in examples]
         svm_inputs = SvmInputs.of_matrices([example.matrix for example in examples], keys)
         self._require_blocks(job.path, svm_inputs)
         values = np.stack([example.matrix.values for example in examples])
-        if self.model.preparation is None:  # the run knows matrices stretched to 0..1, plane by plane
+        if self.model.preparation is None:  # trained on matrices stretched to 0..1, plane by plane
             values = np.stack([[min_max(plane) for plane in planes] for planes in values])
         return LoadedInput(
             file=job.file,
@@ -237,8 +236,8 @@ class InputLoader:
             rate_hz=examples[0].rate_hz,
             remarks=examples[0].remarks,
             number=choice.repetition or 1,
-            n_repetitions=len(whole),
-            source=chosen if choice.keep_recordings else None,
+            n_repetitions=len(times),
+            source=source if choice.keep_recordings else None,
         )
 
     def _require_blocks(self, path: Path, svm_inputs: SvmInputs) -> None:
@@ -268,7 +267,7 @@ def _read_or_fail(path: Path) -> Matrix | InputError:
         return error
 
 
-def _or_raise(found: Matrix | InputError) -> Matrix:
-    if isinstance(found, InputError):
-        raise found
-    return found
+def _or_raise(result: Matrix | InputError) -> Matrix:
+    if isinstance(result, InputError):
+        raise result
+    return result

@@ -1,4 +1,4 @@
-"""Open a run; recordings or matrices in, Predictions out. torch is imported only when a run needs it."""
+"""Open a run and predict for recordings and matrices. torch is imported only when a run needs it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from semg_hht.system.progress import Track, untracked
 log = logging.getLogger(__name__)
 
 ENGINES = ("auto", *BACKENDS, "torch")
-BATCH_SIZE = 32  # matrices that the network sees at once
+BATCH_SIZE = 32  # matrices in one batch of the network
 
 
 class Engine(Protocol):
     """Answers a batch of matrices: task -> probabilities (n, n_classes) in the order of its description.
 
-    A matrix gets the same answer, bit for bit, whatever else is in its batch. ``ready`` gives the engine that answers
-    this many matrices soonest, its start included.
+    A matrix gets the same answer, bit for bit, whatever else is in its batch. ``ready`` returns the engine that answers
+    this many matrices first, its start included.
     """
 
     @property
@@ -49,7 +49,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """A trained run, ready to answer.
+    """A trained run, opened for prediction.
 
     recording_config : how recordings are transformed: as in training, unless the user stated otherwise; None: the run
         was trained on matrices of another tool.
@@ -87,8 +87,8 @@ class Run:
         Parameters
         ----------
         options : rate and units of recordings that do not state them, references, and whether to find repetitions.
-        once : nothing else will be asked: with the engine ``auto``, few matrices are answered by the engine that starts
-            soonest.
+        once : this is the only call: with the engine ``auto``, few matrices are answered by the engine with the
+            shortest start.
 
         Returns
         -------
@@ -106,7 +106,7 @@ class Run:
     def answers(
         self, loaded: Iterable[LoadedInput | Failure], *, batch_size: int = BATCH_SIZE, once: bool = False
     ) -> Iterator[tuple[LoadedInput, Prediction] | Failure]:
-        """Answer what was loaded, a batch at a time; failures are passed on."""
+        """Answer inputs batch by batch; failures are passed on."""
         batches, engine = _batches(loaded, batch_size), self.engine
         if once:
             n_matrices, batches = _counted(batches)
@@ -133,12 +133,12 @@ class Run:
             yield Prediction(item.file, self.pooled(own), self._parts(item, own), item.remarks)
 
     def pooled(self, by_task: Probabilities) -> dict[str, Answer]:
-        """Task -> probabilities (n, n_classes), to the answers of their mean."""
+        """Task -> the answer of the mean, from task -> probabilities (n, n_classes)."""
         means = {task: rows.mean(axis=0) for task, rows in by_task.items()}
         return answers(means, self.classes, self.description.calibration)
 
     def _parts(self, item: LoadedInput, by_task: Probabilities) -> tuple[Part, ...]:
-        """Repetition by repetition, in order of appearance; none for a matrix, whose answer is that of its file."""
+        """The answers for each repetition of a recording, in order of appearance; none for a matrix file."""
         parts = []
         for indices in item.repetitions() if item.origins else []:
             row = item.origins[indices[0]].row
@@ -147,9 +147,9 @@ class Run:
                 for i in indices
             }
             pooled = self.pooled({task: rows[indices] for task, rows in by_task.items()})
-            # Where blocks are joined, all channels of a repetition have the same answer.
-            several = len(channels) > 1 and not self.description.blocks
-            parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if several else {}))
+            # An SVM that joins blocks gives all channels of a repetition the same answer.
+            has_own = len(channels) > 1 and not self.description.blocks
+            parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if has_own else {}))
         return tuple(parts)
 
 
@@ -172,13 +172,13 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     Parameters
     ----------
     engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: the fastest
-        there is, but see ``once`` of `Run.predict`. Engines differ in the sixth digit at most; each gives a file the
+        installed, but see ``once`` of `Run.predict`. Engines differ in the sixth digit at most; each gives a file the
         same answer, bit for bit, alone and among others.
 
     Raises
     ------
     InputError
-        No run there, a damaged one, one of another version, or its engine is not installed.
+        The folder holds no run, a damaged one or one of another version, or the engine is not installed.
     """
     folder = Path(folder)
     if engine not in ENGINES:
@@ -222,7 +222,7 @@ def _n_matrices(batch: list[LoadedInput | Failure]) -> int:
 
 
 def _counted(batches: Iterator[list[LoadedInput | Failure]]) -> tuple[int, Iterator[list[LoadedInput | Failure]]]:
-    """How many matrices there are, counted up to where no engine asks any longer, and all batches."""
+    """The number of matrices, counted up to the most that decides between engines, and all batches."""
     first, n = [], 0
     for batch in batches:
         first.append(batch)
@@ -233,7 +233,7 @@ def _counted(batches: Iterator[list[LoadedInput | Failure]]) -> tuple[int, Itera
 
 
 def _batches(items: Iterable[LoadedInput | Failure], batch_size: int) -> Iterator[list[LoadedInput | Failure]]:
-    """Whole files together until they hold ``batch_size`` matrices, so that memory stays bounded."""
+    """Group whole files until they hold ``batch_size`` matrices, so that memory stays bounded."""
     batch: list[LoadedInput | Failure] = []
     n_matrices = 0
     for item in items:

@@ -1,4 +1,4 @@
-"""One recording answered by one run: its repetitions in order of time, their answers and features, and their drift."""
+"""A session: one recording answered by one run, with the features of its repetitions and how they drift."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class ChannelCard:
 
 @dataclass(frozen=True)
 class Session:
-    """What is known of one recording.
+    """The answers and features of one recording.
 
-    parts : the answers of each repetition, in order of time.
-    answers : of all repetitions together.
-    promises : whether the run says which answers are unsure.
+    parts : the answers for each repetition, in order of time.
+    answers : the answers for all repetitions together.
+    promises : whether the run reports which answers are unsure.
     """
 
     file: str
@@ -64,7 +64,7 @@ def open_session(
 
     Returns
     -------
-    The session, and what the run was given, to be explained.
+    The session, and the input of the run, from which its answers can be explained.
 
     Raises
     ------
@@ -84,9 +84,9 @@ def open_session(
 
 
 def session_of(source: FilteredRecording, prediction: Prediction, *, is_percent: bool) -> Session:
-    """A session from the answers for a filtered recording and what is measured of it.
+    """A session from a filtered recording and the answers for it.
 
-    is_percent : the reference of the recording is a maximal contraction, so that amplitudes are shares of it.
+    is_percent : the reference of the recording is a maximal contraction, so amplitudes are reported in percent of it.
     """
     if not is_percent:
         source = replace(source, job=replace(source.job, reference=None))
@@ -99,10 +99,10 @@ def session_of(source: FilteredRecording, prediction: Prediction, *, is_percent:
             name,
             filtered.units,
             filtered.samples[filtered.channel_names.index(name)],
-            tuple(found for found in measures if found.channel == name),
+            tuple(measured for measured in measures if measured.channel == name),
             tuple(drift for drift in drifts if drift.channel == name),
         )
-        for name in dict.fromkeys(found.channel for found in measures)
+        for name in dict.fromkeys(measured.channel for measured in measures)
     )
     return Session(
         file=source.job.file,

@@ -1,6 +1,6 @@
-"""Jobs: one recording and the repetitions to take from it; running many of them, and collecting what failed.
+"""A job is one recording and its manifest rows; run many jobs in order and collect failures.
 
-It knows manifest rows and how to read a recording. It does not know what is done with the samples.
+It does not know what is done with the samples.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class Job:
-    """One recording and the manifest rows that describe it. The file is read once, however many repetitions it holds.
+    """One recording and the manifest rows that describe it, one for each repetition. The file is read once.
 
     reference : for scalings that divide by a reference amplitude.
-    events : a file of intervals or clicks that somebody noted for this recording; None: there is none.
+    events : a file of intervals or clicks that a person marked in this recording; None: there is none.
     """
 
     path: Path
@@ -63,7 +63,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Remark:
-    """Something a person should know about a recording that was used."""
+    """Something a person should know about a recording, although it can be used."""
 
     file: str
     text: str
@@ -99,7 +99,7 @@ def _work_or_fail(work: Callable[..., T], args: tuple[Any, ...], job: Job, n_thr
         return Failure(job.file, str(error))
     except MemoryError:
         if n_threads is not None:
-            raise  # the pool tries once more, with nothing else in memory
+            raise  # the pool runs the job once more, with no other job in memory
         return _too_large(job)
 
 
@@ -119,18 +119,18 @@ def collect(results: Iterable[T | Failure], what: str = "recordings") -> tuple[l
     InputError
         Every result is a failure; the text gives the first reason.
     """
-    found: list[T] = []
+    usable: list[T] = []
     failures: list[Failure] = []
     for result in results:
         if isinstance(result, Failure):
             failures.append(result)
         else:
-            found.append(result)
-    if failures and not found:
+            usable.append(result)
+    if failures and not usable:
         raise none_usable(failures, what)
-    return found, failures
+    return usable, failures
 
 
 def none_usable(failures: Sequence[Failure], what: str = "recordings") -> InputError:
-    """The error for input of which nothing is left."""
+    """The error where every input failed."""
     return InputError(f"none of {len(failures)} {what} could be used; the first: {failures[0].reason}")

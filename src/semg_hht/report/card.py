@@ -1,6 +1,6 @@
-"""One page of one recording: repetitions in order, the signal with them marked, and how they drift.
+"""The session card: one page on one recording, with its repetitions, its signal and the drift of its features.
 
-Knows sessions: nothing of how anything was computed.
+It draws a `Session` and does not compute answers or features.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from semg_hht.system.files import require_new_file, write_text
 
 ROW_S = 60.0  # of the signal in one row
 MAX_ROWS = 8
-N_COLUMNS = 700  # of a row; each shows the lowest and the highest sample of its part
+N_COLUMNS = 700  # in one row; each shows the lowest and the highest sample of its interval
 MAX_CHANNELS = 8
 Span = tuple[float | None, float | None, bool]  # start and stop in seconds, whether the answer is unsure
 FEATURE_WORDS = {"mdf_hz": "card_median_frequency", "rms": "card_rms"}
@@ -43,12 +43,12 @@ def write_card(
 ) -> None:
     """Write the card of a session.
 
-    evidence : why repetitions got their answers, where that is to be shown.
+    evidence : explanations of answers to show on the card.
 
     Raises
     ------
     InputError
-        ``out`` exists and may not be replaced, or a language there is none of.
+        ``out`` exists and ``overwrite`` is not set, or ``language`` is unknown.
     """
     words = read_words(language)
     require_new_file(out, overwrite=overwrite)
@@ -59,8 +59,8 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
     """The card as HTML; the same session gives the same bytes."""
     task = next((task for task in ("action_quality", "gender") if task in session.answers), "")
     spans = [(part.start_s, part.stop_s, part.answers[task].is_unsure) for part in session.parts]
-    told = Counter(said(part.answers[task], words, short=True) for part in session.parts)
-    counts = words.listed(f"{n} × {name}" for name, n in told.most_common())
+    by_answer = Counter(answer_text(part.answers[task], words, short=True) for part in session.parts)
+    counts = words.listed(f"{n} × {name}" for name, n in by_answer.most_common())
     gender = session.answers.get("gender") if task != "gender" else None
     return fill(
         "card.html.j2",
@@ -72,30 +72,30 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
         task=words.known("tasks", task),
         speaks_of_gender="gender" in session.answers,
         rows=[
-            (part, said(part.answers[task], words), part.answers[task], (part.start_s, part.stop_s))
+            (part, answer_text(part.answers[task], words), part.answers[task], (part.start_s, part.stop_s))
             for part in session.parts
         ],
         channels=[_channel(channel, session.rate_hz, spans, words) for channel in session.channels[:MAX_CHANNELS]],
         hidden=len(session.channels) > MAX_CHANNELS,
         max_channels=MAX_CHANNELS,
         remarks=session.remarks,
-        evidence=[evidence_view(found, words) for found in _numbered(evidence, session)],
+        evidence=[evidence_view(explanation, words) for explanation in _numbered(evidence, session)],
         all_explained=len(evidence) == len(session.parts),
     )
 
 
 def _numbered(evidence: Sequence[Explanation], session: Session) -> list[Explanation]:
-    """In order of time, with the numbers of the table."""
+    """The explanations in order of time, with the numbers of the table."""
     numbers = {(part.start_s, part.stop_s): number for number, part in enumerate(session.parts, start=1)}
-    found = []
-    for one in evidence:
-        number = numbers[one.repetition.start_s, one.repetition.stop_s]
-        found.append(replace(one, repetition=replace(one.repetition, number=number)))
-    return sorted(found, key=lambda one: one.repetition.number)
+    numbered = []
+    for explanation in evidence:
+        number = numbers[explanation.repetition.start_s, explanation.repetition.stop_s]
+        numbered.append(replace(explanation, repetition=replace(explanation.repetition, number=number)))
+    return sorted(numbered, key=lambda explanation: explanation.repetition.number)
 
 
-def said(answer: Answer, words: Words, *, short: bool = False) -> str:
-    """The answer, or that it is unsure and between which classes."""
+def answer_text(answer: Answer, words: Words, *, short: bool = False) -> str:
+    """The class of an answer; for an unsure answer, that it is unsure and between which classes."""
     if not answer.is_unsure:
         return answer.prediction
     unsure = words.texts["card_unsure"]
@@ -103,19 +103,17 @@ def said(answer: Answer, words: Words, *, short: bool = False) -> str:
 
 
 def _channel(channel: ChannelCard, rate_hz: float, spans: list[Span], words: Words) -> dict[str, Any]:
-    percent = all("percent_mvc" in found.values for found in channel.measures)
+    percent = all("percent_mvc" in measured.values for measured in channel.measures)
+    amplitude = "percent_mvc" if percent else "rms"
     return {
         "name": channel.name,
         "units": _shown(channel.units),
         "strips": strips(channel.samples, rate_hz, spans),
         "effort": words.texts["percent_mvc"] if percent else words("rms", units=_shown(channel.units)),
-        "decimals": _decimals([found.values["percent_mvc" if percent else "rms"] for found in channel.measures]),
-        "measured": {  # not every repetition need be of every channel
-            (found.row.start_s, found.row.stop_s): (
-                found.values["percent_mvc" if percent else "rms"],
-                found.values["mdf_hz"],
-            )
-            for found in channel.measures
+        "decimals": _decimals([measured.values[amplitude] for measured in channel.measures]),
+        "measured": {  # a channel may lack some of the repetitions
+            (measured.row.start_s, measured.row.stop_s): (measured.values[amplitude], measured.values["mdf_hz"])
+            for measured in channel.measures
         },
         "trends": [_trend(drift, channel, words) for drift in channel.drifts],
         "too_few": words("card_no_trend", n=MIN_VALUES),
@@ -123,13 +121,13 @@ def _channel(channel: ChannelCard, rate_hz: float, spans: list[Span], words: Wor
 
 
 def _decimals(values: Sequence[float]) -> int:
-    """Of all numbers of a column, so that they stand under each other: three digits of the largest."""
+    """Decimals that all numbers of a column have: those that give the largest number three digits."""
     top = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     return max(0, 2 - math.floor(math.log10(top))) if top else 0
 
 
 def _shown(units: str) -> str:
-    """Units as they are printed; a dash where they are not known."""
+    """Units as they are printed; a dash where they are unknown."""
     return units.replace("uV", "\N{MICRO SIGN}V") or "–"
 
 
@@ -163,10 +161,9 @@ def strips(samples: Array, rate_hz: float, spans: list[Span]) -> list[dict[str, 
 def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
     line = drift.trend
     feature = words.texts[FEATURE_WORDS[drift.feature]]
-    told = (f"{value:+.1f}%".replace("-", "\N{MINUS SIGN}") for value in line.percent)
-    slope, low, high = told
+    slope, low, high = (f"{value:+.1f}%".replace("-", "\N{MINUS SIGN}") for value in line.percent)
     direction = "card_falls" if line.high < 0 else "card_rises" if line.low > 0 else "card_steady"
-    values = np.array([found.values[drift.feature] for found in channel.measures])
+    values = np.array([measured.values[drift.feature] for measured in channel.measures])
     numbers = np.arange(1, values.size + 1)
     middle = numbers.mean()
     centre = line.start + line.slope * (middle - 1)
@@ -179,7 +176,7 @@ def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
     bottom, top = float(every.min()) - pad, float(every.max()) + pad
 
     def at(ys: Array) -> list[tuple[float, float]]:
-        """Places from 0 to 1 in the chart."""
+        """Points of the chart, both coordinates from 0 to 1."""
         xs = (numbers - 0.5) / values.size
         return [(float(x), float((y - bottom) / (top - bottom))) for x, y in zip(xs, ys, strict=True)]
 

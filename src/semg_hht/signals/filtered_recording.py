@@ -1,6 +1,6 @@
-"""A recording, read and filtered once: what segmentation, transform, features and explanations share.
+"""Read and filter a recording once, for segmentation, transform, features and explanations alike.
 
-It knows jobs and filters. It does not know spectra or networks.
+It does not know spectra or networks.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.filters import FilterConfig, filter_steps
 from semg_hht.signals.repetitions import cut_repetition
 
-LONGEST_S = 20.0  # a repetition may last this long; a longer recording taken as one repetition is remarked on
+LONGEST_S = 20.0  # a longer recording that is taken as one repetition gets a remark
 
 
 @dataclass(frozen=True)
 class FilteredRecording:
-    """One recording of a job, as it was read and after filtering.
+    """The recording of a job before and after filtering.
 
-    raw, filtered : the recording before and after filtering, the same channels.
-    steps : name and samples after each filter step, the first without any filter; empty unless they were asked for.
+    raw, filtered : the same channels, before and after.
+    steps : name and samples (n_channels, n_samples) after each filter step, the first without any filter; empty unless
+        `open_filtered` keeps them.
     """
 
     job: Job
@@ -35,7 +36,7 @@ class FilteredRecording:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person should know of the recording, and that a long one was taken as a single repetition."""
+        """Remarks on the recording, one of them where it is long and was taken as a single repetition."""
         duration_s = self.raw.duration_s
         if duration_s <= LONGEST_S or self.job.states_times:
             return self.raw.remarks
@@ -43,7 +44,7 @@ class FilteredRecording:
         return (*self.raw.remarks, whole)
 
     def in_microvolts(self) -> FilteredRecording:
-        """The same recording with samples in microvolts; unchanged where the units are the device's own."""
+        """The same recording in microvolts; unchanged where its units are not volts."""
         factor = self.raw.microvolts_per_unit
         if factor is None or factor == 1:
             return self
@@ -51,7 +52,7 @@ class FilteredRecording:
         return replace(self, raw=raw, filtered=filtered, steps=())
 
     def unit_amplitude(self, channel: str) -> float:
-        """The amplitude that counts as 1, in units of the recording: reference, else 1 uV, else the device's own unit.
+        """The amplitude that is scaled to 1, in units of the recording: the reference, else 1 uV, else 1 device unit.
 
         Raises
         ------
@@ -72,7 +73,7 @@ class FilteredRecording:
         return reference.amplitude[channel] / (factor or 1.0)
 
     def scaled_repetitions(self) -> Iterator[tuple[ManifestRow, Recording]]:
-        """Each repetition with its row: cut from the filtered recording, its samples divided by `unit_amplitude`.
+        """Yield each row and its repetition, cut from the filtered recording and divided by `unit_amplitude`.
 
         Raises
         ------
@@ -87,10 +88,9 @@ class FilteredRecording:
                     raise InputError(
                         f"{self.job.path}: channel {name} holds the same value throughout; expected a signal"
                     )
-            samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples).copy()
-            for name, channel in zip(chosen.channel_names, samples, strict=True):
-                channel /= self.unit_amplitude(name)
-            yield row, replace(chosen, samples=samples)
+            samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)  # (n_channels, n_samples)
+            unit = np.array([[self.unit_amplitude(name)] for name in chosen.channel_names])  # (n_channels, 1)
+            yield row, replace(chosen, samples=samples / unit)
 
 
 def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) -> FilteredRecording:

@@ -1,6 +1,6 @@
-"""The run that answers everybody: the steps of a visit that need it, one visitor at a time.
+"""The run that all visitors share: the steps of a visit that need it, for one visitor at a time.
 
-Knows runs and how recordings are prepared for them: nothing of pages or browsers.
+It does not know the page or browsers.
 """
 
 from __future__ import annotations
@@ -22,16 +22,22 @@ from semg_hht.web.visit import Visit
 
 @dataclass
 class Desk:
-    """``make_run`` makes a run where there is none."""
+    """The run of a page and what it needs to answer.
+
+    run : None until there is one.
+    practice : whether the run was trained on simulated recordings by ``make_run``.
+    config : how recordings are prepared where no run states it.
+    make_run : makes a run where there is none; it reports a share and a label of its progress.
+    """
 
     run: Run | None
     name: str = ""
     practice: bool = False
     references: Path | None = None
-    config: PipelineConfig | None = None  # of recordings that no run says how to prepare
+    config: PipelineConfig | None = None
     make_run: Callable[[Callable[[float, str], None]], Run] | None = None
     making: threading.Lock = field(default_factory=threading.Lock)
-    answering: threading.Lock = field(default_factory=threading.Lock)  # each answer takes much memory
+    answering: threading.Lock = field(default_factory=threading.Lock)  # one answer at a time: each takes much memory
     closing: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -42,8 +48,8 @@ class Desk:
 
     @property
     def preparation(self) -> PipelineConfig:
-        known = None if self.run is None else self.run.recording_config
-        return known or self.config or PipelineConfig()
+        of_run = None if self.run is None else self.run.recording_config
+        return of_run or self.config or PipelineConfig()
 
     def receive(self, visit: Visit, uploads: Sequence[Path], rate_hz: float | None, units: str) -> Visit:
         return steps.receive(replace(visit, rate_hz=rate_hz, units=units), uploads, self.preparation)
@@ -52,7 +58,7 @@ class Desk:
         return steps.read_again(visit, rate_hz, units, self.preparation)
 
     def look_closer(self, visit: Visit) -> Visit:
-        """The session card of the file and channel that are looked at now, where there are answers."""
+        """Show the session card of the file and channel on display, where there are answers."""
         if self.run is None or visit.answered is None:
             return visit
         with self.answering:
@@ -72,35 +78,35 @@ class Desk:
             return steps.look_why(visit, self.run, number, self.references)
 
     def make(self, progress: Callable[[float, str], None]) -> tuple[Problem, ...]:
-        """Make a run, unless somebody else has meanwhile; what kept it from being made."""
+        """Make a run, unless there is one by now; the reason where it can't be made."""
 
-        def tell(share: float, what: str) -> None:
+        def report(share: float, label: str) -> None:
             if self.closing.is_set():
                 raise InputError("the page is being closed")
-            progress(share, what)
+            progress(share, label)
 
         with self.making:
             if self.run is None and self.make_run is not None and not self.closing.is_set():
                 try:
-                    self.run = self.make_run(tell)
+                    self.run = self.make_run(report)
                     self.practice = True
                 except InputError as error:
                     return (Problem("app_says", {"said": str(error)}),)
         return ()
 
     def close(self) -> None:
-        """Break off a run that is being made, and wait until it is: it lies in a folder that is about to be removed."""
+        """Stop making a run and wait until it is stopped: its folder is about to be removed."""
         self.closing.set()
         with self.making:
             pass
 
 
-def tracked(tell: Callable[[float, str], None], start: float, stop: float) -> Callable[..., Iterator[Any]]:
-    """Work that is done item by item, told as a share of the whole between two shares."""
+def tracked(report: Callable[[float, str], None], start: float, stop: float) -> Callable[..., Iterator[Any]]:
+    """A `Track` that reports work on items as a share of the whole, from ``start`` to ``stop``."""
 
     def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
         for done, item in enumerate(items):
-            tell(start + (stop - start) * done / max(1, total), label)
+            report(start + (stop - start) * done / max(1, total), label)
             yield item
 
     return track

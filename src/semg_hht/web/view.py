@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from semg_hht.inference.answers import Answer, Part, Prediction
 from semg_hht.prediction.session import Session
-from semg_hht.report.card import render_card, said, strips
+from semg_hht.report.card import answer_text, render_card, strips
 from semg_hht.report.explanation_text import evidence_view
 from semg_hht.report.template import fill
 from semg_hht.report.words import Words, read_words
@@ -196,7 +196,7 @@ def _answers_of(answers: Mapping[str, Answer], visit: Visit, words: Words) -> li
     return [
         {
             "task": words.known("tasks", task),
-            "text": said(answers[task], words),
+            "text": answer_text(answers[task], words),
             "unsure": answers[task].is_unsure,
             "likeliest": answers[task].prediction,
             "confidence": answers[task].confidence,

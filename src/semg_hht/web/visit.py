@@ -1,6 +1,6 @@
-"""One visit: the files somebody dropped, the repetitions in them, and what a run answered. Each step gives a new visit.
+"""One visit of the web page: uploaded files, their repetitions, and a run's answers. Each step returns a new visit.
 
-Knows files, repetitions and runs: nothing of pages, browsers or other visitors.
+It does not know the page, browsers or other visitors.
 """
 
 from __future__ import annotations
@@ -48,11 +48,12 @@ MAX_ANSWERED = 4_000_000  # samples in all repetitions of all channels: about 20
 
 @dataclass(frozen=True)
 class Answered:
-    """What a run said of all files, and of the shown one its session (None of a matrix) and a
-    picture of each matrix.
+    """The answers for all files, and details of the shown file.
 
-    warnings : what the program warned of meanwhile.
-    why : evidence for the answers of one repetition, where somebody asked for it.
+    warnings : warnings of the program while it answered.
+    session : of the shown file; None for a matrix file.
+    pictures : one for each repetition of the shown file.
+    why : explanations of the answers for one repetition; empty until they are asked for.
     """
 
     predictions: Predictions
@@ -66,9 +67,9 @@ class Answered:
 class Visit:
     """Everything the page shows.
 
-    rate_hz, units : where a file does not say.
-    gender : whether recorded gender is to be told.
-    shown, channel : the file and the channel that are looked at.
+    rate_hz, units : for files that do not state them.
+    gender : whether the page shows recorded gender.
+    shown, channel : numbers of the file and the channel on display.
     cells : the table as it was typed, while it can't be used.
     """
 
@@ -94,7 +95,7 @@ class Visit:
 
 
 def receive(visit: Visit, uploads: Sequence[Path], config: PipelineConfig) -> Visit:
-    """Take what was dropped in the place of what was there; a table among it states the repetitions of the others."""
+    """Replace all files by the uploaded ones; a table among them states the repetitions of the others."""
     if not uploads:
         return visit
     if len(uploads) > MAX_FILES:
@@ -111,14 +112,14 @@ def receive(visit: Visit, uploads: Sequence[Path], config: PipelineConfig) -> Vi
 
 
 def read_again(visit: Visit, rate_hz: float | None, units: str, config: PipelineConfig) -> Visit:
-    """Look at every file, at this rate and in these units where a file does not say."""
+    """Read every file again, with this rate and these units where a file does not state them."""
     files, problems = read_uploads(sorted(visit.folder.iterdir()), rate_hz, units, config.filter)
     visit = replace(visit, rate_hz=rate_hz, units=units, files=files, problems=problems, answered=None)
     return show(visit, next((i for i, file in enumerate(files) if file.problem is None), 0))
 
 
 def show(visit: Visit, shown: int) -> Visit:
-    """Look at another file, at its strongest channel; what is wrong in a table is left behind."""
+    """Show another file and its strongest channel; problems of the table of the previous file are dropped."""
     problems = visit.problems if visit.cells is None else ()
     visit = replace(visit, shown=shown, channel=0, cells=None, problems=problems)
     if visit.recorded is None:
@@ -128,7 +129,7 @@ def show(visit: Visit, shown: int) -> Visit:
 
 
 def edit(visit: Visit, cells: Sequence[Sequence[Any]]) -> Visit:
-    """The table of the shown recording was typed into; what can't be used is kept and said."""
+    """Take the edited table of the shown recording; a table that can't be used is kept and its problems are shown."""
     if visit.recorded is None:
         return visit
     times, problems = read_times(cells, visit.recorded.duration_s)
@@ -146,7 +147,7 @@ def _with_rows(visit: Visit, rows: tuple[ManifestRow, ...]) -> Visit:
 
 
 def add(visit: Visit) -> Visit:
-    """One more repetition, in the longest rest; not while the table can't be used."""
+    """Add a repetition in the longest rest, unless the table can't be used."""
     if visit.recorded is None or visit.cells is not None:
         return visit
     found = visit.recorded
@@ -156,7 +157,7 @@ def add(visit: Visit) -> Visit:
 
 
 def remove(visit: Visit, number: int) -> Visit:
-    """Without the repetition of this number, counted from 1."""
+    """Remove the repetition of this number, counted from 1."""
     if visit.recorded is None:
         return visit
     if visit.cells is not None:
@@ -166,16 +167,16 @@ def remove(visit: Visit, number: int) -> Visit:
 
 
 def table_of(visit: Visit) -> str:
-    """All repetitions as `prepare` reads them; a recording without any is one repetition."""
-    recorded = [file.recorded for file in visit.files if file.recorded is not None]
-    rows = [row for found in recorded for row in (found.rows or (found.shared,))]
+    """All repetitions in the form that `prepare` reads; a recording without repetitions is one repetition."""
+    recordings = [file.recorded for file in visit.files if file.recorded is not None]
+    rows = [row for recording in recordings for row in (recording.rows or (recording.shared,))]
     return manifest_text(rows) if rows else ""
 
 
 def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
-    """Ask the run for all files that can be used."""
+    """Answer for all files that can be used."""
     if visit.cells is not None:
-        return visit  # what is wrong with the table stands there already
+        return visit  # the problems of the table are shown already
     n_samples = sum(_n_samples(file.recorded) for file in visit.files if file.recorded is not None)
     if n_samples > MAX_ANSWERED:
         return replace(visit, problems=(Problem("app_too_long", {"found": n_samples, "most": MAX_ANSWERED}),))
@@ -188,7 +189,7 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
                 kept.append(item)
             yield replace(item, source=None) if isinstance(item, LoadedInput) else item
 
-    with _heard() as warnings, _inputs(visit) as inputs:
+    with _warnings_of_this_thread() as warnings, _inputs(visit) as inputs:
         if not inputs:
             return replace(visit, problems=(Problem("app_nothing_to_answer"),))
         options = InputOptions(references=references)
@@ -204,7 +205,7 @@ def answer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
 
 
 def _n_samples(found: UploadedRecording) -> int:
-    """In all repetitions and channels of a recording."""
+    """Samples in all repetitions and channels of a recording."""
     spans = [(row.stop_s or found.duration_s) - (row.start_s or 0.0) for row in found.rows] or [found.duration_s]
     return round(sum(spans) * (found.shared.rate_hz or 0.0) * found.n_channels)
 
@@ -216,31 +217,31 @@ def look_why(visit: Visit, run: Run, number: int, references: Path | None = None
     choice = Choice(visit.file.path.name, number)
     with _inputs(visit) as inputs:
         try:
-            found = list(explain(run, inputs, InputOptions(references=references), choice=choice))
+            results = list(explain(run, inputs, InputOptions(references=references), choice=choice))
         except InputError as error:
             return replace(visit, problems=(problem_of(error, visit.folder),))
-    explanations = tuple(one for one in found if isinstance(one, Explanation))
+    explanations = tuple(result for result in results if isinstance(result, Explanation))
     return replace(visit, problems=(), answered=replace(visit.answered, why=explanations))
 
 
 def look_closer(visit: Visit, run: Run, references: Path | None = None) -> Visit:
-    """The session and the matrices of the shown file, where it was answered."""
+    """Show the session and the pictures of the shown file, where it was answered."""
     if visit.answered is None or visit.file is None:
         return visit
     choice = Choice(visit.file.path.name, keep_recordings=True)
     with _inputs(visit) as inputs:
         try:
-            found = list(run.loader.load(inputs, InputOptions(references=references), choice, n_jobs=1))
+            results = list(run.loader.load(inputs, InputOptions(references=references), choice, n_jobs=1))
         except InputError as error:
             return replace(visit, problems=(problem_of(error, visit.folder),))
-    loaded = [item for item in found if isinstance(item, LoadedInput)]
+    loaded = [item for item in results if isinstance(item, LoadedInput)]
     if not loaded:
         return replace(visit, answered=replace(visit.answered, session=None, pictures=(), why=()))
     return _show_details(visit, run, loaded[0])
 
 
 def _show_details(visit: Visit, run: Run, loaded: LoadedInput) -> Visit:
-    """Pictures and session of the shown file, from what was loaded to answer it."""
+    """Add pictures and session of the shown file, from the input that was loaded to answer it."""
     assert visit.answered is not None
     answered = replace(visit.answered, session=None, pictures=_pictures(visit, loaded), why=())
     prediction = next((p for p in answered.predictions.predictions if p.file == loaded.file), None)
@@ -251,16 +252,16 @@ def _show_details(visit: Visit, run: Run, loaded: LoadedInput) -> Visit:
         try:
             session = _drawn_small(session_of(loaded.source, prediction, is_percent=is_percent))
             answered = replace(answered, session=session)
-        except InputError as error:  # the answer stands: a repetition may be too short for features
+        except InputError as error:  # the answer is kept: a repetition may be too short for features
             return replace(visit, answered=answered, problems=(problem_of(error, visit.folder),))
     return replace(visit, answered=answered)
 
 
 def _pictures(visit: Visit, loaded: LoadedInput) -> tuple[dict[str, Any], ...]:
-    """One plane per repetition: of the shown channel, or the mean of all."""
-    channel = (
-        "" if visit.recorded is None or visit.channel == ALL_CHANNELS else visit.recorded.channels[visit.channel].name
-    )
+    """One picture for each repetition: the plane of the shown channel, or the mean of all planes."""
+    channel = ""
+    if visit.recorded is not None and visit.channel != ALL_CHANNELS:
+        channel = visit.recorded.channels[visit.channel].name
     pictures = []
     for indices in loaded.repetitions()[:MAX_PICTURES]:
         planes = loaded.matrices[_of_channel(loaded, indices, channel)]  # (n, n_planes, 256, 256)
@@ -273,13 +274,13 @@ def _pictures(visit: Visit, loaded: LoadedInput) -> tuple[dict[str, Any], ...]:
 
 
 def _of_channel(loaded: LoadedInput, indices: list[int], channel: str) -> list[int]:
-    """Numbers of the matrices of one channel of a repetition; all of them where none is of that channel alone."""
+    """Indices of the matrices of one channel of a repetition; all of them where none is of that channel alone."""
     own = [i for i in indices if loaded.origins and loaded.origins[i].channel == channel]
     return own or indices
 
 
 def _drawn_small(session: Session) -> Session:
-    """Samples as they are drawn: a visit is kept in memory for as long as somebody looks."""
+    """Keep only as many samples as are drawn: a visit stays in memory while its page is open."""
     small = extremes(np.stack([channel.samples for channel in session.channels]))
     rate_hz = session.rate_hz * small.shape[1] / session.channels[0].samples.size
     channels = tuple(replace(channel, samples=points) for channel, points in zip(session.channels, small, strict=True))
@@ -288,7 +289,7 @@ def _drawn_small(session: Session) -> Session:
 
 @contextmanager
 def _inputs(visit: Visit) -> Iterator[list[Path]]:
-    """What a run is given of the files that can be used: the matrices, and a table of all repetitions."""
+    """The inputs of a run: the matrix files that can be used, and a table of all repetitions."""
     inputs = [file.path for file in visit.files if file.recorded is None and file.problem is None]
     table = table_of(visit)
     with tempfile.NamedTemporaryFile("w", dir=visit.folder, suffix=".csv", encoding="utf-8") as reps:
@@ -298,20 +299,20 @@ def _inputs(visit: Visit) -> Iterator[list[Path]]:
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
-    """What the library warns of meanwhile in this thread: others answer other visitors."""
-    heard: list[str] = []
-    here = threading.get_ident()
+def _warnings_of_this_thread() -> Iterator[list[str]]:
+    """Collect the warnings that the library logs in this thread; other threads answer other visitors."""
+    warnings: list[str] = []
+    thread = threading.get_ident()
 
-    class Ear(logging.Handler):
+    class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == here:
-                heard.append(record.getMessage())
+            if record.thread == thread:
+                warnings.append(record.getMessage())
 
-    ear = Ear(logging.WARNING)
+    collector = Collector(logging.WARNING)
     logger = logging.getLogger("semg_hht")
-    logger.addHandler(ear)
+    logger.addHandler(collector)
     try:
-        yield heard
+        yield warnings
     finally:
-        logger.removeHandler(ear)
+        logger.removeHandler(collector)

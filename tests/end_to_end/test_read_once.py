@@ -1,0 +1,114 @@
+"""A recording is read and filtered once, whatever is asked of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Simulated
+from semg_hht.cli.main import main
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.prediction.run import Run, open_run
+from semg_hht.recordings.manifest import read_manifest
+from semg_hht.recordings.recording import read_recording
+from semg_hht.signals.filters import filter_steps
+from semg_hht.web.visit import Visit, answer, look_closer, look_why, receive
+
+ONCE = {"read_recording": 1, "filter_steps": 1}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often recordings are read and filtered, wherever in the package."""
+    counter: Counter[str] = Counter()
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            counter[function.__name__] += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    for function in (read_recording, filter_steps):
+        wrapper = counted(function)
+        for name, module in list(sys.modules.items()):
+            if name.startswith("semg_hht") and getattr(module, function.__name__, None) is function:
+                monkeypatch.setattr(module, function.__name__, wrapper)
+    return counter
+
+
+@pytest.fixture
+def recording(simulated: Simulated, tmp_path: Path) -> Path:
+    """A recording of three repetitions, without a manifest beside it."""
+    return Path(shutil.copy(simulated.manifest.parent / read_manifest(simulated.manifest)[0].file, tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "predict --input {recording} --output {out}/answers.json",
+        "predict --input {recording} --output {out}/answers.json --segment",
+        "predict --input {recording} --output {out}/answers.json --segment --explain {out}/pictures",
+        "explain --input {recording} --out {out}/evidence.png --segment --repetition 2",
+        "report --card {recording} --out {out}/card.html",
+        "report --card {recording} --out {out}/card.html --explain",
+    ],
+)
+def test_a_command_reads_and_filters_a_recording_once(
+    arguments: str, recording: Path, simulated_run: Path, tmp_path: Path, calls: Counter[str]
+) -> None:
+    command = arguments.format(recording=recording, out=tmp_path).split()
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--checkpoint", str(simulated_run), "--cpu"])
+    assert calls == ONCE
+
+
+def test_a_command_that_answers_several_recordings_reads_each_once(
+    simulated: Simulated, simulated_run: Path, tmp_path: Path, calls: Counter[str]
+) -> None:
+    """And a file that can't be used stops neither answers nor explanations of the others."""
+    folder = Path(shutil.copytree(simulated.manifest.parent, tmp_path / "recordings"))
+    broken = read_manifest(simulated.manifest)[0].file
+    (folder / broken).write_text("a,b\n1\n", encoding="utf-8")
+    run, out = open_run(simulated_run, cpu=True), tmp_path / "answers.json"
+    predictions = run.predict(folder, n_jobs=1)
+    assert (len(predictions.predictions), list(predictions.errors)) == (3, [broken])
+    assert calls == {"read_recording": 4, "filter_steps": 3}
+    with pytest.raises(SystemExit, match="0"):
+        main(["predict", "--checkpoint", str(simulated_run), "--cpu", "--input", str(folder), "--output", str(out),
+              "--explain", str(tmp_path / "pictures")])  # fmt: skip
+    content = json.loads(out.read_text(encoding="utf-8"))
+    assert list(content.pop("errors")) == [broken]
+    assert all(len(entry["evidence"]) == 6 for entry in content.values())
+
+
+@pytest.fixture
+def run(simulated_run: Path) -> Run:
+    return open_run(simulated_run, cpu=True)
+
+
+@pytest.fixture
+def visit(recording: Path, run: Run, tmp_path: Path) -> Visit:
+    (tmp_path / "visit").mkdir()
+    return receive(Visit(tmp_path / "visit"), [recording], run.recording_config or PipelineConfig())
+
+
+def test_each_step_of_the_page_reads_and_filters_a_recording_once(
+    visit: Visit, run: Run, calls: Counter[str]
+) -> None:  # ``visit`` first: uploads are read in a process of their own
+    assert visit.recorded is not None and len(visit.recorded.rows) == 3
+    answered = answer(visit, run)
+    assert answered.answered is not None and answered.answered.session is not None
+    assert len(answered.answered.pictures) == 3
+    assert calls == ONCE, "answers, session card and pictures"
+    for step in (lambda: look_why(answered, run, 2), lambda: look_closer(answered, run)):
+        calls.clear()
+        assert step().problems == ()
+        assert calls == ONCE

@@ -1,0 +1,49 @@
+"""answers.py: answers in Python and in the prediction JSON."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semg_hht.evaluation.calibration import Calibration
+from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answer, answers, answers_json
+
+
+def test_an_answer_goes_by_name() -> None:
+    entry = answer(np.array([0.1, 0.7, 0.2]), ("low", "mid", "high"))
+    assert (entry.prediction, entry.confidence) == ("mid", 0.7)
+    assert list(entry.probabilities) == ["low", "mid", "high"]
+
+
+def test_an_answer_that_could_be_another_is_unsure() -> None:
+    classes = ("low", "mid", "high")
+    sure, unsure = (answer(np.array(p), classes, 0.3) for p in ([0.1, 0.8, 0.1], [0.1, 0.5, 0.4]))
+    assert (sure.possible, sure.is_unsure) == (("mid",), False)
+    assert (unsure.possible, unsure.is_unsure) == (("mid", "high"), True)
+    assert unsure.to_json()["unsure"] is True
+    assert unsure.to_json()["possible"] == ["mid", "high"]
+    assert "unsure" not in answer(np.array([0.1, 0.5, 0.4]), classes).to_json(), "nothing is promised"
+
+
+def test_a_threshold_of_the_calibration_marks_unsure_answers() -> None:
+    probabilities = {"action_quality": np.array([0.1, 0.5, 0.4]), "gender": np.array([0.6, 0.4])}
+    classes = {"action_quality": ("low", "mid", "high"), "gender": ("F", "M")}
+    by_task = answers(probabilities, classes, {"action_quality": Calibration(threshold=0.3)})
+    assert by_task["action_quality"].possible == ("mid", "high")
+    assert by_task["gender"] == Answer("F", 0.6, {"F": 0.6, "M": 0.4})
+    assert list(answers_json(by_task)) == ["gender", "action_quality"]
+
+
+def test_predictions_list_parts_channels_remarks_and_errors() -> None:
+    gender = Answer("F", 0.6, {"F": 0.6, "M": 0.4})
+    entry = {"gender": {"prediction": "F", "confidence": 0.6, "probabilities": {"F": 0.6, "M": 0.4}}}
+    part = Part("1", 0.5, None, {"gender": gender}, {"ch1": {"gender": gender}})
+    predictions = Predictions((Prediction("a.csv", {"gender": gender}, (part,), ("short",)),), {"b.csv": "empty"})
+    assert predictions.to_json() == {
+        "a.csv": {
+            **entry,
+            "parts": [{"repetition": "1", "start_s": 0.5, **entry, "channels": {"ch1": entry}}],
+            "remarks": ["short"],
+        },
+        "errors": {"b.csv": "empty"},
+    }
+    assert Predictions((Prediction("a.npz", {"gender": gender}),), {}).to_json() == {"a.npz": entry}

@@ -1,0 +1,84 @@
+"""streamed.py: the network in NumPy, its table of weights and the file of weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from semg_hht.errors import InputError
+from semg_hht.inference.engines import installed, open_network
+from semg_hht.inference.streamed import TABLE_FILE, WEIGHTS_FILE
+
+KEPT = Path(__file__).parents[1] / "references" / "run" / "export"
+MATRICES = np.random.default_rng(0).random((3, 1, 256, 256), dtype=np.float32)
+
+
+@pytest.fixture
+def network_file(tmp_path: Path) -> Path:
+    """The network of a copy of an export, to be damaged."""
+    return Path(shutil.copytree(KEPT, tmp_path / "export")) / "network.onnx"
+
+
+def change_table(network_file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    table = network_file.with_name(TABLE_FILE)
+    content = json.loads(table.read_text(encoding="utf-8"))
+    change(content)
+    table.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize("other", [name for name in installed() if name != "numpy"])
+def test_numpy_computes_what_other_engines_compute(network_file: Path, other: str) -> None:
+    for found, expected in zip(
+        open_network(network_file, "numpy")(MATRICES), open_network(network_file, other)(MATRICES), strict=True
+    ):
+        assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_slices_of_the_weights_do_not_change_the_answer(network_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = open_network(network_file, "numpy")(MATRICES)
+    monkeypatch.setattr("semg_hht.inference.streamed.CHUNK", 64)
+    for found, expected in zip(open_network(network_file, "numpy")(MATRICES), whole, strict=True):
+        assert_allclose(found, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_a_matrix_is_answered_alike_alone_and_among_others(network_file: Path) -> None:
+    network = open_network(network_file, "numpy")
+    for alone, among in zip(network(MATRICES[1:2]), network(MATRICES), strict=True):
+        assert_array_equal(alone[0], among[1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda c: c.pop("slope"), lambda c: c["tensors"].clear(), lambda c: c["tensors"]["head1.weight"].pop("offset")],
+)
+def test_a_table_that_does_not_say_where_weights_lie_is_refused(
+    network_file: Path, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    change_table(network_file, change)
+    with pytest.raises(InputError, match="expected where each weight of the network lies"):
+        open_network(network_file, "numpy")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda c: c["tensors"].pop("layer2.conv.bias"), lambda c: c.update(slope=[])], ids=["bias", "slope"]
+)
+def test_a_table_whose_layers_do_not_fit_is_refused(
+    network_file: Path, change: Callable[[dict[str, Any]], Any]
+) -> None:
+    change_table(network_file, change)
+    with pytest.raises(InputError, match=r"network\.json: this network can't be run"):
+        open_network(network_file, "numpy")(MATRICES)
+
+
+def test_the_weights_are_as_long_as_their_table_says(network_file: Path) -> None:
+    with network_file.with_name(WEIGHTS_FILE).open("ab") as handle:
+        handle.write(bytes(4))
+    with pytest.raises(InputError, match="can't be read by numpy .*expected .* bytes of weights; found"):
+        open_network(network_file, "numpy")

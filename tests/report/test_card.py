@@ -1,0 +1,146 @@
+"""card.py: answers and measures side by side, in both languages, and no name becomes markup."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markupsafe import escape
+
+from conftest import Simulated
+from evaluation_builders import HOSTILE, Page, session
+from explanation_builders import explanation
+from semg_hht.cli.main import main
+from semg_hht.datasets.feature_table import Drift, Measures
+from semg_hht.inference.answers import Answer
+from semg_hht.prediction.session import Session
+from semg_hht.recordings.manifest import ManifestRow, read_manifest
+from semg_hht.report.card import render_card
+from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.signals.trend import trend
+
+
+def card(made: Session, language: str = "en") -> Page:
+    return Page(render_card(made, read_words(language)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_card_tells_each_repetition(language: str) -> None:
+    words = read_words(language)
+    page = card(session(remarks=("clipped at the end",)), language)
+    unsure = f"{words.texts['card_unsure']}: full{words.texts['card_or']}half"
+    rows = page.tables["repetitions"][0][1:]
+    assert rows[0] == ["1", "0.50 – 1.50", "1.00", "full", "90%", "50.0", "90"]
+    assert rows[1] == ["2", "2.50 – 3.50", "1.00", unsure, "60%", "51.0", "88"]
+    assert len(rows) == 6
+    assert f"3 × full{words.texts['comma']}3 × {words.texts['card_unsure']}" in page.text
+    for said in ("clipped at the end", words.texts["card_falls"], words.texts["limit_gender"], "70%", "µV"):
+        assert said in page.text
+    spans = [attributes for tag, attributes in page.tags if tag == "rect" and "span" in str(attributes.get("class"))]
+    assert [span["class"] for span in spans] == ["span", "span unsure"] * 3
+    lefts = [float(str(span["x"])) for span in spans]
+    np.testing.assert_allclose(lefts, 66 + 684 * (2.0 * np.arange(6) + 0.5) / 12, atol=0.06)
+
+
+def test_the_trend_on_the_card_is_that_of_the_values() -> None:
+    made = session()
+    line = made.channels[0].drifts[0].trend
+    slope, low, high = (f"{value:+.1f}%" for value in line.percent)
+    said = (
+        f"{line.start:.3g} Hz at the first repetition, {slope} per repetition (95% interval {low} to {high}). It falls."
+    )
+    assert said in card(made).text.replace("−", "-")
+
+
+def test_a_rising_or_steady_value_is_called_so() -> None:
+    made = session()
+    row = ManifestRow("a.csv")
+    for values, said in (([50, 53, 56, 59, 62, 65.1], "It rises."), ([50, 40, 60, 45, 55, 50], "No clear trend.")):
+        drift = Drift(row, "ch1", "rms", "uV", trend(values))
+        measures = tuple(Measures(row, "ch1", "uV", {"rms": float(v), "mdf_hz": 80.0}) for v in values)
+        channel = replace(made.channels[0], drifts=(drift,), measures=measures)
+        assert said in card(replace(made, channels=(channel,))).text
+
+
+def test_few_repetitions_no_promise_and_percent_mvc() -> None:
+    made = session(2, promises=False)
+    measures = tuple(replace(m, values={**m.values, "percent_mvc": 12.5}) for m in made.channels[0].measures)
+    page = card(replace(made, channels=(replace(made.channels[0], measures=measures),)))
+    assert "A trend needs at least 4 repetitions." in page.text
+    assert "The model has no target error rate for unsure answers" in page.text
+    assert page.tables["repetitions"][0][0][-2:] == ["% MVC", "MDF (Hz)"]
+    assert page.tables["repetitions"][0][1][-2:] == ["12.5", "90"]
+
+
+def test_a_channel_that_some_repetitions_lack_stays_beside_its_own() -> None:
+    made = session()
+    second = replace(made.channels[0], name="ch2", measures=made.channels[0].measures[2:4], drifts=())
+    rows = card(replace(made, channels=(*made.channels, second))).tables["repetitions"][0]
+    assert rows[0][-2:] == ["RMS (µV) ch2", "MDF (Hz) ch2"]
+    assert [row[-2:] for row in rows[1:5]] == [["–", "–"], ["–", "–"], ["52.0", "86"], ["53.0", "84"]]
+
+
+def test_a_run_that_answers_gender_alone_says_what_gender_is() -> None:
+    made = session()
+    gender = {"gender": made.answers["gender"]}
+    page = card(replace(made, answers=gender, parts=tuple(replace(part, answers=gender) for part in made.parts)))
+    assert read_words("en").texts["limit_gender"] in page.text
+    assert page.tables["repetitions"][0][0][3] == "recorded gender"
+
+
+def test_a_long_recording_is_drawn_in_rows() -> None:
+    made = session(100)  # 200 s
+    page = card(made)
+    strips = [attributes for tag, attributes in page.tags if tag == "path"]
+    assert len(strips) == 4
+    spans = [a for tag, a in page.tags if tag == "rect" and "span" in str(a.get("class"))]
+    assert len(spans) == 100
+    assert all(66 <= float(str(a["x"])) <= 750 for a in spans)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_names_on_a_card_never_become_markup(language: str) -> None:
+    made = session()
+    wild_answer = Answer(HOSTILE, 0.9, {HOSTILE: 0.9}, (HOSTILE, "x"))
+    parts = tuple(replace(part, answers={**part.answers, "action_quality": wild_answer}) for part in made.parts)
+    channel = replace(made.channels[0], name=HOSTILE, units=HOSTILE)
+    wild = replace(made, file=HOSTILE, parts=parts, channels=(channel,), remarks=(HOSTILE,))
+    page = card(wild, language)
+    assert {tag for tag, _ in page.tags} == {tag for tag, _ in card(replace(made, remarks=("x",)), language).tags}
+    assert page.text.count(HOSTILE) > 8
+    html = render_card(wild, read_words(language))
+    assert (
+        re.findall(r"""(?:href|src)\s*=|https?:|url\(|@import|<script|<link""", html.replace(str(escape(HOSTILE)), ""))
+        == []
+    )
+    assert html == render_card(wild, read_words(language))
+
+
+def test_the_verb_writes_a_card(simulated: Simulated, simulated_run: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "one.csv"
+    shutil.copy(simulated.manifest.parent / read_manifest(simulated.manifest)[0].file, recording)
+    out = tmp_path / "card.html"
+    command = ["report", "--card", str(recording), "--checkpoint", str(simulated_run), "--out", str(out), "--cpu"]
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--lang", "zh"])
+    assert ended.value.code == 0
+    assert "one.csv：各次重复动作" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", [[], ["run", "--card", "a.csv"], ["--card", "a.csv"], ["run", "--checkpoint", "r"]])
+def test_the_verb_reports_one_thing(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["report", *words, "--out", str(tmp_path / "x.html")])
+    assert ended.value.code == 1
+    assert "say what to report" in capsys.readouterr().err
+
+
+def test_a_card_numbers_repetitions_as_its_table_does() -> None:
+    late, early = explanation(start_s=2.5, stop_s=3.5, number=1), explanation(start_s=0.5, stop_s=1.5, number=2)
+    page = render_card(session(3), read_words("en"), [late, early])
+    assert re.findall(r"repetition (\d) of 3: action quality", page)[::2] == ["1", "2"]
+    assert "The first 2 repetitions are explained." in page
