@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from builders import noise
 from semg_hht.cli.main import main
-from semg_hht.datasets.feature_table import measure
+from semg_hht.datasets.feature_table import TableOutput, measure
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.simulated import write_simulation
@@ -25,6 +25,7 @@ from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.simulate import SimulationConfig
 
 FILTERS = FilterConfig((20, 200), None)
+NO_PICTURES = TableOutput(pictures=False)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_row_a_repetition_and_channel_with_all_digits(manifest: Path, tmp_path: Path) -> None:
-    done = measure(find_jobs(manifest), tmp_path / "f.csv", FILTERS, pictures=False, n_jobs=1)
+    done = measure(find_jobs(manifest), tmp_path / "f.csv", FILTERS, output=NO_PICTURES, n_jobs=1)
     rows = rows_of(done.table)
     assert len(rows) == 2 * 6 * 2
     assert done.pictures is None
@@ -82,8 +83,8 @@ def test_drift_is_found_channel_by_channel(manifest: Path, tmp_path: Path) -> No
 def test_repetitions_are_numbered_in_time_whatever_the_order_of_the_rows(manifest: Path, tmp_path: Path) -> None:
     jobs = find_jobs(manifest)
     shuffled = [replace(job, rows=job.rows[::-1]) for job in jobs]
-    one = measure(jobs, tmp_path / "a.csv", FILTERS, pictures=False, n_jobs=1)
-    other = measure(shuffled, tmp_path / "b.csv", FILTERS, pictures=False, n_jobs=1)
+    one = measure(jobs, tmp_path / "a.csv", FILTERS, output=NO_PICTURES, n_jobs=1)
+    other = measure(shuffled, tmp_path / "b.csv", FILTERS, output=NO_PICTURES, n_jobs=1)
     assert [d.trend for d in one.drifts] == [d.trend for d in other.drifts]
 
 
@@ -109,7 +110,7 @@ def test_more_than_maximal_is_said(tmp_path: Path) -> None:
     (tmp_path / "mvc.csv").write_text("file,subject\nmax.npz,S1\n")
     config = configure(band_hz=(20, 200), mains_hz=None, scaling="mvc")
     jobs = with_references(find_jobs(tmp_path / "m.csv"), config, tmp_path / "mvc.csv", n_jobs=1)
-    done = measure(jobs, tmp_path / "f.csv", config.filter, pictures=False, n_jobs=1)
+    done = measure(jobs, tmp_path / "f.csv", config.filter, output=NO_PICTURES, n_jobs=1)
     (remark,) = [remark for remark in done.remarks if "above 100 % MVC" in remark.text]
     assert remark.file == "a.npz"
 
@@ -131,11 +132,11 @@ def test_the_command_finds_repetitions_and_says_what_drifts(
 
 def test_too_few_repetitions_leave_no_trend_of_an_earlier_run(manifest: Path, tmp_path: Path) -> None:
     jobs = find_jobs(manifest)
-    assert measure(jobs, tmp_path / "f.csv", FILTERS, pictures=False, n_jobs=1).trends is not None
+    assert measure(jobs, tmp_path / "f.csv", FILTERS, output=NO_PICTURES, n_jobs=1).trends is not None
     few = [replace(job, rows=job.rows[:3]) for job in jobs]
     with pytest.raises(InputError, match=r"f\.csv: exists already"):
         measure(few, tmp_path / "f.csv", FILTERS, n_jobs=1)
-    done = measure(few, tmp_path / "f.csv", FILTERS, overwrite=True, n_jobs=1)
+    done = measure(few, tmp_path / "f.csv", FILTERS, output=TableOutput(overwrite=True), n_jobs=1)
     assert (done.trends, done.drifts, done.pictures) == (None, (), None)
     assert not (tmp_path / "f_trends.csv").exists()
 
@@ -143,7 +144,7 @@ def test_too_few_repetitions_leave_no_trend_of_an_earlier_run(manifest: Path, tm
 def test_a_bad_file_is_left_out_and_nothing_but_bad_files_is_an_error(manifest: Path, tmp_path: Path) -> None:
     good, bad = find_jobs(manifest)
     bad = replace(bad, rows=tuple(replace(row, start_s=1.0, stop_s=1.01) for row in bad.rows[:1]))
-    done = measure([good, bad], tmp_path / "f.csv", FILTERS, pictures=False, n_jobs=1)
+    done = measure([good, bad], tmp_path / "f.csv", FILTERS, output=NO_PICTURES, n_jobs=1)
     assert "features need a repetition of at least 16 samples; got 10" in done.failures[0].reason
     with pytest.raises(InputError, match="none of 1 recordings could be used; the first: .*at least 16 samples"):
         measure([bad], tmp_path / "g.csv", FILTERS, n_jobs=1)

@@ -13,7 +13,7 @@ from builders import noise
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.mvc import with_references
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import configure, transform, transform_all
+from semg_hht.matrices.transform import configure, transform_all, transform_job
 from semg_hht.recordings.jobs import Failure, Reference
 from semg_hht.recordings.recording import read_recording, write_recording
 
@@ -75,12 +75,12 @@ def test_subject_is_the_root_mean_power_of_the_subjects_own(folder: Path) -> Non
 
 def test_effort_stays_visible_and_devices_cancel(folder: Path) -> None:
     weak, strong, _ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    weaker, stronger = transform(weak, MVC)[0].matrix.values, transform(strong, MVC)[0].matrix.values
+    weaker, stronger = transform_job(weak, None, MVC)[0].matrix.values, transform_job(strong, None, MVC)[0].matrix.values
     assert stronger.sum() > 1.05 * weaker.sum()
     for name, gain in (("a.npz", 1000), ("max2.npz", 40_000)):  # another gain of the same device changes nothing
         write(folder, name, gain)
     louder, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    assert_allclose(transform(louder, MVC)[0].matrix.values, weaker, rtol=1e-4, atol=1e-5)
+    assert_allclose(transform_job(louder, None, MVC)[0].matrix.values, weaker, rtol=1e-4, atol=1e-5)
 
 
 def test_other_scalings_need_none(folder: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_channel_without_reference_is_named(folder: Path) -> None:
     write(folder, "a.npz", 1, n_channels=3)
     job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
     with pytest.raises(InputError, match=r"a\.npz, channel ch3: no reference amplitude of subject 'S1'"):
-        transform(job, MVC)
+        transform_job(job, None, MVC)
 
 
 def amplitude(folder: Path, references: str) -> Reference:
@@ -138,8 +138,8 @@ def test_units_that_do_not_compare_are_refused(folder: Path) -> None:
     write_recording(replace(read_recording(folder / "max1.npz"), units="adc"), folder / "max1.npz")
     (folder / "mvc.csv").write_text("file,subject\nmax1.npz,S1\n")
     job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    with pytest.raises(InputError, match=r"a\.npz, channel ch1: the units .* don't compare; state both in V, mV or uV"):
-        transform(job, MVC)
+    with pytest.raises(InputError, match=r"a\.npz, channel ch1: the units .* can't be compared; state both in V, mV or uV"):
+        transform_job(job, None, MVC)
 
 
 def test_a_reference_is_its_interval_not_its_file(folder: Path) -> None:

@@ -17,10 +17,10 @@ from conftest import Simulated
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import _named, _prepare_one, prepare
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, WriteError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.matrices.matrix import read_matrix
-from semg_hht.matrices.transform import configure, transform
+from semg_hht.matrices.transform import configure, transform_job
 from semg_hht.recordings.jobs import Job, Remark
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.recordings.recording import write_recording
@@ -52,7 +52,7 @@ def test_matrices_and_manifest_agree(simulated: Simulated) -> None:
 
 
 def test_a_matrix_is_what_the_pipeline_makes(simulated: Simulated) -> None:
-    examples = transform(find_jobs(simulated.manifest)[0], simulated.config)
+    examples = transform_job(find_jobs(simulated.manifest)[0], None, simulated.config)
     for row, example in zip(read_manifest(simulated.prepared_manifest)[:3], examples, strict=True):
         matrix = read_matrix(simulated.prepared_manifest.parent / row.file)
         assert_allclose(matrix.values, example.matrix.values, rtol=0)
@@ -305,7 +305,7 @@ def test_matrices_of_another_tool_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_no_fault_of_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any, **__: Any) -> None:
-        raise InputError("out.npz: the disk is full")
+        raise WriteError("out.npz: the disk is full")
 
     manifest = two_recordings(tmp_path)
     monkeypatch.setattr("semg_hht.datasets.prepare.write_matrix", full)

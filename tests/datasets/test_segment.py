@@ -12,10 +12,10 @@ from numpy.testing import assert_allclose
 from builders import noise
 from semg_hht.cli.main import main
 from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.segment import segment, with_repetitions
+from semg_hht.datasets.segment import Pictures, segment, with_events, with_repetitions
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import configure, transform
+from semg_hht.matrices.transform import configure, transform_job
 from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.events import Event, read_events
 from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
@@ -23,6 +23,8 @@ from semg_hht.recordings.recording import Recording, read_recording, write_recor
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
+
+NO_PICTURES = Pictures(repetitions=False)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,7 @@ def test_a_table_that_a_spreadsheet_saved_with_semicolons_is_honoured(manifest: 
 def test_a_long_recording_without_times_is_said_to_be_taken_whole(tmp_path: Path) -> None:
     long = noise(1, duration_s=25.0)
     write_recording(long, tmp_path / "long.npz")
-    (example,) = transform(find_jobs(tmp_path / "long.npz")[0], configure(band_hz=(20, 200)))
+    (example,) = transform_job(find_jobs(tmp_path / "long.npz")[0], None, configure(band_hz=(20, 200)))
     assert example.remarks == ("25 s were taken as one repetition; --segment finds the repetitions in them",)
 
 
@@ -132,7 +134,7 @@ def test_a_bad_recording_stops_only_itself(manifest: Path, tmp_path: Path) -> No
     bad = tmp_path / "bad.csv"
     bad.write_text("1\n2\n")
     jobs = [Job(bad, (ManifestRow("bad.csv", rate_hz=1000.0),)), *find_jobs(manifest)]
-    done = segment(jobs, tmp_path / "reps.csv", SegmentConfig(), FilterConfig(), pictures=False, n_jobs=1)
+    done = segment(jobs, tmp_path / "reps.csv", SegmentConfig(), FilterConfig(), pictures=NO_PICTURES, n_jobs=1)
     assert [failure.file for failure in done.failures] == ["bad.csv"]
     assert (done.n_recordings, done.n_repetitions, done.pictures) == (2, 6, None)
 
@@ -141,7 +143,7 @@ def test_intervals_somebody_noted_are_taken_as_they_are(manifest: Path, tmp_path
     job = find_jobs(manifest)[0]
     noted = tmp_path / "run_events.tsv"
     noted.write_text("onset\tduration\ttrial_type\n1.5\t0.5\tfull\n0.25\t1\tn/a\n")
-    rows = cut([job], tmp_path / "reps.csv", events=noted)
+    rows = cut(with_events([job], noted), tmp_path / "reps.csv")
     assert [(r.start_s, r.stop_s, r.movement) for r in rows] == [(0.25, 1.25, ""), (1.5, 2.0, "full")]
 
 
@@ -152,7 +154,7 @@ def test_between_clicks_the_activity_gives_the_edges(manifest: Path, tmp_path: P
     clicks.mkdir()
     lines = "\n".join(f"{(row.start_s or 0) - 0.3:.3f}" for row in truth)
     (clicks / f"{job.path.stem}.txt").write_text(f"click_s\n{lines}\n")
-    rows = cut([job], tmp_path / "reps.csv", events=clicks)
+    rows = cut(with_events([job], clicks), tmp_path / "reps.csv")
     assert len(rows) == len(truth)
     assert_allclose([r.stop_s for r in rows], [r.stop_s for r in truth], atol=0.35)
 
@@ -162,9 +164,9 @@ def test_events_must_belong_to_the_recordings(manifest: Path, tmp_path: Path) ->
     noted = tmp_path / "events.csv"
     noted.write_text("0.1,0.6\n")
     with pytest.raises(InputError, match="one file for 2 recordings; expected a folder with a file for each"):
-        cut(jobs, tmp_path / "reps.csv", events=noted)
+        cut(with_events(jobs, noted), tmp_path / "reps.csv")
     with pytest.raises(InputError, match=r"no events for S01_E01_BICEPS\.csv; expected S01_E01_BICEPS\.csv or"):
-        cut(jobs, tmp_path / "reps.csv", events=tmp_path)
+        cut(with_events(jobs, tmp_path), tmp_path / "reps.csv")
 
 
 def bursts(folder: Path, duration_s: float) -> Path:
@@ -220,13 +222,13 @@ def test_a_rate_that_can_hardly_be_right_takes_the_table_back(tmp_path: Path) ->
         write_recording(replace(recording, rate_hz=rate_hz), tmp_path / f"{rate_hz:g}.npz")
         config = SegmentConfig(max_duration_s=60, min_duration_s=1000 * 0.3 / rate_hz)
         job = find_jobs(tmp_path / f"{rate_hz:g}.npz")
-        found = segment(job, tmp_path / f"{rate_hz:g}.csv", config, FilterConfig(), pictures=False, n_jobs=1)
+        found = segment(job, tmp_path / f"{rate_hz:g}.csv", config, FilterConfig(), pictures=NO_PICTURES, n_jobs=1)
         assert any("hold only if 100 Hz is the rate" in remark.text for remark in found.remarks) == doubted
 
 
 def test_jumps_that_are_left_out_are_said(real_data: Path, tmp_path: Path) -> None:
     jumps = real_data / "formats" / "biosignalsnotebooks" / "emg_1000_hz_16_bits_solo.h5"
-    found = segment(find_jobs(jumps), tmp_path / "r.csv", SegmentConfig(), FilterConfig(), pictures=False, n_jobs=1)
+    found = segment(find_jobs(jumps), tmp_path / "r.csv", SegmentConfig(), FilterConfig(), pictures=NO_PICTURES, n_jobs=1)
     assert any("shorter than 0.3 s were left out" in remark.text for remark in found.remarks)
 
 

@@ -13,7 +13,7 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.simulated import write_samples, write_simulation
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_matrix
-from semg_hht.matrices.transform import PipelineConfig, transform
+from semg_hht.matrices.transform import PipelineConfig, transform_job
 from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import is_test_name, parse_file_name, read_manifest
 from semg_hht.recordings.recording import read_recording
@@ -63,7 +63,7 @@ def test_sample_matrices_come_from_recordings_through_the_pipeline(sample_files:
     assert sorted(p.stem for p in recordings) == sorted(p.stem for p in sample_files)
     path = sample_files[0]
     (job,) = find_jobs(tmp_path / "raw" / f"{path.stem}.csv", units="uV")
-    (example,) = transform(job, PipelineConfig())
+    (example,) = transform_job(job, None, PipelineConfig())
     matrix = read_matrix(path)
     assert matrix.settings is not None
     assert_allclose(matrix.values, example.matrix.values, rtol=0)
