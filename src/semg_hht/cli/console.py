@@ -1,7 +1,7 @@
-"""How the command line speaks: notes, progress bars, tables.
+"""Output of the command line: notes, progress bars, tables and errors.
 
-Knows the terminal: nothing of what is computed. Results go to standard output, all else to standard error, so that
-``--json`` can be piped.
+It knows the terminal. It does not know what is computed. Results go to standard output, everything else to standard
+error, so that the output of ``--json`` can be piped.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from rich.console import Console
 
 from semg_hht.errors import InputError
 
-if TYPE_CHECKING:  # only what a verb needs is loaded, where it needs it
+if TYPE_CHECKING:  # a verb loads only what it needs
     from rich.progress import Progress
 
     from semg_hht.evaluation.metrics import Report
     from semg_hht.recordings.jobs import Failure, Remark
 
-# In a notebook plain text: a block of HTML a print would part a line from its beginning.
+# Plain text in notebooks too: as HTML, each print would start a new block and a line could not be continued.
 out = Console(highlight=False, soft_wrap=True, force_jupyter=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
-HELPS = os.environ.get("RANK", "0") != "0"  # of several processes that torchrun started, one speaks
+IS_SILENT = os.environ.get("RANK", "0") != "0"  # of the processes that torchrun starts, only the first prints
 
 MAX_LISTED = 10
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class NoteHandler(logging.Handler):
-    """What the library logs, as one line each."""
+    """Prints each log record of the library as one line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         word, style = ("warning", "yellow") if record.levelno >= logging.WARNING else ("note", "cyan")
@@ -47,16 +47,20 @@ class NoteHandler(logging.Handler):
 
 
 def listen() -> None:
-    """Show the library's notes; what a terminal's encoding lacks stands as ``\\u4e2d``, and ends nothing."""
+    """Print what the library logs.
+
+    Characters that the encoding of the terminal lacks are printed as ``\\u4e2d``; they do not stop the program.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     logger = logging.getLogger("semg_hht")
     logger.handlers = [NoteHandler()]
-    logger.setLevel(logging.ERROR if HELPS else logging.INFO)
+    logger.setLevel(logging.ERROR if IS_SILENT else logging.INFO)
     logger.propagate = False
 
 
 def progress() -> Progress:
+    """A progress bar on a terminal; nothing where standard error is a file."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
@@ -66,12 +70,12 @@ def progress() -> Progress:
         TimeRemainingColumn(compact=True),
         console=err,
         transient=True,
-        disable=not err.is_terminal or HELPS,  # a log file gets the lines, not the bar
+        disable=not err.is_terminal or IS_SILENT,
     )
 
 
 def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
-    """Pass items through under a bar with the time that remains."""
+    """Pass items through and show a progress bar with the remaining time."""
     if total < 2:
         yield from items
         return
@@ -83,7 +87,7 @@ def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
 
 
 class TrainingBar:
-    """Progress over the steps of a run, and a line an epoch."""
+    """Progress over the training steps of a run, and one line per epoch."""
 
     def __enter__(self) -> TrainingBar:
         self._bar = progress()
@@ -103,7 +107,7 @@ class TrainingBar:
         self._bar.advance(self._task)
 
     def _epoch(self, epoch: Any) -> None:
-        if HELPS:
+        if IS_SILENT:
             return
         err.print(
             f"  epoch {epoch.epoch:3d}   loss {epoch.train_loss:.3f}   training {epoch.train_accuracy:.2f}   "
@@ -114,12 +118,12 @@ class TrainingBar:
 
 
 def counted(n: int, one: str, many: str = "") -> str:
-    """``1 file``, ``2 files``; ``many`` where an s is not enough."""
+    """``1 file``, ``2 files``; ``many`` is the plural where it is not formed with an s."""
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def list_failures(failures: Iterable[Failure]) -> None:
-    failures = list(failures)
+def list_failures(failures: Sequence[Failure]) -> None:
+    """Print the files that could not be used, and the reason for each."""
     if not failures:
         return
     err.print(f"[yellow]left out:[/] {counted(len(failures), 'file')} could not be used")
@@ -127,7 +131,7 @@ def list_failures(failures: Iterable[Failure]) -> None:
 
 
 def list_first(to: Console, items: Sequence[T], line: Callable[[T], str], more: str = "more") -> None:
-    """A line each of the first, and how many more there are."""
+    """Print one line for each of the first items, and how many more there are."""
     for item in items[:MAX_LISTED]:
         to.print(f"  {line(item)}", markup=False)
     if len(items) > MAX_LISTED:
@@ -135,12 +139,13 @@ def list_first(to: Console, items: Sequence[T], line: Callable[[T], str], more: 
 
 
 def print_json(content: Any) -> None:
+    """Print JSON, with escapes where the terminal's encoding is not Unicode."""
     unicode = out.encoding.startswith("utf")
     out.print(json.dumps(content, indent=2, ensure_ascii=not unicode), markup=False)
 
 
 def list_remarks(remarks: Iterable[Remark]) -> None:
-    """What a person should know of recordings that were used; what holds for several of them is said once."""
+    """Print remarks on recordings that were used. A remark that several recordings share is printed once."""
     files: dict[str, list[str]] = {}
     for remark in remarks:
         files.setdefault(remark.text, []).append(remark.file)
@@ -153,7 +158,7 @@ def list_remarks(remarks: Iterable[Remark]) -> None:
 
 
 def show_reports(reports: dict[str, Report], split_by: str) -> None:
-    """Scores on people (or repetitions) not trained on, a table a task."""
+    """Print the scores on held-out people (or repetitions), one table per task."""
     from rich.table import Table
 
     for task, report in reports.items():
@@ -171,16 +176,16 @@ def show_reports(reports: dict[str, Report], split_by: str) -> None:
 
 
 def show_findings(protocol: str, content: dict[str, Any]) -> None:
-    """Scores of an evaluation: the network beside its baselines, a table a task."""
+    """Print the scores of an evaluation: the network and its baselines, one table per task."""
     from rich.table import Table
 
     n_people = len(content["data"]["subjects"])
-    for task, found in content["tasks"].items():
+    for task, scored in content["tasks"].items():
         out.print(f"\n[bold]{task.replace('_', ' ')}[/], protocol {protocol}, {counted(n_people, 'subject')}")
         table = Table(box=None, padding=(0, 1))
         for column in ("method", "balanced accuracy", "95 % over people", "macro F1", "AUROC", "ECE"):
             table.add_column(column, justify="left" if column == "method" else "right", no_wrap=column == "method")
-        for method, scores in {"network": found["network"], **found["baselines"]}.items():
+        for method, scores in {"network": scored["network"], **scored["baselines"]}.items():
             low_high, rare = scores["balanced_accuracy_interval_95"], scores["too_few_people_of"]
             area = scores["auroc"]
             table.add_row(
@@ -189,29 +194,26 @@ def show_findings(protocol: str, content: dict[str, Any]) -> None:
                 f"{scores['macro_f1']:.2f}", "-" if area is None else f"{area:.2f}", f"{scores['ece']:.2f}",
             )  # fmt: skip
         out.print(table)
-        for method, duel in found["duel"].items():
+        for method, duel in scored["duel"].items():
             if duel["decides"]:
-                out.print(f"  [yellow]the network {_shown(method, duel)}[/]")
-        unsure, n = found["unsure"], found["network"]["n"]
+                out.print(f"  [yellow]the network {_comparison(method, duel)}[/]")
+        unsure, n = scored["unsure"], scored["network"]["n"]
         if unsure is not None:
             out.print(
-                f"  sets of answers hold the true one in {_share(unsure['coverage'], n)}, "
-                f"promised {unsure['promise']:.0%}; unsure are {_share(unsure['share_unsure'], n)}"
+                f"  prediction sets contain the true class in {_share(unsure['coverage'], n)}, "
+                f"promised {unsure['promise']:.0%}; {_share(unsure['share_unsure'], n)} are unsure"
             )
 
 
-def _shown(method: str, duel: dict[str, Any]) -> str:
-    """What a difference from a baseline shows that is not one in favour of the network."""
+def _comparison(method: str, duel: dict[str, Any]) -> str:
+    """How the network compares with a baseline that it is not better than."""
     interval = duel["interval_95"]
-    said = "is not shown to be better than"
-    if interval is not None and interval[1] <= 0:
-        said = "is clearly worse than" if interval[1] < 0 else "is no better than"
-    between = (
-        "too few people for an interval"
-        if interval is None
-        else f"95 % interval {interval[0]:+.2f} to {interval[1]:+.2f}"
-    )
-    return f"{said} {method}: difference {duel['network_is_better_by']:+.2f}, {between}"
+    verdict, uncertainty = "is not shown to be better than", "too few people for an interval"
+    if interval is not None:
+        uncertainty = f"95 % interval {interval[0]:+.2f} to {interval[1]:+.2f}"
+        if interval[1] <= 0:
+            verdict = "is clearly worse than" if interval[1] < 0 else "is no better than"
+    return f"{verdict} {method}: difference {duel['network_is_better_by']:+.2f}, {uncertainty}"
 
 
 def _share(value: float, n: int) -> str:
@@ -232,49 +234,49 @@ def _with_interval(report: Report, score: str) -> str:
 
 @contextmanager
 def one_sentence(*, debug: bool) -> Iterator[None]:
-    """An error becomes one sentence and exit code 1; with ``debug`` it keeps its traceback."""
+    """Print an error as one sentence and exit with code 1; with ``debug``, let it pass with its traceback."""
     try:
         yield
-    except KeyboardInterrupt:  # before or after a verb's work
+    except KeyboardInterrupt:  # before or after the work of a verb, which `stoppable` covers
         raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
         if debug:
             raise
         if isinstance(error, (InputError, OSError)):
-            said = str(error)
+            sentence = str(error)
         elif isinstance(error, MemoryError):
-            said = f"there is not enough memory; fewer --jobs, a smaller --batch_size or --pack need less ({error})"
+            sentence = f"not enough memory; use fewer --jobs, a smaller --batch_size, or --pack ({error})"
         else:
-            said = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
+            sentence = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
         err.print("[red]error:[/] ", end="")
-        err.print(said, markup=False)
+        err.print(sentence, markup=False)
         raise SystemExit(1) from None
 
 
 @contextmanager
-def stoppable(how_to_go_on: str) -> Iterator[None]:
-    """Ctrl-C, or the SIGTERM of a cluster's scheduler, ends the block with a sentence and exit code 130 or 143."""
+def stoppable(how_to_continue: str) -> Iterator[None]:
+    """Stop the block on Ctrl-C or SIGTERM (from the scheduler of a cluster): one sentence, exit code 130 or 143."""
     number = signal.SIGINT
 
     def terminate(*_: object) -> None:
         nonlocal number
         number = signal.SIGTERM
-        raise KeyboardInterrupt  # so that whatever cleans up after Ctrl-C does it now, too
+        raise KeyboardInterrupt  # what cleans up after Ctrl-C cleans up now too
 
-    in_charge = threading.current_thread() is threading.main_thread()  # no other thread may ask for signals
-    before = signal.signal(signal.SIGTERM, terminate) if in_charge else None
+    is_main = threading.current_thread() is threading.main_thread()  # no other thread may handle signals
+    before = signal.signal(signal.SIGTERM, terminate) if is_main else None
     try:
         yield
     except KeyboardInterrupt:
         err.print("[yellow]stopped:[/] ", end="")
-        err.print(how_to_go_on, markup=False)
+        err.print(how_to_continue, markup=False)
         raise SystemExit(128 + number) from None
     finally:
-        if in_charge:
+        if is_main:
             signal.signal(signal.SIGTERM, before)
 
 
 def exit_if_strict(strict: bool, failures: Sequence[Failure]) -> None:
-    """With ``--strict`` a file that had to be left out is an error, once the others are done."""
+    """Exit with code 1 if ``strict`` and a file could not be used. The other files are done by then."""
     if strict and failures:
         raise SystemExit(1)

@@ -1,6 +1,6 @@
-"""The command line: the program, its verbs in the order of the data, and how it ends.
+"""The command line program: its verbs in the order of the data, its help and its exit codes.
 
-What a verb takes and prints stands in ``commands/``, what is computed in the other rooms.
+The modules in ``commands/`` define the flags and the output of each verb. The other packages do the work.
 """
 
 from __future__ import annotations
@@ -38,33 +38,51 @@ VERBS = {
 }
 
 
-# What a person who stops a verb is told; what is in braces is the value of that option.
-IN_A_NEW_FOLDER = "nothing half-written was left; the same command with --overwrite begins anew"
+# How to continue after a verb was stopped; a name in braces stands for the value of that option.
+AGAIN = "no half-written file is left; run the same command to start again"
+AGAIN_IN_ITS_FOLDER = "no half-written file is left; run the same command with --overwrite to start again"
 STOPPED = {
-    "demo": IN_A_NEW_FOLDER,
-    "simulate": IN_A_NEW_FOLDER,
-    "sample_data": IN_A_NEW_FOLDER,
-    "prepare": "what was finished is in {out}; the same command goes on from there, with --overwrite where it has a "
-    "manifest.csv already",
-    "predict": "nothing half-written was left; the same command begins anew, with --overwrite where {output} is there "
-    "already",
-    "train": "every epoch that was finished is kept; the same command with --resume goes on from {checkpoint_dir}",
-    "evaluate": "the folds that were finished are in {out}; the same command goes on from there",
+    "demo": AGAIN_IN_ITS_FOLDER,
+    "simulate": AGAIN_IN_ITS_FOLDER,
+    "sample_data": AGAIN_IN_ITS_FOLDER,
+    "prepare": "finished matrices are in {out}; run the same command to continue (with --overwrite if there is a "
+    "manifest.csv already)",
+    "predict": f"{AGAIN} (with --overwrite if {{output}} exists already)",
+    "train": "finished epochs are kept; run the same command with --resume to continue from {checkpoint_dir}",
+    "evaluate": "finished folds are in {out}; run the same command to continue",
 }
 
 
 def _stoppable(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb that prints how to continue when it is stopped."""
+
     @wraps(verb)
     def run(**options: Any) -> None:
-        told = STOPPED.get(verb.__name__, "nothing half-written was left; the same command begins anew")
-        with console.stoppable(told.format(**options)):
+        with console.stoppable(STOPPED.get(verb.__name__, AGAIN).format(**options)):
             verb(**options)
 
     return run
 
 
+def _program(**settings: Any) -> typer.Typer:
+    return typer.Typer(
+        context_settings=CONTEXT,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        **settings,
+    )
+
+
+def _with_snake_case(command: Any) -> Any:
+    """A command whose help names its flags as the examples and the pages do: ``--data_dir``."""
+    for parameter in command.params:
+        parameter.opts = [name[:2] + name[2:].replace("-", "_") for name in parameter.opts]
+    return command
+
+
 class _Verbs(TyperGroup):
-    """Imports the file of a verb when it is called, and all of them only for ``--help``: a prediction starts sooner."""
+    """Imports the module of a verb when it is called, and all of them only for ``--help``: verbs start sooner."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -77,27 +95,23 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         verb = getattr(import_module(f"semg_hht.cli.commands.{cmd_name}"), cmd_name)
-        alone = typer.Typer(context_settings=CONTEXT, add_completion=False, rich_markup_mode="rich")
-        alone.command(cmd_name, epilog=f"Example: semg-hht {VERBS[cmd_name]}")(_stoppable(verb))
-        return typer.main.get_command(alone)
+        program = _program()
+        program.command(cmd_name, epilog=f"Example: semg-hht {VERBS[cmd_name]}")(_stoppable(verb))
+        return _with_snake_case(typer.main.get_command(program))
 
 
-app = typer.Typer(
+app = _program(
     cls=_Verbs,
-    context_settings=CONTEXT,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Surface EMG of exercise repetitions in; action quality and recorded gender out, with honest confidence.",
-    epilog="Start with [bold]semg-hht demo[/]: the whole path on simulated people, in about two minutes. "
-    "--debug with any command shows the traceback of an error.",
+    help="Predict action quality and recorded gender from surface EMG of repetitions, with calibrated confidence.",
+    epilog="Start with `semg-hht demo`: all steps on simulated people, in about two minutes. "
+    "With any command, --debug shows the traceback of an error.",
 )
 
 
 WHERE_TO_START = (
-    "[bold]semg-hht demo[/]                                 the whole path on simulated people, in about two minutes",
+    "[bold]semg-hht demo[/]                                 all steps on simulated people, in about two minutes",
     "[bold]semg-hht segment RECORDINGS --out reps.csv[/]    your own recordings: find the repetitions first",
-    "[bold]semg-hht --help[/]                               every command; COMMAND --help explains one",
+    "[bold]semg-hht --help[/]                               all commands; COMMAND --help explains one of them",
 )
 
 
@@ -112,10 +126,11 @@ def _root(
         console.out.print("\n".join(WHERE_TO_START))
 
 
-def main(args: Sequence[str] | None = None, *, program: typer.Typer = app, name: str = "semg-hht") -> None:
-    """Run the command line. Exit code 0; or 1 with one sentence on standard error; 2 for a wrong flag.
+def main(args: Sequence[str] | None = None, *, program: Callable[..., Any] = app, name: str = "semg-hht") -> None:
+    """Run the command line.
 
-    130 after Ctrl-C and 143 after SIGTERM, with a sentence that says how to go on.
+    Exit codes: 0; 1 after an error, with one sentence on standard error; 2 for a wrong flag; 130 after Ctrl-C and 143
+    after SIGTERM, with a sentence on how to continue.
     """
     words = list(sys.argv[1:] if args is None else args)
     console.listen()
@@ -124,7 +139,7 @@ def main(args: Sequence[str] | None = None, *, program: typer.Typer = app, name:
 
 
 def script(command: Any, name: str) -> None:
-    """Front of a root script: one command, the same engine."""
-    program = typer.Typer(context_settings=CONTEXT, add_completion=False, pretty_exceptions_enable=False)
+    """Run one command under the name of a root script."""
+    program = _program()
     program.command()(_stoppable(command))
-    main(program=program, name=name)
+    main(program=_with_snake_case(typer.main.get_command(program)), name=name)

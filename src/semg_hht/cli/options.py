@@ -1,10 +1,11 @@
-"""Flags that several commands share, and the settings they make.
+"""Flags that several commands share, and the transform settings that they state.
 
-Knows names, help texts and defaults: nothing of what is computed with them.
+It knows names, help texts and defaults. It does not know what is computed with them.
 """
 
 from __future__ import annotations
 
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,99 +13,129 @@ import typer
 
 from semg_hht.errors import InputError
 from semg_hht.hht.spectrum import DECOMPOSITIONS
-from semg_hht.matrices.scaling import SCALINGS
 from semg_hht.matrices.transform import CHANNELS, PipelineConfig, configure
 from semg_hht.signals.filters import MainsHz
 from semg_hht.system.processes import BACKENDS
 
-Band = Annotated[tuple[float, float] | None, typer.Option(help="Band in Hz: low and high edge.  \\[default: 20 450]")]
-Mains = Annotated[
-    str | None, typer.Option(help="Mains to notch: 50 or 60, with harmonics; auto: what hums; off.  \\[default: auto]")
-]
-Ecg = Annotated[
-    bool | None,
-    typer.Option("--ecg/--no-ecg", help="Take the heart's beat off, for muscles of the trunk.  \\[default: no]"),
-]
-Decomposition = Annotated[str | None, typer.Option(help=f"{', '.join(DECOMPOSITIONS)}.  \\[default: emd]")]
-Scaling = Annotated[str | None, typer.Option(help=f"{', '.join(SCALINGS)}.  \\[default: log]")]
-Channels = Annotated[
-    str | None,
-    typer.Option(help=f"{' or '.join(CHANNELS)}: a matrix a channel, or all as planes of one.  \\[default: separate]"),
-]
+MAINS_HZ: dict[str, MainsHz] = {"auto": "auto", "50": 50.0, "60": 60.0, "off": None}
+
+OF_RUN = "as in the run"  # default of the transform settings where a run predicts
+
+
+def _setting(text: str, default: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, metavar=metavar, help=f"{text}  [default: {default}]")
+
+
+_BAND = "Edges of the band, in Hz."
+Band = Annotated[tuple[float, float] | None, _setting(_BAND, "20 450", metavar="LOW HIGH")]
+RunBand = Annotated[tuple[float, float] | None, _setting(_BAND, OF_RUN, metavar="LOW HIGH")]
+_MAINS = "Mains frequency to remove, with its harmonics: 50, 60, auto (the one that is present) or off."
+Mains = Annotated[str | None, _setting(_MAINS, "auto")]
+RunMains = Annotated[str | None, _setting(_MAINS, OF_RUN)]
+_ECG = "Remove the heartbeat, for muscles of the trunk."
+Ecg = Annotated[bool | None, _setting(_ECG, "no-ecg", "--ecg/--no-ecg")]
+RunEcg = Annotated[bool | None, _setting(_ECG, OF_RUN, "--ecg/--no-ecg")]
+_DECOMPOSITION = f"One of {', '.join(DECOMPOSITIONS)}."
+Decomposition = Annotated[str | None, _setting(_DECOMPOSITION, "emd")]
+RunDecomposition = Annotated[str | None, _setting(_DECOMPOSITION, OF_RUN)]
+_SCALING = (
+    "How power becomes matrix values. minmax: each matrix from 0 to 1; log: logarithm; db: decibels below the "
+    "strongest cell; mvc: log, relative to maximal contractions (--references); subject: log, relative to the "
+    "subject's mean amplitude; upstream: for --decomposition upstream only."
+)
+Scaling = Annotated[str | None, _setting(_SCALING, "log")]
+RunScaling = Annotated[str | None, _setting(_SCALING, OF_RUN)]
+_CHANNELS = f"{CHANNELS[0]}: one matrix per channel; {CHANNELS[1]}: all channels as planes of one matrix."
+Channels = Annotated[str | None, _setting(_CHANNELS, CHANNELS[0])]
+RunChannels = Annotated[str | None, _setting(_CHANNELS, OF_RUN)]
+RunSeed = Annotated[int | None, _setting("Random seed of the noise in ensemble decompositions.", OF_RUN)]
 Segment = Annotated[
-    bool, typer.Option("--segment", help="Find the repetitions of recordings whose manifest states no times.")
+    bool, typer.Option("--segment", help="Find the repetitions in recordings whose manifest states no times.")
 ]
-References = Annotated[Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.")]
-RateHz = Annotated[float | None, typer.Option(help="Samples a second, where a recording does not say.")]
-Units = Annotated[str, typer.Option(help="Units of the samples (V, mV, uV), where a recording does not say.")]
+References = Annotated[
+    Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.  [default: none]")
+]
+RateHz = Annotated[
+    float | None, typer.Option(help="Sampling rate in Hz, for recordings that do not state it.  [default: none]")
+]
+Units = Annotated[
+    str,
+    typer.Option(help="Units of the samples (V, mV, uV), for recordings that do not state them.  [default: none]"),
+]
 Recipe = Annotated[
     str,
     typer.Option(
-        help="plain: the network for action quality, an SVM on its features for gender; best: SVMs that join amplitude "
-        "and how the channels go together, where that told new people better."
+        help="plain: the network answers action quality, an SVM on its features answers gender; best: SVMs that join "
+        "the network's features with amplitude and channel covariance, where these scored better on new people."
     ),
 ]
 Convolutions = Annotated[
-    str, typer.Option(help="On a CPU: products (of matrices, faster) or torch (its own); to rounding the same.")
+    str,
+    typer.Option(help="On a CPU: products (matrix products, faster) or torch. They differ by rounding only."),
 ]
 Precision = Annotated[
-    str, typer.Option(help="float32; bfloat16: faster where the processor or GPU computes in it, and not exact.")
+    str,
+    typer.Option(help="float32, or bfloat16: less exact, and faster on a processor or GPU that supports it."),
 ]
 Pack = Annotated[
     Path | None,
-    typer.Option(help="Folder to keep all matrices in as one file, read batch by batch: for more than memory holds."),
+    typer.Option(
+        help="Folder for one file of all matrices, read batch by batch, for data larger than memory.  "
+        "[default: keep them in memory]"
+    ),
 ]
-Backend = Annotated[str, typer.Option(help=f"Who works: {', '.join(BACKENDS)}.")]
-Scheduler = Annotated[str, typer.Option(help="Address of a Dask scheduler, for --backend dask.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Backend = Annotated[str, typer.Option(help=f"Where the work runs: {', '.join(BACKENDS)}.")]
+Scheduler = Annotated[
+    str,
+    typer.Option(help="Address of a Dask scheduler, for --backend dask.  [default: a cluster of this machine's cores]"),
+]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that is not empty.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with an error if any file had to be left out.")]
-Lang = Annotated[str, typer.Option(help="Language of the page: en or zh.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 1 if any file could not be used.")]
+Lang = Annotated[str, typer.Option(help="Language of pages and pictures: en or zh.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even if there is a GPU.")]
 
 
-def config_of(
-    *,
-    band: tuple[float, float] | None = None,
-    mains: str | None = None,
-    ecg: bool | None = None,
-    decomposition: str | None = None,
-    scaling: str | None = None,
-    channels: str | None = None,
-    seed: int | None = None,
-    base: PipelineConfig | None = None,
-) -> PipelineConfig:
-    """The settings that were stated, the rest as in ``base`` or by default."""
-    chosen: dict[str, Any] = {}
-    if base is not None:
-        chosen = {
-            "band_hz": base.spectrum.band_hz,
-            "mains_hz": base.filter.mains_hz,
-            "ecg": base.filter.ecg,
-            "decomposition": base.spectrum.decomposition,
-            "scaling": base.scaling,
-            "channels": base.channels,
-            "seed": base.spectrum.seed,
-        }
-        if decomposition is not None:
-            del chosen["scaling"]  # each recipe has its own default
-    stated = {
-        "band_hz": band,
-        "ecg": ecg,
-        "decomposition": decomposition,
-        "scaling": scaling,
-        "channels": channels,
-        "seed": seed,
-    }
-    chosen |= {name: value for name, value in stated.items() if value is not None}
-    if mains is not None:
-        chosen["mains_hz"] = mains_hz_of(mains)
-    return configure(**chosen)
+@dataclass(frozen=True)
+class StatedTransform:
+    """The transform settings that a user stated by flags. None: not stated."""
+
+    band_hz: tuple[float, float] | None = None
+    mains: str | None = None
+    ecg: bool | None = None
+    decomposition: str | None = None
+    scaling: str | None = None
+    channels: str | None = None
+    seed: int | None = None
+
+    def __bool__(self) -> bool:
+        return any(value is not None for value in astuple(self))
+
+    def config(self, base: PipelineConfig | None = None) -> PipelineConfig:
+        """The stated settings; the others as in ``base``, or by default.
+
+        A stated decomposition brings its own default scaling, whatever the scaling of ``base``.
+        """
+        settings: dict[str, Any] = {}
+        if base is not None:
+            settings = {
+                "band_hz": base.spectrum.band_hz,
+                "mains_hz": base.filter.mains_hz,
+                "ecg": base.filter.ecg,
+                "decomposition": base.spectrum.decomposition,
+                "scaling": base.scaling if self.decomposition is None else None,
+                "channels": base.channels,
+                "seed": base.spectrum.seed,
+            }
+        stated = {name: value for name, value in vars(self).items() if value is not None}
+        if "mains" in stated:
+            stated["mains_hz"] = mains_hz_of(stated.pop("mains"))
+        return configure(**settings | stated)
 
 
 def mains_hz_of(text: str) -> MainsHz:
-    known: dict[str, MainsHz] = {"auto": "auto", "50": 50.0, "60": 60.0, "off": None}
-    if text not in known:
+    """The value of ``--mains``."""
+    if text not in MAINS_HZ:
         raise InputError(f"--mains must be auto, 50, 60 or off; got {text!r}")
-    return known[text]
+    return MAINS_HZ[text]

@@ -9,12 +9,23 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import Band, Channels, Cpu, Decomposition, Ecg, Mains, References, Scaling, config_of
+from semg_hht.cli.options import (
+    Cpu,
+    References,
+    RunBand,
+    RunChannels,
+    RunDecomposition,
+    RunEcg,
+    RunMains,
+    RunScaling,
+    RunSeed,
+    StatedTransform,
+)
 from semg_hht.errors import InputError
 from semg_hht.system.memory import give_back_freed_memory
 
@@ -28,32 +39,32 @@ DEMO_RUN = Path("demo") / "run"
 def app(
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="The run that answers, or an export.  [default: demo/run; without one the page makes one]"),
+        typer.Option(
+            help="The run or export that predicts.  [default: demo/run; if there is none, the page trains a practice "
+            "run on simulated people]"
+        ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0: to the whole network.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 serves the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve at.")] = 7860,
-    max_upload_mb: Annotated[int, typer.Option(help="Largest file that is taken.")] = 100,
+    max_upload_mb: Annotated[int, typer.Option(help="Largest file that may be uploaded, in MB.")] = 100,
     references: References = None,
-    band: Band = None,
-    mains: Mains = None,
-    ecg: Ecg = None,
-    decomposition: Decomposition = None,
-    scaling: Scaling = None,
-    channels: Channels = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  [default: the run's]")] = None,
+    band: RunBand = None,
+    mains: RunMains = None,
+    ecg: RunEcg = None,
+    decomposition: RunDecomposition = None,
+    scaling: RunScaling = None,
+    channels: RunChannels = None,
+    seed: RunSeed = None,
     cpu: Cpu = False,
 ) -> None:
-    """A web page for someone who writes no code: drop a recording, check its repetitions, read the answers."""
+    """Serve a web page for users who write no code. Upload a recording, check its repetitions, read the predictions."""
     from semg_hht.web.visitors import Visitors
 
     if max_upload_mb < 1:
         raise InputError(f"max_upload_mb must be at least 1; got {max_upload_mb}")
-    stated: dict[str, Any] = {
-        "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
-        "channels": channels, "seed": seed,
-    }  # fmt: skip
-    give_back_freed_memory()  # before threads start: visitors come and go for weeks
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what is temporary is removed then, too
+    stated = StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
+    give_back_freed_memory()  # before threads start: the page may run for weeks
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that removes temporary files
     with Visitors() as visitors:
         os.environ |= visitors.environment
         try:
@@ -63,46 +74,46 @@ def app(
         serve(
             _desk(checkpoint, stated, references, cpu, visitors.folder / "practice"),
             visitors, host=host, port=port, max_upload_mb=max_upload_mb,
-            announce=lambda address: console.out.print(f"Now open:  [bold]{address}[/]   (Ctrl+C ends it)"),
+            announce=lambda address: console.out.print(f"Now open:  [bold]{address}[/]   (Ctrl+C stops the server)"),
         )  # fmt: skip
 
 
-def _desk(checkpoint: Path | None, stated: dict[str, Any], references: Path | None, cpu: bool, practice: Path) -> Desk:
-    """The run that was named, else the demo's, else a way to make one in the folder ``practice``."""
+def _desk(checkpoint: Path | None, stated: StatedTransform, references: Path | None, cpu: bool, practice: Path) -> Desk:
+    """The run in ``checkpoint``, else the run of the demo, else a way to train one in the folder ``practice``."""
     from semg_hht.datasets.mvc import with_references
     from semg_hht.prediction.run import open_run
     from semg_hht.web.shared_run import Desk, tracked
 
-    config = config_of(**stated) if any(value is not None for value in stated.values()) else None
+    config = stated.config() if stated else None
 
     def opened(folder: Path) -> Run:
         run = open_run(folder, cpu=cpu)
-        if config is not None:
-            run = replace(run, recording_config=config_of(**stated, base=run.recording_config))
+        if stated:
+            run = replace(run, recording_config=stated.config(run.recording_config))
         if run.recording_config is not None:
-            with_references([], run.recording_config, references, n_jobs=1)  # says at once where they lack
+            with_references([], run.recording_config, references, n_jobs=1)  # an error now if they are missing
         return run
 
     def make_run(tell: Callable[[float, str], None]) -> Run:
-        left: Iterator[float] = iter(())
+        shares: Iterator[float] = iter(())
 
-        def began(_: int, n_steps: int) -> None:
-            nonlocal left
-            left = (0.3 + 0.7 * step / n_steps for step in range(1, n_steps + 1))
+        def on_start(_: int, n_steps: int) -> None:
+            nonlocal shares
+            shares = (0.3 + 0.7 * step / n_steps for step in range(1, n_steps + 1))
 
-        def went_on() -> None:
-            tell(next(left, 1.0), "training")
+        def on_step() -> None:
+            tell(next(shares, 1.0), "training")
 
-        shutil.rmtree(practice, ignore_errors=True)  # of a try that failed
+        shutil.rmtree(practice, ignore_errors=True)  # left by an attempt that failed
         try:
             from semg_hht.demo import practice_run
 
-            return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), on_start=began, on_step=went_on))
+            return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), on_start=on_start, on_step=on_step))
         except ImportError as error:
             raise InputError(f"a practice run needs {error.name}: pip install 'semg-hht[train]'") from None
 
     from_demo = checkpoint is None and (DEMO_RUN / "metrics.json").is_file()
-    known = DEMO_RUN if from_demo else checkpoint
-    if known is None:
+    folder = DEMO_RUN if from_demo else checkpoint
+    if folder is None:
         return Desk(None, references=references, config=config, make_run=make_run)
-    return Desk(opened(known), known.resolve().name, practice=from_demo, references=references, config=config)
+    return Desk(opened(folder), folder.resolve().name, practice=from_demo, references=references, config=config)

@@ -1,4 +1,4 @@
-"""`semg-hht check`: what is wrong with a data folder before anyone trains on it."""
+"""`semg-hht check`: find problems of a data folder before training."""
 
 from __future__ import annotations
 
@@ -17,36 +17,38 @@ STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 def check(
     data: Annotated[Path, typer.Argument(help="A folder of matrices or recordings, a manifest.csv, or a run.")],
-    split: Annotated[Path | None, typer.Option(help="A run or its split.json, to hold against the data.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 on a warning too.")] = False,
+    split: Annotated[
+        Path | None, typer.Option(help="A run, or its split.json, to compare with the data.  [default: none]")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 on warnings too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find what would spoil a training: unreadable files, copies under two names, leaks. Exit code 1 on an error."""
+    """Find problems before training: unreadable files, copies, leaks. An error gives exit code 1."""
     from semg_hht.audit.check import examine
 
-    found = examine(data, split, track=console.track)
-    counts = {severity: found.count(severity) for severity in SEVERITIES}
+    result = examine(data, split, track=console.track)
+    counts = {severity: result.count(severity) for severity in SEVERITIES}
     if as_json:
         console.print_json(
             {
-                "data": str(found.source),
-                "n_files": found.n_files,
-                "n_subjects": found.n_subjects,
+                "data": str(result.source),
+                "n_files": result.n_files,
+                "n_subjects": result.n_subjects,
                 **{f"n_{severity}s": n for severity, n in counts.items()},
-                "findings": [{**vars(f), "files": list(f.files), "advice": ADVICE[f.what]} for f in found.findings],
+                "findings": [{**vars(f), "files": list(f.files), "advice": ADVICE[f.what]} for f in result.findings],
             }
         )
     else:
-        for (severity, what), kind in groupby(found.findings, key=lambda f: (f.severity, f.what)):
-            _print_kind(severity, what, list(kind))
-        of = f"{console.counted(found.n_files, 'file')} of {console.counted(found.n_subjects, 'subject')}"
-        told = ", ".join(console.counted(n, severity) for severity, n in counts.items())
-        console.out.print(f"{of}: {told}", markup=False)
+        for (severity, what), findings in groupby(result.findings, key=lambda f: (f.severity, f.what)):
+            _print_findings(severity, what, list(findings))
+        data_size = f"{console.counted(result.n_files, 'file')} of {console.counted(result.n_subjects, 'subject')}"
+        summary = ", ".join(console.counted(n, severity) for severity, n in counts.items())
+        console.out.print(f"{data_size}: {summary}", markup=False)
     if counts["error"] or (strict and counts["warning"]):
         raise SystemExit(1)
 
 
-def _print_kind(severity: str, what: str, findings: list[Finding]) -> None:
+def _print_findings(severity: str, what: str, findings: list[Finding]) -> None:
     console.out.print(f"[{STYLES[severity]}]{severity}:[/] {what}", end="")
     console.out.print(f" ({len(findings)})" if len(findings) > 1 else "")
     console.list_first(console.out, findings, lambda finding: finding.sentence, "more; --json lists all")

@@ -1,4 +1,4 @@
-"""`semg-hht demo`: the whole path on simulated people."""
+"""`semg-hht demo`: all steps on simulated people."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from semg_hht.cli.options import Overwrite, Seed
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder for all files of the demo.")] = Path("demo"),
     seed: Seed = 42,
     overwrite: Overwrite = False,
 ) -> None:
-    """The whole path on simulated people, ending with a report to open."""
+    """Run all steps on simulated people, from recordings to a report."""
     from semg_hht.demo import run_demo
 
     with console.TrainingBar() as bar:
-        shown = run_demo(out, seed, overwrite=overwrite, say=console.out.print, track=console.track, **bar.callbacks())
-    console.show_reports(shown.result.reports, "subject")
-    console.out.print(f"\n{shown.n_right} of {shown.n_repetitions} repetitions of unseen people are right.")
-    console.out.print(f"All answers:      {shown.predictions_file}")
-    console.out.print(f"A recording:      {shown.picture}")
+        done = run_demo(out, seed, overwrite=overwrite, say=console.out.print, track=console.track, **bar.callbacks())
+    console.show_reports(done.result.reports, "subject")
+    console.out.print(f"\n{done.n_right} of {done.n_repetitions} repetitions of held-out people were predicted right.")
+    console.out.print(f"All answers:      {done.predictions_file}")
+    console.out.print(f"A recording:      {done.picture}")
     console.out.print("Your recordings:  semg-hht segment RECORDINGS --out reps.csv")
-    console.out.print(f"Now open:         [bold]{shown.report}[/]")
+    console.out.print(f"Now open:         [bold]{done.report}[/]")

@@ -1,4 +1,4 @@
-"""`semg-hht evaluate`: cross-validation, and a report of it."""
+"""`semg-hht evaluate`: cross-validation and its report."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ from semg_hht.system.processes import seen_by_workers, workers
 
 
 def evaluate(
-    data_dir: Annotated[Path, typer.Option(help="Folder of matrices (.npz), labelled by name or manifest.csv.")],
+    data_dir: Annotated[Path, typer.Option(help="Folder of matrices (.npz), labelled by file name or manifest.csv.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and the folds.")],
     protocol: Annotated[
         list[str] | None,
         typer.Option(
-            help="loso: each subject held out once; grouped: subjects in --folds groups; random: repetitions, "
-            "to show how that flatters. May be repeated.  \\[default: loso]"
+            help="loso: each subject held out once; grouped: subjects held out in --folds groups; random: repetitions "
+            "held out, for comparison: its scores are too high. May be repeated.  [default: loso]"
         ),
     ] = None,
-    folds: Annotated[int, typer.Option(help="Folds of grouped and random.")] = 5,
+    folds: Annotated[int, typer.Option(help="Number of folds, for grouped and random.")] = 5,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
     recipe: Recipe = "plain",
-    epochs: Annotated[int, typer.Option(help="Times every example is trained on.")] = 100,
-    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Peak, after the warm-up.")] = 1e-4,
+    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Examples per step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate, after the warm-up.")] = 1e-4,
     num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
     base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
-    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Folds at once; -1: as many as cores.")] = -1,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Folds at the same time; -1: one per core.")] = -1,
     backend: Backend = "loky",
     scheduler: Scheduler = "",
     keep_models: Annotated[bool, typer.Option("--keep_models", help="Keep the weights of each fold.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where another evaluation stands.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Discard the existing evaluation and start again.")
+    ] = False,
     lang: Lang = "en",
     cpu: Cpu = False,
     pack: Pack = None,
@@ -48,7 +50,7 @@ def evaluate(
     seed: Seed = 42,
     as_json: AsJson = False,
 ) -> None:
-    """Scores that hold on new people: every subject held out, nothing of them in training, beside simple baselines."""
+    """Estimate scores on new people by cross-validation. Compares them with simple baselines."""
     require_training()
     from semg_hht.learning.crossvalidation import cross_validate, describe
     from semg_hht.learning.dataset import load_folder
@@ -56,7 +58,7 @@ def evaluate(
     from semg_hht.report.evaluation_page import write_page
     from semg_hht.report.words import read_words
 
-    read_words(lang)  # a language there is none of is said before the folds, not after
+    read_words(lang)  # an unknown language is an error before the folds, not after them
     protocols = protocol or ["loso"]
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown:
@@ -68,9 +70,9 @@ def evaluate(
     pack, out = seen_by_workers(backend, pack), seen_by_workers(backend, out)
     dataset = load_folder(data_dir, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
-    n_loaded, dataset = len(dataset), dataset.labelled()  # no name for the whole: it would be held beside its part
+    n_loaded, dataset = len(dataset), dataset.labelled()  # the whole data set must not stay in memory
     if len(dataset) < n_loaded:
-        console.err.print(f"files without labels, such as Test*, that are left out: {n_loaded - len(dataset)}")
+        console.err.print(f"files left out because they have no label, such as Test*: {n_loaded - len(dataset)}")
     with workers(backend, scheduler):
         for name in protocols:
             answers = cross_validate(
@@ -88,14 +90,14 @@ def evaluate(
         console.show_findings(name, content["protocols"][name])
     for task_name, gap in content["optimism"].items():
         console.out.print(
-            f"\n[bold]{task_name.replace('_', ' ')}[/]: with the same people on both sides the score would be "
+            f"\n[bold]{task_name.replace('_', ' ')}[/]: with the same people in training and test, the score would be "
             f"{gap['random']:.2f} instead of {gap['new_people']:.2f}"
         )
     console.out.print(f"\nreport      {page}, {out / REPORT}")
 
 
 def _as_seen_from(out: Path, data_dir: Path) -> str:
-    """Relative, so that both can be moved together; absolute where they lie on two drives."""
+    """The path relative to ``out``, so that both can be moved together; absolute if they are on two drives."""
     try:
         return Path(os.path.relpath(data_dir.resolve(), out.resolve())).as_posix()
     except ValueError:

@@ -1,4 +1,4 @@
-"""`semg-hht explain`: a run and one file -> why it answers so, in Hz and seconds."""
+"""`semg-hht explain`: the evidence for a prediction, in Hz and seconds."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def explain(
     checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
     input: Annotated[
-        Path, typer.Option(help="A matrix or recording; or a folder or manifest, of which --file is one.")
+        Path, typer.Option(help="A matrix or recording; or a folder or manifest, and --file names one of it.")
     ],
-    out: Annotated[Path, typer.Option(help="PNG: the evidence over the matrix, and its words.")] = Path("evidence.png"),
-    task: Annotated[str, typer.Option(help="action_quality or gender.  [default: all that the run answers]")] = "",
-    file: Annotated[str, typer.Option(help="Which file of several, as the manifest or the folder names it.")] = "",
-    repetition: Annotated[int, typer.Option(help="Which repetition of the recording, counted from 1.")] = 1,
+    out: Annotated[Path, typer.Option(help="PNG of the evidence over the matrix, with a text.")] = Path("evidence.png"),
+    task: Annotated[str, typer.Option(help="action_quality or gender.  [default: all tasks of the run]")] = "",
+    file: Annotated[str, typer.Option(help="Name of the file in a folder or manifest.  [default: the only one]")] = "",
+    repetition: Annotated[int, typer.Option(help="Number of the repetition in the recording, from 1.")] = 1,
     method: Annotated[
-        str, typer.Option(help="integrated_gradients or grad_cam.  [default: what told more on real data]")
+        str, typer.Option(help="integrated_gradients or grad_cam.  [default: integrated_gradients]")
     ] = "",
     rate_hz: RateHz = None,
     units: Units = "",
@@ -41,7 +41,7 @@ def explain(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Why this label: what in the matrix spoke for it and against it, in which band, when, and in which IMF."""
+    """Show the evidence for a prediction. Which bands, times and IMFs of the matrix are for it, which against it?"""
     from semg_hht.explanation.explain import Question
     from semg_hht.explanation.explain import explain as explain_inputs
     from semg_hht.explanation.explanation import Explanation
@@ -54,35 +54,37 @@ def explain(
     words = read_words(lang)
     run = open_run(checkpoint, cpu=cpu)
     options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None)
-    found: list[Explanation] = []
+    explanations: list[Explanation] = []
     with console.err.status("explaining"):
-        for one in explain_inputs(
+        for result in explain_inputs(
             run, input, options, question=Question(task, method), choice=Choice(file, repetition)
         ):
-            if isinstance(one, Failure):
-                raise InputError(one.reason)
-            if found and one.repetition.file != found[0].repetition.file:
-                raise InputError(f"{input}: holds several files; --file names one, predict --explain FOLDER takes all")
-            found.append(one)
-        if not found:
-            raise InputError(f"{input}: no file {file!r} in it; expected a name as predict lists it")
-        write_evidence(found, out, words)
-    first = found[0].repetition
+            if isinstance(result, Failure):
+                raise InputError(result.reason)
+            if explanations and result.repetition.file != explanations[0].repetition.file:
+                raise InputError(
+                    f"{input}: holds several files; choose one with --file, or explain all with predict --explain"
+                )
+            explanations.append(result)
+        if not explanations:
+            raise InputError(f"{input}: does not hold the file {file!r}; expected a name as predict lists it")
+        write_evidence(explanations, out, words)
+    first = explanations[0].repetition
     if as_json:
-        content = {one.task: {**one.answer.to_json(), "evidence": evidence_json(one, words)} for one in found}
+        content = {e.task: {**e.answer.to_json(), "evidence": evidence_json(e, words)} for e in explanations}
         console.print_json({"file": first.file, "repetition": first.number, **content})
         return
-    for one in found:
-        console.out.print(f"\n{evidence_title(one, words)}", style="bold", markup=False)
-        for sentence in evidence_said(one, words):
+    for explanation in explanations:
+        console.out.print(f"\n{evidence_title(explanation, words)}", style="bold", markup=False)
+        for sentence in evidence_said(explanation, words):
             console.out.print(f"  {sentence}", markup=False)
     if first.n_repetitions > 1:
-        console.err.print(f"  repetition {repetition} of {first.n_repetitions}; --repetition names another")
+        console.err.print(f"  repetition {repetition} of {first.n_repetitions}; choose another with --repetition")
     console.out.print(f"\nevidence    {out}")
 
 
 def require_explaining(run: Run, folder: Path, lang: str, overwrite: bool) -> None:
-    """Say what stands in the way of ``predict --explain`` before anything is predicted."""
+    """Raise an error before any prediction if ``predict --explain`` can't work."""
     from semg_hht.explanation.explain import model_of
     from semg_hht.report.words import read_words
 
@@ -92,15 +94,17 @@ def require_explaining(run: Run, folder: Path, lang: str, overwrite: bool) -> No
 
 
 def draw_explanations(run: Run, inputs: list[LoadedInput], folder: Path, lang: str) -> dict[str, Any]:
-    """Draw why the answers were given into ``folder``; file -> evidence as JSON."""
+    """Draw the evidence for each prediction into ``folder``; returns file -> evidence as JSON."""
     from semg_hht.explanation.explain import Question, explain_loaded, model_of
     from semg_hht.report.explanation_text import MAX_EXPLAINED, write_evidence_of_all
     from semg_hht.report.words import read_words
 
     model = model_of(run)
-    explanations = (one for item in inputs for one in explain_loaded(run, model, item, Question()))
+    explanations = (found for loaded in inputs for found in explain_loaded(run, model, loaded, Question()))
     with console.err.status("explaining"):
         content, more = write_evidence_of_all(explanations, folder, read_words(lang))
     if more:
-        console.err.print(f"[yellow]note:[/] the first {MAX_EXPLAINED} repetitions were explained; name fewer files")
+        console.err.print(
+            f"[yellow]note:[/] only the first {MAX_EXPLAINED} repetitions were explained; name fewer files"
+        )
     return content

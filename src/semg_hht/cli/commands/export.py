@@ -1,4 +1,4 @@
-"""`semg-hht export`: a run -> a folder that predicts without torch."""
+"""`semg-hht export`: a folder that predicts without torch, made from a run."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ def export(
     checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
     out: Annotated[Path, typer.Option(help="Folder for the network in ONNX and the gender SVM as arrays.")],
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of matrices to compare the answers on.  \\[default: drawn ones]")
+        Path | None,
+        typer.Option(help="Folder of matrices on which to compare the predictions.  [default: random matrices]"),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Eight bits, if balanced accuracy on --data_dir stays within half a point.")
+        bool,
+        typer.Option("--int8", help="Eight-bit weights, if balanced accuracy on --data_dir falls by at most 0.005."),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that stands there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing export.")] = False,
     seed: Seed = 42,
     as_json: AsJson = False,
 ) -> None:
-    """A folder that predict opens with onnxruntime or OpenVINO alone, checked against torch and scikit-learn."""
+    """Export a run to predict without torch. The export is compared with torch and scikit-learn."""
     from semg_hht.prediction.run import open_run
 
     run = open_run(checkpoint, cpu=True, engine="torch")
@@ -43,9 +45,13 @@ def export(
     if as_json:
         console.print_json(done.to_json())
         return
-    on = f"{console.counted(done.n_checked, 'matrix', 'matrices')} {'of the data' if done.on_data else 'drawn'}"
+    n_compared = (
+        f"{console.counted(done.n_checked, 'matrix', 'matrices')}{'' if done.on_data else ' of random numbers'}"
+    )
     for engine, difference in done.difference.items():
-        console.out.print(f"  {engine:11s} as torch and scikit-learn on {on}, probabilities within {difference:.0e}")
+        console.out.print(
+            f"  {engine:11s} as torch and scikit-learn on {n_compared}; probabilities within {difference:.0e}"
+        )
     if done.trial is not None:
         for task, before in done.trial.float32.items():
             console.out.print(
@@ -53,8 +59,8 @@ def export(
                 f"{before:.3f} on {console.counted(done.trial.n, 'matrix', 'matrices')} not trained on"
             )
         console.out.print(
-            f"  int8        another answer for {done.trial.changed:.1%} of them, "
-            f"probabilities within {done.trial.difference:.2f}"
+            f"  int8        predicts another class for {done.trial.changed:.1%} of them; probabilities within "
+            f"{done.trial.difference:.2f}"
         )
         if not done.trial.holds:
             console.err.print(

@@ -1,4 +1,4 @@
-"""`semg-hht features`: recordings -> classical features of each repetition, and their trend."""
+"""`semg-hht features`: a table of classical features of each repetition, and their trends."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import AsJson, Band, Ecg, Mains, Overwrite, RateHz, Segment, Strict, Units, config_of
+from semg_hht.cli.options import AsJson, Band, Ecg, Mains, Overwrite, RateHz, Segment, StatedTransform, Strict, Units
 from semg_hht.datasets.feature_table import Drift, Measured
-from semg_hht.recordings.jobs import Failure
 from semg_hht.signals.repetitions import SegmentConfig
 
 
 def features(
     input: Annotated[Path, typer.Argument(help="A table of repetitions, a manifest.csv, a recording, or a folder.")],
-    out: Annotated[Path, typer.Option(help="Table to write.")] = Path("features.csv"),
+    out: Annotated[Path, typer.Option(help="Table to write; trends and pictures are written next to it.")] = Path(
+        "features.csv"
+    ),
     references: Annotated[
-        Path | None, typer.Option(help="Manifest of maximal contractions: amplitudes as percent of them too.")
+        Path | None,
+        typer.Option(help="Manifest of maximal contractions, to give amplitudes in % of MVC too.  [default: none]"),
     ] = None,
     band: Band = None,
     mains: Mains = None,
@@ -26,30 +28,28 @@ def features(
     rate_hz: RateHz = None,
     units: Units = "",
     segment: Segment = False,
-    pictures: Annotated[bool, typer.Option(help="Draw the features of each recording over its repetitions.")] = True,
-    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    pictures: Annotated[bool, typer.Option(help="Draw the features of each recording against its repetitions.")] = True,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at the same time; -1: one per core.")] = -1,
     overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """RMS, median frequency and the like of each repetition and channel, in % of MVC too, and how they drift."""
+    """Measure RMS, median frequency and other features. One row per repetition and channel, and trends."""
     from semg_hht.datasets.feature_table import TableOutput, measure
     from semg_hht.datasets.find_inputs import find_jobs
     from semg_hht.datasets.mvc import with_references
 
-    scaling = None if references is None else "mvc"
-    config = config_of(band=band, mains=mains, ecg=ecg, scaling=scaling)
+    config = StatedTransform(band, mains, ecg, scaling=None if references is None else "mvc").config()
     jobs = find_jobs(input, rate_hz=rate_hz, units=units)
     jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
     done = measure(
         jobs, out, config.filter, segmentation=SegmentConfig() if segment else None,
         output=TableOutput(pictures, overwrite), n_jobs=jobs_at_once, track=console.track,
     )  # fmt: skip
-    failures = list(done.failures)
-    console.list_failures(failures)
+    console.list_failures(done.failures)
     console.list_remarks(done.remarks)
     if as_json:
-        console.print_json(_json(done, failures))
+        console.print_json(_json(done))
     else:
         n_repetitions = len({(m.row.file, m.row.start_s, m.row.stop_s) for m in done.measures})
         console.out.print(
@@ -61,7 +61,7 @@ def features(
             console.out.print(f"  trends      {done.trends}")
         if done.pictures is not None:
             console.out.print(f"  pictures    {done.pictures}")
-    console.exit_if_strict(strict, failures)
+    console.exit_if_strict(strict, done.failures)
 
 
 def _sentence(drift: Drift) -> str:
@@ -72,7 +72,7 @@ def _sentence(drift: Drift) -> str:
     return f"{where}, {slope:+.2g} % a repetition (95 % interval {low:+.2g} to {high:+.2g}, {line.n} repetitions)"
 
 
-def _json(done: Measured, failures: list[Failure]) -> dict[str, Any]:
+def _json(done: Measured) -> dict[str, Any]:
     return {
         "table": str(done.table),
         "trends": None if done.trends is None else str(done.trends),
@@ -81,6 +81,6 @@ def _json(done: Measured, failures: list[Failure]) -> dict[str, Any]:
             {"file": d.row.file, "channel": d.channel, "feature": d.feature, "units": d.units, **vars(d.trend)}
             for d in done.drifts
         ],
-        "failures": [vars(failure) for failure in failures],
+        "failures": [vars(failure) for failure in done.failures],
         "remarks": [vars(remark) for remark in done.remarks],
     }

@@ -1,4 +1,4 @@
-"""`semg-hht predict` and `inference.py`: a run and new files -> answers."""
+"""`semg-hht predict` and `inference.py`: predictions for new files."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ import typer
 from semg_hht.cli import console
 from semg_hht.cli.options import (
     AsJson,
-    Band,
-    Channels,
     Cpu,
-    Decomposition,
-    Ecg,
     Lang,
-    Mains,
     RateHz,
     References,
-    Scaling,
+    RunBand,
+    RunChannels,
+    RunDecomposition,
+    RunEcg,
+    RunMains,
+    RunScaling,
+    RunSeed,
     Segment,
+    StatedTransform,
     Strict,
     Units,
-    config_of,
 )
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.recordings.jobs import Failure, Remark
+from semg_hht.recordings.jobs import Failure, Remark, none_usable
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_new_file, write_json
 
@@ -42,33 +43,39 @@ if TYPE_CHECKING:
 def predict(
     checkpoint: Annotated[Path, typer.Option(help="A run directory, one of its checkpoints, or an export.")],
     input: Annotated[Path, typer.Option(help="A matrix or recording, a folder of them, or a manifest.csv.")],
-    output: Annotated[Path, typer.Option(help="JSON file for the answers.")] = Path("predictions.json"),
-    batch_size: Annotated[int, typer.Option(help="Matrices a batch.")] = 32,
+    output: Annotated[Path, typer.Option(help="JSON file for the predictions.")] = Path("predictions.json"),
+    batch_size: Annotated[int, typer.Option(help="Matrices per batch.")] = 32,
     engine: Annotated[
         str,
-        typer.Option(help="Runs the network: auto, openvino, onnxruntime, numpy (of an export), torch (of a run)."),
+        typer.Option(
+            help="What runs the network: openvino, onnxruntime or numpy (for an export), torch (for a run), or auto."
+        ),
     ] = "auto",
     cpu: Cpu = False,
     rate_hz: RateHz = None,
     units: Units = "",
     references: References = None,
-    band: Band = None,
-    mains: Mains = None,
-    ecg: Ecg = None,
-    decomposition: Decomposition = None,
-    scaling: Scaling = None,
-    channels: Channels = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the noise of an ensemble.  \\[default: the run's]")] = None,
+    band: RunBand = None,
+    mains: RunMains = None,
+    ecg: RunEcg = None,
+    decomposition: RunDecomposition = None,
+    scaling: RunScaling = None,
+    channels: RunChannels = None,
+    seed: RunSeed = None,
     segment: Segment = False,
     explain: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for pictures of why: one a repetition, the first 50.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for pictures of the evidence, one for each of the first 50 repetitions.  [default: none]",
+        ),
     ] = None,
     lang: Lang = "en",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Answers for new files. Recordings are prepared as the run's training data was, unless flags say otherwise."""
+    """Predict new files. Recordings are prepared as the training data of the run was, unless flags state otherwise."""
     from semg_hht.prediction.inputs import Choice
     from semg_hht.prediction.run import collect_predictions, open_run
 
@@ -76,12 +83,9 @@ def predict(
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
     require_new_file(output, overwrite=overwrite)
     run = open_run(checkpoint, cpu=cpu, engine=engine)
-    stated: dict[str, Any] = {
-        "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
-        "channels": channels, "seed": seed,
-    }  # fmt: skip
-    if any(value is not None for value in stated.values()):
-        run = _preparing(run, config_of(**stated, base=run.recording_config))
+    stated = StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
+    if stated:
+        run = _with_config(run, stated.config(run.recording_config))
     if explain is not None:
         from semg_hht.cli.commands.explain import draw_explanations, require_explaining
 
@@ -97,48 +101,48 @@ def predict(
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)
     if not predictions.predictions:
-        raise InputError(f"none of {len(failures)} files could be predicted")
+        raise none_usable(failures, "files")
     content = predictions.to_json()
-    write_json(output, content)  # before the explanations: the answers are kept if these fail
+    write_json(output, content)  # before the explanations, so that the predictions are kept if these fail
     if explain is not None:
         try:
-            found = draw_explanations(run, kept, explain, lang)
+            evidence_of = draw_explanations(run, kept, explain, lang)
         except (InputError, OSError) as error:
             raise InputError(
-                f"{error}. The answers are in {output}; to run the same command again, add --overwrite"
+                f"{error}. The predictions are in {output}; to run the same command again, add --overwrite"
             ) from None
-        for file, evidence in found.items():
+        for file, evidence in evidence_of.items():
             content[file]["evidence"] = evidence
         write_json(output, content)
     if as_json:
         console.print_json(content)
     else:
-        console.list_first(console.out, predictions.predictions, _said)
+        console.list_first(console.out, predictions.predictions, _line)
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
 
 
 def keep_first(loaded: Iterable[LoadedInput | Failure], kept: list[LoadedInput]) -> Iterator[LoadedInput | Failure]:
-    """Pass inputs through and keep those that hold the first repetitions, which are explained later."""
+    """Pass inputs through and collect those that hold the first repetitions, which are explained later."""
     from semg_hht.report.explanation_text import MAX_EXPLAINED
 
     n_kept = 0
     for item in loaded:
         if not isinstance(item, Failure):
-            if n_kept <= MAX_EXPLAINED:  # one more than is explained, so that it is known whether there are more
+            if n_kept <= MAX_EXPLAINED:  # one more, to know whether there are more than are explained
                 kept.append(item)
             n_kept += item.n_repetitions
-            item = replace(item, source=None)  # large, and not needed for the answer
+            item = replace(item, source=None)  # large, and not needed for the prediction
         yield item
 
 
-def _preparing(run: Run, config: PipelineConfig) -> Run:
+def _with_config(run: Run, config: PipelineConfig) -> Run:
     if run.recording_config != config:
-        console.err.print("[yellow]warning:[/] recordings are prepared otherwise than those the run was trained on")
+        console.err.print("[yellow]warning:[/] recordings are not prepared as the training data of the run was")
     return replace(run, recording_config=config)
 
 
-def _said(prediction: Any) -> str:
+def _line(prediction: Any) -> str:
     answers = ", ".join(
         f"{answer.prediction} ({answer.confidence:.0%}{', unsure' if answer.is_unsure else ''})"
         for answer in prediction.answers.values()

@@ -1,4 +1,4 @@
-"""`semg-hht prepare`: recordings -> a folder of matrices."""
+"""`semg-hht prepare`: a folder of matrices from recordings."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from semg_hht.cli.options import (
     Scheduler,
     Seed,
     Segment,
+    StatedTransform,
     Strict,
     Units,
-    config_of,
 )
 from semg_hht.datasets.bids_export import BidsDataset, export_bids
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.recordings.jobs import Failure, Job, none_usable
+from semg_hht.recordings.jobs import Failure, Job
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.processes import seen_by_workers, workers
 
@@ -51,37 +51,33 @@ def prepare(
     units: Units = "",
     seed: Seed = 42,
     segment: Segment = False,
-    images: Annotated[bool, typer.Option("--images", help="Write hht_images/*.png too.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Also write hht_images/*.png.")] = False,
     bids: Annotated[
         bool,
-        typer.Option("--bids", help="Write bids/ too: the recordings and repetitions as a BIDS-EMG dataset."),
+        typer.Option("--bids", help="Also write bids/, a BIDS-EMG dataset of the recordings and repetitions."),
     ] = False,
-    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at the same time; -1: one per core.")] = -1,
     backend: Backend = "loky",
     scheduler: Scheduler = "",
     overwrite: Overwrite = False,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Recordings -> 256x256 Hilbert-Huang matrices and a manifest.csv that train reads."""
+    """Compute Hilbert-Huang matrices of recordings. Writes 256x256 matrices and a manifest.csv that train reads."""
     from semg_hht.datasets.mvc import with_references
     from semg_hht.datasets.prepare import prepare as prepare_folder
     from semg_hht.datasets.segment import with_repetitions
 
-    config = config_of(
-        band=band, mains=mains, ecg=ecg, decomposition=decomposition, scaling=scaling, channels=channels, seed=seed
-    )
+    config = StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed).config()
     input, out = seen_by_workers(backend, input), seen_by_workers(backend, out)
     references = seen_by_workers(backend, references)
-    without: list[Failure] = []
+    not_segmented: list[Failure] = []
     with workers(backend, scheduler):
         jobs = find_jobs(input, rate_hz=rate_hz, units=units)
         if segment:
-            jobs, without = with_repetitions(
+            jobs, not_segmented = with_repetitions(
                 jobs, SegmentConfig(), config.filter, n_jobs=jobs_at_once, track=console.track
             )
-            if not jobs:
-                raise none_usable(without)
         jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
         done = prepare_folder(
             jobs, out, config, images=images, overwrite=overwrite, n_jobs=jobs_at_once, track=console.track
@@ -90,9 +86,9 @@ def prepare(
             exported = _export(jobs, out, input, config, overwrite) if bids else None
         except (InputError, OSError) as error:
             raise InputError(
-                f"{error}. The matrices are done: the same command with --overwrite computes none of them again"
+                f"{error}. The matrices are finished; the same command with --overwrite does not compute them again"
             ) from None
-    done = replace(done, failures=(*without, *done.failures))
+    done = replace(done, failures=(*not_segmented, *done.failures))
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)
     if exported is not None:
@@ -108,14 +104,16 @@ def prepare(
             f"{console.counted(done.n_recordings, 'recording')} in {out / 'hht_matrices'}"
         )
         if done.n_reused:
-            console.out.print(f"  {done.n_reused} of the recordings were there already, unchanged: not computed again")
-        console.out.print(f"  {done.dropped:.1%} of the energy lay outside the band and was dropped")
+            console.out.print(
+                f"  {done.n_reused} of the recordings are unchanged: their matrices were not computed again"
+            )
+        console.out.print(f"  {done.dropped:.1%} of the energy was outside the band and was dropped")
         console.out.print(
             f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}"
         )
         if exported is not None:
-            told = console.counted(exported.n_recordings, "recording")
-            console.out.print(f"  BIDS-EMG    {told} in {exported.folder}")
+            n_exported = console.counted(exported.n_recordings, "recording")
+            console.out.print(f"  BIDS-EMG    {n_exported} in {exported.folder}")
     console.exit_if_strict(strict, [*done.failures, *(exported.failures if exported else ())])
 
 

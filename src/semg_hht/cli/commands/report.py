@@ -1,4 +1,4 @@
-"""`semg-hht report`: an evaluation, a run or one recording -> a page that a person reads."""
+"""`semg-hht report`: an HTML page about an evaluation, a run or one recording."""
 
 from __future__ import annotations
 
@@ -17,35 +17,40 @@ from semg_hht.recordings.manifest import TASKS
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_new_file
 
-MAX_ON_CARD = 12  # repetitions that are explained
+MAX_ON_CARD = 12  # explained repetitions
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The page, one HTML file that needs no other.")],
+    out: Annotated[Path, typer.Option(help="The page: one HTML file that needs no other files.")],
     source: Annotated[
         Path | None,
         typer.Argument(metavar="RUN_OR_EVALUATION", help="A run directory, or the folder of an evaluation."),
     ] = None,
     card: Annotated[
-        Path | None, typer.Option(help="Instead: one recording, or a manifest of one, answered by --checkpoint.")
+        Path | None,
+        typer.Option(help="Report one recording, or a manifest of one, predicted by --checkpoint.  [default: none]"),
     ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="The run that answers for --card.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="The run that predicts for --card.  [default: none]")] = None,
     lang: Lang = "en",
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the matrices, where it was moved.  \\[default: where it was]")
+        Path | None, typer.Option(help="Folder of the matrices, if it was moved.  [default: where it was]")
     ] = None,
     rate_hz: RateHz = None,
     units: Units = "",
     references: References = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="With --card: show why, for the first repetitions, in Hz and seconds.")
+        bool,
+        typer.Option(
+            "--explain",
+            help=f"With --card: show the evidence for the first {MAX_ON_CARD} predictions, in Hz and seconds.",
+        ),
     ] = False,
     cpu: Cpu = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the page that stands there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing page.")] = False,
 ) -> None:
-    """One page of scores, mistakes and limits, with a paragraph for a methods section; or of one recording."""
+    """Write a page on an evaluation, a run or one recording. Scores, errors, limits and a paragraph of methods."""
     if explain and card is None:
-        raise InputError("--explain goes with --card RECORDING: an evaluation holds no recording to explain")
+        raise InputError("--explain needs --card RECORDING: an evaluation holds no recording to explain")
     if source is not None and card is None and checkpoint is None:
         from semg_hht.report.evaluation_page import write_page
 
@@ -54,13 +59,13 @@ def report(
         options = InputOptions(rate_hz, units, references, SegmentConfig())
         _write_card(_Card(card, checkpoint, options, explain, cpu), out, lang, overwrite)
     else:
-        raise InputError("say what to report: RUN_OR_EVALUATION, or --card RECORDING with --checkpoint RUN")
+        raise InputError("nothing to report; expected RUN_OR_EVALUATION, or --card RECORDING with --checkpoint RUN")
     console.out.print(f"report      {out}")
 
 
 @dataclass(frozen=True)
 class _Card:
-    """What the card of one recording is made of."""
+    """What the card of one recording is made from."""
 
     recording: Path
     checkpoint: Path

@@ -1,4 +1,4 @@
-"""`generate_sample_data.py`: files to practise with."""
+"""`generate_sample_data.py`: simulated files to practise with."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from semg_hht.cli.options import Overwrite, Seed
 
 def sample_data(
     output_dir: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data"),
-    n_samples: Annotated[int, typer.Option(help="ManifestRow files.")] = 20,
-    n_test: Annotated[int, typer.Option(help="Unlabelled files, named Test*.")] = 10,
+    n_samples: Annotated[int, typer.Option(help="Number of labelled files.")] = 20,
+    n_test: Annotated[int, typer.Option(help="Number of unlabelled files, named Test*.")] = 10,
     raw: Annotated[bool, typer.Option("--raw", help="Write recordings (.csv) instead of matrices (.npz).")] = False,
     seed: Seed = 42,
     overwrite: Overwrite = False,
 ) -> None:
-    """Files to practise with: simulated repetitions through the real transform."""
+    """Write files to practise with: simulated repetitions, transformed as real ones are."""
     from semg_hht.datasets.simulated import write_samples
 
     written = write_samples(

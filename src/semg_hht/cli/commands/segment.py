@@ -1,4 +1,4 @@
-"""`semg-hht segment`: recordings -> a table of repetitions to check and edit."""
+"""`semg-hht segment`: a table of repetitions to check and edit."""
 
 from __future__ import annotations
 
@@ -9,41 +9,45 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import AsJson, Band, Ecg, Mains, RateHz, Strict, Units, config_of
+from semg_hht.cli.options import AsJson, Band, Ecg, Mains, RateHz, StatedTransform, Strict, Units
 from semg_hht.signals.activity import METHODS
 from semg_hht.signals.repetitions import SegmentConfig
 
 
 def segment(
     input: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or a manifest.csv.")],
-    out: Annotated[Path, typer.Option(help="Table to write; one that exists is never touched.")] = Path("reps.csv"),
-    method: Annotated[str, typer.Option(help=f"{' or '.join(METHODS)}.")] = "markov",
+    out: Annotated[Path, typer.Option(help="Table to write. An existing table is never replaced.")] = Path("reps.csv"),
+    method: Annotated[str, typer.Option(help=f"How activity is found: {' or '.join(METHODS)}.")] = "markov",
     channel: Annotated[
-        list[str] | None, typer.Option(help="Channel to go by, by name or number; may be repeated.  \\[default: all]")
+        list[str] | None,
+        typer.Option(help="Channel to search, by name or number; may be repeated.  [default: all]"),
     ] = None,
     events: Annotated[
-        Path | None, typer.Option(help="Intervals or clicks somebody noted, to go by; or a folder of such files.")
+        Path | None,
+        typer.Option(
+            help="File of intervals or clicks that state the repetitions, or a folder of them.  [default: none]"
+        ),
     ] = None,
-    merge_gap_s: Annotated[float, typer.Option(help="Shorter rests lie within a repetition.")] = 0.5,
-    min_duration_s: Annotated[float, typer.Option(help="Shorter activity is no repetition.")] = 0.3,
-    max_duration_s: Annotated[float, typer.Option(help="Longer activity is parted at its deepest pause.")] = 15.0,
+    merge_gap_s: Annotated[float, typer.Option(help="Shorter rests belong to a repetition.")] = 0.5,
+    min_duration_s: Annotated[float, typer.Option(help="Shorter activity is not a repetition.")] = 0.3,
+    max_duration_s: Annotated[float, typer.Option(help="Longer activity is split at its deepest pause.")] = 15.0,
     ghost_share: Annotated[
-        float, typer.Option(help="Activity weaker than this share of the others' amplitude is left out.")
+        float, typer.Option(help="Activity below this share of the others' amplitude is left out.")
     ] = 0.2,
     band: Band = None,
     mains: Mains = None,
     ecg: Ecg = None,
     rate_hz: RateHz = None,
     units: Units = "",
-    pictures: Annotated[bool, typer.Option(help="Draw each recording with what was found.")] = True,
+    pictures: Annotated[bool, typer.Option(help="Draw each recording with its repetitions.")] = True,
     filter_pictures: Annotated[
-        bool, typer.Option("--filter_pictures", help="Draw what each step of filtering does to it, too.")
+        bool, typer.Option("--filter_pictures", help="Also draw the recording after each filter step.")
     ] = False,
-    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at once; -1: as many as cores.")] = -1,
+    jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at the same time; -1: one per core.")] = -1,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the repetitions: a table to check and edit, which prepare reads, and a picture of each recording."""
+    """Find the repetitions of recordings. Writes a table to check and edit, which prepare reads, and pictures."""
     from semg_hht.datasets.find_inputs import find_jobs
     from semg_hht.datasets.segment import Pictures, with_events
     from semg_hht.datasets.segment import segment as segment_jobs
@@ -52,7 +56,7 @@ def segment(
     if channel:
         jobs = [replace(job, rows=tuple(replace(row, channels=tuple(channel)) for row in job.rows)) for job in jobs]
     config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
-    filters = config_of(band=band, mains=mains, ecg=ecg).filter
+    filters = StatedTransform(band, mains, ecg).config().filter
     done = segment_jobs(
         with_events(jobs, events), out, config, filters, pictures=Pictures(pictures, filter_pictures),
         n_jobs=jobs_at_once, track=console.track,

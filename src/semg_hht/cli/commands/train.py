@@ -1,9 +1,10 @@
-"""`semg-hht train` and `train.py`: a folder of matrices, or recordings -> a run."""
+"""`semg-hht train` and `train.py`: a run, trained on matrices or recordings."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +24,7 @@ from semg_hht.cli.options import (
     References,
     Scaling,
     Seed,
-    config_of,
+    StatedTransform,
 )
 from semg_hht.errors import InputError
 
@@ -33,27 +34,31 @@ if TYPE_CHECKING:
 
 def train(
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of matrices (.npz), labelled by name or manifest.csv.")
+        Path | None,
+        typer.Option(help="Folder of matrices (.npz), labelled by file name or manifest.csv.  [default: none]"),
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(help="Table of labels; its files, matrices or raw recordings, lie in --data_dir or beside it."),
+        typer.Option(
+            help="Table of labels. Its files, matrices or recordings, are in --data_dir or next to the table.  "
+            "[default: manifest.csv in --data_dir, or file names]"
+        ),
     ] = None,
-    checkpoint_dir: Annotated[Path, typer.Option(help="The run directory.")] = Path("checkpoints"),
-    epochs: Annotated[int, typer.Option(help="Times every example is trained on.")] = 100,
-    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Peak, after the warm-up.")] = 1e-4,
+    checkpoint_dir: Annotated[Path, typer.Option(help="Folder for the run.")] = Path("checkpoints"),
+    epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Examples per step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate, after the warm-up.")] = 1e-4,
     test_size: Annotated[float, typer.Option(help="Share of people held out for the final score.")] = 0.2,
     num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
     base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
     recipe: Recipe = "plain",
     patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better score.  \\[default: never]")
+        int | None, typer.Option(help="Stop after this many epochs without a better score.  [default: never]")
     ] = None,
-    checkpoint_every: Annotated[int, typer.Option(help="Epochs between the checkpoints that are kept.")] = 20,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --checkpoint_dir.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where a run stands.")] = False,
+    checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints that are kept.")] = 20,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --checkpoint_dir.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard the existing run and start again.")] = False,
     cpu: Cpu = False,
     pack: Pack = None,
     convolutions: Convolutions = "products",
@@ -68,7 +73,7 @@ def train(
     channels: Channels = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train both classifiers, score them on people never trained on, predict the files named Test*."""
+    """Train both classifiers. Scores them on held-out people, and predicts the files named Test*."""
     from semg_hht.figures.plots import draw_confusion, draw_history
 
     require_training()
@@ -82,12 +87,8 @@ def train(
         patience=patience, checkpoint_every=checkpoint_every, seed=seed, recipe=recipe,
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
-    stated: dict[str, Any] = {
-        "band": band, "mains": mains, "ecg": ecg, "decomposition": decomposition, "scaling": scaling,
-        "channels": channels,
-    }  # fmt: skip
-    transforms = references is not None or any(value is not None for value in stated.values())
-    config = config_of(**stated, seed=seed) if transforms else None
+    stated = StatedTransform(band, mains, ecg, decomposition, scaling, channels)
+    config = replace(stated, seed=seed).config() if stated or references is not None else None
     dataset = find_dataset(data_dir, manifest, config, references, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
     keep_freed_memory()
@@ -101,17 +102,17 @@ def train(
     if as_json:
         console.out.print_json(checkpoint_dir.joinpath("metrics.json").read_text(encoding="utf-8"))
         return
-    _tell(result, checkpoint_dir)
+    _show(result, checkpoint_dir)
 
 
-def _tell(result: Result, checkpoint_dir: Path) -> None:
-    """The scores, and where everything is."""
+def _show(result: Result, checkpoint_dir: Path) -> None:
+    """Print the scores, and where the files are."""
     console.show_reports(result.reports, result.split_by)
     console.out.print(f"\nbest epoch {result.best_epoch} of {len(result.history)}; the run is in {checkpoint_dir}")
     console.out.print(f"  pictures    {checkpoint_dir / 'history.png'}, {checkpoint_dir / 'confusion.png'}")
     if result.n_unlabelled:
-        told = console.counted(result.n_unlabelled, "unlabelled file")
-        console.out.print(f"  {told} predicted: {checkpoint_dir / 'test_predictions.json'}")
+        n_predicted = console.counted(result.n_unlabelled, "unlabelled file")
+        console.out.print(f"  {n_predicted} predicted: {checkpoint_dir / 'test_predictions.json'}")
     console.out.print(
         f"  next        semg-hht predict --checkpoint {checkpoint_dir} --input FILE_OR_DIR --output predictions.json"
     )
