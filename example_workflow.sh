@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sample data, training and prediction in turn, in a folder of their own: bash example_workflow.sh [FOLDER]
-# What is predicted comes from people who were not trained on: on those who were, every answer looks sure.
+# Make sample data, train and predict, in a new folder: bash example_workflow.sh [FOLDER]
+# The files to predict are of other people: for people in the training data, every prediction looks certain.
 set -euo pipefail
 cd "$(dirname "$0")"
 folder=${1:-example}
@@ -12,4 +12,4 @@ python=${PYTHON:-python}
   --epochs 10 --learning_rate 0.001 --base_channels 8
 "$python" inference.py --checkpoint "$folder/checkpoints/final" --input "$folder/new_data" \
   --output "$folder/predictions.json"
-echo "Answers are in $folder/predictions.json"
+echo "The predictions are in $folder/predictions.json"

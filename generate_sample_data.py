@@ -1,4 +1,4 @@
-"""Files to practise with, simulated; `python generate_sample_data.py --help` lists the options."""
+"""Simulated files to practise with; `python generate_sample_data.py --help` lists the options."""
 
 from semg_hht.cli.commands.sample_data import sample_data
 from semg_hht.cli.main import script

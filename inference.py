@@ -1,4 +1,4 @@
-"""`semg-hht predict` under the name of the project's first script; `python inference.py --help` lists its options."""
+"""`semg-hht predict` as a script; `python inference.py --help` lists its options."""
 
 from semg_hht.cli.commands.predict import predict
 from semg_hht.cli.main import script

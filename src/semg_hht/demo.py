@@ -1,6 +1,6 @@
-"""The whole path on simulated people: simulate, segment, prepare, train, evaluate, predict, report.
+"""All steps on simulated people: simulate, segment, prepare, train, evaluate, predict, report.
 
-Knows the order of the steps: each is the one that a user's own recordings take.
+It knows the order of the steps. Each step is the one that a user's own recordings take.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.prepare import prepare
+from semg_hht.datasets.prepare import MATRIX_FOLDER, prepare
 from semg_hht.datasets.segment import segment
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.figures.plots import draw_answers, draw_confusion, draw_history
@@ -31,6 +31,8 @@ from semg_hht.system.files import read_json, require_new_folder, write_json, wri
 from semg_hht.system.progress import Track, untracked
 
 if TYPE_CHECKING:
+    from semg_hht.learning.dataset import Dataset
+    from semg_hht.learning.epochs import TrainingConfig
     from semg_hht.learning.train import Result
 
 N_PEOPLE = 20
@@ -40,16 +42,17 @@ EPOCHS = 20
 TEST_SIZE = 0.25
 EVALUATION_FOLDS = 3
 UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}
-SIMULATED = "the people are simulated: this page shows what a report looks like, and tells nothing of real people"
+SIMULATED = "the people are simulated: this page shows what a report looks like, and says nothing about real people"
 LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
 PRACTICE_PEOPLE = 10
 PRACTICE_EPOCHS = 12
 PRACTICE_CHANNELS = 4
+_Answer = tuple[float, float, str, str, float]  # start_s, stop_s, true class, predicted class, confidence
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo leaves behind."""
+    """What the demo computed and wrote. ``n_right`` of ``n_repetitions`` held-out ones were predicted right."""
 
     result: Result
     predictions: Predictions
@@ -71,72 +74,42 @@ def run_demo(
     track: Track = untracked,
     **callbacks: Any,
 ) -> Demo:
-    """Walk the path in ``out``; ``say`` hears each step. A small network: the demo shows the path, not a record."""
-    from semg_hht.learning.crossvalidation import cross_validate, describe
-    from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
-
+    """Run all steps in the folder ``out``; ``say`` receives a line on each. The network is small, to be fast."""
     require_new_folder(out, overwrite=overwrite)
     say(f"1/7  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
-    config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
-    manifest = write_simulation(out / "recordings", config, seed, overwrite=overwrite)
-    say(f"2/7  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording beside it")
-    (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
-    settings = PipelineConfig()
-    whole = [replace(job, rows=(replace(job.rows[0], **UNKNOWN),)) for job in find_jobs(manifest)]
-    segmented = segment(whole, out / "reps.csv", SegmentConfig(), settings.filter, track=track)
+    manifest = _simulate(out, n_people, seed, overwrite=overwrite)
     truth = [replace(row, file=f"recordings/{row.file}") for row in read_manifest(manifest)]
-    rows = _labelled(read_manifest(segmented.table), truth)
-    write_text(out / "labelled.csv", manifest_text(rows))  # a person would fill the table in; here the truth is known
-    say(f"     {segmented.n_repetitions} found; {len(rows)} of {len(truth)} true ones are among them")
+
+    say(f"2/7  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording next to it")
+    rows = _segment(out, manifest, truth, say, track)
+
     say(f"3/7  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
-    prepared = prepare(find_jobs(out / "labelled.csv"), out / "prepared", settings, overwrite=overwrite, track=track)
+    jobs = find_jobs(out / "labelled.csv")
+    prepared = prepare(jobs, out / "prepared", PipelineConfig(), overwrite=overwrite, track=track)
+
     say(f"4/7  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
-    dataset = load_folder(out / "prepared" / "hht_matrices")
-    training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
-    result = train(
-        dataset, out / "run", training, base_channels=BASE_CHANNELS, overwrite=overwrite, cpu=True, **callbacks
-    )
+    dataset, training = _load(prepared.folder, epochs, seed)
+    result = _train(dataset, out, training, BASE_CHANNELS, overwrite=overwrite, **callbacks)
     draw_history(result.history, result.best_epoch, out / "run" / "history.png")
     draw_confusion(result.reports, out / "run" / "confusion.png")
 
-    say(f"5/7  every person held out once, in {EVALUATION_FOLDS} groups, beside simple baselines: {out / 'evaluation'}")
+    say(f"5/7  holding out each person once, in {EVALUATION_FOLDS} groups, and simple baselines: {out / 'evaluation'}")
     shorter = replace(training, epochs=max(1, epochs // 2))
-    answers = cross_validate(
-        dataset, out / "evaluation" / "grouped", shorter, protocol="grouped", n_folds=EVALUATION_FOLDS,
-        base_channels=BASE_CHANNELS, cpu=True, overwrite=overwrite, track=track,
-    )  # fmt: skip
-    describe(
-        dataset, out / "evaluation" / "grouped", answers, data_folder="../prepared/hht_matrices", notes=(SIMULATED,)
-    )
-    gather(out / "evaluation")
-    report = write_page(out / "evaluation", overwrite=True)
+    report = _evaluate(dataset, out / "evaluation", shorter, overwrite=overwrite, track=track)
 
-    unseen = read_json(out / "run" / "split.json")["test"]["subjects"]
-    say(f"6/7  predicting the recordings of {len(unseen)} people it was not trained on: {', '.join(unseen)}")
-    rows = [row for row in rows if row.subject in unseen]
+    held_out = read_json(out / "run" / "split.json")["test"]["subjects"]
+    say(f"6/7  predicting the recordings of the {len(held_out)} people held out: {', '.join(held_out)}")
+    rows = [row for row in rows if row.subject in held_out]
     write_text(out / "unseen.csv", manifest_text(rows))
     predictions = open_run(out / "run", cpu=True).predict(out / "unseen.csv")
     write_json(out / "predictions.json", predictions.to_json())
 
     say("7/7  drawing")
-    marked = [_marked(row, predictions) for row in rows]
-    first = rows[0].file
-    shown = [mark for row, mark in zip(rows, marked, strict=True) if row.file == first]
-    recording = read_recording(out / first, rate_hz=rows[0].rate_hz, units="uV")
-    time_s = np.arange(recording.n_samples) / recording.rate_hz
-    draw_answers(
-        time_s,
-        recording.samples[0],
-        shown,
-        _one_of_each(prepared.manifest, rows[0].subject),
-        result.reports,
-        out / "demo.png",
-    )
-    n_right = sum(true == predicted for _, _, true, predicted, _ in marked)
-    n_true = sum(row.subject in unseen for row in truth)  # one that was not found is not right
-    return Demo(result, predictions, n_right, n_true, out / "demo.png", out / "predictions.json", report)
+    answers = [_with_answer(row, predictions) for row in rows]
+    _draw_first(out, rows, answers, _one_of_each(prepared.manifest, rows[0].subject), result)
+    n_right = sum(true == predicted for _, _, true, predicted, _ in answers)
+    n_repetitions = sum(row.subject in held_out for row in truth)  # one that was not found counts as wrong
+    return Demo(result, predictions, n_right, n_repetitions, out / "demo.png", out / "predictions.json", report)
 
 
 def practice_run(
@@ -148,24 +121,82 @@ def practice_run(
     track: Track = untracked,
     **callbacks: Any,
 ) -> Path:
-    """A small run for whoever has none: simulated people, prepared and trained on, and nothing more of the demo.
+    """Train a small run on simulated people, for users who have none. Returns the folder of the run, in ``out``."""
+    manifest = _simulate(out, n_people, seed)
+    prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
+    dataset, training = _load(prepared.folder, epochs, seed)
+    return _train(dataset, out, training, PRACTICE_CHANNELS, **callbacks).folder
 
-    Returns the folder of the run, in ``out``.
-    """
+
+def _simulate(out: Path, n_people: int, seed: int, *, overwrite: bool = False) -> Path:
+    config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
+    return write_simulation(out / "recordings", config, seed, overwrite=overwrite)
+
+
+def _segment(
+    out: Path, manifest: Path, truth: list[ManifestRow], say: Callable[[str], None], track: Track
+) -> list[ManifestRow]:
+    """Find the repetitions and label them with the truth, where a user would label them by hand."""
+    (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
+    whole = [replace(job, rows=(replace(job.rows[0], **UNKNOWN),)) for job in find_jobs(manifest)]
+    segmented = segment(whole, out / "reps.csv", SegmentConfig(), PipelineConfig().filter, track=track)
+    rows = _labelled(read_manifest(segmented.table), truth)
+    write_text(out / "labelled.csv", manifest_text(rows))
+    say(f"     {segmented.n_repetitions} found; {len(rows)} of the {len(truth)} true ones are among them")
+    return rows
+
+
+def _load(prepared: Path, epochs: int, seed: int) -> tuple[Dataset, TrainingConfig]:
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
+
+    training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
+    return load_folder(prepared / MATRIX_FOLDER), training
+
+
+def _train(
+    dataset: Dataset,
+    out: Path,
+    training: TrainingConfig,
+    base_channels: int,
+    *,
+    overwrite: bool = False,
+    **callbacks: Any,
+) -> Result:
     from semg_hht.learning.train import train
 
-    config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
-    manifest = write_simulation(out / "recordings", config, seed)
-    prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
-    training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
-    dataset = load_folder(prepared.folder / "hht_matrices")
-    return train(dataset, out / "run", training, base_channels=PRACTICE_CHANNELS, cpu=True, **callbacks).folder
+    return train(
+        dataset, out / "run", training, base_channels=base_channels, overwrite=overwrite, cpu=True, **callbacks
+    )
+
+
+def _evaluate(dataset: Dataset, out: Path, training: TrainingConfig, *, overwrite: bool, track: Track) -> Path:
+    """Cross-validate and write the report; returns its page."""
+    from semg_hht.learning.crossvalidation import cross_validate, describe
+
+    folder = out / "grouped"
+    answers = cross_validate(
+        dataset, folder, training, protocol="grouped", n_folds=EVALUATION_FOLDS,
+        base_channels=BASE_CHANNELS, cpu=True, overwrite=overwrite, track=track,
+    )  # fmt: skip
+    describe(dataset, folder, answers, data_folder=f"../prepared/{MATRIX_FOLDER}", notes=(SIMULATED,))
+    gather(out)
+    return write_page(out, overwrite=True)
+
+
+def _draw_first(
+    out: Path, rows: list[ManifestRow], answers: list[_Answer], matrices: list[tuple[str, Matrix]], result: Result
+) -> None:
+    """Draw the first recording with its answers, one matrix of each movement, and the scores."""
+    first = rows[0]
+    recording = read_recording(out / first.file, rate_hz=first.rate_hz, units="uV")
+    time_s = np.arange(recording.n_samples) / recording.rate_hz
+    shown = [answer for row, answer in zip(rows, answers, strict=True) if row.file == first.file]
+    draw_answers(time_s, recording.samples[0], shown, matrices, result.reports, out / "demo.png")
 
 
 def _labelled(found: list[ManifestRow], truth: list[ManifestRow]) -> list[ManifestRow]:
-    """The repetitions found, with the movement of the true one that each covers by half; others are left out."""
+    """The repetitions that overlap a true one by at least half, with its movement; the others are left out."""
     labelled = []
     for row in found:
         for true in truth:
@@ -175,8 +206,7 @@ def _labelled(found: list[ManifestRow], truth: list[ManifestRow]) -> list[Manife
     return labelled
 
 
-def _marked(row: ManifestRow, predictions: Predictions) -> tuple[float, float, str, str, float]:
-    """(start_s, stop_s, true, predicted, confidence) of one repetition."""
+def _with_answer(row: ManifestRow, predictions: Predictions) -> _Answer:
     (prediction,) = (p for p in predictions.predictions if p.file == row.file)
     (part,) = (p for p in prediction.parts if p.repetition == row.repetition)
     answer = part.answers["action_quality"]

@@ -1,6 +1,6 @@
-"""What a notebook needs beside the package: where data lies on Kaggle or here, progress in a cell, a first look.
+"""What the notebook needs besides the package: folders on Kaggle or on this machine, progress bars, example matrices.
 
-Knows folders and the output of a cell: nothing of signals, or of how anything is computed.
+It knows folders and the output of cells. It does not know signals.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ BAR: dict[str, Any] = {"ncols": 100, "mininterval": 0.5}
 
 @dataclass(frozen=True)
 class NotebookFolders:
-    """Where a notebook finds its matrices and leaves its run.
+    """Where a notebook reads matrices and writes its run.
 
-    source : ``kaggle``, ``local`` or ``simulated``; simulated matrices are yet to be written, unless they were before.
-    earlier : a run that is attached on Kaggle, left by an earlier session; None: there is none.
+    source : ``kaggle``, ``local`` or ``simulated``. The folder of simulated matrices may not exist yet.
+    earlier : a run of an earlier Kaggle session that is attached as input; None: there is none.
     """
 
     data: Path
@@ -42,10 +42,10 @@ class NotebookFolders:
 
 
 def find_folders(here: Path = Path(), kaggle: Path = Path("/kaggle")) -> NotebookFolders:
-    """Attached matrices on Kaggle, else those in ``here/data``, else a place for simulated ones.
+    """The folders: matrices attached on Kaggle, else those in ``here/data``, else a folder for simulated ones.
 
-    On Kaggle a dataset may be mounted under another name: then it is the folder with the most matrices, or the one
-    above where several stand side by side. Whatever is written goes to ``kaggle/working``, which Kaggle keeps.
+    Kaggle may mount the dataset under another name. Then the folder with the most matrices is used, or its parent if
+    that holds several folders of matrices. Results are written to ``kaggle/working``, which Kaggle keeps.
     """
     attached, working = kaggle / "input", kaggle / "working"
     if not working.is_dir():
@@ -54,9 +54,9 @@ def find_folders(here: Path = Path(), kaggle: Path = Path("/kaggle")) -> Noteboo
             return NotebookFolders(data, here / "checkpoints", "local")
         return NotebookFolders(here / "simulated" / "data", here / "simulated" / "checkpoints", "simulated")
     earlier = next((path.parents[1] for path in sorted(attached.rglob(str(STATE)))), None)
-    found = _attached_matrices(attached)
-    if found is not None:
-        return NotebookFolders(found, working / "checkpoints", "kaggle", earlier)
+    data_attached = _attached_matrices(attached)
+    if data_attached is not None:
+        return NotebookFolders(data_attached, working / "checkpoints", "kaggle", earlier)
     return NotebookFolders(working / "simulated" / "data", working / "simulated" / "checkpoints", "simulated", earlier)
 
 
@@ -74,12 +74,12 @@ def _attached_matrices(attached: Path) -> Path | None:
     if not folders:
         return None
     most = max(folders, key=lambda folder: (folder.name == MATRIX_FOLDER, len(by_folder[folder])))
-    beside = [folder for folder in folders if folder.parent == most.parent != attached]
-    return most.parent if len(beside) > 1 else most
+    siblings = [folder for folder in folders if folder.parent == most.parent != attached]
+    return most.parent if len(siblings) > 1 else most
 
 
 def bring_back(folders: NotebookFolders) -> bool:
-    """Copy the run of an earlier session to where it can go on; False where there is none, or one goes on already."""
+    """Copy the run of an earlier session to be resumed. False if there is none, or if a run exists already."""
     if folders.earlier is None or (folders.checkpoints / STATE).is_file():
         return False
     with whole_folder(folders.checkpoints) as part:
@@ -88,27 +88,27 @@ def bring_back(folders: NotebookFolders) -> bool:
 
 
 def one_of_each(folder: Path, dataset: Dataset) -> list[tuple[str, Matrix]]:
-    """The first matrix of each class of action quality, or of gender where only that is labelled, in output order.
+    """The first matrix of each class of action quality (or of gender, if only that is labelled), in output order.
 
-    ``folder`` is what the data set was loaded from; its manifest may stand beside it.
+    ``folder`` is the one that the data set was loaded from; its manifest may be in the folder above.
     """
     task, names = next(iter(dataset.classes().items()), ("", ()))
     files = {row.label(task): row.file for row in reversed(dataset.rows)} if task else {}
-    return [(name, read_matrix(_where(folder, files[name]))) for name in names]
+    return [(name, read_matrix(_locate(folder, files[name]))) for name in names]
 
 
-def _where(folder: Path, file: str) -> Path:
+def _locate(folder: Path, file: str) -> Path:
     return next((path for path in (folder / file, folder.parent / file) if path.is_file()), folder / file)
 
 
 def track(items: Iterable[Any], total: int, label: str) -> Iterable[Any]:
-    """Pass items through under a bar of text, which every notebook shows and every saved one keeps."""
+    """Pass items through and show a bar of text, which all notebooks show and keep."""
     bar: Iterable[Any] = _bar(items, total=total, desc=label)
     return bar
 
 
 class TrainingBar:
-    """Progress over the steps of a run, with the figures of the last epoch."""
+    """Progress over the training steps of a run, with the scores of the last epoch."""
 
     def __enter__(self) -> TrainingBar:
         self._bar: Any = None

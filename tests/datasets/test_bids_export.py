@@ -253,14 +253,14 @@ def test_a_recording_that_fails_is_listed_and_the_others_go_on(tmp_path: Path) -
 
 def test_rows_that_say_the_same_twice_are_refused(tmp_path: Path) -> None:
     row = ManifestRow("", "S01", start_s=0.0)
-    with pytest.raises(InputError, match="two rows speak of 0 s to 2 s; expected one a repetition"):
+    with pytest.raises(InputError, match="two rows describe 0 s to 2 s; expected one per repetition"):
         export([job(tmp_path, "a.csv", row, replace(row, start_s=None, stop_s=2.0))], tmp_path)
     assert not (tmp_path / "bids").exists()
 
 
 def test_nothing_is_left_where_nothing_could_be_written(tmp_path: Path) -> None:
     jobs = [Job(tmp_path / name, (ManifestRow(name, "S1"),)) for name in ("a.csv", "b.csv")]
-    with pytest.raises(InputError, match=r"none of 2 recordings could be exported; the first: .*a\.csv: no such file"):
+    with pytest.raises(InputError, match=r"none of 2 recordings could be used; the first: .*a\.csv: no such file"):
         export(jobs, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -63,13 +63,13 @@ def test_recordings_of_nobody_are_listed_and_nobody_is_made_up() -> None:
     plan = plan_dataset(people("", "S1", ""), "x")
     assert [name.stem for name in plan.names] == ["sub-S1_task-x"]
     assert [failure.file for failure in plan.failures] == ["0.csv", "2.csv"]
-    assert plan.failures[0].reason.startswith("0.csv: no subject is stated; expected whose recording it is")
+    assert plan.failures[0].reason.startswith("0.csv: no subject is stated; expected the subject of each recording")
 
 
 def test_the_only_recording_is_of_one_person() -> None:
     plan = plan_dataset(people(""), "x")
     assert ([name.stem for name in plan.names], plan.subjects) == (["sub-01_task-x"], {"01": "01"})
-    assert plan.remarks == ["no subject is stated for 0.csv; being the only recording, it is of sub-01"]
+    assert plan.remarks == ["no subject is stated for 0.csv; the only recording is exported as sub-01"]
 
 
 @pytest.mark.parametrize("what", ["subject", "session"])

@@ -83,7 +83,7 @@ def test_npz_files_that_a_manifest_does_not_list_are_counted(tmp_path: Path, cap
         np.savez(tmp_path / name, hht=np.zeros((256, 256)))
     (tmp_path / "manifest.csv").write_text("file,movement\na.npz,low\n")
     note_unlisted(tmp_path, tmp_path / "manifest.csv")
-    assert "does not list, and that are left out: 1" in caplog.text
+    assert "manifest.csv does not list them: 1" in caplog.text
     caplog.clear()
     (tmp_path / "manifest.csv").write_text("file,movement\na.npz,low\nTest1_1_001.npz,\n")
     note_unlisted(tmp_path, tmp_path / "manifest.csv")
@@ -97,7 +97,7 @@ def test_training_and_prediction_both_say_so(
     np.savez(tmp_path / "more.npz", hht=np.zeros((256, 256)))
     load_folder(tmp_path)
     open_run(tiny_result.folder, cpu=True).predict(tmp_path)
-    assert caplog.text.count("does not list, and that are left out: 1") == 2
+    assert caplog.text.count("manifest.csv does not list them: 1") == 2
 
 
 def test_a_rate_that_contradicts_the_file_names_who_states_it(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def test_mvc_is_the_largest_contraction_of_the_subject(folder: Path) -> None:
     [
         ("file,subject\nmax1.npz,S1\nmax3.npz,S2\n", ""),
         ("file,subject,movement\nc.npz,S1,MVC\nb.npz,S2,rest\n", ""),
-        ("file,subject,movement\nc.npz,S1,full\nb.npz,S2,half\n", "though their movement is full, half"),
-        ("file,subject\na.npz,S1\nc.npz,S2\n", "though they are the recordings themselves"),
+        ("file,subject,movement\nc.npz,S1,full\nb.npz,S2,half\n", "but their movement is full, half"),
+        ("file,subject\na.npz,S1\nc.npz,S2\n", "but they are the recordings themselves"),
     ],
 )
 def test_references_that_are_hardly_maximal_are_said(

@@ -16,7 +16,7 @@ from builders import noise
 from conftest import Simulated
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.mvc import with_references
-from semg_hht.datasets.prepare import _named, _prepare_one, prepare
+from semg_hht.datasets.prepare import _with_stems, _prepare_one, prepare
 from semg_hht.errors import InputError, WriteError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.matrices.matrix import read_matrix
@@ -362,7 +362,7 @@ def test_recordings_are_written_as_a_bids_dataset_too(simulated: Simulated, tmp_
 
 def test_what_travels_to_a_worker_does_not_grow_with_the_recordings(tmp_path: Path) -> None:
     jobs = [Job(tmp_path / f"r{i:03}.csv", (ManifestRow(file=f"r{i:03}.csv"),)) for i in range(100)]
-    sizes = {len(pickle.dumps(job)) for n in (10, 100) for job in _named(jobs[:n], tmp_path)}
+    sizes = {len(pickle.dumps(job)) for n in (10, 100) for job in _with_stems(jobs[:n], tmp_path)}
     assert len(sizes) == 1
 
 
@@ -371,7 +371,7 @@ def test_matrices_of_an_earlier_run_are_found_by_their_names(tmp_path: Path) -> 
     for name in ("a_ch10.npz", "a_ch2.npz", "ab.npz", "b_ch.npz", "b.npz", "a_ch2.txt"):
         (tmp_path / "hht_matrices" / name).touch()
     jobs = [Job(tmp_path / f"{name}.csv", (ManifestRow(file=f"{name}.csv"),)) for name in ("a", "ab", "b", "c")]
-    found = {job.stems: job.there for job in _named(jobs, tmp_path)}
+    found = {job.stems: job.existing for job in _with_stems(jobs, tmp_path)}
     assert found == {
         ("a",): (("a_ch2.npz", "a_ch10.npz"),), ("ab",): (("ab.npz",),), ("b",): (("b.npz",),), ("c",): ((),)
     }  # fmt: skip
@@ -382,8 +382,8 @@ def test_what_was_written_after_the_folder_was_listed_is_not_computed_again(tmp_
     """As where a pool of workers is lost: what it had finished is asked for once more."""
     write_recording(noise(n_channels=n_channels), tmp_path / "a.npz")
     out = tmp_path / "out"
-    (job,) = _named(find_jobs(tmp_path / "a.npz"), out)
-    assert job.there == ((),)
+    (job,) = _with_stems(find_jobs(tmp_path / "a.npz"), out)
+    assert job.existing == ((),)
     first, again = (_prepare_one(job, None, CONFIG, out, False) for _ in range(2))
     assert (first.reused, again.reused) == (False, True)
     assert again.rows == first.rows

@@ -101,7 +101,7 @@ def test_a_channel_can_be_chosen_and_stays_chosen(tmp_path: Path) -> None:
 def test_noise_holds_no_repetition_and_says_so(tmp_path: Path) -> None:
     write_recording(noise(1, duration_s=10.0), tmp_path / "noise.npz")
     jobs = find_jobs(tmp_path / "noise.npz")
-    with pytest.raises(InputError, match=r"noise\.npz: no repetition was found: no activity stands out of rest"):
+    with pytest.raises(InputError, match=r"noise\.npz: no repetition was found: no activity rises above rest"):
         cut(jobs, tmp_path / "reps.csv")
     found, failures = with_repetitions(jobs, SegmentConfig(), FilterConfig(), n_jobs=1)
     assert found == []

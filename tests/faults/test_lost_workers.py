@@ -62,7 +62,7 @@ def test_a_recording_that_is_refused_memory_in_this_process_is_listed(tmp_path: 
 def test_want_of_memory_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit), one_sentence(debug=False):
         raise MemoryError("unable to allocate 3 GiB")
-    assert "error: there is not enough memory; fewer --jobs" in capsys.readouterr().err
+    assert "error: not enough memory; use fewer --jobs" in capsys.readouterr().err
 
 
 def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,6 @@ def test_prepare_goes_on_once_it_may_write_again(
     assert "no permission to write here (Permission denied)" in first.sentence(), first.said
     assert not unreadable(tmp_path / "disk")
     second = here(inputs.words(verb, tmp_path / "disk"))
-    assert "1 of the recordings were there already, unchanged: not computed again" in second.said
+    assert "1 recording unchanged: matrices not computed again" in second.said
     assert contents(tmp_path / "disk") == contents(tmp_path / "undisturbed")
     assert not leftovers(tmp_path / "disk")

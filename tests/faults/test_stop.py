@@ -32,19 +32,19 @@ def hears_ctrl_c() -> Iterator[None]:
         (
             "prepare",
             "semg_hht.datasets.prepare.write_matrix",
-            "is in {disk}/prepared; the same command goes on from there",
+            "are in {disk}/prepared; run the same command to continue",
         ),
         (
             "evaluate",
             "semg_hht.learning.train.save_model",
-            "in {disk}/evaluation; the same command goes on from there",
+            "in {disk}/evaluation; run the same command to continue",
         ),
         (
             "predict",
             "semg_hht.cli.commands.predict.write_json",
-            "half-written was left; the same command begins anew",
+            "no half-written file is left; run the same command to start again",
         ),
-        ("train", "semg_hht.learning.epochs.save_model", "the same command with --resume goes on from {disk}/run"),
+        ("train", "semg_hht.learning.epochs.save_model", "run the same command with --resume to continue from {disk}/run"),
     ],
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

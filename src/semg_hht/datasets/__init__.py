@@ -1,1 +1,1 @@
-"""Folders and tables that people make and edit, from recordings."""
+"""Folders and tables that are made from recordings, and that people edit."""

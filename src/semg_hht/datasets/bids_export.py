@@ -1,7 +1,8 @@
-"""Recordings -> a BIDS-EMG dataset: their samples as BDF, their repetitions as events.
+"""Export recordings as a BIDS-EMG dataset: samples as BDF, repetitions as events.
 
-Knows BIDS' tables and sidecars (1.11, datatype ``emg``: https://bids-specification.readthedocs.io, "Electromyography";
-BIDS itself: doi 10.1038/sdata.2016.44): nothing of matrices. What nobody stated is ``n/a``, never guessed.
+It writes the tables and sidecars of BIDS 1.11, datatype ``emg`` (https://bids-specification.readthedocs.io,
+"Electromyography"; BIDS: doi 10.1038/sdata.2016.44). Whatever is not stated is ``n/a`` and never guessed. The module
+does not know matrices.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.datasets.bids_names import BidsName, Plan, plan_dataset
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, WriteError
 from semg_hht.recordings.bids import DESCRIPTION, PARTICIPANTS, is_bids, standard_units
 from semg_hht.recordings.formats.bdf_writer import WrittenBdf, header_labels, write_bdf
-from semg_hht.recordings.jobs import Failure, Job, Remark, read_job
+from semg_hht.recordings.jobs import Failure, Job, Remark, none_usable, read_job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording
 from semg_hht.signals.repetitions import cut_repetition
@@ -27,19 +28,19 @@ from semg_hht.version import __version__
 BIDS_VERSION = "1.11.1"
 GENERATOR = "semg-hht"
 NOT_STATED = "n/a"
-DELIMITER = ";"  # between channels of an event; no label holds it
-# Label of a channel that is no EMG, as it begins -> the type BIDS has for it.
+DELIMITER = ";"  # between the channels of an event; labels do not contain it
+# Beginning of the label of a channel that is not EMG -> its type in BIDS.
 CHANNEL_TYPES = {
     "ECG": "ECG", "EEG": "EEG", "EOG": "EOG", "ACC": "ACCEL", "GYR": "GYRO", "MAG": "MAGN", "RESP": "RESP",
     "TEMP": "TEMP", "TRIG": "TRIG", "STATUS": "TRIG", "ANGLE": "JNTANG",
 }  # fmt: skip
-# Columns of events that mean something to BIDS or to our reader: a column of the user's own takes another name.
+# Columns of events that BIDS or our reader use; a column of the user with such a name is renamed.
 RESERVED = ("onset", "duration", "trial_type", "response_time", "value", "sample", "stim_file", "HED", "channel")
 
 
 @dataclass(frozen=True)
 class BidsDataset:
-    """What `export_bids` left. ``rounding``: the largest error of any sample, as a share of its channel's range."""
+    """What `export_bids` wrote. ``rounding``: the largest error of any sample, as a share of its channel's range."""
 
     folder: Path
     n_recordings: int
@@ -58,21 +59,22 @@ def export_bids(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> BidsDataset:
-    """Write a BIDS dataset of the recordings as they were read: no filter, all channels; one is in memory at a time.
+    """Write a BIDS dataset of the recordings, unfiltered and with all channels. One is in memory at a time.
 
-    The folder appears when all of it is written. A recording that can't be used is listed, and the others go on.
+    The folder appears when all of it is written. A recording that can't be used becomes a failure; the others are
+    exported.
 
     Parameters
     ----------
-    name : the dataset's.
-    task : the task's name, for recordings whose rows have none in a column ``task``.
-    power_line_hz : of the mains where it was recorded; None: not stated.
+    name : name of the dataset.
+    task : name of the task, for recordings whose rows have no column ``task``.
+    power_line_hz : mains frequency at the place of recording; None: not stated.
 
     Raises
     ------
     InputError
-        The folder holds something (with ``overwrite``: something that is no dataset of ours); one subject has two
-        genders; not one recording could be used; edfio is not installed.
+        The folder is not empty (with ``overwrite``: it holds something that we did not export); one subject has two
+        genders; no recording could be used; edfio is not installed.
     """
     if power_line_hz is not None and not (math.isfinite(power_line_hz) and power_line_hz > 0):
         raise InputError(f"the mains frequency must be above 0 Hz; got {power_line_hz:g}")
@@ -85,18 +87,21 @@ def export_bids(
     with whole_folder(out) as root:
         for place in track(plan.names, len(plan.names), "exporting"):
             try:
-                read = _read(place.job)
-                events = _events(read, columns)
-                file = write_bdf(read.recording, root / place.folder / "emg" / f"{place.stem}_emg.bdf", read.labels)
+                labelled = _read(place.job)
+                events = _events(labelled, columns)
+                bdf = root / place.folder / "emg" / f"{place.stem}_emg.bdf"
+                file = write_bdf(labelled.recording, bdf, labelled.labels)
+            except WriteError:
+                raise  # no fault of the recording
             except InputError as error:
-                failures.append(Failure(place.job.rows[0].file, str(error)))
+                failures.append(Failure(place.job.file, str(error)))
                 continue
-            _write_tables(root / place.folder / "emg" / place.stem, read, events, place.task, power_line_hz)
+            _write_tables(root / place.folder / "emg" / place.stem, labelled, events, place.task, power_line_hz)
             rounding = max(rounding, file.rounding)
-            remarks += _remarks(read, file)
+            remarks += _remarks(labelled, file)
             written.append(place)
         if not written:
-            raise InputError(f"none of {len(failures)} recordings could be exported; the first: {failures[0].reason}")
+            raise none_usable(failures)
         _write_dataset(root, name, plan, written, columns, rounding)
     return BidsDataset(out, len(written), rounding, tuple(failures), tuple(remarks))
 
@@ -105,7 +110,7 @@ def _require_free(out: Path, overwrite: bool) -> None:
     recover_folder(out)
     require_new_folder(out, overwrite=overwrite)
     if out.is_dir() and any(out.iterdir()) and not _is_ours(out):
-        raise InputError(f"{out}: holds something that was not exported by {GENERATOR}; name another folder")
+        raise InputError(f"{out}: holds something that was not exported by {GENERATOR}; choose another folder")
 
 
 def _is_ours(folder: Path) -> bool:
@@ -116,42 +121,42 @@ def _is_ours(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class _EventColumns:
-    """The columns of every events table of a dataset. ``extra``: column of the rows -> its name in the tables."""
+    """The columns of all events tables of a dataset. ``extra``: column of the rows -> its name in the tables."""
 
     names: tuple[str, ...]
     extra: dict[str, str]
 
     @classmethod
     def of(cls, jobs: list[Job]) -> _EventColumns:
-        own = sorted({name for job in jobs for row in job.rows for name in row.extra} - {"task"})
-        extra = {name: f"stated_{name}" if name in RESERVED else re.sub(r"\s", " ", name) for name in own}
+        columns = sorted({name for job in jobs for row in job.rows for name in row.extra} - {"task"})
+        extra = {name: f"stated_{name}" if name in RESERVED else re.sub(r"\s", " ", name) for name in columns}
         names = ["onset", "duration", "trial_type", "repetition"]
         if any(row.channels for job in jobs for row in job.rows):
             names += ["channel", "muscle"]
-        elif any(len({row.muscle for row in job.rows}) > 1 for job in jobs):  # else the channels tables say it all
+        elif any(len({row.muscle for row in job.rows}) > 1 for job in jobs):  # otherwise the channels tables name it
             names.append("muscle")
         return cls((*names, *extra.values()), extra)
 
-    def described(self) -> dict[str, Any]:
-        known = {
+    def descriptions(self) -> dict[str, Any]:
+        descriptions = {
             "onset": {"Description": "Start of the repetition", "Units": "s"},
             "duration": {"Description": "Duration of the repetition", "Units": "s"},
             "trial_type": {"Description": "The movement shown, or its quality"},
             "repetition": {"Description": "Number or name of the repetition"},
-            "channel": {"Description": "Channels that the event speaks of; n/a: all EMG", "Delimiter": DELIMITER},
+            "channel": {"Description": "Channels of the event; n/a: all EMG", "Delimiter": DELIMITER},
             "muscle": {"Description": "The muscle these channels were placed on"},
         }
-        own = {name: {"Description": f"Column {column!r} of the table of recordings"}
-               for column, name in self.extra.items()}  # fmt: skip
-        return {name: (known | own)[name] for name in self.names}
+        for column, name in self.extra.items():
+            descriptions[name] = {"Description": f"Column {column!r} of the table of recordings"}
+        return {name: descriptions[name] for name in self.names}
 
 
 _Rows = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A recording with the names its channels take, and the channels that each choice of its rows means."""
+class _LabelledRecording:
+    """A recording, the labels of its channels, and for each ``channels`` of its rows the names of these channels."""
 
     rows: tuple[ManifestRow, ...]
     recording: Recording
@@ -159,28 +164,28 @@ class _Read:
     chosen: dict[tuple[str, ...], tuple[str, ...]]
 
 
-def _read(job: Job) -> _Read:
+def _read(job: Job) -> _LabelledRecording:
     recording = read_job(job)
     recording = replace(recording, units=standard_units(recording.units))
     chosen = {channels: recording.select(channels).channel_names for channels in {row.channels for row in job.rows}}
-    return _Read(job.rows, recording, header_labels(recording), chosen)
+    return _LabelledRecording(job.rows, recording, header_labels(recording), chosen)
 
 
-def _events(read: _Read, columns: _EventColumns) -> _Rows:
-    """One a repetition, in order of time."""
-    recording = read.recording
-    label_of = dict(zip(recording.channel_names, read.labels, strict=True))
-    found: dict[tuple[float, float, str], dict[str, str]] = {}
-    for row in read.rows:
-        cut_repetition(recording, row.start_s, row.stop_s)  # refuses what does not lie within
+def _events(labelled: _LabelledRecording, columns: _EventColumns) -> _Rows:
+    """One event per repetition, in order of time."""
+    recording = labelled.recording
+    label_of = dict(zip(recording.channel_names, labelled.labels, strict=True))
+    events: dict[tuple[float, float, str], dict[str, str]] = {}
+    for row in labelled.rows:
+        cut_repetition(recording, row.start_s, row.stop_s)  # raises an error for an interval outside the recording
         start_s = row.start_s or 0.0
         stop_s = recording.duration_s if row.stop_s is None else row.stop_s
-        chosen = DELIMITER.join(label_of[name] for name in read.chosen[row.channels])
-        if (start_s, stop_s, chosen) in found:
+        chosen = DELIMITER.join(label_of[name] for name in labelled.chosen[row.channels])
+        if (start_s, stop_s, chosen) in events:
             raise InputError(
-                f"{recording.source}: two rows speak of {start_s:g} s to {stop_s:g} s; expected one a repetition"
+                f"{recording.source}: two rows describe {start_s:g} s to {stop_s:g} s; expected one per repetition"
             )
-        found[start_s, stop_s, chosen] = {
+        events[start_s, stop_s, chosen] = {
             "onset": _seconds(start_s),
             "duration": _seconds(stop_s - start_s),
             "trial_type": row.movement,
@@ -189,16 +194,18 @@ def _events(read: _Read, columns: _EventColumns) -> _Rows:
             "muscle": row.muscle,
             **{name: row.extra.get(column, "") for column, name in columns.extra.items()},
         }
-    return [{name: found[key][name] for name in columns.names} for key in sorted(found)]
+    return [{name: events[key][name] for name in columns.names} for key in sorted(events)]
 
 
-def _write_tables(stem: Path, read: _Read, events: _Rows, task: str, power_line_hz: float | None) -> None:
-    """The sidecar, the channels and the events of one recording."""
-    recording = read.recording
+def _write_tables(
+    stem: Path, labelled: _LabelledRecording, events: _Rows, task: str, power_line_hz: float | None
+) -> None:
+    """Write the sidecar, the channels and the events of one recording."""
+    recording = labelled.recording
     channels = []
-    for name, label in zip(recording.channel_names, read.labels, strict=True):
+    for name, label in zip(recording.channel_names, labelled.labels, strict=True):
         is_emg = name not in recording.non_emg
-        muscles = {row.muscle for row in read.rows if name in read.chosen[row.channels]}
+        muscles = {row.muscle for row in labelled.rows if name in labelled.chosen[row.channels]}
         channels.append({
             "name": label,
             "type": "EMG" if is_emg else _channel_type(label),
@@ -212,7 +219,7 @@ def _write_tables(stem: Path, read: _Read, events: _Rows, task: str, power_line_
         "PowerLineFrequency": NOT_STATED if power_line_hz is None else _number(power_line_hz),
         "EMGReference": NOT_STATED,
         "EMGPlacementScheme": "Other",
-        "EMGPlacementSchemeDescription": "Not stated in the recordings that this dataset was made of",
+        "EMGPlacementSchemeDescription": "Not stated in the recordings that this dataset was made from",
         "RecordingType": "continuous",
         "RecordingDuration": _number(recording.duration_s),
         "EMGChannelCount": sum(channel["type"] == "EMG" for channel in channels),
@@ -228,13 +235,13 @@ def _channel_type(label: str) -> str:
     return next((kind for start, kind in CHANNEL_TYPES.items() if label.upper().startswith(start)), "MISC")
 
 
-def _remarks(read: _Read, file: WrittenBdf) -> list[Remark]:
-    own = list(read.recording.remarks)
-    names = zip(read.recording.channel_names, read.labels, strict=True)
-    own += [f"channel {name!r} is {label!r} in the dataset" for name, label in names if name != label]
+def _remarks(labelled: _LabelledRecording, file: WrittenBdf) -> list[Remark]:
+    texts = list(labelled.recording.remarks)
+    names = zip(labelled.recording.channel_names, labelled.labels, strict=True)
+    texts += [f"channel {name!r} is {label!r} in the dataset" for name, label in names if name != label]
     if file.n_padded:
-        own.append(f"the last sample is repeated {file.n_padded} times at the end, as BDF holds whole records only")
-    return [Remark(read.rows[0].file, text) for text in own]
+        texts.append(f"the last sample is repeated {file.n_padded} times at the end: BDF holds whole records only")
+    return [Remark(labelled.rows[0].file, text) for text in texts]
 
 
 def _write_dataset(
@@ -248,7 +255,7 @@ def _write_dataset(
     }
     write_json(root / DESCRIPTION, description)
     for label in sorted({place.task_label for place in written}):
-        write_json(root / f"task-{label}_events.json", columns.described())
+        write_json(root / f"task-{label}_events.json", columns.descriptions())
     scans: dict[Path, _Rows] = {}
     for place in written:
         table = root / place.folder / f"{place.person}_scans.tsv"
@@ -256,7 +263,7 @@ def _write_dataset(
         scans.setdefault(table, []).append(source)
     for table, rows in scans.items():
         write_text(table, _tsv(rows))
-    write_json(root / "scans.json", {"source_file": {"Description": "The file that the recording was made of"}})
+    write_json(root / "scans.json", {"source_file": {"Description": "The file that the recording was made from"}})
     _write_participants(root, plan, {place.subject for place in written})
     write_text(root / "README.md", _README.format(name=name, generator=GENERATOR, version=__version__, share=rounding))
 
@@ -264,8 +271,8 @@ def _write_dataset(
 def _write_participants(root: Path, plan: Plan, labels: set[str]) -> None:
     described: dict[str, dict[str, Any]] = {
         "sex": {"Description": "Sex as it was recorded", "Levels": {"M": "male", "F": "female"}},
-        "gender": {"Description": "Gender as it was recorded, where it is neither M nor F"},
-        "source_name": {"Description": "Name of the subject in the recordings, where it is no label that BIDS allows"},
+        "gender": {"Description": "Gender as it was recorded, if it is neither M nor F"},
+        "source_name": {"Description": "Name of the subject in the recordings, if BIDS does not allow it as a label"},
     }
     people = []
     for label, source in plan.subjects.items():
@@ -287,7 +294,7 @@ def _write_participants(root: Path, plan: Plan, labels: set[str]) -> None:
 
 
 def _tsv(rows: _Rows) -> str:
-    """A BIDS table: cells without tabs or line breaks, ``n/a`` where empty."""
+    """A BIDS table: cells without tabs or line breaks; ``n/a`` for empty cells."""
     lines = [list(rows[0]), *([" ".join(cell.split()) or NOT_STATED for cell in row.values()] for row in rows)]
     return "".join("\t".join(line) + "\n" for line in lines)
 
@@ -297,20 +304,20 @@ def _seconds(value: float) -> str:
 
 
 def _number(value: float) -> int | float:
-    """1000.0 as 1000, as people write it."""
+    """1000.0 as 1000."""
     return int(value) if float(value).is_integer() else value
 
 
 _README = """# {name}
 
 Surface EMG as a BIDS dataset, written by {generator} {version}. The samples are those of the recordings, unfiltered;
-`*_scans.tsv` says which file each was made of. 24 bits hold them to within {share:.1e} of the range of their channel.
+`*_scans.tsv` names the file that each was made from. Their 24 bits are exact to {share:.1e} of a channel's range.
 
 Each event is one repetition; `trial_type` is the movement.
 
-## What nobody has stated yet
+## What is not stated yet
 
-Reference, placement of the electrodes, filters of the device and, where it is `n/a`, the mains frequency were not in
-the recordings: see `*_emg.json`. Authors and licence belong in `dataset_description.json`, and whose recordings these
-are, and how they were made, in this file.
+The recordings did not state the reference, the placement of the electrodes, the filters of the device and, where it is
+`n/a`, the mains frequency: see `*_emg.json`. Add the authors and the licence to `dataset_description.json`, and to this
+file who was recorded, and how.
 """

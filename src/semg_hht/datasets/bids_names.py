@@ -1,7 +1,7 @@
-"""Rows of a manifest -> where their recordings stand in a BIDS dataset: labels of people, sessions, tasks and runs.
+"""Names of recordings in a BIDS dataset: labels of people, sessions, tasks and runs, from the rows of a manifest.
 
-Knows names: reads no recording and writes nothing. BIDS allows letters and digits in a label and nothing else, and its
-labels are folders: two that differ only in upper and lower case would be one folder on some disks.
+It reads no recording and writes nothing. A BIDS label holds letters and digits only. Labels are names of folders, so no
+two may differ in upper and lower case only: on some disks they would be one folder.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import PurePosixPath
 from semg_hht.errors import InputError
 from semg_hht.recordings.jobs import Failure, Job
 
-NOBODY = "01"  # the label of whoever made the only recording there is
+ONLY_SUBJECT = "01"  # label of the subject of a single recording that names none
 
 
 @dataclass(frozen=True)
 class BidsName:
-    """A recording and the labels of its name. ``task`` is the task's name, ``task_label`` what stands in file names."""
+    """A recording and the labels of its name. ``task`` is the task's name, ``task_label`` its form in file names."""
 
     job: Job
     subject: str
@@ -32,7 +32,7 @@ class BidsName:
 
     @property
     def person(self) -> str:
-        """``sub-S01`` or ``sub-S01_ses-E02``, as names begin."""
+        """``sub-S01`` or ``sub-S01_ses-E02``: the beginning of each name."""
         return f"sub-{self.subject}" + (f"_ses-{self.session}" if self.session else "")
 
     @property
@@ -46,10 +46,9 @@ class BidsName:
 
 @dataclass
 class Plan:
-    """Where each recording goes, and what could not be placed.
+    """The name of each recording, and the recordings that could not be named.
 
-    subjects : label -> name as the rows have it; empty where they name nobody.
-    genders : label -> gender, empty where it is not stated.
+    subjects : label -> name in the rows. genders : label -> gender; empty if not stated.
     """
 
     names: list[BidsName] = field(default_factory=list)
@@ -60,11 +59,10 @@ class Plan:
 
 
 def plan_dataset(jobs: list[Job], task: str) -> Plan:
-    """Give each recording its place; several of one person, session and task are runs, in the order given.
+    """Name each recording. Several recordings of one person, session and task are runs, in the order given.
 
-    ``task`` names the task of recordings whose rows don't, in a column ``task``. A recording that names no subject is a
-    failure: whether two such are one person or two nobody can tell, and the dataset would claim one or the other.
-    Where there is one recording only, nothing is claimed.
+    ``task`` is the task of recordings whose rows have no column ``task``. A recording without a subject is a failure,
+    unless it is the only one: two such recordings could be of one person or of two, and the dataset would claim either.
 
     Raises
     ------
@@ -94,27 +92,27 @@ def plan_dataset(jobs: list[Job], task: str) -> Plan:
 
 
 def bids_labels(names: Iterable[str], entity: str, nameless: str) -> dict[str, str]:
-    """Name -> label, each another one; names that are labels already stay what they are.
+    """Name -> label, all different. A name that is a valid label keeps it.
 
-    ``nameless`` stands where nothing of a name is left, as of one in Chinese.
+    ``nameless`` is the label of names without any letter A to Z or digit, such as Chinese names.
 
     Raises
     ------
     InputError
-        Nothing is left of a name, and ``nameless`` is empty.
+        A name has no letter A to Z or digit, and ``nameless`` is empty.
     """
     distinct = list(dict.fromkeys(names))
-    found: dict[str, str] = {}
-    for name in sorted(distinct, key=lambda name: _stripped(name, "") != name):  # those that fit choose first
+    labels: dict[str, str] = {}
+    for name in sorted(distinct, key=lambda name: _stripped(name, "") != name):  # valid labels first
         plain = _stripped(name, f"{entity}-") or nameless
         if not plain:
             raise InputError(f"{entity} {name!r}: expected letters A to Z or digits in the name")
         label, number = plain, 1
-        while label.lower() in {taken.lower() for taken in found.values()}:
+        while label.lower() in {taken.lower() for taken in labels.values()}:
             number += 1
             label = f"{plain}x{number}"
-        found[name] = label
-    return {name: found[name] for name in distinct}
+        labels[name] = label
+    return {name: labels[name] for name in distinct}
 
 
 def _stripped(name: str, prefix: str) -> str:
@@ -123,37 +121,40 @@ def _stripped(name: str, prefix: str) -> str:
 
 
 def _stated(job: Job, task: str, n_jobs: int, plan: Plan) -> tuple[str, str, str] | None:
-    """Subject, session and task that the rows of a recording agree on; else the failure is noted."""
+    """The subject, session and task that the rows of a recording agree on; else None, and a failure in ``plan``."""
     file = job.rows[0].file
     for what in ("subject", "session"):
         named = sorted({str(getattr(row, what)) for row in job.rows})
         if len(named) > 1:
-            found = ", ".join(repr(name) for name in named)
-            plan.failures.append(Failure(file, f"{job.path}: its rows name several {what}s ({found}); expected one"))
+            names = ", ".join(repr(name) for name in named)
+            plan.failures.append(Failure(file, f"{job.path}: its rows name several {what}s ({names}); expected one"))
             return None
     subject = job.rows[0].subject
     if not subject and n_jobs > 1:
-        reason = "no subject is stated; expected whose recording it is, in the column subject of a manifest.csv"
+        reason = "no subject is stated; expected the subject of each recording, in the column subject of a manifest.csv"
         plan.failures.append(Failure(file, f"{job.path}: {reason}"))
         return None
     if not subject:
-        plan.remarks.append(f"no subject is stated for {file}; being the only recording, it is of sub-{NOBODY}")
+        plan.remarks.append(f"no subject is stated for {file}; the only recording is exported as sub-{ONLY_SUBJECT}")
     tasks = {row.extra.get("task", "") for row in job.rows}
     own_task = tasks.pop() if len(tasks) == 1 else ""
-    return subject or NOBODY, job.rows[0].session, own_task or task
+    return subject or ONLY_SUBJECT, job.rows[0].session, own_task or task
 
 
 def _gender(subject: str, jobs: list[Job]) -> str:
     files = {row.gender: row.file for job in jobs for row in job.rows if row.gender}
     if len(files) > 1:
-        found = ", ".join(f"{gender!r} in {file}" for gender, file in sorted(files.items()))
-        raise InputError(f"subject {subject!r} has two genders: {found}; expected one")
+        genders = ", ".join(f"{gender!r} in {file}" for gender, file in sorted(files.items()))
+        raise InputError(f"subject {subject!r} has two genders: {genders}; expected one")
     return next(iter(files), "")
 
 
 def _renamed(subjects: dict[str, str], sessions: dict[str, dict[str, str]]) -> list[str]:
     remarks = [f"subject {who!r} is sub-{label}" for who, label in subjects.items() if who != label]
-    for who, of_person in sessions.items():
-        remarks += [f"session {session!r} of subject {who!r} is ses-{label}"
-                    for session, label in of_person.items() if session != label]  # fmt: skip
+    for who, labels in sessions.items():
+        remarks += [
+            f"session {session!r} of subject {who!r} is ses-{label}"
+            for session, label in labels.items()
+            if session != label
+        ]
     return remarks

@@ -1,6 +1,6 @@
-"""Measure recordings: a table of classical features, one row per repetition and channel, and how they drift.
+"""Tables of classical features, one row per repetition and channel, and of their trends over the repetitions.
 
-Features are defined in `signals/features.py`, trends in `signals/trend.py`.
+`signals/features.py` defines the features, `signals/trend.py` the trends.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from semg_hht.signals.trend import MIN_VALUES, Trend, trend
 from semg_hht.system.files import require_new_file, write_text
 from semg_hht.system.progress import Track, untracked
 
-# With fatigue the first falls and the second rises (De Luca 1997, doi 10.1123/jab.13.2.135).
+# With fatigue, the first falls and the second rises (De Luca 1997, doi 10.1123/jab.13.2.135).
 DRIFTING = ("mdf_hz", "rms")
-WHO = ("file", "subject", "session", "muscle", "movement", "gender", "repetition", "start_s", "stop_s")
+ROW_COLUMNS = ("file", "subject", "session", "muscle", "movement", "gender", "repetition", "start_s", "stop_s")
 TREND_COLUMNS = ("file", "subject", "session", "channel", "feature", "units", "n", "start", "slope", "low", "high",
                  "slope_percent", "low_percent", "high_percent")  # fmt: skip
 
@@ -45,9 +45,9 @@ class Measures:
 
 @dataclass(frozen=True)
 class Drift:
-    """How a feature changes from one repetition of a recording to the next, on one channel."""
+    """The trend of a feature over the repetitions of a recording, on one channel. ``row``: the first repetition's."""
 
-    row: ManifestRow  # what holds for the recording: that of its first repetition
+    row: ManifestRow
     channel: str
     feature: str
     units: str
@@ -56,7 +56,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Measured:
-    """What `measure` wrote; ``trends`` is None where no recording has enough repetitions for one."""
+    """What `measure` wrote. ``trends`` is None if no recording has enough repetitions for a trend."""
 
     table: Path
     trends: Path | None
@@ -69,7 +69,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class TableOutput:
-    """Whether pictures are drawn beside the table, and whether a table that exists is replaced."""
+    """Whether to draw pictures next to the table, and whether to replace an existing table."""
 
     pictures: bool = True
     overwrite: bool = False
@@ -85,7 +85,7 @@ def measure(
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> Measured:
-    """Write the table ``out``; beside it, for recordings of at least 4 repetitions, ``*_trends.csv`` and pictures.
+    """Write the table ``out``; next to it, for recordings of at least 4 repetitions, ``*_trends.csv`` and pictures.
 
     Jobs with a reference (`semg_hht.datasets.mvc.with_references`) have the column ``percent_mvc``. With
     ``segmentation``, repetitions are found in recordings whose rows state no times.
@@ -93,7 +93,7 @@ def measure(
     Raises
     ------
     InputError
-        A table is there already (unless ``overwrite``), or not one recording could be used.
+        A table exists already (unless ``overwrite``), or no recording could be used.
     """
     trends = out.with_name(f"{out.stem}_trends.csv")
     for path in (out, trends):
@@ -104,14 +104,14 @@ def measure(
     for recording in recordings:
         if output.pictures and recording.drifts:
             _draw(recording.measures, recording.drifts, folder)
-    measures = [found for recording in recordings for found in recording.measures]
-    drifts = [found for recording in recordings for found in recording.drifts]
+    measures = [measured for recording in recordings for measured in recording.measures]
+    drifts = [drift for recording in recordings for drift in recording.drifts]
     remarks = [Remark(recording.file, text) for recording in recordings for text in recording.remarks]
     write_text(out, _table(measures))
     if drifts:
         write_text(trends, _trend_table(drifts))
     else:
-        trends.unlink(missing_ok=True)  # of an earlier run, which --overwrite replaces
+        trends.unlink(missing_ok=True)  # written by an earlier run, which --overwrite replaces
     return Measured(
         table=out,
         trends=trends if drifts else None,
@@ -141,40 +141,41 @@ def _measure_one(
 
 
 def _remarks_on_effort(measures: list[Measures]) -> tuple[str, ...]:
-    """More than a maximal contraction is possible, most of the time it is not."""
-    above = [found.values["percent_mvc"] > 100 for found in measures if "percent_mvc" in found.values]
+    """A remark if most repetitions exceed the reference, which a maximal contraction rarely allows."""
+    above = [m.values["percent_mvc"] > 100 for m in measures if "percent_mvc" in m.values]
     if sum(above) <= len(above) / 2:
         return ()
-    return ("most repetitions lie above 100 % MVC: were the contractions that --references names maximal?",)
+    return ("most repetitions are above 100 % MVC: were the contractions in --references maximal?",)
 
 
 def measures_of(source: FilteredRecording) -> list[Measures]:
-    """Features of each repetition and channel, in order of time; with a reference, the share of it too."""
+    """The features of each repetition and channel, in order of time; with a reference, ``percent_mvc`` too."""
     rows = sorted(source.job.rows, key=lambda row: row.start_s or 0.0)
-    return [found for row in rows for found in _of_repetition(source, row)]
+    return [measures for row in rows for measures in _measures_of_row(source, row)]
 
 
-def _of_repetition(source: FilteredRecording, row: ManifestRow) -> Iterator[Measures]:
+def _measures_of_row(source: FilteredRecording, row: ManifestRow) -> Iterator[Measures]:
     chosen = source.filtered.select(row.channels)
     repetition = cut_repetition(chosen, row.start_s, row.stop_s)
     for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
         reference = None if source.job.reference is None else np.array([source.unit_amplitude(name)])
         try:
-            found = repetition_features(samples[None], chosen.rate_hz, reference)
+            features = repetition_features(samples[None], chosen.rate_hz, reference)
         except (ValueError, InputError) as error:
             raise InputError(f"{source.job.path}, channel {name}: {error}") from None
-        values = {feature: float(value[0]) for feature, value in found.items()}
+        values = {feature: float(value[0]) for feature, value in features.items()}
         yield Measures(row, name, chosen.units, values)
 
 
 def drifts_of(measures: list[Measures]) -> Iterator[Drift]:
     """The trends of one recording, channel by channel."""
-    for channel in dict.fromkeys(found.channel for found in measures):
-        own = [found for found in measures if found.channel == channel]
+    for channel in dict.fromkeys(m.channel for m in measures):
+        of_channel = [m for m in measures if m.channel == channel]
+        first = of_channel[0]
         for feature in DRIFTING:
-            values = np.array([found.values[feature] for found in own])
-            if len(own) >= MIN_VALUES and np.isfinite(values).all():
-                yield Drift(own[0].row, channel, feature, _units(feature, own[0].units), trend(values))
+            values = np.array([m.values[feature] for m in of_channel])
+            if len(values) >= MIN_VALUES and np.isfinite(values).all():
+                yield Drift(first.row, channel, feature, _units(feature, first.units), trend(values))
 
 
 def _units(feature: str, units: str) -> str:
@@ -182,13 +183,13 @@ def _units(feature: str, units: str) -> str:
 
 
 def _table(measures: list[Measures]) -> str:
-    names = [*FEATURES, "percent_mvc"] if any("percent_mvc" in found.values for found in measures) else [*FEATURES]
+    names = [*FEATURES, "percent_mvc"] if any("percent_mvc" in m.values for m in measures) else [*FEATURES]
     rows = [
-        [*(_cell(getattr(found.row, name)) for name in WHO), found.channel, found.units]
-        + [_cell(found.values.get(name)) for name in names]
-        for found in measures
+        [*(_cell(getattr(m.row, name)) for name in ROW_COLUMNS), m.channel, m.units]
+        + [_cell(m.values.get(name)) for name in names]
+        for m in measures
     ]
-    return _csv([*WHO, "channel", "units", *names], rows)
+    return _csv([*ROW_COLUMNS, "channel", "units", *names], rows)
 
 
 def _trend_table(drifts: list[Drift]) -> str:
@@ -196,13 +197,13 @@ def _trend_table(drifts: list[Drift]) -> str:
     for drift in drifts:
         line = drift.trend
         numbers = (line.n, line.start, line.slope, line.low, line.high, *line.percent)
-        who = (drift.row.file, drift.row.subject, drift.row.session, drift.channel, drift.feature, drift.units)
-        rows.append([*who, *map(_cell, numbers)])
+        names = (drift.row.file, drift.row.subject, drift.row.session, drift.channel, drift.feature, drift.units)
+        rows.append([*names, *map(_cell, numbers)])
     return _csv(TREND_COLUMNS, rows)
 
 
 def _cell(value: Any) -> str:
-    """Numbers with all their digits, so that reading gives the same number; empty where there is none."""
+    """A number with all its digits, so that reading gives the same number; empty for None and NaN."""
     return "" if value is None or value != value else str(value)
 
 
@@ -219,7 +220,7 @@ def _draw(measures: list[Measures], drifts: list[Drift], folder: Path) -> None:
 
     panels = []
     for drift in drifts:
-        values = [found.values[drift.feature] for found in measures if found.channel == drift.channel]
+        values = [m.values[drift.feature] for m in measures if m.channel == drift.channel]
         panels.append((drift.channel, drift.feature, drift.units, values, drift.trend))
     file = drifts[0].row.file
     draw_trends(panels, len(DRIFTING), picture_of(folder, file), title=Path(file).name)

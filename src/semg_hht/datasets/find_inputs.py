@@ -1,6 +1,6 @@
 """Find the recordings and matrices that a path names: a file, a folder, a manifest.csv or a BIDS dataset.
 
-It reads tables and looks at file names. It does not read samples.
+It reads tables and file names. It does not read samples.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MANIFEST = "manifest.csv"
 
 @dataclass(frozen=True)
 class InputOptions:
-    """How recordings are read that do not say everything themselves.
+    """What a user states about recordings.
 
-    rate_hz, units : where neither the manifest nor the recording states them.
+    rate_hz, units : for recordings that do not state them, in a manifest or in the file.
     references : manifest of maximal contractions, for the scaling ``mvc``.
-    segmentation : how to find the repetitions of recordings whose manifest states no times; None: such a recording is
-        one repetition.
+    segmentation : how to find the repetitions of recordings whose rows state no times; None: such a recording is one
+        repetition.
     """
 
     rate_hz: float | None = None
@@ -48,23 +48,23 @@ def find_jobs(
     rate_hz: float | None = None,
     units: str = "",
     base: Path | None = None,
-    known: Set[Path] = frozenset(),
+    matrices: Set[Path] = frozenset(),
 ) -> list[Job]:
-    """Recordings to work on: of a manifest, a folder (its manifest.csv, else what it says as a BIDS dataset, else every
-    recording in it), or one file.
+    """The recordings that a path names: those of a manifest, of a folder, or one file.
 
-    Without a manifest, labels come from file names; a name that says nothing gives empty labels, to be filled in later.
+    The recordings of a folder are those of its manifest.csv, else of the BIDS dataset, else all recordings in it.
+    Without a manifest, labels come from file names; a name that does not follow the convention gives empty labels.
 
     Parameters
     ----------
-    rate_hz, units : where neither the manifest nor the recording says.
-    base : folder the manifest's files are relative to; by default its own.
-    known : matrices of a folder, where somebody has looked for them already.
+    rate_hz, units : for recordings that do not state them, in the manifest or in the file.
+    base : folder that the files of the manifest are relative to; None: the folder of the manifest.
+    matrices : the matrices in the folder, if the caller has found them already.
 
     Raises
     ------
     InputError
-        Nothing there, or nothing that could be a recording.
+        The path does not exist, or names no recording.
     """
     if path.is_dir() and (path / MANIFEST).is_file():
         path = path / MANIFEST
@@ -73,7 +73,7 @@ def find_jobs(
     if is_bids(path):
         return _jobs_of_rows(read_bids(path), path, rate_hz, units)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p not in known)
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p not in matrices)
         files = [p for p in files if not is_matrix_file(p)]
         parts = segment_headers(p for p in files if p.suffix.lower() == ".hea")
         files = [p for p in files if p not in parts]
@@ -88,7 +88,7 @@ def find_jobs(
 
 
 def find_inputs(path: Path, options: InputOptions = InputOptions()) -> tuple[list[tuple[Path, str]], list[Job]]:
-    """Matrices (path, name) and recordings that ``path`` names."""
+    """The matrices (path, name) and recordings that a path names."""
     rate_hz, units = options.rate_hz, options.units
     if path.is_dir() and (path / MANIFEST).is_file():
         note_unlisted(path, path / MANIFEST)
@@ -99,12 +99,12 @@ def find_inputs(path: Path, options: InputOptions = InputOptions()) -> tuple[lis
         names = {name for _, name in matrices}
         jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
         return matrices, jobs
-    if is_bids(path):  # matrices among its derivatives are made of the same recordings
+    if is_bids(path):  # matrices in its derivatives come from the same recordings
         return [], find_jobs(path, rate_hz=rate_hz, units=units)
     if path.is_dir():
         matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
         try:
-            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, known={p for p, _ in matrices})
+            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, matrices={p for p, _ in matrices})
         except InputError:
             if matrices:
                 return matrices, []
@@ -117,7 +117,7 @@ def find_inputs(path: Path, options: InputOptions = InputOptions()) -> tuple[lis
 def with_long_names(
     path: Path, matrices: list[tuple[Path, str]], jobs: list[Job]
 ) -> tuple[list[tuple[Path, str]], list[Job]]:
-    """Put the input's own folder before names that another input has too, so that no answer hides another."""
+    """Add the folder of an input to its names, which another input has too: each prediction needs a name of its own."""
     folder = path if path.is_dir() else path.parent
     renamed = [
         replace(job, rows=tuple(replace(row, file=(folder / row.file).as_posix()) for row in job.rows)) for job in jobs
@@ -126,24 +126,24 @@ def with_long_names(
 
 
 def note_unlisted(folder: Path, manifest: Path) -> None:
-    """Say how many npz files of a folder its manifest does not list: they are left out, but not in silence."""
+    """Warn if a folder holds npz files that its manifest does not list. They are not used."""
     n_unlisted = len(unlisted(folder, manifest, read_manifest(manifest)))
     if n_unlisted:
-        log.warning("npz files in %s that %s does not list, and that are left out: %d", folder, manifest, n_unlisted)
+        log.warning("npz files in %s left out because %s does not list them: %d", folder, manifest, n_unlisted)
 
 
 def unlisted(folder: Path, manifest: Path, rows: list[ManifestRow]) -> list[Path]:
-    """The npz files of a folder that no row of its manifest names, by whatever way."""
+    """The npz files of a folder that no row of its manifest names, whatever the spelling of the path."""
     listed = {manifest.parent / row.file for row in rows}
     others = [p for p in folder.rglob("*") if p.suffix.lower() == ".npz" and p not in listed]
-    resolved = {_resolved(p) for p in listed} if others else set()  # which takes long where there are very many
+    resolved = {_resolved(p) for p in listed} if others else set()  # slow for very many files
     return sorted(p for p in others if _resolved(p) not in resolved)
 
 
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError, ValueError):  # a link to itself, a zero in the name
+    except (OSError, RuntimeError, ValueError):  # a link to itself, or a NUL in the name
         return path.absolute()
 
 
@@ -156,7 +156,7 @@ def is_manifest(path: Path) -> bool:
         with path.open(encoding="utf-8-sig", errors="replace") as handle:
             first = handle.readline()
     except (InputError, OSError):
-        return False  # reading it as a recording says why
+        return False  # reading it as a recording raises the error
     return "file" in [cell.strip() for cell in next(csv.reader([first], delimiter=separator_of(first)), [])]
 
 
@@ -167,7 +167,7 @@ def _jobs_of_rows(rows: list[ManifestRow], base: Path, rate_hz: float | None, un
         if filled.rate_hz is None:
             filled = replace(filled, rate_hz=rate_hz, rate_source="")
         by_file.setdefault(row.file, []).append(filled)
-    return [Job(base / file, tuple(own)) for file, own in by_file.items()]
+    return [Job(base / file, tuple(rows_of_file)) for file, rows_of_file in by_file.items()]
 
 
 def _job_from_name(path: Path, name: str, rate_hz: float | None, units: str) -> Job:

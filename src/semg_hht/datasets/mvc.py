@@ -1,6 +1,16 @@
-"""Reference amplitudes: what 1 is, for scalings that keep effort visible across people.
+"""Reference amplitudes: the amplitude that counts as 1, for scalings that keep effort comparable between people.
 
-Knows subjects and amplitudes: nothing of spectra.
+Which reference a recording gets:
+
+1. References are grouped by subject. A recording that names no subject is a subject of its own; if the references are
+   maximal contractions of one subject only, it takes the references of that subject.
+2. Groups are divided further by muscle, and then by motion (columns ``muscle`` and ``motion``), as the effort of a grip
+   says nothing about that of turning the wrist. A column is used only if every recording states exactly one value and
+   finds references of its subject with that value.
+3. The repetitions of a group give one reference per channel: the largest RMS (``mvc``), or the root of the mean power
+   (``subject``).
+
+It knows rows and amplitudes. It does not know spectra.
 """
 
 from __future__ import annotations
@@ -25,9 +35,9 @@ from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 
 log = logging.getLogger(__name__)
 
-KINDS = ("muscle", "motion")
-_MAXIMAL = re.compile(r"mvi?c|max|最大", re.IGNORECASE)  # how people call a maximal voluntary contraction
-_Kind = tuple[str, ...]  # subject, and what of the above tells references apart
+GROUP_COLUMNS = ("muscle", "motion")
+_MAXIMAL = re.compile(r"mvi?c|max|最大", re.IGNORECASE)  # in the name of a maximal voluntary contraction
+_Group = tuple[str, ...]  # subject, and the value of each column of a `_Grouping`
 
 
 def with_references(
@@ -38,125 +48,129 @@ def with_references(
     segmentation: SegmentConfig | None = None,
     n_jobs: int = -1,
 ) -> list[Job]:
-    """Give each job the amplitudes its scaling needs.
+    """Give each job the reference amplitudes that its scaling needs.
 
-    ``mvc``: for each subject and channel the largest RMS over that subject's recordings in the manifest ``references``
-    (maximal contractions). ``subject``: the root of the mean power over the subject's own recordings among ``jobs``.
-    A reference is of the same muscle and the same motion (columns ``muscle`` and ``motion``) where every recording has
-    one that is: the effort of a grip says nothing of that of a turn of the wrist.
+    For ``mvc`` they come from the maximal contractions in the manifest ``references``; for ``subject``, from ``jobs``
+    themselves. The docstring of this module says which reference a job gets. A job without a reference is not an error
+    here: it becomes a failure when it is transformed, and the others are processed.
 
     Raises
     ------
     InputError
         ``mvc`` without references, references without ``mvc``, or a reference that can't be read.
     """
-    if (config.scaling == "mvc") != (references is not None):
+    is_mvc = config.scaling == "mvc"
+    if is_mvc != (references is not None):
         raise InputError(
             f"scaling 'mvc' and --references go together; got scaling {config.scaling!r} and "
             f"{'no references' if references is None else references}"
         )
     if config.scaling not in WITH_REFERENCE:
         return jobs
-    sources = jobs if references is None else find_jobs(references)
-    largest = references is not None
-    own = None if largest else segmentation  # a maximal contraction is one row of its manifest
+    sources = jobs
     if references is not None:
-        _warn_of_no_maxima(sources, jobs, references)
-    people = {_who(job) for job in sources}
-    # Contractions of one person, recordings that don't say whose: theirs.
-    only = next(iter(people)) if references is not None and len(people) == 1 else ""
-    alike = _columns_alike(sources, jobs, only)
-    levels: dict[_Kind, list[_Levels]] = {}
-    for job, found in zip(sources, for_each(_levels, sources, config.filter, own, n_jobs=n_jobs), strict=True):
-        # A recording that can't be read is reported when its own turn comes; a broken reference is an error now.
-        if isinstance(found, Failure):
-            if largest:
-                raise InputError(found.reason)
-            continue
-        for level in found:
-            levels.setdefault(_kind(job, level.row, alike), []).append(level)
-    amplitudes = {who: _pooled(of_person, largest) for who, of_person in levels.items()}
-    # Without one the recording is listed as a failure when its turn comes; the others go on.
-    return [
-        replace(job, reference=amplitudes.get(_kind(job, job.rows[0], alike, only), Reference({}, True)))
-        for job in jobs
-    ]
+        sources = find_jobs(references)
+        segmentation = None  # a row of the manifest is one contraction
+        _warn_if_not_maximal(sources, jobs, references)
+    grouping = _grouping(sources, jobs, is_mvc)
+    amplitudes: dict[_Group, list[_Amplitudes]] = {}
+    results = for_each(_measure_amplitudes, sources, config.filter, segmentation, n_jobs=n_jobs)
+    for job, result in zip(sources, results, strict=True):
+        if isinstance(result, Failure):
+            if is_mvc:
+                raise InputError(result.reason)
+            continue  # the recording becomes a failure when it is transformed
+        for measured in result:
+            amplitudes.setdefault(grouping.group_of(job, measured.row), []).append(measured)
+    reference_of = {group: _pool(measured, is_mvc) for group, measured in amplitudes.items()}
+    missing = Reference({}, True)
+    return [replace(job, reference=reference_of.get(grouping.group_of(job, job.rows[0]), missing)) for job in jobs]
 
 
-def _warn_of_no_maxima(sources: list[Job], jobs: list[Job], references: Path) -> None:
-    """Say so where nothing tells that ``references`` are maximal contractions, and something that they are not."""
+def _warn_if_not_maximal(sources: list[Job], jobs: list[Job], references: Path) -> None:
+    """Warn if the names or movements of the references are not those of maximal contractions."""
     rows = [row for job in sources for row in job.rows]
     if any(_MAXIMAL.search(f"{row.movement} {row.file}") for row in rows):
         return
-    names = sorted({row.movement for row in rows} - {""})
-    own = {job.path.resolve() for job in jobs}
-    if names:
-        why = f"their movement is {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
-    elif all(job.path.resolve() in own for job in sources):
-        why = "they are the recordings themselves"
+    movements = sorted({row.movement for row in rows} - {""})
+    job_paths = {job.path.resolve() for job in jobs}
+    if movements:
+        reason = f"their movement is {', '.join(movements[:5])}{' ...' if len(movements) > 5 else ''}"
+    elif all(job.path.resolve() in job_paths for job in sources):
+        reason = "they are the recordings themselves"
     else:
         return
-    log.warning("%s: each recording in it was taken as a maximal contraction, though %s", references, why)
+    log.warning("%s: each recording in it was taken as a maximal contraction, but %s", references, reason)
 
 
 @dataclass(frozen=True)
-class _Levels:
-    """Root mean square of each channel over one interval; in microvolts, or in a device's own units."""
+class _Amplitudes:
+    """RMS of each channel over one repetition; in microvolts, or in the device's own unit."""
 
     row: ManifestRow
     rms: dict[str, float]
     in_microvolts: bool
 
 
-def _who(job: Job) -> str:
-    """The subject; a recording of nobody known stands for itself."""
-    return job.rows[0].subject or f"file {job.path}"
+@dataclass(frozen=True)
+class _Grouping:
+    """How recordings are grouped: by subject, and by the values of ``columns``.
+
+    default_subject : subject of recordings that name none; empty: each of them is a subject of its own.
+    """
+
+    columns: tuple[str, ...]
+    default_subject: str
+
+    def group_of(self, job: Job, row: ManifestRow) -> _Group:
+        return (_subject(job, self.default_subject), *(_value(row, column) for column in self.columns))
 
 
-def _columns_alike(sources: list[Job], jobs: list[Job], only: str) -> tuple[str, ...]:
-    """Which of muscle and motion tell references apart: those in which each recording finds one of its own kind."""
-    chosen: tuple[str, ...] = ()
-    for column in KINDS:
-        tried = (*chosen, column)
-        there = {_kind(job, row, tried) for job in sources for row in job.rows}
-        asked = {_kind(job, row, tried, only) for job in jobs for row in job.rows}
-        one_each = all(len({_stated(row, column) for row in job.rows}) == 1 for job in jobs)
-        if one_each and asked <= there and "" not in {_stated(row, column) for job in jobs for row in job.rows}:
-            chosen = tried
-    return chosen
+def _subject(job: Job, default: str = "") -> str:
+    return job.rows[0].subject or default or f"file {job.path}"
 
 
-def _stated(row: ManifestRow, column: str) -> str:
+def _value(row: ManifestRow, column: str) -> str:
     return row.muscle if column == "muscle" else row.extra.get(column, "")
 
 
-def _kind(job: Job, row: ManifestRow, columns: tuple[str, ...], only: str = "") -> _Kind:
-    """Whose, and of what, a level is; of nobody who is named: of the only person there is."""
-    who = only if only and not job.rows[0].subject else _who(job)
-    return (who, *(_stated(row, column) for column in columns))
+def _grouping(sources: list[Job], jobs: list[Job], is_mvc: bool) -> _Grouping:
+    """The most columns with which each of ``jobs`` finds references among ``sources``."""
+    subjects = {_subject(job) for job in sources}
+    grouping = _Grouping((), subjects.pop() if is_mvc and len(subjects) == 1 else "")
+    for column in GROUP_COLUMNS:
+        values = [{_value(row, column) for row in job.rows} for job in jobs]
+        finer = replace(grouping, columns=(*grouping.columns, column))
+        offered = {finer.group_of(job, row) for job in sources for row in job.rows}
+        needed = {finer.group_of(job, row) for job in jobs for row in job.rows}
+        if all(len(stated) == 1 and "" not in stated for stated in values) and needed <= offered:
+            grouping = finer
+    return grouping
 
 
-def _pooled(levels: list[_Levels], largest: bool) -> Reference:
-    """The largest level of each channel, or the root of the mean power."""
+def _pool(measured: list[_Amplitudes], is_mvc: bool) -> Reference:
+    """The largest amplitude of each channel, or the root of the mean power."""
     by_channel: dict[str, list[float]] = {}
-    for level in levels:
-        for channel, value in level.rms.items():
+    for amplitudes in measured:
+        for channel, value in amplitudes.rms.items():
             by_channel.setdefault(channel, []).append(value)
     pooled = {
-        channel: max(values) if largest else float(np.sqrt(np.mean(np.square(values))))
+        channel: max(values) if is_mvc else float(np.sqrt(np.mean(np.square(values))))
         for channel, values in sorted(by_channel.items())
     }
-    return Reference(pooled, all(level.in_microvolts for level in levels))
+    return Reference(pooled, all(amplitudes.in_microvolts for amplitudes in measured))
 
 
-def _levels(job: Job, _: int | None, filters: FilterConfig, segmentation: SegmentConfig | None) -> list[_Levels]:
-    """The levels of each repetition of a recording: its interval, its channels."""
+def _measure_amplitudes(
+    job: Job, _: int | None, filters: FilterConfig, segmentation: SegmentConfig | None
+) -> list[_Amplitudes]:
+    """The amplitudes of each repetition of a recording, on the channels of its row."""
     source = open_segmented(job, filters, segmentation)
     factor = source.raw.microvolts_per_unit
-    found = []
+    measured = []
     for row in source.job.rows:
         chosen = source.filtered.select(row.channels)
         levels = rms(cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)) * (factor or 1.0)
-        amplitudes = dict(zip(chosen.channel_names, levels.tolist(), strict=True))
-        found.append(_Levels(row, amplitudes, factor is not None))
-    return found
+        by_channel = dict(zip(chosen.channel_names, levels.tolist(), strict=True))
+        measured.append(_Amplitudes(row, by_channel, factor is not None))
+    return measured

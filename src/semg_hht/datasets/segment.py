@@ -1,7 +1,7 @@
 """Find the repetitions of recordings: a table that a person can check and edit, and a picture of each recording.
 
-The table is a manifest, so `prepare`, `train` and `predict` read it, edited or not. `signals/repetitions.py` finds the
-repetitions in samples.
+The table is a manifest, which `prepare`, `train` and `predict` read. `signals/repetitions.py` finds the repetitions in
+samples.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from semg_hht.signals.repetitions import Repetition, SegmentConfig, cut_repetiti
 from semg_hht.system.files import write_text
 from semg_hht.system.progress import Track, untracked
 
-SHORT_S = 0.1
-MANY_SHORT = 3
-# Columns that describe the whole recording: each repetition gets them where all rows of the recording agree.
+SHORT_S = 0.1  # activity of at least this duration is searched to remark on what was too short
+LABEL = "looking for repetitions"  # of the progress bar
+MANY_SHORT = 3  # activities that are worth a remark
+# Columns that describe the whole recording; each repetition gets them if all rows of the recording agree.
 _SHARED = ("subject", "session", "muscle", "movement", "gender")
 
 
@@ -44,7 +45,7 @@ class Pictures:
 class Segmented:
     """What `segment` wrote.
 
-    pictures : folder of the pictures; None where none were asked for.
+    pictures : folder of the pictures; None if none were drawn.
     empty : recordings without any repetition.
     """
 
@@ -67,57 +68,55 @@ def segment(
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> Segmented:
-    """Write the table ``out`` and a folder of PNGs beside it. Jobs with ``events`` are cut as these state.
+    """Write the table ``out`` and a folder of PNGs next to it. The ``events`` of a job state its repetitions.
 
     Raises
     ------
     InputError
-        ``out`` exists: somebody may have edited it. Or no recording could be used, or no repetition was found.
+        ``out`` exists (somebody may have edited it), no recording could be used, or no repetition was found.
     """
     if out.exists():
-        raise InputError(f"{out}: exists already and may have been edited; name another file, or remove this one")
+        raise InputError(f"{out}: exists already and may have been edited; choose another name, or remove this file")
     folder = out.with_name(f"{out.stem}_pictures") if pictures.repetitions or pictures.filters else None
     drawing = None if folder is None else (folder, pictures)
     results = for_each(_segment_one, jobs, config, filters, out.parent, drawing, n_jobs=n_jobs)
-    recordings, failures = collect(track(results, len(jobs), "looking for repetitions"))
-    remarks = [Remark(found.file, text) for found in recordings for text in found.remarks]
-    rows = [row for found in recordings for row in found.rows]
+    recordings, failures = collect(track(results, len(jobs), LABEL))
+    remarks = [Remark(recording.file, text) for recording in recordings for text in recording.remarks]
+    rows = [row for recording in recordings for row in recording.rows]
     if not rows:
-        several = f"nothing was found in {len(jobs)} recordings; the first: " if len(jobs) > 1 else ""
+        several = f"no repetition was found in {len(jobs)} recordings; the first: " if len(jobs) > 1 else ""
         raise InputError(f"{several}{recordings[0].path}: {remarks[0].text}")
     write_text(out, manifest_text(rows))
-    empty = tuple(found.file for found in recordings if not found.rows)
+    empty = tuple(recording.file for recording in recordings if not recording.rows)
     return Segmented(out, folder, len(recordings), len(rows), empty, tuple(failures), tuple(remarks))
 
 
 def with_repetitions(
     jobs: list[Job], config: SegmentConfig, filters: FilterConfig, *, n_jobs: int = -1, track: Track = untracked
 ) -> tuple[list[Job], list[Failure]]:
-    """The jobs with one row for each repetition found; those that can't be used, or hold none, are failures.
+    """The jobs with one row for each repetition found, and the recordings that can't be used or hold none.
 
-    Jobs whose rows state a start or a stop keep them.
-    """
-    whole = [job for job in jobs if not job.states_times]
-    results = for_each(_segment_one, whole, config, filters, None, None, n_jobs=n_jobs)
-    found: dict[int, Job | Failure] = {}
-    for job, result in zip(whole, track(results, len(whole), "looking for repetitions"), strict=True):
-        if isinstance(result, Failure):
-            found[id(job)] = result
-        elif not result.rows:
-            found[id(job)] = Failure(job.file, f"{job.path}: {result.remarks[-1]}")
-        else:
-            found[id(job)] = replace(job, rows=result.rows)
-    cut = [found.get(id(job), job) for job in jobs]
-    return [job for job in cut if isinstance(job, Job)], [job for job in cut if isinstance(job, Failure)]
-
-
-def with_events(jobs: list[Job], events: Path | None) -> list[Job]:
-    """The jobs with their file of events: ``events`` itself, or for several recordings a file of the same stem in it.
+    Jobs whose rows state a start or a stop keep these rows.
 
     Raises
     ------
     InputError
-        One file for several recordings, or a recording without a file in the folder.
+        No recording could be used.
+    """
+    return collect(track(for_each(_with_repetitions, jobs, config, filters, n_jobs=n_jobs), len(jobs), LABEL))
+
+
+def _with_repetitions(job: Job, _: int | None, config: SegmentConfig, filters: FilterConfig) -> Job:
+    return job if job.states_times else open_segmented(job, filters, config).job
+
+
+def with_events(jobs: list[Job], events: Path | None) -> list[Job]:
+    """The jobs with their file of events: ``events``, or the file in the folder ``events`` with the recording's stem.
+
+    Raises
+    ------
+    InputError
+        ``events`` is one file for several recordings, or a folder without a file for one of them.
     """
     if events is None:
         return jobs
@@ -125,23 +124,24 @@ def with_events(jobs: list[Job], events: Path | None) -> list[Job]:
         if len(jobs) != 1:
             raise InputError(f"{events}: one file for {len(jobs)} recordings; expected a folder with a file for each")
         return [replace(jobs[0], events=events)]
-    found = []
-    for job in jobs:
-        own = [events / f"{job.path.stem}{ending}" for ending in (".csv", ".tsv", ".txt", "_events.tsv", "_events.csv")]
-        match = next((path for path in own if path.is_file() and path != job.path), None)
-        if match is None:
-            raise InputError(f"{events}: no events for {job.path.name}; expected {own[0].name} or {own[3].name}")
-        found.append(replace(job, events=match))
-    return found
+    return [replace(job, events=_events_of(job, events)) for job in jobs]
+
+
+def _events_of(job: Job, folder: Path) -> Path:
+    names = [f"{job.path.stem}{ending}" for ending in (".csv", ".tsv", ".txt", "_events.tsv", "_events.csv")]
+    for path in (folder / name for name in names):
+        if path.is_file() and path != job.path:
+            return path
+    raise InputError(f"{folder}: no events for {job.path.name}; expected {names[0]} or {names[3]}")
 
 
 @dataclass(frozen=True)
 class SegmentedRecording:
     """A recording and the repetitions found in it.
 
-    source : its job has one row for each repetition, as the table has them; unchanged where none was found.
+    source : its job has one row for each repetition; unchanged if none was found.
     recording : the filtered channels that were searched.
-    short : activity that was left out because it is too short.
+    found : the repetitions, in order of time. short : activity that is too short to be one.
     """
 
     source: FilteredRecording
@@ -194,8 +194,8 @@ def open_segmented(job: Job, filters: FilterConfig, config: SegmentConfig | None
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The rows of one recording and the remarks on it; small enough to travel between processes."""
+class _RecordingRows:
+    """The rows of one recording and the remarks on it: what a worker sends back."""
 
     file: str
     path: Path
@@ -210,28 +210,28 @@ def _segment_one(
     filters: FilterConfig,
     base: Path | None,
     drawing: tuple[Path, Pictures] | None,
-) -> _Found:
+) -> _RecordingRows:
     source = open_filtered(job, filters, keep_steps=drawing is not None and drawing[1].filters)
     segmented = segment_recording(source, config, base=base)
     if drawing is not None:
         _draw(segmented, job.file, *drawing)
-    return _Found(job.file, job.path, segmented.rows, segmented.remarks)
+    return _RecordingRows(job.file, job.path, segmented.rows, segmented.remarks)
 
 
 def _too_short(samples: Array, rate_hz: float, config: SegmentConfig, found: list[Repetition]) -> list[Repetition]:
-    """Activity of a tenth of a second or more that was left out for its length alone: a jump lasts a fifth."""
+    """Activity of at least `SHORT_S` that is too short to be a repetition. (A jump lasts 0.2 s.)"""
     if config.min_duration_s <= SHORT_S:
         return []
-    shortest = round(config.min_duration_s * rate_hz)
-    every = repetitions_in(samples, rate_hz, replace(config, min_duration_s=SHORT_S))
-    apart = [r for r in every if all(r.stop <= other.start or r.start >= other.stop for other in found)]
-    return [r for r in apart if r.stop - r.start < shortest]
+    n_min = round(config.min_duration_s * rate_hz)
+    activities = repetitions_in(samples, rate_hz, replace(config, min_duration_s=SHORT_S))
+    others = [a for a in activities if all(a.stop <= r.start or a.start >= r.stop for r in found)]
+    return [a for a in others if a.stop - a.start < n_min]
 
 
 def _remarks_on_found(
     short: list[Repetition], raw: Recording, config: SegmentConfig, found: list[Repetition]
 ) -> tuple[str, ...]:
-    """Remarks: nothing was found, much was left out as too short, or a doubtful rate makes the times doubtful."""
+    """Remarks that activity was too short, that nothing was found, or that a doubtful rate makes the times doubtful."""
     remarks = []
     if len(short) >= max(MANY_SHORT, len(found) / 2):
         durations_s = [(r.stop - r.start) / raw.rate_hz for r in short]
@@ -241,14 +241,14 @@ def _remarks_on_found(
             f"{min(durations_s):.2f} to {max(durations_s):.2f} s: --min_duration_s {keeps_s:g} keeps them"
         )
     elif not found:
-        remarks.append("no repetition was found: no activity stands out of rest")
+        remarks.append("no repetition was found: no activity rises above rest")
     if found and rate_remarks([*raw.samples], raw.rate_hz):
         remarks.append(f"times, durations and confidences in the table hold only if {raw.rate_hz:g} Hz is the rate")
     return tuple(remarks)
 
 
 def _within(event: Event, found: list[Repetition], recording: Recording) -> Repetition:
-    """The interval a person stated; between two clicks only the activity found there, as a click is no exact edge."""
+    """The stated interval. Clicks are not exact: an interval between clicks is narrowed to the activity in it."""
     stated = cut_repetition(recording, event.start_s, event.stop_s)
     inside = [r for r in found if stated.start <= (r.start + r.stop) // 2 < stated.stop] if event.is_click else []
     if not inside:
@@ -257,11 +257,11 @@ def _within(event: Event, found: list[Repetition], recording: Recording) -> Repe
 
 
 def _shared_row(job: Job, recording: Recording, base: Path | None) -> ManifestRow:
-    """What holds for every repetition of a recording; its file as seen from the folder ``base``."""
+    """The columns that every repetition of a recording has; the file is relative to the folder ``base``."""
     values = {name: {getattr(row, name) for row in job.rows} for name in _SHARED}
-    shared = {name: found.pop() for name, found in values.items() if len(found) == 1}
+    shared = {name: distinct.pop() for name, distinct in values.items() if len(distinct) == 1}
     return ManifestRow(
-        file=job.rows[0].file if base is None else _seen_from(base, job.path),
+        file=job.rows[0].file if base is None else _relative_to(base, job.path),
         channels=_channels_of(job),
         rate_hz=recording.rate_hz,
         units=recording.units,
@@ -270,16 +270,16 @@ def _shared_row(job: Job, recording: Recording, base: Path | None) -> ManifestRo
 
 
 def _channels_of(job: Job) -> tuple[str, ...]:
-    """All that any row of a recording names; empty, which is all, where one names none."""
+    """The channels that the rows of a recording name; empty (all channels) if a row names none."""
     if not all(row.channels for row in job.rows):
         return ()
     return tuple(dict.fromkeys(channel for row in job.rows for channel in row.channels))
 
 
-def _seen_from(base: Path, path: Path) -> str:
+def _relative_to(base: Path, path: Path) -> str:
     try:
         return Path(os.path.relpath(path, base)).as_posix()
-    except ValueError:  # another drive
+    except ValueError:  # on another drive
         return path.absolute().as_posix()
 
 

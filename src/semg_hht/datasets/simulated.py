@@ -1,6 +1,6 @@
-"""Simulated people -> files on disk: whole recordings with their truth, or one file a repetition to practise with.
+"""Files of simulated people: recordings with known labels, or one file per repetition to practise with.
 
-Knows the file conventions: nothing of physiology, which the simulator holds, or of the transform.
+It knows the file conventions. `signals/simulate.py` simulates the signals, `matrices/transform.py` transforms them.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from semg_hht.system.files import require_new_folder, write_text
 from semg_hht.system.progress import Track, untracked
 
 MUSCLE = "BICEPS"
-N_PEOPLE = 8  # sample files come from as many people, so that a split by subject leaves some on every side
+N_PEOPLE = 8  # in the sample files: enough for a split by subject
 
 
 def write_simulation(
     out: Path, config: SimulationConfig, seed: int, *, overwrite: bool = False, track: Track = untracked
 ) -> Path:
-    """Recordings as CSV, one a person and session, and a manifest.csv with the truth: one row a repetition.
+    """Write one CSV per person and session, and a manifest.csv with the true labels, one row per repetition.
 
-    Returns the manifest's path.
+    Returns the path of the manifest.
     """
     require_new_folder(out, overwrite=overwrite)
     rows = []
@@ -67,10 +67,9 @@ def write_samples(
     overwrite: bool = False,
     track: Track = untracked,
 ) -> list[Path]:
-    """One file a repetition: ``S01_BICEPS_half_F_003.npz`` and unlabelled ``Test1_1_001.npz`` of other people.
+    """Write one file per repetition: ``S01_BICEPS_half_F_003.npz``, and unlabelled ``Test1_1_001.npz`` of other people.
 
-    Matrices come from simulated recordings through the real transform; with ``raw`` the recordings themselves are
-    written, as CSV.
+    The files are matrices of simulated recordings, transformed as real ones are; with ``raw``, recordings as CSV.
     """
     if n_samples < 0 or n_test < 0 or n_samples + n_test == 0:
         raise InputError(f"expected at least one file to write; got n_samples {n_samples} and n_test {n_test}")
@@ -100,25 +99,25 @@ def _write_repetitions(out: Path, n_samples: int, n_test: int, seed: int) -> lis
     for number, (simulated, index) in enumerate(_in_turn(people[:N_PEOPLE], n_samples), start=1):
         movement = simulated.repetitions[index].movement
         name = f"{simulated.person.subject}_{MUSCLE}_{movement}_{simulated.person.gender}_{number:03d}.csv"
-        written.append(_write_one(simulated, index, out / name))
+        written.append(_write_repetition(simulated, index, out / name))
     for number, (simulated, index) in enumerate(_in_turn(people[N_PEOPLE:], n_test), start=1):
         person = int(simulated.person.subject[1:]) - N_PEOPLE
-        written.append(_write_one(simulated, index, out / f"Test{person}_1_{number:03d}.csv"))
+        written.append(_write_repetition(simulated, index, out / f"Test{person}_1_{number:03d}.csv"))
     return written
 
 
 def _in_turn(people: list[SimulatedRecording], n: int) -> list[tuple[SimulatedRecording, int]]:
-    """``n`` repetitions, person by person in turn, and the movements in turn as well."""
+    """``n`` repetitions, given by their recording and index: people take turns, and so do the movements."""
     chosen = []
     for i in range(n):
-        turn, who = divmod(i, len(people))
-        movement = MOVEMENTS[(turn + who) % len(MOVEMENTS)]
-        own = [j for j, truth in enumerate(people[who].repetitions) if truth.movement == movement]
-        chosen.append((people[who], own[turn // len(MOVEMENTS)]))
+        turn, person = divmod(i, len(people))
+        movement = MOVEMENTS[(turn + person) % len(MOVEMENTS)]
+        indices = [j for j, truth in enumerate(people[person].repetitions) if truth.movement == movement]
+        chosen.append((people[person], indices[turn // len(MOVEMENTS)]))
     return chosen
 
 
-def _write_one(simulated: SimulatedRecording, index: int, path: Path) -> Path:
+def _write_repetition(simulated: SimulatedRecording, index: int, path: Path) -> Path:
     truth = simulated.repetitions[index]
     recording = simulated.recording
     start, stop = (round(t * recording.rate_hz) for t in (truth.start_s, truth.stop_s))

@@ -104,9 +104,8 @@ def prepare(
             f"{console.counted(done.n_recordings, 'recording')} in {out / 'hht_matrices'}"
         )
         if done.n_reused:
-            console.out.print(
-                f"  {done.n_reused} of the recordings are unchanged: their matrices were not computed again"
-            )
+            n_reused = console.counted(done.n_reused, "recording")
+            console.out.print(f"  {n_reused} unchanged: matrices not computed again")
         console.out.print(f"  {done.dropped:.1%} of the energy was outside the band and was dropped")
         console.out.print(
             f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}"

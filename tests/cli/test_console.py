@@ -1,0 +1,129 @@
+"""Tests of the output of the command line: lists, JSON, errors and signals."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import signal
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from evaluation_builders import protocol
+from semg_hht.cli import console
+from semg_hht.errors import InputError
+from semg_hht.recordings.jobs import Failure, Remark
+
+
+def test_a_log_record_is_one_line_and_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    console.listen()
+    log = logging.getLogger("semg_hht.any")
+    log.warning("odd [red]name[/] in %s", "a.csv")
+    log.info("100 rows")
+    log.debug("nothing that a user needs")
+    assert capsys.readouterr().err == "warning: odd [red]name[/] in a.csv\nnote: 100 rows\n"
+
+
+def test_counts_have_a_plural() -> None:
+    assert console.counted(1, "file") == "1 file"
+    assert console.counted(0, "file") == "0 files"
+    assert console.counted(2, "matrix", "matrices") == "2 matrices"
+
+
+def test_a_long_list_ends_with_the_number_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    console.list_failures([])
+    assert capsys.readouterr().err == ""
+    console.list_failures([Failure(f"{i}.csv", f"{i}.csv: no such file") for i in range(12)])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "left out: 12 files could not be used"
+    assert lines[1:] == [*(f"  {i}.csv: no such file" for i in range(10)), "  and 2 more"]
+
+
+def test_a_remark_that_recordings_share_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    remarks = [Remark(f"{file}.csv", text) for text in ("clipped", "short") for file in "abc"][:4]
+    console.list_remarks(remarks)
+    assert capsys.readouterr().err == "note: a.csv and 2 others: clipped\nnote: a.csv: short\n"
+    console.list_remarks(Remark("a.csv", f"remark {i}") for i in range(11))
+    assert capsys.readouterr().err.splitlines()[-1] == "  and 1 more note; --json lists all"
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("utf-8", '"弯举"'), ("ascii", r'"\u5f2f\u4e3e"')])
+def test_json_keeps_to_the_encoding_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, printed: str
+) -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(console, "out", Console(file=file, soft_wrap=True))
+    console.print_json("弯举")
+    file.flush()
+    assert file.buffer.getvalue().decode(encoding) == f"{printed}\n"  # type: ignore[attr-defined]
+
+
+def test_a_bar_passes_everything_through(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(console.track(iter([1]), 1, "one")) == [1]
+    assert list(console.track(iter([1, 2, 3]), 3, "several")) == [1, 2, 3]
+    assert capsys.readouterr().err == "", "no bar where standard error is no terminal"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (InputError("a.csv: [bold]no[/] rate"), "error: a.csv: [bold]no[/] rate"),
+        (MemoryError("8 GB"), "error: not enough memory; use fewer --jobs, a smaller --batch_size, or --pack (8 GB)"),
+        (KeyError("x"), "error: KeyError: 'x' (unexpected; --debug shows where)"),
+    ],
+)
+def test_an_error_is_one_sentence(
+    error: Exception, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop, console.one_sentence(debug=False):
+        raise error
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == f"{sentence}\n"
+    with pytest.raises(type(error)), console.one_sentence(debug=True):
+        raise error
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_says_how_to_continue(number: int, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as stop, console.stoppable("run it again"):
+            os.kill(os.getpid(), number)
+            signal.pause()
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+    assert stop.value.code == code
+    assert capsys.readouterr().err == "stopped: run it again\n"
+    assert signal.getsignal(signal.SIGTERM) is before[1]
+
+
+def test_only_strict_exits_with_an_error() -> None:
+    failures = [Failure("a.csv", "a.csv: no rate")]
+    console.exit_if_strict(False, failures)
+    console.exit_if_strict(True, [])
+    with pytest.raises(SystemExit, match="1"):
+        console.exit_if_strict(True, failures)
+
+
+@pytest.mark.parametrize(
+    ("interval", "sentence"),
+    [
+        ([-0.3, -0.1], "is clearly worse than logistic: difference -0.20, 95 % interval -0.30 to -0.10"),
+        ([-0.3, 0.0], "is no better than logistic"),
+        ([-0.3, 0.1], "is not shown to be better than logistic"),
+        (None, "is not shown to be better than logistic: difference -0.20, too few people for an interval"),
+    ],
+)
+def test_a_network_that_is_not_better_than_a_baseline_is_reported(
+    interval: Any, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = protocol("loso")
+    for scored in content["tasks"].values():
+        scored["duel"] = {"logistic": {"decides": True, "interval_95": interval, "network_is_better_by": -0.2}}
+    console.show_findings("loso", content)
+    printed = capsys.readouterr().out
+    assert f"the network {sentence}" in printed
+    assert "action quality, protocol loso, " in printed
