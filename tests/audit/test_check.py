@@ -17,7 +17,6 @@ from conftest import Simulated
 from semg_hht.audit import ADVICE, AuditedExample, Finding, Sides, audit, look, split_findings, subject_names
 from semg_hht.audit.check import Examined, examine, read_split
 from semg_hht.audit.similarity import MIN_REPETITIONS, MIN_TYPICAL, alike, compare_people, profile, sketch
-from semg_hht.cli.main import main
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.errors import InputError
@@ -423,49 +422,6 @@ def test_recordings_are_judged_before_they_are_prepared(simulated: Simulated, tm
     assert all("hold the same samples as subject S01 and S77" in s for s in sentences(found, "duplicate"))
     assert files[1] in sentences(found, "unreadable")[0]
     assert "copy.csv and copy.csv overlap in time but are movement" in sentences(found, "overlap")[0]
-
-
-# The command
-
-
-def run(*args: Any) -> int:
-    try:
-        main([str(arg) for arg in args])
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
-
-
-def test_the_command_ends_with_a_code_for_scripts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("check", folder) == 0
-    assert run("check", folder, "--strict") == 1  # class warnings: two of five people are M
-    files = sorted(folder.glob("*.npz"))
-    shutil.copy(files[0], files[-1])
-    capsys.readouterr()
-    assert run("check", folder) == 1
-    said = capsys.readouterr().out
-    assert "error: duplicate\n" in said
-    assert f"{files[0].name} and {files[-1].name} are the same matrix as subject S01 and S05" in said
-    assert "-> keep one of them" in said
-
-
-def test_the_command_prints_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copy(folder / "p0_full_0_ch0.npz", folder / "p1_full_0_ch0.npz")
-    assert run("check", folder, "--json") == 1
-    printed = json.loads(capsys.readouterr().out)
-    assert printed["n_files"] == 30
-    assert printed["n_errors"] == 1
-    assert printed["findings"][0]["files"] == ["p0_full_0_ch0.npz", "p1_full_0_ch0.npz"]
-    assert printed["findings"][0]["advice"]
-
-
-def test_long_lists_are_cut_on_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path in sorted(folder.glob("*.npz"))[:13]:
-        truncate(path)
-    assert run("check", folder) == 1
-    said = capsys.readouterr().out
-    assert "error: unreadable (13)" in said
-    assert "and 3 more; --json lists all" in said
 
 
 def test_findings_come_errors_first(tiny_result: Result, folder: Path) -> None:

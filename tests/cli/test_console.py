@@ -74,9 +74,7 @@ def test_a_bar_passes_everything_through(capsys: pytest.CaptureFixture[str]) -> 
         (KeyError("x"), "error: KeyError: 'x' (unexpected; --debug shows where)"),
     ],
 )
-def test_an_error_is_one_sentence(
-    error: Exception, sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_is_one_sentence(error: Exception, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop, console.one_sentence(debug=False):
         raise error
     assert stop.value.code == 1

@@ -1,4 +1,4 @@
-"""bids_export.py: datasets that the official validator accepts, and that come back as they went."""
+"""Tests of the BIDS export: the official validator accepts it, and reading it gives the same recordings."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from builders import noise
 from semg_hht.datasets import bids_export
 from semg_hht.datasets.bids_export import BidsDataset, export_bids
 from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.errors import InputError
-from semg_hht.recordings.jobs import Job, Remark, read_job
+from semg_hht.errors import InputError, WriteError
 from semg_hht.recordings.bids import read_bids
 from semg_hht.recordings.formats.bdf_writer import write_bdf
+from semg_hht.recordings.jobs import Job, Remark, read_job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording, write_recording
 
 edfio = pytest.importorskip("edfio")
 pytest.importorskip("pyedflib")
 
-# What only the people who recorded can say; the validator recommends to state it.
+# Only the people who recorded know these; the validator recommends to state them.
 UNKNOWN = {"JSON_KEY_RECOMMENDED", "SIDECAR_KEY_RECOMMENDED", "NO_AUTHORS", "TOO_FEW_AUTHORS"}
 
 
 def job(folder: Path, name: str, *rows: ManifestRow, n_channels: int = 1, n_samples: int = 2000, seed: int = 0) -> Job:
-    """A recording at 1000 Hz in a table, with rows that speak of it."""
+    """A recording at 1000 Hz in a table, and its rows."""
     path = folder / name
     table = 80 * np.random.default_rng(seed).standard_normal((n_samples, n_channels))
     header = ",".join(f"ch{i + 1}" for i in range(n_channels))
@@ -55,7 +55,7 @@ def export(jobs: list[Job], folder: Path, **options: Any) -> BidsDataset:
 
 
 def issues(folder: Path) -> list[dict[str, Any]]:
-    """What the official validator has to say."""
+    """The issues that the official validator reports."""
     pytest.importorskip("bids_validator_deno")
     code = "from bids_validator_deno import cli; cli()"
     command = [sys.executable, "-c", code, str(folder), "--format", "json", "--max-rows", "-1"]
@@ -77,7 +77,7 @@ def assert_same_rows(before: list[Job], after: list[Job]) -> None:
         assert {name: new.extra.get(name) for name in old.extra} == old.extra
 
 
-def test_a_dataset_comes_back_as_it_went(tmp_path: Path) -> None:
+def test_reading_the_dataset_gives_the_same_recordings(tmp_path: Path) -> None:
     jobs = two_people(tmp_path)
     done = export(jobs, tmp_path)
     back = find_jobs(done.folder)
@@ -90,7 +90,7 @@ def test_a_dataset_comes_back_as_it_went(tmp_path: Path) -> None:
         assert (found.rate_hz, found.units, found.channel_names) == (1000.0, "mV", ("ch1",))
 
 
-def test_the_validator_accepts_it(tmp_path: Path) -> None:
+def test_the_validator_accepts_the_dataset(tmp_path: Path) -> None:
     jobs = two_people(tmp_path)
     person = ManifestRow(
         "", "Jörg 3", "day 2", muscle="a", movement="full", gender="x", units="adc", extra={"onset": "z"}
@@ -102,8 +102,8 @@ def test_the_validator_accepts_it(tmp_path: Path) -> None:
     assert {(issue["severity"], issue["code"]) for issue in issues(done.folder)} == {("warning", c) for c in UNKNOWN}
 
 
-def test_the_validator_would_say_so(tmp_path: Path) -> None:
-    """The test above could not fail if what is called there did not look."""
+def test_the_validator_reports_a_bad_sidecar(tmp_path: Path) -> None:
+    """Proves that the test above can fail."""
     done = export(two_people(tmp_path), tmp_path)
     next(done.folder.rglob("sub-S01*_emg.json")).write_text('{"TaskName": "repetitions"}')
     assert "error" in {issue["severity"] for issue in issues(done.folder)}
@@ -130,7 +130,7 @@ def test_names_and_tables_are_those_of_bids(tmp_path: Path) -> None:
     assert [maker["Name"] for maker in made_by] == ["semg-hht"]
 
 
-def test_events_come_in_order_of_time_and_columns_never_pass_for_those_of_bids(tmp_path: Path) -> None:
+def test_events_are_in_order_of_time_and_columns_named_as_in_bids_are_renamed(tmp_path: Path) -> None:
     first = ManifestRow("", "S01", start_s=1.0, stop_s=1.5, extra={"onset": "late", "task": "curl", "event_type": "x"})
     second = replace(first, start_s=0.5, stop_s=1.0, extra={"task": "curl", "onset": "early"})
     root = export([job(tmp_path, "a.csv", first, second)], tmp_path).folder
@@ -148,7 +148,7 @@ def test_microvolts_are_spelt_as_headers_hold_them(tmp_path: Path) -> None:
     assert edfio.read_bdf(next(done.folder.rglob("*.bdf"))).signals[0].physical_dimension == "uV"
 
 
-def test_a_whole_recording_is_one_event_and_what_is_not_stated_is_not_guessed(tmp_path: Path) -> None:
+def test_a_whole_recording_is_one_event_and_nothing_is_guessed(tmp_path: Path) -> None:
     done = export([job(tmp_path, "a.csv", ManifestRow("", "S01"))], tmp_path)
     (row,) = read_bids(done.folder)
     assert (row.start_s, row.stop_s, row.movement, row.gender, row.units, row.muscle) == (0.0, 2.0, "", "", "", "")
@@ -156,7 +156,7 @@ def test_a_whole_recording_is_one_event_and_what_is_not_stated_is_not_guessed(tm
     assert (sidecar["PowerLineFrequency"], sidecar["EMGReference"], sidecar["SoftwareFilters"]) == ("n/a",) * 3
 
 
-def test_counts_come_back_exactly_and_keep_their_unit(tmp_path: Path) -> None:
+def test_counts_are_read_back_exactly_in_their_unit(tmp_path: Path) -> None:
     counts = np.random.default_rng(0).integers(-128, 128, (2000, 8))
     np.savetxt(tmp_path / "a.csv", counts, delimiter=",", fmt="%d")
     done = export([Job(tmp_path / "a.csv", (ManifestRow("a.csv", "F0", rate_hz=200.0, units="adc"),))], tmp_path)
@@ -165,7 +165,7 @@ def test_counts_come_back_exactly_and_keep_their_unit(tmp_path: Path) -> None:
     assert (back.units, back.rate_hz, done.rounding) == ("adc", 200.0, 0.0)
 
 
-def test_channels_and_muscles_of_an_event_come_back(tmp_path: Path) -> None:
+def test_channels_and_muscles_of_an_event_are_read_back(tmp_path: Path) -> None:
     rows = (
         ManifestRow("", "S01", muscle="b", start_s=0.0, stop_s=1.0, channels=("ch1",), movement="full", repetition="1"),
         ManifestRow("", "S01", muscle="t", start_s=0.0, stop_s=1.0, channels=("2", "ch3"), movement="half"),
@@ -178,7 +178,7 @@ def test_channels_and_muscles_of_an_event_come_back(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_is_no_emg_keeps_out_of_the_way_and_volts_stay_what_they_are(tmp_path: Path) -> None:
+def test_other_signals_have_their_types_and_volts_stay_volts(tmp_path: Path) -> None:
     samples = np.vstack([1e-3 * np.random.default_rng(0).standard_normal(2000), np.linspace(0, 90, 2000)])
     path = tmp_path / "x.bdf"
     write_bdf(Recording(samples, 1000.0, ("soleus", "ANGLE knee"), "V", "x", ("ANGLE knee",)), path,
@@ -193,7 +193,7 @@ def test_what_is_no_emg_keeps_out_of_the_way_and_volts_stay_what_they_are(tmp_pa
     assert_allclose(read_job(back).samples[0], samples[0], atol=1e-9)
 
 
-def test_a_muscle_whose_name_begins_as_another_signals_label_stays_emg(tmp_path: Path) -> None:
+def test_a_muscle_named_like_another_signal_stays_emg(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_recording(replace(noise(), channel_names=("Temporalis",)), path)
     done = export([Job(path, (ManifestRow("a.npz", "S01"),))], tmp_path)
@@ -216,7 +216,7 @@ def test_several_recordings_of_a_person_are_runs(tmp_path: Path) -> None:
         assert_allclose(read_job(new).samples, read_job(old).samples, atol=1e-4)
 
 
-def test_the_name_of_a_person_that_is_no_label_is_kept_in_a_column(tmp_path: Path) -> None:
+def test_a_name_that_is_not_a_label_is_kept_in_a_column(tmp_path: Path) -> None:
     done = export([job(tmp_path, "a.csv", ManifestRow("", "Müller 3", "day 2", gender="diverse"))], tmp_path)
     assert table(done.folder / "participants.tsv") == [
         ["participant_id", "sex", "gender", "source_name"], ["sub-Muller3", "n/a", "diverse", "Müller 3"],
@@ -227,7 +227,7 @@ def test_the_name_of_a_person_that_is_no_label_is_kept_in_a_column(tmp_path: Pat
     assert read_bids(done.folder)[0].gender == "diverse"
 
 
-def test_a_dataset_that_was_read_is_written_with_its_own_tasks(tmp_path: Path) -> None:
+def test_a_bids_dataset_is_exported_with_its_tasks(tmp_path: Path) -> None:
     tasks = [replace(j, rows=tuple(replace(r, extra={"task": f"curl {i}"}) for r in j.rows))
              for i, j in enumerate(two_people(tmp_path))]  # fmt: skip
     first = export(tasks, tmp_path)
@@ -240,7 +240,7 @@ def test_a_dataset_that_was_read_is_written_with_its_own_tasks(tmp_path: Path) -
         assert one.rows == two.rows
 
 
-def test_a_recording_that_fails_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_bad_recording_does_not_stop_the_others(tmp_path: Path) -> None:
     good, late = two_people(tmp_path)
     late = replace(late, rows=(replace(late.rows[0], stop_s=9.0),))
     gone = Job(tmp_path / "gone.csv", (ManifestRow("gone.csv", "S03"),))
@@ -251,21 +251,21 @@ def test_a_recording_that_fails_is_listed_and_the_others_go_on(tmp_path: Path) -
     assert not list(done.folder.glob("sub-S02"))
 
 
-def test_rows_that_say_the_same_twice_are_refused(tmp_path: Path) -> None:
+def test_two_rows_for_one_repetition_are_an_error(tmp_path: Path) -> None:
     row = ManifestRow("", "S01", start_s=0.0)
     with pytest.raises(InputError, match="two rows describe 0 s to 2 s; expected one per repetition"):
         export([job(tmp_path, "a.csv", row, replace(row, start_s=None, stop_s=2.0))], tmp_path)
     assert not (tmp_path / "bids").exists()
 
 
-def test_nothing_is_left_where_nothing_could_be_written(tmp_path: Path) -> None:
+def test_no_usable_recording_leaves_no_files(tmp_path: Path) -> None:
     jobs = [Job(tmp_path / name, (ManifestRow(name, "S1"),)) for name in ("a.csv", "b.csv")]
     with pytest.raises(InputError, match=r"none of 2 recordings could be used; the first: .*a\.csv: no such file"):
         export(jobs, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_stands_there_is_never_replaced_unasked(tmp_path: Path) -> None:
+def test_an_existing_dataset_is_replaced_only_with_overwrite(tmp_path: Path) -> None:
     jobs = two_people(tmp_path)
     folder = export(jobs, tmp_path).folder
     (folder / "mine.txt").write_text("notes")
@@ -277,7 +277,7 @@ def test_what_stands_there_is_never_replaced_unasked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("description", ["", "[]", "{}", '{"GeneratedBy": [{"Name": "other"}, 3]}'])
-def test_a_folder_of_others_is_not_replaced_even_if_asked(tmp_path: Path, description: str) -> None:
+def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path, description: str) -> None:
     folder = tmp_path / "bids"
     folder.mkdir()
     (folder / "work.txt").write_text("mine")
@@ -288,7 +288,7 @@ def test_a_folder_of_others_is_not_replaced_even_if_asked(tmp_path: Path, descri
     assert (folder / "work.txt").read_text() == "mine"
 
 
-def test_a_run_that_breaks_off_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_fails_keeps_the_existing_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = two_people(tmp_path)
     folder = export(jobs, tmp_path).folder
     before = Counter(path.name for path in folder.rglob("*"))
@@ -303,7 +303,16 @@ def test_a_run_that_breaks_off_leaves_what_stood_there(tmp_path: Path, monkeypat
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise WriteError("a.bdf: the disk is full")
+
+    monkeypatch.setattr(bids_export, "write_bdf", full)
+    with pytest.raises(WriteError, match=r"^a\.bdf: the disk is full"):
+        export(two_people(tmp_path), tmp_path)
+
+
+def test_a_full_disk_leaves_no_files(tmp_path: Path, small_disk: Path) -> None:
     jobs = [job(tmp_path, "a.csv", ManifestRow("", "S01"), n_samples=200_000)]
     with pytest.raises(InputError, match="the disk is full"):
         export(jobs, small_disk)
@@ -311,18 +320,18 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, small_disk: Path
 
 
 @pytest.mark.parametrize("mains", [0.0, -50.0, float("nan")])
-def test_a_mains_frequency_that_is_none_is_refused(tmp_path: Path, mains: float) -> None:
+def test_a_mains_frequency_is_above_zero(tmp_path: Path, mains: float) -> None:
     with pytest.raises(InputError, match="the mains frequency must be above 0 Hz"):
         export(two_people(tmp_path), tmp_path, power_line_hz=mains)
 
 
-def test_without_edfio_the_way_to_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_edfio_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "edfio", None)
     with pytest.raises(InputError, match=r"a\.csv: writing BDF needs edfio: pip install 'semg-hht\[readers\]'"):
         export(two_people(tmp_path), tmp_path)
 
 
-def test_a_padded_end_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_padded_end_has_a_remark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("semg_hht.recordings.formats.bdf_writer._MAX_RECORD_BYTES", 1500)
     done = export([job(tmp_path, "a.csv", ManifestRow("", "S01"), n_samples=1999)], tmp_path)
     (remark,) = done.remarks
@@ -330,7 +339,7 @@ def test_a_padded_end_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert read_bids(done.folder)[0].stop_s == 1.999
 
 
-def test_real_recordings_come_back(tmp_path: Path, real_data: Path) -> None:
+def test_real_recordings_are_read_back(tmp_path: Path, real_data: Path) -> None:
     jobs = [j for name in ("contraction_intensity", "myo_armband") for j in find_jobs(real_data / name)[:3]]
     done = export(jobs, tmp_path)
     back = find_jobs(done.folder)
@@ -346,7 +355,7 @@ def test_real_recordings_come_back(tmp_path: Path, real_data: Path) -> None:
     assert errors == []
 
 
-def test_a_recording_of_ours_is_read_with_its_rate_though_the_header_can_only_come_near(tmp_path: Path) -> None:
+def test_a_rate_that_the_header_can_not_hold_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     rate_hz = 58000 / 27
     write_recording(replace(noise(rate_hz=rate_hz, duration_s=1.0), rate_hz=rate_hz), path)

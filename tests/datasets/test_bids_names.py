@@ -1,4 +1,4 @@
-"""bids_names.py: labels that stay unique, and people who are neither merged nor made up."""
+"""Tests of names in a BIDS dataset: labels are unique, people are neither merged nor invented."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_labels_are_letters_and_digits_and_no_two_alike(names: list[str], labels
     assert list(found.values()) == labels
 
 
-def test_people_sessions_and_runs_have_their_places() -> None:
+def test_people_sessions_and_runs_are_in_the_name() -> None:
     jobs = [*people("S1", "S1", session="E1"), *people("S1", session="E2"), *people("S2")]
     assert [name.stem for name in plan_dataset(jobs, "arm curls").names] == [
         "sub-S1_ses-E1_task-armcurls_run-01",
@@ -59,7 +59,7 @@ def test_a_task_that_the_rows_name_is_taken() -> None:
     assert [name.stem for name in plan.names] == ["sub-S1_task-walk", "sub-S1_task-run"]
 
 
-def test_recordings_of_nobody_are_listed_and_nobody_is_made_up() -> None:
+def test_recordings_without_subject_are_failures() -> None:
     plan = plan_dataset(people("", "S1", ""), "x")
     assert [name.stem for name in plan.names] == ["sub-S1_task-x"]
     assert [failure.file for failure in plan.failures] == ["0.csv", "2.csv"]
@@ -73,7 +73,7 @@ def test_the_only_recording_is_of_one_person() -> None:
 
 
 @pytest.mark.parametrize("what", ["subject", "session"])
-def test_a_recording_is_of_one_person_and_session(what: str) -> None:
+def test_a_recording_of_two_people_or_sessions_is_a_failure(what: str) -> None:
     rows = [ManifestRow("", **{"subject": "S1", what: value}) for value in ("A", "B")]
     (failure,) = plan_dataset([job("a.csv", *rows)], "x").failures
     assert failure.reason == f"a.csv: its rows name several {what}s ('A', 'B'); expected one"

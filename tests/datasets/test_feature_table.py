@@ -1,18 +1,15 @@
-"""measure.py and `semg-hht features`: a table of features, their drift, %MVC."""
+"""Tests of the table of features and of the trends."""
 
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
 from builders import noise
-from semg_hht.cli.main import main
 from semg_hht.datasets.feature_table import TableOutput, measure
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.mvc import with_references
@@ -35,18 +32,12 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_simulation(folder, SimulationConfig(n_subjects=2, n_repetitions=2, n_channels=2), seed=2)
 
 
-def run(*words: str, code: int = 0) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(words)
-    assert exit_.value.code == code
-
-
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as handle:
         return list(csv.DictReader(handle))
 
 
-def test_a_row_a_repetition_and_channel_with_all_digits(manifest: Path, tmp_path: Path) -> None:
+def test_one_row_per_repetition_and_channel_with_all_digits(manifest: Path, tmp_path: Path) -> None:
     done = measure(find_jobs(manifest), tmp_path / "f.csv", FILTERS, output=NO_PICTURES, n_jobs=1)
     rows = rows_of(done.table)
     assert len(rows) == 2 * 6 * 2
@@ -63,7 +54,7 @@ def test_a_row_a_repetition_and_channel_with_all_digits(manifest: Path, tmp_path
     assert {row["movement"] for row in rows} == {"full", "half", "invalid"}
 
 
-def test_drift_is_found_channel_by_channel(manifest: Path, tmp_path: Path) -> None:
+def test_trends_are_found_channel_by_channel(manifest: Path, tmp_path: Path) -> None:
     done = measure(find_jobs(manifest), tmp_path / "f.csv", FILTERS, n_jobs=1)
     assert [(d.channel, d.feature, d.trend.n) for d in done.drifts[:4]] == [
         (channel, feature, 6) for channel in ("ch1", "ch2") for feature in ("mdf_hz", "rms")
@@ -80,7 +71,7 @@ def test_drift_is_found_channel_by_channel(manifest: Path, tmp_path: Path) -> No
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
 
 
-def test_repetitions_are_numbered_in_time_whatever_the_order_of_the_rows(manifest: Path, tmp_path: Path) -> None:
+def test_trends_follow_time_and_not_the_order_of_the_rows(manifest: Path, tmp_path: Path) -> None:
     jobs = find_jobs(manifest)
     shuffled = [replace(job, rows=job.rows[::-1]) for job in jobs]
     one = measure(jobs, tmp_path / "a.csv", FILTERS, output=NO_PICTURES, n_jobs=1)
@@ -88,21 +79,7 @@ def test_repetitions_are_numbered_in_time_whatever_the_order_of_the_rows(manifes
     assert [d.trend for d in one.drifts] == [d.trend for d in other.drifts]
 
 
-def test_amplitudes_in_percent_of_maximal_contractions(tmp_path: Path) -> None:
-    for name, gain in (("a.npz", 1.0), ("max.npz", 4.0)):
-        recording = noise(2)
-        write_recording(replace(recording, samples=gain * recording.samples), tmp_path / name)
-    (tmp_path / "m.csv").write_text("file,subject\na.npz,S1\n")
-    (tmp_path / "mvc.csv").write_text("file,subject\nmax.npz,S1\n")
-    words = ["features", str(tmp_path / "m.csv"), "--references", str(tmp_path / "mvc.csv"), "--out"]
-    run(*words, str(tmp_path / "f.csv"))
-    assert_allclose([float(row["percent_mvc"]) for row in rows_of(tmp_path / "f.csv")], 25, rtol=1e-9)
-    (tmp_path / "mvc.csv").write_text("file,subject\nmax.npz,S2\n")
-    run(*words, str(tmp_path / "g.csv"), code=1)
-    assert not (tmp_path / "g.csv").exists()
-
-
-def test_more_than_maximal_is_said(tmp_path: Path) -> None:
+def test_more_than_maximal_has_a_remark(tmp_path: Path) -> None:
     for name, gain in (("a.npz", 4.0), ("b.npz", 0.5), ("max.npz", 1.0)):
         recording = noise(2)
         write_recording(replace(recording, samples=gain * recording.samples), tmp_path / name)
@@ -115,22 +92,7 @@ def test_more_than_maximal_is_said(tmp_path: Path) -> None:
     assert remark.file == "a.npz"
 
 
-def test_the_command_finds_repetitions_and_says_what_drifts(
-    real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = real_data / "formats" / "biosignalsnotebooks" / "emg_fatigue.h5"
-    run("features", str(file), "--segment", "--out", str(tmp_path / "f.csv"), "--json")
-    said = json.loads(capsys.readouterr().out)
-    (slope,) = [d for d in said["drifts"] if d["feature"] == "mdf_hz"]
-    assert slope["n"] == 30
-    assert slope["low"] < slope["slope"] < slope["high"] < 0
-    run("features", str(file), "--segment", "--out", str(tmp_path / "f.csv"), code=1)
-    assert "exists already" in capsys.readouterr().err
-    run("features", str(file), "--segment", "--out", str(tmp_path / "f.csv"), "--overwrite")
-    assert "MDF 75.36 Hz, -0.77 % a repetition" in capsys.readouterr().out
-
-
-def test_too_few_repetitions_leave_no_trend_of_an_earlier_run(manifest: Path, tmp_path: Path) -> None:
+def test_too_few_repetitions_remove_the_trends_of_an_earlier_run(manifest: Path, tmp_path: Path) -> None:
     jobs = find_jobs(manifest)
     assert measure(jobs, tmp_path / "f.csv", FILTERS, output=NO_PICTURES, n_jobs=1).trends is not None
     few = [replace(job, rows=job.rows[:3]) for job in jobs]
@@ -141,7 +103,7 @@ def test_too_few_repetitions_leave_no_trend_of_an_earlier_run(manifest: Path, tm
     assert not (tmp_path / "f_trends.csv").exists()
 
 
-def test_a_bad_file_is_left_out_and_nothing_but_bad_files_is_an_error(manifest: Path, tmp_path: Path) -> None:
+def test_bad_recordings_are_failures_and_nothing_else_is_an_error(manifest: Path, tmp_path: Path) -> None:
     good, bad = find_jobs(manifest)
     bad = replace(bad, rows=tuple(replace(row, start_s=1.0, stop_s=1.01) for row in bad.rows[:1]))
     done = measure([good, bad], tmp_path / "f.csv", FILTERS, output=NO_PICTURES, n_jobs=1)

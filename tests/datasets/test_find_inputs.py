@@ -1,4 +1,4 @@
-"""sources.py: what there is to work on."""
+"""Tests of finding recordings and matrices in files, folders and manifests."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from semg_hht.datasets.find_inputs import find_jobs, is_manifest, note_unlisted
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.train import Result
-from semg_hht.recordings.jobs import read_job
 from semg_hht.prediction.run import open_run
+from semg_hht.recordings.jobs import read_job
 from semg_hht.recordings.recording import write_recording
 
 
@@ -26,7 +26,7 @@ def test_a_single_recording_is_labelled_by_its_name(tmp_path: Path) -> None:
     assert (row.file, row.subject, row.movement, row.rate_hz, row.units) == (path.name, "S01", "half", 500.0, "mV")
 
 
-def test_a_name_that_says_nothing_gives_empty_labels(tmp_path: Path) -> None:
+def test_a_name_outside_the_convention_gives_empty_labels(tmp_path: Path) -> None:
     write_recording(noise(), tmp_path / "curl.csv")
     (job,) = find_jobs(tmp_path)
     assert (job.rows[0].movement, job.rows[0].gender, job.rows[0].file) == ("", "", "curl.csv")
@@ -41,7 +41,7 @@ def test_a_folder_is_searched_for_recordings_but_not_matrices(tmp_path: Path) ->
     assert [job.rows[0].file for job in find_jobs(tmp_path)] == ["a.csv", "deep/b.npz"]
 
 
-def test_a_folder_with_a_manifest_is_what_the_manifest_says(tmp_path: Path) -> None:
+def test_the_manifest_of_a_folder_lists_its_recordings(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text(
         "file,rate_hz,units,start_s,stop_s\na.csv,1000,,0,1\na.csv,1000,,1,2\nb.csv,,V,,\n"
     )
@@ -53,7 +53,7 @@ def test_a_folder_with_a_manifest_is_what_the_manifest_says(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
-def test_the_files_of_a_manifest_may_lie_elsewhere(tmp_path: Path) -> None:
+def test_the_files_of_a_manifest_may_be_in_another_folder(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,movement\na.csv,low\n")
     assert find_jobs(tmp_path / "labels.csv", base=tmp_path / "data")[0].path == tmp_path / "data" / "a.csv"
 
@@ -71,7 +71,7 @@ def test_a_manifest_with_quoted_header_is_a_manifest(tmp_path: Path) -> None:
     assert is_manifest(tmp_path / "labels.csv")
 
 
-def test_an_empty_folder_says_what_was_expected(tmp_path: Path) -> None:
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected recordings \(\.csv, .*\) or a manifest\.csv; found none"):
         find_jobs(tmp_path)
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
@@ -90,7 +90,7 @@ def test_npz_files_that_a_manifest_does_not_list_are_counted(tmp_path: Path, cap
     assert not caplog.text
 
 
-def test_training_and_prediction_both_say_so(
+def test_training_and_prediction_warn_of_unlisted_files(
     tiny_result: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_dataset(make_dataset(n_subjects=1, n_repetitions=1), tmp_path)
@@ -100,7 +100,7 @@ def test_training_and_prediction_both_say_so(
     assert caplog.text.count("manifest.csv does not list them: 1") == 2
 
 
-def test_a_rate_that_contradicts_the_file_names_who_states_it(tmp_path: Path) -> None:
+def test_a_contradictory_rate_is_an_error_that_names_where_it_is_stated(tmp_path: Path) -> None:
     table = "time,ch1\n" + "".join(f"{i / 1000},{i}\n" for i in range(100))
     (tmp_path / "a.csv").write_text(table)
     (tmp_path / "b.csv").write_text(table)

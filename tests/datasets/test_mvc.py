@@ -1,4 +1,4 @@
-"""references.py: amplitudes of reference."""
+"""Tests of reference amplitudes: which recordings share one, and how it is computed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from builders import noise
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.mvc import with_references
 from semg_hht.errors import InputError
-from semg_hht.matrices.transform import configure, transform_all, transform_job
-from semg_hht.recordings.jobs import Failure, Reference
-from semg_hht.recordings.recording import read_recording, write_recording
+from semg_hht.matrices.transform import PipelineConfig, configure, transform_all, transform_job
+from semg_hht.recordings.jobs import Failure, Job, Reference
+from semg_hht.recordings.recording import Array, read_recording, write_recording
 
 MVC = configure(band_hz=(20, 200), mains_hz=None, scaling="mvc")
 SUBJECT = replace(MVC, scaling="subject")
+REFERENCES = "file,subject\nmax1.npz,S1\nmax2.npz,S1\nmax3.npz,S2\n"
 
 
 def write(folder: Path, name: str, gain: float, *, n_channels: int = 2) -> None:
@@ -26,27 +27,35 @@ def write(folder: Path, name: str, gain: float, *, n_channels: int = 2) -> None:
     write_recording(replace(recording, samples=gain * recording.samples), folder / name)
 
 
+def values(job: Job) -> Array:
+    return transform_job(job, None, MVC)[0].matrix.values
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, gain in (("a.npz", 1), ("b.npz", 3), ("c.npz", 10), ("max1.npz", 20), ("max2.npz", 40), ("max3.npz", 5)):
         write(tmp_path, name, gain)
     (tmp_path / "manifest.csv").write_text("file,subject\na.npz,S1\nb.npz,S1\nc.npz,S2\n")
-    (tmp_path / "mvc.csv").write_text("file,subject\nmax1.npz,S1\nmax2.npz,S1\nmax3.npz,S2\n")
+    (tmp_path / "mvc.csv").write_text(REFERENCES)
     return tmp_path
 
 
+def references_of(folder: Path, table: str, config: PipelineConfig = MVC) -> list[Reference]:
+    """The reference of each recording of ``manifest.csv``, with ``table`` as the manifest of the references."""
+    (folder / "mvc.csv").write_text(table)
+    jobs = with_references(find_jobs(folder), config, folder / "mvc.csv" if config == MVC else None, n_jobs=1)
+    return [job.reference for job in jobs if job.reference is not None]
+
+
 def test_mvc_is_the_largest_contraction_of_the_subject(folder: Path) -> None:
-    jobs = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    first, second, other = (job.reference for job in jobs)
-    assert first is not None
+    first, second, other = references_of(folder, REFERENCES)
     assert second == first
-    assert other is not None
     for channel in ("ch1", "ch2"):
         assert_allclose(first.amplitude[channel] / other.amplitude[channel], 8)
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "reason"),
     [
         ("file,subject\nmax1.npz,S1\nmax3.npz,S2\n", ""),
         ("file,subject,movement\nc.npz,S1,MVC\nb.npz,S2,rest\n", ""),
@@ -54,33 +63,30 @@ def test_mvc_is_the_largest_contraction_of_the_subject(folder: Path) -> None:
         ("file,subject\na.npz,S1\nc.npz,S2\n", "but they are the recordings themselves"),
     ],
 )
-def test_references_that_are_hardly_maximal_are_said(
-    folder: Path, caplog: pytest.LogCaptureFixture, table: str, said: str
+def test_references_that_are_hardly_maximal_give_a_warning(
+    folder: Path, caplog: pytest.LogCaptureFixture, table: str, reason: str
 ) -> None:
     (folder / "mvc.csv").write_text(table)
     with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
     texts = [record.getMessage() for record in caplog.records]
-    assert len(texts) == bool(said)
+    assert len(texts) == bool(reason)
     assert all("mvc.csv: each recording in it was taken as a maximal contraction" in text for text in texts)
-    assert all(text.endswith(said) for text in texts)
+    assert all(text.endswith(reason) for text in texts)
 
 
 def test_subject_is_the_root_mean_power_of_the_subjects_own(folder: Path) -> None:
-    jobs = with_references(find_jobs(folder), SUBJECT, None, n_jobs=1)
-    first, _, other = (job.reference for job in jobs)
-    assert first is not None
-    assert other is not None
+    first, _, other = references_of(folder, REFERENCES, SUBJECT)
     assert_allclose(first.amplitude["ch1"] / other.amplitude["ch1"], np.sqrt((1 + 9) / 2) / 10)
 
 
 def test_effort_stays_visible_and_devices_cancel(folder: Path) -> None:
     weak, strong, _ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    weaker, stronger = transform_job(weak, None, MVC)[0].matrix.values, transform_job(strong, None, MVC)[0].matrix.values
+    weaker, stronger = values(weak), values(strong)
     assert stronger.sum() > 1.05 * weaker.sum()
     for name, gain in (("a.npz", 1000), ("max2.npz", 40_000)):  # another gain of the same device changes nothing
         write(folder, name, gain)
     louder, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    assert_allclose(transform_job(louder, None, MVC)[0].matrix.values, weaker, rtol=1e-4, atol=1e-5)
+    assert_allclose(values(louder), weaker, rtol=1e-4, atol=1e-5)
 
 
 def test_other_scalings_need_none(folder: Path) -> None:
@@ -119,26 +125,21 @@ def test_a_channel_without_reference_is_named(folder: Path) -> None:
         transform_job(job, None, MVC)
 
 
-def amplitude(folder: Path, references: str) -> Reference:
-    (folder / "mvc.csv").write_text(references)
-    job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    assert job.reference is not None
-    return job.reference
-
-
 def test_units_of_a_reference_are_converted(folder: Path) -> None:
     recording = read_recording(folder / "max1.npz")
     for name, units, factor in (("uv.npz", "uV", 1.0), ("mv.npz", "mV", 1e-3)):
         write_recording(replace(recording, samples=recording.samples * factor, units=units), folder / name)
-    in_uv, in_mv = (amplitude(folder, f"file,subject\n{name},S1\n") for name in ("uv.npz", "mv.npz"))
+    in_uv, in_mv = (references_of(folder, f"file,subject\n{name},S1\n")[0] for name in ("uv.npz", "mv.npz"))
     assert_allclose(in_uv.amplitude["ch1"], in_mv.amplitude["ch1"], rtol=1e-9)
 
 
-def test_units_that_do_not_compare_are_refused(folder: Path) -> None:
+def test_units_that_can_not_be_compared_are_refused(folder: Path) -> None:
     write_recording(replace(read_recording(folder / "max1.npz"), units="adc"), folder / "max1.npz")
     (folder / "mvc.csv").write_text("file,subject\nmax1.npz,S1\n")
     job, *_ = with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1)
-    with pytest.raises(InputError, match=r"a\.npz, channel ch1: the units .* can't be compared; state both in V, mV or uV"):
+    with pytest.raises(
+        InputError, match=r"a\.npz, channel ch1: the units .* can't be compared; state both in V, mV or"
+    ):
         transform_job(job, None, MVC)
 
 
@@ -148,41 +149,38 @@ def test_a_reference_is_its_interval_not_its_file(folder: Path) -> None:
     samples[:, recording.n_samples // 4 :] *= 0.01  # the contraction is over after a quarter
     write_recording(replace(recording, samples=samples), folder / "burst.npz")
     stop_s = recording.duration_s / 4
-    whole = amplitude(folder, "file,subject\nburst.npz,S1\n")
-    burst = amplitude(folder, f"file,subject,start_s,stop_s\nburst.npz,S1,0,{stop_s}\n")
+    whole = references_of(folder, "file,subject\nburst.npz,S1\n")[0]
+    burst = references_of(folder, f"file,subject,start_s,stop_s\nburst.npz,S1,0,{stop_s}\n")[0]
     assert 1.8 < burst.amplitude["ch1"] / whole.amplitude["ch1"] < 2.1
 
 
-def test_a_reference_is_of_the_same_muscle_and_motion_where_they_are_stated(folder: Path) -> None:
+def test_a_reference_is_of_the_same_motion_where_it_is_stated(folder: Path) -> None:
     (folder / "manifest.csv").write_text("file,subject,motion\na.npz,S1,grip\nb.npz,S1,turn\n")
-    (folder / "mvc.csv").write_text("file,subject,motion\nmax1.npz,S1,grip\nmax2.npz,S1,turn\n")
-    grip, turn = (job.reference for job in with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1))
-    assert grip is not None
-    assert turn is not None
+    table = "file,subject,motion\nmax1.npz,S1,grip\nmax2.npz,S1,turn\n"
+    grip, turn = references_of(folder, table)
     assert_allclose(turn.amplitude["ch1"] / grip.amplitude["ch1"], 2)
-    own, other = (job.reference for job in with_references(find_jobs(folder), SUBJECT, None, n_jobs=1))
-    assert own is not None
-    assert other is not None
-    assert_allclose(other.amplitude["ch1"] / own.amplitude["ch1"], 3, err_msg="each its own mean")
+    grip, turn = references_of(folder, table, SUBJECT)
+    assert_allclose(turn.amplitude["ch1"] / grip.amplitude["ch1"], 3, err_msg="each has a mean of its own")
 
 
-@pytest.mark.parametrize("references", ["file,subject,motion\nmax1.npz,S1,mvc\nmax2.npz,S1,mvc\n",
-                                        "file,subject,motion\nmax1.npz,S1,grip\nmax2.npz,S1,mvc\n",
-                                        "file,subject\nmax1.npz,S1\nmax2.npz,S1\n"])  # fmt: skip
-def test_motions_that_have_no_reference_of_their_own_share_one(folder: Path, references: str) -> None:
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file,subject,motion\nmax1.npz,S1,mvc\nmax2.npz,S1,mvc\n",
+        "file,subject,motion\nmax1.npz,S1,grip\nmax2.npz,S1,mvc\n",
+        "file,subject\nmax1.npz,S1\nmax2.npz,S1\n",
+    ],
+)
+def test_motions_without_references_of_their_own_share_one(folder: Path, table: str) -> None:
     (folder / "manifest.csv").write_text("file,subject,motion\na.npz,S1,grip\nb.npz,S1,turn\n")
-    (folder / "mvc.csv").write_text(references)
-    grip, turn = (job.reference for job in with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1))
+    grip, turn = references_of(folder, table)
     assert grip == turn
-    assert grip is not None
     assert grip.amplitude["ch1"] > 0
 
 
-def test_people_who_are_not_named_take_the_only_references(folder: Path) -> None:
+def test_recordings_without_subject_take_the_references_of_the_only_subject(folder: Path) -> None:
     (folder / "manifest.csv").write_text("file,muscle\na.npz,BICEPS\nb.npz,TRICEPS\n")
-    (folder / "mvc.csv").write_text("file,subject,muscle\nmax1.npz,S1,BICEPS\nmax2.npz,S1,TRICEPS\n")
-    biceps, triceps = (job.reference for job in with_references(find_jobs(folder), MVC, folder / "mvc.csv", n_jobs=1))
-    assert biceps is not None
-    assert triceps is not None
+    table = "file,subject,muscle\nmax1.npz,S1,BICEPS\nmax2.npz,S1,TRICEPS\n"
+    biceps, triceps = references_of(folder, table)
     assert biceps.amplitude
     assert_allclose(triceps.amplitude["ch1"] / biceps.amplitude["ch1"], 2)

@@ -1,4 +1,4 @@
-"""segment.py and signals/events.py: recordings -> a table that a person edits, and that prepare honours."""
+"""Tests of segmentation: the table of repetitions, its pictures and remarks, and stated events."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from builders import noise
-from semg_hht.cli.main import main
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.segment import Pictures, segment, with_events, with_repetitions
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import configure, transform_job
 from semg_hht.recordings.jobs import Job
-from semg_hht.recordings.events import Event, read_events
-from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
@@ -39,13 +37,7 @@ def cut(jobs: list[Job], out: Path, **options: object) -> list[ManifestRow]:
     return read_manifest(out)
 
 
-def run(*words: str) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main(words)
-    assert exit_.value.code == 0
-
-
-def test_the_table_holds_the_repetitions_and_what_their_recording_says(manifest: Path, tmp_path: Path) -> None:
+def test_the_table_holds_the_repetitions_and_the_columns_of_their_recording(manifest: Path, tmp_path: Path) -> None:
     rows = cut(find_jobs(manifest), tmp_path / "reps.csv")
     truth = read_manifest(manifest)
     assert len(rows) == len(truth) == 6
@@ -54,7 +46,7 @@ def test_the_table_holds_the_repetitions_and_what_their_recording_says(manifest:
     assert [(r.subject, r.gender, r.units, r.rate_hz) for r in rows] == [
         (r.subject, r.gender, r.units, r.rate_hz) for r in truth
     ]
-    assert {r.movement for r in rows} == {""}, "the rows of a recording differ in it: it is left to be filled in"
+    assert {r.movement for r in rows} == {""}, "the rows of a recording differ in it, so the user fills it in"
     assert all((tmp_path / r.file).is_file() for r in rows)
     for row in rows:
         assert float(row.extra["peak"]) > float(row.extra["rms"]) > 0
@@ -69,7 +61,7 @@ def test_each_recording_is_drawn(manifest: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_that_exists_is_never_touched(manifest: Path, tmp_path: Path) -> None:
+def test_an_existing_table_is_not_replaced(manifest: Path, tmp_path: Path) -> None:
     table = tmp_path / "reps.csv"
     table.write_text("mine")
     with pytest.raises(InputError, match=r"reps\.csv: exists already and may have been edited"):
@@ -77,38 +69,28 @@ def test_a_table_that_exists_is_never_touched(manifest: Path, tmp_path: Path) ->
     assert table.read_text() == "mine"
 
 
-def test_prepare_honours_the_edited_table(manifest: Path, tmp_path: Path) -> None:
-    table = tmp_path / "reps.csv"
-    run("segment", str(manifest), "--out", str(table), "--no-pictures", "--jobs", "1")
-    first, second, *_ = read_manifest(table)
-    edited = [replace(first, stop_s=first.start_s + 0.75, movement="half"), replace(second, movement="full")]
-    table.write_text(manifest_text(edited))
-    run("prepare", str(table), "--out", str(tmp_path / "prepared"), "--jobs", "1")
-    done = read_manifest(tmp_path / "prepared" / "manifest.csv")
-    assert [(row.movement, row.extra["recording_stop_s"]) for row in done] == [
-        ("half", f"{first.start_s + 0.75:.10g}"),
-        ("full", f"{second.stop_s:.10g}"),
-    ]
-
-
-def test_a_channel_can_be_chosen_and_stays_chosen(tmp_path: Path) -> None:
-    people = write_simulation(tmp_path / "two", SimulationConfig(n_subjects=1, n_repetitions=1, n_channels=2), seed=1)
-    table = tmp_path / "reps.csv"
-    run("segment", str(people), "--out", str(table), "--channel", "ch2", "--no-pictures", "--jobs", "1")
-    assert {row.channels for row in read_manifest(table)} == {("ch2",)}
-
-
-def test_noise_holds_no_repetition_and_says_so(tmp_path: Path) -> None:
+def test_noise_holds_no_repetition(tmp_path: Path) -> None:
     write_recording(noise(1, duration_s=10.0), tmp_path / "noise.npz")
     jobs = find_jobs(tmp_path / "noise.npz")
     with pytest.raises(InputError, match=r"noise\.npz: no repetition was found: no activity rises above rest"):
         cut(jobs, tmp_path / "reps.csv")
+    with pytest.raises(InputError, match="none of 1 recordings could be used; .*no repetition was found"):
+        with_repetitions(jobs, SegmentConfig(), FilterConfig(), n_jobs=1)
+
+
+def test_repetitions_are_found_where_no_times_are_stated(manifest: Path, tmp_path: Path) -> None:
+    write_recording(noise(1, duration_s=10.0), tmp_path / "noise.npz")
+    stated, other = find_jobs(manifest)
+    whole = replace(other, rows=(replace(other.rows[0], start_s=None, stop_s=None),))
+    jobs = [stated, whole, *find_jobs(tmp_path / "noise.npz")]
     found, failures = with_repetitions(jobs, SegmentConfig(), FilterConfig(), n_jobs=1)
-    assert found == []
+    assert found[0] is stated
+    assert [row.repetition for row in found[1].rows] == ["1", "2", "3"]
+    assert [failure.file for failure in failures] == ["noise.npz"]
     assert "no repetition was found" in failures[0].reason
 
 
-def test_a_table_that_a_spreadsheet_saved_with_semicolons_is_honoured(manifest: Path, tmp_path: Path) -> None:
+def test_a_table_saved_with_semicolons_by_a_spreadsheet_is_read(manifest: Path, tmp_path: Path) -> None:
     rows = cut(find_jobs(manifest), tmp_path / "reps.csv")
     lines = (tmp_path / "reps.csv").read_text().splitlines()
     table = [line.split(",") for line in lines]
@@ -119,18 +101,16 @@ def test_a_table_that_a_spreadsheet_saved_with_semicolons_is_honoured(manifest: 
     edited = read_manifest(tmp_path / "excel.csv")
     assert [(r.file, r.start_s, r.stop_s) for r in edited] == [(r.file, r.start_s, r.stop_s) for r in rows]
     assert len(find_jobs(tmp_path / "excel.csv")) == 2
-    (tmp_path / "clicks.csv").write_text("Start;Ende\n1,5;3,0\n".replace("Start;Ende", "start;end"))
-    assert read_events(tmp_path / "clicks.csv", 10.0) == [Event(1.5, 3.0, "")]
 
 
-def test_a_long_recording_without_times_is_said_to_be_taken_whole(tmp_path: Path) -> None:
+def test_a_long_recording_taken_as_one_repetition_has_a_remark(tmp_path: Path) -> None:
     long = noise(1, duration_s=25.0)
     write_recording(long, tmp_path / "long.npz")
     (example,) = transform_job(find_jobs(tmp_path / "long.npz")[0], None, configure(band_hz=(20, 200)))
     assert example.remarks == ("25 s were taken as one repetition; --segment finds the repetitions in them",)
 
 
-def test_a_bad_recording_stops_only_itself(manifest: Path, tmp_path: Path) -> None:
+def test_a_bad_recording_does_not_stop_the_others(manifest: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("1\n2\n")
     jobs = [Job(bad, (ManifestRow("bad.csv", rate_hz=1000.0),)), *find_jobs(manifest)]
@@ -139,15 +119,15 @@ def test_a_bad_recording_stops_only_itself(manifest: Path, tmp_path: Path) -> No
     assert (done.n_recordings, done.n_repetitions, done.pictures) == (2, 6, None)
 
 
-def test_intervals_somebody_noted_are_taken_as_they_are(manifest: Path, tmp_path: Path) -> None:
+def test_stated_intervals_are_taken_as_they_are(manifest: Path, tmp_path: Path) -> None:
     job = find_jobs(manifest)[0]
-    noted = tmp_path / "run_events.tsv"
-    noted.write_text("onset\tduration\ttrial_type\n1.5\t0.5\tfull\n0.25\t1\tn/a\n")
-    rows = cut(with_events([job], noted), tmp_path / "reps.csv")
+    stated = tmp_path / "run_events.tsv"
+    stated.write_text("onset\tduration\ttrial_type\n1.5\t0.5\tfull\n0.25\t1\tn/a\n")
+    rows = cut(with_events([job], stated), tmp_path / "reps.csv")
     assert [(r.start_s, r.stop_s, r.movement) for r in rows] == [(0.25, 1.25, ""), (1.5, 2.0, "full")]
 
 
-def test_between_clicks_the_activity_gives_the_edges(manifest: Path, tmp_path: Path) -> None:
+def test_activity_gives_the_edges_of_intervals_between_clicks(manifest: Path, tmp_path: Path) -> None:
     job = find_jobs(manifest)[0]
     truth = [row for row in read_manifest(manifest) if row.file == job.rows[0].file]
     clicks = tmp_path / "clicks"
@@ -161,16 +141,16 @@ def test_between_clicks_the_activity_gives_the_edges(manifest: Path, tmp_path: P
 
 def test_events_must_belong_to_the_recordings(manifest: Path, tmp_path: Path) -> None:
     jobs = find_jobs(manifest)
-    noted = tmp_path / "events.csv"
-    noted.write_text("0.1,0.6\n")
+    stated = tmp_path / "events.csv"
+    stated.write_text("0.1,0.6\n")
     with pytest.raises(InputError, match="one file for 2 recordings; expected a folder with a file for each"):
-        cut(with_events(jobs, noted), tmp_path / "reps.csv")
+        cut(with_events(jobs, stated), tmp_path / "reps.csv")
     with pytest.raises(InputError, match=r"no events for S01_E01_BICEPS\.csv; expected S01_E01_BICEPS\.csv or"):
         cut(with_events(jobs, tmp_path), tmp_path / "reps.csv")
 
 
 def bursts(folder: Path, duration_s: float) -> Path:
-    """Eight bursts of muscle between rests, at 1000 Hz."""
+    """Eight bursts of activity between rests, at 1000 Hz."""
     rng = np.random.default_rng(0)
     samples = 0.02 * rng.standard_normal(17_000)
     for start in range(1000, 17_000, 2000):
@@ -179,13 +159,13 @@ def bursts(folder: Path, duration_s: float) -> Path:
     return folder / "bursts.npz"
 
 
-def test_what_is_too_short_is_said(tmp_path: Path) -> None:
+def test_activity_that_is_too_short_has_a_remark(tmp_path: Path) -> None:
     config, filters = SegmentConfig(), FilterConfig()
     with pytest.raises(
         InputError, match=r"bursts\.npz: 8 activities shorter than 0\.3 s .* of 0\.2. to 0\.29 s"
-    ) as told:
+    ) as caught:
         segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "a.csv", config, filters, n_jobs=1)
-    hint = float(str(told.value).split("--min_duration_s ")[1].split(" keeps")[0])
+    hint = float(str(caught.value).split("--min_duration_s ")[1].split(" keeps")[0])
     kept = segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "d.csv", SegmentConfig(min_duration_s=hint), filters)
     assert hint > 0.1
     assert kept.n_repetitions == 8
@@ -196,7 +176,7 @@ def test_what_is_too_short_is_said(tmp_path: Path) -> None:
     assert (long.n_repetitions, long.remarks) == (8, ())
 
 
-def test_what_is_too_short_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_activity_that_is_too_short_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
     drawn: list[Figure] = []
@@ -216,7 +196,7 @@ def test_what_is_too_short_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert hatched[0].get_x() == pytest.approx(15, abs=0.1)
 
 
-def test_a_rate_that_can_hardly_be_right_takes_the_table_back(tmp_path: Path) -> None:
+def test_a_doubtful_rate_makes_the_times_doubtful(tmp_path: Path) -> None:
     recording = read_recording(bursts(tmp_path, 0.8))
     for rate_hz, doubted in ((1000.0, False), (100.0, True)):
         write_recording(replace(recording, rate_hz=rate_hz), tmp_path / f"{rate_hz:g}.npz")
@@ -226,39 +206,9 @@ def test_a_rate_that_can_hardly_be_right_takes_the_table_back(tmp_path: Path) ->
         assert any("hold only if 100 Hz is the rate" in remark.text for remark in found.remarks) == doubted
 
 
-def test_jumps_that_are_left_out_are_said(real_data: Path, tmp_path: Path) -> None:
+def test_jumps_are_too_short_and_have_a_remark(real_data: Path, tmp_path: Path) -> None:
     jumps = real_data / "formats" / "biosignalsnotebooks" / "emg_1000_hz_16_bits_solo.h5"
-    found = segment(find_jobs(jumps), tmp_path / "r.csv", SegmentConfig(), FilterConfig(), pictures=NO_PICTURES, n_jobs=1)
+    found = segment(
+        find_jobs(jumps), tmp_path / "r.csv", SegmentConfig(), FilterConfig(), pictures=NO_PICTURES, n_jobs=1
+    )
     assert any("shorter than 0.3 s were left out" in remark.text for remark in found.remarks)
-
-
-def test_each_step_of_the_filters_is_drawn(manifest: Path, tmp_path: Path) -> None:
-    out = tmp_path / "reps.csv"
-    run("segment", str(manifest), "--out", str(out), "--no-pictures", "--filter_pictures", "--ecg")
-    pictures = sorted(path.name for path in (tmp_path / "reps_pictures").glob("*"))
-    assert len(pictures) == 2
-    assert all(name.endswith("_filters.png") for name in pictures)
-
-
-def test_ecg_removal_reaches_the_filters(tmp_path: Path) -> None:
-    """The flag changes what is measured; it is not only parsed."""
-    manifest = write_simulation(tmp_path / "people", SimulationConfig(n_subjects=1, ecg_uv=100), seed=2)
-    peaks = []
-    for flag in ("--ecg", "--no-ecg"):
-        run("segment", str(manifest), "--out", str(tmp_path / f"{flag}.csv"), "--no-pictures", flag)
-        peaks.append([row.extra["rms"] for row in read_manifest(tmp_path / f"{flag}.csv")])
-    assert peaks[0] != peaks[1]
-
-
-def test_repetitions_are_found_on_the_way_to_matrices(manifest: Path, tmp_path: Path) -> None:
-    for job in find_jobs(manifest):
-        row = replace(job.rows[0], movement="", repetition="", start_s=None, stop_s=None)
-        (tmp_path / Path(row.file).name).write_bytes(job.path.read_bytes())
-    (tmp_path / "empty.csv").write_text("time_s,ch1\n" + "".join(f"{i / 1000},1\n" for i in range(2000)))
-    run("prepare", str(tmp_path), "--out", str(tmp_path / "out"), "--segment", "--units", "uV")
-    rows = read_manifest(tmp_path / "out" / "manifest.csv")
-    truth = read_manifest(manifest)
-    assert len(rows) == len(truth)
-    assert_allclose(
-        [float(r.extra["recording_start_s"]) for r in rows], [r.start_s for r in truth], atol=0.3
-    )  # fmt: skip

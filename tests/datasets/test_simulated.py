@@ -1,4 +1,4 @@
-"""samples.py: simulated people as files."""
+"""Tests of the files of simulated people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.simulate import SimulationConfig
 
 
-def test_a_simulation_is_recordings_and_the_truth(simulated: Simulated) -> None:
+def test_a_simulation_writes_recordings_and_their_labels(simulated: Simulated) -> None:
     rows = read_manifest(simulated.manifest)
     assert len(rows) == 12
     assert {row.subject for row in rows} == {"S01", "S02", "S03", "S04"}
@@ -33,7 +33,7 @@ def test_a_simulation_is_recordings_and_the_truth(simulated: Simulated) -> None:
         assert (recording.rate_hz, recording.units) == (pytest.approx(500), "uV")
 
 
-def test_a_simulation_does_not_overwrite(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_overwritten(tmp_path: Path) -> None:
     config = SimulationConfig(1, n_repetitions=1, rate_hz=200.0)
     write_simulation(tmp_path, config, 0)
     with pytest.raises(InputError, match="this folder is not empty"):
@@ -58,7 +58,7 @@ def test_samples_are_named_by_the_convention(sample_files: list[Path]) -> None:
     assert [name for name in names if is_test_name(name)] == ["Test1_1_001.npz", "Test2_1_002.npz"]
 
 
-def test_sample_matrices_come_from_recordings_through_the_pipeline(sample_files: list[Path], tmp_path: Path) -> None:
+def test_sample_matrices_are_the_transform_of_recordings(sample_files: list[Path], tmp_path: Path) -> None:
     recordings = write_samples(tmp_path / "raw", 7, 2, seed=3, raw=True)
     assert sorted(p.stem for p in recordings) == sorted(p.stem for p in sample_files)
     path = sample_files[0]
@@ -69,7 +69,7 @@ def test_sample_matrices_come_from_recordings_through_the_pipeline(sample_files:
     assert_allclose(matrix.values, example.matrix.values, rtol=0)
 
 
-def test_more_samples_do_not_change_the_classes_balance(tmp_path: Path) -> None:
+def test_classes_are_balanced(tmp_path: Path) -> None:
     written = write_samples(tmp_path / "raw", 48, 0, seed=3, raw=True)
     movements = [parse_file_name(path.name).movement for path in written]
     assert {movement: movements.count(movement) for movement in movements} == {"full": 16, "half": 16, "invalid": 16}

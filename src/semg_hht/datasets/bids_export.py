@@ -219,7 +219,7 @@ def _write_tables(
         "PowerLineFrequency": NOT_STATED if power_line_hz is None else _number(power_line_hz),
         "EMGReference": NOT_STATED,
         "EMGPlacementScheme": "Other",
-        "EMGPlacementSchemeDescription": "Not stated in the recordings that this dataset was made from",
+        "EMGPlacementSchemeDescription": "Not stated in the recordings that this dataset was made of",
         "RecordingType": "continuous",
         "RecordingDuration": _number(recording.duration_s),
         "EMGChannelCount": sum(channel["type"] == "EMG" for channel in channels),
@@ -263,7 +263,7 @@ def _write_dataset(
         scans.setdefault(table, []).append(source)
     for table, rows in scans.items():
         write_text(table, _tsv(rows))
-    write_json(root / "scans.json", {"source_file": {"Description": "The file that the recording was made from"}})
+    write_json(root / "scans.json", {"source_file": {"Description": "The file that the recording was made of"}})
     _write_participants(root, plan, {place.subject for place in written})
     write_text(root / "README.md", _README.format(name=name, generator=GENERATOR, version=__version__, share=rounding))
 

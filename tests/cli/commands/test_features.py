@@ -1,0 +1,46 @@
+"""Tests of `semg-hht features`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from numpy.testing import assert_allclose
+
+from builders import noise
+from command_line import run
+from semg_hht.recordings.recording import write_recording
+
+
+def test_amplitudes_in_percent_of_maximal_contractions(tmp_path: Path) -> None:
+    for name, gain in (("a.npz", 1.0), ("max.npz", 4.0)):
+        recording = noise(2)
+        write_recording(replace(recording, samples=gain * recording.samples), tmp_path / name)
+    (tmp_path / "m.csv").write_text("file,subject\na.npz,S1\n")
+    (tmp_path / "mvc.csv").write_text("file,subject\nmax.npz,S1\n")
+    words = ["features", tmp_path / "m.csv", "--references", tmp_path / "mvc.csv", "--out"]
+    assert run(*words, tmp_path / "f.csv") == 0
+    with (tmp_path / "f.csv").open(newline="", encoding="utf-8") as handle:
+        assert_allclose([float(row["percent_mvc"]) for row in csv.DictReader(handle)], 25, rtol=1e-9)
+    (tmp_path / "mvc.csv").write_text("file,subject\nmax.npz,S2\n")
+    assert run(*words, tmp_path / "g.csv") == 1
+    assert not (tmp_path / "g.csv").exists()
+
+
+def test_repetitions_are_found_and_trends_are_printed(
+    real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = real_data / "formats" / "biosignalsnotebooks" / "emg_fatigue.h5"
+    words = ("features", file, "--segment", "--out", tmp_path / "f.csv")
+    assert run(*words, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    (slope,) = [drift for drift in printed["drifts"] if drift["feature"] == "mdf_hz"]
+    assert slope["n"] == 30
+    assert slope["low"] < slope["slope"] < slope["high"] < 0
+    assert run(*words) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert run(*words, "--overwrite") == 0
+    assert "MDF 75.36 Hz, -0.77 % a repetition" in capsys.readouterr().out
