@@ -1,0 +1,36 @@
+"""Tests of `semg-hht evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from command_line import run
+from conftest import Simulated
+from semg_hht.learning.dataset import load_folder
+from semg_hht.report.summary import gather
+
+
+def test_scores_of_two_protocols_and_their_report(
+    simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "e"
+    words = ["evaluate", "--data_dir", simulated.matrices, "--out", out, "--folds", 2, "--epochs", 1,
+             "--base_channels", 2, "--cpu", "--jobs", 1]  # fmt: skip
+    assert run(*words) == 0
+    assert "protocol loso, 4 subjects" in capsys.readouterr().out
+    assert run(*words, "--protocol", "random", "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content == json.loads((out / "report.json").read_text()) == gather(out)
+    assert set(content["protocols"]) == {"loso", "random"}
+    assert set(content["optimism"]["action_quality"]) == {"new_people", "random"}
+    assert content["protocols"]["loso"]["data"]["subjects"] == sorted(set(load_folder(simulated.matrices).subjects))
+    assert run(*words, "--protocol", "sideways") == 1
+    assert "--protocol must be one of loso, grouped, random" in capsys.readouterr().err
+
+
+def test_an_unknown_language_is_an_error_before_the_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("evaluate", "--data_dir", tmp_path, "--out", tmp_path / "out", "--lang", "fr") == 1
+    assert "--lang must be one of en, zh; got 'fr'" in capsys.readouterr().err

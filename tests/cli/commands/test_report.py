@@ -1,0 +1,55 @@
+"""Tests of `semg-hht report`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from command_line import run
+from conftest import Simulated
+from semg_hht.recordings.manifest import read_manifest
+
+
+@pytest.fixture
+def recording(simulated: Simulated, tmp_path: Path) -> Path:
+    source = simulated.manifest.parent / read_manifest(simulated.manifest)[0].file
+    return Path(shutil.copy(source, tmp_path / "one.csv"))
+
+
+def test_a_card_of_one_recording(recording: Path, simulated_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "card.html"
+    words = ("--card", recording, "--checkpoint", simulated_run, "--out", out, "--cpu", "--lang", "zh")
+    assert run("report", *words) == 0
+    assert "one.csv：逐次重复动作" in out.read_text(encoding="utf-8")
+
+
+def test_a_card_with_evidence(
+    recording: Path, simulated_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("semg_hht.cli.commands.report.MAX_ON_CARD", 1)
+    out = tmp_path / "card.html"
+    words = ("--card", recording, "--checkpoint", simulated_run, "--out", out, "--explain", "--lang", "zh", "--cpu")
+    assert run("report", *words) == 0
+    page = out.read_text(encoding="utf-8")
+    assert "为什么这样判断" in page
+    assert page.count("data:image/png;base64,") == 1
+    assert run("report", tmp_path, "--out", tmp_path / "b.html", "--explain") == 1
+    assert "--explain needs --card" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["", "run --card a.csv", "--card a.csv", "run --checkpoint r", "--checkpoint r"])
+def test_a_page_is_about_one_thing(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("report", *words.split(), "--out", tmp_path / "x.html") == 1
+    assert "nothing to report; expected RUN_OR_EVALUATION, or --card" in capsys.readouterr().err
+
+
+def test_an_evaluation_is_reported(evaluation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "page.html"
+    assert run("report", evaluation, "--out", out) == 0
+    assert f"report      {out}" in capsys.readouterr().out
+    assert run("report", evaluation, "--out", out) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert run("report", evaluation, "--out", out, "--overwrite") == 0
