@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from builders import noise
 from semg_hht.datasets import bids_export
-from semg_hht.datasets.bids_export import BidsDataset, export_bids
+from semg_hht.datasets.bids_export import ExportedDataset, export_bids
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError, WriteError
 from semg_hht.recordings.bids import read_bids
@@ -50,7 +50,7 @@ def two_people(folder: Path) -> list[Job]:
     return [job(folder, "a.csv", first, second), job(folder, "b.csv", other, seed=1)]
 
 
-def export(jobs: list[Job], folder: Path, **options: Any) -> BidsDataset:
+def export(jobs: list[Job], folder: Path, **options: Any) -> ExportedDataset:
     return export_bids(jobs, folder / "bids", name="Curls", **options)
 
 

@@ -44,7 +44,11 @@ def hears_ctrl_c() -> Iterator[None]:
             "semg_hht.cli.commands.predict.write_json",
             "no half-written file is left; run the same command to start again",
         ),
-        ("train", "semg_hht.learning.epochs.save_model", "run the same command with --resume to continue from {disk}/run"),
+        (
+            "train",
+            "semg_hht.learning.epochs.save_model",
+            "run the same command with --resume to continue from {disk}/run",
+        ),
     ],
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

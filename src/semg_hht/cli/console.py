@@ -86,10 +86,10 @@ def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:
             bar.advance(task)
 
 
-class TrainingBar:
+class TerminalTrainingBar:
     """Progress over the training steps of a run, and one line per epoch."""
 
-    def __enter__(self) -> TrainingBar:
+    def __enter__(self) -> TerminalTrainingBar:
         self._bar = progress()
         return self
 

@@ -39,7 +39,7 @@ RESERVED = ("onset", "duration", "trial_type", "response_time", "value", "sample
 
 
 @dataclass(frozen=True)
-class BidsDataset:
+class ExportedDataset:
     """What `export_bids` wrote. ``rounding``: the largest error of any sample, as a share of its channel's range."""
 
     folder: Path
@@ -58,7 +58,7 @@ def export_bids(
     power_line_hz: float | None = None,
     overwrite: bool = False,
     track: Track = untracked,
-) -> BidsDataset:
+) -> ExportedDataset:
     """Write a BIDS dataset of the recordings, unfiltered and with all channels. One is in memory at a time.
 
     The folder appears when all of it is written. A recording that can't be used becomes a failure; the others are
@@ -103,7 +103,7 @@ def export_bids(
         if not written:
             raise none_usable(failures)
         _write_dataset(root, name, plan, written, columns, rounding)
-    return BidsDataset(out, len(written), rounding, tuple(failures), tuple(remarks))
+    return ExportedDataset(out, len(written), rounding, tuple(failures), tuple(remarks))
 
 
 def _require_free(out: Path, overwrite: bool) -> None:

@@ -19,7 +19,7 @@ def demo(
     """Run all steps on simulated people, from recordings to a report."""
     from semg_hht.demo import run_demo
 
-    with console.TrainingBar() as bar:
+    with console.TerminalTrainingBar() as bar:
         done = run_demo(out, seed, overwrite=overwrite, say=console.out.print, track=console.track, **bar.callbacks())
     console.show_reports(done.result.reports, "subject")
     console.out.print(f"\n{done.n_right} of {done.n_repetitions} repetitions of held-out people were predicted right.")

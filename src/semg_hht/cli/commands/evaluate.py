@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -86,6 +86,11 @@ def evaluate(
     if as_json:
         console.print_json(content)
         return
+    _show(content, protocols, f"{page}, {out / REPORT}")
+
+
+def _show(content: dict[str, Any], protocols: list[str], report: str) -> None:
+    """Print the scores of each protocol, and where the report is."""
     for name in protocols:
         console.show_findings(name, content["protocols"][name])
     for task_name, gap in content["optimism"].items():
@@ -93,7 +98,7 @@ def evaluate(
             f"\n[bold]{task_name.replace('_', ' ')}[/]: with the same people in training and test, the score would be "
             f"{gap['random']:.2f} instead of {gap['new_people']:.2f}"
         )
-    console.out.print(f"\nreport      {page}, {out / REPORT}")
+    console.out.print(f"\nreport      {report}")
 
 
 def _as_seen_from(out: Path, data_dir: Path) -> str:

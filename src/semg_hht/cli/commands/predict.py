@@ -87,7 +87,7 @@ def predict(
     if stated:
         run = _with_config(run, stated.config(run.recording_config))
     if explain is not None:
-        from semg_hht.cli.commands.explain import draw_explanations, require_explaining
+        from semg_hht.cli.commands.explain import require_explaining
 
         require_explaining(run, explain, lang, overwrite)
     options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None)
@@ -105,21 +105,30 @@ def predict(
     content = predictions.to_json()
     write_json(output, content)  # before the explanations, so that the predictions are kept if these fail
     if explain is not None:
-        try:
-            evidence_of = draw_explanations(run, kept, explain, lang)
-        except (InputError, OSError) as error:
-            raise InputError(
-                f"{error}. The predictions are in {output}; to run the same command again, add --overwrite"
-            ) from None
-        for file, evidence in evidence_of.items():
-            content[file]["evidence"] = evidence
-        write_json(output, content)
+        _add_evidence(content, run, kept, explain, lang, output)
     if as_json:
         console.print_json(content)
     else:
         console.list_first(console.out, predictions.predictions, _line)
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
+
+
+def _add_evidence(
+    content: dict[str, Any], run: Run, inputs: list[LoadedInput], folder: Path, lang: str, output: Path
+) -> None:
+    """Draw the explanations into ``folder`` and add them to the predictions in ``output``."""
+    from semg_hht.cli.commands.explain import draw_explanations
+
+    try:
+        evidence_of = draw_explanations(run, inputs, folder, lang)
+    except (InputError, OSError) as error:
+        raise InputError(
+            f"{error}. The predictions are in {output}; to run the same command again, add --overwrite"
+        ) from None
+    for file, evidence in evidence_of.items():
+        content[file]["evidence"] = evidence
+    write_json(output, content)
 
 
 def keep_first(loaded: Iterable[LoadedInput | Failure], kept: list[LoadedInput]) -> Iterator[LoadedInput | Failure]:

@@ -28,8 +28,10 @@ from semg_hht.cli.options import (
     Strict,
     Units,
 )
-from semg_hht.datasets.bids_export import BidsDataset, export_bids
+from semg_hht.datasets.bids_export import ExportedDataset, export_bids
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
+from semg_hht.datasets.prepare import BIDS_FOLDER, MATRIX_FOLDER, Prepared
+from semg_hht.datasets.prepare import prepare as prepare_folder
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.jobs import Failure, Job
@@ -65,7 +67,6 @@ def prepare(
 ) -> None:
     """Compute Hilbert-Huang matrices of recordings. Writes 256x256 matrices and a manifest.csv that train reads."""
     from semg_hht.datasets.mvc import with_references
-    from semg_hht.datasets.prepare import prepare as prepare_folder
     from semg_hht.datasets.segment import with_repetitions
 
     config = StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed).config()
@@ -99,26 +100,27 @@ def prepare(
         more = {} if exported is None else {"bids": asdict(exported) | {"folder": str(exported.folder)}}
         console.print_json({**asdict(done), **folders, **more})
     else:
-        console.out.print(
-            f"{console.counted(done.n_matrices, 'matrix', 'matrices')} of "
-            f"{console.counted(done.n_recordings, 'recording')} in {out / 'hht_matrices'}"
-        )
-        if done.n_reused:
-            n_reused = console.counted(done.n_reused, "recording")
-            console.out.print(f"  {n_reused} unchanged: matrices not computed again")
-        console.out.print(f"  {done.dropped:.1%} of the energy was outside the band and was dropped")
-        console.out.print(
-            f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}"
-        )
-        if exported is not None:
-            n_exported = console.counted(exported.n_recordings, "recording")
-            console.out.print(f"  BIDS-EMG    {n_exported} in {exported.folder}")
+        _show(done, exported)
     console.exit_if_strict(strict, [*done.failures, *(exported.failures if exported else ())])
 
 
-def _export(jobs: list[Job], out: Path, input: Path, config: PipelineConfig, overwrite: bool) -> BidsDataset:
-    from semg_hht.datasets.prepare import BIDS_FOLDER
+def _show(done: Prepared, exported: ExportedDataset | None) -> None:
+    """Print what was prepared, and where it is."""
+    console.out.print(
+        f"{console.counted(done.n_matrices, 'matrix', 'matrices')} of "
+        f"{console.counted(done.n_recordings, 'recording')} in {done.folder / MATRIX_FOLDER}"
+    )
+    if done.n_reused:
+        n_reused = console.counted(done.n_reused, "recording")
+        console.out.print(f"  {n_reused} unchanged: matrices not computed again")
+    console.out.print(f"  {done.dropped:.1%} of the energy was outside the band and was dropped")
+    console.out.print(f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}")
+    if exported is not None:
+        n_exported = console.counted(exported.n_recordings, "recording")
+        console.out.print(f"  BIDS-EMG    {n_exported} in {exported.folder}")
 
+
+def _export(jobs: list[Job], out: Path, input: Path, config: PipelineConfig, overwrite: bool) -> ExportedDataset:
     input = input.absolute()
     named_after = input.parent if input.name == MANIFEST else input
     mains_hz = config.filter.mains_hz if isinstance(config.filter.mains_hz, float) else None

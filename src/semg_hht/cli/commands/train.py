@@ -92,7 +92,7 @@ def train(
     dataset = find_dataset(data_dir, manifest, config, references, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
     keep_freed_memory()
-    with console.TrainingBar() as bar:
+    with console.TerminalTrainingBar() as bar:
         result = train_run(
             dataset, checkpoint_dir, training, n_layers=num_encoder_layers, base_channels=base_channels,
             task=task, resume=resume, overwrite=overwrite, cpu=cpu, **bar.callbacks(),
