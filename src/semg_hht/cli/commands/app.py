@@ -14,18 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import (
-    Cpu,
-    References,
-    RunBand,
-    RunChannels,
-    RunDecomposition,
-    RunEcg,
-    RunMains,
-    RunScaling,
-    RunSeed,
-    StatedTransform,
-)
+from semg_hht.cli import options as flags
 from semg_hht.errors import InputError
 from semg_hht.system.memory import give_back_freed_memory
 
@@ -47,22 +36,22 @@ def app(
     host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 serves the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve at.")] = 7860,
     max_upload_mb: Annotated[int, typer.Option(help="Largest file that may be uploaded, in MB.")] = 100,
-    references: References = None,
-    band: RunBand = None,
-    mains: RunMains = None,
-    ecg: RunEcg = None,
-    decomposition: RunDecomposition = None,
-    scaling: RunScaling = None,
-    channels: RunChannels = None,
-    seed: RunSeed = None,
-    cpu: Cpu = False,
+    references: flags.References = None,
+    band: flags.RunBand = None,
+    mains: flags.RunMains = None,
+    ecg: flags.RunEcg = None,
+    decomposition: flags.RunDecomposition = None,
+    scaling: flags.RunScaling = None,
+    channels: flags.RunChannels = None,
+    seed: flags.RunSeed = None,
+    cpu: flags.Cpu = False,
 ) -> None:
     """Serve a web page for users who write no code. Upload a recording, check its repetitions, read the predictions."""
     from semg_hht.web.visitors import Visitors
 
     if max_upload_mb < 1:
         raise InputError(f"max_upload_mb must be at least 1; got {max_upload_mb}")
-    stated = StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
+    stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
     give_back_freed_memory()  # before threads start: the page may run for weeks
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that removes temporary files
     with Visitors() as visitors:
@@ -78,7 +67,9 @@ def app(
         )  # fmt: skip
 
 
-def _desk(checkpoint: Path | None, stated: StatedTransform, references: Path | None, cpu: bool, practice: Path) -> Desk:
+def _desk(
+    checkpoint: Path | None, stated: flags.StatedTransform, references: Path | None, cpu: bool, practice: Path
+) -> Desk:
     """The run in ``checkpoint``, else the run of the demo, else a way to train one in the folder ``practice``."""
     from semg_hht.datasets.mvc import with_references
     from semg_hht.prediction.run import open_run

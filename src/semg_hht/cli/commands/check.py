@@ -10,7 +10,7 @@ import typer
 
 from semg_hht.audit import ADVICE, SEVERITIES, Finding
 from semg_hht.cli import console
-from semg_hht.cli.options import AsJson
+from semg_hht.cli import options as flags
 
 STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -21,7 +21,7 @@ def check(
         Path | None, typer.Option(help="A run, or its split.json, to compare with the data.  [default: none]")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 on warnings too.")] = False,
-    as_json: AsJson = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Find problems before training: unreadable files, copies, leaks. An error gives exit code 1."""
     from semg_hht.audit.check import examine

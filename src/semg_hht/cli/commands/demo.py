@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import Overwrite, Seed
+from semg_hht.cli import options as flags
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for all files of the demo.")] = Path("demo"),
-    seed: Seed = 42,
-    overwrite: Overwrite = False,
+    seed: flags.Seed = 42,
+    overwrite: flags.Overwrite = False,
 ) -> None:
     """Run all steps on simulated people, from recordings to a report."""
     from semg_hht.demo import run_demo

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht.cli import console
+from semg_hht.cli import options as flags
 from semg_hht.cli.commands.train import require_training
-from semg_hht.cli.options import AsJson, Backend, Convolutions, Cpu, Lang, Pack, Precision, Recipe, Scheduler, Seed
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import PROTOCOLS
 from semg_hht.report.summary import REPORT, gather
@@ -29,26 +29,26 @@ def evaluate(
     ] = None,
     folds: Annotated[int, typer.Option(help="Number of folds, for grouped and random.")] = 5,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
-    recipe: Recipe = "plain",
+    recipe: flags.Recipe = "plain",
     epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Examples per step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate, after the warm-up.")] = 1e-4,
     num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
     base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Folds at the same time; -1: one per core.")] = -1,
-    backend: Backend = "loky",
-    scheduler: Scheduler = "",
+    backend: flags.Backend = "loky",
+    scheduler: flags.Scheduler = "",
     keep_models: Annotated[bool, typer.Option("--keep_models", help="Keep the weights of each fold.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Discard the existing evaluation and start again.")
     ] = False,
-    lang: Lang = "en",
-    cpu: Cpu = False,
-    pack: Pack = None,
-    convolutions: Convolutions = "products",
-    precision: Precision = "float32",
-    seed: Seed = 42,
-    as_json: AsJson = False,
+    lang: flags.Lang = "en",
+    cpu: flags.Cpu = False,
+    pack: flags.Pack = None,
+    convolutions: flags.Convolutions = "products",
+    precision: flags.Precision = "float32",
+    seed: flags.Seed = 42,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Estimate scores on new people by cross-validation. Compares them with simple baselines."""
     require_training()

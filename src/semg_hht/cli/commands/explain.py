@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import AsJson, Cpu, Lang, RateHz, References, Segment, Units
+from semg_hht.cli import options as flags
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.recordings.jobs import Failure
@@ -32,14 +32,14 @@ def explain(
     method: Annotated[
         str, typer.Option(help="integrated_gradients or grad_cam.  [default: integrated_gradients]")
     ] = "",
-    rate_hz: RateHz = None,
-    units: Units = "",
-    references: References = None,
-    segment: Segment = False,
-    lang: Lang = "en",
-    cpu: Cpu = False,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
+    references: flags.References = None,
+    segment: flags.Segment = False,
+    lang: flags.Lang = "en",
+    cpu: flags.Cpu = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
-    as_json: AsJson = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Show the evidence for a prediction. Which bands, times and IMFs of the matrix are for it, which against it?"""
     from semg_hht.explanation.explain import Question

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import AsJson, Seed
+from semg_hht.cli import options as flags
 from semg_hht.errors import InputError
 
 
@@ -24,8 +24,8 @@ def export(
         typer.Option("--int8", help="Eight-bit weights, if balanced accuracy on --data_dir falls by at most 0.005."),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing export.")] = False,
-    seed: Seed = 42,
-    as_json: AsJson = False,
+    seed: flags.Seed = 42,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Export a run to predict without torch. The export is compared with torch and scikit-learn."""
     from semg_hht.prediction.run import open_run

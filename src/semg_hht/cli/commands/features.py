@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import AsJson, Band, Ecg, Mains, Overwrite, RateHz, Segment, StatedTransform, Strict, Units
+from semg_hht.cli import options as flags
 from semg_hht.datasets.feature_table import Drift, Measured
 from semg_hht.signals.repetitions import SegmentConfig
 
@@ -22,24 +22,24 @@ def features(
         Path | None,
         typer.Option(help="Manifest of maximal contractions, to give amplitudes in % of MVC too.  [default: none]"),
     ] = None,
-    band: Band = None,
-    mains: Mains = None,
-    ecg: Ecg = None,
-    rate_hz: RateHz = None,
-    units: Units = "",
-    segment: Segment = False,
+    band: flags.Band = None,
+    mains: flags.Mains = None,
+    ecg: flags.Ecg = None,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
+    segment: flags.Segment = False,
     pictures: Annotated[bool, typer.Option(help="Draw the features of each recording against its repetitions.")] = True,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at the same time; -1: one per core.")] = -1,
-    overwrite: Overwrite = False,
-    strict: Strict = False,
-    as_json: AsJson = False,
+    overwrite: flags.Overwrite = False,
+    strict: flags.Strict = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Measure RMS, median frequency and other features. One row per repetition and channel, and trends."""
     from semg_hht.datasets.feature_table import TableOutput, measure
     from semg_hht.datasets.find_inputs import find_jobs
     from semg_hht.datasets.mvc import with_references
 
-    config = StatedTransform(band, mains, ecg, scaling=None if references is None else "mvc").config()
+    config = flags.StatedTransform(band, mains, ecg, scaling=None if references is None else "mvc").config()
     jobs = find_jobs(input, rate_hz=rate_hz, units=units)
     jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
     done = measure(

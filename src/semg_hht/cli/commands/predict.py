@@ -10,24 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import (
-    AsJson,
-    Cpu,
-    Lang,
-    RateHz,
-    References,
-    RunBand,
-    RunChannels,
-    RunDecomposition,
-    RunEcg,
-    RunMains,
-    RunScaling,
-    RunSeed,
-    Segment,
-    StatedTransform,
-    Strict,
-    Units,
-)
+from semg_hht.cli import options as flags
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
@@ -51,18 +34,18 @@ def predict(
             help="What runs the network: openvino, onnxruntime or numpy (for an export), torch (for a run), or auto."
         ),
     ] = "auto",
-    cpu: Cpu = False,
-    rate_hz: RateHz = None,
-    units: Units = "",
-    references: References = None,
-    band: RunBand = None,
-    mains: RunMains = None,
-    ecg: RunEcg = None,
-    decomposition: RunDecomposition = None,
-    scaling: RunScaling = None,
-    channels: RunChannels = None,
-    seed: RunSeed = None,
-    segment: Segment = False,
+    cpu: flags.Cpu = False,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
+    references: flags.References = None,
+    band: flags.RunBand = None,
+    mains: flags.RunMains = None,
+    ecg: flags.RunEcg = None,
+    decomposition: flags.RunDecomposition = None,
+    scaling: flags.RunScaling = None,
+    channels: flags.RunChannels = None,
+    seed: flags.RunSeed = None,
+    segment: flags.Segment = False,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -70,10 +53,10 @@ def predict(
             help="Folder for pictures of the evidence, one for each of the first 50 repetitions.  [default: none]",
         ),
     ] = None,
-    lang: Lang = "en",
+    lang: flags.Lang = "en",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --output if it exists.")] = False,
-    strict: Strict = False,
-    as_json: AsJson = False,
+    strict: flags.Strict = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Predict new files. Recordings are prepared as the training data of the run was, unless flags state otherwise."""
     from semg_hht.prediction.inputs import Choice
@@ -83,7 +66,7 @@ def predict(
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
     require_new_file(output, overwrite=overwrite)
     run = open_run(checkpoint, cpu=cpu, engine=engine)
-    stated = StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
+    stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
     if stated:
         run = _with_config(run, stated.config(run.recording_config))
     if explain is not None:

@@ -9,25 +9,7 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import (
-    AsJson,
-    Backend,
-    Band,
-    Channels,
-    Decomposition,
-    Ecg,
-    Mains,
-    Overwrite,
-    RateHz,
-    References,
-    Scaling,
-    Scheduler,
-    Seed,
-    Segment,
-    StatedTransform,
-    Strict,
-    Units,
-)
+from semg_hht.cli import options as flags
 from semg_hht.datasets.bids_export import ExportedDataset, export_bids
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
 from semg_hht.datasets.prepare import BIDS_FOLDER, MATRIX_FOLDER, Prepared
@@ -42,34 +24,34 @@ from semg_hht.system.processes import seen_by_workers, workers
 def prepare(
     input: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or a manifest.csv.")],
     out: Annotated[Path, typer.Option(help="Folder for hht_matrices/ and manifest.csv.")],
-    band: Band = None,
-    mains: Mains = None,
-    ecg: Ecg = None,
-    decomposition: Decomposition = None,
-    scaling: Scaling = None,
-    references: References = None,
-    channels: Channels = None,
-    rate_hz: RateHz = None,
-    units: Units = "",
-    seed: Seed = 42,
-    segment: Segment = False,
+    band: flags.Band = None,
+    mains: flags.Mains = None,
+    ecg: flags.Ecg = None,
+    decomposition: flags.Decomposition = None,
+    scaling: flags.Scaling = None,
+    references: flags.References = None,
+    channels: flags.Channels = None,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
+    seed: flags.Seed = 42,
+    segment: flags.Segment = False,
     images: Annotated[bool, typer.Option("--images", help="Also write hht_images/*.png.")] = False,
     bids: Annotated[
         bool,
         typer.Option("--bids", help="Also write bids/, a BIDS-EMG dataset of the recordings and repetitions."),
     ] = False,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at the same time; -1: one per core.")] = -1,
-    backend: Backend = "loky",
-    scheduler: Scheduler = "",
-    overwrite: Overwrite = False,
-    strict: Strict = False,
-    as_json: AsJson = False,
+    backend: flags.Backend = "loky",
+    scheduler: flags.Scheduler = "",
+    overwrite: flags.Overwrite = False,
+    strict: flags.Strict = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Compute Hilbert-Huang matrices of recordings. Writes 256x256 matrices and a manifest.csv that train reads."""
     from semg_hht.datasets.mvc import with_references
     from semg_hht.datasets.segment import with_repetitions
 
-    config = StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed).config()
+    config = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed).config()
     input, out = seen_by_workers(backend, input), seen_by_workers(backend, out)
     references = seen_by_workers(backend, references)
     not_segmented: list[Failure] = []

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import Cpu, Lang, RateHz, References, Units
+from semg_hht.cli import options as flags
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import TASKS
@@ -31,13 +31,13 @@ def report(
         typer.Option(help="Report one recording, or a manifest of one, predicted by --checkpoint.  [default: none]"),
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="The run that predicts for --card.  [default: none]")] = None,
-    lang: Lang = "en",
+    lang: flags.Lang = "en",
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of the matrices, if it was moved.  [default: where it was]")
     ] = None,
-    rate_hz: RateHz = None,
-    units: Units = "",
-    references: References = None,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
+    references: flags.References = None,
     explain: Annotated[
         bool,
         typer.Option(
@@ -45,7 +45,7 @@ def report(
             help=f"With --card: show the evidence for the first {MAX_ON_CARD} predictions, in Hz and seconds.",
         ),
     ] = False,
-    cpu: Cpu = False,
+    cpu: flags.Cpu = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing page.")] = False,
 ) -> None:
     """Write a page on an evaluation, a run or one recording. Scores, errors, limits and a paragraph of methods."""

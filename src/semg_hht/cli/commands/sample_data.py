@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import Overwrite, Seed
+from semg_hht.cli import options as flags
 
 
 def sample_data(
@@ -16,8 +16,8 @@ def sample_data(
     n_samples: Annotated[int, typer.Option(help="Number of labelled files.")] = 20,
     n_test: Annotated[int, typer.Option(help="Number of unlabelled files, named Test*.")] = 10,
     raw: Annotated[bool, typer.Option("--raw", help="Write recordings (.csv) instead of matrices (.npz).")] = False,
-    seed: Seed = 42,
-    overwrite: Overwrite = False,
+    seed: flags.Seed = 42,
+    overwrite: flags.Overwrite = False,
 ) -> None:
     """Write files to practise with: simulated repetitions, transformed as real ones are."""
     from semg_hht.datasets.simulated import write_samples

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import AsJson, Band, Ecg, Mains, RateHz, StatedTransform, Strict, Units
+from semg_hht.cli import options as flags
 from semg_hht.signals.activity import METHODS
 from semg_hht.signals.repetitions import SegmentConfig
 
@@ -34,18 +34,18 @@ def segment(
     ghost_share: Annotated[
         float, typer.Option(help="Activity below this share of the others' amplitude is left out.")
     ] = 0.2,
-    band: Band = None,
-    mains: Mains = None,
-    ecg: Ecg = None,
-    rate_hz: RateHz = None,
-    units: Units = "",
+    band: flags.Band = None,
+    mains: flags.Mains = None,
+    ecg: flags.Ecg = None,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
     pictures: Annotated[bool, typer.Option(help="Draw each recording with its repetitions.")] = True,
     filter_pictures: Annotated[
         bool, typer.Option("--filter_pictures", help="Also draw the recording after each filter step.")
     ] = False,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at the same time; -1: one per core.")] = -1,
-    strict: Strict = False,
-    as_json: AsJson = False,
+    strict: flags.Strict = False,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Find the repetitions of recordings. Writes a table to check and edit, which prepare reads, and pictures."""
     from semg_hht.datasets.find_inputs import find_jobs
@@ -56,7 +56,7 @@ def segment(
     if channel:
         jobs = [replace(job, rows=tuple(replace(row, channels=tuple(channel)) for row in job.rows)) for job in jobs]
     config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
-    filters = StatedTransform(band, mains, ecg).config().filter
+    filters = flags.StatedTransform(band, mains, ecg).config().filter
     done = segment_jobs(
         with_events(jobs, events), out, config, filters, pictures=Pictures(pictures, filter_pictures),
         n_jobs=jobs_at_once, track=console.track,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import Overwrite, Seed, mains_hz_of
+from semg_hht.cli import options as flags
 from semg_hht.errors import InputError
 
 
@@ -23,14 +23,14 @@ def simulate(
     rate_hz: Annotated[float, typer.Option(help="Sampling rate in Hz.")] = 1000.0,
     mains: Annotated[str, typer.Option(help="Mains interference: 50, 60 or off.")] = "50",
     fatigue: Annotated[float, typer.Option(help="Share by which frequencies fall during a recording.")] = 0.25,
-    seed: Seed = 42,
-    overwrite: Overwrite = False,
+    seed: flags.Seed = 42,
+    overwrite: flags.Overwrite = False,
 ) -> None:
     """Simulate raw recordings with known labels. They hold people who differ, fatigue, mains interference and ECG."""
     from semg_hht.datasets.simulated import write_simulation
     from semg_hht.signals.simulate import SimulationConfig
 
-    mains_hz = mains_hz_of(mains)
+    mains_hz = flags.mains_hz_of(mains)
     if mains_hz == "auto":
         raise InputError("--mains of a simulation must be 50, 60 or off; got 'auto'")
     mains_of = {"mains_uv": 0.0} if mains_hz is None else {"mains_hz": mains_hz}

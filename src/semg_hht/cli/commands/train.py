@@ -9,23 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semg_hht.cli import console
-from semg_hht.cli.options import (
-    AsJson,
-    Band,
-    Channels,
-    Convolutions,
-    Cpu,
-    Decomposition,
-    Ecg,
-    Mains,
-    Pack,
-    Precision,
-    Recipe,
-    References,
-    Scaling,
-    Seed,
-    StatedTransform,
-)
+from semg_hht.cli import options as flags
 from semg_hht.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,26 +36,26 @@ def train(
     num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
     base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
-    recipe: Recipe = "plain",
+    recipe: flags.Recipe = "plain",
     patience: Annotated[
         int | None, typer.Option(help="Stop after this many epochs without a better score.  [default: never]")
     ] = None,
     checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints that are kept.")] = 20,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --checkpoint_dir.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard the existing run and start again.")] = False,
-    cpu: Cpu = False,
-    pack: Pack = None,
-    convolutions: Convolutions = "products",
-    precision: Precision = "float32",
-    seed: Seed = 42,
-    band: Band = None,
-    mains: Mains = None,
-    ecg: Ecg = None,
-    decomposition: Decomposition = None,
-    scaling: Scaling = None,
-    references: References = None,
-    channels: Channels = None,
-    as_json: AsJson = False,
+    cpu: flags.Cpu = False,
+    pack: flags.Pack = None,
+    convolutions: flags.Convolutions = "products",
+    precision: flags.Precision = "float32",
+    seed: flags.Seed = 42,
+    band: flags.Band = None,
+    mains: flags.Mains = None,
+    ecg: flags.Ecg = None,
+    decomposition: flags.Decomposition = None,
+    scaling: flags.Scaling = None,
+    references: flags.References = None,
+    channels: flags.Channels = None,
+    as_json: flags.AsJson = False,
 ) -> None:
     """Train both classifiers. Scores them on held-out people, and predicts the files named Test*."""
     from semg_hht.figures.plots import draw_confusion, draw_history
@@ -87,7 +71,7 @@ def train(
         patience=patience, checkpoint_every=checkpoint_every, seed=seed, recipe=recipe,
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
-    stated = StatedTransform(band, mains, ecg, decomposition, scaling, channels)
+    stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels)
     config = replace(stated, seed=seed).config() if stated or references is not None else None
     dataset = find_dataset(data_dir, manifest, config, references, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
