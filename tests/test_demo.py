@@ -1,8 +1,11 @@
-"""Tests of the demo's labels. `tests/cli/commands/test_demo.py` runs all its steps."""
+"""Tests of the demo's labels and of the practice run. `tests/cli/commands/test_demo.py` runs the whole demo."""
 
 from __future__ import annotations
 
-from semg_hht.demo import _labelled
+from pathlib import Path
+
+from semg_hht.demo import _labelled, practice_run
+from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import ManifestRow
 
 
@@ -18,3 +21,8 @@ def test_a_repetition_takes_the_label_of_the_true_one_that_it_overlaps_by_half()
         ManifestRow("c.csv", start_s=1.0, stop_s=3.0),
     ]
     assert [(row.start_s, row.movement) for row in _labelled(found, truth)] == [(1.5, "full")]
+
+
+def test_a_practice_run_answers_both_tasks(tmp_path: Path) -> None:
+    folder = practice_run(tmp_path, n_people=4, epochs=1)
+    assert set(open_run(folder, cpu=True).classes) == {"action_quality", "gender"}

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builders import make_dataset, write_dataset
-from evaluation_builders import PEOPLE, Page, copy_of_run, evaluated, protocol, read_page, saved_matrices
-from semg_hht.cli.main import main
+from evaluation_builders import PEOPLE, copy_of_run, evaluated, protocol, read_page, saved_matrices
 from semg_hht.errors import InputError
 from semg_hht.report.evaluation_page import matrix_path, write_page
 from semg_hht.report.words import LANGUAGES, read_words
@@ -170,36 +168,6 @@ def test_a_run_has_a_report(tmp_path: Path, simulated_run: Path, language: str) 
     assert words.texts["nothing_promised"] not in page.text
 
 
-def test_the_command_writes_the_report_once(
-    evaluation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["report", str(evaluation), "--out", str(tmp_path / "page.html"), "--lang", "zh"]
-    with pytest.raises(SystemExit) as ended:
-        main(command)
-    assert ended.value.code == 0
-    assert '<html lang="zh-CN">' in (tmp_path / "page.html").read_text(encoding="utf-8")
-    with pytest.raises(SystemExit) as ended:
-        main(command)
-    assert ended.value.code == 1
-    assert "say --overwrite" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_evaluate_writes_the_report_and_draws_its_matrices(tmp_path: Path) -> None:
-    data = write_dataset(make_dataset(n_subjects=4, n_repetitions=1), tmp_path / "data")
-    with pytest.raises(SystemExit) as ended:
-        main(["evaluate", "--data_dir", str(data), "--out", str(tmp_path / "out"), "--epochs", "1", "--cpu",
-              "--base_channels", "2", "--jobs", "1", "--lang", "zh", "--task", "action_quality"])  # fmt: skip
-    assert ended.value.code == 0
-    findings = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["protocols"]["loso"]
-    assert findings["data"]["folder"] == "../data"
-    page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
-    assert "结论" not in page.text  # the heading is a label for screen readers only
-    n_wrong = len(findings["tasks"]["action_quality"]["worst"])
-    assert n_wrong > 0
-    assert sum(tag == "image" for tag, _ in page.tags) == n_wrong
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_report_needs_no_network(tmp_path: Path, evaluation: Path, language: str) -> None:
     saved_matrices(tmp_path / "data", protocol("loso"))
@@ -251,12 +219,3 @@ def test_invalid_findings_get_a_message_and_no_report(tmp_path: Path, part: str,
     with pytest.raises(InputError, match="a part is missing or of another type"):
         write_page(tmp_path / "e", tmp_path / "bad.html")
     assert not (tmp_path / "bad.html").exists()
-
-
-def test_evaluate_refuses_an_unknown_language_before_training(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["evaluate", "--data_dir", str(tmp_path), "--out", str(tmp_path / "out"), "--lang", "fr"])
-    assert ended.value.code == 1
-    assert "--lang must be one of en, zh; got 'fr'" in capsys.readouterr().err

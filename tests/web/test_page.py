@@ -28,8 +28,6 @@ import pytest
 
 from builders import foreign_matrix
 from page_builders import N_SAMPLES
-from semg_hht.cli.main import main
-from semg_hht.demo import practice_run
 from semg_hht.export.export import export
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.prediction.run import open_run
@@ -378,27 +376,6 @@ def test_a_port_in_use_gets_a_message(served: Served) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"error: the page can't be served at 127.0.0.1:{port}" in " ".join(done.stderr.split())
-
-
-def test_a_practice_run_answers_both_tasks(tmp_path: Path) -> None:
-    folder = practice_run(tmp_path, n_people=4, epochs=1)
-    assert set(open_run(folder, cpu=True).classes) == {"action_quality", "gender"}
-
-
-def test_the_command_checks_gradio_and_its_flags_before_serving(
-    simulated_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def ended_with(*words: str) -> str:
-        with pytest.raises(SystemExit) as ended:
-            main(["app", "--checkpoint", str(simulated_run), "--cpu", *words])
-        assert ended.value.code == 1
-        return " ".join(capsys.readouterr().err.split())
-
-    assert "max_upload_mb must be at least 1; got 0" in ended_with("--max_upload_mb", "0")
-    assert "go together; got scaling 'mvc' and no references" in ended_with("--scaling", "mvc")
-    monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.delitem(sys.modules, "semg_hht.web.page", raising=False)
-    assert "the web page needs gradio: pip install 'semg-hht[app]'" in ended_with()
 
 
 def test_a_failed_clean_up_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

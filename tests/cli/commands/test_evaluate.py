@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from builders import make_dataset, write_dataset
 from command_line import run
 from conftest import Simulated
+from evaluation_builders import Page
 from semg_hht.learning.dataset import load_folder
 from semg_hht.report.summary import gather
 
@@ -34,3 +36,17 @@ def test_scores_of_two_protocols_and_their_report(
 def test_an_unknown_language_is_an_error_before_the_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("evaluate", "--data_dir", tmp_path, "--out", tmp_path / "out", "--lang", "fr") == 1
     assert "--lang must be one of en, zh; got 'fr'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_report_draws_the_matrices_predicted_wrong(tmp_path: Path) -> None:
+    data = write_dataset(make_dataset(n_subjects=4, n_repetitions=1), tmp_path / "data")
+    words = ("--data_dir", data, "--out", tmp_path / "out", "--epochs", 1, "--cpu", "--base_channels", 2, "--jobs", 1)
+    assert run("evaluate", *words, "--lang", "zh", "--task", "action_quality") == 0
+    findings = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["protocols"]["loso"]
+    assert findings["data"]["folder"] == "../data"
+    page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert "结论" not in page.text  # the heading is a label for screen readers only
+    n_wrong = len(findings["tasks"]["action_quality"]["worst"])
+    assert n_wrong > 0
+    assert sum(tag == "image" for tag, _ in page.tags) == n_wrong

@@ -22,7 +22,7 @@ def test_a_card_of_one_recording(recording: Path, simulated_run: Path, tmp_path:
     out = tmp_path / "card.html"
     words = ("--card", recording, "--checkpoint", simulated_run, "--out", out, "--cpu", "--lang", "zh")
     assert run("report", *words) == 0
-    assert "one.csv：逐次重复动作" in out.read_text(encoding="utf-8")
+    assert "one.csv：各次重复动作" in out.read_text(encoding="utf-8")
 
 
 def test_a_card_with_evidence(
@@ -48,8 +48,10 @@ def test_a_page_is_about_one_thing(words: str, tmp_path: Path, capsys: pytest.Ca
 
 def test_an_evaluation_is_reported(evaluation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "page.html"
-    assert run("report", evaluation, "--out", out) == 0
+    words = ("report", evaluation, "--out", out, "--lang", "zh")
+    assert run(*words) == 0
     assert f"report      {out}" in capsys.readouterr().out
-    assert run("report", evaluation, "--out", out) == 1
-    assert "exists already" in capsys.readouterr().err
-    assert run("report", evaluation, "--out", out, "--overwrite") == 0
+    assert '<html lang="zh-CN">' in out.read_text(encoding="utf-8")
+    assert run(*words) == 1
+    assert "say --overwrite" in capsys.readouterr().err
+    assert run(*words, "--overwrite") == 0
