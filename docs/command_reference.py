@@ -14,7 +14,7 @@ import typer.cli
 import typer.main
 
 from semg_hht.cli.commands.sample_data import sample_data
-from semg_hht.cli.main import app
+from semg_hht.cli.main import app, command_of
 
 IN_CHINESE = {"**Usage**": "**用法**", "**Arguments**": "**参数**", "**Options**": "**选项**", "[required]": "[必填]"}
 
@@ -25,9 +25,7 @@ def options_of(name: str) -> str:
         program: Any = typer.main.get_command(app)
         command = program.get_command(None, name.removeprefix("semg-hht "))
     else:
-        script = typer.Typer(add_completion=False)
-        script.command()(sample_data)
-        command = typer.main.get_command(script)
+        command = command_of(sample_data)
     command.help = command.epilog = None  # the page has its own sentence and example
     text = typer.cli.get_docs_for_click(obj=command, ctx=typer.Context(command, info_name=name), name=name)
     return text[text.index("**Usage**") :]

@@ -95,8 +95,9 @@ def test_options_are_described_from_the_program(hooks: Any) -> None:
     predict = reference.options_of("semg-hht predict")
     assert "* `--checkpoint <path>`:" in predict and "[required]" in predict
     assert "[default: predictions.json]" in predict
-    assert "[default: 20 450]" in predict  # a default that only the sentence of the option states
-    assert "* `--n-test <int>`:" in reference.options_of("generate_sample_data.py")
+    assert "[default: as in the run]" in predict  # a default that only the sentence of the option states
+    assert "[default: 20 450]" in reference.options_of("semg-hht prepare")
+    assert "* `--n_test <int>`:" in reference.options_of("generate_sample_data.py")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

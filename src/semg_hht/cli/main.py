@@ -74,8 +74,11 @@ def _program(**settings: Any) -> typer.Typer:
     )
 
 
-def _with_snake_case(command: Any) -> Any:
-    """A command whose help names its flags as the examples and the pages do: ``--data_dir``."""
+def command_of(verb: Callable[..., None], *, name: str | None = None, epilog: str | None = None) -> Any:
+    """A verb as a command. Its help names the flags as the examples and the pages do: ``--data_dir``."""
+    program = _program()
+    program.command(name, epilog=epilog)(_stoppable(verb))
+    command: Any = typer.main.get_command(program)
     for parameter in command.params:
         parameter.opts = [name[:2] + name[2:].replace("-", "_") for name in parameter.opts]
     return command
@@ -95,9 +98,7 @@ class _Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         verb = getattr(import_module(f"semg_hht.cli.commands.{cmd_name}"), cmd_name)
-        program = _program()
-        program.command(cmd_name, epilog=f"Example: semg-hht {VERBS[cmd_name]}")(_stoppable(verb))
-        return _with_snake_case(typer.main.get_command(program))
+        return command_of(verb, name=cmd_name, epilog=f"Example: semg-hht {VERBS[cmd_name]}")
 
 
 app = _program(
@@ -138,8 +139,6 @@ def main(args: Sequence[str] | None = None, *, program: Callable[..., Any] = app
         program([word for word in words if word != "--debug"], prog_name=name)
 
 
-def script(command: Any, name: str) -> None:
-    """Run one command under the name of a root script."""
-    program = _program()
-    program.command()(_stoppable(command))
-    main(program=_with_snake_case(typer.main.get_command(program)), name=name)
+def script(verb: Callable[..., None], name: str) -> None:
+    """Run a verb under the name of a root script."""
+    main(program=command_of(verb), name=name)
