@@ -72,6 +72,7 @@ class Inputs:
 def make_inputs(folder: Path) -> Inputs:
     """Four simulated people, their matrices, a tiny run and an evaluation of drawn answers."""
     from evaluation_builders import evaluated, protocol
+
     from semg_hht.datasets.find_inputs import find_jobs
     from semg_hht.datasets.prepare import prepare
     from semg_hht.datasets.simulated import write_simulation

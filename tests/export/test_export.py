@@ -76,8 +76,7 @@ def test_an_export_answers_as_the_run_does(run: Path, folder: Path, simulated: S
 def test_an_export_transforms_recordings_as_the_run_does(run: Path, folder: Path, simulated: Simulated) -> None:
     ours, theirs = open_run(folder), open_run(run, cpu=True)
     assert ours.recording_config == theirs.recording_config == simulated.config
-    assert (ours.classes, ours.n_planes, ours.peak) == (theirs.classes, theirs.n_planes, theirs.peak)
-    assert ours.calibration == theirs.calibration
+    assert ours.description == theirs.description
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -207,7 +206,7 @@ def test_drawn_matrices_are_of_all_strengths(run: Path, tmp_path: Path, monkeypa
     model = load_model(run)
     exporting.export(model, run, tmp_path / "out")
     strengths = given[0].max(axis=(1, 2, 3))
-    assert_allclose(strengths, np.linspace(0, model.peak, len(strengths)), rtol=1e-3)
+    assert_allclose(strengths, np.linspace(0, model.description.peak, len(strengths)), rtol=1e-3)
 
 
 def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path, tmp_path: Path) -> None:
@@ -216,7 +215,7 @@ def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path,
         exporting.export(model, run, damaged)
     (damaged / DESCRIPTION_FILE).write_text("{}", encoding="utf-8")
     exporting.export(model, run, damaged, overwrite=True)
-    assert open_export(damaged).classes == model.classes
+    assert open_export(damaged).description.classes == model.description.classes
     (damaged / "thesis.docx").touch()
     with pytest.raises(InputError, match="more than an export"):
         exporting.export(model, run, damaged, overwrite=True)
@@ -244,20 +243,24 @@ def test_a_network_cut_short_is_said(damaged: Path, name: str, engine: str) -> N
     ("change", "said"),
     [
         (lambda c: c.update(format=99), "format 99; this version reads format 2"),
-        (lambda c: c.pop("classes"), "expected the description of an export; KeyError"),
-        (lambda c: c.update(peak="high"), "expected the description of an export; ValueError"),
-        (lambda c: c.update(n_features=7), "expected 'mean' of shape"),
-        (lambda c: c.update(svms=[], n_features=7), "expected 'features' of shape"),
+        (lambda c: c.pop("classes"), "expected the description of a model; KeyError"),
+        (lambda c: c.update(peak="high"), "expected the description of a model; ValueError"),
+        (lambda c: c.update(n_features=7), "expected 64 features; found 7"),
+        (lambda c: c.update(n_features=32) or c["network"].update(base_channels=1), "expected 'mean' of shape"),
+        (
+            lambda c: c.update(svms=[], n_features=32) or c["network"].update(base_channels=1),
+            "expected 'features' of shape",
+        ),
         (lambda c: c.update(svms=["age"]), "expected SVMs of action_quality, gender; found age"),
         (
             lambda c: c.update(blocks={"action_quality": {"network": 3}}),
             "expected SVMs of action_quality, gender; found",
         ),
         (lambda c: c.update(precision="int4"), "expected a precision of float32, int8; found int4"),
-        (lambda c: c["classes"]["action_quality"].pop(), "expected 'logits' of shape"),
+        (lambda c: c["classes"]["action_quality"].pop(), "2 class names, but a network of 3 classes"),
         (lambda c: c["classes"]["gender"].append("X"), "expected 'coefficients' of shape"),
         (lambda c: c["network"].update(n_planes=2), "expected 'matrices' of shape"),
-        (lambda c: c["network"].update(n_planes=10**9), "planes; found 1000000000"),
+        (lambda c: c["network"].update(n_planes=10**9), "n_planes must be 1 to 1024; got 1000000000"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(damaged: Path, change: Callable[..., Any], said: str) -> None:
@@ -370,12 +373,12 @@ def joining_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_a_recipe_joins_is_exported(joining_run: Path, simulated: Simulated, tmp_path: Path, engine: str) -> None:
     data, model = load_folder(simulated.matrices), load_model(joining_run)
-    assert set(model.blocks) == {"action_quality", "gender"}
+    assert set(model.description.blocks) == {"action_quality", "gender"}
     done = exporting.export(model, joining_run, tmp_path / "out", data=data)
     assert done.difference[engine] <= 1e-5
     assert set(EXPORT_FILES) == {path.name for path in (tmp_path / "out").iterdir()}
     exported = open_run(tmp_path / "out", engine=engine)
-    assert exported.blocks == model.blocks
+    assert exported.description.blocks == model.description.blocks
     expected = open_run(joining_run, cpu=True).predict(simulated.manifest, n_jobs=1)
     found = exported.predict(simulated.manifest, n_jobs=1)
     for ours, theirs in zip(found.predictions, expected.predictions, strict=True):

@@ -35,7 +35,7 @@ def with_features(dataset: Dataset, seed: int = 0) -> Dataset:
         for row in dataset.rows
     )
     together = np.array([[float(row.gender == "M"), rng.normal()] for row in dataset.rows])
-    return replace(dataset, features=features, mixing=together)
+    return replace(dataset, features=features, covariance=together)
 
 
 def run(*words: object) -> int:

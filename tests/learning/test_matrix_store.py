@@ -54,8 +54,8 @@ def test_what_lies_beside_matrices_is_packed_too(simulated: Simulated, tmp_path:
     plain, found = load_folder(simulated.matrices), load_folder(simulated.matrices, pack=tmp_path / "pack")
     assert (found.rows, found.settings, found.features) == (plain.rows, plain.settings, plain.features)
     assert found.repetitions == plain.repetitions
-    assert plain.mixing is not None
-    assert_array_equal(found.mixing, plain.mixing)
+    assert plain.covariance is not None
+    assert_array_equal(found.covariance, plain.covariance)
 
 
 def test_a_pack_is_written_once_and_again_when_a_file_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -344,7 +344,7 @@ def test_gender_alone_trains_the_encoder_on_gender_and_says_so(
     assert "the encoder is trained on gender" in caplog.text
     assert list(result.reports) == ["gender"]
     assert read(tmp_path / "run" / "best" / "model.json")["encoder_task"] == "gender"
-    answers = open_run(tmp_path / "run", cpu=True).classes
+    answers = open_run(tmp_path / "run", cpu=True).description.classes
     assert answers == {"gender": ("F", "M")}
 
 
@@ -400,7 +400,7 @@ def test_channels_of_a_repetition_are_pooled_and_stay_together(tmp_path: Path) -
 
 def test_stacked_channels_train(tmp_path: Path) -> None:
     run(make_dataset(n_planes=3), tmp_path / "run", replace(CONFIG, epochs=1))
-    assert open_run(tmp_path / "run", cpu=True).n_planes == 3
+    assert open_run(tmp_path / "run", cpu=True).description.network.n_planes == 3
 
 
 @pytest.mark.parametrize("n_in_batch", [2, 3, 4])
@@ -594,13 +594,13 @@ def test_of_very_many_repetitions_only_as_many_are_encoded_for_the_svm(
 ) -> None:
     dataset = make_dataset(n_subjects=6, n_repetitions=4, n_channels=2)
     seen: list[Dataset] = []
-    of = runs._Seen.of
+    of = runs._Encoded.of
 
     def spy(model: Any, people: Dataset) -> Any:
         seen.append(people)
         return of(model, people)
 
-    monkeypatch.setattr(runs._Seen, "of", spy)
+    monkeypatch.setattr(runs._Encoded, "of", spy)
     monkeypatch.setattr(runs, "MAX_ROWS", 18)
     run(dataset, tmp_path, replace(CONFIG, epochs=1))
     split = read(tmp_path / "split.json")
