@@ -19,9 +19,10 @@ from experiment import ARMBAND, FOREARM, Experiment, folder_or_temporary, parser
 from peers import PEERS, Effort, PeerData, peer_answers, raw_channels, require_peers
 
 from semg_hht.evaluation.comparison import OURS, Answers
-from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import make_folds
+from semg_hht.learning.train import NetworkSize
 
 EXPERIMENTS = (
     Experiment("effort", FOREARM, "action_quality"),
@@ -43,9 +44,12 @@ def answers_of(
     protocol = "grouped" if options.quick or experiment.task == "gender" else "loso"
     n_folds = 3 if options.quick else 5
     yield from cross_validate(
-        dataset, out / "evaluation", config, protocol=protocol, n_folds=n_folds, task=experiment.task,
-        base_channels=options.base_channels,
-    )  # fmt: skip
+        dataset,
+        out / "evaluation",
+        config,
+        NetworkSize(base_channels=options.base_channels),
+        FoldOptions(protocol=protocol, n_folds=n_folds, task=experiment.task),
+    )
     if peers is None:
         return
     folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)

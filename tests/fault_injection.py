@@ -72,13 +72,12 @@ class Inputs:
 def make_inputs(folder: Path) -> Inputs:
     """Four simulated people, their matrices, a tiny run and an evaluation of drawn answers."""
     from evaluation_builders import evaluated, protocol
-
     from semg_hht.datasets.find_inputs import find_jobs
     from semg_hht.datasets.prepare import prepare
     from semg_hht.datasets.simulated import write_simulation
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
     from semg_hht.matrices.transform import configure
     from semg_hht.signals.simulate import SimulationConfig
 
@@ -86,7 +85,7 @@ def make_inputs(folder: Path) -> Inputs:
     done = prepare(find_jobs(recordings), folder / "prepared", configure(band_hz=(20.0, 200.0)), n_jobs=1)
     matrices = done.folder / "hht_matrices"
     config = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3)
-    train(load_folder(matrices), folder / "run", config, base_channels=2, cpu=True)
+    train(load_folder(matrices), folder / "run", config, NetworkSize(base_channels=2), RunOptions(cpu=True))
     return Inputs(recordings, matrices, folder / "run", evaluated(folder / "evaluation", loso=protocol("loso")))
 
 

@@ -28,7 +28,7 @@ from semg_hht.report.summary import gather
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.system.files import read_json, require_new_folder, write_json, write_text
-from semg_hht.system.progress import Track, untracked
+from semg_hht.system.progress import Track, TrainingProgress, untracked
 
 if TYPE_CHECKING:
     from semg_hht.learning.train import Result
@@ -69,13 +69,13 @@ def run_demo(
     epochs: int = EPOCHS,
     say: Callable[[str], None] = lambda _: None,
     track: Track = untracked,
-    **callbacks: Any,
+    progress: TrainingProgress = TrainingProgress(),
 ) -> Demo:
     """Walk the path in ``out``; ``say`` hears each step. A small network: the demo shows the path, not a record."""
-    from semg_hht.learning.crossvalidation import cross_validate, describe
+    from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
 
     require_new_folder(out, overwrite=overwrite)
     say(f"1/7  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
@@ -95,18 +95,22 @@ def run_demo(
     say(f"4/7  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
     dataset = load_folder(out / "prepared" / "hht_matrices")
     training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
-    result = train(
-        dataset, out / "run", training, base_channels=BASE_CHANNELS, overwrite=overwrite, cpu=True, **callbacks
-    )
+    size = NetworkSize(base_channels=BASE_CHANNELS)
+    options = RunOptions(cpu=True, overwrite=overwrite)
+    result = train(dataset, out / "run", training, size, options, progress=progress)
     draw_history(result.history, result.best_epoch, out / "run" / "history.png")
     draw_confusion(result.reports, out / "run" / "confusion.png")
 
     say(f"5/7  every person held out once, in {EVALUATION_FOLDS} groups, beside simple baselines: {out / 'evaluation'}")
     shorter = replace(training, epochs=max(1, epochs // 2))
     answers = cross_validate(
-        dataset, out / "evaluation" / "grouped", shorter, protocol="grouped", n_folds=EVALUATION_FOLDS,
-        base_channels=BASE_CHANNELS, cpu=True, overwrite=overwrite, track=track,
-    )  # fmt: skip
+        dataset,
+        out / "evaluation" / "grouped",
+        shorter,
+        size,
+        FoldOptions(protocol="grouped", n_folds=EVALUATION_FOLDS, cpu=True, overwrite=overwrite),
+        track=track,
+    )
     describe(
         dataset, out / "evaluation" / "grouped", answers, data_folder="../prepared/hht_matrices", notes=(SIMULATED,)
     )
@@ -146,7 +150,7 @@ def practice_run(
     n_people: int = PRACTICE_PEOPLE,
     epochs: int = PRACTICE_EPOCHS,
     track: Track = untracked,
-    **callbacks: Any,
+    progress: TrainingProgress = TrainingProgress(),
 ) -> Path:
     """A small run for whoever has none: simulated people, prepared and trained on, and nothing more of the demo.
 
@@ -154,14 +158,15 @@ def practice_run(
     """
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
 
     config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
     manifest = write_simulation(out / "recordings", config, seed)
     prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
     training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
     dataset = load_folder(prepared.folder / "hht_matrices")
-    return train(dataset, out / "run", training, base_channels=PRACTICE_CHANNELS, cpu=True, **callbacks).folder
+    size = NetworkSize(base_channels=PRACTICE_CHANNELS)
+    return train(dataset, out / "run", training, size, RunOptions(cpu=True), progress=progress).folder
 
 
 def _labelled(found: list[ManifestRow], truth: list[ManifestRow]) -> list[ManifestRow]:

@@ -26,7 +26,7 @@ from semg_hht.inference.streamed import TABLE_FILE
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
-from semg_hht.learning.train import Result, train
+from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
 from semg_hht.prediction.run import open_run
 
 exporting = pytest.importorskip("semg_hht.export.export")  # where onnx is not installed
@@ -366,7 +366,13 @@ def test_data_without_a_split_is_halved(tiny_result: Result, tmp_path: Path, cap
 def joining_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny run of the recipe ``best``: SVMs of three classes and of two, on what they join."""
     folder = tmp_path_factory.mktemp("joining") / "run"
-    train(load_folder(simulated.matrices), folder, replace(TINY, recipe="best"), base_channels=2, cpu=True)
+    train(
+        load_folder(simulated.matrices),
+        folder,
+        replace(TINY, recipe="best"),
+        NetworkSize(base_channels=2),
+        RunOptions(cpu=True),
+    )
     return folder / "best"
 
 

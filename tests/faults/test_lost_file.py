@@ -15,7 +15,8 @@ from fault_injection import Inputs, here, set_read_only, under_permissions
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
+from semg_hht.system.progress import TrainingProgress
 
 
 def test_predict_answers_the_good_ones_and_lists_the_others(inputs: Inputs, tmp_path: Path) -> None:
@@ -69,9 +70,15 @@ def test_a_pack_that_is_lost_in_the_middle_of_an_epoch_is_a_sentence(tmp_path: P
     said = {"shrinks": "ends before matrix .* it was changed while in use", "vanishes": "can't be read any more"}
     with pytest.raises(InputError, match=rf"matrices\.f32: {said[fault]}"):
         train(
-            dataset, tmp_path / "run", config, base_channels=2, cpu=True,
-            on_step=lambda: os.truncate(values, 5 * 256) if fault == "shrinks" else values.unlink(missing_ok=True),
-        )  # fmt: skip
+            dataset,
+            tmp_path / "run",
+            config,
+            NetworkSize(base_channels=2),
+            RunOptions(cpu=True),
+            progress=TrainingProgress(
+                on_step=lambda: os.truncate(values, 5 * 256) if fault == "shrinks" else values.unlink(missing_ok=True)
+            ),
+        )
 
 
 def test_a_folder_that_may_not_be_read_is_a_sentence(inputs: Inputs, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from builders import make_dataset
 from semg_hht.cli.console import one_sentence
 from semg_hht.errors import InputError
 from semg_hht.learning import crossvalidation
-from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate
 from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import NetworkSize
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.system import processes as workers
@@ -66,15 +67,15 @@ def test_want_of_memory_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]
 
 
 def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    how = {"protocol": "grouped", "n_folds": 2, "task": "action_quality", "base_channels": 2, "cpu": True, "n_jobs": 1}
-    config = TrainingConfig(epochs=1, batch_size=8)
+    config, size = TrainingConfig(epochs=1, batch_size=8), NetworkSize(base_channels=2)
+    options = FoldOptions(protocol="grouped", n_folds=2, task="action_quality", cpu=True)
     with monkeypatch.context() as lost:
         lost.setattr(crossvalidation, "each", lambda work, folds, *_, **__: iter((work(folds[0]), None)))
         with pytest.raises(InputError, match="1 of 2 folds are done, and the same command goes on from there"):
-            cross_validate(make_dataset(), tmp_path, config, **how)
+            cross_validate(make_dataset(), tmp_path, config, size, options, n_jobs=1)
     before = {path: path.stat().st_ino for path in tmp_path.rglob("answers.json")}
     assert len(before) == 1
-    cross_validate(make_dataset(), tmp_path, config, **how)
+    cross_validate(make_dataset(), tmp_path, config, size, options, n_jobs=1)
     assert all(path.stat().st_ino == number for path, number in before.items()), "computed twice"
 
 

@@ -17,13 +17,15 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import OURS
 from semg_hht.learning import crossvalidation
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
-from semg_hht.learning.crossvalidation import cross_validate, describe
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import NetworkSize
 from semg_hht.report.summary import gather
 from semg_hht.report.words import read_words
 
 ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
+SMALL, ON_CPU = NetworkSize(base_channels=2), FoldOptions(cpu=True)
 
 
 def with_features(dataset: Dataset, seed: int = 0) -> Dataset:
@@ -46,7 +48,7 @@ def run(*words: object) -> int:
 
 def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> None:
     dataset = with_features(make_dataset(n_subjects=4, n_channels=2))
-    answers = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert {(a.task, a.method) for a in answers} == {
         (task, method) for task in ("action_quality", "gender") for method in (OURS, *BASELINES)
     }
@@ -63,7 +65,7 @@ def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> Non
 
 def test_nothing_of_the_people_held_out_is_trained_on(tmp_path: Path) -> None:
     dataset = make_dataset(n_subjects=4)
-    cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     folds = sorted((tmp_path / "e" / "folds").iterdir())
     assert len(folds) == 4
     for fold in folds:
@@ -79,10 +81,10 @@ def test_labels_of_the_people_held_out_change_no_answer_about_them(
     """The surest test for a leak: what is not looked at can't matter."""
     monkeypatch.setattr(crossvalidation, "BASELINES", ("classical features",))  # one, for speed
     dataset = with_features(make_dataset(n_subjects=4))
-    first = cross_validate(dataset, tmp_path / "a", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    first = cross_validate(dataset, tmp_path / "a", ONCE, SMALL, ON_CPU, n_jobs=1)
     turned = {"full": "half", "half": "invalid", "invalid": "full"}
     rows = tuple(replace(row, movement=turned[row.movement]) if row.subject == "S01" else row for row in dataset.rows)
-    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", ONCE, SMALL, ON_CPU, n_jobs=1)
     for one, other in zip(first, second, strict=True):
         mine = [i for i, subject in enumerate(one.subjects) if subject == "S01"]
         assert mine
@@ -94,10 +96,10 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = make_dataset(n_subjects=3)
-    first = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
-    parallel = cross_validate(dataset, tmp_path / "f", ONCE, base_channels=2, cpu=True, n_jobs=2)
+    first = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    parallel = cross_validate(dataset, tmp_path / "f", ONCE, SMALL, ON_CPU, n_jobs=2)
     with parallel_config(backend="threading"):  # which share torch's random numbers
-        threads = cross_validate(dataset, tmp_path / "g", ONCE, base_channels=2, cpu=True, n_jobs=2)
+        threads = cross_validate(dataset, tmp_path / "g", ONCE, SMALL, ON_CPU, n_jobs=2)
     for one, other, third in zip(first, parallel, threads, strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
         assert np.array_equal(one.probabilities, third.probabilities)
@@ -106,11 +108,11 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
         raise AssertionError("trained again")
 
     monkeypatch.setattr(crossvalidation, "train", refuse)
-    again = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    again = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert np.array_equal(first[0].probabilities, again[0].probabilities)
     (tmp_path / "e" / "folds" / "02" / "answers.json").unlink()
     with pytest.raises(AssertionError, match="trained again"):
-        cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+        cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
 
 
 def test_a_warning_of_each_fold_is_said_once(
@@ -120,7 +122,7 @@ def test_a_warning_of_each_fold_is_said_once(
     dataset = make_dataset(n_subjects=4)  # two of a gender: with one held out, one is left
     for name, n_jobs in (("a", 1), ("b", 2), ("b", 1)):  # the last finds its folds done
         caplog.clear()
-        answers = cross_validate(dataset, tmp_path / name, ONCE, base_channels=2, cpu=True, n_jobs=n_jobs)
+        answers = cross_validate(dataset, tmp_path / name, ONCE, SMALL, ON_CPU, n_jobs=n_jobs)
         said = [record.getMessage() for record in caplog.records if "only one subject" in record.getMessage()]
         assert len(said) == 1
         assert said[0].startswith("in 4 of the 4 folds: ")
@@ -131,15 +133,29 @@ def test_a_warning_of_each_fold_is_said_once(
 
 def test_another_evaluation_is_not_continued(tmp_path: Path) -> None:
     dataset = make_dataset(n_subjects=3)
-    cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     with pytest.raises(InputError, match="holds an evaluation of other data or settings"):
-        cross_validate(dataset, tmp_path / "e", replace(ONCE, seed=7), base_channels=2, cpu=True, n_jobs=1)
-    cross_validate(dataset, tmp_path / "e", replace(ONCE, seed=7), base_channels=2, cpu=True, n_jobs=1, overwrite=True)
+        cross_validate(
+            dataset,
+            tmp_path / "e",
+            replace(ONCE, seed=7),
+            NetworkSize(base_channels=2),
+            FoldOptions(cpu=True),
+            n_jobs=1,
+        )
+    cross_validate(
+        dataset,
+        tmp_path / "e",
+        replace(ONCE, seed=7),
+        NetworkSize(base_channels=2),
+        FoldOptions(cpu=True, overwrite=True),
+        n_jobs=1,
+    )
 
 
 def test_matrices_without_features_have_no_baselines(tmp_path: Path) -> None:
     assert repetition_features(make_dataset(), "classical features") is None
-    answers = cross_validate(make_dataset(n_subjects=3), tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(make_dataset(n_subjects=3), tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert {a.method for a in answers} == {OURS}
 
 
@@ -184,7 +200,7 @@ def test_the_command_shows_the_gap_and_leaves_a_report(
 
 def test_a_gender_that_one_person_shows_is_left_out_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dataset = make_dataset(n_subjects=3)
-    answers = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert {a.task for a in answers} == {"action_quality"}
     assert "gender is left out" in caplog.text
 

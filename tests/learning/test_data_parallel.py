@@ -21,7 +21,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.data_parallel import Batch, BatchNorm, Dropout, Share, leave, share_batch
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 
 WORDS = ["--batch_size", "8", "--learning_rate", "1e-3", "--base_channels", "2", "--cpu", "--json"]
 
@@ -80,7 +80,13 @@ def test_in_evaluation_mode_nothing_is_shared() -> None:
 def test_a_batch_smaller_than_the_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fabric, "world_size", property(lambda self: 9))
     with pytest.raises(InputError, match="a batch of 2 is too small for 9 processes; choose another --batch_size"):
-        train(make_dataset(), tmp_path / "run", TrainingConfig(epochs=1, batch_size=8), base_channels=2, cpu=True)
+        train(
+            make_dataset(),
+            tmp_path / "run",
+            TrainingConfig(epochs=1, batch_size=8),
+            NetworkSize(base_channels=2),
+            RunOptions(cpu=True),
+        )
 
 
 def test_who_only_helps_ends_when_the_work_in_common_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from semg_hht.learning import dataset as reading
 from semg_hht.learning.dataset import Dataset, find_dataset, load_folder
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.matrix_store import INDEX_FILE, N_AHEAD, VALUES_FILE, Packed, in_turn
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.system.files import read_json
 
 
@@ -94,7 +94,7 @@ def test_a_bad_file_is_left_out_with_its_reason_each_time(folder: Path) -> None:
 def test_training_on_a_pack_gives_the_same_bits(folder: Path, tmp_path: Path) -> None:
     config = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-3)
     for name, data in {"plain": load_folder(folder), "packed": packed(folder)}.items():
-        train(data, tmp_path / name, config, base_channels=2, cpu=True)
+        train(data, tmp_path / name, config, NetworkSize(base_channels=2), RunOptions(cpu=True))
     plain, other = (load_file(tmp_path / name / "final" / "network.safetensors") for name in ("plain", "packed"))
     assert all(np.array_equal(plain[name], other[name]) for name in plain)
     for name in ("metrics.json", "test_predictions.json", "config.json"):

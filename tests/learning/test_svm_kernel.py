@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from semg_hht.learning import svm_kernel as kernel
 from semg_hht.learning import svm_training as svm
 from semg_hht.learning.svm_kernel import Rows, SvcOnRows, on_features
-from semg_hht.learning.svm_training import fit_svm
+from semg_hht.learning.svm_training import SvmOptions, fit_svm
 
 N = 90
 
@@ -83,7 +83,7 @@ def by_scikit_learn(features: np.ndarray, y: np.ndarray, people: list[str], cost
 def test_the_calibrated_svm_is_scikit_learns(n_classes: int, costs: tuple[float, ...]) -> None:
     features, y, _ = data(n_classes)
     people = [f"S{i // 3 % 10}" for i in range(N)]
-    ours = fit_svm(features, y.tolist(), people, what="gender", by="subject", seed=0, costs=costs)
+    ours = fit_svm(features, y.tolist(), people, what="gender", by="subject", seed=0, options=SvmOptions(costs=costs))
     theirs = by_scikit_learn(features, y, people, costs)
     assert_allclose(ours.predict_proba(features), theirs.predict_proba(features), rtol=0, atol=1e-9)
     assert set(vars(ours.steps[1][1])) == set(vars(theirs.steps[1][1]))

@@ -27,15 +27,20 @@ from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task
 from semg_hht.learning.network import NetworkConfig
 from semg_hht.learning.split import split_dataset
-from semg_hht.learning.train import Result, train
+from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
 from semg_hht.prediction.run import open_run
+from semg_hht.system.progress import TrainingProgress
 
 CONFIG = TrainingConfig(epochs=4, batch_size=8, learning_rate=1e-3)
 WEIGHTS = ("best/network.safetensors", "final/network.safetensors")
 
 
-def run(dataset: Dataset, folder: Path, config: TrainingConfig = CONFIG, **options: Any) -> Result:
-    return train(dataset, folder, config, **{"base_channels": 2, "cpu": True, **options})
+def run(
+    dataset: Dataset, folder: Path, config: TrainingConfig = CONFIG, *, n_layers: int = 7, base_channels: int = 2,
+    progress: TrainingProgress = TrainingProgress(), **options: Any,
+) -> Result:  # fmt: skip
+    size = NetworkSize(n_layers, base_channels)
+    return train(dataset, folder, config, size, RunOptions(cpu=True, **options), progress=progress)
 
 
 def weights(folder: Path) -> list[bytes]:
@@ -149,12 +154,12 @@ def test_a_resumed_run_ends_with_the_same_bits(
     dataset: Dataset, uninterrupted: Path, tmp_path: Path, where: str
 ) -> None:
     hooks = {
-        "between epochs": {"on_epoch": stop_after(2)},
-        "in the middle of an epoch": {"on_step": stop_after(6)},
-        "in the first epoch": {"on_step": stop_after(1)},
+        "between epochs": TrainingProgress(on_epoch=stop_after(2)),
+        "in the middle of an epoch": TrainingProgress(on_step=stop_after(6)),
+        "in the first epoch": TrainingProgress(on_step=stop_after(1)),
     }
     with pytest.raises(Stop):
-        run(dataset, tmp_path / "run", **hooks[where])
+        run(dataset, tmp_path / "run", progress=hooks[where])
     assert not (tmp_path / "run" / "final").exists()
     if where == "in the first epoch":
         # Nothing can be resumed yet; the run begins anew in the folder that it made itself.
@@ -168,7 +173,7 @@ def test_a_resumed_run_ends_with_the_same_bits(
 
 def test_a_run_stopped_in_its_first_epoch_resumes_with_resume_alone(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(Stop):
-        run(dataset, tmp_path / "run", on_step=stop_after(1))
+        run(dataset, tmp_path / "run", progress=TrainingProgress(on_step=stop_after(1)))
     assert len(run(dataset, tmp_path / "run", resume=True).history) == CONFIG.epochs
 
 
@@ -245,7 +250,7 @@ def test_overwriting_begins_anew_and_keeps_what_is_not_a_run(dataset: Dataset, t
 def test_a_process_killed_in_the_middle_of_an_epoch_resumes_to_the_same_bits(tmp_path: Path) -> None:
     data = write_dataset(make_dataset(n_repetitions=4), tmp_path / "data")
     config = TrainingConfig(epochs=6, batch_size=4, learning_rate=1e-3)
-    train(load_folder(data), tmp_path / "whole", config, base_channels=4, cpu=True)
+    train(load_folder(data), tmp_path / "whole", config, NetworkSize(base_channels=4), RunOptions(cpu=True))
     folder = tmp_path / "killed"
     command = [
         sys.executable, "-m", "semg_hht", "train", "--data_dir", str(data), "--checkpoint_dir", str(folder),
@@ -438,7 +443,7 @@ def test_a_class_that_nobody_is_left_to_train_on_is_named(tmp_path: Path) -> Non
 def test_a_gender_that_nobody_is_left_to_train_on_is_said_before_training(tmp_path: Path) -> None:
     epochs: list[Epoch] = []
     with pytest.raises(InputError, match="gender: nobody is left to train . on; expected several subjects of each"):
-        run(make_dataset(n_subjects=2), tmp_path / "run", on_epoch=epochs.append)
+        run(make_dataset(n_subjects=2), tmp_path / "run", progress=TrainingProgress(on_epoch=epochs.append))
     assert epochs == [], "a hundred epochs are a bad moment to learn it"
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from semg_hht.inference.svm_inputs import SMALLEST
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.learning.svm_training import fit_svm
+from semg_hht.learning.svm_training import SvmOptions, fit_svm
 
 Array = NDArray[np.float64]
 
@@ -71,6 +71,6 @@ def baseline_probabilities(
     """
     svm = fit_svm(
         table[train], labels[train].tolist(), groups[train].tolist(), what="baseline", by="group", seed=seed,
-        costs=COSTS, level=logging.DEBUG,
+        options=SvmOptions(costs=COSTS, warning_level=logging.DEBUG),
     )  # fmt: skip
     return tuple(map(str, svm.classes_)), np.asarray(svm.predict_proba(table[test]), dtype=np.float64)

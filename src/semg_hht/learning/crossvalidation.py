@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from semg_hht.learning.checkpoint import Model, load_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import Fold, make_folds
-from semg_hht.learning.train import choose_classes, train
+from semg_hht.learning.train import NetworkSize, RunOptions, choose_classes, train
 from semg_hht.system.files import claimed, read_json, require_new_folder, write_json
 from semg_hht.system.processes import each
 from semg_hht.system.progress import Track, kept_warnings, untracked
@@ -42,20 +42,33 @@ NOTES = "notes.json"
 _ALONE = threading.Lock()  # torch has one state of its random numbers, for all threads of a process
 
 
+@dataclass(frozen=True)
+class FoldOptions:
+    """How people are held out, and what a fold computes and keeps.
+
+    protocol, n_folds : as in `semg_hht.learning.folds.make_folds`.
+    task : ``both``, or the one task to train and report where the data is labelled for two.
+    cpu : don't use a GPU.
+    keep_models : keep the weights of each fold; else a fold keeps its answers, settings and history.
+    overwrite : discard an evaluation of other data or settings in the folder.
+    """
+
+    protocol: str = "loso"
+    n_folds: int = 5
+    task: str = "both"
+    cpu: bool = False
+    keep_models: bool = False
+    overwrite: bool = False
+
+
 def cross_validate(
     dataset: Dataset,
     folder: Path,
     config: TrainingConfig,
+    size: NetworkSize = NetworkSize(),
+    options: FoldOptions = FoldOptions(),
     *,
-    protocol: str = "loso",
-    n_folds: int = 5,
-    task: str = "both",
-    n_layers: int = 7,
-    base_channels: int = 64,
-    cpu: bool = False,
-    keep_models: bool = False,
     n_jobs: int = -1,
-    overwrite: bool = False,
     track: Track = untracked,
 ) -> list[Answers]:
     """Train and answer fold by fold in ``folder/folds``; begun again, it goes on where it stood.
@@ -65,7 +78,6 @@ def cross_validate(
 
     Parameters
     ----------
-    keep_models : keep the weights of each fold; without, a fold keeps its answers, settings and history.
     n_jobs : folds at once; -1: as many as cores. One on a GPU. A Dask cluster (`processes`) takes as many as it
         has workers, which must see the same ``folder``, and the same pack where the matrices lie in one.
 
@@ -74,25 +86,26 @@ def cross_validate(
     InputError
         Nothing to learn, too few subjects, or ``folder`` holds an evaluation of other data or settings.
     """
+    task = options.task
     classes = choose_classes(dataset, task)
-    folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)
+    folds = make_folds(dataset, options.protocol, options.n_folds, config.validation_size, config.seed)
     if task == "both" and len(classes) == 2 and not _leave_both_genders(dataset, folds):
         log.warning("a gender is shown by too few people to hold one of them out: gender is left out")
         task, classes = "action_quality", choose_classes(dataset, "action_quality")
     own_task = next(iter(classes)) if len(classes) == 1 else task  # a fold need not choose, and say so, again
     settings = {
-        "protocol": protocol,
+        "protocol": options.protocol,
         "n_folds": len(folds),
         "task": task,
-        "network": {"n_layers": n_layers, "base_channels": base_channels},
+        "network": asdict(size),
         "training": asdict(config),
         "data_fingerprint": dataset.fingerprint(),
     }
     with claimed(folder):
-        _require_same(folder, settings, overwrite)
+        _require_same(folder, settings, options.overwrite)
         write_json(folder / SETTINGS, settings)
-        on_gpu = torch.cuda.is_available() and not cpu
-        work = partial(_answer_fold, dataset, folder, config, own_task, n_layers, base_channels, cpu, keep_models)
+        on_gpu = torch.cuda.is_available() and not options.cpu
+        work = partial(_answer_fold, dataset, folder, config, size, replace(options, task=own_task))
         results = each(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
         contents = [content for content in track(results, len(folds), "folds") if content is not None]
         if len(contents) < len(folds):
@@ -136,11 +149,8 @@ def _answer_fold(
     dataset: Dataset,
     folder: Path,
     config: TrainingConfig,
-    task: str,
-    n_layers: int,
-    base_channels: int,
-    cpu: bool,
-    keep_models: bool,
+    size: NetworkSize,
+    options: FoldOptions,
     fold: Fold,
 ) -> dict[str, Any]:
     """In a worker: the answers of one fold, from disk where it was finished before."""
@@ -150,10 +160,8 @@ def _answer_fold(
         return content
     with _ALONE, _one_thread():
         with kept_warnings() as notes:
-            train(
-                dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
-                resume=own.exists(), cpu=cpu,
-            )  # fmt: skip
+            run = RunOptions(options.task, resume=own.exists(), cpu=options.cpu)
+            train(dataset, own, config, size, run, split=fold.split)
         model = load_model(own / "best")
         content = {
             "held_out": list(fold.held_out),
@@ -163,7 +171,7 @@ def _answer_fold(
             "baselines": _baseline_answers(dataset, fold, config.seed, model.description.classes),
         }
         write_json(own / ANSWERS, content)
-    if not keep_models:
+    if not options.keep_models:
         for name in ("best", "final", "last"):
             shutil.rmtree(own / name, ignore_errors=True)
         for path in own.glob("checkpoint_epoch_*"):

@@ -49,6 +49,7 @@ from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_
 from semg_hht.learning.split import Split
 from semg_hht.recordings.manifest import TASKS
 from semg_hht.system.files import read_json, write_json, write_text
+from semg_hht.system.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 
@@ -342,13 +343,11 @@ class Fitting:
         self.history = [Epoch(**record) for record in state.facts["history"]]
 
 
-def fit(
-    fitting: Fitting, *, on_step: Callable[[], None] = lambda: None, on_epoch: Callable[[Epoch], None] = lambda _: None
-) -> None:
+def fit(fitting: Fitting, progress: TrainingProgress) -> None:
     """Train until the run is over. ``best/``, ``last/`` and periodic checkpoints are whole after every epoch."""
     every = fitting.config.checkpoint_every
     while not fitting.is_over:
-        record = fitting.run_epoch(len(fitting.history), on_step)
+        record = fitting.run_epoch(len(fitting.history), progress.on_step)
         fitting.history.append(record)
         if not fitting.share.leads:
             continue
@@ -357,7 +356,7 @@ def fit(
         if record.epoch % every == 0 and record.epoch < fitting.config.epochs:
             save_model(fitting.model(), fitting.folder / f"checkpoint_epoch_{record.epoch}")
         fitting.save()  # last: a process killed before this line does the epoch again, to the same bits
-        on_epoch(record)
+        progress.on_epoch(record)
 
 
 def score(

@@ -14,6 +14,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,22 @@ TRUSTED_TYPES: tuple[str, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class SvmOptions:
+    """How an SVM is fitted.
+
+    costs, gammas : candidates for C and gamma; of several, the pair with the highest balanced accuracy on groups left
+        out is chosen.
+    widths : number of columns of each block of features, so that all blocks weigh the same; empty: one block.
+    warning_level : level of the log message about a class that only one group shows.
+    """
+
+    costs: Sequence[float] = (C,)
+    gammas: Sequence[float | str] = ("scale",)
+    widths: Sequence[int] = ()
+    warning_level: int = logging.WARNING
+
+
 def fit_svm(
     features: NDArray[Any],
     labels: Sequence[str],
@@ -45,10 +62,7 @@ def fit_svm(
     what: str,
     by: str,
     seed: int,
-    costs: Sequence[float] = (C,),
-    gammas: Sequence[float | str] = ("scale",),
-    widths: Sequence[int] = (),
-    level: int = logging.WARNING,
+    options: SvmOptions = SvmOptions(),
 ) -> Any:
     """Fit the SVM and calibrate its probabilities on people it was not fitted on (though the encoder may have been).
 
@@ -60,9 +74,6 @@ def fit_svm(
     labels : class name of each example.
     groups : subject (or repetition) of each example; no group stands on both sides of a fold.
     what, by : the task and what the groups are, for messages.
-    costs, gammas : where there are several, those are chosen that tell people left out best (balanced accuracy).
-    widths : columns of each block of features; blocks weigh the same, however many columns they have. None: one block.
-    level : how loudly it is said that a class is shown by one group alone.
 
     Returns
     -------
@@ -84,17 +95,17 @@ def fit_svm(
 
     rows = spread(list(zip(groups, labels, strict=True)), MAX_ROWS, seed)
     y, features = np.array(labels)[rows], features[rows]
-    folds = _folds(y, np.array(groups)[rows], what, by, seed, level)
+    folds = _folds(y, np.array(groups)[rows], what, by, seed, options.warning_level)
     scaler = StandardScaler().fit(features.astype(np.float64))
-    if len(widths):
-        scaler.scale_ = scaler.scale_ * np.repeat(np.sqrt(widths), widths)
+    if options.widths:
+        scaler.scale_ = scaler.scale_ * np.repeat(np.sqrt(options.widths), options.widths)
     scaled = scaler.transform(features.astype(np.float64))
     machine, x = SvcOnRows(Rows(scaled)), np.arange(len(y))[:, None]
-    chosen: dict[str, Any] = {"C": costs[0], "gamma": gammas[0]}
-    if len(costs) * len(gammas) > 1:
+    chosen: dict[str, Any] = {"C": options.costs[0], "gamma": options.gammas[0]}
+    if len(options.costs) * len(options.gammas) > 1:
         search = GridSearchCV(
             clone(machine).set_params(class_weight="balanced"),
-            {"C": list(costs), "gamma": list(gammas)},
+            {"C": list(options.costs), "gamma": list(options.gammas)},
             cv=folds,
             scoring="balanced_accuracy",
         )

@@ -6,7 +6,6 @@ Knows the order of the steps: how each is done stands in the other files.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -26,17 +25,18 @@ from semg_hht.learning.data_parallel import leave, make_fabric
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.learning.split import Split, split_dataset
-from semg_hht.learning.svm_training import MAX_ROWS, fit_svm, spread
+from semg_hht.learning.svm_training import MAX_ROWS, SvmOptions, fit_svm, spread
 from semg_hht.recordings.manifest import TASKS, is_test_name
 from semg_hht.system.files import LEFTOVERS, claimed, clear_folder, recover_folder, require_new_folder, write_json
+from semg_hht.system.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 
 TASK_CHOICES = ("both", *TASKS)
 # The encoder knows its training people by heart, so that with its features nothing can be chosen on them; without, C
 # and gamma are chosen on training people left out. Blocks have variance 1, all columns together.
-WITH_NETWORK: dict[str, Any] = {"costs": (1.0,)}
-WITHOUT_NETWORK: dict[str, Any] = {"costs": (1.0, 10.0, 100.0), "gammas": (1.0, 0.1, 0.03, 0.01)}
+WITH_NETWORK = SvmOptions(costs=(1.0,))
+WITHOUT_NETWORK = SvmOptions(costs=(1.0, 10.0, 100.0), gammas=(1.0, 0.1, 0.03, 0.01))
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,39 @@ class Result:
     n_unlabelled: int
 
 
+@dataclass(frozen=True)
+class NetworkSize:
+    """Number of encoder layers, and of channels after the first layer."""
+
+    n_layers: int = 7
+    base_channels: int = 64
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run trains and how it treats its folder.
+
+    task : ``both``, or the one task to train and report where the data is labelled for two.
+    resume : continue the run in the folder; start one where there is none.
+    overwrite : discard the run in the folder and start again.
+    cpu : don't use a GPU.
+    """
+
+    task: str = "both"
+    resume: bool = False
+    overwrite: bool = False
+    cpu: bool = False
+
+
 def train(
     dataset: Dataset,
     folder: Path,
     config: TrainingConfig,
+    size: NetworkSize = NetworkSize(),
+    options: RunOptions = RunOptions(),
     *,
-    n_layers: int = 7,
-    base_channels: int = 64,
-    task: str = "both",
     split: Split | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    cpu: bool = False,
-    on_start: Callable[[int, int], None] = lambda done, total: None,
-    on_step: Callable[[], None] = lambda: None,
-    on_epoch: Callable[[Epoch], None] = lambda _: None,
+    progress: TrainingProgress = TrainingProgress(),
 ) -> Result:
     """Train on the labelled examples of ``dataset`` and leave a run directory.
 
@@ -73,20 +91,15 @@ def train(
 
     Parameters
     ----------
-    task : ``both``, or the one task to train and report where the data is labelled for two.
     split : who stands on which side, indices into ``dataset``; None: as ``config`` says. Those without a label for
         what is trained are left out of it.
-    resume : go on with the run in ``folder``; where there is none, begin one.
-    overwrite : begin anew in a folder that holds a run.
-    cpu : don't use a GPU.
-    on_start, on_step, on_epoch : told the steps done and to do, each step, and each epoch with its figures.
 
     Raises
     ------
     InputError
         Nothing to learn (no labels, one class), too little to split, a folder that holds another run.
     """
-    kept = choose_classes(dataset, task)
+    kept = choose_classes(dataset, options.task)
     what = encoder_task(kept)
     chosen = np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows])
     labelled = dataset.subset(chosen)
@@ -99,18 +112,18 @@ def train(
     if "gender" in kept:
         _require_both_genders(labelled, split, kept["gender"])
     network_config = NetworkConfig(
-        n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=labelled.matrices.shape[1]
+        len(kept[what]), size.n_layers, size.base_channels, n_planes=labelled.matrices.shape[1]
     )
-    fabric = make_fabric(cpu=cpu, half=config.precision == "bfloat16")
+    fabric = make_fabric(cpu=options.cpu, half=config.precision == "bfloat16")
     with claimed(folder) if fabric.global_rank == 0 else nullcontext():
-        resuming = resume and (folder / "last" / STATE_FILE).is_file()
+        resuming = options.resume and (folder / "last" / STATE_FILE).is_file()
         if not resuming and fabric.global_rank == 0:
-            _require_no_run(folder, resume=resume, overwrite=overwrite)
+            _require_no_run(folder, resume=options.resume, overwrite=options.overwrite)
         fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
         _begin(fitting, resuming=resuming)
         n_steps = fitting.n_steps_per_epoch
-        on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
-        fit(fitting, on_step=on_step, on_epoch=on_epoch)
+        progress.on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
+        fit(fitting, progress)
         leave(fitting.share)
         return _finish(fitting, unlabelled)
 
@@ -276,15 +289,21 @@ def _svm(model: Model, fitting: Fitting, task: str, seen: _Encoded) -> Any:
     features: Any = labelled.features
     labels = np.array(people.labels(task))
     groups = np.array(people.subjects if fitting.split.by == "subject" else people.repetitions)
-    options: dict[str, Any] = {}
+    options = SvmOptions()
     if task in model.description.blocks:
         widths = model.description.blocks[task]
         row_of_example, table = svm_table(tuple(widths), features, people.svm_inputs)
         first = np.unique(row_of_example, return_index=True)[1]
         features, labels, groups = table, labels[first], groups[first]
-        options = {"widths": tuple(widths.values()), **(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK)}
+        options = replace(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK, widths=tuple(widths.values()))
     return fit_svm(
-        features, labels.tolist(), groups.tolist(), what=task, by=fitting.split.by, seed=fitting.config.seed, **options
+        features,
+        labels.tolist(),
+        groups.tolist(),
+        what=task,
+        by=fitting.split.by,
+        seed=fitting.config.seed,
+        options=options,
     )
 
 

@@ -6,8 +6,9 @@ Knows nothing of who watches; the command line's bar is in console.py.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -20,6 +21,20 @@ class Track(Protocol):
 def untracked(items: Iterable[Any], total: int, label: str) -> Iterable[Any]:
     """Nobody watches."""
     return items
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """What is called while a network trains.
+
+    on_start : number of steps done and of all steps; once, before the first step.
+    on_step : after each step.
+    on_epoch : the `semg_hht.learning.epochs.Epoch` that just ended.
+    """
+
+    on_start: Callable[[int, int], None] = lambda n_done, n_total: None
+    on_step: Callable[[], None] = lambda: None
+    on_epoch: Callable[[Any], None] = lambda epoch: None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from semg_hht.cli import console
 from semg_hht.cli.options import Band, Channels, Cpu, Decomposition, Ecg, Mains, References, Scaling, config_of
 from semg_hht.errors import InputError
 from semg_hht.system.memory import give_back_freed_memory
+from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from semg_hht.prediction.run import Run
@@ -97,7 +98,9 @@ def _desk(checkpoint: Path | None, stated: dict[str, Any], references: Path | No
         try:
             from semg_hht.demo import practice_run
 
-            return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), on_start=began, on_step=went_on))
+            return opened(
+                practice_run(practice, track=tracked(tell, 0.0, 0.3), progress=TrainingProgress(began, went_on))
+            )
         except ImportError as error:
             raise InputError(f"a practice run needs {error.name}: pip install 'semg-hht[train]'") from None
 

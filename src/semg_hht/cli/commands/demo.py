@@ -20,7 +20,9 @@ def demo(
     from semg_hht.demo import run_demo
 
     with console.TrainingBar() as bar:
-        shown = run_demo(out, seed, overwrite=overwrite, say=console.out.print, track=console.track, **bar.callbacks())
+        shown = run_demo(
+            out, seed, overwrite=overwrite, say=console.out.print, track=console.track, progress=bar.progress()
+        )
     console.show_reports(shown.result.reports, "subject")
     console.out.print(f"\n{shown.n_right} of {shown.n_repetitions} repetitions of unseen people are right.")
     console.out.print(f"All answers:      {shown.predictions_file}")

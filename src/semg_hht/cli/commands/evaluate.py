@@ -50,9 +50,10 @@ def evaluate(
 ) -> None:
     """Scores that hold on new people: every subject held out, nothing of them in training, beside simple baselines."""
     require_training()
-    from semg_hht.learning.crossvalidation import cross_validate, describe
+    from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import NetworkSize
     from semg_hht.report.evaluation_page import write_page
     from semg_hht.report.words import read_words
 
@@ -74,10 +75,16 @@ def evaluate(
     with workers(backend, scheduler):
         for name in protocols:
             answers = cross_validate(
-                dataset, out / name, config, protocol=name, n_folds=folds, task=task, n_layers=num_encoder_layers,
-                base_channels=base_channels, cpu=cpu, keep_models=keep_models, n_jobs=jobs_at_once,
-                overwrite=overwrite, track=console.track,
-            )  # fmt: skip
+                dataset,
+                out / name,
+                config,
+                NetworkSize(num_encoder_layers, base_channels),
+                FoldOptions(
+                    protocol=name, n_folds=folds, task=task, cpu=cpu, keep_models=keep_models, overwrite=overwrite
+                ),
+                n_jobs=jobs_at_once,
+                track=console.track,
+            )
             describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
     content = gather(out)
     page = write_page(out, language=lang, overwrite=True)
