@@ -14,9 +14,9 @@ from scipy.signal import resample_poly
 
 from builders import SETTINGS, foreign_matrix, make_dataset, truncate, write_dataset, write_npz
 from conftest import Simulated
-from semg_hht.audit import ADVICE, AuditedExample, Finding, Sides, audit, look, split_findings, subject_names
-from semg_hht.audit.check import Examined, examine, read_split
-from semg_hht.audit.similarity import MIN_REPETITIONS, MIN_TYPICAL, alike, compare_people, profile, sketch
+from semg_hht.audit import ADVICE, AuditedExample, Finding, Sides, audit_examples, split_findings, subject_names
+from semg_hht.audit.check import CheckResult, check_data, read_split
+from semg_hht.audit.similarity import MIN_REPETITIONS, MIN_TYPICAL, compare_people, profile, similar_pairs, sketch
 from semg_hht.cli.main import main
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
@@ -34,7 +34,7 @@ def matrices(n: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def seen(values: np.ndarray, file: str, settings: str = "one", **labels: Any) -> AuditedExample:
-    return look(ManifestRow(file, **labels), values, settings)
+    return AuditedExample.of(ManifestRow(file, **labels), values, settings)
 
 
 def sound(n_people: int = 4) -> list[AuditedExample]:
@@ -60,19 +60,19 @@ def relabelled(one: AuditedExample, file: str, **labels: Any) -> AuditedExample:
 
 
 def test_sound_data_is_left_in_peace() -> None:
-    found = audit(sound(6))
+    found = audit_examples(sound(6))
     assert kinds(found) == set()
     assert kinds(found, "warning") == set()
 
 
 def test_every_kind_of_finding_has_advice_in_the_report() -> None:
     assert all(isinstance(text, str) for text in ADVICE.values())
-    assert {f.what for f in audit(sound())} <= set(ADVICE)
+    assert {f.what for f in audit_examples(sound())} <= set(ADVICE)
 
 
 def test_a_copied_matrix_under_another_name_is_an_error() -> None:
     data = sound()
-    found = audit([*data, relabelled(data[0], "copy.npz", subject="S9")])
+    found = audit_examples([*data, relabelled(data[0], "copy.npz", subject="S9")])
     assert "s0_full.npz and copy.npz are the same matrix as subject S0 and S9" in sentences(found, "duplicate")
     assert kinds(found) == {"duplicate"}
     assert not sentences(found, "near-duplicate")
@@ -80,7 +80,7 @@ def test_a_copied_matrix_under_another_name_is_an_error() -> None:
 
 def test_a_copy_of_the_same_person_and_label_counts_twice_but_leaks_nothing() -> None:
     data = sound(6)
-    found = audit([*data, relabelled(data[0], "copy.npz")])
+    found = audit_examples([*data, relabelled(data[0], "copy.npz")])
     assert kinds(found) == set()
     assert kinds(found, "warning") == {"duplicate"}
 
@@ -90,18 +90,20 @@ def test_a_copy_on_the_other_side_of_a_split_is_an_error() -> None:
     files = {"train": {s.row.file for s in data[:-1]}, "validation": set(), "test": {"copy.npz"}}
     sides = Sides("repetition", {k: frozenset(v) for k, v in files.items()}, dict.fromkeys(files, frozenset()))
     assert "s0_full.npz and copy.npz are the same matrix as in train and test" in sentences(
-        audit(data, sides), "duplicate"
+        audit_examples(data, sides), "duplicate"
     )
 
 
 def test_copies_of_nobody_known_are_an_error() -> None:
     data = [replace(s, row=replace(s.row, subject="")) for s in sound()]
-    assert kinds(audit([*data, relabelled(data[0], "copy.npz")])) == {"duplicate"}
+    assert kinds(audit_examples([*data, relabelled(data[0], "copy.npz")])) == {"duplicate"}
 
 
 def test_a_constant_matrix_is_an_error_and_no_copy_of_another() -> None:
     flat = np.full((1, SIZE, SIZE), 0.5, dtype=np.float32)
-    found = audit([*sound(), *(seen(flat, f"flat{i}.npz", subject=f"S{i}", movement="full") for i in range(2))])
+    found = audit_examples(
+        [*sound(), *(seen(flat, f"flat{i}.npz", subject=f"S{i}", movement="full") for i in range(2))]
+    )
     assert sentences(found, "constant") == [f"flat{i}.npz: every value is the same" for i in range(2)]
     assert kinds(found) == {"constant"}
 
@@ -109,7 +111,7 @@ def test_a_constant_matrix_is_an_error_and_no_copy_of_another() -> None:
 def test_a_dead_channel_of_a_stack_is_an_error() -> None:
     stack = np.concatenate(matrices(2))
     stack[1] = 0
-    assert "constant" in kinds(audit([seen(stack, "stack.npz", subject="S1", movement="full")]))
+    assert "constant" in kinds(audit_examples([seen(stack, "stack.npz", subject="S1", movement="full")]))
 
 
 def test_mixed_settings_shapes_and_rates_are_named() -> None:
@@ -117,7 +119,7 @@ def test_mixed_settings_shapes_and_rates_are_named() -> None:
     data[0] = replace(data[0], settings="two")
     data[1] = seen(np.concatenate(matrices(2, 7)), "two_planes.npz", "one", subject="S0", movement="half", gender="F")
     data[2:] = [replace(s, row=replace(s.row, rate_hz=500.0 if s.row.gender == "F" else 1000.0)) for s in data[2:]]
-    found = audit(data)
+    found = audit_examples(data)
     assert sentences(found, "settings") == ["prepared in 2 ways: 11 like two_planes.npz, 1 like s0_full.npz"]
     assert sentences(found, "shape") == [
         "channels in a matrix: 11 with 1 (as s0_full.npz), 1 with 2 (as two_planes.npz)"
@@ -128,7 +130,7 @@ def test_mixed_settings_shapes_and_rates_are_named() -> None:
 def test_classes_that_are_missing_unbalanced_or_of_few_people_are_named() -> None:
     data = [s for s in sound(6) if s.row.movement != "invalid"]
     data = [s for s in data if s.row.movement == "full" or s.row.subject == "S0"]
-    assert set(sentences(audit(data), "classes")) == {
+    assert set(sentences(audit_examples(data), "classes")) == {
         "movement: no example of invalid",
         "movement: 6 of full but 1 of half",
         "movement half is of S0 alone: it can't be trained, tuned and scored on different people",
@@ -137,21 +139,23 @@ def test_classes_that_are_missing_unbalanced_or_of_few_people_are_named() -> Non
 
 def test_nothing_to_learn_is_an_error() -> None:
     assert (
-        sentences(audit([seen(m, f"x{i}.npz") for i, m in enumerate(matrices(2))]), "labels")
+        sentences(audit_examples([seen(m, f"x{i}.npz") for i, m in enumerate(matrices(2))]), "labels")
         == [
             "2 without a label and not named Test*, as x0.npz",
             "nothing is labelled, so there is nothing to train on",
         ][::-1]
     )
     one_class = [seen(m, f"x{i}.npz", subject=f"S{i}", movement="full") for i, m in enumerate(matrices(3))]
-    assert sentences(audit(one_class), "classes") == ["every label is the same, so there is nothing to tell apart"]
+    assert sentences(audit_examples(one_class), "classes") == [
+        "every label is the same, so there is nothing to tell apart"
+    ]
 
 
 def test_labels_that_contradict_each_other_are_errors() -> None:
     data = sound()
     data[0] = relabelled(data[0], "s0_full.npz", gender="M")
     data[4] = relabelled(data[4], "s1_half.npz", movement="Half")
-    found = sentences(audit(data), "labels")
+    found = sentences(audit_examples(data), "labels")
     assert "subject S0 has gender F and M" in found
     assert "movement 'Half' is also spelled in another case" in found
 
@@ -172,7 +176,7 @@ def cut(values: np.ndarray, file: str, start: float, stop: float, **labels: Any)
 
 def test_overlapping_windows_under_two_labels_or_people_are_errors() -> None:
     a, b, c, d = matrices(4)
-    found = audit([
+    found = audit_examples([
         *sound(),
         cut(a, "a.npz", 0, 2, subject="S1", movement="full"),
         cut(b, "b.npz", 1, 3, subject="S1", movement="half"),
@@ -188,7 +192,7 @@ def test_overlapping_windows_under_two_labels_or_people_are_errors() -> None:
 def test_one_repetition_with_two_labels_on_its_channels_is_an_error() -> None:
     a, b = matrices(2)
     rows = [cut(a, "a.npz", 0, 2, subject="S1", movement="full"), cut(b, "b.npz", 0, 2, subject="S1", movement="half")]
-    assert len(sentences(audit([*sound(), *rows]), "overlap")) == 1
+    assert len(sentences(audit_examples([*sound(), *rows]), "overlap")) == 1
 
 
 def test_a_split_with_someone_or_something_on_two_sides_is_an_error() -> None:
@@ -224,7 +228,7 @@ def test_a_split_is_held_against_the_subjects_of_the_data() -> None:
 def test_likeness_survives_gain_but_not_another_signal() -> None:
     one, two = matrices(2)
     sketches = np.stack([sketch(m) for m in (one, np.sqrt(3 * one), two)])
-    pairs = alike(sketches, ["a", "b", "c"])
+    pairs = similar_pairs(sketches, ["a", "b", "c"])
     assert [(p.first, p.second) for p in pairs] == [(0, 1)]
     assert pairs[0].likeness > 0.9
 
@@ -235,13 +239,13 @@ def test_what_all_share_is_no_likeness() -> None:
     values = [m + envelope for m in matrices(120)]
     sketches = np.stack([sketch(m) for m in [*values, values[3]]])
     groups = [str(i) for i in range(len(sketches))]
-    assert [(p.first, p.second) for p in alike(sketches, groups)] == [(3, 120)]
+    assert [(p.first, p.second) for p in similar_pairs(sketches, groups)] == [(3, 120)]
 
 
 def test_rows_of_one_recording_are_not_compared() -> None:
     one = sketch(matrices(1)[0])
-    assert alike(np.stack([one, one]), ["a", "a"]) == []
-    assert alike(one[None], ["a"]) == []
+    assert similar_pairs(np.stack([one, one]), ["a", "a"]) == []
+    assert similar_pairs(one[None], ["a"]) == []
 
 
 def people(n_people: int, n_each: int, seed: int = 0) -> tuple[np.ndarray, list[str]]:
@@ -311,14 +315,14 @@ def test_a_recording_saved_again_under_another_name_is_found(simulated: Simulate
     for folder in (simulated.prepared_manifest.parent, tmp_path / "prepared"):
         listed += [replace(r, file=str(folder / r.file)) for r in read_manifest(folder / "manifest.csv")]
     (both / "manifest.csv").write_text(manifest_text(listed), "utf-8")
-    found = [f for f in examine(both).findings if f.what == "near-duplicate"]
+    found = [f for f in check_data(both).findings if f.what == "near-duplicate"]
     assert {Path(f.files[1]).parent.parent for f in found} == {tmp_path / "prepared"}
     assert len(found) == len(own)
     assert all(f.severity == "error" and " S99" in f.sentence for f in found)
 
 
 def test_simulated_people_are_not_accused_of_copying(simulated: Simulated) -> None:
-    assert not kinds(examine(simulated.prepared_manifest.parent).findings)
+    assert not kinds(check_data(simulated.prepared_manifest.parent).findings)
 
 
 # Folders
@@ -336,7 +340,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_judged(folder: Path) -> No
     write_npz(files[2], hht=np.zeros((SIZE, 3)))
     files[3].unlink()
     foreign_matrix(folder / "more.npz")
-    found = examine(folder)
+    found = check_data(folder)
     said = sentences(found.findings, "unreadable")
     assert len(said) == 4
     for part in ("can't be read", "NaN or infinite", "expected a matrix of 256x256", "no such file"):
@@ -349,7 +353,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_judged(folder: Path) -> No
 def test_a_folder_labelled_by_names_is_judged_and_a_bad_name_listed(tmp_path: Path) -> None:
     for i, name in enumerate(["S01_BICEPS_full_M_001", "S02_BICEPS_half_F_001", "Test1_1_001", "who_knows"]):
         foreign_matrix(tmp_path / f"{name}.npz", seed=i)
-    found = examine(tmp_path)
+    found = check_data(tmp_path)
     assert any(s.startswith("who_knows.npz: expected MUSCLE_movement") for s in sentences(found.findings, "labels"))
     assert "1 named Test* are to be predicted, not trained on" in sentences(found.findings, "what was checked")
 
@@ -358,7 +362,7 @@ def test_matrices_of_two_preparations_are_named(folder: Path) -> None:
     other = json.loads(json.dumps(SETTINGS)) | {"scaling": "db"}
     first = sorted(folder.glob("*.npz"))[0]
     write_matrix(first, Matrix(matrices(1)[0], other))
-    assert sentences(examine(folder).findings, "settings") == [
+    assert sentences(check_data(folder).findings, "settings") == [
         f"prepared in 2 ways: 29 like {load_first(folder, first.name)}, 1 like {first.name}"
     ]
 
@@ -369,40 +373,40 @@ def load_first(folder: Path, but: str) -> str:
 
 def test_nothing_to_look_at_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected recordings .* or a manifest.csv; found none"):
-        examine(tmp_path)
+        check_data(tmp_path)
     (tmp_path / "hht_matrices").mkdir()
     with pytest.raises(InputError, match="expected npz matrices or a manifest.csv; found none"):
-        examine(tmp_path / "hht_matrices")
+        check_data(tmp_path / "hht_matrices")
     with pytest.raises(InputError, match="no such file or folder"):
-        examine(tmp_path / "none")
+        check_data(tmp_path / "none")
 
 
 def test_a_run_is_held_against_its_data(tiny_copy: Path, tmp_path: Path) -> None:
     data = write_dataset(make_dataset(n_unlabelled=2), tmp_path / "data")
-    sound_run = examine(data, tiny_copy).findings
+    sound_run = check_data(data, tiny_copy).findings
     assert not sentences(sound_run, "split")
     assert "files, labels and values are those the run was trained on" in sentences(sound_run, "what was checked")
     write_matrix(sorted(data.glob("p0*.npz"))[0], Matrix(matrices(1)[0], SETTINGS))
-    changed = examine(data, tiny_copy / "split.json").findings
+    changed = check_data(data, tiny_copy / "split.json").findings
     assert sentences(changed, "split") == ["files, labels or values are not those the run was trained on"]
 
 
 def test_a_leak_written_into_a_split_is_found_in_the_run_alone(tiny_copy: Path) -> None:
-    assert not kinds(examine(tiny_copy).findings)
+    assert not kinds(check_data(tiny_copy).findings)
     path = tiny_copy / "split.json"
     content = json.loads(path.read_text())
     leaked = content["test"]["subjects"][0]
     content["train"]["subjects"].append(leaked)
     path.write_text(json.dumps(content))
-    assert sentences(examine(tiny_copy).findings, "split") == [f"subject {leaked} stands in train and in test"]
+    assert sentences(check_data(tiny_copy).findings, "split") == [f"subject {leaked} stands in train and in test"]
     with pytest.raises(InputError, match="is a run itself; name the data"):
-        examine(tiny_copy, path)
+        check_data(tiny_copy, path)
 
 
 def test_what_is_no_split_or_no_config_is_one_sentence(folder: Path, tiny_copy: Path) -> None:
     (tiny_copy / "config.json").write_text("{}")
     with pytest.raises(InputError, match="expected a run's config with 'data_fingerprint'"):
-        examine(folder, tiny_copy)
+        check_data(folder, tiny_copy)
     (tiny_copy / "split.json").write_text("[]")
     with pytest.raises(InputError, match="expected a split with 'by'"):
         read_split(tiny_copy)
@@ -410,7 +414,7 @@ def test_what_is_no_split_or_no_config_is_one_sentence(folder: Path, tiny_copy: 
 
 def test_recordings_are_judged_before_they_are_prepared(simulated: Simulated, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(simulated.manifest.parent, tmp_path / "recordings"))
-    assert not kinds(examine(folder).findings)
+    assert not kinds(check_data(folder).findings)
     rows = read_manifest(folder / "manifest.csv")
     files = list(dict.fromkeys(row.file for row in rows))
     shutil.copy(folder / files[0], folder / "copy.csv")
@@ -418,7 +422,7 @@ def test_recordings_are_judged_before_they_are_prepared(simulated: Simulated, tm
     copied = [replace(row, file="copy.csv", subject="S77") for row in rows if row.file == files[0]]
     relabelled_row = replace(copied[0], movement="half" if copied[0].movement == "full" else "full", stop_s=None)
     (folder / "manifest.csv").write_text(manifest_text([*rows, *copied, relabelled_row]), "utf-8")
-    found = examine(folder).findings
+    found = check_data(folder).findings
     assert len(sentences(found, "duplicate")) == len(copied)
     assert all("hold the same samples as subject S01 and S77" in s for s in sentences(found, "duplicate"))
     assert files[1] in sentences(found, "unreadable")[0]
@@ -469,7 +473,7 @@ def test_long_lists_are_cut_on_the_terminal(folder: Path, capsys: pytest.Capture
 
 
 def test_findings_come_errors_first(tiny_result: Result, folder: Path) -> None:
-    found: Examined = examine(folder, tiny_result.folder)
+    found: CheckResult = check_data(folder, tiny_result.folder)
     ranks = [("error", "warning", "note").index(f.severity) for f in found.findings]
     assert ranks == sorted(ranks)
     assert all(isinstance(f, Finding) for f in found.findings)

@@ -30,7 +30,7 @@ from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
 from semg_hht.prediction.run import open_run
 
 exporting = pytest.importorskip("semg_hht.export.export")  # where onnx is not installed
-divided = exporting.divided
+calibration_split = exporting.calibration_split
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
            for name in ("openvino", "onnxruntime", "numpy")]  # fmt: skip
 PLAIN = set(EXPORT_FILES) - {"action.npz"}  # what an export holds without a recipe
@@ -336,14 +336,14 @@ def test_int8_is_not_written_where_it_loses(
 
 def test_int8_is_judged_on_people_not_trained_on(run: Path, simulated: Simulated, tmp_path: Path) -> None:
     data = load_folder(simulated.matrices)
-    training, judged = divided(data, run)
+    training, judged = calibration_split(data, run)
     assert not {data.subjects[i] for i in training} & {data.subjects[i] for i in judged}
     assert len(training) + len(judged) == len(data)
     with pytest.raises(InputError, match="found 6 and 0"):
-        divided(data.subset(training), run)
+        calibration_split(data.subset(training), run)
     (tmp_path / "split.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="expected the files that were trained on"):
-        divided(data, tmp_path)
+        calibration_split(data, tmp_path)
 
 
 def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
 
 def test_data_without_a_split_is_halved(tiny_result: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = make_dataset(n_channels=2)
-    training, judged = divided(data, tmp_path / "alone")
+    training, judged = calibration_split(data, tmp_path / "alone")
     assert "half of the data" in caplog.text
     assert not {data.repetitions[i] for i in training} & {data.repetitions[i] for i in judged}
     assert len(training) == len(judged)

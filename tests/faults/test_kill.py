@@ -16,7 +16,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.crossvalidation import FoldOptions, cross_validate
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
-from semg_hht.system.files import claimed
+from semg_hht.system.files import locked_folder
 
 CONFIG = TrainingConfig(epochs=1, batch_size=8)
 
@@ -32,7 +32,7 @@ def test_killed_runs_end_with_the_same_bits(repository: Path) -> None:
 
 def test_a_second_process_is_refused(simulated: Simulated, tmp_path: Path) -> None:
     """Whatever takes long and writes into a folder claims it; here the claim of another stands."""
-    with claimed(tmp_path):
+    with locked_folder(tmp_path):
         for work in (
             lambda: train(make_dataset(), tmp_path, CONFIG, NetworkSize(base_channels=2), RunOptions(cpu=True)),
             lambda: train(

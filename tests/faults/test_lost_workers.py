@@ -70,7 +70,7 @@ def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypat
     config, size = TrainingConfig(epochs=1, batch_size=8), NetworkSize(base_channels=2)
     options = FoldOptions(protocol="grouped", n_folds=2, task="action_quality", cpu=True)
     with monkeypatch.context() as lost:
-        lost.setattr(crossvalidation, "each", lambda work, folds, *_, **__: iter((work(folds[0]), None)))
+        lost.setattr(crossvalidation, "map_in_processes", lambda work, folds, *_, **__: iter((work(folds[0]), None)))
         with pytest.raises(InputError, match="1 of 2 folds are done, and the same command goes on from there"):
             cross_validate(make_dataset(), tmp_path, config, size, options, n_jobs=1)
     before = {path: path.stat().st_ino for path in tmp_path.rglob("answers.json")}
@@ -82,7 +82,7 @@ def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypat
 def test_processes_that_end_before_they_begin_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_marked", ends)
     with pytest.raises(InputError, match="before they begin their work, again and again; fewer --jobs"):
-        list(workers.each(str, range(3), 2, str, ahead_each=3))
+        list(workers.map_in_processes(str, range(3), 2, str, ahead_each=3))
 
 
 def ends(*_: object) -> None:
@@ -90,7 +90,7 @@ def ends(*_: object) -> None:
 
 
 def test_processes_that_grow_are_replaced() -> None:
-    pids = list(workers.each(grows, range(5), 2, lambda i: -i, ahead_each=6))
+    pids = list(workers.map_in_processes(grows, range(5), 2, lambda i: -i, ahead_each=6))
     assert min(pids) > 0
     assert len(set(pids)) > 2
 

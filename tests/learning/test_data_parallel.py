@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from builders import make_dataset, write_dataset
 from semg_hht.errors import InputError
-from semg_hht.learning.data_parallel import Batch, BatchNorm, Dropout, Share, leave, share_batch
+from semg_hht.learning.data_parallel import Batch, BatchNorm, Dropout, Share, share_batch, stop_other_processes
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
@@ -91,9 +91,9 @@ def test_a_batch_smaller_than_the_processes_is_refused(tmp_path: Path, monkeypat
 
 def test_who_only_helps_ends_when_the_work_in_common_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: None)
-    leave(Share(0, 2))
+    stop_other_processes(Share(0, 2))
     with pytest.raises(SystemExit, match="0"):
-        leave(Share(1, 2))
+        stop_other_processes(Share(1, 2))
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning import dataset as reading
 from semg_hht.learning.dataset import Dataset, find_dataset, load_folder
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.matrix_store import INDEX_FILE, N_AHEAD, VALUES_FILE, Packed, in_turn
+from semg_hht.learning.matrix_store import INDEX_FILE, N_AHEAD, VALUES_FILE, PackedMatrices, read_parts
 from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.system.files import read_json
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 def packed(folder: Path) -> Dataset:
     found = load_folder(folder, pack=folder.parent / "pack")
-    assert isinstance(found.matrices, Packed)
+    assert isinstance(found.matrices, PackedMatrices)
     return found
 
 
@@ -180,15 +180,15 @@ def test_a_pack_of_another_format_is_written_anew(folder: Path, tmp_path: Path) 
 def test_the_next_batches_are_read_while_one_is_worked_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = packed(folder).matrices
     read: list[int] = []
-    plain = Packed.__getitem__
+    plain = PackedMatrices.__getitem__
 
-    def spy(self: Packed, key: Any) -> Any:
+    def spy(self: PackedMatrices, key: Any) -> Any:
         read.append(key)
         return plain(self, key)
 
-    monkeypatch.setattr(Packed, "__getitem__", spy)
+    monkeypatch.setattr(PackedMatrices, "__getitem__", spy)
     seen = []
-    for matrix in in_turn(found, range(8)):
+    for matrix in read_parts(found, range(8)):
         seen.append(matrix)
         assert len(read) <= len(seen) + N_AHEAD
         if len(seen) == 1:
@@ -198,4 +198,4 @@ def test_the_next_batches_are_read_while_one_is_worked_on(folder: Path, monkeypa
             assert len(read) == 1 + N_AHEAD
     monkeypatch.undo()
     assert_array_equal(seen, found[:8])
-    assert_array_equal(list(in_turn(found[:], range(8))), seen)
+    assert_array_equal(list(read_parts(found[:], range(8))), seen)

@@ -13,8 +13,8 @@ import pytest
 from semg_hht.errors import InputError
 from semg_hht.system import files as storage
 from semg_hht.system.files import (
-    claimed,
     clear_folder,
+    locked_folder,
     read_json,
     recover_folder,
     require_new_file,
@@ -196,8 +196,8 @@ def test_clearing_removes_what_matches_and_nothing_else(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from semg_hht.system.files import claimed
-with claimed(Path(sys.argv[1])):
+from semg_hht.system.files import locked_folder
+with locked_folder(Path(sys.argv[1])):
     sys.stdout.write("held\\n")
     sys.stdout.flush()
     time.sleep(60)
@@ -209,17 +209,17 @@ def test_a_folder_is_one_processs_until_it_ends_however_it_ends(tmp_path: Path) 
     with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="run: another process writes here"), claimed(folder):
+        with pytest.raises(InputError, match="run: another process writes here"), locked_folder(folder):
             pass
         other.kill()
         other.wait()
-    with claimed(folder):
+    with locked_folder(folder):
         (folder / "file").write_text("x")
     assert [path.name for path in folder.iterdir()] == ["file"]
 
 
 def test_a_claim_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing to do"), claimed(tmp_path / "a" / "run"):
+    with pytest.raises(InputError, match="nothing to do"), locked_folder(tmp_path / "a" / "run"):
         raise InputError("nothing to do")
     assert not (tmp_path / "a" / "run").exists()
 
@@ -228,11 +228,11 @@ def test_a_claim_on_a_file_names_it(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x")
     with (
         pytest.raises(InputError, match="run: expected a folder to write into; found a file"),
-        claimed(tmp_path / "run"),
+        locked_folder(tmp_path / "run"),
     ):
         pass
 
 
 def test_a_claim_is_nothing_in_a_folder(tmp_path: Path) -> None:
-    with claimed(tmp_path):
+    with locked_folder(tmp_path):
         require_new_folder(tmp_path, overwrite=False)

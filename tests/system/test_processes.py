@@ -14,7 +14,7 @@ from builders import make_dataset, noise, write_dataset
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import write_recording
-from semg_hht.system.processes import ahead, each, workers
+from semg_hht.system.processes import map_ahead, map_in_processes, workers
 
 
 def run(words: list[str]) -> None:
@@ -110,7 +110,11 @@ def test_what_no_worker_survives_is_lost_alone(cluster: Any, allowed_failures: i
     """With Dask's own 3 the workers end one after the other, and with the last one what was sent to them."""
     cluster.scheduler.allowed_failures = allowed_failures
     with workers("dask", cluster.scheduler_address):
-        assert list(each(survived, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [1, "lost 2", 3]
+        assert list(map_in_processes(survived, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [
+            1,
+            "lost 2",
+            3,
+        ]
 
 
 def survived(item: int) -> int:
@@ -150,14 +154,14 @@ def test_reading_ahead_keeps_the_order_and_its_bounds(n: int) -> None:
         return -item
 
     found = []
-    for result in ahead(work, range(30), n):
+    for result in map_ahead(work, range(30), n):
         found.append(result)
         assert len(done) <= len(found) + n
     assert found == [-i for i in range(30)]
 
 
 def test_an_error_while_reading_ahead_is_raised_where_it_belongs() -> None:
-    results = ahead(lambda item: 1 // item, (1, 0, 1), 2)
+    results = map_ahead(lambda item: 1 // item, (1, 0, 1), 2)
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)

@@ -1,4 +1,4 @@
-"""A folder of matrices or recordings, a manifest, a run or its split -> what `audit` finds in it.
+"""A folder of matrices or recordings, a manifest, a run or its split -> what `audit_examples` finds in it.
 
 Knows folders and files: judges nothing but what can't be read. Each file is let go once it has been looked at.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from semg_hht.audit import AuditedExample, Finding, Sides, audit, in_order, look, split_findings
+from semg_hht.audit import AuditedExample, Finding, Sides, audit_examples, in_order, split_findings
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, unlisted
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
@@ -31,7 +31,7 @@ SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Examined:
+class CheckResult:
     """What was looked at, and what was found."""
 
     source: Path
@@ -43,7 +43,7 @@ class Examined:
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def examine(source: Path, split: Path | None = None, *, track: Track = untracked) -> Examined:
+def check_data(source: Path, split: Path | None = None, *, track: Track = untracked) -> CheckResult:
     """Audit a prepared folder, a folder of matrices named by the convention, raw recordings, a manifest, or a run.
 
     Parameters
@@ -74,9 +74,9 @@ def examine(source: Path, split: Path | None = None, *, track: Track = untracked
     if split is not None:
         findings += _other_data(split, seen)
     if seen:
-        findings += audit(seen, sides)
+        findings += audit_examples(seen, sides)
     people = {row.subject for row in listed} - {""}
-    return Examined(source, len(listed), len(people), tuple(in_order(findings)))
+    return CheckResult(source, len(listed), len(people), tuple(in_order(findings)))
 
 
 def _seen(row: ManifestRow, base: Path, findings: list[Finding]) -> list[AuditedExample]:
@@ -86,7 +86,7 @@ def _seen(row: ManifestRow, base: Path, findings: list[Finding]) -> list[Audited
         findings.append(Finding("error", "unreadable", str(error), (row.file,)))
         return []
     settings = "" if matrix.settings is None else json.dumps(matrix.settings, sort_keys=True)
-    return [look(row, matrix.values, settings)]
+    return [AuditedExample.of(row, matrix.values, settings)]
 
 
 def _heard(job: Job, findings: list[Finding]) -> list[AuditedExample]:
@@ -115,12 +115,12 @@ def _holds_recordings(source: Path) -> bool:
     return source.is_dir() and source.name != MATRIX_FOLDER and not any(map(is_matrix_file, _npz(source)))
 
 
-def _examine_run(run: Path) -> Examined:
+def _examine_run(run: Path) -> CheckResult:
     sides = read_split(run / SPLIT_FILE)
     told = Finding("note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {run}")
     n_files = len(frozenset().union(*sides.files.values()))
     people = frozenset().union(*sides.subjects.values()) - {""}
-    return Examined(run, n_files, len(people), tuple(in_order([*split_findings(sides), told])))
+    return CheckResult(run, n_files, len(people), tuple(in_order([*split_findings(sides), told])))
 
 
 def read_split(path: Path) -> Sides:

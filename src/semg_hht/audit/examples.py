@@ -24,7 +24,7 @@ from semg_hht.audit.labels import (
     subject_names,
     values_with_class,
 )
-from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, alike, compare_people, profile, sketch
+from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, compare_people, profile, similar_pairs, sketch
 from semg_hht.recordings.manifest import TASKS, ManifestRow
 
 T = TypeVar("T")
@@ -50,6 +50,13 @@ class AuditedExample:
     sketch: NDArray[np.float32] = field(repr=False)
     profile: NDArray[np.float32] = field(repr=False)
 
+    @classmethod
+    def of(cls, row: ManifestRow, values: NDArray[np.float32], settings: str) -> AuditedExample:
+        """Keep of a matrix (n_planes, 256, 256) what the audit needs, so that the matrix can be released."""
+        constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
+        digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+        return cls(row, digest, len(values), constant, settings, sketch(values), profile(values))
+
     @property
     def recording(self) -> str:
         return self.row.extra.get("recording") or self.row.file
@@ -67,14 +74,7 @@ class AuditedExample:
         return "{}|{}|{}".format(self.recording, *self.cut)
 
 
-def look(row: ManifestRow, values: NDArray[np.float32], settings: str) -> AuditedExample:
-    """Take from a matrix (n_planes, 256, 256) what the audit needs, so that the matrix itself can be let go."""
-    constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-    return AuditedExample(row, digest, len(values), constant, settings, sketch(values), profile(values))
-
-
-def audit(seen: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
+def audit_examples(seen: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
     """All that can be said of matrices that could be read, and of a split of them; errors first."""
     side_of = {file: side for side, files in (split.files if split else {}).items() for file in files}
     findings = [
@@ -159,7 +159,7 @@ def _copies(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable
     for unit in (_comparable(seen), _comparable(whole)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
             sketches = np.stack([s.sketch for s in alike_in_size])
-            for found in alike(sketches, [s.recording for s in alike_in_size]):
+            for found in similar_pairs(sketches, [s.recording for s in alike_in_size]):
                 a, b = alike_in_size[found.first], alike_in_size[found.second]
                 pair = frozenset((a.repetition, b.repetition))
                 if pair not in said:

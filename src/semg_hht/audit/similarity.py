@@ -73,7 +73,7 @@ class Pair:
     likeness: float
 
 
-def alike(sketches: Array, groups: Sequence[str]) -> list[Pair]:
+def similar_pairs(sketches: Array, groups: Sequence[str]) -> list[Pair]:
     """Pairs of different groups that hold the same signal, the most alike first; at most 10,000.
 
     Parameters
@@ -130,7 +130,7 @@ def _chance(unit: Array, group: NDArray[np.intp]) -> float:
 
 
 @dataclass(frozen=True)
-class Lookalikes:
+class LookalikePair:
     """Two people whose repetitions can't be told apart; ``told_apart`` is the share that could, 0.5 by chance."""
 
     first: str
@@ -142,7 +142,7 @@ class Lookalikes:
 class Comparison:
     """All pairs of people. ``typical`` is the middle share told apart; None: too few people or repetitions."""
 
-    lookalikes: tuple[Lookalikes, ...]
+    lookalikes: tuple[LookalikePair, ...]
     typical: float | None
     lowest: float | None
 
@@ -181,7 +181,7 @@ def compare_people(profiles: Array, subjects: Sequence[str], labels: Sequence[st
     typical = float(np.median(told_apart))
     spread = max(MIN_SPREAD, 1.4826 * float(np.median(np.abs(told_apart - typical))))
     bound = min(TOLD_APART, typical - PEOPLE_DEVIATIONS * spread) if typical >= MOSTLY_TOLD_APART else 0.0
-    found = [Lookalikes(*pair, share) for pair, share in shares.items() if share < bound]
+    found = [LookalikePair(*pair, share) for pair, share in shares.items() if share < bound]
     found.sort(key=lambda pair: pair.told_apart)
     return Comparison(tuple(found), typical, float(told_apart.min()))
 

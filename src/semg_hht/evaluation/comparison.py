@@ -23,7 +23,7 @@ MIN_GROUP = 5  # repetitions of a muscle or gender that are worth a score
 
 
 @dataclass(frozen=True)
-class Answers:
+class HeldOutAnswers:
     """What one method answered for the repetitions of one task, all folds together.
 
     files : an example of each repetition, to look at.
@@ -64,7 +64,7 @@ class Difference:
     interval: Interval | None
 
 
-def compare(first: Answers, second: Answers, seed: int = 0) -> Difference:
+def compare(first: HeldOutAnswers, second: HeldOutAnswers, seed: int = 0) -> Difference:
     """Balanced accuracy of ``first`` less that of ``second``, on the repetitions both answered."""
     place = {key: i for i, key in enumerate(second.repetitions)}
     rows = [i for i, key in enumerate(first.repetitions) if key in place]
@@ -96,7 +96,7 @@ def compare(first: Answers, second: Answers, seed: int = 0) -> Difference:
     return Difference(value, Interval(float(low), float(high)))
 
 
-def findings(answers: Sequence[Answers]) -> dict[str, Any]:
+def task_findings(answers: Sequence[HeldOutAnswers]) -> dict[str, Any]:
     """Task -> what ``report.json`` holds of it: ``network``, ``baselines``, ``duel``, ``unsure`` (sets of answers by
     each run's own calibration, and as calibrated across people), scores per muscle and
     per gender, and the ``worst`` mistakes."""
@@ -119,7 +119,7 @@ def findings(answers: Sequence[Answers]) -> dict[str, Any]:
     return found
 
 
-def _duel(ours: Answers, others: dict[str, Answers], reports: dict[str, Report]) -> dict[str, Any]:
+def _duel(ours: HeldOutAnswers, others: dict[str, HeldOutAnswers], reports: dict[str, Report]) -> dict[str, Any]:
     """The network against each baseline; ``decides``: the network is not shown to be better."""
     duel = {}
     for method, answers in others.items():
@@ -139,7 +139,7 @@ def _is_not_shown_better(difference: Difference) -> bool:
     return difference.interval is None or difference.interval.low <= 0
 
 
-def _across_people(ours: Answers) -> NDArray[np.bool_] | None:
+def _across_people(ours: HeldOutAnswers) -> NDArray[np.bool_] | None:
     """Sets of answers for each person, calibrated on the answers about all others; None of fewer than three people.
 
     So a run would promise that knew as many people; its own promise rests on the few who picked its epoch
@@ -156,7 +156,7 @@ def _across_people(ours: Answers) -> NDArray[np.bool_] | None:
     return sets
 
 
-def _kept_promise(ours: Answers, sets: NDArray[np.bool_] | None) -> dict[str, Any] | None:
+def _kept_promise(ours: HeldOutAnswers, sets: NDArray[np.bool_] | None) -> dict[str, Any] | None:
     """Whether sets of answers held the true class as often as promised, and how often there was more than one."""
     if sets is None:
         return None
@@ -173,7 +173,7 @@ def _kept_promise(ours: Answers, sets: NDArray[np.bool_] | None) -> dict[str, An
     }  # fmt: skip
 
 
-def _per_group(ours: Answers, groups: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _per_group(ours: HeldOutAnswers, groups: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Scores of each group that is named and large enough; none where there is only one."""
     scores: dict[str, dict[str, Any]] = {}
     for name in sorted(set(groups) - {""}):
@@ -190,7 +190,7 @@ def _per_group(ours: Answers, groups: Sequence[str]) -> dict[str, dict[str, Any]
     return scores if len(scores) > 1 else {}
 
 
-def _worst(ours: Answers) -> list[dict[str, Any]]:
+def _worst(ours: HeldOutAnswers) -> list[dict[str, Any]]:
     """The wrong answers that were surest."""
     predicted = ours.probabilities.argmax(axis=1)
     confidence = ours.probabilities.max(axis=1)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.export.onnx_graph import n_bytes, onnx_model, weights_table, write_onnx
-from semg_hht.export.quantise import Trial, divided, quantise, try_out
+from semg_hht.export.quantise import Int8Trial, calibration_split, compare_int8, quantise
 from semg_hht.inference.engines import Network, installed, open_network
 from semg_hht.inference.exported import (
     DESCRIPTION_FILE,
@@ -57,7 +57,7 @@ class ExportResult:
     difference: dict[str, float]
     n_checked: int
     on_data: bool
-    trial: Trial | None
+    trial: Int8Trial | None
     n_bytes: int
 
     @property
@@ -93,14 +93,14 @@ def export(
         ``out`` holds something else, an engine answers otherwise than torch, data of another
         shape or without what the recipe joins, or int8 or a recipe without data.
     """
-    _require_room(out, overwrite=overwrite)
+    _require_replaceable(out, overwrite=overwrite)
     if int8 and data is None:
         raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
     if model.description.blocks and data is None:
         raise InputError("what a recipe joins is compared on real matrices: name them with --data_dir")
     if data is not None:
-        _require_kin(model, data)
-    checked = _to_check(model, data, seed)
+        _require_fitting_data(model, data)
+    checked = _matrices_to_compare(model, data, seed)
     network = onnx_model(model.network)
     require_space(out, 2 * n_bytes(network))
     with whole_folder(out) as part:
@@ -111,22 +111,22 @@ def export(
         description = _description(model, checkpoint) | {"precision": "float32"}
         write_json(part / DESCRIPTION_FILE, description)
         difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}
-        trial = _smaller(model, checkpoint, part, data, seed) if int8 and data is not None else None
+        trial = _replace_by_int8(model, checkpoint, part, data, seed) if int8 and data is not None else None
         found = ExportResult(difference, len(checked[0]), data is not None, trial, 0)
         description |= {"precision": found.precision, "int8": None if trial is None else trial.to_json()}
         write_json(part / DESCRIPTION_FILE, description)
         return replace(found, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
 
 
-def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: int) -> Trial:
+def _replace_by_int8(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: int) -> Int8Trial:
     """Put the network in int8 in the place of that in float32, if its answers hold."""
     small = part / "int8"
-    training, judged = divided(data, checkpoint)
+    training, judged = calibration_split(data, checkpoint)
     quantise(part / NETWORK_FILE, small / NETWORK_FILE, data.matrices[training], seed)
     exported = open_export(part)
     networks = [open_network(small / NETWORK_FILE, name) for name in installed("int8")]
-    engines = [replace(exported, network=partial(_whatever, network)) for network in networks]
-    trial = try_out(model, engines, data.subset(judged))
+    engines = [replace(exported, network=partial(_same_network, network)) for network in networks]
+    trial = compare_int8(model, engines, data.subset(judged))
     del exported, networks, engines  # they hold the files open
     for path in small.iterdir():
         if trial.holds:
@@ -139,7 +139,7 @@ def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: in
     return trial
 
 
-def _whatever(network: Network, n_matrices: int) -> Network:
+def _same_network(network: Network, n_matrices: int) -> Network:
     return network
 
 
@@ -156,7 +156,7 @@ def _difference(model: Model, exported: ExportedModel, checked: Checked, engine:
     return largest
 
 
-def _require_kin(model: Model, data: Dataset) -> None:
+def _require_fitting_data(model: Model, data: Dataset) -> None:
     n_planes = model.description.network.n_planes
     if data.matrices.shape[1] != n_planes:
         raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
@@ -168,7 +168,7 @@ def _require_kin(model: Model, data: Dataset) -> None:
             )
 
 
-def _to_check(model: Model, data: Dataset | None, seed: int) -> Checked:
+def _matrices_to_compare(model: Model, data: Dataset | None, seed: int) -> Checked:
     rng = np.random.default_rng(seed)
     if data is not None:
         chosen = data.subset(np.sort(rng.permutation(len(data))[:N_CHECKED]))
@@ -192,7 +192,7 @@ def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
     }
 
 
-def _require_room(out: Path, *, overwrite: bool) -> None:
+def _require_replaceable(out: Path, *, overwrite: bool) -> None:
     """An export is replaced whole: nothing else may lie in that folder, whatever ``--overwrite`` says."""
     foreign = [p.name for p in out.iterdir() if p.name not in EXPORT_FILES] if out.is_dir() else []
     if overwrite and foreign:

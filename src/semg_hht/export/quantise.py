@@ -34,7 +34,7 @@ SIMPLE = ("onnx.quant.pre_process", "onnxruntime.quant")
 
 
 @dataclass(frozen=True)
-class Trial:
+class Int8Trial:
     """Balanced accuracy of one task on people not trained on, float32 beside int8, in the engine where it lost most.
 
     changed : share of matrices whose likeliest class is another.
@@ -101,7 +101,7 @@ def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: in
     write_onnx(onnx.load(target), target, min_bytes=MIN_BYTES)
 
 
-def try_out(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Trial:
+def compare_int8(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Int8Trial:
     """Both on the same people, by repetition as in every report of this project."""
     given = people.matrices[:], people.svm_inputs
     exact = model.probabilities(*given)
@@ -114,7 +114,7 @@ def _compare(
     small: dict[str, NDArray[np.float64]],
     people: Dataset,
     classes: dict[str, tuple[str, ...]],
-) -> Trial:
+) -> Int8Trial:
     accuracy: dict[str, tuple[float, float]] = {}
     for task, of_task in exact.items():
         known = np.flatnonzero([label in classes[task] for label in people.labels(task)])
@@ -124,7 +124,7 @@ def _compare(
                 for found in (of_task, small[task])
             )  # type: ignore[assignment]
     changed = [(exact[task].argmax(axis=1) != small[task].argmax(axis=1)).mean() for task in exact]
-    return Trial(
+    return Int8Trial(
         {task: before for task, (before, _) in accuracy.items()},
         {task: after for task, (_, after) in accuracy.items()},
         len(people),
@@ -134,7 +134,7 @@ def _compare(
     )
 
 
-def divided(data: Dataset, checkpoint: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def calibration_split(data: Dataset, checkpoint: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Matrices to calibrate on, and labelled ones of people not trained on: as the run was split, where it says so.
 
     Raises

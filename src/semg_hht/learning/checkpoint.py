@@ -28,7 +28,7 @@ from semg_hht.errors import InputError
 from semg_hht.inference.description import ModelDescription, Probabilities
 from semg_hht.inference.svm import Svm, read_svm, write_svm
 from semg_hht.inference.svm_inputs import SvmInputs
-from semg_hht.learning.matrix_store import Packed, in_turn
+from semg_hht.learning.matrix_store import PackedMatrices, read_parts
 from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.svm_arrays import svm_arrays
 from semg_hht.learning.svm_training import load_svm, probabilities, save_svm
@@ -74,14 +74,14 @@ class Model:
 
     @torch.inference_mode()
     def features_and_logits(
-        self, matrices: NDArray[np.float32] | Packed, batch_size: int = INFERENCE_BATCH
+        self, matrices: NDArray[np.float32] | PackedMatrices, batch_size: int = INFERENCE_BATCH
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Matrices (n, n_planes, 256, 256) -> features (n, n_features), logits (n, n_classes), in evaluation mode."""
         device = next(self.network.parameters()).device
         self.network.eval()
         features, logits = [], []
         parts = [slice(start, start + batch_size) for start in range(0, len(matrices), batch_size)]
-        for part in in_turn(matrices, parts):
+        for part in read_parts(matrices, parts):
             batch = torch.from_numpy(part).to(device)
             # A single row is summed in another order than a row of a batch: with two rows the answer for a matrix does
             # not depend on its batch.
@@ -92,7 +92,10 @@ class Model:
         return torch.cat(features).numpy(), torch.cat(logits).numpy()
 
     def probabilities(
-        self, matrices: NDArray[np.float32] | Packed, inputs: SvmInputs | None = None, batch_size: int = INFERENCE_BATCH
+        self,
+        matrices: NDArray[np.float32] | PackedMatrices,
+        inputs: SvmInputs | None = None,
+        batch_size: int = INFERENCE_BATCH,
     ) -> Probabilities:
         """Task -> probabilities (n, n_classes); ``inputs`` is needed by a model whose SVMs join blocks."""
         return self.combine(*self.features_and_logits(matrices, batch_size), inputs)

@@ -21,7 +21,7 @@ import torch
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration, answer_sets
-from semg_hht.evaluation.comparison import FINDINGS, OURS, Answers, findings
+from semg_hht.evaluation.comparison import FINDINGS, OURS, HeldOutAnswers, task_findings
 from semg_hht.evaluation.metrics import pool
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
 from semg_hht.learning.checkpoint import Model, load_model, versions
@@ -29,8 +29,8 @@ from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import Fold, make_folds
 from semg_hht.learning.train import NetworkSize, RunOptions, choose_classes, train
-from semg_hht.system.files import claimed, read_json, require_new_folder, write_json
-from semg_hht.system.processes import each
+from semg_hht.system.files import locked_folder, read_json, require_new_folder, write_json
+from semg_hht.system.processes import map_in_processes
 from semg_hht.system.progress import Track, kept_warnings, untracked
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def cross_validate(
     *,
     n_jobs: int = -1,
     track: Track = untracked,
-) -> list[Answers]:
+) -> list[HeldOutAnswers]:
     """Train and answer fold by fold in ``folder/folds``; begun again, it goes on where it stood.
 
     Nothing of the people held out touches training, the choice of the epoch, calibration or the baselines' settings.
@@ -101,12 +101,12 @@ def cross_validate(
         "training": asdict(config),
         "data_fingerprint": dataset.fingerprint(),
     }
-    with claimed(folder):
+    with locked_folder(folder):
         _require_same(folder, settings, options.overwrite)
         write_json(folder / SETTINGS, settings)
         on_gpu = torch.cuda.is_available() and not options.cpu
         work = partial(_answer_fold, dataset, folder, config, size, replace(options, task=own_task))
-        results = each(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
+        results = map_in_processes(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
         contents = [content for content in track(results, len(folds), "folds") if content is not None]
         if len(contents) < len(folds):
             raise InputError(
@@ -245,7 +245,7 @@ def _methods(contents: list[dict[str, Any]], task: str) -> Iterator[str]:
 
 def _joined(
     dataset: Dataset, contents: list[dict[str, Any]], task: str, method: str, classes: tuple[str, ...]
-) -> Answers:
+) -> HeldOutAnswers:
     first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
     keys: list[str] = []
     rows: list[list[float]] = []
@@ -261,7 +261,7 @@ def _joined(
         rows += probabilities.tolist()
         sets.append(answer_sets(probabilities, calibration.threshold))
     examples = [dataset.rows[first[key]] for key in keys]
-    return Answers(
+    return HeldOutAnswers(
         task=task,
         method=method,
         classes=classes,
@@ -279,7 +279,7 @@ def _joined(
 def describe(
     dataset: Dataset,
     folder: Path,
-    answers: list[Answers],
+    answers: list[HeldOutAnswers],
     *,
     data_folder: str | None = None,
     notes: Sequence[str] = (),
@@ -302,7 +302,7 @@ def describe(
             "muscles": sorted({row.muscle for row in dataset.rows} - {""}),
             "preparation": dataset.settings,
         },
-        "tasks": findings(answers),
+        "tasks": task_findings(answers),
         "notes": list(notes),
         "fold_notes": read_json(folder / NOTES),
         "versions": versions(),

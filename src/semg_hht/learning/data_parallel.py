@@ -99,7 +99,7 @@ def share_batch(network: nn.Module, batch: Batch | None) -> None:
             module.batch = batch
 
 
-def leave(share: Share) -> None:
+def stop_other_processes(share: Share) -> None:
     """End the work in common: what follows is the first process's alone, and the others exit."""
     if share.n > 1:
         distributed.destroy_process_group()

@@ -19,7 +19,7 @@ from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.inference.svm_inputs import SvmInputs, stack_if_alike
-from semg_hht.learning.matrix_store import Entry, Packed, new_pack, read_pack, stamp
+from semg_hht.learning.matrix_store import PackedMatrices, PackEntry, new_pack, read_pack, stamp
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
 from semg_hht.matrices.transform import Example, PipelineConfig, transform_all
 from semg_hht.recordings.jobs import Failure, none_usable
@@ -43,7 +43,7 @@ class Dataset:
     covariance : log covariance of the channels of each example's repetition, (n_examples, n); None where one lacks it.
     """
 
-    matrices: NDArray[np.float32] | Packed
+    matrices: NDArray[np.float32] | PackedMatrices
     rows: tuple[ManifestRow, ...]
     repetitions: tuple[str, ...]
     settings: dict[str, Any] | None
@@ -59,7 +59,7 @@ class Dataset:
         if len(indices) == len(self) and np.array_equal(indices, np.arange(len(self))):
             return self  # matrices are large: nothing to leave out, nothing to copy
         return Dataset(
-            self.matrices.subset(indices) if isinstance(self.matrices, Packed) else self.matrices[indices],
+            self.matrices.subset(indices) if isinstance(self.matrices, PackedMatrices) else self.matrices[indices],
             tuple(self.rows[i] for i in indices),
             tuple(self.repetitions[i] for i in indices),
             self.settings,
@@ -78,7 +78,7 @@ class Dataset:
     @property
     def peaks(self) -> NDArray[np.float32]:
         """(n_examples,) the largest value of each."""
-        if isinstance(self.matrices, Packed):
+        if isinstance(self.matrices, PackedMatrices):
             return self.matrices.peaks
         return np.asarray(self.matrices.max(axis=(1, 2, 3), initial=-np.inf))
 
@@ -105,7 +105,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over names, labels and values, whatever order the files were read in."""
         digests: Iterable[str]
-        if isinstance(self.matrices, Packed):
+        if isinstance(self.matrices, PackedMatrices):
             digests = self.matrices.digests
         else:
             digests = (hashlib.sha256(matrix.tobytes()).hexdigest() for matrix in self.matrices)
@@ -259,7 +259,7 @@ class _Loaded:
     row: ManifestRow
     repetition: str
     channel: str
-    facts: Matrix | Entry  # with the values, or with where they lie
+    facts: Matrix | PackEntry  # with the values, or with where they lie
 
     @property
     def place(self) -> tuple[str, float, float, str, str]:
@@ -270,11 +270,11 @@ class _Loaded:
         return extra.get("recording", self.row.file), start, stop, self.channel, self.row.file
 
 
-def _loaded(row: ManifestRow, facts: Matrix | Entry) -> _Loaded:
+def _loaded(row: ManifestRow, facts: Matrix | PackEntry) -> _Loaded:
     return _Loaded(row, _repetition_key(row), row.extra.get("channel", ""), facts)
 
 
-def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: Packed | None = None) -> Dataset:
+def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatrices | None = None) -> Dataset:
     if not loaded:
         raise none_usable(failures, "files")
     loaded.sort(key=lambda item: item.place)
@@ -308,14 +308,14 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: Packed | N
     )
 
 
-def _n_planes(item: _Loaded, packed: Packed | None) -> int:
-    return len(item.facts.values) if isinstance(item.facts, Matrix) else cast(Packed, packed).n_planes
+def _n_planes(item: _Loaded, packed: PackedMatrices | None) -> int:
+    return len(item.facts.values) if isinstance(item.facts, Matrix) else cast(PackedMatrices, packed).n_planes
 
 
-def _matrices(loaded: list[_Loaded], packed: Packed | None) -> NDArray[np.float32] | Packed:
+def _matrices(loaded: list[_Loaded], packed: PackedMatrices | None) -> NDArray[np.float32] | PackedMatrices:
     """(n_examples, n_planes, 256, 256), in the order of ``loaded``."""
     if packed is not None:
-        return packed.subset(np.array([item.facts.number for item in loaded if isinstance(item.facts, Entry)]))
+        return packed.subset(np.array([item.facts.number for item in loaded if isinstance(item.facts, PackEntry)]))
     values = [item.facts.values for item in loaded if isinstance(item.facts, Matrix)]
     return np.stack(values).astype(np.float32, copy=False)
 

@@ -43,7 +43,7 @@ from semg_hht.learning.cpu_convolution import (
 )
 from semg_hht.learning.data_parallel import Batch, Share, share_batch
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.learning.matrix_store import in_turn
+from semg_hht.learning.matrix_store import read_parts
 from semg_hht.learning.network import ActionNetwork, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
 from semg_hht.learning.split import Split
@@ -194,7 +194,7 @@ class Fitting:
 
     def matrices(self, parts: Sequence[Indices]) -> Iterator[Tensor]:
         """(n, n_planes, 256, 256) on the device, part by part."""
-        return (self.fabric.to_device(torch.from_numpy(part)) for part in in_turn(self.dataset.matrices, parts))
+        return (self.fabric.to_device(torch.from_numpy(part)) for part in read_parts(self.dataset.matrices, parts))
 
     def run_epoch(self, epoch: int, on_step: Callable[[], None]) -> Epoch:
         """Train on every example once (``epoch`` from 0), then score the validation people."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix, split_reference
 from semg_hht.system.files import read_json, require_new_folder, require_space, whole_folder
-from semg_hht.system.processes import ahead
+from semg_hht.system.processes import map_ahead
 
 FORMAT = 2
 INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
@@ -32,7 +32,7 @@ N_AHEAD = 2  # batches
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedMatrices:
     """Matrices (n, n_planes, 256, 256) float32 on disk, indexed as an array is; each access reads.
 
     path : of the values.
@@ -57,7 +57,7 @@ class Packed:
     def shape(self) -> tuple[int, int, int, int]:
         return len(self), self.n_planes, SIZE, SIZE
 
-    def subset(self, indices: NDArray[np.intp]) -> Packed:
+    def subset(self, indices: NDArray[np.intp]) -> PackedMatrices:
         """Others of the same file; nothing is read."""
         digests = tuple(self.digests[i] for i in indices)
         return replace(self, numbers=self.numbers[indices], digests=digests, peaks=self.peaks[indices])
@@ -83,14 +83,14 @@ class Packed:
         return found[0] if np.ndim(chosen) == 0 else found
 
 
-def in_turn(matrices: NDArray[np.float32] | Packed, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
+def read_parts(matrices: NDArray[np.float32] | PackedMatrices, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
     """Each of ``parts`` (numbers of matrices, or a slice) as indexing gives it; of a pack, the next ones are read while
     the caller is busy with one."""
-    return ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, Packed) else 0)
+    return map_ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, PackedMatrices) else 0)
 
 
 @dataclass(frozen=True)
-class Entry:
+class PackEntry:
     """What a pack holds of one file: where its matrix lies and what stands beside it, or why there is none."""
 
     number: int | None
@@ -104,7 +104,7 @@ class Entry:
 
 
 @dataclass
-class Packing:
+class PackWriter:
     """A pack that is being written, file by file in the order of its stamps."""
 
     values: IO[bytes]
@@ -150,7 +150,7 @@ def stamp(path: Path, name: str) -> list[Any]:
 
 
 @contextmanager
-def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[Packing]:
+def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[PackWriter]:
     """Write a pack; it takes its name once it is whole, in the place of one of other files.
 
     Raises
@@ -162,7 +162,7 @@ def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[Packing]:
     require_space(folder, len(stamps) * SIZE * SIZE * VALUE.itemsize)
     with whole_folder(folder) as part:
         with (part / VALUES_FILE).open("wb") as values:
-            packing = Packing(values)
+            packing = PackWriter(values)
             yield packing
         content = {
             "format": FORMAT,
@@ -174,7 +174,7 @@ def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[Packing]:
         (part / INDEX_FILE).write_text(json.dumps(content), encoding="utf-8")
 
 
-def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[Entry]] | None:
+def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices, list[PackEntry]] | None:
     """The matrices of a pack and what stands beside each file's; None where it is not one of these files as they are.
 
     Raises
@@ -200,15 +200,15 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[E
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: expected the index of a pack; {error}. Delete the folder to pack anew") from None
     digests, peaks = tuple(entry.digest for entry in held), np.array([entry.peak for entry in held], dtype=np.float32)
-    return Packed(values, n_planes, np.arange(len(held)), digests, peaks), entries
+    return PackedMatrices(values, n_planes, np.arange(len(held)), digests, peaks), entries
 
 
-def _entry(found: dict[str, Any], settings: list[Any]) -> Entry:
+def _entry(found: dict[str, Any], settings: list[Any]) -> PackEntry:
     if found["number"] is None:
-        return Entry(None, reason=str(found["reason"]))
+        return PackEntry(None, reason=str(found["reason"]))
     stored = {str(name): tuple(map(float, values)) for name, values in found["features"].items()}
     features, reference = split_reference(stored)
-    return Entry(
+    return PackEntry(
         number=int(found["number"]),
         digest=str(found["digest"]),
         peak=float(found["peak"]),

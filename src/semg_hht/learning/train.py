@@ -21,13 +21,13 @@ from semg_hht.inference.answers import answers, answers_json
 from semg_hht.inference.description import NetworkConfig
 from semg_hht.inference.svm_inputs import NETWORK, RECIPES, block_widths, svm_table
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
-from semg_hht.learning.data_parallel import leave, make_fabric
+from semg_hht.learning.data_parallel import make_fabric, stop_other_processes
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.learning.split import Split, split_dataset
 from semg_hht.learning.svm_training import MAX_ROWS, SvmOptions, fit_svm, spread
 from semg_hht.recordings.manifest import TASKS, is_test_name
-from semg_hht.system.files import LEFTOVERS, claimed, clear_folder, recover_folder, require_new_folder, write_json
+from semg_hht.system.files import LEFTOVERS, clear_folder, locked_folder, recover_folder, require_new_folder, write_json
 from semg_hht.system.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def train(
         len(kept[what]), size.n_layers, size.base_channels, n_planes=labelled.matrices.shape[1]
     )
     fabric = make_fabric(cpu=options.cpu, half=config.precision == "bfloat16")
-    with claimed(folder) if fabric.global_rank == 0 else nullcontext():
+    with locked_folder(folder) if fabric.global_rank == 0 else nullcontext():
         resuming = options.resume and (folder / "last" / STATE_FILE).is_file()
         if not resuming and fabric.global_rank == 0:
             _require_no_run(folder, resume=options.resume, overwrite=options.overwrite)
@@ -124,7 +124,7 @@ def train(
         n_steps = fitting.n_steps_per_epoch
         progress.on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
         fit(fitting, progress)
-        leave(fitting.share)
+        stop_other_processes(fitting.share)
         return _finish(fitting, unlabelled)
 
 

@@ -194,7 +194,7 @@ def require_new_folder(folder: Path, *, overwrite: bool, except_for: tuple[str, 
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Keep ``folder`` for this process while the block runs; the system lets go of it however the process ends.
 
     Raises

@@ -78,12 +78,12 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
             _cluster.reset(before)
 
 
-def seen_by_workers(backend: str, path: P) -> P:
+def path_for_workers(backend: str, path: P) -> P:
     """A path as workers elsewhere must be told it: a cluster's have working folders of their own."""
     return path.absolute() if path is not None and backend == "dask" else path
 
 
-def each(
+def map_in_processes(
     work: Callable[[T], U], items: Sequence[T], n_jobs: int, lost: Callable[[T], V], *, ahead_each: int
 ) -> Iterator[U | V]:
     """``work`` of each item, in order, over ``n_jobs`` processes (-1: all cores), or those of the cluster.
@@ -113,7 +113,7 @@ def each(
             left = [i for i in range(n_done, len(chunk)) if i not in alone]
             with TemporaryDirectory(prefix="semg-hht-", ignore_cleanup_errors=True) as marks:
                 try:
-                    with deaf():
+                    with ctrl_c_blocked():
                         fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
                             delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
                         )
@@ -132,7 +132,7 @@ def each(
                         ) from None
                     for i in begun:
                         try:
-                            with deaf():
+                            with ctrl_c_blocked():
                                 # 2: with 1 it would be done in this process, and take it along.
                                 (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
                         except (BrokenProcessPool, MemoryError):
@@ -195,7 +195,7 @@ def _called(work: Callable[[T], U], item: T) -> U:
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
+def ctrl_c_blocked() -> Iterator[None]:
     """Processes begun meanwhile don't hear Ctrl-C, which would have each print where it stood: who began them does, and
     ends them."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
@@ -230,7 +230,7 @@ def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
     return found
 
 
-def ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:
+def map_ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:
     """``work`` of each item, in order; threads do up to ``n`` more while the caller is busy with those it has."""
     if len(items) < 2 or n < 1:
         yield from map(work, items)

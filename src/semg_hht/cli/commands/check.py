@@ -22,9 +22,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Find what would spoil a training: unreadable files, copies under two names, leaks. Exit code 1 on an error."""
-    from semg_hht.audit.check import examine
+    from semg_hht.audit.check import check_data
 
-    found = examine(data, split, track=console.track)
+    found = check_data(data, split, track=console.track)
     counts = {severity: found.count(severity) for severity in SEVERITIES}
     if as_json:
         console.print_json(

@@ -14,7 +14,7 @@ from semg_hht.cli.options import AsJson, Backend, Convolutions, Cpu, Lang, Pack,
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import PROTOCOLS
 from semg_hht.report.summary import REPORT, gather
-from semg_hht.system.processes import seen_by_workers, workers
+from semg_hht.system.processes import path_for_workers, workers
 
 
 def evaluate(
@@ -66,7 +66,7 @@ def evaluate(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
-    pack, out = seen_by_workers(backend, pack), seen_by_workers(backend, out)
+    pack, out = path_for_workers(backend, pack), path_for_workers(backend, out)
     dataset = load_folder(data_dir, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
     n_loaded, dataset = len(dataset), dataset.labelled()  # no name for the whole: it would be held beside its part

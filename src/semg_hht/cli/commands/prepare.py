@@ -34,7 +34,7 @@ from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.jobs import Failure, Job, none_usable
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.processes import seen_by_workers, workers
+from semg_hht.system.processes import path_for_workers, workers
 
 
 def prepare(
@@ -71,8 +71,8 @@ def prepare(
     config = config_of(
         band=band, mains=mains, ecg=ecg, decomposition=decomposition, scaling=scaling, channels=channels, seed=seed
     )
-    input, out = seen_by_workers(backend, input), seen_by_workers(backend, out)
-    references = seen_by_workers(backend, references)
+    input, out = path_for_workers(backend, input), path_for_workers(backend, out)
+    references = path_for_workers(backend, references)
     without: list[Failure] = []
     with workers(backend, scheduler):
         jobs = find_jobs(input, rate_hz=rate_hz, units=units)
