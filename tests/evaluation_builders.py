@@ -33,7 +33,7 @@ HOSTILE = "<script>alert('&{{7*7}}{0}')</script>\"'><img src=x onerror=alert(1)>
 def answered(
     task: str, method: str, classes: tuple[str, ...], people: tuple[str, ...] = PEOPLE, seed: int = 0, sure: bool = True
 ) -> HeldOutAnswers:
-    """HeldOutAnswers for people who each perform every class three times; most answers are correct."""
+    """Answers for people who each perform every class three times; most answers are correct."""
     rng = np.random.default_rng(seed)
     rows = [(who, name, i) for who in people for name in classes for i in range(3)]
     probabilities = rng.dirichlet(np.ones(len(classes)), len(rows))

@@ -147,7 +147,7 @@ def test_nothing_to_learn_is_an_error() -> None:
     )
     one_class = [seen(m, f"x{i}.npz", subject=f"S{i}", movement="full") for i, m in enumerate(matrices(3))]
     assert sentences(audit_examples(one_class), "classes") == [
-        "every label is the same, so there is nothing to tell apart"
+        "every label is the same, so there is nothing to distinguish"
     ]
 
 
@@ -200,9 +200,9 @@ def test_a_split_with_someone_or_something_on_two_sides_is_an_error() -> None:
     people = {"train": frozenset({"S1", "S2"}), "validation": frozenset({"S2"}), "test": frozenset({"S1"})}
     found = split_findings(Sides("subject", files, people))
     assert [(f.severity, f.sentence) for f in found] == [
-        ("error", "subject S1 stands in train and in test"),
-        ("error", "1 files stand in train and in test, as b"),
-        ("warning", "subject S2 stands in train and in validation"),
+        ("error", "subject S1 is in train and in test"),
+        ("error", "1 files are in train and in test, such as b"),
+        ("warning", "subject S2 is in train and in validation"),
     ]
 
 
@@ -216,7 +216,7 @@ def test_a_split_is_held_against_the_subjects_of_the_data() -> None:
     people: dict[str, frozenset[str]] = dict.fromkeys(files, frozenset())
     found = split_findings(Sides("subject", {k: frozenset(v) for k, v in files.items()}, people), [s.row for s in data])
     assert [f.sentence for f in found] == [
-        "subject S1 stands in train and in test",
+        "subject S1 is in train and in test",
         "1 files of the split are not in the data, as x",
         "1 labelled files are on no side, as s3_invalid.npz",
     ]
@@ -269,7 +269,7 @@ def test_people_whom_the_data_cannot_tell_apart_are_not_accused() -> None:
     profiles = np.random.default_rng(0).standard_normal((80, 32)).astype(np.float32)
     compared = compare_people(profiles, [f"S{i % 4}" for i in range(80)], ["x"] * 80)
     assert compared.lookalikes == ()
-    assert not compared.tells_people_apart
+    assert not compared.distinguishes_people
 
 
 def test_too_few_repetitions_say_nothing() -> None:
@@ -398,7 +398,7 @@ def test_a_leak_written_into_a_split_is_found_in_the_run_alone(tiny_copy: Path) 
     leaked = content["test"]["subjects"][0]
     content["train"]["subjects"].append(leaked)
     path.write_text(json.dumps(content))
-    assert sentences(check_data(tiny_copy).findings, "split") == [f"subject {leaked} stands in train and in test"]
+    assert sentences(check_data(tiny_copy).findings, "split") == [f"subject {leaked} is in train and in test"]
     with pytest.raises(InputError, match="is a run itself; name the data"):
         check_data(tiny_copy, path)
 

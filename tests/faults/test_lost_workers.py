@@ -71,7 +71,7 @@ def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypat
     options = FoldOptions(protocol="grouped", n_folds=2, task="action_quality", cpu=True)
     with monkeypatch.context() as lost:
         lost.setattr(crossvalidation, "map_in_processes", lambda work, folds, *_, **__: iter((work(folds[0]), None)))
-        with pytest.raises(InputError, match="1 of 2 folds are done, and the same command goes on from there"):
+        with pytest.raises(InputError, match="1 of 2 folds are done, and the same command continues with the rest"):
             cross_validate(make_dataset(), tmp_path, config, size, options, n_jobs=1)
     before = {path: path.stat().st_ino for path in tmp_path.rglob("answers.json")}
     assert len(before) == 1

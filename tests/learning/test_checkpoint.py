@@ -127,7 +127,9 @@ def test_a_description_without_format_is_refused(tiny_copy: Path, content: str) 
 )
 def test_a_description_that_makes_no_sense_is_refused(tiny_copy: Path, changes: dict[str, Any]) -> None:
     edit(tiny_copy / "best", **changes)
-    with pytest.raises(InputError, match=r"model\.json: (expected the description of a model|n_layers must be a whole number)"):
+    with pytest.raises(
+        InputError, match=r"model\.json: (expected the description of a model|n_layers must be a whole number)"
+    ):
         load_model(tiny_copy / "best")
 
 
@@ -305,7 +307,9 @@ def test_the_full_size_network_trains_saves_loads_and_predicts_the_same(simulate
     loss.backward()
     optimizer.step()
     assert not torch.equal(network.encoder.layers[6].conv.weight, before)
-    model = Model(ModelDescription(config, "action_quality", {"action_quality": names}, dataset.settings, epoch=1), network)
+    model = Model(
+        ModelDescription(config, "action_quality", {"action_quality": names}, dataset.settings, epoch=1), network
+    )
     save_model(model, tmp_path / "best")
     features, _ = model.features_and_logits(dataset.matrices[:2])
     assert features.shape == (2, 2048)

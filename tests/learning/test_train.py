@@ -206,14 +206,14 @@ def test_resuming_where_nothing_is_begins(
 
 
 def test_other_data_is_refused(uninterrupted: Path) -> None:
-    with pytest.raises(InputError, match=r"this run was begun with other data .*choose another --checkpoint_dir"):
+    with pytest.raises(InputError, match=r"this run was started with other data .*choose another --checkpoint_dir"):
         run(make_dataset(seed=1), uninterrupted, resume=True)
 
 
 def test_other_settings_are_refused_and_named(dataset: Dataset, uninterrupted: Path) -> None:
-    with pytest.raises(InputError, match=r"begun with other training \(learning_rate 0\.001 -> 0\.01\)"):
+    with pytest.raises(InputError, match=r"started with other training \(learning_rate 0\.001 -> 0\.01\)"):
         run(dataset, uninterrupted, replace(CONFIG, learning_rate=1e-2), resume=True)
-    with pytest.raises(InputError, match=r"begun with other network \(base_channels 2 -> 3\)"):
+    with pytest.raises(InputError, match=r"started with other network \(base_channels 2 -> 3\)"):
         run(dataset, uninterrupted, base_channels=3, resume=True)
 
 
@@ -222,7 +222,7 @@ def test_a_run_can_be_made_longer_and_says_so(
 ) -> None:
     folder = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
     result = run(dataset, folder, replace(CONFIG, epochs=6), resume=True)
-    assert "begun for 4 epochs and goes on for 6" in caplog.text
+    assert "started for 4 epochs and continues to 6" in caplog.text
     assert len(result.history) == 6
     assert result.history[4].learning_rate > 0
 
@@ -230,7 +230,9 @@ def test_a_run_can_be_made_longer_and_says_so(
 def test_a_folder_that_holds_a_run_or_anything_is_refused(
     dataset: Dataset, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="holds a run already; --resume goes on with it, --overwrite begins anew"):
+    with pytest.raises(
+        InputError, match="holds a run already; --resume continues it, --overwrite discards it and starts again"
+    ):
         run(dataset, uninterrupted)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="this folder is not empty"):
@@ -518,7 +520,7 @@ def test_resume_never_clears_a_trained_model(dataset: Dataset, uninterrupted: Pa
     folder = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
     shutil.rmtree(folder / "last")
     with pytest.raises(
-        InputError, match=r"holds a trained model but not last/state\.safetensors, .* --overwrite begins"
+        InputError, match=r"holds a trained model but not last/state\.safetensors, .* --overwrite discards"
     ):
         run(dataset, folder, resume=True)
     assert weights(folder) == weights(uninterrupted)
@@ -546,7 +548,7 @@ def test_people_who_changed_sides_stop_a_resume(dataset: Dataset, uninterrupted:
     split = read(folder / "split.json")
     split["test"], split["train"] = split["train"], split["test"]
     (folder / "split.json").write_text(json.dumps(split))
-    with pytest.raises(InputError, match=r"people would stand on other sides than in split\.json"):
+    with pytest.raises(InputError, match=r"people would be split otherwise than in split\.json"):
         run(dataset, folder, resume=True)
 
 

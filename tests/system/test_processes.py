@@ -97,7 +97,7 @@ def test_a_cluster_evaluates_as_one_process_does(
     run([*command, "--out", "here", "--jobs", "1"])
     run([*command, "--out", "there", "--backend", "dask", "--scheduler", cluster.scheduler_address])
     # Each fold is one task: what scikit-learn does in it is not sent around. The matrices travel apart, once.
-    assert [name.split("-")[0] for name in done_by(cluster)] == ["_called"] * 2
+    assert [name.split("-")[0] for name in done_by(cluster)] == ["_call"] * 2
     assert len(sent) == 1
     told = {path.parent.name: path.read_bytes() for path in Path("here").glob("grouped/folds/*/answers.json")}
     assert len(told) == 2

@@ -1,6 +1,6 @@
-"""What is wrong with matrices: constant, copied, mixed, or of one person under two names.
+"""Audit matrices: constant values, copies, mixed preparations, one person under two names.
 
-Knows labels and what is kept of a matrix: nothing of files or folders.
+It works on labels and on what is kept of each matrix, and does not read files.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from semg_hht.recordings.manifest import TASKS, ManifestRow
 T = TypeVar("T")
 K = TypeVar("K")
 
-MAX_NAMED = 4  # in one sentence
+MAX_NAMED = 4  # classes listed in one sentence
 
 
 @dataclass(frozen=True)
 class AuditedExample:
-    """What is kept of one matrix once it has been read.
+    """What the audit keeps of one matrix.
 
     digest : SHA-256 of its values.
     settings : how it was prepared, as text; empty for a matrix of another tool.
-    sketch, profile : as `likeness` has them; empty for a raw recording, which is known by its digest alone.
+    sketch, profile : from `semg_hht.audit.similarity`; empty for a recording, which only has a digest.
     """
 
     row: ManifestRow
@@ -70,12 +70,12 @@ class AuditedExample:
 
     @property
     def repetition(self) -> str:
-        """Shared by the channels of one repetition."""
+        """Key of the repetition, which its channels share."""
         return "{}|{}|{}".format(self.recording, *self.cut)
 
 
 def audit_examples(seen: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
-    """All that can be said of matrices that could be read, and of a split of them; errors first."""
+    """All findings about examples and a split of them, errors first."""
     side_of = {file: side for side, files in (split.files if split else {}).items() for file in files}
     findings = [
         *_constant(seen),
@@ -97,7 +97,7 @@ def _constant(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
 
 
 def _mixed_preparations(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
-    """Matrices that were not made alike: training refuses them, or learns the difference."""
+    """Matrices of different preparations, which training refuses, or of different sampling rates."""
     by_settings = _grouped(seen, [s.settings for s in seen])
     if len(by_settings) > 1:
         groups = sorted(by_settings.values(), key=len)
@@ -129,9 +129,9 @@ def _mixed_preparations(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
 
 
 def _overlaps(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
-    """Stretches of one recording that overlap: under two names or labels, or on two sides of a split."""
+    """Overlapping parts of one recording with different subjects or labels, or in two parts of a split."""
     for recording, own in _grouped(seen, [s.recording for s in seen]).items():
-        # Channels of one repetition stand for each other, unless they are labelled differently.
+        # One channel represents all of its repetition, unless their labels differ.
         first_of = {(s.repetition, s.row.subject, s.row.movement, s.row.gender): s for s in reversed(own)}
         parts = sorted(first_of.values(), key=lambda s: s.cut)
         for i, a in enumerate(parts):
@@ -146,24 +146,24 @@ def _overlaps(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterab
 
 
 def _copies(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
-    """Equal matrices, then repetitions of the same signal; what is equal is not said again as alike."""
-    said: set[frozenset[str]] = set()
+    """Equal matrices, then repetitions of the same signal; each pair is reported once."""
+    reported: set[frozenset[str]] = set()
     for same in _grouped(seen, [s.digest for s in seen]).values():
         for other in same[1:] if not same[0].constant else []:
             pair = frozenset((same[0].repetition, other.repetition))
-            if pair not in said:
-                said.add(pair)
+            if pair not in reported:
+                reported.add(pair)
                 text = "are the same matrix" if other.sketch.size else "hold the same samples"
                 yield _copy("duplicate", same[0].row, other.row, text, side_of)
-    whole = [_joined(parts) for parts in _grouped(seen, [s.repetition for s in seen]).values()]
+    whole = [_whole_repetition(parts) for parts in _grouped(seen, [s.repetition for s in seen]).values()]
     for unit in (_comparable(seen), _comparable(whole)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
             sketches = np.stack([s.sketch for s in alike_in_size])
             for found in similar_pairs(sketches, [s.recording for s in alike_in_size]):
                 a, b = alike_in_size[found.first], alike_in_size[found.second]
                 pair = frozenset((a.repetition, b.repetition))
-                if pair not in said:
-                    said.add(pair)
+                if pair not in reported:
+                    reported.add(pair)
                     text = f"hold the same signal (likeness {found.likeness:.2f}, unrelated ones stay below 0.2)"
                     yield _copy("near-duplicate", a.row, b.row, text, side_of)
 
@@ -173,7 +173,7 @@ def _comparable(seen: Sequence[AuditedExample]) -> list[AuditedExample]:
 
 
 def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[str, str]) -> Finding:
-    """An error where the copy leaks between people, labels or sides; else the repetition only counts twice."""
+    """A finding about a copy: an error if subjects, labels or parts of the split differ, else a warning."""
     differing = contradictions(a, b, side_of)
     unknown = not (a.subject and b.subject)
     severity = "error" if differing or (unknown and is_labelled(a) and is_labelled(b)) else "warning"
@@ -183,7 +183,7 @@ def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[st
 
 def _lookalikes(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
     named = [s for s in _comparable(seen) if s.row.subject]
-    whole = [_joined(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
+    whole = [_whole_repetition(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
     if not whole:
         return
     size = Counter(len(s.profile) for s in whole).most_common(1)[0][0]
@@ -196,23 +196,21 @@ def _lookalikes(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
         text = (
             f"subjects {pair.first} and {pair.second} look like one person: the nearest neighbour of a repetition has"
         )
-        text += f" the same name in {pair.told_apart:.0%} (chance 50%, other people {compared.typical:.0%})"
+        text += f" the same name in {pair.distinct:.0%} (chance 50%, other people {compared.typical:.0%})"
         yield Finding("warning", "lookalikes", text, files)  # a coincidence can't be ruled out, so no error
     yield Finding("note", "what was checked", _on_people(compared))
 
 
 def _on_people(compared: Comparison) -> str:
     if compared.typical is None:
-        return f"one person under two names can't be looked for below three people of {MIN_TYPICAL} repetitions"
-    if not compared.tells_people_apart:
-        return f"one person under two names can't be seen here: people are told apart in {compared.typical:.0%} only"
-    return (
-        f"people are told apart by their matrices in {compared.typical:.0%}, the two most alike {compared.lowest:.0%}"
-    )
+        return f"one person under two names can't be detected with fewer than three people of {MIN_TYPICAL} repetitions"
+    if not compared.distinguishes_people:
+        return f"one person under two names can't be detected: people are distinguished in only {compared.typical:.0%}"
+    return f"matrices distinguish two people in {compared.typical:.0%}, the two most similar in {compared.lowest:.0%}"
 
 
-def _joined(parts: Sequence[AuditedExample]) -> AuditedExample:
-    """The channels of one repetition as one."""
+def _whole_repetition(parts: Sequence[AuditedExample]) -> AuditedExample:
+    """The channels of one repetition as a single example."""
     first = parts[0]
     sketches, profiles = (np.concatenate([getattr(p, name) for p in parts]) for name in ("sketch", "profile"))
     dead = any(p.constant for p in parts)

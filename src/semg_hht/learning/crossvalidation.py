@@ -1,6 +1,6 @@
-"""Every fold a run of its own, the answers of all folds side by side: what a score on new people is computed from.
+"""Cross-validation: train a run for each fold and collect the answers about its held-out people.
 
-Knows runs and folds: scores are computed elsewhere. A fold that was finished is not computed again.
+`semg_hht.evaluation` computes the scores from these answers. Finished folds are not computed again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FOLDS = "folds"
 SETTINGS = "settings.json"
 ANSWERS = "answers.json"
 NOTES = "notes.json"
-_ALONE = threading.Lock()  # torch has one state of its random numbers, for all threads of a process
+_ALONE = threading.Lock()  # all threads of a process share torch's random number generator
 
 
 @dataclass(frozen=True)
@@ -71,20 +71,20 @@ def cross_validate(
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> list[HeldOutAnswers]:
-    """Train and answer fold by fold in ``folder/folds``; begun again, it goes on where it stood.
+    """Train and predict fold by fold in ``folder/folds``; a second call continues an interrupted one.
 
-    Nothing of the people held out touches training, the choice of the epoch, calibration or the baselines' settings.
-    Each fold computes on one core, so that answers don't depend on how many run at once.
+    Training, the choice of the epoch, calibration and the settings of the baselines never use the held-out people.
+    Each fold computes on one core, so that answers don't depend on the number of parallel folds.
 
     Parameters
     ----------
-    n_jobs : folds at once; -1: as many as cores. One on a GPU. A Dask cluster (`processes`) takes as many as it
-        has workers, which must see the same ``folder``, and the same pack where the matrices lie in one.
+    n_jobs : number of parallel folds; -1: one for each core. On a GPU one fold runs at a time. A Dask cluster
+        (`semg_hht.system.processes`) runs one for each worker; its workers must see the same ``folder`` and pack.
 
     Raises
     ------
     InputError
-        Nothing to learn, too few subjects, or ``folder`` holds an evaluation of other data or settings.
+        No labels, too few subjects, or ``folder`` holds an evaluation of other data or settings.
     """
     task = options.task
     classes = choose_classes(dataset, task)
@@ -92,7 +92,9 @@ def cross_validate(
     if task == "both" and len(classes) == 2 and not _leave_both_genders(dataset, folds):
         log.warning("a gender is shown by too few people to hold one of them out: gender is left out")
         task, classes = "action_quality", choose_classes(dataset, "action_quality")
-    own_task = next(iter(classes)) if len(classes) == 1 else task  # a fold need not choose, and say so, again
+    own_task = (
+        next(iter(classes)) if len(classes) == 1 else task
+    )  # so that folds don't repeat the choice and its warning
     settings = {
         "protocol": options.protocol,
         "n_folds": len(folds),
@@ -110,16 +112,15 @@ def cross_validate(
         contents = [content for content in track(results, len(folds), "folds") if content is not None]
         if len(contents) < len(folds):
             raise InputError(
-                f"{folder}: a process that computed a fold was ended by the system, or refused memory, also with "
-                f"nothing else beside it; {len(contents)} of {len(folds)} folds are done, and the same command goes on "
-                "from there"
+                f"{folder}: a process that computed a fold was ended by the system, or refused memory, even "
+                f"alone; {len(contents)} of {len(folds)} folds are done, and the same command continues with the rest"
             )
     notes = _notes(contents)
     for note in notes:
         log.warning("in %d of the %d folds: %s", note["n_folds"], len(folds), note["text"])
     write_json(folder / NOTES, notes)
     return [
-        _joined(dataset, contents, name, method, classes[name])
+        _all_folds(dataset, contents, name, method, classes[name])
         for name in classes
         for method in _methods(contents, name)
     ]
@@ -140,7 +141,7 @@ def _require_same(folder: Path, settings: dict[str, Any], overwrite: bool) -> No
         if not overwrite:
             raise InputError(
                 f"{folder}: holds an evaluation of other data or settings (settings.json); "
-                "name another folder, or say --overwrite to begin anew"
+                "name another folder, or use --overwrite to discard it and start again"
             )
         shutil.rmtree(folder / FOLDS, ignore_errors=True)
 
@@ -153,7 +154,7 @@ def _answer_fold(
     options: FoldOptions,
     fold: Fold,
 ) -> dict[str, Any]:
-    """In a worker: the answers of one fold, from disk where it was finished before."""
+    """The answers of one fold, computed in a worker, or read from disk if the fold was finished before."""
     own = folder / FOLDS / f"{fold.number:02d}"
     if (own / ANSWERS).is_file():
         content: dict[str, Any] = read_json(own / ANSWERS)
@@ -190,13 +191,13 @@ def _one_thread() -> Iterator[None]:
 
 
 def _notes(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each warning once, and of how many folds it holds."""
+    """Each warning with the number of folds that gave it."""
     counts = Counter(text for content in contents for text in content.get("notes", ()))
     return [{"text": text, "n_folds": n} for text, n in counts.items()]
 
 
 def _network_answers(model: Model, dataset: Dataset, test: Indices) -> dict[str, Any]:
-    """Task -> repetition -> probabilities, pooled over channels."""
+    """Task -> repetition -> probabilities, averaged over channels."""
     people = dataset.subset(test)
     answers = {}
     for name, probabilities in model.probabilities(people.matrices, people.svm_inputs).items():
@@ -230,8 +231,9 @@ def _baseline_answers(
             names_found, probabilities = baseline_probabilities(table, labels, groups, known, test, seed)
             in_order = np.zeros((len(test), len(order)))
             in_order[:, [order.index(name) for name in names_found]] = probabilities
-            told = {keys[i]: row for i, row in zip(test, in_order.tolist(), strict=True)}
-            answers.setdefault(method, {})[task] = told
+            answers.setdefault(method, {})[task] = {
+                keys[i]: row for i, row in zip(test, in_order.tolist(), strict=True)
+            }
     return answers
 
 
@@ -243,7 +245,7 @@ def _methods(contents: list[dict[str, Any]], task: str) -> Iterator[str]:
             yield method
 
 
-def _joined(
+def _all_folds(
     dataset: Dataset, contents: list[dict[str, Any]], task: str, method: str, classes: tuple[str, ...]
 ) -> HeldOutAnswers:
     first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
@@ -252,12 +254,12 @@ def _joined(
     sets: list[np.ndarray] = []
     promised = True
     for content in contents:
-        told = content["network"][task] if method == OURS else content["baselines"][method][task]
-        known = [key for key in told if dataset.rows[first[key]].label(task)]
-        probabilities = np.array([told[key] for key in known]).reshape(-1, len(classes))
+        answers = content["network"][task] if method == OURS else content["baselines"][method][task]
+        labelled = [key for key in answers if dataset.rows[first[key]].label(task)]
+        probabilities = np.array([answers[key] for key in labelled]).reshape(-1, len(classes))
         calibration = Calibration(**content["calibration"].get(task, {})) if method == OURS else Calibration()
         promised = promised and calibration.threshold > 0
-        keys += known
+        keys += labelled
         rows += probabilities.tolist()
         sets.append(answer_sets(probabilities, calibration.threshold))
     examples = [dataset.rows[first[key]] for key in keys]
@@ -284,10 +286,10 @@ def describe(
     data_folder: str | None = None,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Write ``folder/findings.json``: who was recorded, how it was done, and what was found.
+    """Write ``folder/findings.json``: data, settings and scores.
 
-    data_folder : where the matrices lie, as seen from the folder of all protocols, for who wants to look at them.
-    notes : what a reader must know of the data before any score.
+    data_folder : folder of the matrices, relative to the folder of all protocols, from which the report draws them.
+    notes : remarks about the data that the report shows before the scores.
     """
     content = {
         **read_json(folder / SETTINGS),

@@ -1,10 +1,10 @@
-"""All matrices of a data set in one file, written once, from which a batch is read in microseconds.
+"""A pack: all matrices of a data set in one file, from which a batch is read in microseconds.
 
-A folder with ``matrices.f32``, the values one matrix after the other, and ``pack.json``, which says of which files they
-are, as they were then. Memory holds only what was asked for, however many matrices there are. Values are read, not
-mapped: a file that was cut short is an error, not a crash.
+A pack is a folder with ``matrices.f32``, the values of one matrix after the other, and ``pack.json``, which lists the
+source files with their size and time of change. Memory holds only the matrices that are in use. Values are read, not
+memory-mapped, so that a file that was cut short is an error and not a crash.
 
-Knows files and arrays: nothing of labels, people or networks.
+It knows files and arrays, and does not know labels, people or networks.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from semg_hht.system.processes import map_ahead
 FORMAT = 2
 INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
 VALUE = np.dtype("<f4")
-N_AHEAD = 2  # batches
+N_AHEAD = 2  # batches that are read in advance
 
 
 @dataclass(frozen=True)
 class PackedMatrices:
-    """Matrices (n, n_planes, 256, 256) float32 on disk, indexed as an array is; each access reads.
+    """Matrices (n, n_planes, 256, 256) float32 on disk, indexed like an array; each access reads the file.
 
-    path : of the values.
-    numbers : (n,) where each lies in the file.
-    digests : SHA-256 of each, as they were written.
-    peaks : (n,) the largest value of each, which would else be read all over.
+    path : file of the values.
+    numbers : (n,) position of each matrix in the file.
+    digests : SHA-256 of each matrix at the time of writing.
+    peaks : (n,) largest value of each matrix, stored so that it needs no reading.
     """
 
     path: Path
@@ -58,17 +58,17 @@ class PackedMatrices:
         return len(self), self.n_planes, SIZE, SIZE
 
     def subset(self, indices: NDArray[np.intp]) -> PackedMatrices:
-        """Others of the same file; nothing is read."""
+        """A selection of the same file; nothing is read."""
         digests = tuple(self.digests[i] for i in indices)
         return replace(self, numbers=self.numbers[indices], digests=digests, peaks=self.peaks[indices])
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        """One matrix for a number, several for a slice or an array of them.
+        """One matrix for a number, several for a slice or an array of numbers.
 
         Raises
         ------
         InputError
-            The file is gone, or ends before a matrix that was asked for.
+            The file is missing, or ends before a requested matrix.
         """
         chosen = self.numbers[key]
         found = np.empty((np.size(chosen), self.n_planes, SIZE, SIZE), VALUE)
@@ -84,14 +84,13 @@ class PackedMatrices:
 
 
 def read_parts(matrices: NDArray[np.float32] | PackedMatrices, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
-    """Each of ``parts`` (numbers of matrices, or a slice) as indexing gives it; of a pack, the next ones are read while
-    the caller is busy with one."""
+    """Matrices of each part (a slice, or numbers). The next parts of a pack are read while the caller uses one."""
     return map_ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, PackedMatrices) else 0)
 
 
 @dataclass(frozen=True)
 class PackEntry:
-    """What a pack holds of one file: where its matrix lies and what stands beside it, or why there is none."""
+    """The entry of one source file: position and features of its matrix, or the ``reason`` why it has none."""
 
     number: int | None
     digest: str = ""
@@ -105,7 +104,7 @@ class PackEntry:
 
 @dataclass
 class PackWriter:
-    """A pack that is being written, file by file in the order of its stamps."""
+    """Writes a pack, file by file in the order of its stamps."""
 
     values: IO[bytes]
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -136,12 +135,12 @@ class PackWriter:
         )
         self.n_matrices += 1
 
-    def leave_out(self, reason: str) -> None:
+    def skip(self, reason: str) -> None:
         self.entries.append({"number": None, "reason": reason})
 
 
 def stamp(path: Path, name: str) -> list[Any]:
-    """What tells whether a file is still the one that was packed: its name, size and time of change."""
+    """Name, size and time of change of a file, to detect whether it is still the packed one."""
     try:
         found = path.stat()
     except (OSError, ValueError):  # a zero in the name
@@ -151,12 +150,12 @@ def stamp(path: Path, name: str) -> list[Any]:
 
 @contextmanager
 def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[PackWriter]:
-    """Write a pack; it takes its name once it is whole, in the place of one of other files.
+    """Write a pack; the complete pack replaces an existing one.
 
     Raises
     ------
     InputError
-        The folder holds something else, or the disk is full.
+        The folder holds other files, or the disk is full.
     """
     require_new_folder(folder, overwrite=False, except_for=(INDEX_FILE, VALUES_FILE))
     require_space(folder, len(stamps) * SIZE * SIZE * VALUE.itemsize)
@@ -175,12 +174,12 @@ def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[PackWriter]:
 
 
 def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices, list[PackEntry]] | None:
-    """The matrices of a pack and what stands beside each file's; None where it is not one of these files as they are.
+    """The matrices and entries of a pack; None if ``folder`` is no pack of these files or a file has changed.
 
     Raises
     ------
     InputError
-        It says so but does not hold what it says.
+        The index lists these files but does not fit the values.
     """
     path, values = folder / INDEX_FILE, folder / VALUES_FILE
     if not path.is_file() or not values.is_file():
@@ -198,7 +197,9 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices
         if values.stat().st_size != len(held) * size or not 0 <= n_planes <= MAX_PLANES:
             raise ValueError(f"{VALUES_FILE} has another size")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-        raise InputError(f"{path}: expected the index of a pack; {error}. Delete the folder to pack anew") from None
+        raise InputError(
+            f"{path}: expected the index of a pack; {error}. Delete the folder to write a new pack"
+        ) from None
     digests, peaks = tuple(entry.digest for entry in held), np.array([entry.peak for entry in held], dtype=np.float32)
     return PackedMatrices(values, n_planes, np.arange(len(held)), digests, peaks), entries
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semg_hht.errors import InputError
-from semg_hht.system.files import CLAIM, locked_folder
+from semg_hht.system.files import LOCK_FILE, locked_folder
 from semg_hht.web.visit import Visit
 
 PREFIX = "semg-hht-app-"
@@ -144,7 +144,7 @@ def remove_leftovers(temporary: Path) -> None:
     for folder in temporary.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, InputError):  # another user's, locked, or removed meanwhile
             is_ours = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
-            is_leftover = is_ours and (folder / CLAIM).is_file() and not folder.is_symlink()
+            is_leftover = is_ours and (folder / LOCK_FILE).is_file() and not folder.is_symlink()
             if is_leftover and time.time() - folder.stat().st_mtime > MIN_LEFTOVER_AGE_S:
                 with locked_folder(folder):
                     shutil.rmtree(folder, ignore_errors=True)
