@@ -1,4 +1,4 @@
-"""findings.py: what a report says of the answers of all folds."""
+"""Findings about the answers of all folds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLASSES = ("full", "half")
 
 
 def answers(method: str, right: float, *, n_people: int = 6, seed: int = 0, in_set: bool = False) -> HeldOutAnswers:
-    """Ten repetitions a person, of which about the share ``right`` is answered rightly."""
+    """Ten repetitions per person, of which about the share ``right`` is correct."""
     rng = np.random.default_rng(seed)
     n = 10 * n_people
     true = np.arange(n) % 2
@@ -38,7 +38,7 @@ def answers(method: str, right: float, *, n_people: int = 6, seed: int = 0, in_s
     )
 
 
-def test_a_clear_winner_is_told_from_a_tie() -> None:
+def test_a_clear_difference_is_distinguished_from_a_tie() -> None:
     good, bad, alike = answers(OURS, 0.95), answers("b", 0.5, seed=1), answers("c", 0.95, seed=2)
     won = compare(good, bad)
     assert won.interval is not None
@@ -62,7 +62,7 @@ def test_methods_are_compared_on_what_both_answered_in_any_order() -> None:
     assert compare(good, shuffled) == compare(good, bad)
 
 
-def test_two_people_leave_no_interval_and_show_nothing() -> None:
+def test_two_people_give_no_interval() -> None:
     ours, other = answers(OURS, 0.9, n_people=2), answers("b", 0.5, n_people=2)
     assert compare(ours, other).interval is None
     duel = task_findings([ours, other])["action_quality"]["duel"]["b"]
@@ -70,13 +70,13 @@ def test_two_people_leave_no_interval_and_show_nothing() -> None:
     assert duel["decides"]
 
 
-def test_two_people_of_a_class_leave_no_interval() -> None:
+def test_a_class_of_two_people_gives_no_interval() -> None:
     first, second = (replace(answers(m, 0.9), labels=("full",) * 40 + ("half",) * 20) for m in (OURS, "b"))
     assert compare(first, second).interval is None
     assert compare(answers(OURS, 0.9), answers("b", 0.9)).interval is not None
 
 
-def test_the_report_says_when_one_number_does_as_well() -> None:
+def test_findings_name_baselines_that_the_network_does_not_beat() -> None:
     found = task_findings(
         [answers(OURS, 0.8), answers("duration alone", 0.8, seed=3), answers("RMS alone", 0.4, seed=4)]
     )
@@ -86,7 +86,7 @@ def test_the_report_says_when_one_number_does_as_well() -> None:
     assert as_json(found) == found, "nothing but JSON"
 
 
-def test_promises_groups_and_the_worst_mistakes() -> None:
+def test_coverage_groups_and_worst_mistakes() -> None:
     ours = answers(OURS, 0.8, in_set=True)
     found = task_findings([ours])["action_quality"]
     assert set(found["per_muscle"]) == {"BICEPS", "TRICEPS"}
@@ -102,7 +102,7 @@ def test_promises_groups_and_the_worst_mistakes() -> None:
     assert task_findings([answers(OURS, 0.8)])["action_quality"]["unsure"] is None
 
 
-def test_sets_calibrated_across_people_keep_their_promise() -> None:
+def test_sets_calibrated_across_people_reach_the_promised_coverage() -> None:
     coverage = [task_findings([answers(OURS, 0.8, n_people=10, seed=seed)])["action_quality"]["unsure_across_people"]
                 for seed in range(8)]  # fmt: skip
     assert np.mean([found["coverage"] for found in coverage]) == pytest.approx(0.9, abs=0.03)

@@ -1,4 +1,4 @@
-"""learning/export.py and engines/: a run becomes a folder that answers alike without torch."""
+"""An export predicts as the run does, without torch."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ from semg_hht.inference.streamed import TABLE_FILE
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
-from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.prediction.run import open_run
 
 exporting = pytest.importorskip("semg_hht.export.export")  # where onnx is not installed
-calibration_split = exporting.calibration_split
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
            for name in ("openvino", "onnxruntime", "numpy")]  # fmt: skip
-PLAIN = set(EXPORT_FILES) - {"action.npz"}  # what an export holds without a recipe
+PLAIN = set(EXPORT_FILES) - {"action.npz"}  # files of an export without a recipe
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def test_answers_do_not_depend_on_the_batch(folder: Path, simulated: Simulated, 
 
 
 def other_answers(engine: Any, matrices: np.ndarray) -> list[str]:
-    """What is not, bit for bit, as in one batch of all: alone, among few and many, and in another order."""
+    """Cases whose bits differ from one batch of all matrices: other batch sizes, reversed order."""
     whole = engine.probabilities(matrices, batch_size=len(matrices))
     assert whole
     found = {f"batches of {size}": engine.probabilities(matrices, batch_size=size) for size in (1, 2, 5)}
@@ -102,10 +101,10 @@ def other_answers(engine: Any, matrices: np.ndarray) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_answers_of_a_wider_network_do_not_depend_on_the_batch(run: Path, tmp_path: Path, engine: str) -> None:
-    """With 32 channels engines choose other ways to multiply than with two."""
+    """With 32 channels engines use other algorithms than with two."""
     torch.manual_seed(0)
     network, matrices = ActionNetwork(NetworkConfig(3, base_channels=32)), make_dataset().matrices[:11]
-    recalibrate_batch_norm(network.encoder, [torch.from_numpy(matrices)])  # drawn weights alone let values grow
+    recalibrate_batch_norm(network.encoder, [torch.from_numpy(matrices)])  # without it, values grow with random weights
     wide = replace(load_model(run), network=network.eval(), svms={}, arrays={})
     exporting.export(wide, run, tmp_path / "out")
     assert other_answers(open_export(tmp_path / "out", engine), matrices) == []
@@ -115,7 +114,7 @@ def test_answers_of_a_run_do_not_depend_on_the_batch(run: Path, simulated: Simul
     assert other_answers(load_model(run), load_folder(simulated.matrices).matrices) == []
 
 
-def test_the_engine_is_chosen_by_how_much_there_is_to_do() -> None:
+def test_the_engine_depends_on_the_number_of_matrices() -> None:
     here = ("openvino", "onnxruntime", "numpy")
     assert [choose(here, "float32", n) for n in (1, 4, 5, 10**6)] == ["numpy", "numpy", "openvino", "openvino"]
     assert [choose(here[:2], "int8", n) for n in (1, 64, 65)] == ["onnxruntime", "onnxruntime", "openvino"]
@@ -123,7 +122,7 @@ def test_the_engine_is_chosen_by_how_much_there_is_to_do() -> None:
     assert choose(("numpy",), "float32", 1000) == "numpy"
 
 
-def test_few_files_that_are_asked_once_get_an_engine_that_starts_soon(
+def test_few_files_use_an_engine_that_starts_fast(
     folder: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
@@ -155,7 +154,7 @@ def test_predicting_from_an_export_loads_none_of_what_trains(folder: Path, simul
     code = f"""if True:
         import sys
         for name in ("torch", "matplotlib", "sklearn", "skops", "lightning_fabric", "onnx"):
-            sys.modules[name] = None  # as where it is not installed
+            sys.modules[name] = None  # as if not installed
         from semg_hht.cli.main import main
         from semg_hht import open_run
         answers = open_run({str(folder)!r}).predict({str(simulated.matrices)!r})
@@ -167,7 +166,7 @@ def test_predicting_from_an_export_loads_none_of_what_trains(folder: Path, simul
     assert done.returncode == 0, done.stderr
 
 
-def test_an_export_that_answers_otherwise_is_not_written(
+def test_an_export_with_other_answers_is_not_written(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = ExportedModel.probabilities
@@ -194,7 +193,7 @@ def test_an_export_that_gives_no_numbers_is_not_written(
 
 
 def test_drawn_matrices_are_of_all_strengths(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Strong ones alone drive probabilities to 0 and 1, where no difference shows."""
+    """Large values alone give probabilities of 0 and 1, which hide differences."""
     given: list[np.ndarray] = []
     answer = ExportedModel.probabilities
 
@@ -223,7 +222,7 @@ def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path,
 
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
-def test_a_file_that_is_missing_is_said(damaged: Path, name: str) -> None:
+def test_a_missing_file_is_an_error(damaged: Path, name: str) -> None:
     (damaged / name).unlink()
     with pytest.raises(InputError, match=str(damaged)):
         open_run(damaged, engine="onnxruntime" if name == "network.onnx" else "auto")
@@ -231,7 +230,7 @@ def test_a_file_that_is_missing_is_said(damaged: Path, name: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["network.onnx", "network.bin"])
-def test_a_network_cut_short_is_said(damaged: Path, name: str, engine: str) -> None:
+def test_a_network_cut_short_is_an_error(damaged: Path, name: str, engine: str) -> None:
     if (name, engine) == ("network.onnx", "numpy"):
         pytest.skip("numpy does not read it")
     truncate(damaged / name)
@@ -281,7 +280,7 @@ def test_arrays_of_objects_are_not_unpickled(damaged: Path) -> None:
         open_run(damaged)
 
 
-def test_an_engine_goes_with_its_folder(
+def test_an_engine_that_does_not_fit_the_folder_is_an_error(
     run: Path, folder: Path, damaged: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="no weights for torch"):
@@ -301,7 +300,7 @@ def test_an_engine_goes_with_its_folder(
         open_run(damaged, engine="numpy")
 
 
-def test_int8_is_written_where_it_keeps_its_accuracy(
+def test_int8_is_written_if_it_keeps_the_accuracy(
     run: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, model = load_folder(simulated.matrices), load_model(run)
@@ -319,7 +318,7 @@ def test_int8_is_written_where_it_keeps_its_accuracy(
         assert np.abs(found[task] - expected[task]).max() > 1e-5, "eight bits are not 32"
 
 
-def test_int8_is_not_written_where_it_loses(
+def test_int8_is_not_written_if_it_loses_accuracy(
     run: Path, folder: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -334,18 +333,6 @@ def test_int8_is_not_written_where_it_loses(
     assert (tmp_path / "out" / "network.bin").read_bytes() == (folder / "network.bin").read_bytes()
 
 
-def test_int8_is_judged_on_people_not_trained_on(run: Path, simulated: Simulated, tmp_path: Path) -> None:
-    data = load_folder(simulated.matrices)
-    training, judged = calibration_split(data, run)
-    assert not {data.subjects[i] for i in training} & {data.subjects[i] for i in judged}
-    assert len(training) + len(judged) == len(data)
-    with pytest.raises(InputError, match="found 6 and 0"):
-        calibration_split(data.subset(training), run)
-    (tmp_path / "split.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match="expected the files that were trained on"):
-        calibration_split(data, tmp_path)
-
-
 def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
     model: Model = load_model(run)
     with pytest.raises(InputError, match="--data_dir"):
@@ -354,17 +341,9 @@ def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
         exporting.export(model, run, tmp_path / "out", data=make_dataset(n_planes=2), int8=True)
 
 
-def test_data_without_a_split_is_halved(tiny_result: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    data = make_dataset(n_channels=2)
-    training, judged = calibration_split(data, tmp_path / "alone")
-    assert "half of the data" in caplog.text
-    assert not {data.repetitions[i] for i in training} & {data.repetitions[i] for i in judged}
-    assert len(training) == len(judged)
-
-
 @pytest.fixture(scope="module")
 def joining_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run of the recipe ``best``: SVMs of three classes and of two, on what they join."""
+    """A tiny run with the recipe ``best``: SVMs of three and of two classes on joined blocks."""
     folder = tmp_path_factory.mktemp("joining") / "run"
     train(
         load_folder(simulated.matrices),

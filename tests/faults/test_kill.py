@@ -1,4 +1,4 @@
-"""What a kill, or a second process, may do to what is being written. The long form: benchmarks/faults.py."""
+"""Killed processes, and two processes that write to one folder. benchmarks/faults.py has the long version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that vanishes, shrinks or may not be read while others like it are worked on."""
+"""A file that disappears, shrinks or can't be read while others are processed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.system.progress import TrainingProgress
 
 
-def test_predict_answers_the_good_ones_and_lists_the_others(inputs: Inputs, tmp_path: Path) -> None:
+def test_predict_answers_the_readable_files_and_lists_the_others(inputs: Inputs, tmp_path: Path) -> None:
     folder = tmp_path / "new"
     shutil.copytree(inputs.matrices, folder)
     good, gone, cut, closed = sorted(folder.glob("*.npz"))[:4]
@@ -62,7 +62,7 @@ def test_a_recording_that_shrinks_while_it_is_read_is_left_out(
 
 
 @pytest.mark.parametrize("fault", ["shrinks", "vanishes"])
-def test_a_pack_that_is_lost_in_the_middle_of_an_epoch_is_a_sentence(tmp_path: Path, fault: str) -> None:
+def test_a_pack_that_disappears_during_an_epoch_is_an_error(tmp_path: Path, fault: str) -> None:
     """It is read, not mapped: a mapped file that shrinks would end the process with SIGBUS."""
     dataset = load_folder(write_dataset(make_dataset(), tmp_path / "matrices"), pack=tmp_path / "pack")
     values = tmp_path / "pack" / "matrices.f32"
@@ -81,7 +81,7 @@ def test_a_pack_that_is_lost_in_the_middle_of_an_epoch_is_a_sentence(tmp_path: P
         )
 
 
-def test_a_folder_that_may_not_be_read_is_a_sentence(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_folder_without_permission_is_an_error(inputs: Inputs, tmp_path: Path) -> None:
     folder = tmp_path / "closed"
     shutil.copytree(inputs.matrices, folder)
     folder.chmod(0)

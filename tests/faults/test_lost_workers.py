@@ -1,4 +1,4 @@
-"""Worker processes that are killed, as a system does that runs out of memory, or refused memory."""
+"""Worker processes that the system kills or refuses memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def work(job: Job, n_threads: int | None, folder: Path, fates: dict[str, str]) -
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_own_recording_alone(tmp_path: Path) -> None:
+def test_a_killed_worker_loses_only_its_own_recording(tmp_path: Path) -> None:
     fates = {"r2": "killed", "r5": "killed once", "r8": "refused"}
     results = list(for_each(work, jobs(12), tmp_path, fates, n_jobs=2))
     told = [result.file if isinstance(result, Failure) else result for result in results]
@@ -60,13 +60,13 @@ def test_a_recording_that_is_refused_memory_in_this_process_is_listed(tmp_path: 
     assert second == "r1"
 
 
-def test_want_of_memory_is_said_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_little_memory_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit), one_sentence(debug=False):
         raise MemoryError("unable to allocate 3 GiB")
     assert "error: there is not enough memory; fewer --jobs" in capsys.readouterr().err
 
 
-def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_folds_are_kept_if_another_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, size = TrainingConfig(epochs=1, batch_size=8), NetworkSize(base_channels=2)
     options = FoldOptions(protocol="grouped", n_folds=2, task="action_quality", cpu=True)
     with monkeypatch.context() as lost:
@@ -79,7 +79,7 @@ def test_folds_that_were_done_outlive_one_that_is_lost(tmp_path: Path, monkeypat
     assert all(path.stat().st_ino == number for path, number in before.items()), "computed twice"
 
 
-def test_processes_that_end_before_they_begin_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_end_before_their_work_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_marked", ends)
     with pytest.raises(InputError, match="before they begin their work, again and again; fewer --jobs"):
         list(workers.map_in_processes(str, range(3), 2, str, ahead_each=3))
@@ -89,7 +89,7 @@ def ends(*_: object) -> None:
     os._exit(1)
 
 
-def test_processes_that_grow_are_replaced() -> None:
+def test_processes_that_use_more_and_more_memory_are_replaced() -> None:
     pids = list(workers.map_in_processes(grows, range(5), 2, lambda i: -i, ahead_each=6))
     assert min(pids) > 0
     assert len(set(pids)) > 2

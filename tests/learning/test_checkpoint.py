@@ -1,4 +1,4 @@
-"""learning/checkpoint.py: saving and loading runs, damaged and hostile ones too."""
+"""Saving and loading checkpoints, including damaged and hostile ones."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_saved_and_loaded_weights_are_the_same_bits(tmp_path: Path) -> None:
     assert len(back.svms) == 0
 
 
-def test_a_checkpoint_holds_what_a_person_may_want_to_read(tiny_result: Result) -> None:
+def test_a_checkpoint_describes_itself(tiny_result: Result) -> None:
     content = json.loads((tiny_result.folder / "best" / "model.json").read_text(encoding="utf-8"))
     assert content["classes"] == {"action_quality": ["full", "half", "invalid"], "gender": ["F", "M"]}
     assert content["network"]["base_channels"] == 2
@@ -88,7 +88,7 @@ def test_batches_do_not_change_the_answers(tiny_result: Result) -> None:
     )
 
 
-def test_columns_are_brought_into_order_by_name() -> None:
+def test_columns_follow_the_order_of_the_classes() -> None:
     class Svm:
         classes_ = np.array(["M", "F"])
 
@@ -125,7 +125,7 @@ def test_a_description_without_format_is_refused(tiny_copy: Path, content: str) 
         {"encoder_task": []},
     ],
 )
-def test_a_description_that_makes_no_sense_is_refused(tiny_copy: Path, changes: dict[str, Any]) -> None:
+def test_an_invalid_description_is_refused(tiny_copy: Path, changes: dict[str, Any]) -> None:
     edit(tiny_copy / "best", **changes)
     with pytest.raises(
         InputError, match=r"model\.json: (expected the description of a model|n_layers must be a whole number)"
@@ -133,7 +133,7 @@ def test_a_description_that_makes_no_sense_is_refused(tiny_copy: Path, changes: 
         load_model(tiny_copy / "best")
 
 
-def test_names_and_answers_must_be_as_many(tiny_copy: Path) -> None:
+def test_the_number_of_class_names_must_fit_the_network(tiny_copy: Path) -> None:
     edit(tiny_copy / "best", classes={"action_quality": ["full", "half"], "gender": ["F", "M"]})
     with pytest.raises(InputError, match=r"model\.json: 2 class names, but a network of 3 classes"):
         load_model(tiny_copy / "best")
@@ -168,14 +168,14 @@ def test_a_run_answers_from_arrays_as_scikit_learn_does(tiny_copy: Path) -> None
     matrices = make_dataset().matrices[:5]
     by_arrays = load_model(tiny_copy / "best")
     assert set(by_arrays.arrays) == {"gender"}
-    (tiny_copy / "best" / "gender.npz").unlink()  # as in runs from before there were arrays
+    (tiny_copy / "best" / "gender.npz").unlink()  # as in runs of earlier versions
     by_pipeline = load_model(tiny_copy / "best")
     assert not by_pipeline.arrays
     for task, expected in by_pipeline.probabilities(matrices).items():
         assert_allclose(by_arrays.probabilities(matrices)[task], expected, atol=1e-12)
 
 
-def test_without_arrays_a_damaged_svm_is_said_at_once(tiny_copy: Path) -> None:
+def test_without_arrays_a_damaged_svm_is_an_error_at_once(tiny_copy: Path) -> None:
     (tiny_copy / "best" / "gender.npz").unlink()
     truncate(tiny_copy / "best" / "gender.skops")
     with pytest.raises(InputError, match=r"gender\.skops: can't be read as a skops file"):
@@ -240,7 +240,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(small_disk: Path, monkeypatch: py
     before = {path.name: path.read_bytes() for path in (small_disk / "best").iterdir()}
     with pytest.raises(InputError, match="MB free, .* MB are needed; nothing was written"):
         save_model(small_model(7), small_disk / "best")
-    # Space that is there when asked and gone when needed.
+    # The space is free when it is checked, but not when it is needed.
     monkeypatch.setattr("semg_hht.learning.checkpoint.require_space", lambda *_: None)
     with pytest.raises(InputError, match="the disk is full"):
         save_model(small_model(7), small_disk / "best")
@@ -341,14 +341,14 @@ def test_a_calibration_is_kept_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, {"action_quality": 2}, {"action_quality": {"heat": 2}}])
-def test_a_calibration_that_can_not_be_understood_is_refused(tmp_path: Path, wrong: Any) -> None:
+def test_an_invalid_calibration_is_refused(tmp_path: Path, wrong: Any) -> None:
     save_model(small_model(), tmp_path / "best")
     edit(tmp_path / "best", calibration=wrong)
     with pytest.raises(InputError, match=r"model\.json: expected the description of a model"):
         load_model(tmp_path / "best")
 
 
-def test_a_finished_run_is_calibrated_on_the_people_who_picked_the_epoch(tiny_result: Result) -> None:
+def test_a_finished_run_is_calibrated_and_a_periodic_checkpoint_is_not(tiny_result: Result) -> None:
     best, final = (load_model(tiny_result.folder / name) for name in ("best", "final"))
     for model in (best, final):
         assert model.description.calibration["action_quality"].temperature != 1

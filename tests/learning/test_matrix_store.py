@@ -1,4 +1,4 @@
-"""learning/pack.py: matrices in one file, read batch by batch, the same as from memory."""
+"""Packs: the same matrices as in memory, read batch by batch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def packed(folder: Path) -> Dataset:
     return found
 
 
-def test_what_is_packed_is_what_was_read(folder: Path) -> None:
+def test_a_pack_holds_the_matrices_of_the_files(folder: Path) -> None:
     plain, found = load_folder(folder), packed(folder)
     assert found.matrices.shape == plain.matrices.shape
     assert_array_equal(found.matrices[:], plain.matrices)
@@ -50,7 +50,7 @@ def test_what_is_packed_is_what_was_read(folder: Path) -> None:
     assert found.subset(chosen).fingerprint() == plain.subset(chosen).fingerprint()
 
 
-def test_what_lies_beside_matrices_is_packed_too(simulated: Simulated, tmp_path: Path) -> None:
+def test_features_and_covariance_are_packed(simulated: Simulated, tmp_path: Path) -> None:
     plain, found = load_folder(simulated.matrices), load_folder(simulated.matrices, pack=tmp_path / "pack")
     assert (found.rows, found.settings, found.features) == (plain.rows, plain.settings, plain.features)
     assert found.repetitions == plain.repetitions
@@ -75,7 +75,7 @@ def test_a_pack_is_written_once_and_again_when_a_file_changes(folder: Path, monk
     assert_array_equal(again.matrices[place], other)
 
 
-def test_labels_are_read_anew_each_time(folder: Path) -> None:
+def test_labels_are_read_from_the_manifest_not_the_pack(folder: Path) -> None:
     packed(folder)
     manifest = folder / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(",half,", ",quarter,"), encoding="utf-8")
@@ -110,7 +110,7 @@ def test_a_batch_is_read_without_the_others(folder: Path, monkeypatch: pytest.Mo
     assert max(opened) == 2 * 256 * 256
 
 
-def test_the_folder_of_something_else_is_not_written_into(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_used_for_a_pack(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "diary.txt").write_text("mine")
     with pytest.raises(InputError, match="this folder is not empty"):
@@ -158,7 +158,7 @@ def test_a_pack_that_changes_while_it_is_used_is_an_error(damage: str, folder: P
         (lambda c: c["files"][0].update(features=3), "expected the index of a pack"),
     ],
 )
-def test_a_pack_that_contradicts_itself_is_named(edit: Any, message: str, folder: Path, tmp_path: Path) -> None:
+def test_a_pack_with_an_inconsistent_index_is_an_error(edit: Any, message: str, folder: Path, tmp_path: Path) -> None:
     packed(folder)
     path = tmp_path / "pack" / INDEX_FILE
     content = read_json(path)
@@ -168,7 +168,7 @@ def test_a_pack_that_contradicts_itself_is_named(edit: Any, message: str, folder
         packed(folder)
 
 
-def test_a_pack_of_another_format_is_written_anew(folder: Path, tmp_path: Path) -> None:
+def test_a_pack_of_another_format_is_replaced(folder: Path, tmp_path: Path) -> None:
     first = packed(folder).matrices[:]
     path = tmp_path / "pack" / INDEX_FILE
     path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
@@ -177,7 +177,7 @@ def test_a_pack_of_another_format_is_written_anew(folder: Path, tmp_path: Path) 
     assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == sorted([INDEX_FILE, VALUES_FILE])
 
 
-def test_the_next_batches_are_read_while_one_is_worked_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_batches_are_read_in_advance(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = packed(folder).matrices
     read: list[int] = []
     plain = PackedMatrices.__getitem__
