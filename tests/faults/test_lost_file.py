@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
+from semg_hht.signals.filtered_recording import FilteredRecording
 from semg_hht.system.progress import TrainingProgress
 
 
@@ -46,9 +48,9 @@ def test_a_recording_that_shrinks_while_it_is_read_is_left_out(
     shutil.copytree(inputs.recordings.parent, folder)
     transform = semg_hht.datasets.prepare.transform
 
-    def shrinking(job: object, *given: object, **how: object) -> object:
-        found = transform(job, *given, **how)  # type: ignore[arg-type]
-        path = job.path  # type: ignore[attr-defined]
+    def shrinking(source: FilteredRecording, *arguments: Any, **options: Any) -> object:
+        found = transform(source, *arguments, **options)
+        path = source.job.path
         if path.name.startswith("S02"):
             os.truncate(path, path.stat().st_size // 2)
         return found

@@ -74,43 +74,43 @@ class AuditedExample:
         return "{}|{}|{}".format(self.recording, *self.cut)
 
 
-def audit_examples(seen: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
+def audit_examples(examples: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
     """All findings about examples and a split of them, errors first."""
     side_of = {file: side for side, files in (split.files if split else {}).items() for file in files}
     findings = [
-        *_constant(seen),
-        *_mixed_preparations(seen),
-        *label_findings([s.row for s in seen]),
-        *subject_names(s.row.subject for s in seen),
-        *_overlaps(seen, side_of),
-        *_copies(seen, side_of),
-        *_lookalikes(seen),
-        *(split_findings(split, [s.row for s in seen]) if split else []),
+        *_constant(examples),
+        *_mixed_preparations(examples),
+        *label_findings([s.row for s in examples]),
+        *subject_names(s.row.subject for s in examples),
+        *_overlaps(examples, side_of),
+        *_copies(examples, side_of),
+        *_lookalikes(examples),
+        *(split_findings(split, [s.row for s in examples]) if split else []),
     ]
     return in_order(findings)
 
 
-def _constant(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
-    for s in seen:
+def _constant(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
+    for s in examples:
         if s.constant:
             yield Finding("error", "constant", f"{s.row.file}: every value is the same", (s.row.file,))
 
 
-def _mixed_preparations(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
+def _mixed_preparations(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
     """Matrices of different preparations, which training refuses, or of different sampling rates."""
-    by_settings = _grouped(seen, [s.settings for s in seen])
+    by_settings = _grouped(examples, [s.settings for s in examples])
     if len(by_settings) > 1:
         groups = sorted(by_settings.values(), key=len)
         counts = ", ".join(f"{len(g)} like {g[0].row.file}" for g in groups[::-1])
         yield Finding(
             "error", "settings", f"prepared in {len(groups)} ways: {counts}", tuple(s.row.file for s in groups[0])
         )
-    by_planes = _grouped(seen, [s.n_planes for s in seen])
+    by_planes = _grouped(examples, [s.n_planes for s in examples])
     if len(by_planes) > 1:
         counts = ", ".join(f"{len(g)} with {n} (as {g[0].row.file})" for n, g in sorted(by_planes.items()))
         fewest = min(by_planes.values(), key=len)
         yield Finding("error", "shape", f"channels in a matrix: {counts}", tuple(s.row.file for s in fewest))
-    rated = [s.row for s in seen if s.row.rate_hz]
+    rated = [s.row for s in examples if s.row.rate_hz]
     rates = sorted({row.rate_hz or 0 for row in rated})
     if len(rates) < 2:
         return
@@ -128,9 +128,9 @@ def _mixed_preparations(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
         yield Finding("note", "rates", f"recorded at {listed} Hz")
 
 
-def _overlaps(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
+def _overlaps(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
     """Overlapping parts of one recording with different subjects or labels, or in two parts of a split."""
-    for recording, own in _grouped(seen, [s.recording for s in seen]).items():
+    for recording, own in _grouped(examples, [s.recording for s in examples]).items():
         # One channel represents all of its repetition, unless their labels differ.
         first_of = {(s.repetition, s.row.subject, s.row.movement, s.row.gender): s for s in reversed(own)}
         parts = sorted(first_of.values(), key=lambda s: s.cut)
@@ -145,31 +145,31 @@ def _overlaps(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterab
                     yield Finding("error", "overlap", text, files)
 
 
-def _copies(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
+def _copies(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
     """Equal matrices, then repetitions of the same signal; each pair is reported once."""
     reported: set[frozenset[str]] = set()
-    for same in _grouped(seen, [s.digest for s in seen]).values():
+    for same in _grouped(examples, [s.digest for s in examples]).values():
         for other in same[1:] if not same[0].constant else []:
             pair = frozenset((same[0].repetition, other.repetition))
             if pair not in reported:
                 reported.add(pair)
                 text = "are the same matrix" if other.sketch.size else "hold the same samples"
                 yield _copy("duplicate", same[0].row, other.row, text, side_of)
-    whole = [_whole_repetition(parts) for parts in _grouped(seen, [s.repetition for s in seen]).values()]
-    for unit in (_comparable(seen), _comparable(whole)):
+    repetitions = [_whole_repetition(parts) for parts in _grouped(examples, [s.repetition for s in examples]).values()]
+    for unit in (_comparable(examples), _comparable(repetitions)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
             sketches = np.stack([s.sketch for s in alike_in_size])
-            for found in similar_pairs(sketches, [s.recording for s in alike_in_size]):
-                a, b = alike_in_size[found.first], alike_in_size[found.second]
+            for similar in similar_pairs(sketches, [s.recording for s in alike_in_size]):
+                a, b = alike_in_size[similar.first], alike_in_size[similar.second]
                 pair = frozenset((a.repetition, b.repetition))
                 if pair not in reported:
                     reported.add(pair)
-                    text = f"hold the same signal (likeness {found.likeness:.2f}, unrelated ones stay below 0.2)"
+                    text = f"hold the same signal (likeness {similar.likeness:.2f}, unrelated ones stay below 0.2)"
                     yield _copy("near-duplicate", a.row, b.row, text, side_of)
 
 
-def _comparable(seen: Sequence[AuditedExample]) -> list[AuditedExample]:
-    return [s for s in seen if s.sketch.size and not s.constant]
+def _comparable(examples: Sequence[AuditedExample]) -> list[AuditedExample]:
+    return [s for s in examples if s.sketch.size and not s.constant]
 
 
 def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[str, str]) -> Finding:
@@ -181,18 +181,20 @@ def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[st
     return Finding(severity, what, f"{a.file} and {b.file} {text}{as_what}", (a.file, b.file))
 
 
-def _lookalikes(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
-    named = [s for s in _comparable(seen) if s.row.subject]
-    whole = [_whole_repetition(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
-    if not whole:
+def _lookalikes(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
+    named = [s for s in _comparable(examples) if s.row.subject]
+    repetitions = [_whole_repetition(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
+    if not repetitions:
         return
-    size = Counter(len(s.profile) for s in whole).most_common(1)[0][0]
-    whole = [s for s in whole if len(s.profile) == size]
+    size = Counter(len(s.profile) for s in repetitions).most_common(1)[0][0]
+    repetitions = [s for s in repetitions if len(s.profile) == size]
     compared = compare_people(
-        np.stack([s.profile for s in whole]), [s.row.subject for s in whole], [_task_of(s.row) for s in whole]
+        np.stack([s.profile for s in repetitions]),
+        [s.row.subject for s in repetitions],
+        [_task_of(s.row) for s in repetitions],
     )
     for pair in compared.lookalikes:
-        files = tuple(s.row.file for s in whole if s.row.subject in (pair.first, pair.second))
+        files = tuple(s.row.file for s in repetitions if s.row.subject in (pair.first, pair.second))
         text = (
             f"subjects {pair.first} and {pair.second} look like one person: the nearest neighbour of a repetition has"
         )

@@ -138,11 +138,11 @@ def contradictions(a: ManifestRow, b: ManifestRow, side_of: dict[str, str]) -> l
 
 def values_with_class(rows: Iterable[ManifestRow], task: str, of: str) -> dict[str, set[object]]:
     """Class -> values of the column ``of`` in its rows."""
-    found: dict[str, set[object]] = defaultdict(set)
+    values: dict[str, set[object]] = defaultdict(set)
     for row in rows:
         if row.label(task):
-            found[row.label(task)].add(getattr(row, of))
-    return found
+            values[row.label(task)].add(getattr(row, of))
+    return values
 
 
 def is_labelled(row: ManifestRow) -> bool:

@@ -185,9 +185,9 @@ def compare_people(profiles: Array, subjects: Sequence[str], labels: Sequence[st
     typical = float(np.median(distinct))
     spread = max(MIN_SPREAD, 1.4826 * float(np.median(np.abs(distinct - typical))))
     bound = min(MAX_DISTINCT, typical - PEOPLE_DEVIATIONS * spread) if typical >= MIN_MEDIAN_DISTINCT else 0.0
-    found = [LookalikePair(*pair, share) for pair, share in shares.items() if share < bound]
-    found.sort(key=lambda pair: pair.distinct)
-    return Comparison(tuple(found), typical, float(distinct.min()))
+    lookalikes = [LookalikePair(*pair, share) for pair, share in shares.items() if share < bound]
+    lookalikes.sort(key=lambda pair: pair.distinct)
+    return Comparison(tuple(lookalikes), typical, float(distinct.min()))
 
 
 def _centred_by_label(profiles: Array, labels: NDArray[np.str_]) -> NDArray[np.float64]:

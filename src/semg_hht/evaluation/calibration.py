@@ -77,8 +77,8 @@ def fit_temperature(probabilities: Array, repetitions: Sequence[str], labels: Se
         true = pooled[np.arange(len(keys)), [first[key] for key in keys]]
         return float(-np.mean(np.log(np.maximum(true, TINY))))
 
-    found = scipy.optimize.minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))
+    fit = scipy.optimize.minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(fit.x))
 
 
 def set_threshold(probabilities: Array, labels: Sequence[int], promise: float = PROMISE) -> float:

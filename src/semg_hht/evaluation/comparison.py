@@ -103,12 +103,12 @@ def task_findings(answers: Sequence[HeldOutAnswers]) -> dict[str, Any]:
     of the answer sets (``unsure`` with the calibration of each run, ``unsure_across_people`` calibrated across people),
     scores per muscle and per gender, and the ``worst`` mistakes.
     """
-    found = {}
+    findings = {}
     for task in dict.fromkeys(a.task for a in answers):
         by_method = {a.method: a for a in answers if a.task == task}
         ours = by_method.pop(OURS)
         reports = {method: a.report() for method, a in by_method.items()}
-        found[task] = {
+        findings[task] = {
             "classes": list(ours.classes),
             "network": ours.report().to_json(),
             "baselines": {method: report.to_json() for method, report in reports.items()},
@@ -119,7 +119,7 @@ def task_findings(answers: Sequence[HeldOutAnswers]) -> dict[str, Any]:
             "per_gender": _per_group(ours, ours.genders) if task != "gender" else {},
             "worst": _worst_mistakes(ours),
         }
-    return found
+    return findings
 
 
 def _duel(ours: HeldOutAnswers, others: dict[str, HeldOutAnswers], reports: dict[str, Report]) -> dict[str, Any]:

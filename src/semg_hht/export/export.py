@@ -112,10 +112,10 @@ def export(
         write_json(part / DESCRIPTION_FILE, description)
         difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}
         trial = _replace_by_int8(model, checkpoint, part, data, seed) if int8 and data is not None else None
-        found = ExportResult(difference, len(checked[0]), data is not None, trial, 0)
-        description |= {"precision": found.precision, "int8": None if trial is None else trial.to_json()}
+        result = ExportResult(difference, len(checked[0]), data is not None, trial, 0)
+        description |= {"precision": result.precision, "int8": None if trial is None else trial.to_json()}
         write_json(part / DESCRIPTION_FILE, description)
-        return replace(found, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
+        return replace(result, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
 
 
 def _replace_by_int8(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: int) -> Int8Trial:

@@ -118,10 +118,10 @@ def _compare(
 ) -> Int8Trial:
     accuracy: dict[str, tuple[float, float]] = {}
     for task, of_task in exact.items():
-        known = np.flatnonzero([label in classes[task] for label in people.labels(task)])
-        if known.size:
+        labelled = np.flatnonzero([label in classes[task] for label in people.labels(task)])
+        if labelled.size:
             accuracy[task] = tuple(
-                score(people, known, task, classes, found[known], intervals=False).balanced_accuracy
+                score(people, labelled, task, classes, found[labelled], intervals=False).balanced_accuracy
                 for found in (of_task, small[task])
             )  # type: ignore[assignment]
     changed = [(exact[task].argmax(axis=1) != small[task].argmax(axis=1)).mean() for task in exact]

@@ -211,12 +211,12 @@ def _baseline_answers(
 ) -> dict[str, dict[str, Any]]:
     """Method -> task -> repetition -> probabilities in the order of the classes."""
     answers: dict[str, dict[str, Any]] = {}
-    seen = np.concatenate([fold.split.train, fold.split.validation])
+    training = np.concatenate([fold.split.train, fold.split.validation])
     for method in BASELINES:
-        found = repetition_features(dataset, method)
-        if found is None:
+        baseline = repetition_features(dataset, method)
+        if baseline is None:
             continue
-        keys, table = found
+        keys, table = baseline
         place = {key: i for i, key in enumerate(keys)}
         first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
         groups = np.array([dataset.rows[first[key]].subject or key for key in keys])
@@ -225,10 +225,12 @@ def _baseline_answers(
         test = np.array(list(dict.fromkeys(place[dataset.repetitions[i]] for i in fold.split.test)))
         for task, order in classes.items():
             labels = np.array([dataset.rows[first[key]].label(task) for key in keys])
-            known = np.array(sorted({place[dataset.repetitions[i]] for i in seen if dataset.rows[i].label(task)}))
-            if len(set(labels[known])) < 2:
+            labelled = np.array(
+                sorted({place[dataset.repetitions[i]] for i in training if dataset.rows[i].label(task)})
+            )
+            if len(set(labels[labelled])) < 2:
                 continue
-            names_found, probabilities = baseline_probabilities(table, labels, groups, known, test, seed)
+            names_found, probabilities = baseline_probabilities(table, labels, groups, labelled, test, seed)
             in_order = np.zeros((len(test), len(order)))
             in_order[:, [order.index(name) for name in names_found]] = probabilities
             answers.setdefault(method, {})[task] = {

@@ -99,8 +99,8 @@ class Dataset:
 
     def classes(self) -> dict[str, tuple[str, ...]]:
         """Task -> class names in output order, for tasks with labels."""
-        found = {task: class_names(self.labels(task)) for task in TASKS}
-        return {task: names for task, names in found.items() if names}
+        classes = {task: class_names(self.labels(task)) for task in TASKS}
+        return {task: names for task, names in classes.items() if names}
 
     def fingerprint(self) -> str:
         """SHA-256 over names, labels and values; it does not depend on the order of the files."""
@@ -215,8 +215,8 @@ def _load(sources: list[tuple[Path, ManifestRow]], pack: Path | None, track: Tra
 def _load_packed(sources: list[tuple[Path, ManifestRow]], folder: Path, track: Track) -> Dataset:
     """Load from the pack in ``folder``, which is written first unless it holds these files unchanged."""
     stamps = [stamp(path, row.file) for path, row in sources]
-    found = read_pack(folder, stamps)
-    if found is None:
+    pack = read_pack(folder, stamps)
+    if pack is None:
         with new_pack(folder, stamps) as packing:
             for path, _ in track(sources, len(sources), "packing"):
                 try:
@@ -225,9 +225,9 @@ def _load_packed(sources: list[tuple[Path, ManifestRow]], folder: Path, track: T
                     packing.skip(str(error))
                 else:
                     packing.add(path, matrix)
-        found = read_pack(folder, stamps)
-        assert found is not None
-    packed, entries = found
+        pack = read_pack(folder, stamps)
+        assert pack is not None
+    packed, entries = pack
     rows = [row for _, row in sources]
     failures = [Failure(row.file, entry.reason) for row, entry in zip(rows, entries, strict=True) if entry.reason]
     loaded = [_loaded(row, entry) for row, entry in zip(rows, entries, strict=True) if entry.number is not None]

@@ -92,9 +92,9 @@ class TrainingConfig:
             raise InputError(f"batch_size must be at least 2 (BatchNorm needs a variance); got {self.batch_size}")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate must be above 0; got {self.learning_rate:g}")
-        for name, known in (("recipe", RECIPES), ("convolutions", CONVOLUTIONS), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}")
+        for name, allowed in (("recipe", RECIPES), ("convolutions", CONVOLUTIONS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
         if self.precision == "bfloat16" and self.convolutions == "torch":
             raise InputError("precision bfloat16 is that of convolutions as products; got convolutions 'torch'")
         if self.patience is not None and self.patience < 1:

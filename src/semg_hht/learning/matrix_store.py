@@ -71,16 +71,16 @@ class PackedMatrices:
             The file is missing, or ends before a requested matrix.
         """
         chosen = self.numbers[key]
-        found = np.empty((np.size(chosen), self.n_planes, SIZE, SIZE), VALUE)
+        values = np.empty((np.size(chosen), self.n_planes, SIZE, SIZE), VALUE)
         try:
             with self.path.open("rb", buffering=0) as handle:
-                for number, matrix in zip(np.ravel(chosen), found, strict=True):
+                for number, matrix in zip(np.ravel(chosen), values, strict=True):
                     handle.seek(int(number) * matrix.nbytes)
                     if handle.readinto(matrix.data.cast("B")) != matrix.nbytes:
                         raise InputError(f"{self.path}: ends before matrix {number}; it was changed while in use")
         except OSError as error:
             raise InputError(f"{self.path}: can't be read any more; {error.strerror}") from None
-        return found[0] if np.ndim(chosen) == 0 else found
+        return values[0] if np.ndim(chosen) == 0 else values
 
 
 def read_parts(matrices: NDArray[np.float32] | PackedMatrices, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
@@ -142,10 +142,10 @@ class PackWriter:
 def stamp(path: Path, name: str) -> list[Any]:
     """Name, size and time of change of a file, to detect whether it is still the packed one."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):  # a zero in the name
         return [name, -1, 0]
-    return [name, found.st_size, found.st_mtime_ns]
+    return [name, status.st_size, status.st_mtime_ns]
 
 
 @contextmanager
@@ -189,7 +189,7 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices
         if content["format"] != FORMAT or content["stamps"] != list(stamps):
             return None
         n_planes = int(content["n_planes"])
-        entries = [_entry(found, content["settings"]) for found in content["files"]]
+        entries = [_entry(stated, content["settings"]) for stated in content["files"]]
         held = [entry for entry in entries if entry.number is not None]
         size = n_planes * SIZE * SIZE * VALUE.itemsize
         if len(entries) != len(stamps) or [entry.number for entry in held] != list(range(len(held))):
@@ -204,17 +204,17 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices
     return PackedMatrices(values, n_planes, np.arange(len(held)), digests, peaks), entries
 
 
-def _entry(found: dict[str, Any], settings: list[Any]) -> PackEntry:
-    if found["number"] is None:
-        return PackEntry(None, reason=str(found["reason"]))
-    stored = {str(name): tuple(map(float, values)) for name, values in found["features"].items()}
+def _entry(stated: dict[str, Any], settings: list[Any]) -> PackEntry:
+    if stated["number"] is None:
+        return PackEntry(None, reason=str(stated["reason"]))
+    stored = {str(name): tuple(map(float, values)) for name, values in stated["features"].items()}
     features, reference = split_reference(stored)
     return PackEntry(
-        number=int(found["number"]),
-        digest=str(found["digest"]),
-        peak=float(found["peak"]),
-        settings=settings[found["settings"]],
+        number=int(stated["number"]),
+        digest=str(stated["digest"]),
+        peak=float(stated["peak"]),
+        settings=settings[stated["settings"]],
         features=features,
         reference=reference,
-        covariance=None if found["mixing"] is None else np.array(found["mixing"], dtype=np.float64),
+        covariance=None if stated["mixing"] is None else np.array(stated["mixing"], dtype=np.float64),
     )

@@ -120,10 +120,14 @@ def divide(
     best: tuple[float, Indices] | None = None
     for _ in range(N_DRAWS):
         aside = np.sort(rng.permutation(len(names))[:n_aside])
-        held = counts[aside].sum(axis=0)
-        kept = total - held
-        uneven = float(np.abs(held / np.maximum(total, 1) - sizes[aside].sum() / sizes.sum()).sum())
-        cost = uneven + 10 * float(np.sum((total > 0) & (held == 0))) + 1000 * float(np.sum((total > 0) & (kept == 0)))
+        aside_counts = counts[aside].sum(axis=0)
+        kept_counts = total - aside_counts
+        uneven = float(np.abs(aside_counts / np.maximum(total, 1) - sizes[aside].sum() / sizes.sum()).sum())
+        cost = (
+            uneven
+            + 10 * float(np.sum((total > 0) & (aside_counts == 0)))
+            + 1000 * float(np.sum((total > 0) & (kept_counts == 0)))
+        )
         if best is None or cost < best[0]:
             best = (cost, aside)
     assert best is not None

@@ -32,13 +32,13 @@ class Rows:
     def squared_distances(self) -> Array:
         """(n, n), from one matrix product."""
         squares = np.einsum("ij,ij->i", self.features, self.features)
-        found: Array = self.features @ self.features.T
-        found *= -2
-        found += squares[:, None]
-        found += squares
-        np.maximum(found, 0, out=found)
-        np.fill_diagonal(found, 0)
-        return found
+        distances: Array = self.features @ self.features.T
+        distances *= -2
+        distances += squares[:, None]
+        distances += squares
+        np.maximum(distances, 0, out=distances)
+        np.fill_diagonal(distances, 0)
+        return distances
 
     def gamma(self, gamma: float | str, numbers: NDArray[np.intp]) -> float:
         """The value of ``gamma`` for some of the rows; ``"scale"`` is computed as in scikit-learn."""

@@ -127,11 +127,11 @@ def spread(kinds: Sequence[Hashable], n_most: int, seed: int) -> NDArray[np.intp
     if len(kinds) <= n_most:
         return np.arange(len(kinds))
     order = np.random.default_rng(seed).permutation(len(kinds))
-    seen: Counter[Hashable] = Counter()
+    drawn: Counter[Hashable] = Counter()
     turns = np.empty(len(kinds), dtype=np.intp)  # number of rows of the same kind drawn before
     for place, number in enumerate(order):
-        turns[place] = seen[kinds[number]]
-        seen[kinds[number]] += 1
+        turns[place] = drawn[kinds[number]]
+        drawn[kinds[number]] += 1
     return np.sort(order[np.argsort(turns, kind="stable")[:n_most]])
 
 
@@ -152,9 +152,9 @@ def _folds(y: NDArray[np.str_], who: NDArray[np.str_], what: str, by: str, seed:
 
 def probabilities(svm: Any, features: NDArray[Any], classes: Sequence[str]) -> NDArray[np.float64]:
     """Probabilities (n, n_classes) in the order of ``classes``; 0 for a class that the SVM does not have."""
-    found = np.zeros((len(features), len(classes)))
-    found[:, [list(classes).index(name) for name in svm.classes_]] = svm.predict_proba(features.astype(np.float64))
-    return found
+    columns = np.zeros((len(features), len(classes)))
+    columns[:, [list(classes).index(name) for name in svm.classes_]] = svm.predict_proba(features.astype(np.float64))
+    return columns
 
 
 def save_svm(pipeline: Any, path: Path) -> None:
@@ -166,11 +166,11 @@ def save_svm(pipeline: Any, path: Path) -> None:
 
     numbers: dict[str, str] = {}
 
-    def counted(found: re.Match[str]) -> str:
-        return numbers.setdefault(found[0], str(len(numbers)))
+    def numbered(match: re.Match[str]) -> str:
+        return numbers.setdefault(match[0], str(len(numbers)))
 
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as dumped, zipfile.ZipFile(path, "w") as archive:
-        schema = re.sub(r'(?<="__id__": )\d+|(?<="file": ")\d+', counted, dumped.read(SCHEMA).decode())
+        schema = re.sub(r'(?<="__id__": )\d+|(?<="file": ")\d+', numbered, dumped.read(SCHEMA).decode())
         archive.writestr(zipfile.ZipInfo(SCHEMA), schema)
         for name in dumped.namelist():
             if name != SCHEMA:
@@ -212,7 +212,7 @@ def _require_whole(path: Path, svm: Any) -> None:
         (calibrated,) = svm[-1].calibrated_classifiers_
         machine = calibrated.estimator
         n_classes, (n_vectors, n_features) = len(svm.classes_), machine.support_vectors_.shape
-        found = {
+        stored = {
             "classes": (svm.classes_.dtype.kind, svm.classes_.shape, machine.classes_.shape),
             "numbers read": (svm.n_features_in_, machine.n_features_in_, machine.shape_fit_[1]),
             "vectors of a class": (machine._n_support.dtype, machine._n_support.shape, int(machine._n_support.sum())),
@@ -227,7 +227,7 @@ def _require_whole(path: Path, svm: Any) -> None:
             "vectors": ((n_vectors,), *((n_classes - 1, n_vectors),) * 2),
             "offsets": (n_pairs, n_pairs, "rbf"),
         }
-        wrong = [name for name, value in expected.items() if found[name] != value]
+        wrong = [name for name, value in expected.items() if stored[name] != value]
         if wrong or (machine._n_support < 0).any():
             raise ValueError(f"{', '.join(wrong) or 'numbers of vectors'} don't fit each other")
         answer = svm.predict_proba(np.zeros((1, n_features)))

@@ -100,9 +100,9 @@ def train(
     InputError
         No labels, a single class, too little data to split, or a folder that holds another run.
     """
-    kept = choose_classes(dataset, options.task)
-    what = encoder_task(kept)
-    chosen = np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows])
+    classes = choose_classes(dataset, options.task)
+    encoded = encoder_task(classes)
+    chosen = np.flatnonzero([any(row.label(t) for t in classes) for row in dataset.rows])
     labelled = dataset.subset(chosen)
     unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
     _warn_of_unlabelled(unlabelled)
@@ -110,17 +110,17 @@ def train(
         split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
     else:
         split = split.among(chosen)
-    if "gender" in kept:
-        _require_both_genders(labelled, split, kept["gender"])
+    if "gender" in classes:
+        _require_both_genders(labelled, split, classes["gender"])
     network_config = NetworkConfig(
-        len(kept[what]), size.n_layers, size.base_channels, n_planes=labelled.matrices.shape[1]
+        len(classes[encoded]), size.n_layers, size.base_channels, n_planes=labelled.matrices.shape[1]
     )
     fabric = make_fabric(cpu=options.cpu, half=config.precision == "bfloat16")
     with locked_folder(folder) if fabric.global_rank == 0 else nullcontext():
         resuming = options.resume and (folder / "last" / STATE_FILE).is_file()
         if not resuming and fabric.global_rank == 0:
             _require_no_run(folder, resume=options.resume, overwrite=options.overwrite)
-        fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
+        fitting = Fitting(labelled, split, encoded, classes, network_config, config, folder, fabric)
         _begin(fitting, resuming=resuming)
         n_steps = fitting.n_steps_per_epoch
         progress.on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
@@ -183,10 +183,10 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
         if task not in classes:
             raise InputError(f"no file has a label for {task}; expected one in file names or in a manifest.csv")
         return {task: classes[task]}
-    for one, other in (TASKS, TASKS[::-1]):
-        if len(classes.get(one, ())) == 1 and len(classes.get(other, ())) > 1:
-            log.warning("every label of %s is %s: it is not trained", one.replace("_", " "), classes[one][0])
-            del classes[one]
+    for task, other in (TASKS, TASKS[::-1]):
+        if len(classes.get(task, ())) == 1 and len(classes.get(other, ())) > 1:
+            log.warning("every label of %s is %s: it is not trained", task.replace("_", " "), classes[task][0])
+            del classes[task]
     return classes
 
 
@@ -253,8 +253,8 @@ def _limited(dataset: Dataset, train: Indices, seed: int) -> Indices:
     keys = [dataset.repetitions[i] for i in train]
     rows = {key: dataset.rows[i] for key, i in zip(keys, train, strict=True)}
     kinds = [(row.subject, row.movement, row.gender) for row in rows.values()]
-    known = list(rows)
-    chosen = {known[i] for i in spread(kinds, MAX_ROWS, seed)}
+    unique = list(rows)
+    chosen = {unique[i] for i in spread(kinds, MAX_ROWS, seed)}
     return train[[key in chosen for key in keys]]
 
 
@@ -285,9 +285,9 @@ class _Encoded:
         return _Encoded(self.people.subset(indices), self.features[indices], self.logits[indices])
 
 
-def _svm(model: Model, fitting: Fitting, task: str, seen: _Encoded) -> Any:
+def _svm(model: Model, fitting: Fitting, task: str, encoded: _Encoded) -> Any:
     """Fit an SVM on labelled examples: one row per example, or per repetition if the recipe joins blocks."""
-    labelled = seen.subset(np.flatnonzero([bool(label) for label in seen.people.labels(task)]))
+    labelled = encoded.subset(np.flatnonzero([bool(label) for label in encoded.people.labels(task)]))
     people = labelled.people
     features: Any = labelled.features
     labels = np.array(people.labels(task))
@@ -322,8 +322,8 @@ def _warn_of_unlabelled(unlabelled: Dataset) -> None:
 def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ...]) -> None:
     """Raise before training, not after the epochs."""
     labels = dataset.labels("gender")
-    found = {labels[i] for i in np.concatenate([split.train, split.validation])}
-    missing = [name for name in genders if name not in found]
+    shown = {labels[i] for i in np.concatenate([split.train, split.validation])}
+    missing = [name for name in genders if name not in shown]
     if missing:
         raise InputError(f"gender: nobody is left to train {', '.join(missing)} on; expected several subjects of each")
 
@@ -332,9 +332,9 @@ def _reports(model: Model, test: Dataset) -> dict[str, Report]:
     probabilities = model.probabilities(test.matrices, test.svm_inputs)
     reports = {}
     for task, of_task in probabilities.items():
-        known: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
-        if known.size:
-            reports[task] = score(test, known, task, model.description.classes, of_task[known])
+        labelled: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
+        if labelled.size:
+            reports[task] = score(test, labelled, task, model.description.classes, of_task[labelled])
     return reports
 
 

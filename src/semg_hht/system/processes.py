@@ -108,7 +108,7 @@ def map_in_processes(
     """
     client = _cluster.get()
     if client is not None:
-        yield from _each_on_cluster(client, work, items, lost, ahead_each)
+        yield from _map_on_cluster(client, work, items, lost, ahead_each)
         return
     from concurrent.futures.process import BrokenProcessPool
 
@@ -138,14 +138,14 @@ def map_in_processes(
                             n_done += 1
                         next(results, None)  # lets joblib finish; it closes its pool at the end of the generator
                 except (BrokenProcessPool, MemoryError):
-                    begun = sorted(int(mark.name) for mark in Path(marks).iterdir())
-                    n_idle = 0 if begun else n_idle + 1
+                    started = sorted(int(mark.name) for mark in Path(marks).iterdir())
+                    n_idle = 0 if started else n_idle + 1
                     if n_idle > MAX_IDLE:
                         raise InputError(
                             "worker processes are ended by the system before they begin their work, again and again; "
                             "fewer --jobs need less memory"
                         ) from None
-                    for i in begun:
+                    for i in started:
                         try:
                             with ctrl_c_blocked():
                                 # Two jobs: with one, joblib computes in this process, which a kill would end.
@@ -154,7 +154,7 @@ def map_in_processes(
                             alone[i] = lost(chunk[i])
 
 
-def _each_on_cluster(
+def _map_on_cluster(
     client: Client, work: Callable[[T], U], items: Sequence[T], lost: Callable[[T], V], ahead_each: int
 ) -> Iterator[U | V]:
     """`map_in_processes` on a cluster, without joblib, which waits forever for a task that the cluster has given up."""
@@ -176,14 +176,14 @@ def _each_on_cluster(
 
     def result(item: T, future: Any) -> U | V:
         try:
-            found: U = future.result()
+            outcome: U = future.result()
         except (KilledWorker, MemoryError):
             return lost(item)
-        return found
+        return outcome
 
     def next_result() -> U | V:
         try:
-            found = result(*waiting[0])
+            outcome = result(*waiting[0])
         except CancelledError:
             # Every worker with a copy of the work has ended, so that the cluster cancelled all waiting items. Computing
             # the first item alone shows whether it was the cause.
@@ -192,13 +192,13 @@ def _each_on_cluster(
             send_work()
             submit([first])
             try:
-                found = result(*waiting[0])
+                outcome = result(*waiting[0])
             except CancelledError:
-                found = lost(first)
+                outcome = lost(first)
             send_work()
             submit(others)
         waiting.popleft()
-        return found
+        return outcome
 
     send_work()
     for item in items:
@@ -246,9 +246,9 @@ def _closed_quietly(results: Generator[U, None, None]) -> Iterator[None]:
 def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
     """Compute an item in a worker. The file ``mark`` exists meanwhile, and remains if the process is killed."""
     mark.touch()
-    found = work(item)
+    result = work(item)
     mark.unlink()
-    return found
+    return result
 
 
 def map_ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:
