@@ -34,7 +34,13 @@ def main() -> None:
     require_new_folder(KEPT, overwrite=False)
     with tempfile.TemporaryDirectory() as base:
         data = load_folder(write_dataset(make_dataset(n_repetitions=1), Path(base) / "data"))
-        train(data, Path(base) / "run", TrainingConfig(epochs=2, batch_size=8), NetworkSize(base_channels=1), RunOptions(cpu=True))
+        train(
+            data,
+            Path(base) / "run",
+            TrainingConfig(epochs=2, batch_size=8),
+            NetworkSize(base_channels=1),
+            RunOptions(cpu=True),
+        )
         run = open_run(Path(base) / "run", cpu=True)
         export(run.engine, run.folder, KEPT / "export", data=data)
         shutil.copytree(run.folder, KEPT / "best")
