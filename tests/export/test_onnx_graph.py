@@ -30,10 +30,11 @@ def test_a_folded_convolution_is_convolution_and_batch_norm() -> None:
 def test_the_table_gives_offset_and_shape_of_every_weight(tmp_path: Path) -> None:
     network = ActionNetwork(NetworkConfig(3, n_layers=2, base_channels=2)).eval()
     model = onnx_graph.onnx_model(network)
-    onnx_graph.write_onnx(model, tmp_path / "network.onnx")
+    n_bytes = onnx_graph.n_bytes(model)
+    onnx_graph.write_onnx(model, tmp_path / "network.onnx")  # moves the weights out of the model
     tensors = onnx_graph.weights_table(tmp_path / "network.onnx")["tensors"]
     content = (tmp_path / "network.bin").read_bytes()
-    assert sum(4 * int(np.prod(entry["shape"])) for entry in tensors.values()) == onnx_graph.n_bytes(model)
+    assert sum(4 * int(np.prod(entry["shape"])) for entry in tensors.values()) == n_bytes
     entry = tensors["head1.bias"]
     stored = np.frombuffer(content, "<f4", entry["shape"][0], entry["offset"])
     assert_array_equal(stored, network.head.layers[1].bias.detach().numpy())
