@@ -18,7 +18,7 @@ from semg_hht.audit import AuditedExample, Finding, Sides, audit_examples, in_or
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, unlisted
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
-from semg_hht.learning.dataset import fingerprint_of
+from semg_hht.learning.dataset import fingerprint_of, manifest_of
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
 from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
@@ -152,8 +152,7 @@ def _listed_matrices(source: Path, findings: list[Finding]) -> tuple[list[Manife
         return read_manifest(source), source.parent
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
-    beside = [source / MANIFEST] + ([source.parent / MANIFEST] if source.name == MATRIX_FOLDER else [])
-    manifest = next((path for path in beside if path.is_file()), None)
+    manifest = manifest_of(source)
     if manifest is not None:
         rows = read_manifest(manifest)
         others = tuple(p.relative_to(source).as_posix() for p in unlisted(source, manifest, rows))

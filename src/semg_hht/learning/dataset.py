@@ -157,6 +157,12 @@ def find_dataset(
     raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
 
 
+def manifest_of(folder: Path) -> Path | None:
+    """The manifest.csv of a folder of matrices: in the folder, or beside it if its name is ``hht_matrices``."""
+    candidates = [folder / MANIFEST] + ([folder.parent / MANIFEST] if folder.name == MATRIX_FOLDER else [])
+    return next((path for path in candidates if path.is_file()), None)
+
+
 def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untracked) -> Dataset:
     """Load the matrices of a folder, with labels from its manifest.csv (or beside ``hht_matrices/``), else file names.
 
@@ -171,8 +177,7 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
         raise InputError(
             f"{folder}: expected a folder of npz matrices; found {'a file' if folder.exists() else 'nothing'}"
         )
-    beside = [folder / MANIFEST] + ([folder.parent / MANIFEST] if folder.name == MATRIX_FOLDER else [])
-    manifest = next((path for path in beside if path.is_file()), None)
+    manifest = manifest_of(folder)
     if manifest is not None:
         note_unlisted(folder, manifest)
         return load_manifest(manifest, pack=pack, track=track)

@@ -1,7 +1,6 @@
 """The epoch loop: train, score the validation people, keep the best epoch, resume to the same bits.
 
-It knows datasets and networks, and does not know recordings or the display of results. Lightning Fabric places the
-network on the CPU or a GPU; the loop is the same.
+It knows datasets and networks, and does not know recordings or figures. Lightning Fabric chooses CPU or GPU.
 """
 
 from __future__ import annotations

@@ -117,6 +117,7 @@ def map_in_processes(
     # joblib replaces a worker that uses more and more memory, and warns. If warnings are errors, this one would end
     # joblib's thread that collects results, and the caller would wait forever.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+    # joblib computes everything that it gets, whether the caller takes results or not, so it gets one chunk at a time.
     at_once = ahead_each * effective_n_jobs(n_jobs)
     for start in range(0, len(items), at_once):
         chunk = items[start : start + at_once]
@@ -210,6 +211,7 @@ def _map_on_cluster(
 
 
 def _call(work: Callable[[T], U], item: T) -> U:
+    """Compute an item on a worker, where Dask replaces the future of ``work`` by ``work`` itself."""
     return work(item)
 
 
