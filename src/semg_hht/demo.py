@@ -96,21 +96,14 @@ def run_demo(
     dataset = load_folder(out / "prepared" / "hht_matrices")
     training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
     size = NetworkSize(base_channels=BASE_CHANNELS)
-    options = RunOptions(cpu=True, overwrite=overwrite)
-    result = train(dataset, out / "run", training, size, options, progress=progress)
+    result = train(dataset, out / "run", training, size, RunOptions(cpu=True, overwrite=overwrite), progress=progress)
     draw_history(result.history, result.best_epoch, out / "run" / "history.png")
     draw_confusion(result.reports, out / "run" / "confusion.png")
 
     say(f"5/7  every person held out once, in {EVALUATION_FOLDS} groups, beside simple baselines: {out / 'evaluation'}")
     shorter = replace(training, epochs=max(1, epochs // 2))
-    answers = cross_validate(
-        dataset,
-        out / "evaluation" / "grouped",
-        shorter,
-        size,
-        FoldOptions(protocol="grouped", n_folds=EVALUATION_FOLDS, cpu=True, overwrite=overwrite),
-        track=track,
-    )
+    folds = FoldOptions("grouped", EVALUATION_FOLDS, cpu=True, overwrite=overwrite)
+    answers = cross_validate(dataset, out / "evaluation" / "grouped", shorter, size, folds, track=track)
     describe(
         dataset, out / "evaluation" / "grouped", answers, data_folder="../prepared/hht_matrices", notes=(SIMULATED,)
     )

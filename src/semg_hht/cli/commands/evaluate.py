@@ -72,18 +72,12 @@ def evaluate(
     n_loaded, dataset = len(dataset), dataset.labelled()  # no name for the whole: it would be held beside its part
     if len(dataset) < n_loaded:
         console.err.print(f"files without labels, such as Test*, that are left out: {n_loaded - len(dataset)}")
+    size = NetworkSize(num_encoder_layers, base_channels)
     with workers(backend, scheduler):
         for name in protocols:
+            options = FoldOptions(name, folds, task, cpu=cpu, keep_models=keep_models, overwrite=overwrite)
             answers = cross_validate(
-                dataset,
-                out / name,
-                config,
-                NetworkSize(num_encoder_layers, base_channels),
-                FoldOptions(
-                    protocol=name, n_folds=folds, task=task, cpu=cpu, keep_models=keep_models, overwrite=overwrite
-                ),
-                n_jobs=jobs_at_once,
-                track=console.track,
+                dataset, out / name, config, size, options, n_jobs=jobs_at_once, track=console.track
             )
             describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
     content = gather(out)
