@@ -141,14 +141,18 @@ display(Image(pictures / "matrices.png", width=900))
 
 # %%
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 
 config = TrainingConfig(epochs=EPOCHS, learning_rate=LEARNING_RATE, test_size=TEST_SIZE)
 with notebook.TrainingBar() as bar:
     result = train(
-        dataset, folders.checkpoints, config, base_channels=BASE_CHANNELS,
-        resume=not BEGIN_ANEW, overwrite=BEGIN_ANEW, **bar.callbacks(),
-    )  # fmt: skip
+        dataset,
+        folders.checkpoints,
+        config,
+        NetworkSize(base_channels=BASE_CHANNELS),
+        RunOptions(resume=not BEGIN_ANEW, overwrite=BEGIN_ANEW),
+        progress=bar.progress(),
+    )
 print(f"best epoch {result.best_epoch} of {len(result.history)}; people are identified by {result.split_by}")
 
 # %%

@@ -18,10 +18,11 @@ from pathlib import Path
 from experiment import ARMBAND, FOREARM, Experiment, folder_or_temporary, parser_of
 from peers import PEERS, Effort, PeerData, peer_answers, raw_channels, require_peers
 
-from semg_hht.evaluation.comparison import OURS, Answers
-from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.evaluation.comparison import OURS, HeldOutAnswers
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import make_folds
+from semg_hht.learning.train import NetworkSize
 
 EXPERIMENTS = (
     Experiment("effort", FOREARM, "action_quality"),
@@ -33,7 +34,7 @@ EXPERIMENTS = (
 
 def answers_of(
     experiment: Experiment, out: Path, options: argparse.Namespace, peers: Effort | None
-) -> Iterator[Answers]:
+) -> Iterator[HeldOutAnswers]:
     """The answers of our network and of our baselines, then of each peer unless ``peers`` is None."""
     config = TrainingConfig(
         epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed, recipe=options.recipe
@@ -43,9 +44,12 @@ def answers_of(
     protocol = "grouped" if options.quick or experiment.task == "gender" else "loso"
     n_folds = 3 if options.quick else 5
     yield from cross_validate(
-        dataset, out / "evaluation", config, protocol=protocol, n_folds=n_folds, task=experiment.task,
-        base_channels=options.base_channels,
-    )  # fmt: skip
+        dataset,
+        out / "evaluation",
+        config,
+        NetworkSize(base_channels=options.base_channels),
+        FoldOptions(protocol=protocol, n_folds=n_folds, task=experiment.task),
+    )
     if peers is None:
         return
     folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)
@@ -55,7 +59,7 @@ def answers_of(
         yield peer_answers(name, data, folds, out / "peers", peers)
 
 
-def show(experiment: Experiment, answers: Answers) -> None:
+def show(experiment: Experiment, answers: HeldOutAnswers) -> None:
     report = answers.report()
     interval = report.balanced_accuracy_interval
     between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else "too few people"

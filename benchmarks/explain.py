@@ -31,7 +31,7 @@ from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import make_folds
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.matrices.matrix import SIZE
 
 Array = NDArray[np.float64]
@@ -88,9 +88,13 @@ def measured(experiment: Experiment, dataset: Dataset, out: Path, options: argpa
         folder = out / f"fold_{fold.number}"
         if not (folder / "metrics.json").is_file():
             train(
-                dataset, folder, config, base_channels=options.base_channels, task=task, split=fold.split,
-                overwrite=True, cpu=True,
-            )  # fmt: skip
+                dataset,
+                folder,
+                config,
+                NetworkSize(base_channels=options.base_channels),
+                RunOptions(task=task, overwrite=True, cpu=True),
+                split=fold.split,
+            )
         model = load_model(folder / "best")
         people, rng = np.array(dataset.subjects), np.random.default_rng(config.seed)
         for person in fold.held_out:

@@ -41,10 +41,10 @@ EPOCHS = 6
 def train_once(folder: Path) -> None:
     """Do what ``train --resume`` does, in this process."""
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
 
     config = TrainingConfig(epochs=EPOCHS, batch_size=8, learning_rate=1e-3, checkpoint_every=2)
-    train(DATASET, folder, config, base_channels=2, cpu=True, resume=True)
+    train(DATASET, folder, config, NetworkSize(base_channels=2), RunOptions(cpu=True, resume=True))
 
 
 def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:

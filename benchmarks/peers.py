@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation.comparison import Answers
+from semg_hht.evaluation.comparison import HeldOutAnswers
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.folds import Fold
 from semg_hht.matrices.transform import PipelineConfig
@@ -162,7 +162,7 @@ class PeerData:
         return np.stack([self.signals[key] for key in keys])  # (n, n_channels, n_samples)
 
 
-def peer_answers(name: str, data: PeerData, folds: list[Fold], folder: Path, effort: Effort) -> Answers:
+def peer_answers(name: str, data: PeerData, folds: list[Fold], folder: Path, effort: Effort) -> HeldOutAnswers:
     """A peer's answers for the people held out of each fold, after training on all others.
 
     Folds that were computed before from the same data and effort are read from ``folder``.
@@ -184,7 +184,7 @@ def peer_answers(name: str, data: PeerData, folds: list[Fold], folder: Path, eff
             write_json(path, content)
         answers |= content["answers"]
     rows = [data.dataset.rows[data.example_of[key]] for key in answers]
-    return Answers(
+    return HeldOutAnswers(
         task=data.task,
         method=name,
         classes=data.classes,

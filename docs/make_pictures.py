@@ -31,7 +31,7 @@ from semg_hht.figures.plots import (
 )
 from semg_hht.learning.dataset import from_examples
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import scale_power
 from semg_hht.matrices.transform import PipelineConfig, transform_all, transform_job
@@ -111,7 +111,9 @@ def draw_people(out: Path, epochs: int) -> None:
         examples = list(transform_all(jobs, PipelineConfig()))
         dataset = from_examples(examples)
         config = TrainingConfig(epochs=epochs, learning_rate=1e-3, test_size=0.25, seed=SEED)
-        done = train(dataset, folder / "run", config, base_channels=8, task="action_quality", cpu=True)
+        done = train(
+            dataset, folder / "run", config, NetworkSize(base_channels=8), RunOptions(task="action_quality", cpu=True)
+        )
     draw_history(done.history, done.best_epoch, out / "history.png")
     draw_confusion(done.reports, out / "confusion.png")
     first = {label: i for i, label in reversed(list(enumerate(dataset.labels("action_quality"))))}

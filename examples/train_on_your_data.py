@@ -14,7 +14,7 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, train
 
 
 def main(manifest: Path, out: Path, training: TrainingConfig, base_channels: int = 8) -> None:
@@ -23,7 +23,7 @@ def main(manifest: Path, out: Path, training: TrainingConfig, base_channels: int
     for failure in prepared.failures:
         print(f"left out: {failure.reason}")
     dataset = load_folder(prepared.folder / "hht_matrices")
-    result = train(dataset, out / "run", training, base_channels=base_channels)
+    result = train(dataset, out / "run", training, NetworkSize(base_channels=base_channels))
     for task, report in result.reports.items():
         print(f"{task}: balanced accuracy {report.balanced_accuracy:.2f} on {report.n} matrices of people held out")
     print(f"the run: {result.folder}")

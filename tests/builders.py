@@ -1,4 +1,4 @@
-"""Small data sets, files and hostile files for the tests. Knows the conventions of the files, and nothing of a test."""
+"""Small data sets, files and hostile files for the tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,14 @@ MOVEMENTS = ("full", "half", "invalid")
 
 
 def as_json(settings: Any) -> Any:
-    """Settings as they look after a way through JSON (tuples become lists)."""
+    """Settings after a round trip through JSON (tuples become lists)."""
     import json
 
     return json.loads(json.dumps(settings))
 
 
 def values(label: int, rng: np.random.Generator, n_planes: int = 1) -> np.ndarray:
-    """A matrix (n_planes, 256, 256) with a bright band whose place tells the label."""
+    """A matrix (n_planes, 256, 256) with a bright band whose position depends on the label."""
     matrix = rng.random((n_planes, SIZE, SIZE), dtype=np.float32)
     matrix[:, 60 * label : 60 * label + 50] += 2
     return matrix
@@ -49,7 +50,7 @@ def make_dataset(
     seed: int = 0,
     subject: str = "S{:02d}",
 ) -> Dataset:
-    """Every subject shows every movement ``n_repetitions`` times, on ``n_channels`` matrices each."""
+    """Every subject performs every movement ``n_repetitions`` times, with ``n_channels`` matrices each."""
     rng = np.random.default_rng(seed)
     rows, matrices, repetitions = [], [], []
     for who in range(n_subjects):
@@ -72,6 +73,18 @@ def make_dataset(
         matrices.append(values(number % max(1, len(movements)), rng, n_planes))
         repetitions.append(rows[-1].file)
     return Dataset(np.stack(matrices), tuple(rows), tuple(repetitions), as_json(SETTINGS))
+
+
+def with_features(dataset: Dataset, seed: int = 0) -> Dataset:
+    """Add features: RMS depends on the movement, covariance on the gender, and duration on neither."""
+    rng = np.random.default_rng(seed)
+    order = ("full", "half", "invalid")
+    features = tuple(
+        {"duration_s": (float(rng.uniform(1, 2)),), "rms": (10.0 ** order.index(row.movement),), "mdf_hz": (80.0,)}
+        for row in dataset.rows
+    )
+    covariance = np.array([[float(row.gender == "M"), rng.normal()] for row in dataset.rows])
+    return replace(dataset, features=features, covariance=covariance)
 
 
 def write_dataset(dataset: Dataset, folder: Path, *, settings: Any = SETTINGS, manifest: bool = True) -> Path:
@@ -106,7 +119,7 @@ class Payload:
 
 
 def claimed_npy(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
-    """An npy header that promises ``shape``, and 64 bytes behind it."""
+    """An npy header that claims ``shape``, followed by 64 bytes."""
     out = io.BytesIO()
     np.lib.format.write_array_header_1_0(out, {"descr": descr, "fortran_order": False, "shape": shape})
     return out.getvalue() + b"\0" * 64
@@ -137,7 +150,7 @@ def noise(n_channels: int = 1, duration_s: float = 2.0, rate_hz: float = 500.0, 
 
 
 def signal(n: int = 60, channels: int = 2) -> np.ndarray:
-    """(n, channels) of numbers that print with few digits and are no ramp."""
+    """(n, channels) of random numbers with few digits."""
     return np.round(np.random.default_rng(0).normal(0, 50, (n, channels)), 3)
 
 

@@ -24,7 +24,7 @@ from semg_hht.datasets.prepare import prepare
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import Result, train
+from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
 from semg_hht.matrices.transform import PipelineConfig, configure
 from semg_hht.signals.simulate import SimulationConfig
 
@@ -96,7 +96,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 def simulated_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny run trained on the matrices of the simulated people. Tests may read it but not write into it."""
     folder = tmp_path_factory.mktemp("simulated_run") / "run"
-    train(load_folder(simulated.matrices), folder, TINY, base_channels=2, cpu=True)
+    train(load_folder(simulated.matrices), folder, TINY, NetworkSize(base_channels=2), RunOptions(cpu=True))
     return folder
 
 
@@ -112,7 +112,7 @@ def tiny_result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A tiny run trained on random matrices, with unlabelled files and periodic checkpoints. Tests may only read it."""
     folder = tmp_path_factory.mktemp("tiny") / "run"
     config = TrainingConfig(epochs=3, batch_size=8, learning_rate=1e-3, checkpoint_every=2)
-    return train(make_dataset(n_unlabelled=2), folder, config, base_channels=2, cpu=True)
+    return train(make_dataset(n_unlabelled=2), folder, config, NetworkSize(base_channels=2), RunOptions(cpu=True))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 
 from builders import values
 from semg_hht.datasets.feature_table import Drift, Measures
-from semg_hht.evaluation.comparison import Answers, findings
+from semg_hht.evaluation.comparison import HeldOutAnswers, task_findings
 from semg_hht.inference.answers import Answer, Part
 from semg_hht.matrices.matrix import Matrix, write_matrix
 from semg_hht.matrices.transform import configure
@@ -32,7 +32,7 @@ HOSTILE = "<script>alert('&{{7*7}}{0}')</script>\"'><img src=x onerror=alert(1)>
 
 def answered(
     task: str, method: str, classes: tuple[str, ...], people: tuple[str, ...] = PEOPLE, seed: int = 0, sure: bool = True
-) -> Answers:
+) -> HeldOutAnswers:
     """Answers for people who each perform every class three times; most answers are correct."""
     rng = np.random.default_rng(seed)
     rows = [(who, name, i) for who in people for name in classes for i in range(3)]
@@ -40,7 +40,7 @@ def answered(
     for row, (_, name, _) in zip(probabilities, rows, strict=True):
         row[classes.index(name)] += 0.6
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return Answers(
+    return HeldOutAnswers(
         task=task,
         method=method,
         classes=classes,
@@ -86,7 +86,7 @@ def _protocol(name: str, people: tuple[str, ...], sure: bool, seed: int) -> dict
             "muscles": ["BICEPS", "TRICEPS"],
             "preparation": configure(band_hz=(15.0, 430.0), mains_hz=50.0).to_json(),
         },
-        "tasks": findings(answers),
+        "tasks": task_findings(answers),
         "fold_notes": [],
         "versions": {"python": "3.11", "semg-hht": "9.8.7", "torch": "2.6"},
     }

@@ -1,4 +1,4 @@
-"""Every verb that writes, in this process or in one of its own; faults as a machine has them; and what is left then.
+"""Run every command that writes, in this process or a forked one; inject faults; inspect the files that remain.
 
 Shared by tests/faults/ and benchmarks/faults.py. A process of its own is a fork of one that has torch in memory, so
 that most of its life is work. POSIX only.
@@ -29,7 +29,7 @@ import pytest
 LEFTOVER = re.compile(r"\.(.*\.(part|old)|in_use)")
 NETWORK = "--epochs 2 --batch_size 8 --base_channels 2 --num_encoder_layers 3 --cpu"
 ON_MATRICES = f"--data_dir {{matrices}} {NETWORK}"
-# A short command each; "|" parts it from the flag with which it is started again. Pictures have names of their own.
+# Short commands; the text after "|" is added when a command is started again.
 VERBS = {
     "simulate": "simulate --out {disk}/recordings --n_subjects 3 --n_repetitions 1 --rate_hz 500 | --overwrite",
     "sample data": "sample_data --output_dir {disk}/data --n_samples 3 --n_test 1 | --overwrite",
@@ -54,7 +54,7 @@ EVERY = [pytest.param(verb, marks=pytest.mark.slow) if verb in SLOW else verb fo
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the verbs read; none of them writes here."""
+    """Inputs of the commands, which none of them changes."""
 
     recordings: Path  # a manifest.csv of them
     matrices: Path
@@ -62,7 +62,7 @@ class Inputs:
     evaluation: Path
 
     def words(self, verb: str, disk: Path, *, again: bool = False) -> list[str]:
-        """A command that writes into ``disk``; ``again``: as it is started a second time."""
+        """A command that writes to ``disk``; ``again``: with the flag of its second start."""
         recording = next(self.recordings.parent.glob("S01*.csv"))
         places = {**vars(self), "folder": self.recordings.parent, "recording": recording, "disk": disk}
         first, _, more = VERBS.get(verb, verb).partition("|")
@@ -70,14 +70,14 @@ class Inputs:
 
 
 def make_inputs(folder: Path) -> Inputs:
-    """Four simulated people, their matrices, a tiny run and an evaluation of drawn answers."""
+    """Four simulated people, their matrices, a tiny run and an evaluation of random answers."""
     from evaluation_builders import evaluated, protocol
     from semg_hht.datasets.find_inputs import find_jobs
     from semg_hht.datasets.prepare import prepare
     from semg_hht.datasets.simulated import write_simulation
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
     from semg_hht.matrices.transform import configure
     from semg_hht.signals.simulate import SimulationConfig
 
@@ -85,19 +85,19 @@ def make_inputs(folder: Path) -> Inputs:
     done = prepare(find_jobs(recordings), folder / "prepared", configure(band_hz=(20.0, 200.0)), n_jobs=1)
     matrices = done.folder / "hht_matrices"
     config = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3)
-    train(load_folder(matrices), folder / "run", config, base_channels=2, cpu=True)
+    train(load_folder(matrices), folder / "run", config, NetworkSize(base_channels=2), RunOptions(cpu=True))
     return Inputs(recordings, matrices, folder / "run", evaluated(folder / "evaluation", loso=protocol("loso")))
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended; ``code`` is negative where a signal ended it."""
+    """Exit code (negative after a signal) and output of a command."""
 
     code: int
     said: str
 
     def sentence(self, word: str = "error") -> str:
-        """What stands behind ``error:``; empty unless it is one line, the last, and no traceback."""
+        """The text after ``error:`` if it is the single last line and there is no traceback; else empty."""
         lines = self.said.splitlines()
         if not lines or not lines[-1].startswith(f"{word}: ") or "Traceback" in self.said:
             return ""
@@ -105,7 +105,7 @@ class Ended:
 
 
 def command(words: list[str]) -> None:
-    """A verb, or ``sample_data``, which is a script of its own; ends with SystemExit or returns."""
+    """Run a command, or the script ``sample_data``; it returns or raises SystemExit."""
     from semg_hht.cli.main import main, script
 
     if words[0] != "sample_data":
@@ -132,14 +132,14 @@ def here(words: list[str]) -> Ended:
 
 
 def forked(work: Callable[[], None], log: Path) -> int:
-    """Process number of a child that does ``work``, with a group of processes of its own, as a terminal gives one."""
+    """Fork a child that does ``work`` in its own process group, as in a terminal; return its process number."""
     child = os.fork()
     if child:
         return child
     code = 99
     try:
         os.setpgid(0, 0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes away in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell disables it in the background
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         os.dup2(target, 1)
         os.dup2(target, 2)
@@ -151,7 +151,7 @@ def forked(work: Callable[[], None], log: Path) -> int:
         traceback.print_exc()
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading._shutdown()  # as an interpreter that ends by itself does it
+        threading._shutdown()  # as the interpreter does at its end
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -170,7 +170,7 @@ def ended(child: int, log: Path) -> Ended:
 
 @contextmanager
 def mounted(folder: Path, n_bytes: int) -> Iterator[bool]:
-    """A disk of ``n_bytes`` at ``folder``; False where none may be mounted."""
+    """Mount a disk of ``n_bytes`` at ``folder``; yield False without permission to mount."""
     folder.mkdir(parents=True, exist_ok=True)
     words = ["mount", "-t", "tmpfs", "-o", f"size={n_bytes}", "tmpfs", str(folder)]
     there = shutil.which("mount") is not None and not subprocess.run(words, capture_output=True, check=False).returncode
@@ -191,7 +191,7 @@ class _Capabilities(ctypes.Structure):
 
 @contextmanager
 def under_permissions() -> Iterator[None]:
-    """Root minds the permissions of files, too, as everybody else does."""
+    """Let file permissions apply to root as well."""
     if not sys.platform.startswith("linux"):
         yield
         return
@@ -208,7 +208,7 @@ def under_permissions() -> Iterator[None]:
 
 
 def set_read_only(folder: Path, read_only: bool) -> None:
-    """All folders of a tree. Those that come and go meanwhile don't matter."""
+    """Set the permissions of all folders of a tree; folders that disappear meanwhile are skipped."""
     for parent, _, _ in os.walk(folder):
         try:
             Path(parent).chmod(0o555 if read_only else 0o755)
@@ -221,7 +221,7 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def unreadable(folder: Path) -> list[str]:
-    """Files under their final names that can't be read as what they are."""
+    """Files under their final names that can't be read in their format."""
     from safetensors import safe_open
 
     from semg_hht.learning.svm_training import load_svm
@@ -229,7 +229,7 @@ def unreadable(folder: Path) -> list[str]:
     bad = []
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or any(LEFTOVER.fullmatch(part) for part in path.relative_to(folder).parts):
-            continue  # a temporary name promises nothing
+            continue  # temporary files may be incomplete
         try:
             if path.suffix == ".json":
                 json.loads(path.read_text(encoding="utf-8"))
@@ -255,7 +255,7 @@ def unreadable(folder: Path) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """What must be the same bits: all but what holds times or places, such as pages and pictures."""
+    """Files that must be equal bit for bit: all without times or paths, which pages and pictures contain."""
     kinds = (".safetensors", ".skops", ".npz", ".csv", ".jsonl", ".f32", ".bdf")
     names = ("metrics.json", "config.json", "split.json", "model.json", "predictions.json", "answers.json")
     return {

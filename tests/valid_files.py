@@ -230,10 +230,15 @@ def train_and_export(folder: Path) -> None:
     from semg_hht.export.export import export
     from semg_hht.learning.checkpoint import load_model
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
 
-    train(make_dataset(), folder / "run", TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-3), base_channels=2,
-          n_layers=3, cpu=True)  # fmt: skip
+    train(
+        make_dataset(),
+        folder / "run",
+        TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-3),
+        NetworkSize(base_channels=2, n_layers=3),
+        RunOptions(cpu=True),
+    )
     export(load_model(folder / "run" / "best"), folder / "run" / "best", folder / "export")
 
 

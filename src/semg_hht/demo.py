@@ -28,7 +28,7 @@ from semg_hht.report.summary import gather
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.system.files import read_json, require_new_folder, write_json, write_text
-from semg_hht.system.progress import Track, untracked
+from semg_hht.system.progress import Track, TrainingProgress, untracked
 
 if TYPE_CHECKING:
     from semg_hht.learning.dataset import Dataset
@@ -72,9 +72,11 @@ def run_demo(
     epochs: int = EPOCHS,
     say: Callable[[str], None] = lambda _: None,
     track: Track = untracked,
-    **callbacks: Any,
+    progress: TrainingProgress = TrainingProgress(),
 ) -> Demo:
     """Run all steps in the folder ``out``; ``say`` receives a line on each. The network is small, to be fast."""
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
+
     require_new_folder(out, overwrite=overwrite)
     say(f"1/7  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
     manifest = _simulate(out, n_people, seed, overwrite=overwrite)
@@ -89,7 +91,8 @@ def run_demo(
 
     say(f"4/7  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
     dataset, training = _load(prepared.folder, epochs, seed)
-    result = _train(dataset, out, training, BASE_CHANNELS, overwrite=overwrite, **callbacks)
+    options = RunOptions(cpu=True, overwrite=overwrite)
+    result = train(dataset, out / "run", training, NetworkSize(base_channels=BASE_CHANNELS), options, progress=progress)
     draw_history(result.history, result.best_epoch, out / "run" / "history.png")
     draw_confusion(result.reports, out / "run" / "confusion.png")
 
@@ -119,13 +122,16 @@ def practice_run(
     n_people: int = PRACTICE_PEOPLE,
     epochs: int = PRACTICE_EPOCHS,
     track: Track = untracked,
-    **callbacks: Any,
+    progress: TrainingProgress = TrainingProgress(),
 ) -> Path:
     """Train a small run on simulated people, for users who have none. Returns the folder of the run, in ``out``."""
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
+
     manifest = _simulate(out, n_people, seed)
     prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
     dataset, training = _load(prepared.folder, epochs, seed)
-    return _train(dataset, out, training, PRACTICE_CHANNELS, **callbacks).folder
+    size = NetworkSize(base_channels=PRACTICE_CHANNELS)
+    return train(dataset, out / "run", training, size, RunOptions(cpu=True), progress=progress).folder
 
 
 def _simulate(out: Path, n_people: int, seed: int, *, overwrite: bool = False) -> Path:
@@ -154,31 +160,14 @@ def _load(prepared: Path, epochs: int, seed: int) -> tuple[Dataset, TrainingConf
     return load_folder(prepared / MATRIX_FOLDER), training
 
 
-def _train(
-    dataset: Dataset,
-    out: Path,
-    training: TrainingConfig,
-    base_channels: int,
-    *,
-    overwrite: bool = False,
-    **callbacks: Any,
-) -> Result:
-    from semg_hht.learning.train import train
-
-    return train(
-        dataset, out / "run", training, base_channels=base_channels, overwrite=overwrite, cpu=True, **callbacks
-    )
-
-
 def _evaluate(dataset: Dataset, out: Path, training: TrainingConfig, *, overwrite: bool, track: Track) -> Path:
     """Cross-validate and write the report; returns its page."""
-    from semg_hht.learning.crossvalidation import cross_validate, describe
+    from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
+    from semg_hht.learning.train import NetworkSize
 
     folder = out / "grouped"
-    answers = cross_validate(
-        dataset, folder, training, protocol="grouped", n_folds=EVALUATION_FOLDS,
-        base_channels=BASE_CHANNELS, cpu=True, overwrite=overwrite, track=track,
-    )  # fmt: skip
+    folds = FoldOptions("grouped", EVALUATION_FOLDS, cpu=True, overwrite=overwrite)
+    answers = cross_validate(dataset, folder, training, NetworkSize(base_channels=BASE_CHANNELS), folds, track=track)
     describe(dataset, folder, answers, data_folder=f"../prepared/{MATRIX_FOLDER}", notes=(SIMULATED,))
     gather(out)
     return write_page(out, overwrite=True)

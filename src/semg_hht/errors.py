@@ -1,8 +1,8 @@
-"""Exceptions for what a user can mend. The text is a full sentence: the file, what was found, what was expected."""
+"""Exceptions for errors that a user can fix. The text states the file, what was found and what was expected."""
 
 
 class InputError(ValueError):
-    """Something a user gave can't be used. The command line prints the text and no traceback."""
+    """Invalid input from the user. The command line prints the text without a traceback."""
 
 
 class RateUnknown(InputError):

@@ -17,6 +17,7 @@ from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
 from semg_hht.system.files import whole_folder
+from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from semg_hht.learning.dataset import Dataset
@@ -118,8 +119,8 @@ class TrainingBar:
         if self._bar is not None:
             self._bar.close()
 
-    def callbacks(self) -> dict[str, Any]:
-        return {"on_start": self._start, "on_step": self._step, "on_epoch": self._epoch}
+    def progress(self) -> TrainingProgress:
+        return TrainingProgress(self._start, self._step, self._epoch)
 
     def _start(self, done: int, total: int) -> None:
         self._bar = _bar(total=total, initial=done, desc="training", unit="step")

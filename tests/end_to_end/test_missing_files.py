@@ -18,7 +18,7 @@ import pytest
 from builders import noise
 from conftest import Simulated
 from recording_files import BIDS_CHANNELS, BIDS_STEM, write_bids
-from semg_hht.audit.check import examine
+from semg_hht.audit.check import check_data
 from semg_hht.cli.main import main
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
@@ -130,7 +130,7 @@ def test_training_leaves_out_unreadable_paths(
 
 def test_the_audit_names_unreadable_paths(listed: tuple[Path, dict[str, str]]) -> None:
     folder, expected = listed
-    texts = "\n".join(finding.sentence for finding in examine(folder).findings)
+    texts = "\n".join(finding.sentence for finding in check_data(folder).findings)
     assert [text for text in expected.values() if text not in texts] == []
 
 

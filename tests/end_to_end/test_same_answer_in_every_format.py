@@ -22,10 +22,10 @@ from semg_hht.datasets.prepare import prepare
 from semg_hht.export.export import export
 from semg_hht.inference.engines import installed
 from semg_hht.learning.checkpoint import load_model
-from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig, score
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.matrices.transform import configure
 from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.formats.bdf_writer import write_bdf
@@ -109,7 +109,13 @@ def trained(
     with pytest.MonkeyPatch.context() as patched:
         for module in ("epochs", "train"):
             patched.setattr(f"semg_hht.learning.{module}.score", recording_score)
-        train(data, folder / "run", replace(TRAINING, recipe=request.param), base_channels=4, cpu=True)
+        train(
+            data,
+            folder / "run",
+            replace(TRAINING, recipe=request.param),
+            NetworkSize(base_channels=4),
+            RunOptions(cpu=True),
+        )
     export(load_model(folder / "run" / "best"), folder / "run" / "best", folder / "export", data=data)
     return Trained(folder / "run", folder / "export", folder / "recordings", done.folder, scored)
 
@@ -169,8 +175,14 @@ def test_every_engine_predicts_test_people_as_the_final_score_did(trained: Train
 def test_prediction_of_held_out_people_equals_that_of_evaluation(trained: Trained, tmp_path: Path) -> None:
     data = load_folder(trained.matrices).labelled()
     config = replace(TRAINING, epochs=1, recipe=read_json(trained.run / "config.json")["training"]["recipe"])
-    cross_validate(data, tmp_path, config, protocol="grouped", n_folds=2, base_channels=2, cpu=True, keep_models=True,
-                   n_jobs=1)  # fmt: skip
+    cross_validate(
+        data,
+        tmp_path,
+        config,
+        NetworkSize(base_channels=2),
+        FoldOptions(protocol="grouped", n_folds=2, cpu=True, keep_models=True),
+        n_jobs=1,
+    )
     file_of = dict(zip(data.repetitions, (row.file for row in data.rows), strict=True))
     for fold in sorted((tmp_path / "folds").iterdir()):
         network = read_json(fold / "answers.json")["network"]

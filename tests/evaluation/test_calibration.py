@@ -1,4 +1,4 @@
-"""calibration.py: temperatures and sets of answers."""
+"""Temperature and answer sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from semg_hht.evaluation.metrics import ece
 
 
 def drawn(n: int, temperature: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (n, 3) that are too sure by ``temperature``, and labels drawn from the true ones."""
+    """Probabilities (n, 3) that are overconfident by ``temperature``, and labels drawn from the true probabilities."""
     rng = np.random.default_rng(seed)
     true = rng.dirichlet(np.ones(3), size=n)
     labels = np.array([rng.choice(3, p=p) for p in true])
@@ -21,7 +21,7 @@ def drawn(n: int, temperature: float, seed: int) -> tuple[np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_is_found_and_mends_the_calibration(temperature: float) -> None:
+def test_the_temperature_is_found_and_improves_the_calibration(temperature: float) -> None:
     probabilities, labels = drawn(6000, temperature, seed=0)
     found = fit_temperature(probabilities, [str(i) for i in range(6000)], labels)
     assert found == pytest.approx(temperature, rel=0.08)
@@ -31,7 +31,7 @@ def test_the_temperature_is_found_and_mends_the_calibration(temperature: float) 
         assert ece(true, fresh) > 0.05
 
 
-def test_the_rows_of_a_repetition_are_pooled_before_they_are_judged() -> None:
+def test_rows_of_a_repetition_are_averaged_before_the_fit() -> None:
     rows = np.array([[0.99, 0.01], [0.6, 0.4], [0.1, 0.9], [0.4, 0.6]] * 20)
     keys = [f"{i // 2}" for i in range(80)]
     labels = [0, 0, 1, 1] * 20
@@ -49,7 +49,7 @@ def test_a_temperature_keeps_the_order_and_the_sum(seed: int, temperature: float
 
 
 @pytest.mark.parametrize("promise", [0.8, 0.9, 0.95])
-def test_sets_hold_the_true_class_as_often_as_promised(promise: float) -> None:
+def test_sets_reach_the_promised_coverage(promise: float) -> None:
     coverage = []
     for seed in range(30):
         probabilities, labels = drawn(200, 2.0, seed)
@@ -59,7 +59,7 @@ def test_sets_hold_the_true_class_as_often_as_promised(promise: float) -> None:
     assert np.mean(coverage) == pytest.approx(promise, abs=0.02)
 
 
-def test_too_few_repetitions_promise_nothing() -> None:
+def test_too_few_repetitions_give_threshold_zero() -> None:
     assert set_threshold(np.array([[0.9, 0.1]] * 8), [0] * 8, 0.9) == 0
     assert set_threshold(np.array([[0.9, 0.1]] * 9), [0] * 9, 0.9) == 0.9
     assert answer_sets(np.array([[0.7, 0.2, 0.1]]), 0.0).all()

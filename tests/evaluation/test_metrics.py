@@ -1,4 +1,4 @@
-"""evaluation.py: scores and intervals."""
+"""Scores and intervals."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_scores_computed_by_hand() -> None:
     assert report.n == 8
 
 
-def test_json_names_classes_and_never_counts_them() -> None:
+def test_json_uses_class_names_as_keys() -> None:
     content = as_json(evaluate(TRUE, certain(CLAIMED), CLASSES, WHO).to_json())
     assert content["confusion"]["low"] == {"low": 3, "mid": 1, "high": 0}
     assert list(content["per_class"]) == list(CLASSES)
     assert content["accuracy_interval_95"] is None
 
 
-def test_a_class_that_never_occurs_counts_for_nothing() -> None:
+def test_a_class_that_never_occurs_is_ignored() -> None:
     report = evaluate(["low", "mid"], certain(["low", "low"]), CLASSES, ["a", "b"])
     assert_allclose(report.balanced_accuracy, 0.5)
     assert_allclose([report.per_class["high"][k] for k in ("precision", "recall", "f1", "support")], 0)
@@ -72,13 +72,13 @@ def test_the_interval_needs_three_people_and_resamples_them() -> None:
     means = [np.mean([right[w] for w in rng.choice(list(right), 4)]) for _ in range(4000)]
     expected = np.quantile(means, [0.025, 0.975])
     assert_allclose([report.accuracy_interval.low, report.accuracy_interval.high], expected, atol=0.06)
-    # Over 400 independent rows the interval would be a fifth as wide.
+    # With 400 independent rows the interval would be a fifth as wide.
     assert report.accuracy_interval.high - report.accuracy_interval.low > 0.3
     two = [who if who in "ab" else "a" for who in subjects]
     assert evaluate(labels, certain(claimed), CLASSES, two).accuracy_interval is None
 
 
-def test_a_class_of_two_people_leaves_no_interval() -> None:
+def test_a_class_that_two_people_show_gives_no_interval() -> None:
     labels = ["low"] * 6 + ["mid"] * 2
     for n_more, rare in ((0, ("mid",)), (1, ())):
         names = [*labels, *["mid"] * n_more]
@@ -89,7 +89,7 @@ def test_a_class_of_two_people_leaves_no_interval() -> None:
                      report.auroc_interval, report.ece_interval)  # fmt: skip
         assert [found is None for found in intervals] == [bool(rare)] * 5
     two = evaluate(["low", "mid"], certain(["low", "mid"]), CLASSES, ["a", "b"])
-    assert two.too_few_people_of == ()  # too few people altogether
+    assert two.too_few_people_of == ()  # too few people in all
 
 
 def test_a_seed_gives_the_same_interval() -> None:
@@ -132,7 +132,7 @@ def test_the_area_under_the_curve_agrees_with_scikit_learn() -> None:
     assert report.auroc_interval.low < report.auroc < report.auroc_interval.high
 
 
-def test_calibration_error_is_zero_when_confidence_is_kept_and_the_gap_when_not() -> None:
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     rng = np.random.default_rng(1)
     confidence = rng.uniform(0.5, 1, size=20_000)
     right = rng.random(20_000) < confidence

@@ -1,4 +1,4 @@
-"""learning/export.py and engines/: a run becomes a folder that answers alike without torch."""
+"""An export predicts as the run does, without torch."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ from semg_hht.inference.streamed import TABLE_FILE
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
-from semg_hht.learning.train import Result, train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.prediction.run import open_run
 
 exporting = pytest.importorskip("semg_hht.export.export")  # where onnx is not installed
-divided = exporting.divided
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
            for name in ("openvino", "onnxruntime", "numpy")]  # fmt: skip
-PLAIN = set(EXPORT_FILES) - {"action.npz"}  # what an export holds without a recipe
+PLAIN = set(EXPORT_FILES) - {"action.npz"}  # files of an export without a recipe
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +75,7 @@ def test_an_export_answers_as_the_run_does(run: Path, folder: Path, simulated: S
 def test_an_export_transforms_recordings_as_the_run_does(run: Path, folder: Path, simulated: Simulated) -> None:
     ours, theirs = open_run(folder), open_run(run, cpu=True)
     assert ours.recording_config == theirs.recording_config == simulated.config
-    assert (ours.classes, ours.n_planes, ours.peak) == (theirs.classes, theirs.n_planes, theirs.peak)
-    assert ours.calibration == theirs.calibration
+    assert ours.description == theirs.description
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -86,7 +84,7 @@ def test_answers_do_not_depend_on_the_batch(folder: Path, simulated: Simulated, 
 
 
 def other_answers(engine: Any, matrices: np.ndarray) -> list[str]:
-    """What is not, bit for bit, as in one batch of all: alone, among few and many, and in another order."""
+    """Cases whose bits differ from one batch of all matrices: other batch sizes, reversed order."""
     whole = engine.probabilities(matrices, batch_size=len(matrices))
     assert whole
     found = {f"batches of {size}": engine.probabilities(matrices, batch_size=size) for size in (1, 2, 5)}
@@ -103,10 +101,10 @@ def other_answers(engine: Any, matrices: np.ndarray) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_answers_of_a_wider_network_do_not_depend_on_the_batch(run: Path, tmp_path: Path, engine: str) -> None:
-    """With 32 channels engines choose other ways to multiply than with two."""
+    """With 32 channels engines use other algorithms than with two."""
     torch.manual_seed(0)
     network, matrices = ActionNetwork(NetworkConfig(3, base_channels=32)), make_dataset().matrices[:11]
-    recalibrate_batch_norm(network.encoder, [torch.from_numpy(matrices)])  # drawn weights alone let values grow
+    recalibrate_batch_norm(network.encoder, [torch.from_numpy(matrices)])  # without it, values grow with random weights
     wide = replace(load_model(run), network=network.eval(), svms={}, arrays={})
     exporting.export(wide, run, tmp_path / "out")
     assert other_answers(open_export(tmp_path / "out", engine), matrices) == []
@@ -116,7 +114,7 @@ def test_answers_of_a_run_do_not_depend_on_the_batch(run: Path, simulated: Simul
     assert other_answers(load_model(run), load_folder(simulated.matrices).matrices) == []
 
 
-def test_few_files_that_are_asked_once_get_an_engine_that_starts_soon(
+def test_few_files_use_an_engine_that_starts_fast(
     folder: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
@@ -148,7 +146,7 @@ def test_predicting_from_an_export_loads_none_of_what_trains(folder: Path, simul
     code = f"""if True:
         import sys
         for name in ("torch", "matplotlib", "sklearn", "skops", "lightning_fabric", "onnx"):
-            sys.modules[name] = None  # as where it is not installed
+            sys.modules[name] = None  # as if not installed
         from semg_hht.cli.main import main
         from semg_hht import open_run
         answers = open_run({str(folder)!r}).predict({str(simulated.matrices)!r})
@@ -160,7 +158,7 @@ def test_predicting_from_an_export_loads_none_of_what_trains(folder: Path, simul
     assert done.returncode == 0, done.stderr
 
 
-def test_an_export_that_answers_otherwise_is_not_written(
+def test_an_export_with_other_answers_is_not_written(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = ExportedModel.probabilities
@@ -187,7 +185,7 @@ def test_an_export_that_gives_no_numbers_is_not_written(
 
 
 def test_drawn_matrices_are_of_all_strengths(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Strong ones alone drive probabilities to 0 and 1, where no difference shows."""
+    """Large values alone give probabilities of 0 and 1, which hide differences."""
     given: list[np.ndarray] = []
     answer = ExportedModel.probabilities
 
@@ -199,7 +197,7 @@ def test_drawn_matrices_are_of_all_strengths(run: Path, tmp_path: Path, monkeypa
     model = load_model(run)
     exporting.export(model, run, tmp_path / "out")
     strengths = given[0].max(axis=(1, 2, 3))
-    assert_allclose(strengths, np.linspace(0, model.peak, len(strengths)), rtol=1e-3)
+    assert_allclose(strengths, np.linspace(0, model.description.peak, len(strengths)), rtol=1e-3)
 
 
 def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path, tmp_path: Path) -> None:
@@ -208,7 +206,7 @@ def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path,
         exporting.export(model, run, damaged)
     (damaged / DESCRIPTION_FILE).write_text("{}", encoding="utf-8")
     exporting.export(model, run, damaged, overwrite=True)
-    assert open_export(damaged).classes == model.classes
+    assert open_export(damaged).description.classes == model.description.classes
     (damaged / "thesis.docx").touch()
     with pytest.raises(InputError, match="more than an export"):
         exporting.export(model, run, damaged, overwrite=True)
@@ -216,7 +214,7 @@ def test_an_export_replaces_an_export_and_nothing_else(run: Path, damaged: Path,
 
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
-def test_a_file_that_is_missing_is_said(damaged: Path, name: str) -> None:
+def test_a_missing_file_is_an_error(damaged: Path, name: str) -> None:
     (damaged / name).unlink()
     with pytest.raises(InputError, match=str(damaged)):
         open_run(damaged, engine="onnxruntime" if name == "network.onnx" else "auto")
@@ -224,7 +222,7 @@ def test_a_file_that_is_missing_is_said(damaged: Path, name: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["network.onnx", "network.bin"])
-def test_a_network_cut_short_is_said(damaged: Path, name: str, engine: str) -> None:
+def test_a_network_cut_short_is_an_error(damaged: Path, name: str, engine: str) -> None:
     if (name, engine) == ("network.onnx", "numpy"):
         pytest.skip("numpy does not read it")
     truncate(damaged / name)
@@ -236,20 +234,24 @@ def test_a_network_cut_short_is_said(damaged: Path, name: str, engine: str) -> N
     ("change", "said"),
     [
         (lambda c: c.update(format=99), "format 99; this version reads format 2"),
-        (lambda c: c.pop("classes"), "expected the description of an export; KeyError"),
-        (lambda c: c.update(peak="high"), "expected the description of an export; ValueError"),
-        (lambda c: c.update(n_features=7), "expected 'mean' of shape"),
-        (lambda c: c.update(svms=[], n_features=7), "expected 'features' of shape"),
+        (lambda c: c.pop("classes"), "expected the description of a model; KeyError"),
+        (lambda c: c.update(peak="high"), "expected the description of a model; ValueError"),
+        (lambda c: c.update(n_features=7), "expected 64 features; found 7"),
+        (lambda c: c.update(n_features=32) or c["network"].update(base_channels=1), "expected 'mean' of shape"),
+        (
+            lambda c: c.update(svms=[], n_features=32) or c["network"].update(base_channels=1),
+            "expected 'features' of shape",
+        ),
         (lambda c: c.update(svms=["age"]), "expected SVMs of action_quality, gender; found age"),
         (
             lambda c: c.update(blocks={"action_quality": {"network": 3}}),
             "expected SVMs of action_quality, gender; found",
         ),
         (lambda c: c.update(precision="int4"), "expected a precision of float32, int8; found int4"),
-        (lambda c: c["classes"]["action_quality"].pop(), "expected 'logits' of shape"),
+        (lambda c: c["classes"]["action_quality"].pop(), "2 class names, but a network of 3 classes"),
         (lambda c: c["classes"]["gender"].append("X"), "expected 'coefficients' of shape"),
         (lambda c: c["network"].update(n_planes=2), "expected 'matrices' of shape"),
-        (lambda c: c["network"].update(n_planes=10**9), "planes; found 1000000000"),
+        (lambda c: c["network"].update(n_planes=10**9), "n_planes must be 1 to 1024; got 1000000000"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(damaged: Path, change: Callable[..., Any], said: str) -> None:
@@ -258,7 +260,7 @@ def test_a_description_that_does_not_fit_is_refused(damaged: Path, change: Calla
         open_run(damaged)
 
 
-def test_an_engine_goes_with_its_folder(
+def test_an_engine_that_does_not_fit_the_folder_is_an_error(
     run: Path, folder: Path, damaged: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="no weights for torch"):
@@ -278,7 +280,7 @@ def test_an_engine_goes_with_its_folder(
         open_run(damaged, engine="numpy")
 
 
-def test_int8_is_written_where_it_keeps_its_accuracy(
+def test_int8_is_written_if_it_keeps_the_accuracy(
     run: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, model = load_folder(simulated.matrices), load_model(run)
@@ -296,7 +298,7 @@ def test_int8_is_written_where_it_keeps_its_accuracy(
         assert np.abs(found[task] - expected[task]).max() > 1e-5, "eight bits are not 32"
 
 
-def test_int8_is_not_written_where_it_loses(
+def test_int8_is_not_written_if_it_loses_accuracy(
     run: Path, folder: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -311,18 +313,6 @@ def test_int8_is_not_written_where_it_loses(
     assert (tmp_path / "out" / "network.bin").read_bytes() == (folder / "network.bin").read_bytes()
 
 
-def test_int8_is_judged_on_people_not_trained_on(run: Path, simulated: Simulated, tmp_path: Path) -> None:
-    data = load_folder(simulated.matrices)
-    training, judged = divided(data, run)
-    assert not {data.subjects[i] for i in training} & {data.subjects[i] for i in judged}
-    assert len(training) + len(judged) == len(data)
-    with pytest.raises(InputError, match="found 6 and 0"):
-        divided(data.subset(training), run)
-    (tmp_path / "split.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match="expected the files that were trained on"):
-        divided(data, tmp_path)
-
-
 def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
     model: Model = load_model(run)
     with pytest.raises(InputError, match="--data_dir"):
@@ -331,31 +321,29 @@ def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
         exporting.export(model, run, tmp_path / "out", data=make_dataset(n_planes=2), int8=True)
 
 
-def test_data_without_a_split_is_halved(tiny_result: Result, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    data = make_dataset(n_channels=2)
-    training, judged = divided(data, tmp_path / "alone")
-    assert "half of the data" in caplog.text
-    assert not {data.repetitions[i] for i in training} & {data.repetitions[i] for i in judged}
-    assert len(training) == len(judged)
-
-
 @pytest.fixture(scope="module")
 def joining_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run of the recipe ``best``: SVMs of three classes and of two, on what they join."""
+    """A tiny run with the recipe ``best``: SVMs of three and of two classes on joined blocks."""
     folder = tmp_path_factory.mktemp("joining") / "run"
-    train(load_folder(simulated.matrices), folder, replace(TINY, recipe="best"), base_channels=2, cpu=True)
+    train(
+        load_folder(simulated.matrices),
+        folder,
+        replace(TINY, recipe="best"),
+        NetworkSize(base_channels=2),
+        RunOptions(cpu=True),
+    )
     return folder / "best"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_a_recipe_joins_is_exported(joining_run: Path, simulated: Simulated, tmp_path: Path, engine: str) -> None:
     data, model = load_folder(simulated.matrices), load_model(joining_run)
-    assert set(model.blocks) == {"action_quality", "gender"}
+    assert set(model.description.blocks) == {"action_quality", "gender"}
     done = exporting.export(model, joining_run, tmp_path / "out", data=data)
     assert done.difference[engine] <= 1e-5
     assert set(EXPORT_FILES) == {path.name for path in (tmp_path / "out").iterdir()}
     exported = open_run(tmp_path / "out", engine=engine)
-    assert exported.blocks == model.blocks
+    assert exported.description.blocks == model.description.blocks
     expected = open_run(joining_run, cpu=True).predict(simulated.manifest, n_jobs=1)
     found = exported.predict(simulated.manifest, n_jobs=1)
     for ours, theirs in zip(found.predictions, expected.predictions, strict=True):

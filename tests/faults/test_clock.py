@@ -1,21 +1,14 @@
-"""A clock that jumps by years, or stands where a board without a battery starts: nothing goes by it."""
+"""Results do not depend on the clock, even if it jumps by years."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fault_injection import Inputs, contents, here
-
-CLOCKS: dict[str, Callable[[], float]] = {
-    "jumps": itertools.cycle([1.8e9, 3e8, 1.76e9, 3.9e9]).__next__,
-    "1970": lambda: 60.0,
-    "2128": lambda: 5e9,
-}
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +18,10 @@ def undisturbed(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> dic
     return contents(folder)
 
 
-@pytest.mark.parametrize("clock", CLOCKS)
-def test_training_goes_by_no_clock(
-    inputs: Inputs, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str
+def test_training_does_not_depend_on_the_clock(
+    inputs: Inputs, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, local = CLOCKS[clock], time.localtime
+    now, local = itertools.cycle([1.8e9, 4e8, 1.76e9, 3.9e9]).__next__, time.localtime
     monkeypatch.setattr(time, "time", now)
     monkeypatch.setattr(time, "time_ns", lambda: int(now() * 1e9))
     monkeypatch.setattr(time, "localtime", lambda at=None: local(now() if at is None else at))

@@ -1,4 +1,4 @@
-"""A disk that fills: one sentence, nothing half-written, what stood there untouched, and a second go that ends well."""
+"""A full disk: one sentence, no partial files, older results unchanged, and success once there is space."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def files_of_at_most(n_bytes: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("verb", EVERY)
-def test_every_verb_says_which_file_could_not_be_written(inputs: Inputs, tmp_path: Path, verb: str) -> None:
+def test_every_command_names_the_file_that_it_could_not_write(inputs: Inputs, tmp_path: Path, verb: str) -> None:
     with files_of_at_most(1000):
         done = here(inputs.words(verb, tmp_path))
     assert done.code == 1
@@ -43,7 +43,7 @@ def test_every_verb_says_which_file_could_not_be_written(inputs: Inputs, tmp_pat
 @pytest.mark.parametrize(
     ("verb", "room"), [("prepare --bids", 60_000), ("prepare --bids", 290_000), ("train", 600_000)]
 )
-def test_a_second_go_ends_well_once_there_is_space(inputs: Inputs, tmp_path: Path, verb: str, room: int) -> None:
+def test_a_second_start_succeeds_once_there_is_space(inputs: Inputs, tmp_path: Path, verb: str, room: int) -> None:
     here(inputs.words(verb, tmp_path / "undisturbed"))
     with mounted(tmp_path / "mount", 8 * 2**20) as there:
         if not there:
@@ -61,7 +61,7 @@ def test_a_second_go_ends_well_once_there_is_space(inputs: Inputs, tmp_path: Pat
         assert contents(disk) == contents(tmp_path / "undisturbed")
 
 
-def test_an_older_result_outlives_a_disk_that_fills(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_an_older_result(inputs: Inputs, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.write_text("of last week", encoding="utf-8")
     with files_of_at_most(1000):
@@ -69,7 +69,7 @@ def test_an_older_result_outlives_a_disk_that_fills(inputs: Inputs, tmp_path: Pa
     assert page.read_text(encoding="utf-8") == "of last week"
 
 
-def test_a_file_within_a_new_folder_is_named_as_it_was_to_be(tmp_path: Path) -> None:
+def test_an_error_in_a_new_folder_names_the_final_path(tmp_path: Path) -> None:
     with (
         files_of_at_most(10),
         pytest.raises(InputError, match=r"/best/model\.json: it would be larger than a file may be here"),

@@ -1,4 +1,4 @@
-"""What a kill, or a second process, may do to what is being written. The long form: benchmarks/faults.py."""
+"""Killed processes, and two processes that write to one folder. benchmarks/faults.py has the long version."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from conftest import Simulated
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.errors import InputError
-from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import train
-from semg_hht.system.files import claimed
+from semg_hht.learning.train import NetworkSize, RunOptions, train
+from semg_hht.system.files import locked_folder
 
 CONFIG = TrainingConfig(epochs=1, batch_size=8)
 
@@ -32,11 +32,19 @@ def test_killed_runs_end_with_the_same_bits(repository: Path) -> None:
 
 def test_a_second_process_is_refused(simulated: Simulated, tmp_path: Path) -> None:
     """Whatever takes long and writes into a folder claims it; here the claim of another stands."""
-    with claimed(tmp_path):
+    with locked_folder(tmp_path):
         for work in (
-            lambda: train(make_dataset(), tmp_path, CONFIG, base_channels=2, cpu=True),
-            lambda: train(make_dataset(), tmp_path, CONFIG, base_channels=2, cpu=True, resume=True, overwrite=True),
-            lambda: cross_validate(make_dataset(), tmp_path, CONFIG, base_channels=2, cpu=True, n_jobs=1),
+            lambda: train(make_dataset(), tmp_path, CONFIG, NetworkSize(base_channels=2), RunOptions(cpu=True)),
+            lambda: train(
+                make_dataset(),
+                tmp_path,
+                CONFIG,
+                NetworkSize(base_channels=2),
+                RunOptions(cpu=True, resume=True, overwrite=True),
+            ),
+            lambda: cross_validate(
+                make_dataset(), tmp_path, CONFIG, NetworkSize(base_channels=2), FoldOptions(cpu=True), n_jobs=1
+            ),
             lambda: prepare(find_jobs(simulated.manifest), tmp_path, simulated.config, n_jobs=1),
         ):
             with pytest.raises(InputError, match="another process writes here"):

@@ -1,4 +1,4 @@
-"""A file that vanishes, shrinks or may not be read while others like it are worked on."""
+"""A file that disappears, shrinks or can't be read while others are processed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,12 @@ from fault_injection import Inputs, here, set_read_only, under_permissions
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
+from semg_hht.signals.filtered_recording import FilteredRecording
+from semg_hht.system.progress import TrainingProgress
 
 
-def test_predict_answers_the_good_ones_and_lists_the_others(inputs: Inputs, tmp_path: Path) -> None:
+def test_predict_answers_the_readable_files_and_lists_the_others(inputs: Inputs, tmp_path: Path) -> None:
     folder = tmp_path / "new"
     shutil.copytree(inputs.matrices, folder)
     good, gone, cut, closed = sorted(folder.glob("*.npz"))[:4]
@@ -45,9 +48,9 @@ def test_a_recording_that_shrinks_while_it_is_read_is_left_out(
     shutil.copytree(inputs.recordings.parent, folder)
     transform = semg_hht.datasets.prepare.transform
 
-    def shrinking(job: object, *given: object, **how: object) -> object:
-        found = transform(job, *given, **how)  # type: ignore[arg-type]
-        path = job.path  # type: ignore[attr-defined]
+    def shrinking(source: FilteredRecording, *arguments: Any, **options: Any) -> object:
+        found = transform(source, *arguments, **options)
+        path = source.job.path
         if path.name.startswith("S02"):
             os.truncate(path, path.stat().st_size // 2)
         return found
@@ -61,7 +64,7 @@ def test_a_recording_that_shrinks_while_it_is_read_is_left_out(
 
 
 @pytest.mark.parametrize("fault", ["shrinks", "vanishes"])
-def test_a_pack_that_is_lost_in_the_middle_of_an_epoch_is_a_sentence(tmp_path: Path, fault: str) -> None:
+def test_a_pack_that_disappears_during_an_epoch_is_an_error(tmp_path: Path, fault: str) -> None:
     """It is read, not mapped: a mapped file that shrinks would end the process with SIGBUS."""
     dataset = load_folder(write_dataset(make_dataset(), tmp_path / "matrices"), pack=tmp_path / "pack")
     values = tmp_path / "pack" / "matrices.f32"
@@ -69,12 +72,18 @@ def test_a_pack_that_is_lost_in_the_middle_of_an_epoch_is_a_sentence(tmp_path: P
     said = {"shrinks": "ends before matrix .* it was changed while in use", "vanishes": "can't be read any more"}
     with pytest.raises(InputError, match=rf"matrices\.f32: {said[fault]}"):
         train(
-            dataset, tmp_path / "run", config, base_channels=2, cpu=True,
-            on_step=lambda: os.truncate(values, 5 * 256) if fault == "shrinks" else values.unlink(missing_ok=True),
-        )  # fmt: skip
+            dataset,
+            tmp_path / "run",
+            config,
+            NetworkSize(base_channels=2),
+            RunOptions(cpu=True),
+            progress=TrainingProgress(
+                on_step=lambda: os.truncate(values, 5 * 256) if fault == "shrinks" else values.unlink(missing_ok=True)
+            ),
+        )
 
 
-def test_a_folder_that_may_not_be_read_is_a_sentence(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_folder_without_permission_is_an_error(inputs: Inputs, tmp_path: Path) -> None:
     folder = tmp_path / "closed"
     shutil.copytree(inputs.matrices, folder)
     folder.chmod(0)

@@ -1,4 +1,4 @@
-"""A folder that turns read-only, at once or while a command writes into it."""
+"""A folder that is read-only, or becomes read-only while a command writes to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fault_injection import EVERY, Inputs, contents, here, leftovers, set_read_o
 
 
 @pytest.mark.parametrize("verb", EVERY)
-def test_every_verb_says_where_it_may_not_write(inputs: Inputs, tmp_path: Path, verb: str) -> None:
+def test_every_command_names_the_folder_without_permission(inputs: Inputs, tmp_path: Path, verb: str) -> None:
     set_read_only(tmp_path, True)
     try:
         with under_permissions():
@@ -23,7 +23,7 @@ def test_every_verb_says_where_it_may_not_write(inputs: Inputs, tmp_path: Path, 
     assert not list(tmp_path.iterdir())
 
 
-def test_prepare_goes_on_once_it_may_write_again(
+def test_prepare_continues_once_the_folder_is_writable(
     inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, n_written = semg_hht.datasets.prepare.write_matrix, 0

@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's SIGTERM: a prompt end, what is done is kept, and a sentence on how to go on."""
+"""Ctrl-C and SIGTERM: the command ends at once, keeps finished work, and states how to continue."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def hears_ctrl_c() -> Iterator[None]:
     ],
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_every_verb_says_how_to_go_on_and_does(
+def test_every_command_states_how_to_continue_and_continues(
     inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, interrupted: str, said: str, number: int
 ) -> None:
     """The signal comes as the second such file has been written."""

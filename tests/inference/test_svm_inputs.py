@@ -25,10 +25,10 @@ from semg_hht.inference.svm_inputs import (
 )
 from semg_hht.learning.baselines import repetition_features
 from semg_hht.learning.checkpoint import load_model
-from semg_hht.learning.crossvalidation import cross_validate
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.prediction.run import open_run
 
 BEST = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3, recipe="best")
@@ -140,9 +140,13 @@ def test_best_answers_for_new_people_what_the_network_alone_did_not_learn(tmp_pa
     scores = {}
     for recipe in ("plain", "best"):
         answers = cross_validate(
-            dataset, tmp_path / recipe, replace(BEST, recipe=recipe), protocol="grouped", n_folds=3, base_channels=2,
-            cpu=True, n_jobs=1,
-        )  # fmt: skip
+            dataset,
+            tmp_path / recipe,
+            replace(BEST, recipe=recipe),
+            NetworkSize(base_channels=2),
+            FoldOptions(protocol="grouped", n_folds=3, cpu=True),
+            n_jobs=1,
+        )
         scores[recipe] = {a.task: a.report().balanced_accuracy for a in answers if a.method == "network"}
     assert scores["best"]["gender"] == 1 > scores["plain"]["gender"]
     assert scores["best"]["action_quality"] > max(0.8, scores["plain"]["action_quality"])
@@ -159,7 +163,7 @@ def test_one_number_weighs_channels_too() -> None:
 @pytest.fixture(scope="module")
 def best_run(simulated: Simulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("best") / "run"
-    train(load_folder(simulated.matrices), folder, BEST, base_channels=2, cpu=True)
+    train(load_folder(simulated.matrices), folder, BEST, NetworkSize(base_channels=2), RunOptions(cpu=True))
     return folder
 
 
@@ -188,8 +192,9 @@ def test_a_matrix_of_another_tool_is_refused_and_others_are_answered(
 
 
 def test_best_is_refused_before_the_first_epoch_where_matrices_have_no_features(tmp_path: Path) -> None:
+    data = load_folder(write_dataset(make_dataset(), tmp_path / "data"))
     with pytest.raises(InputError, match="this recipe needs matrices with their features"):
-        train(load_folder(write_dataset(make_dataset(), tmp_path / "data")), tmp_path / "run", BEST, base_channels=2)
+        train(data, tmp_path / "run", BEST, NetworkSize(base_channels=2))
 
 
 def test_an_unknown_recipe_is_named() -> None:

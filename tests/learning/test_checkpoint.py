@@ -1,4 +1,4 @@
-"""learning/checkpoint.py: saving and loading runs, damaged and hostile ones too."""
+"""Saving and loading checkpoints, including damaged and hostile ones."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from builders import make_dataset, truncate
 from conftest import Simulated
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration, with_temperature
+from semg_hht.inference.description import ModelDescription, NetworkConfig
 from semg_hht.learning.checkpoint import (
     Model,
     State,
@@ -32,15 +33,16 @@ from semg_hht.learning.checkpoint import (
     save_model,
     save_state,
 )
-from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.svm_training import probabilities
 from semg_hht.learning.train import Result
 
 
 def small_model(n_layers: int = 2) -> Model:
     torch.manual_seed(0)
-    network = ActionNetwork(NetworkConfig(3, n_layers=n_layers, base_channels=2))
-    return Model(network, {}, "action_quality", {"action_quality": ("low", "mid", "high")}, None, 5)
+    config = NetworkConfig(3, n_layers=n_layers, base_channels=2)
+    classes = {"action_quality": ("low", "mid", "high")}
+    return Model(ModelDescription(config, "action_quality", classes, None, epoch=5), ActionNetwork(config))
 
 
 def edit(checkpoint: Path, **changes: Any) -> None:
@@ -65,11 +67,11 @@ def test_saved_and_loaded_weights_are_the_same_bits(tmp_path: Path) -> None:
     back = load_model(tmp_path / "best")
     for name, tensor in model.network.state_dict().items():
         assert torch.equal(back.network.state_dict()[name], tensor)
-    assert (back.classes, back.encoder_task, back.epoch) == (model.classes, "action_quality", 5)
-    assert back.svms == {}
+    assert back.description == model.description
+    assert len(back.svms) == 0
 
 
-def test_a_checkpoint_holds_what_a_person_may_want_to_read(tiny_result: Result) -> None:
+def test_a_checkpoint_describes_itself(tiny_result: Result) -> None:
     content = json.loads((tiny_result.folder / "best" / "model.json").read_text(encoding="utf-8"))
     assert content["classes"] == {"action_quality": ["full", "half", "invalid"], "gender": ["F", "M"]}
     assert content["network"]["base_channels"] == 2
@@ -86,7 +88,7 @@ def test_batches_do_not_change_the_answers(tiny_result: Result) -> None:
     )
 
 
-def test_columns_are_brought_into_order_by_name() -> None:
+def test_columns_follow_the_order_of_the_classes() -> None:
     class Svm:
         classes_ = np.array(["M", "F"])
 
@@ -123,13 +125,15 @@ def test_a_description_without_format_is_refused(tiny_copy: Path, content: str) 
         {"encoder_task": []},
     ],
 )
-def test_a_description_that_makes_no_sense_is_refused(tiny_copy: Path, changes: dict[str, Any]) -> None:
+def test_an_invalid_description_is_refused(tiny_copy: Path, changes: dict[str, Any]) -> None:
     edit(tiny_copy / "best", **changes)
-    with pytest.raises(InputError, match=r"model\.json: (expected a model|n_layers must be a whole number)"):
+    with pytest.raises(
+        InputError, match=r"model\.json: (expected the description of a model|n_layers must be a whole number)"
+    ):
         load_model(tiny_copy / "best")
 
 
-def test_names_and_answers_must_be_as_many(tiny_copy: Path) -> None:
+def test_the_number_of_class_names_must_fit_the_network(tiny_copy: Path) -> None:
     edit(tiny_copy / "best", classes={"action_quality": ["full", "half"], "gender": ["F", "M"]})
     with pytest.raises(InputError, match=r"model\.json: 2 class names, but a network of 3 classes"):
         load_model(tiny_copy / "best")
@@ -164,14 +168,14 @@ def test_a_run_answers_from_arrays_as_scikit_learn_does(tiny_copy: Path) -> None
     matrices = make_dataset().matrices[:5]
     by_arrays = load_model(tiny_copy / "best")
     assert set(by_arrays.arrays) == {"gender"}
-    (tiny_copy / "best" / "gender.npz").unlink()  # as in runs from before there were arrays
+    (tiny_copy / "best" / "gender.npz").unlink()  # as in runs of earlier versions
     by_pipeline = load_model(tiny_copy / "best")
     assert not by_pipeline.arrays
     for task, expected in by_pipeline.probabilities(matrices).items():
         assert_allclose(by_arrays.probabilities(matrices)[task], expected, atol=1e-12)
 
 
-def test_without_arrays_a_damaged_svm_is_said_at_once(tiny_copy: Path) -> None:
+def test_without_arrays_a_damaged_svm_is_an_error_at_once(tiny_copy: Path) -> None:
     (tiny_copy / "best" / "gender.npz").unlink()
     truncate(tiny_copy / "best" / "gender.skops")
     with pytest.raises(InputError, match=r"gender\.skops: can't be read as a skops file"):
@@ -209,7 +213,7 @@ def test_truncated_or_missing_weights_are_named(tiny_copy: Path) -> None:
 
 
 def test_a_pickle_under_the_name_of_the_weights_is_not_run(tiny_copy: Path, tmp_path: Path) -> None:
-    from making import Payload
+    from builders import Payload
 
     torch.save({"x": Payload(tmp_path / "ran")}, tiny_copy / "best" / "network.safetensors")
     with pytest.raises(InputError, match="can't be read as safetensors"):
@@ -236,7 +240,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(small_disk: Path, monkeypatch: py
     before = {path.name: path.read_bytes() for path in (small_disk / "best").iterdir()}
     with pytest.raises(InputError, match="MB free, .* MB are needed; nothing was written"):
         save_model(small_model(7), small_disk / "best")
-    # Space that is there when asked and gone when needed.
+    # The space is free when it is checked, but not when it is needed.
     monkeypatch.setattr("semg_hht.learning.checkpoint.require_space", lambda *_: None)
     with pytest.raises(InputError, match="the disk is full"):
         save_model(small_model(7), small_disk / "best")
@@ -279,7 +283,7 @@ def test_a_state_of_another_format_or_none_is_refused(tmp_path: Path) -> None:
 
 def test_a_checkpoint_can_be_moved(tiny_result: Result, tmp_path: Path) -> None:
     shutil.copytree(tiny_result.folder / "checkpoint_epoch_2", tmp_path / "elsewhere")
-    assert load_model(tmp_path / "elsewhere").epoch == 2
+    assert load_model(tmp_path / "elsewhere").description.epoch == 2
     assert load_file(tmp_path / "elsewhere" / "network.safetensors")
 
 
@@ -290,7 +294,8 @@ def test_the_full_size_network_trains_saves_loads_and_predicts_the_same(simulate
     from semg_hht.learning.dataset import load_folder
 
     torch.manual_seed(0)
-    network = ActionNetwork(NetworkConfig(3)).train()
+    config = NetworkConfig(3)
+    network = ActionNetwork(config).train()
     dataset = load_folder(simulated.matrices)
     matrices = torch.from_numpy(dataset.matrices[:4])
     names = dataset.classes()["action_quality"]
@@ -302,7 +307,9 @@ def test_the_full_size_network_trains_saves_loads_and_predicts_the_same(simulate
     loss.backward()
     optimizer.step()
     assert not torch.equal(network.encoder.layers[6].conv.weight, before)
-    model = Model(network, {}, "action_quality", {"action_quality": names}, dataset.settings, 1)
+    model = Model(
+        ModelDescription(config, "action_quality", {"action_quality": names}, dataset.settings, epoch=1), network
+    )
     save_model(model, tmp_path / "best")
     features, _ = model.features_and_logits(dataset.matrices[:2])
     assert features.shape == (2, 2048)
@@ -323,24 +330,26 @@ def test_files_get_the_permissions_a_user_expects(tiny_result: Result, tmp_path:
 def test_a_calibration_is_kept_and_read(tmp_path: Path) -> None:
     matrices = make_dataset().matrices[:5]
     plain = small_model()
-    model = replace(plain, calibration={"action_quality": Calibration(2.0, 0.25)})
+    model = replace(
+        plain, description=replace(plain.description, calibration={"action_quality": Calibration(2.0, 0.25)})
+    )
     save_model(model, tmp_path / "best")
     again = load_model(tmp_path / "best")
-    assert again.calibration == model.calibration
+    assert again.description.calibration == model.description.calibration
     expected = with_temperature(plain.probabilities(matrices)["action_quality"], 2.0)
     assert_allclose(again.probabilities(matrices)["action_quality"], expected, rtol=0)
 
 
 @pytest.mark.parametrize("wrong", [None, {"action_quality": 2}, {"action_quality": {"heat": 2}}])
-def test_a_calibration_that_can_not_be_understood_is_refused(tmp_path: Path, wrong: Any) -> None:
+def test_an_invalid_calibration_is_refused(tmp_path: Path, wrong: Any) -> None:
     save_model(small_model(), tmp_path / "best")
     edit(tmp_path / "best", calibration=wrong)
-    with pytest.raises(InputError, match=r"model\.json: expected a model description"):
+    with pytest.raises(InputError, match=r"model\.json: expected the description of a model"):
         load_model(tmp_path / "best")
 
 
-def test_a_finished_run_is_calibrated_on_the_people_who_picked_the_epoch(tiny_result: Result) -> None:
+def test_a_finished_run_is_calibrated_and_a_periodic_checkpoint_is_not(tiny_result: Result) -> None:
     best, final = (load_model(tiny_result.folder / name) for name in ("best", "final"))
     for model in (best, final):
-        assert model.calibration["action_quality"].temperature != 1
-    assert not load_model(tiny_result.folder / "checkpoint_epoch_2").calibration
+        assert model.description.calibration["action_quality"].temperature != 1
+    assert not load_model(tiny_result.folder / "checkpoint_epoch_2").description.calibration

@@ -1,4 +1,4 @@
-"""learning/convolution.py: matrix products that are the convolution, and the weights an optimizer sees."""
+"""Convolutions as matrix products, and the weights that the optimizer gets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def outputs_and_gradients(network: ActionNetwork, x: Tensor) -> list[Tensor]:
 
 @pytest.mark.parametrize("size", [2, 4, 6, 16])
 @pytest.mark.parametrize("at_once", [1, 2**24])
-def test_a_product_is_the_convolution_and_so_are_its_gradients(
+def test_products_equal_the_convolution_and_its_gradients(
     size: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(convolution, "COLUMNS_AT_ONCE", at_once)
@@ -66,13 +66,13 @@ def test_the_network_computes_the_same_with_and_without_products(
         assert float((a - b).abs().max()) <= tolerance * max(1.0, float(b.abs().max()))
 
 
-def test_products_are_what_runs_unless_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_run_in_training_unless_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     subject, x = network(torch.float32), draw(2, 1, 256, 256, dtype=torch.float32)
     calls: list[int] = []
     monkeypatch.setattr(convolution, "_patches", lambda padded: calls.append(1) or _patches(padded))
     subject(x)
     assert len(calls) == 7
-    subject.eval()(x)  # where an answer must not depend on its batch
+    subject.eval()(x)  # here results must not depend on the batch
     assert len(calls) == 7
     subject.train()
     choose_convolutions(subject, as_products=False)
@@ -83,14 +83,14 @@ def test_products_are_what_runs_unless_switched_off(monkeypatch: pytest.MonkeyPa
 _patches = convolution._patches
 
 
-def test_an_odd_map_is_left_to_torch() -> None:
+def test_torch_computes_maps_of_odd_size() -> None:
     layer = Convolution(2, 3, 3, stride=2, padding=1, bias=False).double()
     choose_convolutions(layer, as_products=True)
     x = draw(1, 2, 5, 5)
     torch.testing.assert_close(layer(x), functional.conv2d(x, layer.weight, stride=2, padding=1))
 
 
-def test_bfloat16_is_near_and_not_the_same() -> None:
+def test_bfloat16_is_close_but_not_equal() -> None:
     subject, x = network(torch.float32), draw(3, 1, 256, 256, dtype=torch.float32)
     exact = outputs_and_gradients(subject, x)
     choose_convolutions(subject, as_products=True, precision=torch.bfloat16)
@@ -132,7 +132,7 @@ def test_gradients_are_clipped_as_torch_clips_them(max_norm: float) -> None:
     assert ours[2].grad is None
 
 
-def test_a_layer_without_a_gradient_hands_on_none() -> None:
+def test_a_layer_without_a_gradient_passes_none() -> None:
     layer = nn.Sequential(Convolution(2, 3, 3, stride=2, padding=1, bias=False)).to(memory_format=torch.channels_last)
     weights = weights_in_memory_order(layer)
     take_gradients(weights, layer)

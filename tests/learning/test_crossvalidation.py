@@ -1,4 +1,4 @@
-"""learning/crossvalidation.py, learning/baselines.py and `semg-hht evaluate`."""
+"""Cross-validation fold by fold, and `semg-hht evaluate`."""
 
 from __future__ import annotations
 
@@ -10,32 +10,22 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 
-from builders import make_dataset
+from builders import make_dataset, with_features
 from conftest import Simulated
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import OURS
 from semg_hht.learning import crossvalidation
-from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
-from semg_hht.learning.crossvalidation import cross_validate, describe
-from semg_hht.learning.dataset import Dataset, load_folder
+from semg_hht.learning.baselines import BASELINES, repetition_features
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
+from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
+from semg_hht.learning.train import NetworkSize
 from semg_hht.report.summary import gather
 from semg_hht.report.words import read_words
 
 ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
-
-
-def with_features(dataset: Dataset, seed: int = 0) -> Dataset:
-    """RMS tells the movement, how channels go together the gender; duration tells nothing."""
-    rng = np.random.default_rng(seed)
-    order = ("full", "half", "invalid")
-    features = tuple(
-        {"duration_s": (float(rng.uniform(1, 2)),), "rms": (10.0 ** order.index(row.movement),), "mdf_hz": (80.0,)}
-        for row in dataset.rows
-    )
-    together = np.array([[float(row.gender == "M"), rng.normal()] for row in dataset.rows])
-    return replace(dataset, features=features, mixing=together)
+SMALL, ON_CPU = NetworkSize(base_channels=2), FoldOptions(cpu=True)
 
 
 def run(*words: object) -> int:
@@ -46,7 +36,7 @@ def run(*words: object) -> int:
 
 def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> None:
     dataset = with_features(make_dataset(n_subjects=4, n_channels=2))
-    answers = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert {(a.task, a.method) for a in answers} == {
         (task, method) for task in ("action_quality", "gender") for method in (OURS, *BASELINES)
     }
@@ -61,9 +51,9 @@ def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> Non
     assert not list((tmp_path / "e").rglob("*.safetensors")), "weights are not kept unasked"
 
 
-def test_nothing_of_the_people_held_out_is_trained_on(tmp_path: Path) -> None:
+def test_held_out_people_are_not_in_the_training_parts(tmp_path: Path) -> None:
     dataset = make_dataset(n_subjects=4)
-    cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     folds = sorted((tmp_path / "e" / "folds").iterdir())
     assert len(folds) == 4
     for fold in folds:
@@ -73,16 +63,14 @@ def test_nothing_of_the_people_held_out_is_trained_on(tmp_path: Path) -> None:
         assert not set(held_out) & {*split["train"]["subjects"], *split["validation"]["subjects"]}
 
 
-def test_labels_of_the_people_held_out_change_no_answer_about_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The surest test for a leak: what is not looked at can't matter."""
-    monkeypatch.setattr(crossvalidation, "BASELINES", ("classical features",))  # one, for speed
+def test_labels_of_held_out_people_do_not_change_their_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The strictest test for a leak: an unused label can't change a result."""
+    monkeypatch.setattr(crossvalidation, "BASELINES", ("classical features",))  # a single one, for speed
     dataset = with_features(make_dataset(n_subjects=4))
-    first = cross_validate(dataset, tmp_path / "a", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    first = cross_validate(dataset, tmp_path / "a", ONCE, SMALL, ON_CPU, n_jobs=1)
     turned = {"full": "half", "half": "invalid", "invalid": "full"}
     rows = tuple(replace(row, movement=turned[row.movement]) if row.subject == "S01" else row for row in dataset.rows)
-    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", ONCE, SMALL, ON_CPU, n_jobs=1)
     for one, other in zip(first, second, strict=True):
         mine = [i for i, subject in enumerate(one.subjects) if subject == "S01"]
         assert mine
@@ -94,10 +82,10 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = make_dataset(n_subjects=3)
-    first = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
-    parallel = cross_validate(dataset, tmp_path / "f", ONCE, base_channels=2, cpu=True, n_jobs=2)
-    with parallel_config(backend="threading"):  # which share torch's random numbers
-        threads = cross_validate(dataset, tmp_path / "g", ONCE, base_channels=2, cpu=True, n_jobs=2)
+    first = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    parallel = cross_validate(dataset, tmp_path / "f", ONCE, SMALL, ON_CPU, n_jobs=2)
+    with parallel_config(backend="threading"):  # threads share torch's random number generator
+        threads = cross_validate(dataset, tmp_path / "g", ONCE, SMALL, ON_CPU, n_jobs=2)
     for one, other, third in zip(first, parallel, threads, strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
         assert np.array_equal(one.probabilities, third.probabilities)
@@ -106,21 +94,21 @@ def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
         raise AssertionError("trained again")
 
     monkeypatch.setattr(crossvalidation, "train", refuse)
-    again = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    again = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert np.array_equal(first[0].probabilities, again[0].probabilities)
     (tmp_path / "e" / "folds" / "02" / "answers.json").unlink()
     with pytest.raises(AssertionError, match="trained again"):
-        cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+        cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
 
 
-def test_a_warning_of_each_fold_is_said_once(
+def test_a_warning_of_every_fold_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crossvalidation, "BASELINES", ())
-    dataset = make_dataset(n_subjects=4)  # two of a gender: with one held out, one is left
-    for name, n_jobs in (("a", 1), ("b", 2), ("b", 1)):  # the last finds its folds done
+    dataset = make_dataset(n_subjects=4)  # two people per gender: in each fold one is left
+    for name, n_jobs in (("a", 1), ("b", 2), ("b", 1)):  # the last call reads finished folds
         caplog.clear()
-        answers = cross_validate(dataset, tmp_path / name, ONCE, base_channels=2, cpu=True, n_jobs=n_jobs)
+        answers = cross_validate(dataset, tmp_path / name, ONCE, SMALL, ON_CPU, n_jobs=n_jobs)
         said = [record.getMessage() for record in caplog.records if "only one subject" in record.getMessage()]
         assert len(said) == 1
         assert said[0].startswith("in 4 of the 4 folds: ")
@@ -131,41 +119,33 @@ def test_a_warning_of_each_fold_is_said_once(
 
 def test_another_evaluation_is_not_continued(tmp_path: Path) -> None:
     dataset = make_dataset(n_subjects=3)
-    cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     with pytest.raises(InputError, match="holds an evaluation of other data or settings"):
-        cross_validate(dataset, tmp_path / "e", replace(ONCE, seed=7), base_channels=2, cpu=True, n_jobs=1)
-    cross_validate(dataset, tmp_path / "e", replace(ONCE, seed=7), base_channels=2, cpu=True, n_jobs=1, overwrite=True)
+        cross_validate(
+            dataset,
+            tmp_path / "e",
+            replace(ONCE, seed=7),
+            NetworkSize(base_channels=2),
+            FoldOptions(cpu=True),
+            n_jobs=1,
+        )
+    cross_validate(
+        dataset,
+        tmp_path / "e",
+        replace(ONCE, seed=7),
+        NetworkSize(base_channels=2),
+        FoldOptions(cpu=True, overwrite=True),
+        n_jobs=1,
+    )
 
 
 def test_matrices_without_features_have_no_baselines(tmp_path: Path) -> None:
     assert repetition_features(make_dataset(), "classical features") is None
-    answers = cross_validate(make_dataset(n_subjects=3), tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(make_dataset(n_subjects=3), tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert {a.method for a in answers} == {OURS}
 
 
-def test_features_stand_side_by_side_or_as_their_mean() -> None:
-    dataset = with_features(make_dataset(n_subjects=1, n_repetitions=1, n_channels=2))
-    keys, table = repetition_features(dataset, "classical features") or ([], np.zeros(0))
-    assert (len(keys), table.shape) == (3, (3, 6))
-    _, mean = repetition_features(dataset, "RMS alone") or ([], np.zeros(0))
-    assert mean.ravel().tolist() == [0, 1, 2], "amplitudes are compared by ratio"
-
-
-def test_a_baseline_is_chosen_on_training_people_alone() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.array(["a", "b"] * 30)
-    groups = np.repeat([f"S{i}" for i in range(6)], 10)
-    table = rng.standard_normal((60, 2)) + 3 * (labels == "b")[:, None]
-    train, test = np.flatnonzero(groups != "S5"), np.flatnonzero(groups == "S5")
-    classes, probabilities = baseline_probabilities(table, labels, groups, train, test, seed=0)
-    assert classes == ("a", "b")
-    assert np.mean(np.array(classes)[probabilities.argmax(axis=1)] == labels[test]) > 0.9
-    hidden = labels.copy()
-    hidden[test] = "a"
-    assert np.array_equal(probabilities, baseline_probabilities(table, hidden, groups, train, test, seed=0)[1])
-
-
-def test_the_command_shows_the_gap_and_leaves_a_report(
+def test_the_command_prints_the_optimism_and_writes_a_report(
     simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["evaluate", "--data_dir", simulated.matrices, "--out", tmp_path / "e", "--folds", 2, "--epochs", 1,
@@ -182,13 +162,15 @@ def test_the_command_shows_the_gap_and_leaves_a_report(
     assert "--protocol must be one of loso, grouped, random" in capsys.readouterr().err
 
 
-def test_a_gender_that_one_person_shows_is_left_out_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_gender_is_left_out_with_a_warning_if_one_person_shows_a_class(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     dataset = make_dataset(n_subjects=3)
-    answers = cross_validate(dataset, tmp_path / "e", ONCE, base_channels=2, cpu=True, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert {a.task for a in answers} == {"action_quality"}
     assert "gender is left out" in caplog.text
 
 
-def test_a_folder_without_an_evaluation_is_said(tmp_path: Path) -> None:
+def test_a_folder_without_an_evaluation_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected an evaluation"):
         gather(tmp_path)

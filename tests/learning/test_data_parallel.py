@@ -1,4 +1,4 @@
-"""learning/sharing.py: several processes train as one would."""
+"""Several processes train one network as a single process does."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from torch.nn import functional
 
 from builders import make_dataset, write_dataset
 from semg_hht.errors import InputError
-from semg_hht.learning.data_parallel import Batch, BatchNorm, Dropout, Share, leave, share_batch
+from semg_hht.learning.data_parallel import Batch, BatchNorm, Dropout, Share, share_batch, stop_other_processes
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
-from semg_hht.learning.train import train
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 
 WORDS = ["--batch_size", "8", "--learning_rate", "1e-3", "--base_channels", "2", "--cpu", "--json"]
 
@@ -44,7 +44,7 @@ def test_shares_cover_a_batch_once() -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_shared_batch_norm_is_batch_norm_and_so_are_its_gradients() -> None:
+def test_shared_batch_norm_equals_batch_norm_and_its_gradients() -> None:
     generator = torch.Generator().manual_seed(0)
     x, dy = (torch.randn(4, 3, 5, 6, dtype=torch.float64, generator=generator) for _ in range(2))
     found = {}
@@ -59,7 +59,7 @@ def test_shared_batch_norm_is_batch_norm_and_so_are_its_gradients() -> None:
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
-def test_dropout_drops_of_each_row_what_one_process_would() -> None:
+def test_dropout_masks_are_those_of_one_process() -> None:
     x, layer = torch.rand(6, 100) + 1, Dropout(0.5)
     torch.manual_seed(3)
     whole = layer(x)
@@ -70,7 +70,7 @@ def test_dropout_drops_of_each_row_what_one_process_would() -> None:
     assert torch.equal(whole, functional.dropout(x, 0.5))
 
 
-def test_in_evaluation_mode_nothing_is_shared() -> None:
+def test_evaluation_mode_does_not_use_the_shared_batch() -> None:
     network, x = ActionNetwork(NetworkConfig(3, base_channels=2)).eval(), torch.rand(2, 1, 256, 256)
     before = network(x)
     share_batch(network, Batch(slice(0, 2), 4))
@@ -80,19 +80,25 @@ def test_in_evaluation_mode_nothing_is_shared() -> None:
 def test_a_batch_smaller_than_the_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fabric, "world_size", property(lambda self: 9))
     with pytest.raises(InputError, match="a batch of 2 is too small for 9 processes; choose another --batch_size"):
-        train(make_dataset(), tmp_path / "run", TrainingConfig(epochs=1, batch_size=8), base_channels=2, cpu=True)
+        train(
+            make_dataset(),
+            tmp_path / "run",
+            TrainingConfig(epochs=1, batch_size=8),
+            NetworkSize(base_channels=2),
+            RunOptions(cpu=True),
+        )
 
 
-def test_who_only_helps_ends_when_the_work_in_common_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_first_process_continues_after_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: None)
-    leave(Share(0, 2))
+    stop_other_processes(Share(0, 2))
     with pytest.raises(SystemExit, match="0"):
-        leave(Share(1, 2))
+        stop_other_processes(Share(1, 2))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun")
-def test_two_processes_train_what_one_does_and_one_goes_on(tmp_path: Path) -> None:
+def test_two_processes_train_the_same_network_as_one(tmp_path: Path) -> None:
     data = write_dataset(make_dataset(), tmp_path / "data")
     words = ["--data_dir", str(data), *WORDS]
     alone = [sys.executable, "-m", "semg_hht", "train", *words]
@@ -104,11 +110,11 @@ def test_two_processes_train_what_one_does_and_one_goes_on(tmp_path: Path) -> No
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
         assert done.returncode == 0, done.stderr
         assert "Grad strides do not match" not in done.stderr
-        assert done.stdout.count("best_epoch") == 1  # one of the processes speaks
+        assert done.stdout.count("best_epoch") == 1  # only the first process prints
         return load_file(tmp_path / folder / "final" / "network.safetensors")
 
     one, two = run(alone, "one", "--epochs", "1"), run(together, "two", "--epochs", "1")
-    for name, weight in one.items():  # Adam's first steps turn the rounding of a tiny gradient into a sign
+    for name, weight in one.items():  # the first steps of Adam amplify rounding errors of tiny gradients
         assert_allclose(two[name], weight, rtol=0, atol=5e-3 * max(1.0, float(np.abs(weight).max())))
         assert np.linalg.norm(two[name] - weight) <= 1e-2 * np.linalg.norm(weight) + 1e-6
     longer = run(alone, "two", "--epochs", "2", "--resume")

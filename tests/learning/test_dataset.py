@@ -1,4 +1,4 @@
-"""learning/dataset.py: examples from folders, manifests and recordings."""
+"""Examples from folders, manifests and recordings."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_a_manifest_of_matrices_may_name_another_folder(simulated: Simulated, tm
     assert dataset.classes()["action_quality"] == ("low",)
 
 
-def test_matrices_have_their_transform_behind_them(simulated: Simulated) -> None:
+def test_transform_settings_for_matrices_are_an_error(simulated: Simulated) -> None:
     for manifest in (None, simulated.prepared_manifest):
         with pytest.raises(InputError, match="matrices are trained on as they are: --band"):
             find_dataset(simulated.matrices.parent, manifest, configure(), None)
 
 
-def test_nothing_named_is_an_error() -> None:
+def test_no_data_argument_is_an_error() -> None:
     with pytest.raises(InputError, match="say where the data is: --data_dir FOLDER, or --manifest FILE"):
         find_dataset(None, None, None, None)
 
@@ -76,7 +76,7 @@ def test_labels_come_from_names_where_there_is_no_manifest(tmp_path: Path) -> No
     assert dataset.subjects == ("", "S01", "")
 
 
-def test_a_name_that_says_nothing_is_never_a_silent_test_file(tmp_path: Path) -> None:
+def test_a_name_without_labels_is_an_error(tmp_path: Path) -> None:
     for name in ("BICEPS_half_F_001", "curl7"):
         write_matrix(tmp_path / f"{name}.npz", Matrix(np.zeros((1, 256, 256), np.float32), SETTINGS))
     with pytest.raises(InputError, match=r"curl7\.npz: expected MUSCLE_movement_GENDER_NNN"):
@@ -129,7 +129,7 @@ def test_stacks_of_different_height_do_not_mix(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
 
-def test_the_fingerprint_knows_labels_and_values_but_no_order() -> None:
+def test_the_fingerprint_depends_on_labels_and_values_but_not_on_order() -> None:
     dataset = make_dataset(n_subjects=2, n_repetitions=1)
     shuffled = dataset.subset(np.random.default_rng(0).permutation(len(dataset)))
     assert shuffled.fingerprint() == dataset.fingerprint()
@@ -161,6 +161,6 @@ def test_a_copy_elsewhere_is_the_same_data(simulated: Simulated, tmp_path: Path)
     assert copy.fingerprint() == load_folder(simulated.matrices).fingerprint()
 
 
-def test_a_manifest_of_recordings_says_how_they_become_matrices(simulated: Simulated) -> None:
+def test_load_manifest_refuses_recordings_and_names_prepare(simulated: Simulated) -> None:
     with pytest.raises(InputError, match=r"lists recordings, such as .*\.csv; expected npz .* semg-hht prepare .*csv"):
         load_folder(simulated.manifest.parent)

@@ -1,4 +1,4 @@
-"""learning/folds.py: who is held out when."""
+"""Folds of each protocol."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from semg_hht.learning.folds import make_folds
 
 
 @pytest.mark.parametrize("protocol", ["loso", "grouped", "random"])
-def test_everybody_is_held_out_once_and_stands_on_no_other_side(protocol: str) -> None:
+def test_every_person_is_held_out_once_and_is_in_no_other_part(protocol: str) -> None:
     dataset = make_dataset(n_subjects=7, n_repetitions=2, n_channels=2)
     folds = make_folds(dataset, protocol, 3, 0.2, seed=1)
     tested = np.concatenate([fold.split.test for fold in folds])
@@ -25,7 +25,7 @@ def test_everybody_is_held_out_once_and_stands_on_no_other_side(protocol: str) -
     assert len(folds) == (7 if protocol == "loso" else 3)
 
 
-def test_groups_are_of_like_size_and_a_seed_gives_the_same() -> None:
+def test_groups_have_similar_size_and_depend_on_the_seed() -> None:
     dataset = make_dataset(n_subjects=8)
     first, again, other = (make_folds(dataset, "grouped", 4, 0.2, seed) for seed in (1, 1, 2))
     assert [len(fold.held_out) for fold in first] == [2] * 4
@@ -49,7 +49,7 @@ def test_a_random_split_puts_one_person_on_both_sides() -> None:
         ({"subject": ""}, "the subject of p0_full_0_ch0.npz is not known"),
     ],
 )
-def test_what_can_not_be_parted_is_said(options: dict[str, object], message: str) -> None:
+def test_too_little_data_or_a_wrong_protocol_is_an_error(options: dict[str, object], message: str) -> None:
     made = {name: options[name] for name in ("n_subjects", "subject") if name in options}
     dataset = make_dataset(**made)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""learning/pack.py: matrices in one file, read batch by batch, the same as from memory."""
+"""Packs: the same matrices as in memory, read batch by batch."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from semg_hht.errors import InputError
 from semg_hht.learning import dataset as reading
 from semg_hht.learning.dataset import Dataset, find_dataset, load_folder
 from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.matrix_store import INDEX_FILE, N_AHEAD, VALUES_FILE, Packed, in_turn
-from semg_hht.learning.train import train
+from semg_hht.learning.matrix_store import INDEX_FILE, N_AHEAD, VALUES_FILE, PackedMatrices, read_parts
+from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.system.files import read_json
 
 
@@ -31,11 +31,11 @@ def folder(tmp_path: Path) -> Path:
 
 def packed(folder: Path) -> Dataset:
     found = load_folder(folder, pack=folder.parent / "pack")
-    assert isinstance(found.matrices, Packed)
+    assert isinstance(found.matrices, PackedMatrices)
     return found
 
 
-def test_what_is_packed_is_what_was_read(folder: Path) -> None:
+def test_a_pack_holds_the_matrices_of_the_files(folder: Path) -> None:
     plain, found = load_folder(folder), packed(folder)
     assert found.matrices.shape == plain.matrices.shape
     assert_array_equal(found.matrices[:], plain.matrices)
@@ -50,12 +50,12 @@ def test_what_is_packed_is_what_was_read(folder: Path) -> None:
     assert found.subset(chosen).fingerprint() == plain.subset(chosen).fingerprint()
 
 
-def test_what_lies_beside_matrices_is_packed_too(simulated: Simulated, tmp_path: Path) -> None:
+def test_features_and_covariance_are_packed(simulated: Simulated, tmp_path: Path) -> None:
     plain, found = load_folder(simulated.matrices), load_folder(simulated.matrices, pack=tmp_path / "pack")
     assert (found.rows, found.settings, found.features) == (plain.rows, plain.settings, plain.features)
     assert found.repetitions == plain.repetitions
-    assert plain.mixing is not None
-    assert_array_equal(found.mixing, plain.mixing)
+    assert plain.covariance is not None
+    assert_array_equal(found.covariance, plain.covariance)
 
 
 def test_a_pack_is_written_once_and_again_when_a_file_changes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_pack_is_written_once_and_again_when_a_file_changes(folder: Path, monk
     assert_array_equal(again.matrices[place], other)
 
 
-def test_labels_are_read_anew_each_time(folder: Path) -> None:
+def test_labels_are_read_from_the_manifest_not_the_pack(folder: Path) -> None:
     packed(folder)
     manifest = folder / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(",half,", ",quarter,"), encoding="utf-8")
@@ -94,7 +94,7 @@ def test_a_bad_file_is_left_out_with_its_reason_each_time(folder: Path) -> None:
 def test_training_on_a_pack_gives_the_same_bits(folder: Path, tmp_path: Path) -> None:
     config = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-3)
     for name, data in {"plain": load_folder(folder), "packed": packed(folder)}.items():
-        train(data, tmp_path / name, config, base_channels=2, cpu=True)
+        train(data, tmp_path / name, config, NetworkSize(base_channels=2), RunOptions(cpu=True))
     plain, other = (load_file(tmp_path / name / "final" / "network.safetensors") for name in ("plain", "packed"))
     assert all(np.array_equal(plain[name], other[name]) for name in plain)
     for name in ("metrics.json", "test_predictions.json", "config.json"):
@@ -110,7 +110,7 @@ def test_a_batch_is_read_without_the_others(folder: Path, monkeypatch: pytest.Mo
     assert max(opened) == 2 * 256 * 256
 
 
-def test_the_folder_of_something_else_is_not_written_into(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_used_for_a_pack(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "diary.txt").write_text("mine")
     with pytest.raises(InputError, match="this folder is not empty"):
@@ -158,7 +158,7 @@ def test_a_pack_that_changes_while_it_is_used_is_an_error(damage: str, folder: P
         (lambda c: c["files"][0].update(features=3), "expected the index of a pack"),
     ],
 )
-def test_a_pack_that_contradicts_itself_is_named(edit: Any, message: str, folder: Path, tmp_path: Path) -> None:
+def test_a_pack_with_an_inconsistent_index_is_an_error(edit: Any, message: str, folder: Path, tmp_path: Path) -> None:
     packed(folder)
     path = tmp_path / "pack" / INDEX_FILE
     content = read_json(path)
@@ -168,7 +168,7 @@ def test_a_pack_that_contradicts_itself_is_named(edit: Any, message: str, folder
         packed(folder)
 
 
-def test_a_pack_of_another_format_is_written_anew(folder: Path, tmp_path: Path) -> None:
+def test_a_pack_of_another_format_is_replaced(folder: Path, tmp_path: Path) -> None:
     first = packed(folder).matrices[:]
     path = tmp_path / "pack" / INDEX_FILE
     path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
@@ -177,18 +177,18 @@ def test_a_pack_of_another_format_is_written_anew(folder: Path, tmp_path: Path) 
     assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == sorted([INDEX_FILE, VALUES_FILE])
 
 
-def test_the_next_batches_are_read_while_one_is_worked_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_batches_are_read_in_advance(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = packed(folder).matrices
     read: list[int] = []
-    plain = Packed.__getitem__
+    plain = PackedMatrices.__getitem__
 
-    def spy(self: Packed, key: Any) -> Any:
+    def spy(self: PackedMatrices, key: Any) -> Any:
         read.append(key)
         return plain(self, key)
 
-    monkeypatch.setattr(Packed, "__getitem__", spy)
+    monkeypatch.setattr(PackedMatrices, "__getitem__", spy)
     seen = []
-    for matrix in in_turn(found, range(8)):
+    for matrix in read_parts(found, range(8)):
         seen.append(matrix)
         assert len(read) <= len(seen) + N_AHEAD
         if len(seen) == 1:
@@ -198,4 +198,4 @@ def test_the_next_batches_are_read_while_one_is_worked_on(folder: Path, monkeypa
             assert len(read) == 1 + N_AHEAD
     monkeypatch.undo()
     assert_array_equal(seen, found[:8])
-    assert_array_equal(list(in_turn(found[:], range(8))), seen)
+    assert_array_equal(list(read_parts(found[:], range(8))), seen)

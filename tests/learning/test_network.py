@@ -1,4 +1,4 @@
-"""learning/network.py: the encoder and the head."""
+"""The encoder and the head."""
 
 from __future__ import annotations
 

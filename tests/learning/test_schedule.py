@@ -1,4 +1,4 @@
-"""learning/schedule.py: order and learning rate as pure functions."""
+"""Order of the examples and learning rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_
 
 
 @given(n=st.integers(2, 100), batch_size=st.integers(2, 20), epoch=st.integers(0, 50))
-def test_every_example_stands_in_one_batch_of_at_least_two(n: int, batch_size: int, epoch: int) -> None:
+def test_every_example_is_in_one_batch_of_at_least_two(n: int, batch_size: int, epoch: int) -> None:
     batches = epoch_batches(n, batch_size, 42, epoch)
     assert sorted(np.concatenate(batches)) == list(range(n))
     assert min(map(len, batches)) >= 2

@@ -1,4 +1,4 @@
-"""learning/split.py: who stands where."""
+"""Splits by people and by repetitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from semg_hht.recordings.manifest import ManifestRow
 
 
 def people(n_subjects: int, n_repetitions: int = 2, n_channels: int = 2, *, known: bool = True) -> Dataset:
-    """Rows without matrices: a split does not look at them."""
+    """Rows without matrices, which a split does not use."""
     rows, repetitions = [], []
     for who in range(n_subjects):
         for movement in MOVEMENTS:
@@ -33,7 +33,9 @@ def people(n_subjects: int, n_repetitions: int = 2, n_channels: int = 2, *, know
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**31), n_subjects=st.integers(3, 12), test_size=st.floats(0.05, 0.6), known=st.booleans())
-def test_sides_share_nobody_and_miss_nothing(seed: int, n_subjects: int, test_size: float, known: bool) -> None:
+def test_parts_share_no_person_and_cover_all_examples(
+    seed: int, n_subjects: int, test_size: float, known: bool
+) -> None:
     dataset = people(n_subjects, known=known)
     split = split_dataset(dataset, test_size, 0.2, seed)
     sides = [split.train, split.validation, split.test]
@@ -42,12 +44,12 @@ def test_sides_share_nobody_and_miss_nothing(seed: int, n_subjects: int, test_si
     keys = dataset.subjects if known else dataset.repetitions
     whose = [{keys[i] for i in side} for side in sides]
     assert not (whose[0] & whose[1] or whose[0] & whose[2] or whose[1] & whose[2])
-    repetitions = [{dataset.repetitions[i] for i in side} for side in sides]  # the channels of one are one
+    repetitions = [{dataset.repetitions[i] for i in side} for side in sides]  # channels of a repetition share its key
     assert sum(map(len, repetitions)) == len(set(dataset.repetitions))
     assert split.by == ("subject" if known else "repetition")
 
 
-def test_a_seed_gives_the_same_split_and_another_another() -> None:
+def test_a_split_depends_on_the_seed() -> None:
     dataset = people(10)
     first, again = split_dataset(dataset, 0.2, 0.2, 1), split_dataset(dataset, 0.2, 0.2, 1)
     np.testing.assert_array_equal(first.test, again.test)
@@ -61,7 +63,7 @@ def test_test_size_is_the_share_held_out() -> None:
         assert len({dataset.subjects[i] for i in split.test}) == round(10 * share)
 
 
-def test_classes_stand_on_every_side() -> None:
+def test_every_class_is_in_every_part() -> None:
     dataset = people(10)
     for seed in range(5):
         split = split_dataset(dataset, 0.2, 0.25, seed)
@@ -86,7 +88,9 @@ def test_unknown_subjects_are_split_by_repetition_with_a_loud_warning(caplog: py
     assert "subjects are not known" in caplog.text
 
 
-def test_two_subjects_pick_the_epoch_on_repetitions_of_the_one_that_is_left(caplog: pytest.LogCaptureFixture) -> None:
+def test_with_two_subjects_validation_uses_repetitions_of_the_training_subject(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     dataset = people(2)
     split = split_dataset(dataset, 0.2, 0.2, 0)
     assert split.by == "subject"
@@ -103,13 +107,13 @@ def test_shares_lie_between_zero_and_one(share: float) -> None:
         split_dataset(people(4), 0.2, share, 0)
 
 
-def test_too_little_data_is_said() -> None:
+def test_too_little_data_is_an_error() -> None:
     dataset = people(1, n_repetitions=1).subset(np.arange(4))  # two repetitions
     with pytest.raises(InputError, match="too little data to split: expected at least three repetitions"):
         split_dataset(dataset, 0.2, 0.2, 0)
 
 
-def test_a_split_is_a_file_to_read() -> None:
+def test_a_split_is_written_as_json() -> None:
     dataset = people(5)
     content = as_json(split_dataset(dataset, 0.2, 0.2, 0).to_json(dataset))
     assert list(content) == ["by", "notes", "train", "validation", "test"]

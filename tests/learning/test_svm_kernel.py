@@ -1,4 +1,4 @@
-"""learning/kernel.py: an SVC on numbers of rows is the SVC on their features."""
+"""An SVC on row numbers equals the SVC on features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from semg_hht.learning import svm_kernel as kernel
 from semg_hht.learning import svm_training as svm
 from semg_hht.learning.svm_kernel import Rows, SvcOnRows, on_features
-from semg_hht.learning.svm_training import fit_svm
+from semg_hht.learning.svm_training import SvmOptions, fit_svm
 
 N = 90
 
@@ -56,7 +56,7 @@ def test_the_rows_are_shared_by_all_fits_of_a_search(monkeypatch: pytest.MonkeyP
     assert search.best_estimator_.rows is rows
 
 
-def test_where_scikit_learn_keeps_a_fit_otherwise_it_is_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_svc_with_other_attributes_is_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     features, y, numbers = data(2)
     weight = np.ones(N)
     ours = SvcOnRows(Rows(features), C=10).fit(numbers, y)
@@ -66,7 +66,7 @@ def test_where_scikit_learn_keeps_a_fit_otherwise_it_is_fitted_again(monkeypatch
 
 
 def by_scikit_learn(features: np.ndarray, y: np.ndarray, people: list[str], costs: tuple[float, ...]) -> Any:
-    """The same pipeline, with an SVC that computes its kernel by itself."""
+    """The same pipeline with scikit-learn's SVC on features."""
     folds = svm._folds(y, np.array(people), "gender", "subject", 0, 0)
     scaler = StandardScaler().fit(features)
     scaled = scaler.transform(features)
@@ -83,7 +83,7 @@ def by_scikit_learn(features: np.ndarray, y: np.ndarray, people: list[str], cost
 def test_the_calibrated_svm_is_scikit_learns(n_classes: int, costs: tuple[float, ...]) -> None:
     features, y, _ = data(n_classes)
     people = [f"S{i // 3 % 10}" for i in range(N)]
-    ours = fit_svm(features, y.tolist(), people, what="gender", by="subject", seed=0, costs=costs)
+    ours = fit_svm(features, y.tolist(), people, what="gender", by="subject", seed=0, options=SvmOptions(costs=costs))
     theirs = by_scikit_learn(features, y, people, costs)
     assert_allclose(ours.predict_proba(features), theirs.predict_proba(features), rtol=0, atol=1e-9)
     assert set(vars(ours.steps[1][1])) == set(vars(theirs.steps[1][1]))

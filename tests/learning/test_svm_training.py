@@ -1,4 +1,4 @@
-"""learning.svm.py: the SVM on features."""
+"""The calibrated SVM: fitting, saving, loading."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fitted(**options: Any) -> Any:
     return fit_svm(*people(**options), what="gender", by="subject", seed=0)
 
 
-def test_the_pipeline_is_the_contracts() -> None:
+def test_the_pipeline_has_the_documented_steps_and_parameters() -> None:
     svm = fitted()
     assert [name for name, _ in svm.steps] == ["standardscaler", "calibratedclassifiercv"]
     inner = svm[-1].estimator
@@ -40,7 +40,7 @@ def test_the_pipeline_is_the_contracts() -> None:
     assert list(svm.classes_) == ["F", "M"]
 
 
-def test_probabilities_tell_people_apart() -> None:
+def test_probabilities_separate_the_genders() -> None:
     features, labels, _ = people()
     probabilities = fitted().predict_proba(features)
     assert_allclose(probabilities.sum(axis=1), 1)
@@ -48,7 +48,7 @@ def test_probabilities_tell_people_apart() -> None:
     assert np.mean(probabilities[:, 1][np.array(labels) == "F"]) < 0.3
 
 
-def test_where_nothing_tells_the_probabilities_stay_near_even() -> None:
+def test_uninformative_features_give_nearly_equal_probabilities() -> None:
     probabilities = fitted(gap=0.0).predict_proba(people(gap=0.0)[0])
     assert np.abs(probabilities - 0.5).mean() < 0.3
 
@@ -76,14 +76,14 @@ def test_a_seed_gives_the_same_probabilities() -> None:
     assert_allclose(fitted().predict_proba(features), fitted().predict_proba(features), rtol=0)
 
 
-def test_one_person_of_a_gender_is_said_and_works(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_gender_of_one_person_gives_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     svm = fitted(n_subjects=2)
     assert "a class of gender has only one subject" in caplog.text
     assert svm.predict_proba(people()[0]).shape == (32, 2)
 
 
 def test_a_single_example_of_a_gender_does_not_crash() -> None:
-    """The rest of the run is trained and saved by then: an SVM that can't be calibrated must be said in a sentence."""
+    """The network is already trained by then, so that a failed calibration must be a clear error."""
     features, labels, groups = people(n_subjects=2)
     try:
         svm = fit_svm(features[:5], labels[:5], groups[:5], what="gender", by="subject", seed=0)
@@ -93,7 +93,7 @@ def test_a_single_example_of_a_gender_does_not_crash() -> None:
         assert svm.predict_proba(features).shape == (8, 2)
 
 
-def test_a_saved_svm_answers_the_same(tmp_path: Path) -> None:
+def test_a_saved_svm_gives_the_same_probabilities(tmp_path: Path) -> None:
     svm, features = fitted(), people()[0]
     save_svm(svm, tmp_path / "gender.skops")
     back = load_svm(tmp_path / "gender.skops")
@@ -131,7 +131,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
         load_svm(tmp_path / "gender.skops")
 
 
-def test_what_is_left_out_is_spread_over_all_kinds() -> None:
+def test_a_subset_has_equal_shares_of_all_kinds() -> None:
     kinds = ["a"] * 50 + ["b"] * 3 + ["c"] * 20
     chosen = spread(kinds, 21, seed=1)
     assert Counter(kinds[i] for i in chosen) == {"a": 9, "b": 3, "c": 9}
@@ -140,7 +140,7 @@ def test_what_is_left_out_is_spread_over_all_kinds() -> None:
     assert list(spread(kinds, 73, seed=1)) == list(range(73))
 
 
-def test_of_very_many_rows_as_many_are_fitted_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_max_rows_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     features, labels, groups = people(n_each=20)
     monkeypatch.setattr("semg_hht.learning.svm_training.MAX_ROWS", 64)
     rows = spread(list(zip(groups, labels, strict=True)), 64, seed=0)
@@ -149,8 +149,8 @@ def test_of_very_many_rows_as_many_are_fitted_as_memory_allows(monkeypatch: pyte
     assert_allclose(found.predict_proba(features), fewer.predict_proba(features), rtol=0)
 
 
-def test_the_same_svm_is_written_alike(tmp_path: Path) -> None:
-    """skops names parts after where they lie in memory, and dates them."""
+def test_the_same_svm_gives_the_same_bytes(tmp_path: Path) -> None:
+    """skops names members by memory address and writes their date."""
     rng = np.random.default_rng(0)
     features, labels = rng.standard_normal((24, 3)), ["F", "M"] * 12
     svm = fit_svm(features, labels, [f"S{i // 4}" for i in range(24)], what="gender", by="subject", seed=0)

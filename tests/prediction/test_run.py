@@ -17,7 +17,7 @@ from conftest import TINY, Simulated
 from semg_hht.datasets.find_inputs import InputOptions, find_jobs
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import from_examples, load_folder
-from semg_hht.learning.train import Result, train
+from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
 from semg_hht.matrices.transform import configure, transform_all
 from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.manifest import manifest_text, read_manifest
@@ -162,7 +162,7 @@ def test_the_real_matrix_of_another_tool_is_predicted(opened: Run, real_data: Pa
 
 def test_a_run_on_foreign_matrices_can_not_know_how_to_transform(tmp_path: Path) -> None:
     data = make_dataset()
-    train(replace(data, settings=None), tmp_path / "run", TINY, base_channels=2, cpu=True)
+    train(replace(data, settings=None), tmp_path / "run", TINY, NetworkSize(base_channels=2), RunOptions(cpu=True))
     run = open_run(tmp_path / "run", cpu=True)
     assert run.description.preparation is None
     (tmp_path / "new").mkdir()
@@ -188,7 +188,7 @@ def test_stacked_channels_train_save_load_and_predict(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("file,subject,movement,gender\n" + "\n".join(rows) + "\n")
     data = from_examples(transform_all(find_jobs(tmp_path), config, n_jobs=1))
     assert data.matrices.shape == (16, 2, 256, 256)
-    train(data, tmp_path / "run", TINY, base_channels=2, task="action_quality", cpu=True)
+    train(data, tmp_path / "run", TINY, NetworkSize(base_channels=2), RunOptions(task="action_quality", cpu=True))
     run = open_run(tmp_path / "run", cpu=True)
     assert run.description.network.n_planes == 2
     said = run.predict(tmp_path / "manifest.csv", n_jobs=1)
@@ -232,7 +232,7 @@ def test_a_manifest_may_list_matrices_recordings_and_missing_files(
 
 def test_a_run_trained_on_recordings_answers_for_prepared_matrices(simulated: Simulated, tmp_path: Path) -> None:
     data = from_examples(transform_all(find_jobs(simulated.manifest), simulated.config, n_jobs=1))
-    train(data, tmp_path / "run", TINY, base_channels=2, cpu=True)
+    train(data, tmp_path / "run", TINY, NetworkSize(base_channels=2), RunOptions(cpu=True))
     said = open_run(tmp_path / "run", cpu=True).predict(simulated.matrices)
     assert (len(said.predictions), said.errors) == (12, {})
 
@@ -245,7 +245,13 @@ def test_references_reach_the_prediction(simulated: Simulated, tmp_path: Path) -
     from semg_hht.datasets.mvc import with_references
 
     jobs = with_references(find_jobs(simulated.manifest), mvc, references, n_jobs=1)
-    train(from_examples(transform_all(jobs, mvc, n_jobs=1)), tmp_path / "run", TINY, base_channels=2, cpu=True)
+    train(
+        from_examples(transform_all(jobs, mvc, n_jobs=1)),
+        tmp_path / "run",
+        TINY,
+        NetworkSize(base_channels=2),
+        RunOptions(cpu=True),
+    )
     run = open_run(tmp_path / "run", cpu=True)
     assert len(run.predict(simulated.manifest, InputOptions(references=references), n_jobs=1).predictions) == 4
     with pytest.raises(InputError, match="scaling 'mvc' and --references go together"):
@@ -267,7 +273,7 @@ def test_a_checkpoint_without_its_svm_says_so(tiny_copy: Path, caplog: pytest.Lo
 
 
 def test_a_gender_run_without_its_svm_can_not_answer(tmp_path: Path) -> None:
-    train(make_dataset(movements=("",)), tmp_path / "run", TINY, base_channels=2, cpu=True)
+    train(make_dataset(movements=("",)), tmp_path / "run", TINY, NetworkSize(base_channels=2), RunOptions(cpu=True))
     (tmp_path / "run" / "best" / "gender.skops").unlink()
     with pytest.raises(InputError, match="has no gender SVM, which is fitted at the end .*; use best or final"):
         open_run(tmp_path / "run", cpu=True)
@@ -275,7 +281,13 @@ def test_a_gender_run_without_its_svm_can_not_answer(tmp_path: Path) -> None:
 
 def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Path) -> None:
     """The engine is asked what reached it: matrices stretched to 0..1, as in training."""
-    train(replace(make_dataset(), settings=None), tmp_path / "run", TINY, base_channels=2, cpu=True)
+    train(
+        replace(make_dataset(), settings=None),
+        tmp_path / "run",
+        TINY,
+        NetworkSize(base_channels=2),
+        RunOptions(cpu=True),
+    )
     write_recording(noise(), tmp_path / "curl.csv")
     seen: list[np.ndarray] = []
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import emd as emd_library
 import numpy as np
-from hht_signals import N_REAL, N_SIMULATED, list_recordings, probes, real, semg_like, simulated
 from PyEMD import CEEMDAN, EMD
 
+from hht_signals import N_REAL, N_SIMULATED, list_recordings, probes, real, semg_like, simulated
 from semg_hht.hht.noise import key, numpy_normals
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     from semg_hht.export.export import export
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import train
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
     from semg_hht.matrices.matrix import Matrix, write_matrix
     from semg_hht.prediction.run import open_run
     from semg_hht.system.files import require_new_folder, write_json
@@ -34,7 +34,13 @@ def main() -> None:
     require_new_folder(KEPT, overwrite=False)
     with tempfile.TemporaryDirectory() as base:
         data = load_folder(write_dataset(make_dataset(n_repetitions=1), Path(base) / "data"))
-        train(data, Path(base) / "run", TrainingConfig(epochs=2, batch_size=8), base_channels=1, cpu=True)
+        train(
+            data,
+            Path(base) / "run",
+            TrainingConfig(epochs=2, batch_size=8),
+            NetworkSize(base_channels=1),
+            RunOptions(cpu=True),
+        )
         run = open_run(Path(base) / "run", cpu=True)
         export(run.engine, run.folder, KEPT / "export", data=data)
         shutil.copytree(run.folder, KEPT / "best")

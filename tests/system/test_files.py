@@ -1,4 +1,4 @@
-"""storage.py: whole or not at all."""
+"""Atomic writes, safe reads, locked folders."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from semg_hht.errors import InputError
 from semg_hht.system import files as storage
 from semg_hht.system.files import (
-    claimed,
     clear_folder,
+    locked_folder,
     read_json,
     recover_folder,
     require_new_file,
@@ -27,7 +27,7 @@ from semg_hht.system.files import (
 )
 
 
-def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.txt"
     with whole_file(path) as part:
         part.write_text("new")
@@ -36,7 +36,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
 
 
-def test_a_failed_write_leaves_what_stood_there(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(RuntimeError, match="half-way"), whole_file(path) as part:
@@ -46,7 +46,7 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_full_disk_is_said_and_the_old_file_stays(small_disk: Path) -> None:
+def test_a_full_disk_is_an_error_and_the_old_file_stays(small_disk: Path) -> None:
     path = small_disk / "a.bin"
     path.write_bytes(b"old")
     with pytest.raises(InputError, match=r"a\.bin: the disk is full; .*what stood there is untouched"):  # noqa: SIM117
@@ -56,7 +56,7 @@ def test_a_full_disk_is_said_and_the_old_file_stays(small_disk: Path) -> None:
     assert [p.name for p in small_disk.iterdir()] == ["a.bin"]
 
 
-def test_a_full_disk_is_said_for_a_folder_too(small_disk: Path) -> None:
+def test_a_full_disk_is_an_error_for_a_folder(small_disk: Path) -> None:
     folder = small_disk / "best"
     folder.mkdir()
     (folder / "a.bin").write_bytes(b"old")
@@ -77,7 +77,7 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """One that stands there, to be replaced."""
+    """An existing folder to replace."""
     folder = tmp_path / "best"
     folder.mkdir()
     (folder / "a.txt").write_text("old")
@@ -110,8 +110,8 @@ def test_a_folder_whose_last_rename_fails_leaves_the_old_one(folder: Path, monke
     assert (folder / "a.txt").read_text() == "old"
 
 
-def test_what_stood_there_is_kept_where_no_rename_succeeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder turns read-only between the two renames: `recover_folder` gives it its name back."""
+def test_the_old_folder_is_kept_if_no_rename_succeeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder becomes read-only between the two renames; `recover_folder` restores it."""
     with monkeypatch.context() as patch:
         refuse_renames(patch, lambda path: path != folder, PermissionError(errno.EACCES, "no"))
         with pytest.raises(InputError, match="best: no permission"), whole_folder(folder) as part:
@@ -121,7 +121,7 @@ def test_what_stood_there_is_kept_where_no_rename_succeeds(folder: Path, monkeyp
     assert (folder / "a.txt").read_text() == "old"
 
 
-def test_a_place_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(errno.EACCES, "no")
 
@@ -144,7 +144,7 @@ def test_json_keeps_order_and_chinese_text(tmp_path: Path) -> None:
     assert list(read_json(path)) == ["z", "a"]
 
 
-def test_json_that_is_missing_or_none_is_said(tmp_path: Path) -> None:
+def test_missing_or_invalid_json_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.json: no such file"):
         read_json(tmp_path / "a.json")
     (tmp_path / "a.json").write_text("{")
@@ -155,14 +155,14 @@ def test_json_that_is_missing_or_none_is_said(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
 
 
-def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
+def test_too_little_space_is_an_error_before_writing(tmp_path: Path) -> None:
     require_space(tmp_path / "not" / "yet", 1)
     with pytest.raises(InputError, match=r"yet: the disk has .* MB free, .* MB are needed; nothing was written"):
         require_space(tmp_path / "not" / "yet", 10**18)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+def test_an_output_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     require_new_folder(tmp_path / "new", overwrite=False)
     require_new_folder(tmp_path, overwrite=False)  # empty
     (tmp_path / "a.txt").write_text("")
@@ -196,43 +196,43 @@ def test_clearing_removes_what_matches_and_nothing_else(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from semg_hht.system.files import claimed
-with claimed(Path(sys.argv[1])):
+from semg_hht.system.files import locked_folder
+with locked_folder(Path(sys.argv[1])):
     sys.stdout.write("held\\n")
     sys.stdout.flush()
     time.sleep(60)
 """
 
 
-def test_a_folder_is_one_processs_until_it_ends_however_it_ends(tmp_path: Path) -> None:
+def test_a_lock_lasts_until_its_process_ends_or_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="run: another process writes here"), claimed(folder):
+        with pytest.raises(InputError, match="run: another process writes here"), locked_folder(folder):
             pass
         other.kill()
         other.wait()
-    with claimed(folder):
+    with locked_folder(folder):
         (folder / "file").write_text("x")
     assert [path.name for path in folder.iterdir()] == ["file"]
 
 
-def test_a_claim_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing to do"), claimed(tmp_path / "a" / "run"):
+def test_a_lock_removes_a_folder_that_it_created(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to do"), locked_folder(tmp_path / "a" / "run"):
         raise InputError("nothing to do")
     assert not (tmp_path / "a" / "run").exists()
 
 
-def test_a_claim_on_a_file_names_it(tmp_path: Path) -> None:
+def test_locking_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x")
     with (
         pytest.raises(InputError, match="run: expected a folder to write into; found a file"),
-        claimed(tmp_path / "run"),
+        locked_folder(tmp_path / "run"),
     ):
         pass
 
 
-def test_a_claim_is_nothing_in_a_folder(tmp_path: Path) -> None:
-    with claimed(tmp_path):
+def test_a_lock_file_does_not_make_a_folder_used(tmp_path: Path) -> None:
+    with locked_folder(tmp_path):
         require_new_folder(tmp_path, overwrite=False)

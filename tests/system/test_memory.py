@@ -1,4 +1,4 @@
-"""allocator.py: what is freed is kept, or given back, and that is said."""
+"""Settings of glibc for freed memory."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ sys.stdout.write(str(faults()))
 
 
 def told(code: str, how: str) -> tuple[int, str]:
-    """The number that a process of its own prints, and what it says beside."""
+    """The number that a separate process prints, and its log."""
     done = subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True)
     return int(done.stdout), done.stderr
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
-def test_memory_that_was_freed_is_asked_for_without_page_faults() -> None:
+def test_freed_memory_is_reused_without_page_faults() -> None:
     (given_back, silence), (kept, said) = told(FAULTS, "give back"), told(FAULTS, "keep")
     assert kept < given_back / 20
     assert "kept for the next one" in said
     assert "kept for the next one" not in silence
 
 
-def test_elsewhere_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_glibc_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda _: pytest.fail("no C library was to be asked"))
     assert not allocator.keep_freed_memory()

@@ -1,4 +1,4 @@
-"""workers.py: who does the work."""
+"""Work in processes, on a Dask cluster and in threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from builders import make_dataset, noise, write_dataset
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import write_recording
-from semg_hht.system.processes import ahead, each, workers
+from semg_hht.system.processes import map_ahead, map_in_processes, workers
 
 
 def run(words: list[str]) -> None:
@@ -24,7 +24,7 @@ def run(words: list[str]) -> None:
 
 
 def on_dask(test: Any) -> Any:
-    """Slow, and Dask's own warnings are not ours."""
+    """Mark a test as slow and ignore Dask's own warnings."""
     ignored = pytest.mark.filterwarnings(*(f"ignore::{name}Warning" for name in ("Resource", "Deprecation", "Runtime")))
     return pytest.mark.slow(ignored(test))
 
@@ -61,7 +61,7 @@ def cluster() -> Iterator[Any]:
 
 
 def done_by(cluster: Any) -> set[str]:
-    """Names of what the cluster has computed."""
+    """Names of the tasks that the cluster has computed."""
     return {str(entry[0]) for entry in cluster.scheduler.transition_log if entry[1:3] == ("processing", "memory")}
 
 
@@ -69,7 +69,7 @@ def done_by(cluster: Any) -> set[str]:
 def test_a_cluster_of_two_workers_prepares_the_same_bytes(
     tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # the workers' own folder is another
+    monkeypatch.chdir(tmp_path)  # workers have other working directories
     for number in range(4):
         write_recording(noise(seed=number), tmp_path / "recordings" / f"r{number}.npz")
     command = ["prepare", "recordings", "--band", "20", "200"]
@@ -96,8 +96,8 @@ def test_a_cluster_evaluates_as_one_process_does(
     command = ["evaluate", "--data_dir", "data", "--protocol", "grouped", "--folds", "2", *size, *pack]
     run([*command, "--out", "here", "--jobs", "1"])
     run([*command, "--out", "there", "--backend", "dask", "--scheduler", cluster.scheduler_address])
-    # Each fold is one task: what scikit-learn does in it is not sent around. The matrices travel apart, once.
-    assert [name.split("-")[0] for name in done_by(cluster)] == ["_called"] * 2
+    # Each fold is one task, including its scikit-learn fits. The matrices are sent separately, once.
+    assert [name.split("-")[0] for name in done_by(cluster)] == ["_call"] * 2
     assert len(sent) == 1
     told = {path.parent.name: path.read_bytes() for path in Path("here").glob("grouped/folds/*/answers.json")}
     assert len(told) == 2
@@ -106,11 +106,15 @@ def test_a_cluster_evaluates_as_one_process_does(
 
 @on_dask
 @pytest.mark.parametrize("allowed_failures", [0, 3])
-def test_what_no_worker_survives_is_lost_alone(cluster: Any, allowed_failures: int) -> None:
-    """With Dask's own 3 the workers end one after the other, and with the last one what was sent to them."""
+def test_an_item_that_kills_its_worker_is_lost_alone(cluster: Any, allowed_failures: int) -> None:
+    """With Dask's default of 3 all workers end one after the other, and the scattered work with the last."""
     cluster.scheduler.allowed_failures = allowed_failures
     with workers("dask", cluster.scheduler_address):
-        assert list(each(survived, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [1, "lost 2", 3]
+        assert list(map_in_processes(survived, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [
+            1,
+            "lost 2",
+            3,
+        ]
 
 
 def survived(item: int) -> int:
@@ -150,14 +154,14 @@ def test_reading_ahead_keeps_the_order_and_its_bounds(n: int) -> None:
         return -item
 
     found = []
-    for result in ahead(work, range(30), n):
+    for result in map_ahead(work, range(30), n):
         found.append(result)
         assert len(done) <= len(found) + n
     assert found == [-i for i in range(30)]
 
 
-def test_an_error_while_reading_ahead_is_raised_where_it_belongs() -> None:
-    results = ahead(lambda item: 1 // item, (1, 0, 1), 2)
+def test_an_error_while_reading_ahead_is_raised_at_its_item() -> None:
+    results = map_ahead(lambda item: 1 // item, (1, 0, 1), 2)
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from semg_hht.errors import InputError
-from semg_hht.system.files import CLAIM
+from semg_hht.system.files import LOCK_FILE
 from semg_hht.web import visitors
 from semg_hht.web.visit import Visit
 from semg_hht.web.visitors import Visitors
@@ -126,14 +126,14 @@ def test_folders_of_killed_servers_are_removed_and_of_running_servers_kept(
         with monkeypatch.context() as patch:
             patch.setattr(visitors, "MIN_LEFTOVER_AGE_S", 600.0)
             visitors.remove_leftovers(tmp_path)
-            assert (leftover / CLAIM).is_file()  # its server may be about to lock it
+            assert (leftover / LOCK_FILE).is_file()  # its server may be about to lock it
         with monkeypatch.context() as patch:
             patch.setattr(os, "getuid", lambda: -1)
             visitors.remove_leftovers(tmp_path)
-            assert (leftover / CLAIM).is_file()  # it belongs to another user
+            assert (leftover / LOCK_FILE).is_file()  # it belongs to another user
         with Visitors() as new:
             assert not leftover.exists()
             assert running.is_dir() and foreign.is_dir() and new.folder.is_dir()
             visitors.remove_leftovers(tmp_path)
-            assert (running / CLAIM).is_file() and (new.folder / CLAIM).is_file()
+            assert (running / LOCK_FILE).is_file() and (new.folder / LOCK_FILE).is_file()
         alive.communicate()

@@ -1,9 +1,9 @@
-"""What is wrong with a data folder before anyone trains on it: rows, matrices and a split in, Findings out.
+"""Find errors in data before training: duplicates, label errors, leaks between the parts of a split.
 
-Knows labels and arrays: nothing of files, folders or networks. ``examine.py`` reads what is judged here.
+`check.py` reads the files; the other modules work on labels and arrays.
 """
 
-from semg_hht.audit.examples import AuditedExample, audit, look
+from semg_hht.audit.examples import AuditedExample, audit_examples
 from semg_hht.audit.finding import ADVICE, SEVERITIES, Finding, in_order
 from semg_hht.audit.labels import Sides, split_findings, subject_names
 
@@ -13,9 +13,8 @@ __all__ = [
     "Finding",
     "AuditedExample",
     "Sides",
-    "audit",
+    "audit_examples",
     "in_order",
-    "look",
     "split_findings",
     "subject_names",
 ]

@@ -1,6 +1,6 @@
-"""A folder of matrices or recordings, a manifest, a run or its split -> what `audit` finds in it.
+"""Check a folder of matrices or recordings, a manifest, a run or its split: read the files and audit them.
 
-Knows folders and files: judges nothing but what can't be read. Each file is let go once it has been looked at.
+It knows folders and files; `audit_examples` finds everything but unreadable files. Each matrix is released after use.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from semg_hht.audit import AuditedExample, Finding, Sides, audit, in_order, look, split_findings
+from semg_hht.audit import AuditedExample, Finding, Sides, audit_examples, in_order, split_findings
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, unlisted
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
-from semg_hht.learning.dataset import fingerprint_of
+from semg_hht.learning.dataset import fingerprint_of, manifest_of
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
 from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
@@ -31,8 +31,8 @@ SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Examined:
-    """What was looked at, and what was found."""
+class CheckResult:
+    """The checked source and its findings."""
 
     source: Path
     n_files: int
@@ -43,54 +43,54 @@ class Examined:
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def examine(source: Path, split: Path | None = None, *, track: Track = untracked) -> Examined:
-    """Audit a prepared folder, a folder of matrices named by the convention, raw recordings, a manifest, or a run.
+def check_data(source: Path, split: Path | None = None, *, track: Track = untracked) -> CheckResult:
+    """Check a prepared folder, a folder of matrices named by the convention, recordings, a manifest, or a run.
 
     Parameters
     ----------
-    split : a run directory or its split.json, to be held against the data. A run as ``source`` is looked at alone.
+    split : a run directory or its split.json, to compare with the data. A run as ``source`` is checked alone.
 
     Raises
     ------
     InputError
-        Nothing there, no matrices in it, a manifest or a split that can't be read.
+        ``source`` does not exist or has no matrices, or a manifest or split can't be read.
     """
     if (source / SPLIT_FILE).is_file() and not (source / MANIFEST).is_file():
         if split is not None:
             raise InputError(f"{source}: is a run itself; name the data it was trained on, and the run with --split")
-        return _examine_run(source)
+        return _check_run(source)
     sides = None if split is None else read_split(split)
     findings: list[Finding] = []
-    seen: list[AuditedExample] = []
+    examples: list[AuditedExample] = []
     if _holds_recordings(source):
         jobs = find_jobs(source)
         listed = [row for job in jobs for row in job.rows]
         for job in track(jobs, len(jobs), "reading"):
-            seen += _heard(job, findings)
+            examples += _recording_examples(job, findings)
     else:
-        listed, base = _listed(source, findings)
+        listed, base = _listed_matrices(source, findings)
         for row in track(listed, len(listed), "reading"):
-            seen += _seen(row, base, findings)
+            examples += _matrix_example(row, base, findings)
     if split is not None:
-        findings += _other_data(split, seen)
-    if seen:
-        findings += audit(seen, sides)
+        findings += _compare_with_run(split, examples)
+    if examples:
+        findings += audit_examples(examples, sides)
     people = {row.subject for row in listed} - {""}
-    return Examined(source, len(listed), len(people), tuple(in_order(findings)))
+    return CheckResult(source, len(listed), len(people), tuple(in_order(findings)))
 
 
-def _seen(row: ManifestRow, base: Path, findings: list[Finding]) -> list[AuditedExample]:
+def _matrix_example(row: ManifestRow, base: Path, findings: list[Finding]) -> list[AuditedExample]:
     try:
         matrix = read_matrix(base / row.file)
     except InputError as error:
         findings.append(Finding("error", "unreadable", str(error), (row.file,)))
         return []
     settings = "" if matrix.settings is None else json.dumps(matrix.settings, sort_keys=True)
-    return [look(row, matrix.values, settings)]
+    return [AuditedExample.of(row, matrix.values, settings)]
 
 
-def _heard(job: Job, findings: list[Finding]) -> list[AuditedExample]:
-    """The rows of a recording; two are copies where samples, channels and cut are equal."""
+def _recording_examples(job: Job, findings: list[Finding]) -> list[AuditedExample]:
+    """Examples of the rows of a recording. Two are copies if samples, channels, start and stop are equal."""
     name = job.rows[0].file
     try:
         recording = read_job(job)
@@ -107,29 +107,29 @@ def _heard(job: Job, findings: list[Finding]) -> list[AuditedExample]:
 
 
 def _holds_recordings(source: Path) -> bool:
-    """Whether a manifest lists, or a folder holds, anything but matrices."""
+    """Whether a manifest or folder contains recordings instead of matrices."""
     manifest = source if source.is_file() else source / MANIFEST
     if manifest.is_file():
         path = manifest.parent / read_manifest(manifest)[0].file
         return path.suffix.lower() != ".npz" or (path.is_file() and not is_matrix_file(path))
-    return source.is_dir() and source.name != MATRIX_FOLDER and not any(map(is_matrix_file, _npz(source)))
+    return source.is_dir() and source.name != MATRIX_FOLDER and not any(map(is_matrix_file, _npz_files(source)))
 
 
-def _examine_run(run: Path) -> Examined:
+def _check_run(run: Path) -> CheckResult:
     sides = read_split(run / SPLIT_FILE)
-    told = Finding("note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {run}")
+    note = Finding("note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {run}")
     n_files = len(frozenset().union(*sides.files.values()))
     people = frozenset().union(*sides.subjects.values()) - {""}
-    return Examined(run, n_files, len(people), tuple(in_order([*split_findings(sides), told])))
+    return CheckResult(run, n_files, len(people), tuple(in_order([*split_findings(sides), note])))
 
 
 def read_split(path: Path) -> Sides:
-    """A run's split.json, or the one of a run directory.
+    """Read a split.json, or that of a run directory.
 
     Raises
     ------
     InputError
-        No such file, or not a split.
+        The file does not exist or is not a split.
     """
     path = path / SPLIT_FILE if path.is_dir() else path
     content = read_json(path)
@@ -143,15 +143,16 @@ def read_split(path: Path) -> Sides:
         ) from None
 
 
-def _listed(source: Path, findings: list[Finding]) -> tuple[list[ManifestRow], Path]:
-    """The matrices to read and the folder their names are relative to; as `load_folder` finds them, but nothing that
-    is wrong with a name ends it."""
+def _listed_matrices(source: Path, findings: list[Finding]) -> tuple[list[ManifestRow], Path]:
+    """Rows of the matrices to read, and the folder that their names are relative to.
+
+    As in `load_folder`, but an invalid name becomes a finding instead of an error.
+    """
     if source.is_file():
         return read_manifest(source), source.parent
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
-    beside = [source / MANIFEST] + ([source.parent / MANIFEST] if source.name == MATRIX_FOLDER else [])
-    manifest = next((path for path in beside if path.is_file()), None)
+    manifest = manifest_of(source)
     if manifest is not None:
         rows = read_manifest(manifest)
         others = tuple(p.relative_to(source).as_posix() for p in unlisted(source, manifest, rows))
@@ -159,29 +160,29 @@ def _listed(source: Path, findings: list[Finding]) -> tuple[list[ManifestRow], P
             text = f"{len(others)} npz files are not in {manifest.name}, as {others[0]}"
             findings.append(Finding("warning", "unlisted", text, others))
         return rows, manifest.parent
-    return list(_named(source, findings)), source
+    return list(_rows_by_name(source, findings)), source
 
 
-def _named(folder: Path, findings: list[Finding]) -> Iterator[ManifestRow]:
-    found = False
-    for path in _npz(folder):
-        found = True
+def _rows_by_name(folder: Path, findings: list[Finding]) -> Iterator[ManifestRow]:
+    n_files = 0
+    for path in _npz_files(folder):
+        n_files += 1
         name = path.relative_to(folder).as_posix()
         try:
             yield parse_file_name(name)
         except InputError as error:
             findings.append(Finding("error", "labels", str(error), (name,)))
             yield ManifestRow(file=name)
-    if not found:
+    if not n_files:
         raise InputError(f"{folder}: expected npz matrices or a manifest.csv; found none")
 
 
-def _npz(folder: Path) -> list[Path]:
+def _npz_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
 
 
-def _other_data(split: Path, seen: list[AuditedExample]) -> list[Finding]:
-    """Whether the data is still what the run was trained on; a split.json without its run says nothing of it."""
+def _compare_with_run(split: Path, examples: list[AuditedExample]) -> list[Finding]:
+    """Compare the data with the fingerprint in the run's config.json; no finding if there is none beside the split."""
     path = (split if split.is_dir() else split.parent) / CONFIG_FILE
     if not path.is_file():
         return []
@@ -190,7 +191,7 @@ def _other_data(split: Path, seen: list[AuditedExample]) -> list[Finding]:
         trained_on, tasks = str(config["data_fingerprint"]), list(config["classes"])
     except (KeyError, TypeError):
         raise InputError(f"{path}: expected a run's config with 'data_fingerprint' and 'classes'") from None
-    here = fingerprint_of((s.row, s.digest) for s in seen if any(s.row.label(task) for task in tasks))
+    here = fingerprint_of((s.row, s.digest) for s in examples if any(s.row.label(task) for task in tasks))
     if here == trained_on:
         return [Finding("note", "what was checked", "files, labels and values are those the run was trained on")]
     return [Finding("error", "split", "files, labels or values are not those the run was trained on")]

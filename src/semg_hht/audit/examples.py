@@ -1,6 +1,6 @@
-"""What is wrong with matrices: constant, copied, mixed, or of one person under two names.
+"""Audit matrices: constant values, copies, mixed preparations, one person under two names.
 
-Knows labels and what is kept of a matrix: nothing of files or folders.
+It works on labels and on what is kept of each matrix, and does not read files.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from semg_hht.audit.labels import (
     subject_names,
     values_with_class,
 )
-from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, alike, compare_people, profile, sketch
+from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, compare_people, profile, similar_pairs, sketch
 from semg_hht.recordings.manifest import TASKS, ManifestRow
 
 T = TypeVar("T")
 K = TypeVar("K")
 
-MAX_NAMED = 4  # in one sentence
+MAX_NAMED = 4  # classes listed in one sentence
 
 
 @dataclass(frozen=True)
 class AuditedExample:
-    """What is kept of one matrix once it has been read.
+    """What the audit keeps of one matrix.
 
     digest : SHA-256 of its values.
     settings : how it was prepared, as text; empty for a matrix of another tool.
-    sketch, profile : as `likeness` has them; empty for a raw recording, which is known by its digest alone.
+    sketch, profile : from `semg_hht.audit.similarity`; empty for a recording, which only has a digest.
     """
 
     row: ManifestRow
@@ -49,6 +49,13 @@ class AuditedExample:
     settings: str
     sketch: NDArray[np.float32] = field(repr=False)
     profile: NDArray[np.float32] = field(repr=False)
+
+    @classmethod
+    def of(cls, row: ManifestRow, values: NDArray[np.float32], settings: str) -> AuditedExample:
+        """Keep of a matrix (n_planes, 256, 256) what the audit needs, so that the matrix can be released."""
+        constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
+        digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
+        return cls(row, digest, len(values), constant, settings, sketch(values), profile(values))
 
     @property
     def recording(self) -> str:
@@ -63,54 +70,47 @@ class AuditedExample:
 
     @property
     def repetition(self) -> str:
-        """Shared by the channels of one repetition."""
+        """Key of the repetition, which its channels share."""
         return "{}|{}|{}".format(self.recording, *self.cut)
 
 
-def look(row: ManifestRow, values: NDArray[np.float32], settings: str) -> AuditedExample:
-    """Take from a matrix (n_planes, 256, 256) what the audit needs, so that the matrix itself can be let go."""
-    constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
-    digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-    return AuditedExample(row, digest, len(values), constant, settings, sketch(values), profile(values))
-
-
-def audit(seen: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
-    """All that can be said of matrices that could be read, and of a split of them; errors first."""
+def audit_examples(examples: Sequence[AuditedExample], split: Sides | None = None) -> list[Finding]:
+    """All findings about examples and a split of them, errors first."""
     side_of = {file: side for side, files in (split.files if split else {}).items() for file in files}
     findings = [
-        *_constant(seen),
-        *_mixed_preparations(seen),
-        *label_findings([s.row for s in seen]),
-        *subject_names(s.row.subject for s in seen),
-        *_overlaps(seen, side_of),
-        *_copies(seen, side_of),
-        *_lookalikes(seen),
-        *(split_findings(split, [s.row for s in seen]) if split else []),
+        *_constant(examples),
+        *_mixed_preparations(examples),
+        *label_findings([s.row for s in examples]),
+        *subject_names(s.row.subject for s in examples),
+        *_overlaps(examples, side_of),
+        *_copies(examples, side_of),
+        *_lookalikes(examples),
+        *(split_findings(split, [s.row for s in examples]) if split else []),
     ]
     return in_order(findings)
 
 
-def _constant(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
-    for s in seen:
+def _constant(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
+    for s in examples:
         if s.constant:
             yield Finding("error", "constant", f"{s.row.file}: every value is the same", (s.row.file,))
 
 
-def _mixed_preparations(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
-    """Matrices that were not made alike: training refuses them, or learns the difference."""
-    by_settings = _grouped(seen, [s.settings for s in seen])
+def _mixed_preparations(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
+    """Matrices of different preparations, which training refuses, or of different sampling rates."""
+    by_settings = _grouped(examples, [s.settings for s in examples])
     if len(by_settings) > 1:
         groups = sorted(by_settings.values(), key=len)
         counts = ", ".join(f"{len(g)} like {g[0].row.file}" for g in groups[::-1])
         yield Finding(
             "error", "settings", f"prepared in {len(groups)} ways: {counts}", tuple(s.row.file for s in groups[0])
         )
-    by_planes = _grouped(seen, [s.n_planes for s in seen])
+    by_planes = _grouped(examples, [s.n_planes for s in examples])
     if len(by_planes) > 1:
         counts = ", ".join(f"{len(g)} with {n} (as {g[0].row.file})" for n, g in sorted(by_planes.items()))
         fewest = min(by_planes.values(), key=len)
         yield Finding("error", "shape", f"channels in a matrix: {counts}", tuple(s.row.file for s in fewest))
-    rated = [s.row for s in seen if s.row.rate_hz]
+    rated = [s.row for s in examples if s.row.rate_hz]
     rates = sorted({row.rate_hz or 0 for row in rated})
     if len(rates) < 2:
         return
@@ -128,10 +128,10 @@ def _mixed_preparations(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
         yield Finding("note", "rates", f"recorded at {listed} Hz")
 
 
-def _overlaps(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
-    """Stretches of one recording that overlap: under two names or labels, or on two sides of a split."""
-    for recording, own in _grouped(seen, [s.recording for s in seen]).items():
-        # Channels of one repetition stand for each other, unless they are labelled differently.
+def _overlaps(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
+    """Overlapping parts of one recording with different subjects or labels, or in two parts of a split."""
+    for recording, own in _grouped(examples, [s.recording for s in examples]).items():
+        # One channel represents all of its repetition, unless their labels differ.
         first_of = {(s.repetition, s.row.subject, s.row.movement, s.row.gender): s for s in reversed(own)}
         parts = sorted(first_of.values(), key=lambda s: s.cut)
         for i, a in enumerate(parts):
@@ -145,35 +145,35 @@ def _overlaps(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterab
                     yield Finding("error", "overlap", text, files)
 
 
-def _copies(seen: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
-    """Equal matrices, then repetitions of the same signal; what is equal is not said again as alike."""
-    said: set[frozenset[str]] = set()
-    for same in _grouped(seen, [s.digest for s in seen]).values():
+def _copies(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
+    """Equal matrices, then repetitions of the same signal; each pair is reported once."""
+    reported: set[frozenset[str]] = set()
+    for same in _grouped(examples, [s.digest for s in examples]).values():
         for other in same[1:] if not same[0].constant else []:
             pair = frozenset((same[0].repetition, other.repetition))
-            if pair not in said:
-                said.add(pair)
+            if pair not in reported:
+                reported.add(pair)
                 text = "are the same matrix" if other.sketch.size else "hold the same samples"
                 yield _copy("duplicate", same[0].row, other.row, text, side_of)
-    whole = [_joined(parts) for parts in _grouped(seen, [s.repetition for s in seen]).values()]
-    for unit in (_comparable(seen), _comparable(whole)):
+    repetitions = [_whole_repetition(parts) for parts in _grouped(examples, [s.repetition for s in examples]).values()]
+    for unit in (_comparable(examples), _comparable(repetitions)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
             sketches = np.stack([s.sketch for s in alike_in_size])
-            for found in alike(sketches, [s.recording for s in alike_in_size]):
-                a, b = alike_in_size[found.first], alike_in_size[found.second]
+            for similar in similar_pairs(sketches, [s.recording for s in alike_in_size]):
+                a, b = alike_in_size[similar.first], alike_in_size[similar.second]
                 pair = frozenset((a.repetition, b.repetition))
-                if pair not in said:
-                    said.add(pair)
-                    text = f"hold the same signal (likeness {found.likeness:.2f}, unrelated ones stay below 0.2)"
+                if pair not in reported:
+                    reported.add(pair)
+                    text = f"hold the same signal (likeness {similar.likeness:.2f}, unrelated ones stay below 0.2)"
                     yield _copy("near-duplicate", a.row, b.row, text, side_of)
 
 
-def _comparable(seen: Sequence[AuditedExample]) -> list[AuditedExample]:
-    return [s for s in seen if s.sketch.size and not s.constant]
+def _comparable(examples: Sequence[AuditedExample]) -> list[AuditedExample]:
+    return [s for s in examples if s.sketch.size and not s.constant]
 
 
 def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[str, str]) -> Finding:
-    """An error where the copy leaks between people, labels or sides; else the repetition only counts twice."""
+    """A finding about a copy: an error if subjects, labels or parts of the split differ, else a warning."""
     differing = contradictions(a, b, side_of)
     unknown = not (a.subject and b.subject)
     severity = "error" if differing or (unknown and is_labelled(a) and is_labelled(b)) else "warning"
@@ -181,38 +181,38 @@ def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[st
     return Finding(severity, what, f"{a.file} and {b.file} {text}{as_what}", (a.file, b.file))
 
 
-def _lookalikes(seen: Sequence[AuditedExample]) -> Iterable[Finding]:
-    named = [s for s in _comparable(seen) if s.row.subject]
-    whole = [_joined(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
-    if not whole:
+def _lookalikes(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
+    named = [s for s in _comparable(examples) if s.row.subject]
+    repetitions = [_whole_repetition(parts) for parts in _grouped(named, [s.repetition for s in named]).values()]
+    if not repetitions:
         return
-    size = Counter(len(s.profile) for s in whole).most_common(1)[0][0]
-    whole = [s for s in whole if len(s.profile) == size]
+    size = Counter(len(s.profile) for s in repetitions).most_common(1)[0][0]
+    repetitions = [s for s in repetitions if len(s.profile) == size]
     compared = compare_people(
-        np.stack([s.profile for s in whole]), [s.row.subject for s in whole], [_task_of(s.row) for s in whole]
+        np.stack([s.profile for s in repetitions]),
+        [s.row.subject for s in repetitions],
+        [_task_of(s.row) for s in repetitions],
     )
     for pair in compared.lookalikes:
-        files = tuple(s.row.file for s in whole if s.row.subject in (pair.first, pair.second))
+        files = tuple(s.row.file for s in repetitions if s.row.subject in (pair.first, pair.second))
         text = (
             f"subjects {pair.first} and {pair.second} look like one person: the nearest neighbour of a repetition has"
         )
-        text += f" the same name in {pair.told_apart:.0%} (chance 50%, other people {compared.typical:.0%})"
+        text += f" the same name in {pair.distinct:.0%} (chance 50%, other people {compared.typical:.0%})"
         yield Finding("warning", "lookalikes", text, files)  # a coincidence can't be ruled out, so no error
     yield Finding("note", "what was checked", _on_people(compared))
 
 
 def _on_people(compared: Comparison) -> str:
     if compared.typical is None:
-        return f"one person under two names can't be looked for below three people of {MIN_TYPICAL} repetitions"
-    if not compared.tells_people_apart:
-        return f"one person under two names can't be seen here: people are told apart in {compared.typical:.0%} only"
-    return (
-        f"people are told apart by their matrices in {compared.typical:.0%}, the two most alike {compared.lowest:.0%}"
-    )
+        return f"one person under two names can't be detected with fewer than three people of {MIN_TYPICAL} repetitions"
+    if not compared.distinguishes_people:
+        return f"one person under two names can't be detected: people are distinguished in only {compared.typical:.0%}"
+    return f"matrices distinguish two people in {compared.typical:.0%}, the two most similar in {compared.lowest:.0%}"
 
 
-def _joined(parts: Sequence[AuditedExample]) -> AuditedExample:
-    """The channels of one repetition as one."""
+def _whole_repetition(parts: Sequence[AuditedExample]) -> AuditedExample:
+    """The channels of one repetition as a single example."""
     first = parts[0]
     sketches, profiles = (np.concatenate([getattr(p, name) for p in parts]) for name in ("sketch", "profile"))
     dead = any(p.constant for p in parts)

@@ -1,7 +1,4 @@
-"""One thing found in an audit, and what to do about each kind.
-
-Knows words only.
-"""
+"""A finding of an audit, and the advice for each kind of finding."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 
 SEVERITIES = ("error", "warning", "note")
 
-# What each kind of finding is, and what to do about it.
+# Kind of finding -> what to do about it.
 ADVICE = {
     "unreadable": "mend or remove these files; training leaves them out",
     "constant": "the channel was dead or unplugged: remove these files",
@@ -27,18 +24,18 @@ ADVICE = {
     "classes": "record more, or leave the class out",
     "unlisted": "list them in the manifest, or remove them",
     "recording": "look at it before it is used; this may be as it should",
-    "split": "make the split again from this data: train it anew",
+    "split": "make the split again from this data: train again",
     "what was checked": "",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found.
+    """One finding.
 
     severity : ``error``: training gives wrong or flattering scores, or can't read it; ``warning``; ``note``.
-    what : its kind, a key of `ADVICE`.
-    sentence : what was found, with names.
+    what : kind of finding, a key of `ADVICE`.
+    sentence : the finding with its names.
     """
 
     severity: str

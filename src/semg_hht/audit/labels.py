@@ -1,7 +1,4 @@
-"""What labels, names of people and a split say before anyone looks at a matrix.
-
-Knows rows of a manifest: nothing of matrices.
-"""
+"""Audit labels, names of people and a split, without the matrices."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from dataclasses import dataclass
 from semg_hht.audit.finding import Finding
 from semg_hht.recordings.manifest import KNOWN_ORDERS, LABEL_COLUMN, TASKS, ManifestRow, is_test_name
 
-MAX_RATIO = 3.0  # of the largest to the smallest class; beyond it the classes are called unbalanced
-MIN_PEOPLE = 3  # of a class: one to train on, one to pick the epoch, one to score
+MAX_RATIO = 3.0  # largest to smallest class; above it the classes are reported as unbalanced
+MIN_PEOPLE = 3  # per class: one to train on, one to choose the epoch, one to score
 
 
 @dataclass(frozen=True)
 class Sides:
-    """A split as its file has it: side -> files, side -> subjects; ``by`` what was divided."""
+    """A split as in its file: part -> files, part -> subjects. ``by``: what was divided, such as ``subject``."""
 
     by: str
     files: dict[str, frozenset[str]]
@@ -38,8 +35,8 @@ def label_findings(rows: Sequence[ManifestRow]) -> Iterable[Finding]:
     if anonymous:
         yield Finding(
             "warning", "subjects",
-            f"{len(anonymous)} of {len(labelled)} don't name their subject, so one person may stand on both sides of "
-            "a split and every score flatters", anonymous,
+            f"{len(anonymous)} of {len(labelled)} don't name their subject, so one person may be on both sides of "
+            "a split and every score may be optimistic", anonymous,
         )  # fmt: skip
     genders = defaultdict(set)
     for row in labelled:
@@ -51,7 +48,7 @@ def label_findings(rows: Sequence[ManifestRow]) -> Iterable[Finding]:
     if not labelled:
         yield Finding("error", "labels", "nothing is labelled, so there is nothing to train on")
     elif not any(len(values_with_class(labelled, task, "subject")) > 1 for task in TASKS):
-        yield Finding("error", "classes", "every label is the same, so there is nothing to tell apart")
+        yield Finding("error", "classes", "every label is the same, so there is nothing to distinguish")
     for task in TASKS:
         yield from _task_classes(labelled, task)
 
@@ -82,7 +79,7 @@ def _task_classes(rows: Sequence[ManifestRow], task: str) -> Iterable[Finding]:
 
 
 def subject_names(subjects: Iterable[str]) -> Iterable[Finding]:
-    """Names that are surely one person's: they differ in case, spaces, dashes or leading zeros."""
+    """Names that differ only in case, spaces, dashes or leading zeros, and so are of one person."""
     spellings = defaultdict(set)
     for subject in subjects:
         key = re.sub(r"[\s_.-]+", "", subject.casefold())
@@ -98,7 +95,7 @@ def _starts_number(zeros: re.Match[str]) -> bool:
 
 
 def split_findings(split: Sides, rows: Sequence[ManifestRow] = ()) -> list[Finding]:
-    """Who or what stands on two sides; and, where there are rows, what the split and the data don't share."""
+    """People or files in two parts of a split; with rows, also differences between the split and the data."""
     findings = []
     names = {side: set(people) for side, people in split.subjects.items()}
     for row in rows:
@@ -107,13 +104,16 @@ def split_findings(split: Sides, rows: Sequence[ManifestRow] = ()) -> list[Findi
                 names[side].add(row.subject)
     for a, b in (("train", "test"), ("validation", "test"), ("train", "validation")):
         people = sorted((names[a] & names[b]) - {""})
-        tuning = (a, b) == ("train", "validation")  # one person left to train on picks the epoch too, and it was said
+        tuning = (a, b) == (
+            "train",
+            "validation",
+        )  # with one person left, training and validation share it, with a warning
         if people:
-            who = f"subject {', '.join(people)} stands in {a} and in {b}"
+            who = f"subject {', '.join(people)} is in {a} and in {b}"
             findings.append(Finding("warning" if tuning else "error", "split", who))
         twice = tuple(sorted(split.files[a] & split.files[b]))
         if twice:
-            text = f"{len(twice)} files stand in {a} and in {b}, as {twice[0]}"
+            text = f"{len(twice)} files are in {a} and in {b}, such as {twice[0]}"
             findings.append(Finding("error", "split", text, twice))
     if split.by != "subject":
         findings.append(Finding("warning", "split", f"divided by {split.by}, not by subject: the score flatters"))
@@ -130,19 +130,19 @@ def split_findings(split: Sides, rows: Sequence[ManifestRow] = ()) -> list[Findi
 
 
 def contradictions(a: ManifestRow, b: ManifestRow, side_of: dict[str, str]) -> list[str]:
-    """In what two rows contradict each other; what is not stated contradicts nothing."""
-    said = [(f"{name} ", getattr(a, name), getattr(b, name)) for name in ("subject", *LABEL_COLUMN.values())]
-    said.append(("in ", side_of.get(a.file, ""), side_of.get(b.file, "")))
-    return [f"{word}{x} and {y}" for word, x, y in said if x and y and x != y]
+    """Values in which two rows differ; a value that one of them does not state is no contradiction."""
+    stated = [(f"{name} ", getattr(a, name), getattr(b, name)) for name in ("subject", *LABEL_COLUMN.values())]
+    stated.append(("in ", side_of.get(a.file, ""), side_of.get(b.file, "")))
+    return [f"{word}{x} and {y}" for word, x, y in stated if x and y and x != y]
 
 
 def values_with_class(rows: Iterable[ManifestRow], task: str, of: str) -> dict[str, set[object]]:
-    """Class -> the values of the column ``of`` it comes with."""
-    found: dict[str, set[object]] = defaultdict(set)
+    """Class -> values of the column ``of`` in its rows."""
+    values: dict[str, set[object]] = defaultdict(set)
     for row in rows:
         if row.label(task):
-            found[row.label(task)].add(getattr(row, of))
-    return found
+            values[row.label(task)].add(getattr(row, of))
+    return values
 
 
 def is_labelled(row: ManifestRow) -> bool:

@@ -1,7 +1,7 @@
-"""How alike two matrices are, and whether two people can be told apart: sketches, all pairs of them, neighbours.
+"""Similarity of matrices and of people: sketches of matrices, comparison of all pairs, nearest neighbours.
 
-Knows arrays: nothing of labels, files or what a finding means. A sketch is some 4 kB, so that tens of thousands fit
-in memory where their matrices would not; pairs are compared a block at a time.
+A sketch takes about 4 kB, so that tens of thousands fit in memory; pairs are compared block by block. The module works
+on arrays and does not know files or findings.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ Array = NDArray[np.float32]
 SKETCH_BANDS, SKETCH_TIMES = 8, 128
 PROFILE_BANDS = 16
 BLOCK = 512
-N_SHARED = 5  # directions that all recordings share (how a curl swells and fades) and that are left out
-MIN_SHARING = 0.1  # share of the rows that must have a part in such a direction: copies make directions of their own
-MIN_LIKENESS = 0.2  # of a pair that is reported; unrelated recordings stay below 0.19
-NULL_DEVIATIONS = 7.0  # so far above the spread of all other pairs: one in 10^12 for a bell curve
+N_SHARED = 5  # directions that all recordings share (rise and fall of a curl), which are removed
+MIN_SHARING = 0.1  # smallest share of rows that contribute to such a direction; copies form directions of their own
+MIN_LIKENESS = 0.2  # of a reported pair; unrelated recordings stay below 0.19
+NULL_DEVIATIONS = 7.0  # a reported pair is so many spreads above all other pairs: one in 10^12 for normal values
 MAX_PAIRS = 10_000
 
-N_DIRECTIONS = 16  # of the profiles, in which people are compared
-MIN_REPETITIONS = 14  # fewer of a person say too little
-MIN_TYPICAL = 20  # of the middle person: at 14 each, half of data sets had a false pair
-TOLD_APART = 0.65  # share of nearest neighbours that are one's own: 0.5 for one person under two names
-N_DRAWS = 5  # where one has more repetitions than the other, so many of them are taken, so often
-PEOPLE_DEVIATIONS = 4.0  # and so far below the middle pair of people, in spreads of all pairs
+N_DIRECTIONS = 16  # directions of the profiles in which people are compared
+MIN_REPETITIONS = 14  # people with fewer are not compared
+MIN_TYPICAL = 20  # median over people: at 14 each, half of the data sets had a false pair
+MAX_DISTINCT = 0.65  # share of nearest neighbours of the same name: 0.5 for one person under two names
+N_DRAWS = 5  # random subsets of the person with more repetitions
+PEOPLE_DEVIATIONS = 4.0  # a reported pair of people is so many spreads below the median pair
 MIN_SPREAD = 0.03
-MOSTLY_TOLD_APART = 0.85  # the middle pair must reach this, or the data can't tell people apart at all
+MIN_MEDIAN_DISTINCT = 0.85  # of the median pair; below it the data can't distinguish people at all
 
 
 def sketch(values: Array) -> Array:
-    """What of a matrix survives another rate, gain or rounding: when each band is strong, as ranks over time.
+    """A sketch that resampling, gain and rounding hardly change: the time course of each band, as ranks.
 
-    Ranks within a band forget gain and scaling; bands are coarse because a decomposition moves energy between
-    neighbouring frequencies more than in time.
+    Ranks within a band do not depend on gain and scaling. Bands are wide, because decompositions differ more in
+    frequency than in time.
 
     Parameters
     ----------
@@ -66,27 +66,27 @@ def _pooled(values: Array, n_bands: int, n_times: int) -> Array:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two rows that are far more alike than chance has it. ``likeness`` is a correlation, 1 for copies."""
+    """Two rows that are far more similar than unrelated rows. ``likeness`` is a correlation, 1 for copies."""
 
     first: int
     second: int
     likeness: float
 
 
-def alike(sketches: Array, groups: Sequence[str]) -> list[Pair]:
-    """Pairs of different groups that hold the same signal, the most alike first; at most 10,000.
+def similar_pairs(sketches: Array, groups: Sequence[str]) -> list[Pair]:
+    """Pairs of rows of different groups with the same signal, the most similar first; at most 10,000.
 
     Parameters
     ----------
     sketches : (n, d), from `sketch`.
-    groups : what each row belongs to; within a group likeness is no finding (channels of one recording).
+    groups : group of each row; rows of one group (channels of one recording) are not paired.
     """
     n = len(sketches)
     if n < 2:
         return []
     unit = _without_shared(sketches)
     group = np.unique(np.asarray(groups), return_inverse=True)[1]
-    threshold = max(MIN_LIKENESS, _chance(unit, group))
+    threshold = max(MIN_LIKENESS, _unrelated_likeness(unit, group))
     pairs: list[Pair] = []
     for start in range(0, n, BLOCK):
         likeness = unit[start : start + BLOCK] @ unit[start:].T  # (block, n - start)
@@ -100,12 +100,16 @@ def alike(sketches: Array, groups: Sequence[str]) -> list[Pair]:
 
 
 def _without_shared(sketches: Array) -> Array:
-    """Rows of length 1 without what most of them share; a row of nothing else becomes zeros."""
+    """Rows of norm 1 without the directions that most of them share; a row without a remainder becomes zeros."""
     unit = _normed(sketches - sketches.mean(axis=0) if len(sketches) > 20 else sketches)
     few = unit[np.random.default_rng(0).permutation(len(unit))[:BLOCK]]
-    variance, parts = np.linalg.eigh(few @ few.T)  # (n,), (n, n): each column says which rows make up a direction
-    n_rows = 1 / np.maximum((parts**4).sum(axis=0), 1e-12)  # how many do; two for a pair of copies
-    n_shared = min(N_SHARED, len(unit) // 20)  # few rows have no directions to spare
+    variance, parts = np.linalg.eigh(
+        few @ few.T
+    )  # (n,), (n, n): a column holds the weights of the rows in one direction
+    n_rows = 1 / np.maximum(
+        (parts**4).sum(axis=0), 1e-12
+    )  # effective number of rows in a direction; 2 for a pair of copies
+    n_shared = min(N_SHARED, len(unit) // 20)  # fewer with few rows
     shared = [k for k in range(len(few) - n_shared, len(few)) if n_rows[k] > MIN_SHARING * len(few)]
     if shared:
         directions = few.T @ parts[:, shared] / np.sqrt(np.maximum(variance[shared], 1e-6))  # (d, n_shared)
@@ -118,8 +122,8 @@ def _normed(rows: Array) -> Array:
     return np.asarray(np.where(length > 1e-6, rows / np.maximum(length, 1e-6), 0), dtype=np.float32)
 
 
-def _chance(unit: Array, group: NDArray[np.intp]) -> float:
-    """What likeness unrelated rows don't reach: middle and spread of the pairs, robust to the few that are copies."""
+def _unrelated_likeness(unit: Array, group: NDArray[np.intp]) -> float:
+    """Upper bound of the likeness of unrelated rows, from median and spread, which few copies don't change."""
     chosen = np.random.default_rng(0).permutation(len(unit))[:BLOCK]
     likeness = (unit[chosen] @ unit.T)[group[chosen][:, None] != group[None, :]]
     if not likeness.size:
@@ -130,39 +134,39 @@ def _chance(unit: Array, group: NDArray[np.intp]) -> float:
 
 
 @dataclass(frozen=True)
-class Lookalikes:
-    """Two people whose repetitions can't be told apart; ``told_apart`` is the share that could, 0.5 by chance."""
+class LookalikePair:
+    """Two people who look like one. ``distinct``: share of nearest neighbours of the same name, 0.5 by chance."""
 
     first: str
     second: str
-    told_apart: float
+    distinct: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All pairs of people. ``typical`` is the middle share told apart; None: too few people or repetitions."""
+    """All pairs of people. ``typical``: median of their ``distinct``; None with too few people or repetitions."""
 
-    lookalikes: tuple[Lookalikes, ...]
+    lookalikes: tuple[LookalikePair, ...]
     typical: float | None
     lowest: float | None
 
     @property
-    def tells_people_apart(self) -> bool:
-        return self.typical is not None and self.typical >= MOSTLY_TOLD_APART
+    def distinguishes_people(self) -> bool:
+        return self.typical is not None and self.typical >= MIN_MEDIAN_DISTINCT
 
 
 def compare_people(profiles: Array, subjects: Sequence[str], labels: Sequence[str]) -> Comparison:
-    """Which people look like one person under two names: a repetition's nearest neighbour is as often the other's.
+    """Find pairs of people who look like one person under two names, by the nearest neighbours of their repetitions.
 
-    Profiles are cleared of what the label does to them, reduced to their main directions and measured in units of the
-    scatter within people. A pair is reported where its share of nearest neighbours that are one's own is at most 0.65,
-    far below that of the middle pair, and the middle pair reaches 0.85. After the nearest-neighbour test of Schilling
-    1986, doi 10.1080/01621459.1986.10478337.
+    Profiles are centred for each label, reduced to their main directions, and scaled by the scatter within people. A
+    pair is reported if the share of nearest neighbours of the same name is at most 0.65 and far below the median pair,
+    and if the median pair reaches 0.85. After the nearest-neighbour test of Schilling 1986,
+    doi 10.1080/01621459.1986.10478337.
 
     Parameters
     ----------
-    profiles : (n_repetitions, d), from `profile`, channels joined.
-    labels : what was done in each repetition.
+    profiles : (n_repetitions, d), from `profile`, with the channels concatenated.
+    labels : label of each repetition.
     """
     who = np.asarray(subjects)
     names, counts = np.unique(who, return_counts=True)
@@ -171,42 +175,42 @@ def compare_people(profiles: Array, subjects: Sequence[str], labels: Sequence[st
     if len(names) < 3 or np.median(counts) < MIN_TYPICAL:
         return Comparison((), None, None)
     who = who[member]
-    points = _in_units_within(_cleared(profiles[member], np.asarray(labels)[member]), who)
+    points = _in_units_within(_centred_by_label(profiles[member], np.asarray(labels)[member]), who)
     rows = {name: np.flatnonzero(who == name) for name in names}
     shares: dict[tuple[str, str], float] = {}
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
             shares[str(first), str(second)] = _own_neighbours(points[rows[first]], points[rows[second]])
-    told_apart = np.array(list(shares.values()))
-    typical = float(np.median(told_apart))
-    spread = max(MIN_SPREAD, 1.4826 * float(np.median(np.abs(told_apart - typical))))
-    bound = min(TOLD_APART, typical - PEOPLE_DEVIATIONS * spread) if typical >= MOSTLY_TOLD_APART else 0.0
-    found = [Lookalikes(*pair, share) for pair, share in shares.items() if share < bound]
-    found.sort(key=lambda pair: pair.told_apart)
-    return Comparison(tuple(found), typical, float(told_apart.min()))
+    distinct = np.array(list(shares.values()))
+    typical = float(np.median(distinct))
+    spread = max(MIN_SPREAD, 1.4826 * float(np.median(np.abs(distinct - typical))))
+    bound = min(MAX_DISTINCT, typical - PEOPLE_DEVIATIONS * spread) if typical >= MIN_MEDIAN_DISTINCT else 0.0
+    lookalikes = [LookalikePair(*pair, share) for pair, share in shares.items() if share < bound]
+    lookalikes.sort(key=lambda pair: pair.distinct)
+    return Comparison(tuple(lookalikes), typical, float(distinct.min()))
 
 
-def _cleared(profiles: Array, labels: NDArray[np.str_]) -> NDArray[np.float64]:
-    cleared = profiles.astype(np.float64)
+def _centred_by_label(profiles: Array, labels: NDArray[np.str_]) -> NDArray[np.float64]:
+    centred = profiles.astype(np.float64)
     for label in np.unique(labels):
-        cleared[labels == label] -= cleared[labels == label].mean(axis=0)
-    return cleared
+        centred[labels == label] -= centred[labels == label].mean(axis=0)
+    return centred
 
 
 def _in_units_within(points: NDArray[np.float64], who: NDArray[np.str_]) -> NDArray[np.float64]:
-    """(n, d) -> (n, at most 16): main directions, scaled so that people scatter by 1 in each."""
+    """(n, d) -> (n, at most 16): main directions, scaled to variance 1 within people."""
     directions = np.linalg.svd(points, full_matrices=False)[2][:N_DIRECTIONS]
     points = points @ directions.T
     inner = points.copy()
     for name in np.unique(who):
         inner[who == name] -= inner[who == name].mean(axis=0)
     variance, axes = np.linalg.eigh(inner.T @ inner / max(1, len(who) - len(np.unique(who))))
-    floor = 1e-3 * max(float(variance.max()), 1e-12)  # what doesn't scatter at all would outweigh all else
+    floor = 1e-3 * max(float(variance.max()), 1e-12)  # keeps directions without scatter from dominating
     return np.asarray(points @ axes / np.sqrt(np.maximum(variance, 0) + floor))
 
 
 def _own_neighbours(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Share of points whose nearest other point is of the same person, mean over both; both with as many points."""
+    """Share of points whose nearest neighbour is of the same person, averaged over both people."""
     n = min(len(a), len(b))
     rng = np.random.default_rng(0)
     own = []

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 
 from semg_hht.errors import InputError
+from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:  # a verb loads only what it needs
     from rich.progress import Progress
@@ -96,8 +97,8 @@ class TerminalTrainingBar:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def callbacks(self) -> dict[str, Any]:
-        return {"on_start": self._start, "on_step": self._step, "on_epoch": self._epoch}
+    def progress(self) -> TrainingProgress:
+        return TrainingProgress(self._start, self._step, self._epoch)
 
     def _start(self, done: int, total: int) -> None:
         self._task = self._bar.add_task("training", total=total, completed=done)

@@ -27,8 +27,8 @@ from semg_hht.recordings.recording import files_of
 from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.system.files import (
     LEFTOVERS,
-    claimed,
     clear_folder,
+    locked_folder,
     require_file,
     require_new_folder,
     whole_file,
@@ -84,7 +84,7 @@ def prepare(
         The folder holds other files, or a manifest.csv that somebody may have edited (unless ``overwrite``); or no
         recording could be used.
     """
-    with claimed(out):
+    with locked_folder(out):
         require_new_folder(out, overwrite=overwrite, except_for=(MATRIX_FOLDER, IMAGE_FOLDER, BIDS_FOLDER, *LEFTOVERS))
         if not overwrite:
             _require_own_matrices(out)

@@ -1,1 +1,1 @@
-"""Labels and probabilities become scores, calibrated probabilities and comparisons; arrays only."""
+"""Scores, calibration and comparison of methods, computed from labels and probabilities."""

@@ -1,6 +1,6 @@
-"""Probabilities that keep their word on new people: a temperature, and a set of answers that holds the true one.
+"""Calibration: a temperature for probabilities, and a threshold for sets of possible classes.
 
-Knows arrays: nothing of networks or files. Both are fitted on people who were not trained on.
+Calibration uses people held out from training. The module works on arrays and does not know networks or files.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from semg_hht.evaluation.metrics import pool
 
 Array = NDArray[np.float64]
 
-LOG_TEMPERATURES = (-2.0, 3.0)  # searched between: from 0.14, sharper, to 20, all but undecided
+LOG_TEMPERATURES = (-2.0, 3.0)  # range of the search: temperatures from 0.14 (surer) to 20 (nearly uniform)
 TINY = 1e-12
-PROMISE = 0.9  # share of repetitions whose set of answers holds the true one
+PROMISE = 0.9  # share of repetitions whose set of possible classes contains the true class
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How the probabilities of one task are read.
+    """Calibration of one task.
 
-    temperature : what they are divided by on the logarithmic scale; 1: as they are.
-    threshold : how likely a class must be to belong to the set of answers; 0: nothing is promised.
-    promise : share of repetitions whose set is to hold the true class.
+    temperature : divisor of the logarithms of the probabilities; 1: no change.
+    threshold : smallest probability of a class in the set of possible classes; 0: no coverage is promised.
+    promise : promised coverage, the share of repetitions whose set contains the true class.
     """
 
     temperature: float = 1.0
@@ -36,7 +36,7 @@ class Calibration:
 
 
 def calibrate(probabilities: Array, repetitions: Sequence[str], labels: Sequence[int]) -> Calibration:
-    """Fit both on rows (n, n_classes) of people who were not trained on; see `fit_temperature` for the parameters."""
+    """Fit temperature and threshold on people held out from training; parameters as in `fit_temperature`."""
     temperature = fit_temperature(probabilities, repetitions, labels)
     keys, pooled = pool(with_temperature(probabilities, temperature), repetitions)
     first = {key: label for key, label in zip(reversed(repetitions), reversed(labels), strict=True)}
@@ -50,9 +50,9 @@ def softmax(logits: NDArray[np.float32]) -> Array:
 
 
 def with_temperature(probabilities: Array, temperature: float) -> Array:
-    """Probabilities (n, n_classes) raised to 1 / temperature and normalised: above 1 less sure, below 1 surer.
+    """Probabilities (n, n_classes) raised to 1 / temperature and normalised; above 1 they become less sure.
 
-    Of a softmax that is the division of its logits (Guo et al. 2017, arXiv 1706.04599). The order of classes stays.
+    For a softmax this divides the logits (Guo et al. 2017, arXiv 1706.04599). The order of the classes stays the same.
     """
     if temperature == 1:
         return probabilities
@@ -62,12 +62,12 @@ def with_temperature(probabilities: Array, temperature: float) -> Array:
 
 
 def fit_temperature(probabilities: Array, repetitions: Sequence[str], labels: Sequence[int]) -> float:
-    """The temperature under which the true classes of repetitions, pooled over their rows, are likeliest.
+    """The temperature with the largest likelihood of the true classes, on probabilities averaged over each repetition.
 
     Parameters
     ----------
-    probabilities : (n, n_classes), a row a matrix.
-    repetitions : key of the repetition of each row; rows that share one are averaged, after the temperature.
+    probabilities : (n, n_classes), one row per matrix.
+    repetitions : key of each row's repetition; rows of one repetition are averaged after applying the temperature.
     labels : index of the true class of each row.
     """
     first = {key: label for key, label in zip(reversed(repetitions), reversed(labels), strict=True)}
@@ -77,21 +77,21 @@ def fit_temperature(probabilities: Array, repetitions: Sequence[str], labels: Se
         true = pooled[np.arange(len(keys)), [first[key] for key in keys]]
         return float(-np.mean(np.log(np.maximum(true, TINY))))
 
-    found = scipy.optimize.minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))
+    fit = scipy.optimize.minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(fit.x))
 
 
 def set_threshold(probabilities: Array, labels: Sequence[int], promise: float = PROMISE) -> float:
-    """How likely a class must be to belong to the set of answers, so that the set keeps its promise.
+    """Smallest probability of a class in the set of possible classes, so that sets reach the promised coverage.
 
-    Split conformal prediction (Vovk, Gammerman and Shafer 2005, doi 10.1007/b106715): the true class of a new
-    repetition lies in the set with at least this probability if it is exchangeable with those given here. People
-    differ, so with few of them the share that is kept wanders. 0, which takes every class in, where there are too few
-    repetitions to promise anything.
+    Split conformal prediction (Vovk, Gammerman and Shafer 2005, doi 10.1007/b106715): the set of a new repetition
+    contains the true class with probability ``promise`` or more, if the repetition is exchangeable with those given
+    here. People differ, so the coverage varies if there are few of them. With too few repetitions the threshold is 0,
+    which includes every class.
 
     Parameters
     ----------
-    probabilities : (n, n_classes), a row a repetition, of people who were not trained on.
+    probabilities : (n, n_classes), one row per repetition, of people held out from training.
     labels : index of the true class of each row.
     """
     n = len(labels)
@@ -103,7 +103,7 @@ def set_threshold(probabilities: Array, labels: Sequence[int], promise: float = 
 
 
 def answer_sets(probabilities: Array, threshold: float) -> NDArray[np.bool_]:
-    """(n, n_classes): which classes are likely enough; the likeliest always is, so that no set is empty."""
+    """(n, n_classes): whether a class is in the set; the most likely class always is, so that no set is empty."""
     sets = probabilities >= threshold
     sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
     return sets

@@ -1,6 +1,6 @@
-"""The answers of all folds -> what a report says: scores of each method, who beats whom, what is promised and kept.
+"""Findings of a cross-validation: scores of each method, comparison of methods, and coverage of the answer sets.
 
-Knows labels, subjects and probabilities: nothing of networks or files.
+It works on labels, subjects and probabilities, and does not know networks or files.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from semg_hht.evaluation.calibration import PROMISE, answer_sets, set_threshold
 from semg_hht.evaluation.metrics import COVERAGE, MIN_SUBJECTS, N_RESAMPLES, Interval, Report, evaluate, rarely_shown
 
-PROTOCOLS = ("loso", "grouped", "random")  # who is held out: each person, groups of people, repetitions
-FINDINGS = "findings.json"  # of each protocol, in a folder of its name
-OURS = "network"  # its own row among the baselines
+PROTOCOLS = ("loso", "grouped", "random")  # what is held out: each person, groups of people, repetitions
+FINDINGS = "findings.json"  # file of each protocol, in a folder with its name
+OURS = "network"  # name of our method among the methods
 N_WORST = 12
-MIN_GROUP = 5  # repetitions of a muscle or gender that are worth a score
+MIN_GROUP = 5  # smallest number of repetitions of a muscle or gender that is scored
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What one method answered for the repetitions of one task, all folds together.
+class HeldOutAnswers:
+    """Answers of one method for the held-out repetitions of one task, over all folds.
 
-    files : an example of each repetition, to look at.
-    probabilities : (n, n_classes) in the order of ``classes``, of models that never saw the subject.
-    in_set : (n, n_classes) whether a class is possible at the promised error rate; None where nothing is promised.
+    files : file of one example of each repetition.
+    probabilities : (n, n_classes) in the order of ``classes``, from models that were not trained on the subject.
+    in_set : (n, n_classes) whether a class is in the set of possible classes; None without a promised coverage.
     """
 
     task: str
@@ -49,7 +49,7 @@ class Answers:
         return np.array([self.classes.index(label) for label in self.labels])
 
     def report(self, chosen: Sequence[int] | None = None) -> Report:
-        """Scores, of some repetitions or of all."""
+        """Scores of the repetitions with numbers ``chosen``; None: of all."""
         rows = list(range(len(self.labels))) if chosen is None else list(chosen)
         return evaluate(
             [self.labels[i] for i in rows], self.probabilities[rows], self.classes, [self.subjects[i] for i in rows]
@@ -58,14 +58,14 @@ class Answers:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one method is than another on the same repetitions, in balanced accuracy; 95 % over subjects."""
+    """Difference of two methods in balanced accuracy on the same repetitions, with a 95 % interval over subjects."""
 
     value: float
     interval: Interval | None
 
 
-def compare(first: Answers, second: Answers, seed: int = 0) -> Difference:
-    """Balanced accuracy of ``first`` less that of ``second``, on the repetitions both answered."""
+def compare(first: HeldOutAnswers, second: HeldOutAnswers, seed: int = 0) -> Difference:
+    """Balanced accuracy of ``first`` minus that of ``second``, on the repetitions that both answered."""
     place = {key: i for i, key in enumerate(second.repetitions)}
     rows = [i for i, key in enumerate(first.repetitions) if key in place]
     others = [place[first.repetitions[i]] for i in rows]
@@ -96,31 +96,34 @@ def compare(first: Answers, second: Answers, seed: int = 0) -> Difference:
     return Difference(value, Interval(float(low), float(high)))
 
 
-def findings(answers: Sequence[Answers]) -> dict[str, Any]:
-    """Task -> what ``report.json`` holds of it: ``network``, ``baselines``, ``duel``, ``unsure`` (sets of answers by
-    each run's own calibration, and as calibrated across people), scores per muscle and
-    per gender, and the ``worst`` mistakes."""
-    found = {}
+def task_findings(answers: Sequence[HeldOutAnswers]) -> dict[str, Any]:
+    """Task -> its findings in ``report.json``.
+
+    They hold scores of the network and of the baselines, the ``duel`` of the network with each baseline, the coverage
+    of the answer sets (``unsure`` with the calibration of each run, ``unsure_across_people`` calibrated across people),
+    scores per muscle and per gender, and the ``worst`` mistakes.
+    """
+    findings = {}
     for task in dict.fromkeys(a.task for a in answers):
         by_method = {a.method: a for a in answers if a.task == task}
         ours = by_method.pop(OURS)
         reports = {method: a.report() for method, a in by_method.items()}
-        found[task] = {
+        findings[task] = {
             "classes": list(ours.classes),
             "network": ours.report().to_json(),
             "baselines": {method: report.to_json() for method, report in reports.items()},
             "duel": _duel(ours, by_method, reports),
-            "unsure": _kept_promise(ours, ours.in_set),
-            "unsure_across_people": _kept_promise(ours, _across_people(ours)),
+            "unsure": _coverage(ours, ours.in_set),
+            "unsure_across_people": _coverage(ours, _across_people(ours)),
             "per_muscle": _per_group(ours, ours.muscles),
             "per_gender": _per_group(ours, ours.genders) if task != "gender" else {},
-            "worst": _worst(ours),
+            "worst": _worst_mistakes(ours),
         }
-    return found
+    return findings
 
 
-def _duel(ours: Answers, others: dict[str, Answers], reports: dict[str, Report]) -> dict[str, Any]:
-    """The network against each baseline; ``decides``: the network is not shown to be better."""
+def _duel(ours: HeldOutAnswers, others: dict[str, HeldOutAnswers], reports: dict[str, Report]) -> dict[str, Any]:
+    """Compare the network with each baseline; ``decides``: the network is not shown to be better."""
     duel = {}
     for method, answers in others.items():
         difference = compare(ours, answers)
@@ -135,15 +138,15 @@ def _duel(ours: Answers, others: dict[str, Answers], reports: dict[str, Report])
 
 
 def _is_not_shown_better(difference: Difference) -> bool:
-    """Whether the network may be no better; without an interval nothing rules that out."""
+    """Whether the interval includes zero or less; without an interval the network is not shown to be better."""
     return difference.interval is None or difference.interval.low <= 0
 
 
-def _across_people(ours: Answers) -> NDArray[np.bool_] | None:
-    """Sets of answers for each person, calibrated on the answers about all others; None of fewer than three people.
+def _across_people(ours: HeldOutAnswers) -> NDArray[np.bool_] | None:
+    """Answer sets of each person, calibrated on the answers about all other people; None below three people.
 
-    So a run would promise that knew as many people; its own promise rests on the few who picked its epoch
-    (cross-validation+, Barber et al. 2021, doi 10.1214/20-AOS1965).
+    They show the coverage of a run that is calibrated on all people. The calibration of a single run uses its few
+    validation people (cross-validation+, Barber et al. 2021, doi 10.1214/20-AOS1965).
     """
     people = sorted(set(ours.subjects))
     if len(people) < MIN_SUBJECTS:
@@ -156,25 +159,25 @@ def _across_people(ours: Answers) -> NDArray[np.bool_] | None:
     return sets
 
 
-def _kept_promise(ours: Answers, sets: NDArray[np.bool_] | None) -> dict[str, Any] | None:
-    """Whether sets of answers held the true class as often as promised, and how often there was more than one."""
+def _coverage(ours: HeldOutAnswers, sets: NDArray[np.bool_] | None) -> dict[str, Any] | None:
+    """Coverage of the answer sets, and how often a set has more than one class."""
     if sets is None:
         return None
-    held = sets[np.arange(len(ours.labels)), ours.true]
+    covered = sets[np.arange(len(ours.labels)), ours.true]
     alone = sets.sum(axis=1) == 1
     right = ours.probabilities.argmax(axis=1) == ours.true
     return {
         "promise": PROMISE,
-        "coverage": float(held.mean()),
+        "coverage": float(covered.mean()),
         "share_unsure": float(1 - alone.mean()),
         "accuracy_where_sure": float(right[alone].mean()) if alone.any() else None,
-        "coverage_per_class": {name: float(held[ours.true == i].mean()) for i, name in enumerate(ours.classes)
+        "coverage_per_class": {name: float(covered[ours.true == i].mean()) for i, name in enumerate(ours.classes)
                                if np.any(ours.true == i)},
     }  # fmt: skip
 
 
-def _per_group(ours: Answers, groups: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Scores of each group that is named and large enough; none where there is only one."""
+def _per_group(ours: HeldOutAnswers, groups: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Scores of each named group that is large enough; empty if there is only one."""
     scores: dict[str, dict[str, Any]] = {}
     for name in sorted(set(groups) - {""}):
         rows = [i for i, group in enumerate(groups) if group == name]
@@ -190,8 +193,8 @@ def _per_group(ours: Answers, groups: Sequence[str]) -> dict[str, dict[str, Any]
     return scores if len(scores) > 1 else {}
 
 
-def _worst(ours: Answers) -> list[dict[str, Any]]:
-    """The wrong answers that were surest."""
+def _worst_mistakes(ours: HeldOutAnswers) -> list[dict[str, Any]]:
+    """The wrong answers with the highest confidence."""
     predicted = ours.probabilities.argmax(axis=1)
     confidence = ours.probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != ours.true)

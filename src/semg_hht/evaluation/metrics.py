@@ -1,7 +1,7 @@
-"""Labels, probabilities and subjects in; scores with intervals out.
+"""Scores with intervals, computed from labels, probabilities and subjects.
 
-Knows labels and arrays: nothing of networks, torch or files. Every score is computed from a confusion matrix, and an
-interval resamples whole subjects, because repetitions of one person are not independent.
+Intervals resample whole subjects, because repetitions of one person are not independent. The module works on arrays and
+does not know networks or files.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 N_RESAMPLES = 2000
-N_RESAMPLES_RANKED = 300  # of scores that need the probabilities sorted anew each time
-N_BINS = 10  # of confidence, each of as many repetitions
-MIN_SUBJECTS = 3  # resampling one or two people says nothing about others
+N_RESAMPLES_RANKED = 300  # for scores that sort the probabilities in every resample
+N_BINS = 10  # bins of confidence with equal numbers of repetitions
+MIN_SUBJECTS = 3  # resampling one or two people gives no interval for other people
 COVERAGE = 0.95
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Percentile bootstrap over subjects; None below three of them or of a class: too few to resample."""
+    """Percentile bootstrap interval over subjects."""
 
     low: float
     high: float
@@ -33,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Bin:
-    """Repetitions of like confidence: their mean confidence, the share that is right, how many they are."""
+    """Repetitions of similar confidence: mean confidence, accuracy, and number."""
 
     confidence: float
     accuracy: float
@@ -47,10 +47,10 @@ class Report:
     macro_f1 : mean F1 over the classes that occur.
     auroc : area under the ROC curve of each class against the others, mean over the classes that occur (Hand and Till
         2001 call it the one-against-rest form, doi 10.1023/A:1010920819831); None where only one occurs.
-    ece : expected calibration error: how far confidence and share of right answers lie apart, mean over ``reliability``
-        weighted by size (Guo et al. 2017, arXiv 1706.04599, with bins of equal size).
-    *_interval : 95 % over subjects, None below three, or where a class that occurs is shown by fewer.
-    too_few_people_of : the classes shown by fewer than three subjects, where there are three subjects at all.
+    ece : expected calibration error: difference of confidence and accuracy, averaged over ``reliability`` weighted by
+        size (Guo et al. 2017, arXiv 1706.04599, with bins of equal size).
+    *_interval : 95 % over subjects; None with fewer than three subjects, or if fewer than three show a class.
+    too_few_people_of : classes shown by fewer than three subjects, if there are three or more subjects.
     confusion : (n_classes, n_classes) counts [true, predicted], in the order of ``classes``.
     per_class : class -> precision, recall, f1, support.
     per_subject : subject -> balanced accuracy over the classes that subject shows.
@@ -110,19 +110,19 @@ def evaluate(
     intervals: bool = True,
     seed: int = 0,
 ) -> Report:
-    """Score predictions, one row a repetition.
+    """Score predictions, one row per repetition.
 
     Parameters
     ----------
     labels : true class names, each one of ``classes``.
     probabilities : (n, n_classes) in the order of ``classes``; the largest is the prediction.
-    subjects : who each row is of; the interval resamples them.
-    intervals : False leaves them out, which is many times as fast.
+    subjects : subject of each row; intervals resample subjects.
+    intervals : False omits them, which is much faster.
 
     Raises
     ------
     ValueError
-        No rows, lengths that differ, or a label that is no class.
+        No rows, different lengths, or a label that is not a class.
     """
     classes = tuple(classes)
     if len(labels) == 0 or probabilities.shape != (len(labels), len(classes)) or len(subjects) != len(labels):
@@ -166,9 +166,9 @@ def evaluate(
 
 
 def rarely_shown(support: NDArray[Any]) -> list[int]:
-    """Classes that occur, but of fewer than three subjects; support : (n_subjects, n_classes), repetitions of each.
+    """Classes that fewer than three subjects show; support : (n_subjects, n_classes) numbers of repetitions.
 
-    Many resamples lack such a class altogether, or hold one person's alone: their spread tells nothing of others.
+    Many resamples lack such a class or contain it from one person only, so that they give no interval for others.
     """
     n_people = (support > 0).sum(axis=0)
     return np.flatnonzero((n_people > 0) & (n_people < MIN_SUBJECTS)).tolist()
@@ -191,7 +191,7 @@ def auroc(true: NDArray[np.intp], probabilities: Array) -> float | None:
 
 
 def reliability(true: NDArray[np.intp], probabilities: Array) -> tuple[Bin, ...]:
-    """Answers in order of confidence, in ten bins of equal size (fewer where there are fewer than ten answers)."""
+    """Predictions sorted by confidence in ten bins of equal size (fewer with fewer than ten predictions)."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == true
     order = np.argsort(confidence, kind="stable")
@@ -235,7 +235,7 @@ def _macro_f1(confusion: NDArray[Any]) -> Any:
 
 
 def _intervals(by_person: NDArray[np.intp], seed: int) -> list[Interval | None]:
-    """Of accuracy, balanced accuracy and macro F1."""
+    """Intervals of accuracy, balanced accuracy and macro F1."""
     n_people = by_person.shape[0]
     drawn = np.random.default_rng(seed).integers(n_people, size=(N_RESAMPLES, n_people))
     resampled = np.stack([by_person[people].sum(axis=0) for people in drawn])  # (n_resamples, c, c)
@@ -245,7 +245,7 @@ def _intervals(by_person: NDArray[np.intp], seed: int) -> list[Interval | None]:
 def _ranked_intervals(
     true: NDArray[np.intp], probabilities: Array, who: NDArray[np.intp], seed: int
 ) -> list[Interval | None]:
-    """Of AUROC and calibration error."""
+    """Intervals of AUROC and calibration error."""
     n_people = int(who.max()) + 1
     members = [np.flatnonzero(who == person) for person in range(n_people)]
     areas, errors = [], []

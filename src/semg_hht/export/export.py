@@ -1,6 +1,6 @@
-"""A checkpoint as a folder that predicts without torch: the network in ONNX, the SVMs as plain arrays.
+"""Export a checkpoint to a folder that predicts without torch: the network as ONNX, the SVMs as arrays.
 
-Nothing stays under the final name unless every engine at hand gives what torch and scikit-learn give.
+The folder is written only if every installed engine gives the same predictions as torch and scikit-learn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.export.onnx_graph import n_bytes, onnx_model, weights_table, write_onnx
-from semg_hht.export.quantise import Trial, divided, quantise, try_out
+from semg_hht.export.quantise import Int8Trial, calibration_split, compare_int8, quantise
 from semg_hht.inference.engines import Network, installed, open_network
 from semg_hht.inference.exported import (
     DESCRIPTION_FILE,
@@ -39,25 +39,25 @@ from semg_hht.system.files import require_new_folder, require_space, whole_folde
 
 log = logging.getLogger(__name__)
 
-TOLERANCE = 1e-5  # of a probability, between torch and an engine
+TOLERANCE = 1e-5  # allowed difference of a probability between torch and an engine
 N_CHECKED = 16
-Checked = tuple[NDArray[np.float32], SvmInputs | None]  # matrices, and what is known beside them
+Checked = tuple[NDArray[np.float32], SvmInputs | None]  # matrices, and the inputs of the SVMs
 
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written.
+    """Properties of a written export.
 
     difference : engine -> largest difference of a probability from torch and scikit-learn, in float32.
-    n_checked, on_data : on how many matrices, and whether they were real ones.
-    trial : what int8 did to the answers; None where it was not asked for.
-    n_bytes : of the whole folder.
+    n_checked, on_data : number of matrices compared, and whether they are real ones.
+    trial : comparison of int8 with float32; None if int8 was not requested.
+    n_bytes : size of the folder.
     """
 
     difference: dict[str, float]
     n_checked: int
     on_data: bool
-    trial: Trial | None
+    trial: Int8Trial | None
     n_bytes: int
 
     @property
@@ -79,28 +79,28 @@ def export(
     overwrite: bool = False,
     seed: int = 42,
 ) -> ExportResult:
-    """Write ``model``, which lies in ``checkpoint``, into the folder ``out``.
+    """Export ``model``, loaded from ``checkpoint``, to the folder ``out``.
 
     Parameters
     ----------
-    data : matrices to compare the answers on, and for int8 to calibrate and to judge on; None: drawn ones, which is too
-        little for what a recipe joins.
-    int8 : eight bits instead of 32 where balanced accuracy on people not trained on stays within half a point.
+    data : matrices for comparing predictions, and for calibrating and evaluating int8. None: random matrices, which a
+        model with a recipe can't use.
+    int8 : use 8 bits instead of 32 if balanced accuracy on held-out people falls by at most half a point.
 
     Raises
     ------
     InputError
-        ``out`` holds something else, an engine answers otherwise than torch, data of another
-        shape or without what the recipe joins, or int8 or a recipe without data.
+        ``out`` holds other files, an engine predicts otherwise than torch, ``data`` has another shape or lacks the
+        blocks of the recipe, or ``data`` is missing for int8 or a recipe.
     """
-    _require_room(out, overwrite=overwrite)
+    _require_replaceable(out, overwrite=overwrite)
     if int8 and data is None:
         raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
     if model.description.blocks and data is None:
         raise InputError("what a recipe joins is compared on real matrices: name them with --data_dir")
     if data is not None:
-        _require_kin(model, data)
-    checked = _to_check(model, data, seed)
+        _require_fitting_data(model, data)
+    checked = _matrices_to_compare(model, data, seed)
     network = onnx_model(model.network)
     require_space(out, 2 * n_bytes(network))
     with whole_folder(out) as part:
@@ -111,44 +111,45 @@ def export(
         description = _description(model, checkpoint) | {"precision": "float32"}
         write_json(part / DESCRIPTION_FILE, description)
         difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}
-        trial = _smaller(model, checkpoint, part, data, seed) if int8 and data is not None else None
-        found = ExportResult(difference, len(checked[0]), data is not None, trial, 0)
-        description |= {"precision": found.precision, "int8": None if trial is None else trial.to_json()}
+        trial = _replace_by_int8(model, checkpoint, part, data, seed) if int8 and data is not None else None
+        result = ExportResult(difference, len(checked[0]), data is not None, trial, 0)
+        description |= {"precision": result.precision, "int8": None if trial is None else trial.to_json()}
         write_json(part / DESCRIPTION_FILE, description)
-        return replace(found, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
+        return replace(result, n_bytes=sum(path.stat().st_size for path in part.iterdir()))
 
 
-def _smaller(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: int) -> Trial:
-    """Put the network in int8 in the place of that in float32, if its answers hold."""
+def _replace_by_int8(model: Model, checkpoint: Path, part: Path, data: Dataset, seed: int) -> Int8Trial:
+    """Replace the float32 network by an int8 network if its balanced accuracy is close enough."""
     small = part / "int8"
-    training, judged = divided(data, checkpoint)
+    training, judged = calibration_split(data, checkpoint)
     quantise(part / NETWORK_FILE, small / NETWORK_FILE, data.matrices[training], seed)
     exported = open_export(part)
     networks = [open_network(small / NETWORK_FILE, name) for name in installed("int8")]
-    engines = [replace(exported, network=partial(_whatever, network)) for network in networks]
-    trial = try_out(model, engines, data.subset(judged))
-    del exported, networks, engines  # they hold the files open
+    engines = [replace(exported, network=partial(_same_network, network)) for network in networks]
+    trial = compare_int8(model, engines, data.subset(judged))
+    del exported, networks, engines  # they keep the files open
     for path in small.iterdir():
         if trial.holds:
             path.replace(part / path.name)
         else:
             path.unlink()
     if trial.holds:
-        (part / TABLE_FILE).unlink()  # of weights in float32
+        (part / TABLE_FILE).unlink()  # it describes float32 weights
     small.rmdir()
     return trial
 
 
-def _whatever(network: Network, n_matrices: int) -> Network:
+def _same_network(network: Network, n_matrices: int) -> Network:
+    """`ExportedModel.network` with one engine for any number of matrices."""
     return network
 
 
 def _difference(model: Model, exported: ExportedModel, checked: Checked, engine: str) -> float:
-    """Largest difference of a probability between torch and an engine: it must be small, and the answers the same."""
+    """Largest difference of a probability between torch and an engine; raises if it is large or a class differs."""
     ours, theirs = exported.probabilities(*checked), replace(model, arrays={}).probabilities(*checked)
     largest = max(float(np.abs(ours[task] - theirs[task]).max()) for task in theirs)
     same = all(np.array_equal(ours[task].argmax(axis=1), theirs[task].argmax(axis=1)) for task in theirs)
-    if not (largest <= TOLERANCE and same):  # nor where it is NaN
+    if not (largest <= TOLERANCE and same):  # also true for NaN
         raise InputError(
             f"{engine} answers otherwise than torch: probabilities differ by up to {largest:.1e} "
             f"(at most {TOLERANCE:.0e} is allowed), {'the same' if same else 'other'} classes; nothing was written"
@@ -156,7 +157,7 @@ def _difference(model: Model, exported: ExportedModel, checked: Checked, engine:
     return largest
 
 
-def _require_kin(model: Model, data: Dataset) -> None:
+def _require_fitting_data(model: Model, data: Dataset) -> None:
     n_planes = model.description.network.n_planes
     if data.matrices.shape[1] != n_planes:
         raise InputError(f"the data has {data.matrices.shape[1]} planes a matrix; this run was trained on {n_planes}")
@@ -168,19 +169,19 @@ def _require_kin(model: Model, data: Dataset) -> None:
             )
 
 
-def _to_check(model: Model, data: Dataset | None, seed: int) -> Checked:
+def _matrices_to_compare(model: Model, data: Dataset | None, seed: int) -> Checked:
     rng = np.random.default_rng(seed)
     if data is not None:
         chosen = data.subset(np.sort(rng.permutation(len(data))[:N_CHECKED]))
         return chosen.matrices[:], chosen.svm_inputs
     drawn = rng.random((N_CHECKED, model.description.network.n_planes, SIZE, SIZE), dtype=np.float32)
-    # Of all strengths: where all are strong, a trained network gives probabilities of 0 and 1 whatever the engine does.
+    # Of all amplitudes: for large values alone a trained network gives probabilities of 0 and 1 with any engine.
     strength = np.linspace(0, model.description.peak, N_CHECKED, dtype=np.float32)
     return drawn * strength[:, None, None, None], None
 
 
 def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
-    """All that the checkpoint says of itself, and what was made of it."""
+    """The description of the checkpoint, with the properties of the export."""
     content = read_model_file(checkpoint)
     written_by = content.pop("versions")
     return content | {
@@ -192,8 +193,8 @@ def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
     }
 
 
-def _require_room(out: Path, *, overwrite: bool) -> None:
-    """An export is replaced whole: nothing else may lie in that folder, whatever ``--overwrite`` says."""
+def _require_replaceable(out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder with other files, even with ``--overwrite``, because an export replaces the whole folder."""
     foreign = [p.name for p in out.iterdir() if p.name not in EXPORT_FILES] if out.is_dir() else []
     if overwrite and foreign:
         raise InputError(f"{out}: holds more than an export ({foreign[0]}); name another folder")

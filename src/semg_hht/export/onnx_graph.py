@@ -1,7 +1,7 @@
-"""The network as an ONNX graph, written operator by operator, with batch norm folded into the convolutions.
+"""Build the ONNX graph of the network operator by operator, with batch norm folded into the convolutions.
 
-torch's exporters want onnxscript or a way of tracing that is on its way out; the network is small and ours. Six
-operators, all of opset 18, which onnxruntime and OpenVINO both turn into their fastest code.
+torch's exporters need onnxscript or a deprecated tracer, and the network has only six kinds of operators, all of opset
+18. onnxruntime and OpenVINO have fast code for them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OPSET, IR_VERSION = 18, 9
 
 
 class _Graph:
-    """Operators and weights, put one after the other; a value is known by its name."""
+    """Operators and weights in order; values are referred to by name."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -54,8 +54,10 @@ class _Graph:
         return self.put("LeakyRelu", [y], name, alpha=SLOPE)
 
     def linear(self, x: str, name: str, linear: nn.Linear) -> str:
-        """On maps of 1 x 1. As a convolution: engines add up a matrix product otherwise for one row than for several,
-        and an answer would depend on the batch.
+        """A linear layer as a convolution on maps of 1 x 1.
+
+        Engines sum a matrix product of one row in another order than one of several rows, so that results would depend
+        on the batch.
         """
         weight = _array(linear.weight)[:, :, None, None]  # (n_out, n_in) -> (n_out, n_in, 1, 1)
         inputs = [x, self.weight(f"{name}.weight", weight), self.weight(f"{name}.bias", _array(linear.bias))]
@@ -63,7 +65,7 @@ class _Graph:
 
 
 def onnx_model(network: ActionNetwork) -> onnx.ModelProto:
-    """``matrices`` (n, n_planes, 256, 256) -> ``logits`` (n, n_classes), ``features`` (n, n_features); n is free."""
+    """``matrices`` (n, n_planes, 256, 256) -> ``logits`` (n, n_classes), ``features`` (n, n_features); any n."""
     graph, config = _Graph(), network.config
     x = "matrices"
     for i, layer in enumerate(network.encoder.layers):
@@ -90,7 +92,7 @@ def onnx_model(network: ActionNetwork) -> onnx.ModelProto:
 
 
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weight and bias of the convolution that does what ``conv`` and then ``norm`` do; computed in float64."""
+    """Weight and bias of one convolution equal to ``conv`` followed by ``norm``; computed in float64."""
     assert norm.running_var is not None and norm.running_mean is not None
     gain = _array(norm.weight, np.float64) / np.sqrt(_array(norm.running_var, np.float64) + norm.eps)
     bias = _array(norm.bias, np.float64) - _array(norm.running_mean, np.float64) * gain
@@ -99,17 +101,17 @@ def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[np.float32], 
 
 
 def write_onnx(model: onnx.ModelProto, path: Path, *, min_bytes: int = 0) -> None:
-    """The graph, and beside it its weights, which engines map into memory instead of copying them.
+    """Write the graph, and its weights to a second file, which engines map into memory instead of copying.
 
-    min_bytes : smaller tensors stay in the graph.
+    min_bytes : tensors with fewer bytes stay in the graph.
     """
     path.touch()
     onnx.save_model(model, path, save_as_external_data=True, location=WEIGHTS_FILE, size_threshold=min_bytes)
-    (path.parent / WEIGHTS_FILE).chmod(path.stat().st_mode)  # written for the owner alone
+    (path.parent / WEIGHTS_FILE).chmod(path.stat().st_mode)  # onnx writes it readable for the owner only
 
 
 def weights_table(path: Path) -> dict[str, Any]:
-    """Where each weight of a network of `write_onnx` lies, for `semg_hht.inference.streamed`."""
+    """Offset and shape of each weight in the file of `write_onnx`, for `semg_hht.inference.streamed`."""
     tensors = {}
     for weight in onnx.load(path, load_external_data=False).graph.initializer:
         offset = next(int(entry.value) for entry in weight.external_data if entry.key == "offset")

@@ -1,6 +1,7 @@
-"""Eight bits instead of 32: weights a channel, activations a tensor, ranges from training matrices; and what it costs.
+"""Quantise the network to int8 and measure the loss of accuracy.
 
-Knows an ONNX file and engines: nothing of how a folder is laid out.
+Weights are quantised per channel and activations per tensor, with ranges from training matrices. The module knows the
+ONNX file and the engines, and does not know the layout of an export folder.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ log = logging.getLogger(__name__)
 ALLOWED_LOSS = 0.005  # of balanced accuracy
 N_CALIBRATION = 128
 BATCH = 8
-MIN_BYTES = 1024  # of a tensor beside the graph: engines look for scales and zero points in it
-# What onnxruntime's quantiser looks for before it warns that a graph should be simplified first; ours is simple.
+MIN_BYTES = 1024  # smaller tensors stay in the graph, where engines expect scales and zero points
+# Metadata without which onnxruntime's quantiser warns that the graph should be simplified first; ours needs no change.
 SIMPLE = ("onnx.quant.pre_process", "onnxruntime.quant")
 
 
 @dataclass(frozen=True)
-class Trial:
-    """Balanced accuracy of one task on people not trained on, float32 beside int8, in the engine where it lost most.
+class Int8Trial:
+    """Balanced accuracy by task on held-out people, float32 and int8, for the engine with the largest loss.
 
-    changed : share of matrices whose likeliest class is another.
-    difference : largest of a probability.
-    allowed : loss of balanced accuracy up to which int8 is written.
+    changed : share of matrices with another most likely class.
+    difference : largest difference of a probability.
+    allowed : largest loss of balanced accuracy at which int8 is written.
     """
 
     float32: dict[str, float]
@@ -62,14 +63,14 @@ class Trial:
 
 
 def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: int) -> None:
-    """Write the network of ``source`` in eight bits, its ranges calibrated on a sample of ``matrices``.
+    """Write the network of ``source`` in int8, with ranges calibrated on a sample of ``matrices``.
 
-    Weights take seven bits: on processors without VNNI two products of eight overflow the 16 bits they are added in.
+    Weights use 7 bits: on CPUs without VNNI the sum of two products of 8-bit numbers overflows 16 bits.
 
     Raises
     ------
     InputError
-        onnxruntime, which does it, is not installed.
+        onnxruntime is not installed.
     """
     try:
         from onnxruntime import quantization
@@ -101,8 +102,8 @@ def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: in
     write_onnx(onnx.load(target), target, min_bytes=MIN_BYTES)
 
 
-def try_out(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Trial:
-    """Both on the same people, by repetition as in every report of this project."""
+def compare_int8(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Int8Trial:
+    """Score float32 and int8 by repetition on the same people, and return the engine with the largest loss."""
     given = people.matrices[:], people.svm_inputs
     exact = model.probabilities(*given)
     trials = [_compare(exact, engine.probabilities(*given), people, model.description.classes) for engine in engines]
@@ -114,17 +115,17 @@ def _compare(
     small: dict[str, NDArray[np.float64]],
     people: Dataset,
     classes: dict[str, tuple[str, ...]],
-) -> Trial:
+) -> Int8Trial:
     accuracy: dict[str, tuple[float, float]] = {}
     for task, of_task in exact.items():
-        known = np.flatnonzero([label in classes[task] for label in people.labels(task)])
-        if known.size:
+        labelled = np.flatnonzero([label in classes[task] for label in people.labels(task)])
+        if labelled.size:
             accuracy[task] = tuple(
-                score(people, known, task, classes, found[known], intervals=False).balanced_accuracy
+                score(people, labelled, task, classes, found[labelled], intervals=False).balanced_accuracy
                 for found in (of_task, small[task])
             )  # type: ignore[assignment]
     changed = [(exact[task].argmax(axis=1) != small[task].argmax(axis=1)).mean() for task in exact]
-    return Trial(
+    return Int8Trial(
         {task: before for task, (before, _) in accuracy.items()},
         {task: after for task, (_, after) in accuracy.items()},
         len(people),
@@ -134,13 +135,13 @@ def _compare(
     )
 
 
-def divided(data: Dataset, checkpoint: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Matrices to calibrate on, and labelled ones of people not trained on: as the run was split, where it says so.
+def calibration_split(data: Dataset, checkpoint: Path) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices of matrices for calibration, and of labelled matrices of held-out people, from split.json if it exists.
 
     Raises
     ------
     InputError
-        One side is empty.
+        One of the two is empty.
     """
     labelled = np.array([bool(row.movement or row.gender) for row in data.rows])
     path = next((p for p in (checkpoint / "split.json", checkpoint.parent / "split.json") if p.is_file()), None)

@@ -1,6 +1,6 @@
-"""What the network has to beat: classical features with an SVM, and one number alone.
+"""Baselines that the network is compared with: an SVM on classical features, or on a single feature.
 
-Knows features that lie beside the matrices: nothing of networks. If one number decides, the report says so.
+They use the features stored with the matrices and do not know networks.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from semg_hht.inference.svm_inputs import SMALLEST
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.learning.svm_training import fit_svm
+from semg_hht.learning.svm_training import SvmOptions, fit_svm
 
 Array = NDArray[np.float64]
 
 TOGETHER = "channels together"
-# Name in reports -> the features it is given; empty: all.
+# Name in reports -> the features that the SVM uses; empty: all.
 BASELINES: dict[str, tuple[str, ...]] = {
     "classical features": (),
     TOGETHER: (),
@@ -25,16 +25,17 @@ BASELINES: dict[str, tuple[str, ...]] = {
     "RMS alone": ("rms",),
     "MDF alone": ("mdf_hz",),
 }
-MULTIPLICATIVE = ("rms", "mav", "var", "wl", "ttp", "finsm5")  # they are compared by ratio, so by logarithm
+MULTIPLICATIVE = ("rms", "mav", "var", "wl", "ttp", "finsm5")  # the SVM uses their logarithms, so that ratios count
 COSTS = (1.0, 10.0, 100.0)
 
 
 def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array] | None:
-    """Keys of the repetitions in order of appearance, and their features (n_repetitions, n); None where they lack.
+    """Repetition keys in order of appearance, and features (n_repetitions, n); None where the data has none.
 
-    Of one named feature the mean over channels, weighted by their reference amplitudes as the network's features are
-    (`semg_hht.inference.svm_inputs`); of all, the channels side by side where every repetition has as many.
-    ``channels together`` is `semg_hht.signals.covariance.log_covariance`.
+    A single feature is averaged over channels, weighted by their reference amplitudes as the network's features are
+    (`semg_hht.inference.svm_inputs`). All features are concatenated over channels if every repetition has the same
+    number of channels. ``channels together`` is the log covariance of the channels
+    (`semg_hht.signals.covariance.log_covariance`).
     """
     if method == TOGETHER:
         if dataset.covariance is None:
@@ -64,13 +65,15 @@ def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array
 def baseline_probabilities(
     table: Array, labels: NDArray[np.str_], groups: NDArray[np.str_], train: Indices, test: Indices, seed: int
 ) -> tuple[tuple[str, ...], Array]:
-    """Classes, and (n_test, n_classes) of a calibrated RBF SVM whose C was chosen among the training people alone.
+    """Class names, and probabilities (n_test, n_classes) of an RBF SVM that was fitted and tuned on ``train`` alone.
 
-    table : (n_repetitions, n_features); groups : subject (or repetition) of each; no group stands on both sides of an
-        inner fold.
+    Parameters
+    ----------
+    table : (n_repetitions, n_features).
+    groups : subject (or repetition) of each row; no group is on both sides of an inner fold.
     """
     svm = fit_svm(
         table[train], labels[train].tolist(), groups[train].tolist(), what="baseline", by="group", seed=seed,
-        costs=COSTS, level=logging.DEBUG,
+        options=SvmOptions(costs=COSTS, warning_level=logging.DEBUG),
     )  # fmt: skip
     return tuple(map(str, svm.classes_)), np.asarray(svm.predict_proba(table[test]), dtype=np.float64)

@@ -1,7 +1,7 @@
-"""Run directories: atomic save, safe load, a model rebuilt from its own files.
+"""Save and load checkpoints: atomic writes, safe reads, a model rebuilt from its own files.
 
-Knows files, weights and class names: nothing of epochs or data. Nothing here is a pickle: weights are safetensors, the
-SVM is skops with a closed list of types, the rest is JSON, so that opening a stranger's run can't run code.
+It knows files, weights and class names, and does not know epochs or data. No file is a pickle: weights are safetensors,
+the SVM is skops with a closed list of types, the rest is JSON. Loading a run from someone else can't run code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from semg_hht.errors import InputError
 from semg_hht.inference.description import ModelDescription, Probabilities
 from semg_hht.inference.svm import Svm, read_svm, write_svm
 from semg_hht.inference.svm_inputs import SvmInputs
-from semg_hht.learning.matrix_store import Packed, in_turn
+from semg_hht.learning.matrix_store import PackedMatrices, read_parts
 from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.svm_arrays import svm_arrays
 from semg_hht.learning.svm_training import load_svm, probabilities, save_svm
@@ -45,7 +45,10 @@ from semg_hht.system.files import (
 FORMAT = 1
 NETWORK_FILE, MODEL_FILE = "network.safetensors", "model.json"
 SVM_FILES = {"action_quality": "action.skops", "gender": "gender.skops"}
-ARRAY_FILES = {"action_quality": "action.npz", "gender": "gender.npz"}  # the same SVMs, to answer without scikit-learn
+ARRAY_FILES = {
+    "action_quality": "action.npz",
+    "gender": "gender.npz",
+}  # the same SVMs, which predict without scikit-learn
 STATE_FILE = "state.safetensors"
 RUN_FILES = (
     "best", "final", "last", "checkpoint_epoch_*", "config.json", "split.json", "history.jsonl", "metrics.json",
@@ -58,9 +61,9 @@ INFERENCE_BATCH = 32
 class Model:
     """A trained network, the SVMs on its features, and their description.
 
-    svms : task -> fitted scikit-learn Pipeline. An SVM always answers gender, and action quality where a recipe joins
-        more than the network's features.
-    arrays : task -> the same SVM as arrays, which answer faster; without them scikit-learn answers.
+    svms : task -> fitted scikit-learn Pipeline. An SVM always predicts gender, and action quality where a recipe
+        joins more blocks than the network's features.
+    arrays : task -> the same SVM as arrays, which predict faster; without them scikit-learn predicts.
     """
 
     description: ModelDescription
@@ -69,22 +72,22 @@ class Model:
     arrays: Mapping[str, Svm] = field(default_factory=dict)
 
     def ready(self, n_matrices: int) -> Model:
-        """Torch answers any number of matrices."""
+        """The same model: torch handles any number of matrices (see `ExportedModel.ready`)."""
         return self
 
     @torch.inference_mode()
     def features_and_logits(
-        self, matrices: NDArray[np.float32] | Packed, batch_size: int = INFERENCE_BATCH
+        self, matrices: NDArray[np.float32] | PackedMatrices, batch_size: int = INFERENCE_BATCH
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Matrices (n, n_planes, 256, 256) -> features (n, n_features), logits (n, n_classes), in evaluation mode."""
         device = next(self.network.parameters()).device
         self.network.eval()
         features, logits = [], []
         parts = [slice(start, start + batch_size) for start in range(0, len(matrices), batch_size)]
-        for part in in_turn(matrices, parts):
+        for part in read_parts(matrices, parts):
             batch = torch.from_numpy(part).to(device)
-            # A single row is summed in another order than a row of a batch: with two rows the answer for a matrix does
-            # not depend on its batch.
+            # torch sums a batch of one in another order than larger batches. At least two rows keep the result for a
+            # matrix independent of its batch.
             n = len(batch)
             encoded = self.network.encoder(batch.expand(max(n, 2), -1, -1, -1))[:n]
             features.append(encoded.cpu())
@@ -92,7 +95,10 @@ class Model:
         return torch.cat(features).numpy(), torch.cat(logits).numpy()
 
     def probabilities(
-        self, matrices: NDArray[np.float32] | Packed, inputs: SvmInputs | None = None, batch_size: int = INFERENCE_BATCH
+        self,
+        matrices: NDArray[np.float32] | PackedMatrices,
+        inputs: SvmInputs | None = None,
+        batch_size: int = INFERENCE_BATCH,
     ) -> Probabilities:
         """Task -> probabilities (n, n_classes); ``inputs`` is needed by a model whose SVMs join blocks."""
         return self.combine(*self.features_and_logits(matrices, batch_size), inputs)
@@ -100,7 +106,7 @@ class Model:
     def combine(
         self, features: NDArray[np.float32], logits: NDArray[np.float32], inputs: SvmInputs | None = None
     ) -> Probabilities:
-        """`probabilities`, from what the network has already computed."""
+        """`probabilities` from features and logits that are already computed."""
         return self.description.combine(features, logits, inputs, {task: self._svm(task) for task in self.svms})
 
     def _svm(self, task: str) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
@@ -110,7 +116,7 @@ class Model:
 
 
 class _Svms(Mapping[str, Any]):
-    """SVMs in files, each read when it is first asked for: answers from arrays want neither them nor scikit-learn."""
+    """SVMs in files. Each is read at first use, because predictions from arrays need neither them nor scikit-learn."""
 
     def __init__(self, read: Mapping[str, Callable[[], Any]]) -> None:
         self._read = {task: cache(of_task) for task, of_task in read.items()}
@@ -118,7 +124,7 @@ class _Svms(Mapping[str, Any]):
     def __getitem__(self, task: str) -> Any:
         return self._read[task]()
 
-    def __contains__(self, task: object) -> bool:  # Mapping's own would read it
+    def __contains__(self, task: object) -> bool:  # the inherited method would read the file
         return task in self._read
 
     def __iter__(self) -> Iterator[str]:
@@ -129,7 +135,7 @@ class _Svms(Mapping[str, Any]):
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write a checkpoint folder; it appears whole, or what stood there stays."""
+    """Write a checkpoint folder; if the write fails, the previous folder stays."""
     weights = network_weights(model.network)
     require_space(folder, _n_bytes(weights))
     with whole_folder(folder) as part:
@@ -141,9 +147,9 @@ def save_model(model: Model, folder: Path) -> None:
 
 
 def complete_model(model: Model, folder: Path) -> None:
-    """Put the SVMs and the calibration, which come when training ends, into a checkpoint that was saved without."""
+    """Add the SVMs and the calibration, which are fitted when training ends, to a saved checkpoint."""
     for task, svm in model.svms.items():
-        (folder / ARRAY_FILES[task]).unlink(missing_ok=True)  # never arrays of another SVM than the one beside them
+        (folder / ARRAY_FILES[task]).unlink(missing_ok=True)  # the arrays must never belong to another SVM
         with whole_file(folder / SVM_FILES[task]) as part:
             save_svm(svm, part)
         write_svm(svm_arrays(svm, model.description.classes[task]), folder / ARRAY_FILES[task])
@@ -175,8 +181,8 @@ def load_model(folder: Path) -> Model:
         if (folder / ARRAY_FILES[task]).is_file():
             arrays[task] = read_svm(folder / ARRAY_FILES[task], width, len(classes))
     svms = _Svms(readers)
-    for task in readers.keys() - arrays.keys():  # written by versions without arrays
-        svms[task]  # so that a damaged file is reported now
+    for task in readers.keys() - arrays.keys():  # runs of earlier versions have no arrays
+        svms[task]  # read now, so that a damaged file is reported when the run is opened
     return Model(description, network, svms, arrays)
 
 
@@ -190,13 +196,13 @@ def _read_svm(path: Path, classes: Sequence[str], width: int) -> Any:
 
 
 def read_model_file(folder: Path) -> dict[str, Any]:
-    """The description of a checkpoint, its format checked."""
+    """Read the description of a checkpoint and check its format."""
     content = read_json(folder / MODEL_FILE)
     if not isinstance(content, dict) or "format" not in content:
         raise InputError(f"{folder / MODEL_FILE}: expected a model description with a 'format'")
     if content["format"] != FORMAT:
-        known = content.get("versions")
-        written_by = known.get("semg-hht") if isinstance(known, dict) else "an unknown version"
+        writer = content.get("versions")
+        written_by = writer.get("semg-hht") if isinstance(writer, dict) else "an unknown version"
         raise InputError(
             f"{folder / MODEL_FILE}: format {content['format']}, written by semg-hht {written_by}; "
             f"this version reads format {FORMAT}"
@@ -218,9 +224,9 @@ def load_weights(network: ActionNetwork, weights: Mapping[str, Tensor], source: 
 
 @dataclass(frozen=True)
 class State:
-    """Everything resume needs, in one file, so that it is replaced in one step.
+    """Everything that resuming needs. One file holds it, so that a single rename replaces it.
 
-    facts : JSON: epoch, best score, history, settings and the data's fingerprint.
+    facts : JSON with settings, history and the planned number of epochs.
     """
 
     weights: dict[str, Tensor]
@@ -233,7 +239,7 @@ def save_state(state: State, folder: Path) -> None:
     tensors |= {f"optimizer.{name}": tensor for name, tensor in state.optimizer.items()}
     require_space(folder, _n_bytes(tensors))
     with whole_file(folder / STATE_FILE) as part:
-        # One entry: safetensors writes several in whatever order, and the same state should be the same bytes.
+        # A single entry: safetensors writes several in any order, but the same state should give the same bytes.
         _write_tensors(part, tensors, {"facts": json.dumps({"format": str(FORMAT), **state.facts})})
 
 
@@ -255,7 +261,7 @@ def load_state(folder: Path) -> State:
 
     try:
         facts = json.loads(metadata.get("facts", "{}"))
-        stated = metadata.get("format") or facts.pop("format", None)  # apart in runs of earlier versions
+        stated = metadata.get("format") or facts.pop("format", None)  # a separate entry in runs of earlier versions
     except (*BROKEN_JSON, AttributeError, TypeError) as error:
         raise InputError(f"{path}: expected what resume needs as JSON; {error}") from None
     if stated != str(FORMAT):
@@ -264,7 +270,7 @@ def load_state(folder: Path) -> State:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The state of an optimizer as flat names: ``<parameter number>.<moment>``."""
+    """The state of an optimizer under flat names, ``<parameter number>.<moment>``."""
     state = optimizer.state_dict()["state"]
     return {f"{i}.{name}": t.detach().cpu().contiguous() for i, moments in state.items() for name, t in moments.items()}
 
@@ -279,7 +285,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tenso
 
 
 def versions() -> dict[str, str]:
-    """What wrote a run, to be found again years later."""
+    """Versions of Python and of the packages that wrote a run."""
     names = ("semg-hht", "torch", "numpy", "scipy", "scikit-learn", "skops")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
@@ -289,7 +295,7 @@ def _n_bytes(tensors: Mapping[str, Tensor]) -> int:
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """With the user's file mode (the library writes for the owner alone) and errors that say what they are."""
+    """Write safetensors with the usual file mode (the library allows only the owner) and with an OSError on failure."""
     path.touch()
     mode = path.stat().st_mode
     try:

@@ -1,11 +1,11 @@
-"""The encoder's convolutions as matrix products, where torch's own are slow: on a processor.
+"""The encoder's convolutions as matrix products, which train faster on a CPU than torch's convolutions.
 
-A patch of the input becomes a row, the filters a matrix, and the convolution is the product of both, as are its two
-gradients (im2col; Chellapilla et al. 2006, "High performance convolutional neural networks for document processing").
-oneDNN, which torch calls, is poor on maps of 2x2 to 8x8 with thousands of channels, and brings activations and weights
-into an order of its own at every call. Here both lie with the channels last all the time, so that nothing is reordered.
+Each patch of the input becomes a row and the filters become a matrix. The convolution and its two gradients are matrix
+products (im2col; Chellapilla et al. 2006, "High performance convolutional neural networks for document processing").
+oneDNN, which torch calls, is slow on maps of 2x2 to 8x8 with thousands of channels, and reorders activations and
+weights at every call. Here both keep the channels last in memory, so that nothing is reordered.
 
-Knows tensors: nothing of networks, people or how they are trained.
+It works on tensors and does not know networks or training.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-COLUMNS_AT_ONCE = 2**24  # numbers of patches that stand in memory together: 64 MiB
-# Along one axis, with stride 2 and padding 1: which inputs the filter's place k reaches, and from which outputs.
+COLUMNS_AT_ONCE = 2**24  # values of the patches that are in memory at once: 64 MiB
+# Along one axis, with stride 2 and padding 1: the inputs that element k of the filter reads, and their outputs.
 REACHED = {
     0: (slice(1, -1, 2), slice(1, None)),
     1: (slice(0, None, 2), slice(None)),
@@ -30,13 +30,13 @@ REACHED = {
 class Convolution(nn.Conv2d):
     """A convolution without bias: 3x3 with stride 2 and padding 1, or 1x1.
 
-    as_products : matrix products in training; on another device, on odd maps and in evaluation torch's own runs, whose
-        answer for a matrix does not depend on what stands beside it.
-    precision : what the products are computed in; results are float32. ``torch.bfloat16`` is not exact.
+    as_products : use matrix products in training. On another device, on maps of odd size and in evaluation torch's
+        convolution runs: its result for a matrix does not depend on the rest of the batch.
+    precision : data type of the products; results are float32. ``torch.bfloat16`` is less precise.
     """
 
     as_products = False
-    precision: torch.dtype | None = None  # None: that of the weights
+    precision: torch.dtype | None = None  # None: as the weights
 
     def forward(self, x: Tensor) -> Tensor:
         fits = x.device.type == "cpu" and not (x.shape[2] % 2 or x.shape[3] % 2)
@@ -51,12 +51,12 @@ class Convolution(nn.Conv2d):
 
 
 class _Products(torch.autograd.Function):
-    """3x3, stride 2, padding 1, of an even map: y = P W', dW = dy' P, dP = dy W, with one row of P a patch."""
+    """3x3, stride 2, padding 1, even map: y = P W', dW = dy' P, dP = dy W, where each row of P is a patch."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, precision: torch.dtype) -> Tensor:
         n, c, h, w = x.shape
-        padded = x.new_empty(n, h + 1, w + 1, c, dtype=precision)  # the last row and column are never reached
+        padded = x.new_empty(n, h + 1, w + 1, c, dtype=precision)  # no patch reaches the last row and column
         padded[:, 0], padded[:, :, 0] = 0, 0
         padded[:, 1:, 1:] = x.permute(0, 2, 3, 1)
         matrix = _matrix(weight).to(precision)
@@ -89,12 +89,12 @@ class _Products(torch.autograd.Function):
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """(n_out, n_in, h, w) -> (n_out, h w n_in); a view where the channels lie last in memory."""
+    """(n_out, n_in, h, w) -> (n_out, h w n_in); a view if the channels are last in memory."""
     return weight.permute(0, 2, 3, 1).flatten(1)
 
 
 def _parts(padded: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Examples that are worked on together, and the rows of their patches."""
+    """Slices of examples that are processed together, and of the rows of their patches."""
     n, h, w, c = padded.shape
     n_rows = (h // 2) * (w // 2)
     step = max(1, COLUMNS_AT_ONCE // (n_rows * 9 * c))
@@ -112,10 +112,11 @@ def _patches(padded: Tensor) -> Tensor:
 
 
 def _spread(patches: Tensor, x: Tensor) -> None:
-    """Put (n * h/2 * w/2, 9 c) back where its patches were taken from, (n, h, w, c); where they overlap they add up."""
+    """Sum patches (n * h/2 * w/2, 9 c) at the positions in ``x`` (n, h, w, c) that they were taken from."""
     n, h, w, c = x.shape
     placed = patches.view(n, h // 2, w // 2, 3, 3, c)
-    for i in (1, 2, 0):  # every input is reached by exactly one of the places that come first, so nothing need be zero
+    # The elements with i and j in (1, 2) reach every input exactly once, so they assign and need no zeros in ``x``.
+    for i in (1, 2, 0):
         for j in (1, 2, 0):
             (to_h, from_h), (to_w, from_w) = REACHED[i], REACHED[j]
             if i and j:
@@ -125,7 +126,7 @@ def _spread(patches: Tensor, x: Tensor) -> None:
 
 
 def choose_convolutions(network: nn.Module, *, as_products: bool, precision: torch.dtype | None = None) -> None:
-    """How every convolution of ``network`` is computed in training from now on."""
+    """Set how all convolutions of ``network`` are computed in training."""
     if as_products:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for module in network.modules():
@@ -134,16 +135,16 @@ def choose_convolutions(network: nn.Module, *, as_products: bool, precision: tor
 
 
 def weights_in_memory_order(network: nn.Module) -> list[nn.Parameter]:
-    """The weights of ``network``, the same memory seen in the order it lies in; for an optimizer.
+    """The weights of ``network`` for an optimizer: views of the same memory whose indices follow the memory order.
 
-    torch's fused AdamW takes the elements of a weight as they lie but brings those of its gradient into the order of
-    their indices: with channels last it would mix them up (seen with torch 2.13).
+    torch's fused AdamW reads a weight in memory order but its gradient in index order. With the channels last in memory
+    it would pair the wrong elements (observed with torch 2.13).
     """
     return [w if w.is_contiguous() else nn.Parameter(_last(w.detach())) for w in network.parameters()]
 
 
 def take_gradients(weights: list[nn.Parameter], network: nn.Module) -> None:
-    """Hand the gradients of ``network`` to its `weights_in_memory_order`; the network keeps none."""
+    """Move the gradients of ``network`` to its `weights_in_memory_order`."""
     for weight, own in zip(weights, network.parameters(), strict=True):
         if weight is not own:
             weight.grad = None if own.grad is None else _last(own.grad)
@@ -151,7 +152,7 @@ def take_gradients(weights: list[nn.Parameter], network: nn.Module) -> None:
 
 
 def clip_gradients(weights: list[nn.Parameter], max_norm: float) -> None:
-    """What ``torch.nn.utils.clip_grad_norm_`` does, in a third of its time on a processor; in memory order."""
+    """As ``torch.nn.utils.clip_grad_norm_``, in a third of its time on a CPU; gradients in memory order."""
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norm = torch.stack([torch.dot(g.view(-1), g.view(-1)) for g in gradients]).sum().sqrt()
     scale = max_norm / (norm + 1e-6)

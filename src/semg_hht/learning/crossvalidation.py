@@ -1,6 +1,6 @@
-"""Every fold a run of its own, the answers of all folds side by side: what a score on new people is computed from.
+"""Cross-validation: train a run for each fold and collect the answers about its held-out people.
 
-Knows runs and folds: scores are computed elsewhere. A fold that was finished is not computed again.
+`semg_hht.evaluation` computes the scores from these answers. Finished folds are not computed again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,16 @@ import torch
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration, answer_sets
-from semg_hht.evaluation.comparison import FINDINGS, OURS, Answers, findings
+from semg_hht.evaluation.comparison import FINDINGS, OURS, HeldOutAnswers, task_findings
 from semg_hht.evaluation.metrics import pool
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
 from semg_hht.learning.checkpoint import Model, load_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import Fold, make_folds
-from semg_hht.learning.train import choose_classes, train
-from semg_hht.system.files import claimed, read_json, require_new_folder, write_json
-from semg_hht.system.processes import each
+from semg_hht.learning.train import NetworkSize, RunOptions, choose_classes, train
+from semg_hht.system.files import locked_folder, read_json, require_new_folder, write_json
+from semg_hht.system.processes import map_in_processes
 from semg_hht.system.progress import Track, kept_warnings, untracked
 
 log = logging.getLogger(__name__)
@@ -39,74 +39,88 @@ FOLDS = "folds"
 SETTINGS = "settings.json"
 ANSWERS = "answers.json"
 NOTES = "notes.json"
-_ALONE = threading.Lock()  # torch has one state of its random numbers, for all threads of a process
+_ALONE = threading.Lock()  # all threads of a process share torch's random number generator
+
+
+@dataclass(frozen=True)
+class FoldOptions:
+    """How people are held out, and what a fold computes and keeps.
+
+    protocol, n_folds : as in `semg_hht.learning.folds.make_folds`.
+    task : ``both``, or the one task to train and report where the data is labelled for two.
+    cpu : don't use a GPU.
+    keep_models : keep the weights of each fold; else a fold keeps its answers, settings and history.
+    overwrite : discard an evaluation of other data or settings in the folder.
+    """
+
+    protocol: str = "loso"
+    n_folds: int = 5
+    task: str = "both"
+    cpu: bool = False
+    keep_models: bool = False
+    overwrite: bool = False
 
 
 def cross_validate(
     dataset: Dataset,
     folder: Path,
     config: TrainingConfig,
+    size: NetworkSize = NetworkSize(),
+    options: FoldOptions = FoldOptions(),
     *,
-    protocol: str = "loso",
-    n_folds: int = 5,
-    task: str = "both",
-    n_layers: int = 7,
-    base_channels: int = 64,
-    cpu: bool = False,
-    keep_models: bool = False,
     n_jobs: int = -1,
-    overwrite: bool = False,
     track: Track = untracked,
-) -> list[Answers]:
-    """Train and answer fold by fold in ``folder/folds``; begun again, it goes on where it stood.
+) -> list[HeldOutAnswers]:
+    """Train and predict fold by fold in ``folder/folds``; a second call continues an interrupted one.
 
-    Nothing of the people held out touches training, the choice of the epoch, calibration or the baselines' settings.
-    Each fold computes on one core, so that answers don't depend on how many run at once.
+    Training, the choice of the epoch, calibration and the settings of the baselines never use the held-out people.
+    Each fold computes on one core, so that answers don't depend on the number of parallel folds.
 
     Parameters
     ----------
-    keep_models : keep the weights of each fold; without, a fold keeps its answers, settings and history.
-    n_jobs : folds at once; -1: as many as cores. One on a GPU. A Dask cluster (`processes`) takes as many as it
-        has workers, which must see the same ``folder``, and the same pack where the matrices lie in one.
+    n_jobs : number of parallel folds; -1: one for each core. On a GPU one fold runs at a time. A Dask cluster
+        (`semg_hht.system.processes`) runs one for each worker; its workers must see the same ``folder`` and pack.
 
     Raises
     ------
     InputError
-        Nothing to learn, too few subjects, or ``folder`` holds an evaluation of other data or settings.
+        No labels, too few subjects, or ``folder`` holds an evaluation of other data or settings.
     """
+    task = options.task
     classes = choose_classes(dataset, task)
-    folds = make_folds(dataset, protocol, n_folds, config.validation_size, config.seed)
+    folds = make_folds(dataset, options.protocol, options.n_folds, config.validation_size, config.seed)
     if task == "both" and len(classes) == 2 and not _leave_both_genders(dataset, folds):
         log.warning("a gender is shown by too few people to hold one of them out: gender is left out")
         task, classes = "action_quality", choose_classes(dataset, "action_quality")
-    own_task = next(iter(classes)) if len(classes) == 1 else task  # a fold need not choose, and say so, again
+    own_task = (
+        next(iter(classes)) if len(classes) == 1 else task
+    )  # so that folds don't repeat the choice and its warning
     settings = {
-        "protocol": protocol,
+        "protocol": options.protocol,
         "n_folds": len(folds),
         "task": task,
-        "network": {"n_layers": n_layers, "base_channels": base_channels},
+        "network": asdict(size),
         "training": asdict(config),
         "data_fingerprint": dataset.fingerprint(),
     }
-    with claimed(folder):
-        _require_same(folder, settings, overwrite)
+    with locked_folder(folder):
+        _require_same(folder, settings, options.overwrite)
         write_json(folder / SETTINGS, settings)
-        on_gpu = torch.cuda.is_available() and not cpu
-        work = partial(_answer_fold, dataset, folder, config, own_task, n_layers, base_channels, cpu, keep_models)
-        results = each(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
+        on_gpu = torch.cuda.is_available() and not options.cpu
+        work = partial(_answer_fold, dataset, folder, config, size, replace(options, task=own_task))
+        results = map_in_processes(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
         contents = [content for content in track(results, len(folds), "folds") if content is not None]
         if len(contents) < len(folds):
             raise InputError(
-                f"{folder}: a process that computed a fold was ended by the system, or refused memory, also with "
-                f"nothing else beside it; {len(contents)} of {len(folds)} folds are done, and the same command goes on "
-                "from there"
+                f"{folder}: a process that computed a fold was ended by the system, or refused memory, even "
+                f"alone; {len(contents)} of {len(folds)} folds are done, and the same command continues with the rest"
             )
     notes = _notes(contents)
     for note in notes:
         log.warning("in %d of the %d folds: %s", note["n_folds"], len(folds), note["text"])
     write_json(folder / NOTES, notes)
     return [
-        _joined(dataset, contents, name, method, classes[name])
+        _all_folds(dataset, contents, name, method, classes[name])
         for name in classes
         for method in _methods(contents, name)
     ]
@@ -127,7 +141,7 @@ def _require_same(folder: Path, settings: dict[str, Any], overwrite: bool) -> No
         if not overwrite:
             raise InputError(
                 f"{folder}: holds an evaluation of other data or settings (settings.json); "
-                "name another folder, or say --overwrite to begin anew"
+                "name another folder, or use --overwrite to discard it and start again"
             )
         shutil.rmtree(folder / FOLDS, ignore_errors=True)
 
@@ -136,24 +150,19 @@ def _answer_fold(
     dataset: Dataset,
     folder: Path,
     config: TrainingConfig,
-    task: str,
-    n_layers: int,
-    base_channels: int,
-    cpu: bool,
-    keep_models: bool,
+    size: NetworkSize,
+    options: FoldOptions,
     fold: Fold,
 ) -> dict[str, Any]:
-    """In a worker: the answers of one fold, from disk where it was finished before."""
+    """The answers of one fold, computed in a worker, or read from disk if the fold was finished before."""
     own = folder / FOLDS / f"{fold.number:02d}"
     if (own / ANSWERS).is_file():
         content: dict[str, Any] = read_json(own / ANSWERS)
         return content
     with _ALONE, _one_thread():
         with kept_warnings() as notes:
-            train(
-                dataset, own, config, n_layers=n_layers, base_channels=base_channels, task=task, split=fold.split,
-                resume=own.exists(), cpu=cpu,
-            )  # fmt: skip
+            run = RunOptions(options.task, resume=own.exists(), cpu=options.cpu)
+            train(dataset, own, config, size, run, split=fold.split)
         model = load_model(own / "best")
         content = {
             "held_out": list(fold.held_out),
@@ -163,7 +172,7 @@ def _answer_fold(
             "baselines": _baseline_answers(dataset, fold, config.seed, model.description.classes),
         }
         write_json(own / ANSWERS, content)
-    if not keep_models:
+    if not options.keep_models:
         for name in ("best", "final", "last"):
             shutil.rmtree(own / name, ignore_errors=True)
         for path in own.glob("checkpoint_epoch_*"):
@@ -182,13 +191,13 @@ def _one_thread() -> Iterator[None]:
 
 
 def _notes(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each warning once, and of how many folds it holds."""
+    """Each warning with the number of folds that gave it."""
     counts = Counter(text for content in contents for text in content.get("notes", ()))
     return [{"text": text, "n_folds": n} for text, n in counts.items()]
 
 
 def _network_answers(model: Model, dataset: Dataset, test: Indices) -> dict[str, Any]:
-    """Task -> repetition -> probabilities, pooled over channels."""
+    """Task -> repetition -> probabilities, averaged over channels."""
     people = dataset.subset(test)
     answers = {}
     for name, probabilities in model.probabilities(people.matrices, people.svm_inputs).items():
@@ -202,12 +211,12 @@ def _baseline_answers(
 ) -> dict[str, dict[str, Any]]:
     """Method -> task -> repetition -> probabilities in the order of the classes."""
     answers: dict[str, dict[str, Any]] = {}
-    seen = np.concatenate([fold.split.train, fold.split.validation])
+    training = np.concatenate([fold.split.train, fold.split.validation])
     for method in BASELINES:
-        found = repetition_features(dataset, method)
-        if found is None:
+        baseline = repetition_features(dataset, method)
+        if baseline is None:
             continue
-        keys, table = found
+        keys, table = baseline
         place = {key: i for i, key in enumerate(keys)}
         first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
         groups = np.array([dataset.rows[first[key]].subject or key for key in keys])
@@ -216,14 +225,17 @@ def _baseline_answers(
         test = np.array(list(dict.fromkeys(place[dataset.repetitions[i]] for i in fold.split.test)))
         for task, order in classes.items():
             labels = np.array([dataset.rows[first[key]].label(task) for key in keys])
-            known = np.array(sorted({place[dataset.repetitions[i]] for i in seen if dataset.rows[i].label(task)}))
-            if len(set(labels[known])) < 2:
+            labelled = np.array(
+                sorted({place[dataset.repetitions[i]] for i in training if dataset.rows[i].label(task)})
+            )
+            if len(set(labels[labelled])) < 2:
                 continue
-            names_found, probabilities = baseline_probabilities(table, labels, groups, known, test, seed)
+            names_found, probabilities = baseline_probabilities(table, labels, groups, labelled, test, seed)
             in_order = np.zeros((len(test), len(order)))
             in_order[:, [order.index(name) for name in names_found]] = probabilities
-            told = {keys[i]: row for i, row in zip(test, in_order.tolist(), strict=True)}
-            answers.setdefault(method, {})[task] = told
+            answers.setdefault(method, {})[task] = {
+                keys[i]: row for i, row in zip(test, in_order.tolist(), strict=True)
+            }
     return answers
 
 
@@ -235,25 +247,25 @@ def _methods(contents: list[dict[str, Any]], task: str) -> Iterator[str]:
             yield method
 
 
-def _joined(
+def _all_folds(
     dataset: Dataset, contents: list[dict[str, Any]], task: str, method: str, classes: tuple[str, ...]
-) -> Answers:
+) -> HeldOutAnswers:
     first = {dataset.repetitions[i]: i for i in reversed(range(len(dataset)))}
     keys: list[str] = []
     rows: list[list[float]] = []
     sets: list[np.ndarray] = []
     promised = True
     for content in contents:
-        told = content["network"][task] if method == OURS else content["baselines"][method][task]
-        known = [key for key in told if dataset.rows[first[key]].label(task)]
-        probabilities = np.array([told[key] for key in known]).reshape(-1, len(classes))
+        answers = content["network"][task] if method == OURS else content["baselines"][method][task]
+        labelled = [key for key in answers if dataset.rows[first[key]].label(task)]
+        probabilities = np.array([answers[key] for key in labelled]).reshape(-1, len(classes))
         calibration = Calibration(**content["calibration"].get(task, {})) if method == OURS else Calibration()
         promised = promised and calibration.threshold > 0
-        keys += known
+        keys += labelled
         rows += probabilities.tolist()
         sets.append(answer_sets(probabilities, calibration.threshold))
     examples = [dataset.rows[first[key]] for key in keys]
-    return Answers(
+    return HeldOutAnswers(
         task=task,
         method=method,
         classes=classes,
@@ -271,15 +283,15 @@ def _joined(
 def describe(
     dataset: Dataset,
     folder: Path,
-    answers: list[Answers],
+    answers: list[HeldOutAnswers],
     *,
     data_folder: str | None = None,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Write ``folder/findings.json``: who was recorded, how it was done, and what was found.
+    """Write ``folder/findings.json``: data, settings and scores.
 
-    data_folder : where the matrices lie, as seen from the folder of all protocols, for who wants to look at them.
-    notes : what a reader must know of the data before any score.
+    data_folder : folder of the matrices, relative to the folder of all protocols, from which the report draws them.
+    notes : remarks about the data that the report shows before the scores.
     """
     content = {
         **read_json(folder / SETTINGS),
@@ -294,7 +306,7 @@ def describe(
             "muscles": sorted({row.muscle for row in dataset.rows} - {""}),
             "preparation": dataset.settings,
         },
-        "tasks": findings(answers),
+        "tasks": task_findings(answers),
         "notes": list(notes),
         "fold_notes": read_json(folder / NOTES),
         "versions": versions(),

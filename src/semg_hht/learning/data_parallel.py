@@ -1,9 +1,9 @@
-"""Several processes that train one network as one process would with all their examples; torchrun starts them.
+"""Data-parallel training: the processes that torchrun starts train one network together.
 
-Each takes its share of every batch. Batch norm, dropout and the loss are those of the whole batch, so that the result
-depends on the number of processes by rounding alone.
+Each process computes its share of every batch. Batch norm, dropout and the loss use the whole batch, so that the result
+is that of a single process, except for rounding.
 
-Knows tensors and processes: nothing of what is learnt.
+It works on tensors and does not know datasets or files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Share:
-    """Which of ``n`` processes this is; the first leads: it writes, the others only compute."""
+    """Number of this process (``rank``) among ``n``. The first writes all files; the others only compute."""
 
     rank: int = 0
     n: int = 1
@@ -32,27 +32,27 @@ class Share:
         return self.rank == 0
 
     def rows(self, n_rows: int) -> slice:
-        """Its own rows of a batch."""
+        """The rows of a batch that this process computes."""
         return slice(self.rank * n_rows // self.n, (self.rank + 1) * n_rows // self.n)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Its own rows of a batch of ``n_rows``."""
+    """A batch of ``n_rows``, and the rows of it that this process computes."""
 
     rows: slice
     n_rows: int
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm over the whole batch of all processes. torch's own way of doing so wants GPUs."""
+    """Batch norm over the whole batch of all processes. torch's ``SyncBatchNorm`` needs GPUs."""
 
     batch: Batch | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if self.batch is None or not self.training:
             return super().forward(x)
-        # No running statistics: they are computed anew when the epoch is over.
+        # Running statistics are not updated here: `recalibrate_batch_norm` computes them at the end of the epoch.
         n = self.batch.n_rows * x.shape[2] * x.shape[3]
         mean = _summed(x.sum(dim=(0, 2, 3))) / n
         centred = x - mean[:, None, None]
@@ -62,7 +62,10 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class Dropout(nn.Dropout):
-    """Dropout that drops of each row what one process with the whole batch would drop."""
+    """Dropout with the mask that a single process would draw for the whole batch.
+
+    Every process draws the mask of the whole batch from the same random numbers and uses its own rows.
+    """
 
     batch: Batch | None = None
 
@@ -73,7 +76,7 @@ class Dropout(nn.Dropout):
 
 
 class _Summed(torch.autograd.Function):
-    """The sum over all processes; so is its gradient."""
+    """Sum a tensor over all processes; the gradient is summed over all processes too."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -93,14 +96,14 @@ def _summed(x: Tensor) -> Tensor:
 
 
 def share_batch(network: nn.Module, batch: Batch | None) -> None:
-    """The next steps of ``network`` are on this share of a batch; None: every process is on its own."""
+    """Set the share of a batch for the next steps of ``network``; None: every process computes whole batches."""
     for module in network.modules():
         if isinstance(module, (BatchNorm, Dropout)):
             module.batch = batch
 
 
-def leave(share: Share) -> None:
-    """End the work in common: what follows is the first process's alone, and the others exit."""
+def stop_other_processes(share: Share) -> None:
+    """End the process group. The first process continues alone; in the others this raises SystemExit."""
     if share.n > 1:
         distributed.destroy_process_group()
     if not share.leads:
@@ -108,11 +111,11 @@ def leave(share: Share) -> None:
 
 
 def make_fabric(*, cpu: bool, half: bool) -> Fabric:
-    """One process, or those that torchrun started, on processors or GPUs.
+    """A Fabric for this process, or for the processes that torchrun started, on CPUs or GPUs.
 
-    half : bfloat16 on GPUs; on a processor the convolutions themselves see to it.
+    half : compute in bfloat16 on GPUs. On a CPU `cpu_convolution` sets the precision of the convolutions instead.
     """
-    from lightning_fabric import Fabric  # here, so that a prediction does not load it
+    from lightning_fabric import Fabric  # imported here, because predictions don't need it
 
     on_gpu = torch.cuda.is_available() and not cpu
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed" if half and on_gpu else "32-true"

@@ -1,6 +1,6 @@
-"""Examples in memory, from a folder of matrices, a manifest or the pipeline.
+"""Load labelled examples from a folder of matrices, a manifest or transformed recordings.
 
-Knows labels and arrays: nothing of networks, and does not import torch.
+It knows labels and arrays, and does not know networks or import torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.inference.svm_inputs import SvmInputs, stack_if_alike
-from semg_hht.learning.matrix_store import Entry, Packed, new_pack, read_pack, stamp
+from semg_hht.learning.matrix_store import PackedMatrices, PackEntry, new_pack, read_pack, stamp
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
 from semg_hht.matrices.transform import Example, PipelineConfig, transform_all
 from semg_hht.recordings.jobs import Failure, none_usable
@@ -31,19 +31,19 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples and what is known of them.
+    """Examples: matrices with their labels and features.
 
-    matrices : (n_examples, n_planes, 256, 256) float32; in memory, or on disk and read batch by batch.
+    matrices : (n_examples, n_planes, 256, 256) float32, in memory or on disk.
     rows : labels; ``row.file`` names the example.
-    repetitions : key of the repetition each example belongs to; examples of one repetition (its channels) share it.
-    settings : how the matrices were prepared; None for matrices of other tools.
-    failures : files that were left out, and why.
+    repetitions : key of each example's repetition; the channels of a repetition share it.
+    settings : how the matrices were prepared; None for matrices of another tool.
+    failures : files that could not be used, with the reason.
     features : classical features of each example, name -> one value per plane; empty for matrices without them.
     references : reference amplitudes of each example, one value per plane; empty for matrices without them.
     covariance : log covariance of the channels of each example's repetition, (n_examples, n); None where one lacks it.
     """
 
-    matrices: NDArray[np.float32] | Packed
+    matrices: NDArray[np.float32] | PackedMatrices
     rows: tuple[ManifestRow, ...]
     repetitions: tuple[str, ...]
     settings: dict[str, Any] | None
@@ -57,9 +57,9 @@ class Dataset:
 
     def subset(self, indices: Indices) -> Dataset:
         if len(indices) == len(self) and np.array_equal(indices, np.arange(len(self))):
-            return self  # matrices are large: nothing to leave out, nothing to copy
+            return self  # matrices are large: no copy if all examples are kept
         return Dataset(
-            self.matrices.subset(indices) if isinstance(self.matrices, Packed) else self.matrices[indices],
+            self.matrices.subset(indices) if isinstance(self.matrices, PackedMatrices) else self.matrices[indices],
             tuple(self.rows[i] for i in indices),
             tuple(self.repetitions[i] for i in indices),
             self.settings,
@@ -69,7 +69,7 @@ class Dataset:
         )
 
     def labelled(self) -> Dataset:
-        """Without the examples that have no label at all."""
+        """The examples that have at least one label."""
         return self.subset(np.flatnonzero([bool(row.movement or row.gender) for row in self.rows]))
 
     def labels(self, task: str) -> tuple[str, ...]:
@@ -77,14 +77,14 @@ class Dataset:
 
     @property
     def peaks(self) -> NDArray[np.float32]:
-        """(n_examples,) the largest value of each."""
-        if isinstance(self.matrices, Packed):
+        """(n_examples,) largest value of each matrix."""
+        if isinstance(self.matrices, PackedMatrices):
             return self.matrices.peaks
         return np.asarray(self.matrices.max(axis=(1, 2, 3), initial=-np.inf))
 
     @property
     def svm_inputs(self) -> SvmInputs:
-        """What is known of the examples beside their matrices."""
+        """Features, references and covariance of the examples."""
         nothing: tuple[float, ...] = ()
         return SvmInputs(
             self.repetitions,
@@ -98,14 +98,14 @@ class Dataset:
         return tuple(row.subject for row in self.rows)
 
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """Class names of each task that has labels, in output order."""
-        found = {task: class_names(self.labels(task)) for task in TASKS}
-        return {task: names for task, names in found.items() if names}
+        """Task -> class names in output order, for tasks with labels."""
+        classes = {task: class_names(self.labels(task)) for task in TASKS}
+        return {task: names for task, names in classes.items() if names}
 
     def fingerprint(self) -> str:
-        """SHA-256 over names, labels and values, whatever order the files were read in."""
+        """SHA-256 over names, labels and values; it does not depend on the order of the files."""
         digests: Iterable[str]
-        if isinstance(self.matrices, Packed):
+        if isinstance(self.matrices, PackedMatrices):
             digests = self.matrices.digests
         else:
             digests = (hashlib.sha256(matrix.tobytes()).hexdigest() for matrix in self.matrices)
@@ -113,7 +113,7 @@ class Dataset:
 
 
 def fingerprint_of(examples: Iterable[tuple[ManifestRow, str]]) -> str:
-    """What `Dataset.fingerprint` gives, from each row and the SHA-256 of its matrix."""
+    """`Dataset.fingerprint` from rows and the SHA-256 of each matrix."""
     lines = sorted(f"{row.file}|{row.subject}|{row.movement}|{row.gender}|{digest}" for row, digest in examples)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -127,18 +127,18 @@ def find_dataset(
     pack: Path | None = None,
     track: Track = untracked,
 ) -> Dataset:
-    """What a user named to train on: a folder of matrices, or a manifest of matrices or of raw recordings.
+    """Load training data: a folder of matrices, or a manifest of matrices or recordings.
 
     Parameters
     ----------
-    manifest : beats file names; its files lie in ``data_dir`` where both are given, else beside it.
-    config : how to transform recordings; None: as by default. Matrices are taken as they are.
-    pack : folder to keep all matrices in, as one file that is read batch by batch; made where there is none.
+    manifest : its labels are used instead of file names. Its files are in ``data_dir`` if given, else beside it.
+    config : how to transform recordings; None: the defaults. Matrices are used as they are.
+    pack : folder of a pack, one file with all matrices that is read batch by batch; created if it does not exist.
 
     Raises
     ------
     InputError
-        Nothing was named, or a transform was asked for that matrices have behind them.
+        Neither ``data_dir`` nor ``manifest`` is given, or transform settings are given for matrices.
     """
     if manifest is not None:
         base = data_dir or manifest.parent
@@ -157,22 +157,27 @@ def find_dataset(
     raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
 
 
+def manifest_of(folder: Path) -> Path | None:
+    """The manifest.csv of a folder of matrices: in the folder, or beside it if its name is ``hht_matrices``."""
+    candidates = [folder / MANIFEST] + ([folder.parent / MANIFEST] if folder.name == MATRIX_FOLDER else [])
+    return next((path for path in candidates if path.is_file()), None)
+
+
 def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untracked) -> Dataset:
-    """Matrices of a folder. Labels come from manifest.csv in it (or beside ``hht_matrices/``), else from file names.
+    """Load the matrices of a folder, with labels from its manifest.csv (or beside ``hht_matrices/``), else file names.
 
     ``pack`` : as in `find_dataset`.
 
     Raises
     ------
     InputError
-        No folder, no npz in it, a name that holds no labels, or not one file that can be read.
+        Not a folder, no npz files, a file name without labels, or no readable file.
     """
     if not folder.is_dir():
         raise InputError(
             f"{folder}: expected a folder of npz matrices; found {'a file' if folder.exists() else 'nothing'}"
         )
-    beside = [folder / MANIFEST] + ([folder.parent / MANIFEST] if folder.name == MATRIX_FOLDER else [])
-    manifest = next((path for path in beside if path.is_file()), None)
+    manifest = manifest_of(folder)
     if manifest is not None:
         note_unlisted(folder, manifest)
         return load_manifest(manifest, pack=pack, track=track)
@@ -189,7 +194,7 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
 def load_manifest(
     manifest: Path, *, base: Path | None = None, pack: Path | None = None, track: Track = untracked
 ) -> Dataset:
-    """Matrices that a manifest.csv lists, relative to ``base`` (by default the manifest's folder)."""
+    """Load the matrices of a manifest.csv; names are relative to ``base`` (default: the manifest's folder)."""
     rows = read_manifest(manifest)
     if not any(row.file.lower().endswith(".npz") for row in rows):
         raise InputError(
@@ -213,21 +218,21 @@ def _load(sources: list[tuple[Path, ManifestRow]], pack: Path | None, track: Tra
 
 
 def _load_packed(sources: list[tuple[Path, ManifestRow]], folder: Path, track: Track) -> Dataset:
-    """From the pack in ``folder``, which is written first where it does not hold these files as they are."""
+    """Load from the pack in ``folder``, which is written first unless it holds these files unchanged."""
     stamps = [stamp(path, row.file) for path, row in sources]
-    found = read_pack(folder, stamps)
-    if found is None:
+    pack = read_pack(folder, stamps)
+    if pack is None:
         with new_pack(folder, stamps) as packing:
             for path, _ in track(sources, len(sources), "packing"):
                 try:
                     matrix = read_matrix(path)
                 except InputError as error:
-                    packing.leave_out(str(error))
+                    packing.skip(str(error))
                 else:
                     packing.add(path, matrix)
-        found = read_pack(folder, stamps)
-        assert found is not None
-    packed, entries = found
+        pack = read_pack(folder, stamps)
+        assert pack is not None
+    packed, entries = pack
     rows = [row for _, row in sources]
     failures = [Failure(row.file, entry.reason) for row, entry in zip(rows, entries, strict=True) if entry.reason]
     loaded = [_loaded(row, entry) for row, entry in zip(rows, entries, strict=True) if entry.number is not None]
@@ -235,7 +240,7 @@ def _load_packed(sources: list[tuple[Path, ManifestRow]], folder: Path, track: T
 
 
 def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
-    """What the pipeline made of raw recordings, as a dataset."""
+    """A dataset from transformed recordings."""
     loaded: list[_Loaded] = []
     failures = []
     for result in results:
@@ -259,25 +264,25 @@ class _Loaded:
     row: ManifestRow
     repetition: str
     channel: str
-    facts: Matrix | Entry  # with the values, or with where they lie
+    facts: Matrix | PackEntry  # the matrix itself, or its entry in a pack
 
     @property
-    def place(self) -> tuple[str, float, float, str, str]:
-        """Where it stands in a dataset: by recording, time and channel, in whatever order files are listed."""
+    def sort_key(self) -> tuple[str, float, float, str, str]:
+        """Sort key: by recording, time and channel, so that the order of the files does not matter."""
         extra = self.row.extra
         start = float(extra.get("recording_start_s") or self.row.start_s or 0)
         stop = float(extra.get("recording_stop_s") or self.row.stop_s or 0)
         return extra.get("recording", self.row.file), start, stop, self.channel, self.row.file
 
 
-def _loaded(row: ManifestRow, facts: Matrix | Entry) -> _Loaded:
+def _loaded(row: ManifestRow, facts: Matrix | PackEntry) -> _Loaded:
     return _Loaded(row, _repetition_key(row), row.extra.get("channel", ""), facts)
 
 
-def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: Packed | None = None) -> Dataset:
+def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatrices | None = None) -> Dataset:
     if not loaded:
         raise none_usable(failures, "files")
-    loaded.sort(key=lambda item: item.place)
+    loaded.sort(key=lambda item: item.sort_key)
     first = loaded[0]
     n_planes = _n_planes(first, packed)
     for item in loaded:
@@ -308,14 +313,14 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: Packed | N
     )
 
 
-def _n_planes(item: _Loaded, packed: Packed | None) -> int:
-    return len(item.facts.values) if isinstance(item.facts, Matrix) else cast(Packed, packed).n_planes
+def _n_planes(item: _Loaded, packed: PackedMatrices | None) -> int:
+    return len(item.facts.values) if isinstance(item.facts, Matrix) else cast(PackedMatrices, packed).n_planes
 
 
-def _matrices(loaded: list[_Loaded], packed: Packed | None) -> NDArray[np.float32] | Packed:
+def _matrices(loaded: list[_Loaded], packed: PackedMatrices | None) -> NDArray[np.float32] | PackedMatrices:
     """(n_examples, n_planes, 256, 256), in the order of ``loaded``."""
     if packed is not None:
-        return packed.subset(np.array([item.facts.number for item in loaded if isinstance(item.facts, Entry)]))
+        return packed.subset(np.array([item.facts.number for item in loaded if isinstance(item.facts, PackEntry)]))
     values = [item.facts.values for item in loaded if isinstance(item.facts, Matrix)]
     return np.stack(values).astype(np.float32, copy=False)
 

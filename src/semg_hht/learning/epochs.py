@@ -1,7 +1,6 @@
-"""The epoch loop: train, watch the validation people, keep the best, resume exactly.
+"""The epoch loop: train, score the validation people, keep the best epoch, resume to the same bits.
 
-Knows datasets and networks: nothing of recordings, or of how anything is shown. Lightning Fabric places the network on
-the CPU or a GPU; the loop is the same.
+It knows datasets and networks, and does not know recordings or figures. Lightning Fabric chooses CPU or GPU.
 """
 
 from __future__ import annotations
@@ -43,28 +42,29 @@ from semg_hht.learning.cpu_convolution import (
 )
 from semg_hht.learning.data_parallel import Batch, Share, share_batch
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.learning.matrix_store import in_turn
+from semg_hht.learning.matrix_store import read_parts
 from semg_hht.learning.network import ActionNetwork, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
 from semg_hht.learning.split import Split
 from semg_hht.recordings.manifest import TASKS
 from semg_hht.system.files import read_json, write_json, write_text
+from semg_hht.system.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 
 CONVOLUTIONS = ("products", "torch")
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
-N_RECALIBRATION = 256  # training examples the batch norms are averaged over after each epoch
+N_RECALIBRATION = 256  # training examples from which batch norm statistics are computed after each epoch
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a run is trained.
 
-    patience : epochs without a better validation score before it stops; None: never.
-    recipe : what the SVMs join (see `semg_hht.inference.svm_inputs.RECIPES`).
-    convolutions : on a processor, ``products`` of matrices or ``torch``'s own; to rounding the same.
-    precision : ``bfloat16`` halves the digits of the convolutions; weights and all else stay float32. Not exact.
+    patience : number of epochs without a better validation score before training stops; None: no limit.
+    recipe : the blocks that the SVMs join (see `semg_hht.inference.svm_inputs.RECIPES`).
+    convolutions : on a CPU, matrix ``products`` or ``torch``'s convolutions; results differ by rounding only.
+    precision : ``bfloat16`` computes the convolutions with fewer digits; weights and the rest stay float32.
     """
 
     epochs: int = 100
@@ -91,9 +91,9 @@ class TrainingConfig:
             raise InputError(f"batch_size must be at least 2 (BatchNorm needs a variance); got {self.batch_size}")
         if not self.learning_rate > 0:
             raise InputError(f"learning_rate must be above 0; got {self.learning_rate:g}")
-        for name, known in (("recipe", RECIPES), ("convolutions", CONVOLUTIONS), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name} must be one of {', '.join(known)}; got {getattr(self, name)!r}")
+        for name, allowed in (("recipe", RECIPES), ("convolutions", CONVOLUTIONS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in allowed:
+                raise InputError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
         if self.precision == "bfloat16" and self.convolutions == "torch":
             raise InputError("precision bfloat16 is that of convolutions as products; got convolutions 'torch'")
         if self.patience is not None and self.patience < 1:
@@ -114,17 +114,17 @@ class Epoch:
 
     @property
     def score(self) -> tuple[float, float]:
-        """What picks the best epoch: balanced accuracy, and among equals the lower loss."""
+        """Sort key for the best epoch: balanced accuracy, then lower loss."""
         return self.validation_balanced_accuracy, -self.validation_loss
 
 
 def encoder_task(classes: dict[str, tuple[str, ...]]) -> str:
-    """What the encoder is trained on: action quality where it is labelled, else gender, said aloud.
+    """The task that the encoder is trained on: action quality if labelled, else gender (with a log message).
 
     Raises
     ------
     InputError
-        No labels at all, or a single class.
+        No labels, or a single class.
     """
     if not classes:
         raise InputError("no file has a label; expected movement or gender in file names or in a manifest.csv")
@@ -140,7 +140,7 @@ def encoder_task(classes: dict[str, tuple[str, ...]]) -> str:
 
 @dataclass
 class Fitting:
-    """A run in progress: what changes from epoch to epoch, and how one epoch is done."""
+    """A run in progress: the state that changes from epoch to epoch, and the training of one epoch."""
 
     dataset: Dataset
     split: Split
@@ -177,7 +177,7 @@ class Fitting:
             raise InputError(
                 f"{self.task}: nothing is left to train {missing} on; expected every class in several subjects"
             )
-        # A rare class weighs more, so that no class can be ignored for the sake of the mean.
+        # A rare class weighs more, so that all classes together weigh the same in the loss.
         self.class_weights = self.fabric.to_device(
             torch.tensor(counts.sum() / (len(names) * counts), dtype=torch.float32)
         )
@@ -192,13 +192,13 @@ class Fitting:
         return indices[self.target[indices] >= 0]
 
     def matrices(self, parts: Sequence[Indices]) -> Iterator[Tensor]:
-        """(n, n_planes, 256, 256) on the device, part by part."""
-        return (self.fabric.to_device(torch.from_numpy(part)) for part in in_turn(self.dataset.matrices, parts))
+        """Matrices (n, n_planes, 256, 256) of each part, on the device."""
+        return (self.fabric.to_device(torch.from_numpy(part)) for part in read_parts(self.dataset.matrices, parts))
 
     def run_epoch(self, epoch: int, on_step: Callable[[], None]) -> Epoch:
         """Train on every example once (``epoch`` from 0), then score the validation people."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))  # dropout
-        sums = torch.zeros(2, dtype=torch.float64)  # loss, right answers
+        sums = torch.zeros(2, dtype=torch.float64)  # loss, number of correct predictions
         self.wrapped.train()
         batches = epoch_batches(len(self.train), self.config.batch_size, self.config.seed, epoch)
         matrices = self.matrices([self.train[batch[self.share.rows(len(batch))]] for batch in batches])
@@ -214,7 +214,7 @@ class Fitting:
             loss = functional.cross_entropy(
                 logits, target, weight=self.class_weights, label_smoothing=self.config.label_smoothing, reduction="sum"
             )
-            # The mean over the whole batch; gradients are averaged over processes, so each counts its part n times.
+            # Mean over the whole batch. Fabric averages gradients over the processes, hence the factor n.
             loss = loss * (self.share.n / self.class_weights[targets].sum())
             if not torch.isfinite(loss):
                 raise InputError(
@@ -227,7 +227,7 @@ class Fitting:
             sums[0] += loss.item() / self.share.n * len(chosen)
             sums[1] += int((logits.argmax(dim=1) == target).sum())
             on_step()
-        share_batch(self.network, None)  # from here on all processes compute the same
+        share_batch(self.network, None)  # from here on all processes compute the same values
         train_loss, train_accuracy = (self._summed(sums) / len(self.train)).tolist()
         recalibrate_batch_norm(self.network.encoder, self._recalibration_batches())
         validation_loss, accuracy, balanced = self._validate()
@@ -260,7 +260,7 @@ class Fitting:
         return loss, report.accuracy, report.balanced_accuracy
 
     def model(self) -> Model:
-        """As it is now, without SVMs: they come when training ends."""
+        """The model with the current weights, without SVMs, which are fitted when training ends."""
         description = ModelDescription(
             network=self.network_config,
             encoder_task=self.task,
@@ -277,7 +277,7 @@ class Fitting:
 
     @property
     def is_over(self) -> bool:
-        """All epochs are done, or patience has run out."""
+        """Whether all epochs are done or ``patience`` is exhausted."""
         if not self.history:
             return False
         n_idle = len(self.history) - self.best.epoch
@@ -286,7 +286,7 @@ class Fitting:
         )
 
     def settings(self) -> dict[str, Any]:
-        """What must be the same for a resumed run to be the same run. It may be made longer: epochs are left out."""
+        """Settings that must not change when a run is resumed. The number of epochs may: a run can be extended."""
         training = {
             name: value for name, value in asdict(self.config).items() if name not in ("epochs", "checkpoint_every")
         }
@@ -299,7 +299,7 @@ class Fitting:
         }
 
     def save(self) -> None:
-        """The state to resume from, then the history."""
+        """Save the state for resuming, then the history."""
         facts = {
             "settings": self.settings(),
             "epochs": self.config.epochs,
@@ -309,16 +309,16 @@ class Fitting:
         self.write_history()
 
     def write_history(self) -> None:
-        """For people; the state has its own."""
+        """Write history.jsonl for readers; resuming uses the history in the state."""
         write_text(self.folder / "history.jsonl", "".join(json.dumps(asdict(record)) + "\n" for record in self.history))
 
     def resume(self) -> None:
-        """Go on where ``last/`` stands.
+        """Continue from the state in ``last/``.
 
         Raises
         ------
         InputError
-            The run was begun with other data or settings.
+            The run was started with other data or settings.
         """
         state = load_state(self.folder / "last")
         now, then = self.settings(), state.facts["settings"]
@@ -326,29 +326,27 @@ class Fitting:
         if changed:
             detail = "; ".join(_changed(name, then.get(name), now[name]) for name in changed)
             raise InputError(
-                f"{self.folder}: this run was begun with other {' and '.join(changed)} ({detail}); "
-                "resume it as it was begun, or choose another --checkpoint_dir"
+                f"{self.folder}: this run was started with other {' and '.join(changed)} ({detail}); "
+                "resume it with the same data and settings, or choose another --checkpoint_dir"
             )
         if state.facts["epochs"] != self.config.epochs:
             log.warning(
-                "the run was begun for %d epochs and goes on for %d: the learning rate follows the new length",
+                "the run was started for %d epochs and continues to %d: the learning rate follows the new length",
                 state.facts["epochs"], self.config.epochs,
             )  # fmt: skip
         before = read_json(self.folder / "split.json")
         if before != self.split.to_json(self.dataset):
-            raise InputError(f"{self.folder}: people would stand on other sides than in split.json; can't be resumed")
+            raise InputError(f"{self.folder}: people would be split otherwise than in split.json; can't be resumed")
         load_weights(self.network, state.weights, self.folder / "last" / STATE_FILE)
         load_optimizer(self.optimizer, state.optimizer)
         self.history = [Epoch(**record) for record in state.facts["history"]]
 
 
-def fit(
-    fitting: Fitting, *, on_step: Callable[[], None] = lambda: None, on_epoch: Callable[[Epoch], None] = lambda _: None
-) -> None:
-    """Train until the run is over. ``best/``, ``last/`` and periodic checkpoints are whole after every epoch."""
+def fit(fitting: Fitting, progress: TrainingProgress) -> None:
+    """Train until the run is over. ``best/``, ``last/`` and periodic checkpoints are complete after every epoch."""
     every = fitting.config.checkpoint_every
     while not fitting.is_over:
-        record = fitting.run_epoch(len(fitting.history), on_step)
+        record = fitting.run_epoch(len(fitting.history), progress.on_step)
         fitting.history.append(record)
         if not fitting.share.leads:
             continue
@@ -356,8 +354,8 @@ def fit(
             save_model(fitting.model(), fitting.folder / "best")
         if record.epoch % every == 0 and record.epoch < fitting.config.epochs:
             save_model(fitting.model(), fitting.folder / f"checkpoint_epoch_{record.epoch}")
-        fitting.save()  # last: a process killed before this line does the epoch again, to the same bits
-        on_epoch(record)
+        fitting.save()  # last: a run killed before this line repeats the epoch and gets the same bits
+        progress.on_epoch(record)
 
 
 def score(
@@ -369,12 +367,12 @@ def score(
     *,
     intervals: bool = True,
 ) -> Report:
-    """Report on ``indices``, one row a repetition: the probabilities (n, n_classes) of its channels are averaged."""
+    """Score the repetitions of ``indices``; probabilities (n, n_classes) are averaged over the channels of each."""
     repetitions = [dataset.repetitions[i] for i in indices]
     keys, pooled = pool(np.asarray(probabilities), repetitions)
     first = {key: i for key, i in zip(reversed(repetitions), reversed(indices), strict=True)}
     labels = [dataset.rows[first[key]].label(task) for key in keys]
-    # Nobody known is one person: without names there is nobody to resample, and no interval.
+    # Unknown subjects count as one person, so that no interval is computed.
     subjects = [dataset.rows[first[key]].subject for key in keys]
     return evaluate(labels, pooled, classes[task], subjects, intervals=intervals)
 
@@ -387,7 +385,7 @@ def _changed(name: str, then: Any, now: Any) -> str:
 
 
 def write_config(fitting: Fitting) -> None:
-    """config.json and split.json: what was asked for, and who stands where."""
+    """Write config.json (all settings) and split.json (who is in which part)."""
     write_json(
         fitting.folder / "config.json",
         {

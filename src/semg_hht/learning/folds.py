@@ -1,6 +1,7 @@
-"""Who is held out when: every person once, groups of people, or (to show how it flatters) repetitions at random.
+"""Folds of a cross-validation: each person held out once, groups of people, or random repetitions.
 
-Knows subjects and labels: nothing of matrices or networks.
+Random repetitions share people between the parts; their optimistic score is reported for comparison. The module knows
+subjects and labels, and does not know matrices or networks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MIN_PEOPLE = 3  # one to hold out, one to pick the epoch, one to train on
 
 @dataclass(frozen=True)
 class Fold:
-    """One way to part the data; ``held_out`` names who is scored."""
+    """One division of the data; ``held_out`` names the people who are scored."""
 
     number: int
     held_out: tuple[str, ...]
@@ -28,15 +29,15 @@ class Fold:
 
 
 def make_folds(dataset: Dataset, protocol: str, n_folds: int, validation_size: float, seed: int) -> list[Fold]:
-    """The folds of a protocol: ``loso``, each subject alone; ``grouped``, subjects in ``n_folds`` groups; ``random``,
-    repetitions in ``n_folds`` parts whoever they are of.
+    """The folds of a protocol: ``loso`` holds out each subject alone, ``grouped`` holds out ``n_folds`` groups of
+    subjects, ``random`` holds out ``n_folds`` parts of the repetitions of all subjects.
 
-    Within each, people (or repetitions) are set aside to pick the epoch and to calibrate on, as in training.
+    In each fold, people (or repetitions) are set aside for choosing the epoch and for calibration, as in training.
 
     Raises
     ------
     InputError
-        An unknown protocol, subjects that are not known, or too few of them.
+        An unknown protocol, unknown subjects, or too few subjects.
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r} is unknown; expected one of {', '.join(PROTOCOLS)}")
@@ -70,7 +71,7 @@ def make_folds(dataset: Dataset, protocol: str, n_folds: int, validation_size: f
 def _even_parts(
     dataset: Dataset, groups: NDArray[np.str_], names: list[str], n_folds: int, seed: int
 ) -> list[list[str]]:
-    """Groups in ``n_folds`` parts of like size that hold the classes in like proportion."""
+    """Divide groups into ``n_folds`` parts of similar size and similar class proportions."""
     parts = []
     left: Indices = np.arange(len(dataset))
     for remaining in range(n_folds, 1, -1):

@@ -1,10 +1,10 @@
-"""All matrices of a data set in one file, written once, from which a batch is read in microseconds.
+"""A pack: all matrices of a data set in one file, from which a batch is read in microseconds.
 
-A folder with ``matrices.f32``, the values one matrix after the other, and ``pack.json``, which says of which files they
-are, as they were then. Memory holds only what was asked for, however many matrices there are. Values are read, not
-mapped: a file that was cut short is an error, not a crash.
+A pack is a folder with ``matrices.f32``, the values of one matrix after the other, and ``pack.json``, which lists the
+source files with their size and time of change. Memory holds only the matrices that are in use. Values are read, not
+memory-mapped, so that a file that was cut short is an error and not a crash.
 
-Knows files and arrays: nothing of labels, people or networks.
+It knows files and arrays, and does not know labels, people or networks.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix, split_reference
 from semg_hht.system.files import read_json, require_new_folder, require_space, whole_folder
-from semg_hht.system.processes import ahead
+from semg_hht.system.processes import map_ahead
 
 FORMAT = 2
 INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
 VALUE = np.dtype("<f4")
-N_AHEAD = 2  # batches
+N_AHEAD = 2  # batches that are read in advance
 
 
 @dataclass(frozen=True)
-class Packed:
-    """Matrices (n, n_planes, 256, 256) float32 on disk, indexed as an array is; each access reads.
+class PackedMatrices:
+    """Matrices (n, n_planes, 256, 256) float32 on disk, indexed like an array; each access reads the file.
 
-    path : of the values.
-    numbers : (n,) where each lies in the file.
-    digests : SHA-256 of each, as they were written.
-    peaks : (n,) the largest value of each, which would else be read all over.
+    path : file of the values.
+    numbers : (n,) position of each matrix in the file.
+    digests : SHA-256 of each matrix at the time of writing.
+    peaks : (n,) largest value of each matrix, stored so that it needs no reading.
     """
 
     path: Path
@@ -57,41 +57,40 @@ class Packed:
     def shape(self) -> tuple[int, int, int, int]:
         return len(self), self.n_planes, SIZE, SIZE
 
-    def subset(self, indices: NDArray[np.intp]) -> Packed:
-        """Others of the same file; nothing is read."""
+    def subset(self, indices: NDArray[np.intp]) -> PackedMatrices:
+        """A selection of the same file; nothing is read."""
         digests = tuple(self.digests[i] for i in indices)
         return replace(self, numbers=self.numbers[indices], digests=digests, peaks=self.peaks[indices])
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        """One matrix for a number, several for a slice or an array of them.
+        """One matrix for a number, several for a slice or an array of numbers.
 
         Raises
         ------
         InputError
-            The file is gone, or ends before a matrix that was asked for.
+            The file is missing, or ends before a requested matrix.
         """
         chosen = self.numbers[key]
-        found = np.empty((np.size(chosen), self.n_planes, SIZE, SIZE), VALUE)
+        values = np.empty((np.size(chosen), self.n_planes, SIZE, SIZE), VALUE)
         try:
             with self.path.open("rb", buffering=0) as handle:
-                for number, matrix in zip(np.ravel(chosen), found, strict=True):
+                for number, matrix in zip(np.ravel(chosen), values, strict=True):
                     handle.seek(int(number) * matrix.nbytes)
                     if handle.readinto(matrix.data.cast("B")) != matrix.nbytes:
                         raise InputError(f"{self.path}: ends before matrix {number}; it was changed while in use")
         except OSError as error:
             raise InputError(f"{self.path}: can't be read any more; {error.strerror}") from None
-        return found[0] if np.ndim(chosen) == 0 else found
+        return values[0] if np.ndim(chosen) == 0 else values
 
 
-def in_turn(matrices: NDArray[np.float32] | Packed, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
-    """Each of ``parts`` (numbers of matrices, or a slice) as indexing gives it; of a pack, the next ones are read while
-    the caller is busy with one."""
-    return ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, Packed) else 0)
+def read_parts(matrices: NDArray[np.float32] | PackedMatrices, parts: Sequence[Any]) -> Iterator[NDArray[np.float32]]:
+    """Matrices of each part (a slice, or numbers). The next parts of a pack are read while the caller uses one."""
+    return map_ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, PackedMatrices) else 0)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What a pack holds of one file: where its matrix lies and what stands beside it, or why there is none."""
+class PackEntry:
+    """The entry of one source file: position and features of its matrix, or the ``reason`` why it has none."""
 
     number: int | None
     digest: str = ""
@@ -104,8 +103,8 @@ class Entry:
 
 
 @dataclass
-class Packing:
-    """A pack that is being written, file by file in the order of its stamps."""
+class PackWriter:
+    """Writes a pack, file by file in the order of its stamps."""
 
     values: IO[bytes]
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -136,33 +135,33 @@ class Packing:
         )
         self.n_matrices += 1
 
-    def leave_out(self, reason: str) -> None:
+    def skip(self, reason: str) -> None:
         self.entries.append({"number": None, "reason": reason})
 
 
 def stamp(path: Path, name: str) -> list[Any]:
-    """What tells whether a file is still the one that was packed: its name, size and time of change."""
+    """Name, size and time of change of a file, to detect whether it is still the packed one."""
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):  # a zero in the name
         return [name, -1, 0]
-    return [name, found.st_size, found.st_mtime_ns]
+    return [name, status.st_size, status.st_mtime_ns]
 
 
 @contextmanager
-def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[Packing]:
-    """Write a pack; it takes its name once it is whole, in the place of one of other files.
+def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[PackWriter]:
+    """Write a pack; the complete pack replaces an existing one.
 
     Raises
     ------
     InputError
-        The folder holds something else, or the disk is full.
+        The folder holds other files, or the disk is full.
     """
     require_new_folder(folder, overwrite=False, except_for=(INDEX_FILE, VALUES_FILE))
     require_space(folder, len(stamps) * SIZE * SIZE * VALUE.itemsize)
     with whole_folder(folder) as part:
         with (part / VALUES_FILE).open("wb") as values:
-            packing = Packing(values)
+            packing = PackWriter(values)
             yield packing
         content = {
             "format": FORMAT,
@@ -174,13 +173,13 @@ def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[Packing]:
         (part / INDEX_FILE).write_text(json.dumps(content), encoding="utf-8")
 
 
-def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[Entry]] | None:
-    """The matrices of a pack and what stands beside each file's; None where it is not one of these files as they are.
+def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices, list[PackEntry]] | None:
+    """The matrices and entries of a pack; None if ``folder`` is no pack of these files or a file has changed.
 
     Raises
     ------
     InputError
-        It says so but does not hold what it says.
+        The index lists these files but does not fit the values.
     """
     path, values = folder / INDEX_FILE, folder / VALUES_FILE
     if not path.is_file() or not values.is_file():
@@ -190,7 +189,7 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[E
         if content["format"] != FORMAT or content["stamps"] != list(stamps):
             return None
         n_planes = int(content["n_planes"])
-        entries = [_entry(found, content["settings"]) for found in content["files"]]
+        entries = [_entry(stated, content["settings"]) for stated in content["files"]]
         held = [entry for entry in entries if entry.number is not None]
         size = n_planes * SIZE * SIZE * VALUE.itemsize
         if len(entries) != len(stamps) or [entry.number for entry in held] != list(range(len(held))):
@@ -198,22 +197,24 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[Packed, list[E
         if values.stat().st_size != len(held) * size or not 0 <= n_planes <= MAX_PLANES:
             raise ValueError(f"{VALUES_FILE} has another size")
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-        raise InputError(f"{path}: expected the index of a pack; {error}. Delete the folder to pack anew") from None
+        raise InputError(
+            f"{path}: expected the index of a pack; {error}. Delete the folder to write a new pack"
+        ) from None
     digests, peaks = tuple(entry.digest for entry in held), np.array([entry.peak for entry in held], dtype=np.float32)
-    return Packed(values, n_planes, np.arange(len(held)), digests, peaks), entries
+    return PackedMatrices(values, n_planes, np.arange(len(held)), digests, peaks), entries
 
 
-def _entry(found: dict[str, Any], settings: list[Any]) -> Entry:
-    if found["number"] is None:
-        return Entry(None, reason=str(found["reason"]))
-    stored = {str(name): tuple(map(float, values)) for name, values in found["features"].items()}
+def _entry(stated: dict[str, Any], settings: list[Any]) -> PackEntry:
+    if stated["number"] is None:
+        return PackEntry(None, reason=str(stated["reason"]))
+    stored = {str(name): tuple(map(float, values)) for name, values in stated["features"].items()}
     features, reference = split_reference(stored)
-    return Entry(
-        number=int(found["number"]),
-        digest=str(found["digest"]),
-        peak=float(found["peak"]),
-        settings=settings[found["settings"]],
+    return PackEntry(
+        number=int(stated["number"]),
+        digest=str(stated["digest"]),
+        peak=float(stated["peak"]),
+        settings=settings[stated["settings"]],
         features=features,
         reference=reference,
-        covariance=None if found["mixing"] is None else np.array(found["mixing"], dtype=np.float64),
+        covariance=None if stated["mixing"] is None else np.array(stated["mixing"], dtype=np.float64),
     )

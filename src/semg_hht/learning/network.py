@@ -1,4 +1,4 @@
-"""The encoder and the action head in torch. How they are trained and saved is defined elsewhere."""
+"""The encoder and the action head in torch. `epochs` trains them and `checkpoint` saves them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from semg_hht.learning.cpu_convolution import Convolution
 from semg_hht.learning.data_parallel import BatchNorm, Dropout
 
 SLOPE = 0.2
-FIRST_SHORTCUT = 3  # layers counted from 0: shortcuts from the fourth layer on
+FIRST_SHORTCUT = 3  # the fourth layer and later ones have shortcuts (layers counted from 0)
 
 
 class EncoderLayer(nn.Module):
@@ -75,7 +75,7 @@ class ActionHead(nn.Module):
 
 
 class ActionNetwork(nn.Module):
-    """Encoder and head. ``forward`` gives logits; ``encoder`` alone gives the features the gender SVM reads."""
+    """Encoder and head. ``forward`` returns logits; ``encoder`` returns the features that the gender SVM uses."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class ActionNetwork(nn.Module):
         self.encoder = Encoder(config)
         self.head = ActionHead(config)
         self.apply(_initialise)
-        # Small last weights: the first probabilities are nearly even, so training starts at a loss of ln(n_classes).
+        # Small last weights: the first probabilities are nearly equal, and training starts at a loss of ln(n_classes).
         last = self.head.layers[-1]
         assert isinstance(last, nn.Linear)
         nn.init.normal_(last.weight, std=0.01)
@@ -93,7 +93,7 @@ class ActionNetwork(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Kaiming (He et al. 2015, arXiv 1502.01852), by fan-in: fan-out, on a narrowing head, blows the logits up."""
+    """Kaiming initialisation (He et al. 2015, arXiv 1502.01852) by fan-in: by fan-out, the logits become too large."""
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         nn.init.kaiming_normal_(module.weight, a=SLOPE, mode="fan_in", nonlinearity="leaky_relu")
         if module.bias is not None:
@@ -102,10 +102,10 @@ def _initialise(module: nn.Module) -> None:
 
 @torch.no_grad()
 def recalibrate_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Set the running statistics of every batch norm to the plain average over ``batches``, under today's weights.
+    """Set the running statistics of every batch norm to the average over ``batches`` under the current weights.
 
-    The usual moving average lags behind the weights when an epoch has few steps, so a good network looks like chance in
-    evaluation mode (Wu and Johnson 2021, arXiv 2105.07576, "precise BatchNorm").
+    The usual moving average lags behind the weights if an epoch has few steps, so that a good network scores at chance
+    level in evaluation mode (Wu and Johnson 2021, arXiv 2105.07576, "precise BatchNorm").
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]

@@ -1,6 +1,7 @@
-"""Who is trained on, who picks the best epoch, who gives the final score: people are divided, never their repetitions.
+"""Split data into training, validation and test part, by people and never within a person.
 
-Knows subjects and labels: nothing of matrices or networks, and does not import torch.
+The validation part chooses the best epoch, and the test part gives the final score. The module knows subjects and
+labels, and does not know matrices or networks or import torch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Split:
-    """Who is trained on, who picks the best epoch, and who the final score is reported on: indices into a dataset."""
+    """Indices into a dataset: examples to train on, to choose the best epoch, and for the final score."""
 
     train: Indices
     validation: Indices
@@ -31,7 +32,7 @@ class Split:
     notes: tuple[str, ...] = ()
 
     def among(self, chosen: Indices) -> Split:
-        """The same split of ``chosen`` examples alone: indices into them."""
+        """The same split restricted to ``chosen`` examples; its indices count those."""
         sides = (np.flatnonzero(np.isin(chosen, side)) for side in (self.train, self.validation, self.test))
         train, validation, test = sides
         return Split(train, validation, test, self.by, self.notes)
@@ -52,17 +53,17 @@ class Split:
 
 
 def split_dataset(dataset: Dataset, test_size: float, validation_size: float, seed: int) -> Split:
-    """Split by subject where there are at least two, else by repetition, with a warning that the score flatters.
+    """Split by subject if there are at least two, else by repetition with a warning that the score is optimistic.
 
     Parameters
     ----------
     test_size : share held out for the final score.
-    validation_size : share of the rest that picks the best epoch.
+    validation_size : share of the rest that chooses the best epoch.
 
     Raises
     ------
     InputError
-        A share outside (0, 1), or too little data to leave something on every side.
+        A share outside (0, 1), or too little data for three parts.
     """
     for name, share in (("test_size", test_size), ("validation_size", validation_size)):
         if not 0 < share < 1:
@@ -80,7 +81,7 @@ def split_dataset(dataset: Dataset, test_size: float, validation_size: float, se
             "sides. A manifest.csv with a column 'subject' mends that"
         )
     groups = subjects if by_subject else repetitions
-    # Two people at least stay on the other side where there are three: one to train on, one to pick the epoch.
+    # Of three or more people at least two remain: one to train on, one to choose the epoch.
     rest, test = divide(everything, groups, dataset, test_size, seed, n_kept=2 if len(set(groups)) > 2 else 1)
     if by_subject and len(set(subjects[rest])) < 2:
         notes.append("one subject is left to train on, so the epoch is picked on other repetitions of that subject")
@@ -97,9 +98,10 @@ N_DRAWS = 300
 def divide(
     indices: Indices, groups: NDArray[np.str_], dataset: Dataset, share: float, seed: int, n_kept: int = 1
 ) -> tuple[Indices, Indices]:
-    """Set whole groups of about ``share`` aside, so that both sides hold the classes in like proportion.
+    """Set whole groups aside, about ``share`` of them, with similar class proportions on both sides.
 
-    Among random draws the one with the most even classes wins; a class missing on the larger side counts most.
+    Of 300 random draws the one with the most similar proportions is used; a class missing on a side costs more, and
+    most on the larger side.
     """
     names = sorted(set(groups[indices]))
     if len(names) < 2:
@@ -118,10 +120,14 @@ def divide(
     best: tuple[float, Indices] | None = None
     for _ in range(N_DRAWS):
         aside = np.sort(rng.permutation(len(names))[:n_aside])
-        held = counts[aside].sum(axis=0)
-        kept = total - held
-        uneven = float(np.abs(held / np.maximum(total, 1) - sizes[aside].sum() / sizes.sum()).sum())
-        cost = uneven + 10 * float(np.sum((total > 0) & (held == 0))) + 1000 * float(np.sum((total > 0) & (kept == 0)))
+        aside_counts = counts[aside].sum(axis=0)
+        kept_counts = total - aside_counts
+        uneven = float(np.abs(aside_counts / np.maximum(total, 1) - sizes[aside].sum() / sizes.sum()).sum())
+        cost = (
+            uneven
+            + 10 * float(np.sum((total > 0) & (aside_counts == 0)))
+            + 1000 * float(np.sum((total > 0) & (kept_counts == 0)))
+        )
         if best is None or cost < best[0]:
             best = (cost, aside)
     assert best is not None

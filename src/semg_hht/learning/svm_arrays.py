@@ -1,6 +1,6 @@
-"""A fitted SVM of scikit-learn as plain arrays, which answer without it.
+"""Convert a fitted scikit-learn SVM into plain arrays, which predict without scikit-learn.
 
-Knows how scikit-learn and libsvm keep what they have fitted: nothing of files.
+It knows the attributes of scikit-learn and libsvm. It does not read files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def svm_arrays(pipeline: Any, classes: tuple[str, ...]) -> Svm:
         "support_vectors": svc.support_vectors_,
         "coefficients": _of_pairs(svc.dual_coef_, svc.n_support_),
         "intercept": svc.intercept_,
-        "gamma": svc._gamma,
+        "gamma": svc._gamma,  # the number for gamma="scale" has no public attribute
         "sigmoids": [(sigmoid.a_, sigmoid.b_) for sigmoid in fitted.calibrators],
     }
     places = np.array([classes.index(name) for name in names], dtype=np.int64)
@@ -37,9 +37,10 @@ def svm_arrays(pipeline: Any, classes: tuple[str, ...]) -> Svm:
 
 
 def _of_pairs(dual: NDArray[np.float64], n_support: NDArray[np.int32]) -> NDArray[np.float64]:
-    """libsvm's coefficients (n_classes - 1, n_vectors), vectors class by class -> (n_pairs, n_vectors).
+    """libsvm's coefficients (n_classes - 1, n_vectors) -> coefficients of each pair of classes (n_pairs, n_vectors).
 
-    Column by column it holds what a vector weighs against each other class, in the order of the classes.
+    libsvm sorts the vectors by class. A column holds the coefficients of one vector against every other class, in the
+    order of the classes.
     """
     stops = np.cumsum(n_support)
     own = [slice(stop - n, stop) for stop, n in zip(stops, n_support, strict=True)]

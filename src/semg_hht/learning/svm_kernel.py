@@ -1,10 +1,10 @@
-"""An RBF SVM whose kernel is one matrix product, for many fits on parts of the same rows.
+"""An RBF SVM for many fits on subsets of the same rows: the distances of all rows are computed once.
 
-libsvm computes every entry of the kernel by itself, anew for each fit. Here the squared distances of all rows are
-computed once, and each fit takes its part of them. The support vectors are the same, decisions to rounding. Memory
-grows with the square of the rows: how many there may be is for the caller to say.
+libsvm computes every entry of the kernel again for each fit. Here one matrix product gives the squared distances of
+all rows, and each fit uses its part of them. Support vectors are the same as those of scikit-learn's SVC; decisions
+differ by rounding. Memory grows with the square of the number of rows, which the caller limits.
 
-Knows feature arrays: nothing of calibration, torch or what the classes mean.
+It works on feature arrays and does not know calibration, torch or the meaning of the classes.
 """
 
 from __future__ import annotations
@@ -19,40 +19,43 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.svm import SVC
 
 Array = NDArray[np.float64]
-SAME = 1e-8  # of a decision; rounding is a hundred thousand times smaller
+SAME = 1e-8  # allowed difference of a decision; rounding errors are 100,000 times smaller
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Features (n, n_features) and what they are to each other; shared, never copied, by all estimators on them."""
+    """Features (n, n_features) and their distances; all estimators share one object, which is never copied."""
 
     features: Array
 
     @cached_property
     def squared_distances(self) -> Array:
-        """(n, n), by one product."""
+        """(n, n), from one matrix product."""
         squares = np.einsum("ij,ij->i", self.features, self.features)
-        found: Array = self.features @ self.features.T
-        found *= -2
-        found += squares[:, None]
-        found += squares
-        np.maximum(found, 0, out=found)
-        np.fill_diagonal(found, 0)
-        return found
+        distances: Array = self.features @ self.features.T
+        distances *= -2
+        distances += squares[:, None]
+        distances += squares
+        np.maximum(distances, 0, out=distances)
+        np.fill_diagonal(distances, 0)
+        return distances
 
     def gamma(self, gamma: float | str, numbers: NDArray[np.intp]) -> float:
-        """What scikit-learn makes of ``"scale"`` for these rows."""
+        """The value of ``gamma`` for some of the rows; ``"scale"`` is computed as in scikit-learn."""
         if gamma != "scale":
             return float(gamma)
         variance = self.features[numbers].var()
         return 1.0 / (self.features.shape[1] * variance) if variance else 1.0
 
     def __deepcopy__(self, _: Any) -> Rows:
-        return self  # scikit-learn copies an estimator's parameters for every fold
+        return self  # scikit-learn copies the parameters of an estimator for every fold
 
 
 class SvcOnRows(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """An SVC that is given numbers of rows, (n, 1), instead of their features."""
+    """An SVC whose input is row numbers (n, 1) instead of features.
+
+    scikit-learn's own ``kernel="precomputed"`` needs one matrix for all folds, but gamma "scale" differs by fold.
+    """
 
     def __init__(self, rows: Rows, C: float = 1.0, gamma: float | str = "scale", class_weight: Any = None) -> None:
         self.rows, self.C, self.gamma, self.class_weight = rows, C, gamma, class_weight
@@ -78,16 +81,16 @@ class SvcOnRows(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def on_features(fitted: SvcOnRows, y: NDArray[np.str_], sample_weight: Array, **options: Any) -> SVC:
-    """The same machine as a plain RBF SVC that takes features, made with ``options``.
+    """The same decision function as an RBF SVC on features, made with ``options``.
 
-    scikit-learn has no public way to do this. What it remembers of a fit is taken over and tried; should another
-    version remember it otherwise, the SVC is fitted again, with ``y`` and ``sample_weight``.
+    scikit-learn has no public way to build a fitted SVC, so its fitted attributes are copied. Where decisions differ
+    afterwards, as in a version with other attributes, the SVC is fitted again with ``y`` and ``sample_weight``.
     """
     features = fitted.rows.features[fitted.numbers_]
-    svc, known = SVC(**options), fitted.svc_
-    names = set(svc.get_params())
-    vars(svc).update({name: value for name, value in vars(known).items() if name not in names})
-    svc.support_vectors_ = features[known.support_]
+    svc = SVC(**options)
+    parameters = set(svc.get_params())
+    vars(svc).update({name: value for name, value in vars(fitted.svc_).items() if name not in parameters})
+    svc.support_vectors_ = features[fitted.svc_.support_]
     svc.shape_fit_, svc.n_features_in_, svc._gamma = features.shape, features.shape[1], fitted.gamma_
     few = np.arange(0, len(features), max(1, len(features) // 16))
     expected = fitted.decision_function(fitted.numbers_[few][:, None])

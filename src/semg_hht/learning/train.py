@@ -1,12 +1,11 @@
-"""A whole training run: split, train, fit the gender SVM, score people never seen, predict the unlabelled.
+"""A complete training run: split, train, fit the SVMs, score held-out people, predict unlabelled files.
 
-Knows the order of the steps: how each is done stands in the other files.
+It defines the order of the steps; other modules do the work.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -22,26 +21,28 @@ from semg_hht.inference.answers import answers, answers_json
 from semg_hht.inference.description import NetworkConfig
 from semg_hht.inference.svm_inputs import NETWORK, RECIPES, block_widths, svm_table
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
-from semg_hht.learning.data_parallel import leave, make_fabric
+from semg_hht.learning.data_parallel import make_fabric, stop_other_processes
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.learning.split import Split, split_dataset
-from semg_hht.learning.svm_training import MAX_ROWS, fit_svm, spread
+from semg_hht.learning.svm_training import MAX_ROWS, SvmOptions, fit_svm, spread
 from semg_hht.recordings.manifest import TASKS, is_test_name
-from semg_hht.system.files import LEFTOVERS, claimed, clear_folder, recover_folder, require_new_folder, write_json
+from semg_hht.system.files import LEFTOVERS, clear_folder, locked_folder, recover_folder, require_new_folder, write_json
+from semg_hht.system.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 
 TASK_CHOICES = ("both", *TASKS)
-# The encoder knows its training people by heart, so that with its features nothing can be chosen on them; without, C
-# and gamma are chosen on training people left out. Blocks have variance 1, all columns together.
-WITH_NETWORK: dict[str, Any] = {"costs": (1.0,)}
-WITHOUT_NETWORK: dict[str, Any] = {"costs": (1.0, 10.0, 100.0), "gammas": (1.0, 0.1, 0.03, 0.01)}
+# The encoder overfits its training people, so that C and gamma can't be chosen on its features of them. For blocks
+# without these features, C and gamma are chosen on training people left out. All columns of a block together have
+# variance 1.
+WITH_NETWORK = SvmOptions(costs=(1.0,))
+WITHOUT_NETWORK = SvmOptions(costs=(1.0, 10.0, 100.0), gammas=(1.0, 0.1, 0.03, 0.01))
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run knows: scores of each task on the test people, and where everything is."""
+    """A finished run: its folder, history, and scores of each task on the test people."""
 
     folder: Path
     history: tuple[Epoch, ...]
@@ -51,74 +52,87 @@ class Result:
     n_unlabelled: int
 
 
+@dataclass(frozen=True)
+class NetworkSize:
+    """Number of encoder layers, and of channels after the first layer."""
+
+    n_layers: int = 7
+    base_channels: int = 64
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run trains and how it treats its folder.
+
+    task : ``both``, or the one task to train and report where the data is labelled for two.
+    resume : continue the run in the folder; start one where there is none.
+    overwrite : discard the run in the folder and start again.
+    cpu : don't use a GPU.
+    """
+
+    task: str = "both"
+    resume: bool = False
+    overwrite: bool = False
+    cpu: bool = False
+
+
 def train(
     dataset: Dataset,
     folder: Path,
     config: TrainingConfig,
+    size: NetworkSize = NetworkSize(),
+    options: RunOptions = RunOptions(),
     *,
-    n_layers: int = 7,
-    base_channels: int = 64,
-    task: str = "both",
     split: Split | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    cpu: bool = False,
-    on_start: Callable[[int, int], None] = lambda done, total: None,
-    on_step: Callable[[], None] = lambda: None,
-    on_epoch: Callable[[Epoch], None] = lambda _: None,
+    progress: TrainingProgress = TrainingProgress(),
 ) -> Result:
-    """Train on the labelled examples of ``dataset`` and leave a run directory.
+    """Train on the labelled examples of ``dataset`` and write a run directory.
 
-    Under torchrun all its processes train one network; when it is trained, all but the first end.
+    Under torchrun all processes train one network; after training, all but the first exit.
 
     Parameters
     ----------
-    task : ``both``, or the one task to train and report where the data is labelled for two.
-    split : who stands on which side, indices into ``dataset``; None: as ``config`` says. Those without a label for
-        what is trained are left out of it.
-    resume : go on with the run in ``folder``; where there is none, begin one.
-    overwrite : begin anew in a folder that holds a run.
-    cpu : don't use a GPU.
-    on_start, on_step, on_epoch : told the steps done and to do, each step, and each epoch with its figures.
+    split : parts as indices into ``dataset``, from which examples without a label are removed; None: split as
+        ``config`` states.
 
     Raises
     ------
     InputError
-        Nothing to learn (no labels, one class), too little to split, a folder that holds another run.
+        No labels, a single class, too little data to split, or a folder that holds another run.
     """
-    kept = choose_classes(dataset, task)
-    what = encoder_task(kept)
-    chosen = np.flatnonzero([any(row.label(t) for t in kept) for row in dataset.rows])
+    classes = choose_classes(dataset, options.task)
+    encoded = encoder_task(classes)
+    chosen = np.flatnonzero([any(row.label(t) for t in classes) for row in dataset.rows])
     labelled = dataset.subset(chosen)
     unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
-    _name_unexpected(unlabelled)
+    _warn_of_unlabelled(unlabelled)
     if split is None:
         split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
     else:
         split = split.among(chosen)
-    if "gender" in kept:
-        _require_both_genders(labelled, split, kept["gender"])
+    if "gender" in classes:
+        _require_both_genders(labelled, split, classes["gender"])
     network_config = NetworkConfig(
-        n_classes=len(kept[what]), n_layers=n_layers, base_channels=base_channels, n_planes=labelled.matrices.shape[1]
+        len(classes[encoded]), size.n_layers, size.base_channels, n_planes=labelled.matrices.shape[1]
     )
-    fabric = make_fabric(cpu=cpu, half=config.precision == "bfloat16")
-    with claimed(folder) if fabric.global_rank == 0 else nullcontext():
-        resuming = resume and (folder / "last" / STATE_FILE).is_file()
+    fabric = make_fabric(cpu=options.cpu, half=config.precision == "bfloat16")
+    with locked_folder(folder) if fabric.global_rank == 0 else nullcontext():
+        resuming = options.resume and (folder / "last" / STATE_FILE).is_file()
         if not resuming and fabric.global_rank == 0:
-            _require_no_run(folder, resume=resume, overwrite=overwrite)
-        fitting = Fitting(labelled, split, what, kept, network_config, config, folder, fabric)
+            _require_no_run(folder, resume=options.resume, overwrite=options.overwrite)
+        fitting = Fitting(labelled, split, encoded, classes, network_config, config, folder, fabric)
         _begin(fitting, resuming=resuming)
         n_steps = fitting.n_steps_per_epoch
-        on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
-        fit(fitting, on_step=on_step, on_epoch=on_epoch)
-        leave(fitting.share)
+        progress.on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
+        fit(fitting, progress)
+        stop_other_processes(fitting.share)
         return _finish(fitting, unlabelled)
 
 
 def _begin(fitting: Fitting, *, resuming: bool) -> None:
-    """Where the run stood, or anew in place of what stood there; its settings and its split are written."""
+    """Resume the run, or clear the folder for a new one; write settings and split."""
     folder, config = fitting.folder, fitting.config
-    blocks_of(fitting)  # what the recipe needs and the data lacks is said now, not after the epochs
+    blocks_of(fitting)  # raises now, not after the epochs, if the data lacks what the recipe needs
     if not fitting.share.leads:
         if resuming:
             fitting.resume()
@@ -127,17 +141,17 @@ def _begin(fitting: Fitting, *, resuming: bool) -> None:
     if resuming:
         recover_folder(folder / "best")
         fitting.resume()
-        fitting.write_history()  # a kill after the last epoch's state was saved leaves one that lacks it
+        fitting.write_history()  # a run killed between saving its state and its history lacks the last line
         log.info("resumed after epoch %d of %d", len(fitting.history), config.epochs)
     else:
-        clear_folder(folder, RUN_FILES)  # only now: what could fail before training has been tried
+        clear_folder(folder, RUN_FILES)  # only now, after everything that can fail before training
     clear_folder(folder, LEFTOVERS)
     write_config(fitting)
     fitting.fabric.barrier()
 
 
 def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """A new run begins in an empty folder, over what ``--overwrite`` gives up, or over a run without a saved epoch."""
+    """Require an empty folder, ``--overwrite``, or (to resume) a run that was killed before its first epoch ended."""
     if resume and not any((folder / name).exists() for name in ("final", "metrics.json")):
         log.info("%s holds no run to resume: a new one begins", folder)
         require_new_folder(folder, overwrite=overwrite, except_for=(*RUN_FILES, *LEFTOVERS))
@@ -145,20 +159,22 @@ def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if resume and not overwrite:
         raise InputError(
             f"{folder}: holds a trained model but not last/{STATE_FILE}, without which it can't be resumed; "
-            "--overwrite begins anew"
+            "--overwrite discards it and starts again"
         )
     if not overwrite and (folder / "last" / STATE_FILE).is_file():
-        raise InputError(f"{folder}: holds a run already; --resume goes on with it, --overwrite begins anew")
+        raise InputError(
+            f"{folder}: holds a run already; --resume continues it, --overwrite discards it and starts again"
+        )
     require_new_folder(folder, overwrite=overwrite)
 
 
 def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
-    """The tasks to train, with their class names. Of two labelled tasks one without a choice of classes is left out.
+    """The tasks to train, with their class names. Of two labelled tasks, one with a single class is left out.
 
     Raises
     ------
     InputError
-        An unknown task, or no labels for the one that was asked for.
+        An unknown task, or no labels for the requested one.
     """
     if task not in TASK_CHOICES:
         raise InputError(f"task {task!r} is unknown; expected one of {', '.join(TASK_CHOICES)}")
@@ -167,15 +183,15 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
         if task not in classes:
             raise InputError(f"no file has a label for {task}; expected one in file names or in a manifest.csv")
         return {task: classes[task]}
-    for one, other in (TASKS, TASKS[::-1]):
-        if len(classes.get(one, ())) == 1 and len(classes.get(other, ())) > 1:
-            log.warning("every label of %s is %s: it is not trained", one.replace("_", " "), classes[one][0])
-            del classes[one]
+    for task, other in (TASKS, TASKS[::-1]):
+        if len(classes.get(task, ())) == 1 and len(classes.get(other, ())) > 1:
+            log.warning("every label of %s is %s: it is not trained", task.replace("_", " "), classes[task][0])
+            del classes[task]
     return classes
 
 
 def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
-    """SVMs for the best and the final weights, the final score with the best, and the files without labels."""
+    """Fit the SVMs for the best and the final weights, score the best, and predict the files without labels."""
     folder = fitting.folder
     final = complete(fitting.model(), fitting)
     save_model(final, folder / "final")
@@ -201,17 +217,17 @@ def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
 
 
 def complete(model: Model, fitting: Fitting) -> Model:
-    """The model with its SVMs, and with probabilities calibrated on the people who picked the epoch.
+    """The model with SVMs, and with probabilities calibrated on the validation people.
 
-    The SVMs are fitted on everyone but the test people, on features of the trained encoder; of very many repetitions
-    on as many as an SVM takes. Their calibration comes from ones fitted on the training people alone: the people an SVM
-    is judged on must be new to it.
+    The SVMs are fitted on the training and validation people, on features of the trained encoder, and on at most
+    `MAX_ROWS` training repetitions. Calibration uses people held out from training: the calibrated SVMs are fitted on
+    the training people alone.
     """
-    # A resumed run that was complete holds the SVMs of then: they must not answer for these.
+    # A resumed run that was complete has older SVMs, which must not be used here.
     description = replace(model.description, calibration={}, blocks=blocks_of(fitting))
     model = Model(description, model.network)
     model.network.to(next(fitting.network.parameters()).device)
-    train, validation = _enough(fitting.dataset, fitting.split.train, fitting.config.seed), fitting.split.validation
+    train, validation = _limited(fitting.dataset, fitting.split.train, fitting.config.seed), fitting.split.validation
     everyone = _Encoded.of(model, fitting.dataset.subset(np.concatenate([train, validation])))
     trained_on = everyone.subset(np.arange(len(train)))
     held_out = everyone.subset(np.arange(len(train), len(train) + len(validation)))
@@ -222,7 +238,7 @@ def complete(model: Model, fitting: Fitting) -> Model:
         if task == "gender" or task in description.blocks:
             svms[task] = _svm(model, fitting, task, everyone)
             if set(trained_on.people.labels(task)) < set(classes):
-                continue  # the training people alone lack a class: no SVM to calibrate on the validation people
+                continue  # the training people lack a class, so that no SVM can be calibrated on the validation people
             judged = replace(model, svms={task: _svm(model, fitting, task, trained_on)})
         probabilities = judged.combine(held_out.features, held_out.logits, people.svm_inputs)[task]
         labelled = np.flatnonzero([bool(label) for label in people.labels(task)])
@@ -232,18 +248,18 @@ def complete(model: Model, fitting: Fitting) -> Model:
     return replace(model, description=replace(description, calibration=calibration), svms=svms)
 
 
-def _enough(dataset: Dataset, train: Indices, seed: int) -> Indices:
-    """Those of ``train`` whose features an SVM has a use for: whole repetitions, as many of each person and class."""
+def _limited(dataset: Dataset, train: Indices, seed: int) -> Indices:
+    """At most `MAX_ROWS` whole repetitions of ``train``, with equal shares of each person and class."""
     keys = [dataset.repetitions[i] for i in train]
     rows = {key: dataset.rows[i] for key, i in zip(keys, train, strict=True)}
     kinds = [(row.subject, row.movement, row.gender) for row in rows.values()]
-    known = list(rows)
-    chosen = {known[i] for i in spread(kinds, MAX_ROWS, seed)}
+    unique = list(rows)
+    chosen = {unique[i] for i in spread(kinds, MAX_ROWS, seed)}
     return train[[key in chosen for key in keys]]
 
 
 def blocks_of(fitting: Fitting) -> dict[str, dict[str, int]]:
-    """Task -> what the recipe joins for it, and how many numbers each block has."""
+    """Task -> the blocks that the recipe joins, with their numbers of columns."""
     n_features = fitting.network_config.n_features
     recipe = RECIPES[fitting.config.recipe]
     return {
@@ -255,7 +271,7 @@ def blocks_of(fitting: Fitting) -> dict[str, dict[str, int]]:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """People and what the network made of their matrices, computed once for all SVMs and their calibration."""
+    """Examples with the network's features and logits, computed once for all SVMs and their calibration."""
 
     people: Dataset
     features: NDArray[np.float32]
@@ -269,27 +285,33 @@ class _Encoded:
         return _Encoded(self.people.subset(indices), self.features[indices], self.logits[indices])
 
 
-def _svm(model: Model, fitting: Fitting, task: str, seen: _Encoded) -> Any:
-    """On examples with a label: one row each, or one a repetition where the recipe joins blocks."""
-    labelled = seen.subset(np.flatnonzero([bool(label) for label in seen.people.labels(task)]))
+def _svm(model: Model, fitting: Fitting, task: str, encoded: _Encoded) -> Any:
+    """Fit an SVM on labelled examples: one row per example, or per repetition if the recipe joins blocks."""
+    labelled = encoded.subset(np.flatnonzero([bool(label) for label in encoded.people.labels(task)]))
     people = labelled.people
     features: Any = labelled.features
     labels = np.array(people.labels(task))
     groups = np.array(people.subjects if fitting.split.by == "subject" else people.repetitions)
-    options: dict[str, Any] = {}
+    options = SvmOptions()
     if task in model.description.blocks:
         widths = model.description.blocks[task]
         row_of_example, table = svm_table(tuple(widths), features, people.svm_inputs)
         first = np.unique(row_of_example, return_index=True)[1]
         features, labels, groups = table, labels[first], groups[first]
-        options = {"widths": tuple(widths.values()), **(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK)}
+        options = replace(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK, widths=tuple(widths.values()))
     return fit_svm(
-        features, labels.tolist(), groups.tolist(), what=task, by=fitting.split.by, seed=fitting.config.seed, **options
+        features,
+        labels.tolist(),
+        groups.tolist(),
+        what=task,
+        by=fitting.split.by,
+        seed=fitting.config.seed,
+        options=options,
     )
 
 
-def _name_unexpected(unlabelled: Dataset) -> None:
-    """A file without labels and not called ``Test*`` may be a mistyped name: it is predicted, but not in silence."""
+def _warn_of_unlabelled(unlabelled: Dataset) -> None:
+    """Warn about files without labels that are not named ``Test*``: their names may be mistyped."""
     files = sorted({row.extra.get("recording", row.file) for row in unlabelled.rows})
     odd = [file for file in files if not is_test_name(PurePosixPath(file).name)]
     if odd:
@@ -298,10 +320,10 @@ def _name_unexpected(unlabelled: Dataset) -> None:
 
 
 def _require_both_genders(dataset: Dataset, split: Split, genders: tuple[str, ...]) -> None:
-    """Say it before the epochs, not after them."""
+    """Raise before training, not after the epochs."""
     labels = dataset.labels("gender")
-    found = {labels[i] for i in np.concatenate([split.train, split.validation])}
-    missing = [name for name in genders if name not in found]
+    shown = {labels[i] for i in np.concatenate([split.train, split.validation])}
+    missing = [name for name in genders if name not in shown]
     if missing:
         raise InputError(f"gender: nobody is left to train {', '.join(missing)} on; expected several subjects of each")
 
@@ -310,14 +332,14 @@ def _reports(model: Model, test: Dataset) -> dict[str, Report]:
     probabilities = model.probabilities(test.matrices, test.svm_inputs)
     reports = {}
     for task, of_task in probabilities.items():
-        known: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
-        if known.size:
-            reports[task] = score(test, known, task, model.description.classes, of_task[known])
+        labelled: Indices = np.flatnonzero([bool(label) for label in test.labels(task)])
+        if labelled.size:
+            reports[task] = score(test, labelled, task, model.description.classes, of_task[labelled])
     return reports
 
 
 def predictions_of(model: Model, dataset: Dataset) -> dict[str, Any]:
-    """File -> answers, as the prediction JSON has them."""
+    """File -> answers, in the format of the prediction JSON."""
     probabilities = model.probabilities(dataset.matrices, dataset.svm_inputs)
     classes, calibration = model.description.classes, model.description.calibration
     return {

@@ -24,7 +24,7 @@ from semg_hht.matrices.transform import PipelineConfig, transform, warn_of_clipp
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.signals.filtered_recording import FilteredRecording
-from semg_hht.system.processes import ahead
+from semg_hht.system.processes import map_ahead
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class InputLoader:
         self, sources: list[tuple[Path, str]], choice: Choice, n_jobs: int
     ) -> Iterator[LoadedInput | Failure]:
         n_foreign = 0
-        read = ahead(_read_or_fail, [path for path, _ in sources], AHEAD if n_jobs != 1 else 0)
+        read = map_ahead(_read_or_fail, [path for path, _ in sources], AHEAD if n_jobs != 1 else 0)
         for (path, name), result in zip(sources, read, strict=True):
             try:
                 matrix = _or_raise(result)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from semg_hht.errors import InputError, WriteError
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording, read_recording
-from semg_hht.system.processes import each
+from semg_hht.system.processes import map_in_processes
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ def for_each(work: Callable[..., T], jobs: Sequence[Job], *args: Any, n_jobs: in
         yield from (task(job, n_threads=None) for job in jobs)
         return
     # The other cores work on other recordings: one thread each.
-    yield from each(partial(task, n_threads=1), jobs, n_jobs, _too_large, ahead_each=AHEAD)
+    yield from map_in_processes(partial(task, n_threads=1), jobs, n_jobs, _too_large, ahead_each=AHEAD)
 
 
 def _work_or_fail(work: Callable[..., T], args: tuple[Any, ...], job: Job, n_threads: int | None) -> T | Failure:

@@ -1,1 +1,1 @@
-"""Whole files, processes, progress and memory; knows nothing of EMG."""
+"""Atomic files, processes, progress and memory. It does not know EMG."""

@@ -1,6 +1,6 @@
-"""Files and folders that appear under their final name whole, or not at all.
+"""Atomic writes and safe reads: a file or folder appears under its final name complete, or not at all.
 
-Knows bytes and paths only: nothing of what they hold.
+The module works on bytes and paths and does not know the contents.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ from filelock import FileLock, Timeout
 from semg_hht.errors import InputError, WriteError
 
 _PART = ".part"
-MAX_BYTES = 16 * 2**30  # that a file may unpack to, and no more than these for each of its own beside the first GiB:
+# Largest size of an unpacked file. Beyond the first GiB it may have MAX_RATIO times as many bytes as the packed file.
+MAX_BYTES = 16 * 2**30
 MAX_RATIO = 200
-# All that zipfile and numpy raise on an npz that is cut short, encrypted, or tampered with.
+# Errors that zipfile and numpy raise for an npz that is cut short, encrypted, or manipulated.
 BROKEN_NPZ = (
     OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, MemoryError,
     OverflowError, SystemError, SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-# No UTF-8, no JSON, a number of thousands of digits; brackets within brackets without end.
+# Not UTF-8, not JSON, a number with thousands of digits; deeply nested brackets.
 BROKEN_JSON = (ValueError, RecursionError)
 OTHER_KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISCHR, "a device"),
                (stat.S_ISBLK, "a device"), (stat.S_ISSOCK, "a socket"))  # fmt: skip
-LEFTOVERS = (".*.part", ".*.old")  # what a killed process may leave beside its files
-CLAIM = ".in_use"  # locked by the process that writes into a folder; without a lock on it, it means nothing
+LEFTOVERS = (".*.part", ".*.old")  # temporary files of a killed process
+LOCK_FILE = ".in_use"  # locked by the process that writes into a folder; the file alone has no meaning
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; it takes the final name when the block ends well, else it is removed.
+    """Yield a temporary path beside ``path``. It is renamed to ``path`` if the block succeeds, and removed if not.
 
     Raises
     ------
     InputError
-        The disk is full or the folder can't be written; the text says where.
+        The disk is full or the folder can't be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
@@ -58,13 +59,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explained(error, path) from error
     finally:
-        with suppress(OSError):  # a folder that turned read-only keeps it, and has been spoken of
+        with suppress(OSError):  # in a folder that became read-only the file stays; the error is already raised
             part.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """As `whole_file`, for a folder; a folder of that name is replaced only once the new one is complete."""
+    """As `whole_file`, for a folder; an existing folder is replaced when the new one is complete."""
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:
@@ -76,35 +77,35 @@ def whole_folder(path: Path) -> Iterator[Path]:
             part.rename(path)
         except BaseException:  # Ctrl-C, too
             if old.exists() and not path.exists():
-                old.rename(path)  # what stood there is worth more than a tidy folder
+                old.rename(path)  # put the previous folder back
             raise
     except OSError as error:
         raise _explained(error, path) from error
-    except InputError as error:  # of a file within: the name it was to have says more
+    except InputError as error:  # about a file in the folder: name it by its final path
         raise type(error)(str(error).replace(part.name, path.name)) from error.__cause__
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        if path.exists():  # else what stood there has no other name left: see `recover_folder`
+        if path.exists():  # else the old folder is the only copy: see `recover_folder`
             shutil.rmtree(old, ignore_errors=True)
 
 
 def recover_folder(path: Path) -> None:
-    """Undo a replacement that a kill cut between its two renames: the old folder takes its name back."""
+    """Restore the old folder if a process was killed between the two renames of `whole_folder`."""
     old = sorted(path.parent.glob(f".{path.name}.*.old"))
     if old and not path.exists():
         old[-1].rename(path)
 
 
 def write_text(path: Path, text: str) -> None:
-    """In UTF-8; of a file name that is none (Linux takes any bytes) the odd ones as ``\\udcff``."""
+    """Write UTF-8 text. Bytes of a file name that are not UTF-8 (Linux allows any) are written as ``\\udcff``."""
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON a person can read; keys keep their order and Chinese text stays Chinese. Written as it is made.
+    """Write indented JSON, with keys in their order and Chinese characters as such.
 
-    Odd bytes of a file name stand as ``\\udcff``, which reads back as it was.
+    Bytes of a file name that are not UTF-8 are written as ``\\udcff`` and are read back unchanged.
     """
     with whole_file(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as handle:
         json.dump(content, handle, indent=2, ensure_ascii=False)
@@ -112,23 +113,23 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def require_file(path: Path) -> None:
-    """Refuse what is no ordinary file before it is opened: a pipe may never answer, a device never end.
+    """Require a regular file before it is opened: reading a pipe or a device might never end.
 
     Raises
     ------
     InputError
-        Nothing there, a folder, a pipe, a device, a file without permission, or a name that no file can have.
+        No such file, a folder, a pipe, a device, a file without permission, or an invalid name.
     """
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file") from None
-    except OSError as error:  # a name too long, a link to itself, a folder that may not be entered
+    except OSError as error:  # the name is too long, a link to itself, or in a folder without permission
         raise InputError(f"{path}: can't be read; {error.strerror}") from None
-    except ValueError as error:  # a zero in the name, or a letter that this system's encoding lacks
+    except ValueError as error:  # a zero byte in the name, or a letter outside the system's encoding
         raise InputError(f"{str(path)!r}: no name of a file; {error}") from None
     if not stat.S_ISREG(mode):
-        found = next((kind for is_one, kind in OTHER_KINDS if is_one(mode)), "another kind")
+        found = next((kind for is_kind, kind in OTHER_KINDS if is_kind(mode)), "another kind")
         raise InputError(f"{path}: expected a file; found {found}")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: can't be read; {os.strerror(errno.EACCES)}")
@@ -145,12 +146,12 @@ def read_json(path: Path) -> Any:
 
 
 def require_modest(path: Path, n_bytes: int) -> None:
-    """Refuse a file that unpacks to far more than it could hold, before memory is asked for.
+    """Refuse a file that unpacks to far too many bytes, before memory is allocated.
 
     Raises
     ------
     InputError
-        ``n_bytes`` are more than 1 GiB and 200 for each byte of the file, or more than 16 GiB.
+        ``n_bytes`` is above 16 GiB, or above 1 GiB plus 200 bytes for each byte of the file.
     """
     most = min(MAX_BYTES, 2**30 + MAX_RATIO * path.stat().st_size)
     if n_bytes > most:
@@ -158,17 +159,17 @@ def require_modest(path: Path, n_bytes: int) -> None:
 
 
 def require_modest_zip(path: Path, archive: zipfile.ZipFile) -> None:
-    """`require_modest`, of all members; zipfile gives no more of one than it declares."""
+    """`require_modest` for all members together; zipfile never unpacks more than the declared sizes."""
     require_modest(path, sum(member.file_size for member in archive.infolist()))
 
 
 def require_space(folder: Path, n_bytes: int) -> None:
-    """Refuse to begin a write that the disk can't hold.
+    """Raise before writing if the disk has too little space.
 
     Raises
     ------
     InputError
-        Less than ``n_bytes`` are free where ``folder`` is or will be.
+        The disk of ``folder`` has less than ``n_bytes`` free.
     """
     existing = folder.absolute()
     while not existing.exists():
@@ -181,33 +182,31 @@ def require_space(folder: Path, n_bytes: int) -> None:
 
 
 def require_new_folder(folder: Path, *, overwrite: bool, except_for: tuple[str, ...] = ()) -> None:
-    """Refuse an output folder that already holds something, unless the user said ``--overwrite``.
-
-    What matches a pattern of ``except_for`` does not count.
-    """
+    """Require an empty or new output folder, or ``overwrite``; files that match ``except_for`` are ignored."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder to write into; found a file")
     if overwrite or not folder.is_dir():
         return
-    if any(not any(fnmatch(path.name, pattern) for pattern in (CLAIM, *except_for)) for path in folder.iterdir()):
+    ignored = (LOCK_FILE, *except_for)
+    if any(not any(fnmatch(path.name, pattern) for pattern in ignored) for path in folder.iterdir()):
         raise InputError(f"{folder}: this folder is not empty; name another one, or say --overwrite to write into it")
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Keep ``folder`` for this process while the block runs; the system lets go of it however the process ends.
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Lock ``folder`` for this process during the block. The system releases the lock even if the process is killed.
 
     Raises
     ------
     InputError
-        Another process keeps it, or it can't be written.
+        Another process has the lock, or the folder can't be written.
     """
     was_there = folder.exists()
     if was_there and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder to write into; found a file")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / CLAIM, timeout=0)
+        lock = FileLock(folder / LOCK_FILE, timeout=0)
         lock.acquire()
     except Timeout:
         raise InputError(f"{folder}: another process writes here; wait for its end, or name another folder") from None
@@ -217,23 +216,23 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
     finally:
         if os.name == "nt":
-            lock.release()  # there an open file can't be removed
-        with suppress(OSError):  # a folder that turned read-only, or is gone, has been spoken of
-            (folder / CLAIM).unlink(missing_ok=True)
+            lock.release()  # Windows can't remove an open file
+        with suppress(OSError):  # the folder became read-only or was removed, and the error is already raised
+            (folder / LOCK_FILE).unlink(missing_ok=True)
             if not was_there and not any(folder.iterdir()):
-                folder.rmdir()  # what failed at once leaves nothing behind
+                folder.rmdir()  # nothing was written: remove the folder that was created above
         lock.release()
 
 
 def clear_folder(folder: Path, patterns: tuple[str, ...]) -> None:
-    """Remove what matches ``patterns`` in ``folder``, and nothing else: leftovers must not pass for new results."""
+    """Remove old results: files and folders in ``folder`` that match ``patterns``."""
     for pattern in patterns:
         for path in folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def require_new_file(path: Path, *, overwrite: bool) -> None:
-    """Refuse to replace a file, unless the user said ``--overwrite``."""
+    """Require that ``path`` does not exist, or ``overwrite``."""
     if path.is_dir():
         raise InputError(f"{path}: expected a file to write; found a folder")
     if path.exists() and not overwrite:
@@ -246,13 +245,13 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def _explained(error: OSError, path: Path) -> OSError | WriteError:
-    told = {
+    reasons = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the disk quota is used up",
         errno.EFBIG: "it would be larger than a file may be here",
     }
-    if error.errno in told:
-        return WriteError(f"{path}: {told[error.errno]}; the file was not written and what stood there is untouched")
+    if error.errno in reasons:
+        return WriteError(f"{path}: {reasons[error.errno]}; the file was not written and what stood there is untouched")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return WriteError(f"{path}: no permission to write here ({os.strerror(error.errno)})")
     return error

@@ -1,9 +1,8 @@
-"""What becomes of memory that is freed, where the C library is glibc: kept for the next step, or given back at once.
+"""Set whether glibc keeps freed memory for the next allocation or returns it to the system.
 
-By itself glibc gives every large array back to the system, which clears its pages anew at the next step: half a million
-page faults a step of training the full-size network, up to a third of its time. A server of many threads has the
-opposite trouble: each thread gets a heap of its own, and what lies freed in the middle of those stays with the process.
-Knows nothing of tensors or pages.
+By default glibc returns every large array to the system, which clears the pages again at the next training step: half a
+million page faults a step for the full-size network, up to a third of its time. A server with many threads has the
+opposite problem: each thread gets its own heap, and freed memory in the middle of a heap stays with the process.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ log = logging.getLogger(__name__)
 # What glibc's malloc.h calls M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX and M_ARENA_MAX.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -2, -3, -4, -8
 KEEP = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 64 * 2**20, ARENA_MAX: 1}
-# Once stated, the size from which an array has pages of its own no longer grows with what was freed.
+# A fixed MMAP_THRESHOLD: by default glibc raises it whenever a larger array is freed.
 GIVE_BACK = {ARENA_MAX: 2, MMAP_THRESHOLD: 2**20, TRIM_THRESHOLD: 16 * 2**20}
 
 
 def keep_freed_memory() -> bool:
-    """Set it for the rest of this process and say so; False where there is no glibc, and nothing was changed."""
+    """Keep freed memory for the rest of this process and log it; False without glibc, where nothing changes."""
     done = _set(KEEP)
     if done:
         log.info("memory that a step frees is kept for the next one (glibc's mallopt)")
@@ -30,10 +29,10 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> bool:
-    """Now, and for the rest of this process, threads that are yet to start included; False where there is no glibc."""
+    """Return freed memory now and for the rest of this process, in all threads; False without glibc."""
     done = _set(GIVE_BACK)
     if done:
-        ctypes.CDLL(None).malloc_trim(0)  # what lies free in the middle of a heap, too
+        ctypes.CDLL(None).malloc_trim(0)  # also returns free pages in the middle of a heap
     return done
 
 

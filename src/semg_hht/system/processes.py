@@ -1,6 +1,7 @@
-"""Who does the work: processes on this machine, a Dask cluster, or threads that read ahead.
+"""Run work in processes on this machine, on a Dask cluster, or in threads that read ahead.
 
-Knows joblib's backends: nothing of what the work is.
+Work survives processes that the system kills, for example because memory runs out: items that were in progress are
+tried once more, alone, and all other items continue in new processes. The module does not know what the work is.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ U = TypeVar("U")
 V = TypeVar("V")
 
 BACKENDS = ("loky", "threading", "dask")
-WAIT_S = 30  # for the first worker of a cluster
-MAX_IDLE = 3  # times that a process may be lost which worked on none of the items
-N_READERS = 2  # threads: reading a matrix is unpacking it, which lets other threads run
+WAIT_S = 30  # time to wait for the first worker of a cluster
+MAX_IDLE = 3  # consecutive losses of a process before any item was started; after that the work is given up
+N_READERS = 2  # threads; unpacking a matrix releases the interpreter lock
 
 _cluster: ContextVar[Client | None] = ContextVar("cluster", default=None)
 
@@ -39,20 +40,21 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
 
     Parameters
     ----------
-    backend : ``loky`` (processes), ``threading``, or ``dask``: on the cluster whose scheduler has the address
-        ``scheduler``, or on one of this machine's cores where none is named. Its workers must see the same files.
+    backend : ``loky`` (processes), ``threading``, or ``dask``.
+    scheduler : address of the scheduler of a Dask cluster, whose workers must see the same files; empty: Dask starts a
+        cluster on this machine.
 
     Raises
     ------
     InputError
-        An unknown backend, Dask not installed, a scheduler that doesn't answer or has no workers, or one named without
-        ``dask``.
+        An unknown backend, Dask not installed, a scheduler that does not answer or has no workers, or a scheduler
+        without ``dask``.
     """
     if backend not in BACKENDS:
         raise InputError(f"--backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
     if scheduler and backend != "dask":
         raise InputError(f"--scheduler goes with --backend dask; got {backend!r}")
-    import joblib  # here: the command line loads this file whatever its verb
+    import joblib  # imported here, because every command loads this module
 
     if backend != "dask":
         with joblib.parallel_config(backend=backend):
@@ -78,110 +80,128 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
             _cluster.reset(before)
 
 
-def seen_by_workers(backend: str, path: P) -> P:
-    """A path as workers elsewhere must be told it: a cluster's have working folders of their own."""
+def path_for_workers(backend: str, path: P) -> P:
+    """A path that workers can use: absolute for a cluster, whose workers have other working directories."""
     return path.absolute() if path is not None and backend == "dask" else path
 
 
-def each(
+def map_in_processes(
     work: Callable[[T], U], items: Sequence[T], n_jobs: int, lost: Callable[[T], V], *, ahead_each: int
 ) -> Iterator[U | V]:
-    """``work`` of each item, in order, over ``n_jobs`` processes (-1: all cores), or those of the cluster.
+    """Yield ``work(item)`` for each item, in order, computed in processes or on the cluster of `workers`.
 
-    Each works ahead of who takes the results by ``ahead_each`` items at most. Where one is killed, as a system does
-    that runs out of memory, or is refused memory, the items that were being worked on are tried once more, one by one
-    with nothing beside them (a cluster tries as often as it is told); ``lost`` stands for one that fails then, too. All
-    others go on in fresh processes.
+    The system may kill a process that needs too much memory, or refuse it memory. The items that were in progress are
+    then tried once more, one at a time with no other process (a cluster retries as often as its settings state). All
+    other items continue in new processes.
+
+    Parameters
+    ----------
+    n_jobs : number of processes; -1: one for each core.
+    lost : gives the result for an item that fails again.
+    ahead_each : largest number of items that each process computes before the caller takes their results, so that
+        finished results don't fill the memory.
+
+    Raises
+    ------
+    InputError
+        Processes are killed again and again before they start an item.
     """
     client = _cluster.get()
     if client is not None:
-        yield from _each_on_cluster(client, work, items, lost, ahead_each)
+        yield from _map_on_cluster(client, work, items, lost, ahead_each)
         return
     from concurrent.futures.process import BrokenProcessPool
 
     from joblib import Parallel, delayed, effective_n_jobs
 
-    # A process that grew is replaced, and all goes on. Where warnings are errors, this one would end the thread of
-    # joblib's that waits for results, and everybody would wait for ever.
+    # joblib replaces a worker that uses more and more memory, and warns. If warnings are errors, this one would end
+    # joblib's thread that collects results, and the caller would wait forever.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
+    # joblib computes everything that it gets, whether the caller takes results or not, so it gets one chunk at a time.
     at_once = ahead_each * effective_n_jobs(n_jobs)
     for start in range(0, len(items), at_once):
         chunk = items[start : start + at_once]
-        alone: dict[int, U | V] = {}
+        alone: dict[int, U | V] = {}  # results of items that were computed alone, after a process was killed
         n_done, n_idle = 0, 0
         while n_done < len(chunk):
             left = [i for i in range(n_done, len(chunk)) if i not in alone]
+            # A worker keeps a mark (an empty file) while it computes an item. After a kill, the remaining marks show
+            # which items were in progress.
             with TemporaryDirectory(prefix="semg-hht-", ignore_cleanup_errors=True) as marks:
                 try:
-                    with deaf():
-                        fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
+                    with ctrl_c_blocked():
+                        results = Parallel(n_jobs=n_jobs, return_as="generator")(
                             delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
                         )
-                    with _closed_quietly(fresh):
+                    with _closed_quietly(results):
                         while n_done < len(chunk):
-                            yield alone[n_done] if n_done in alone else next(fresh)
+                            yield alone[n_done] if n_done in alone else next(results)
                             n_done += 1
-                        next(fresh, None)  # its end
+                        next(results, None)  # lets joblib finish; it closes its pool at the end of the generator
                 except (BrokenProcessPool, MemoryError):
-                    begun = sorted(int(mark.name) for mark in Path(marks).iterdir())
-                    n_idle = 0 if begun else n_idle + 1
+                    started = sorted(int(mark.name) for mark in Path(marks).iterdir())
+                    n_idle = 0 if started else n_idle + 1
                     if n_idle > MAX_IDLE:
                         raise InputError(
                             "worker processes are ended by the system before they begin their work, again and again; "
                             "fewer --jobs need less memory"
                         ) from None
-                    for i in begun:
+                    for i in started:
                         try:
-                            with deaf():
-                                # 2: with 1 it would be done in this process, and take it along.
+                            with ctrl_c_blocked():
+                                # Two jobs: with one, joblib computes in this process, which a kill would end.
                                 (alone[i],) = Parallel(n_jobs=2)([delayed(work)(chunk[i])])
                         except (BrokenProcessPool, MemoryError):
                             alone[i] = lost(chunk[i])
 
 
-def _each_on_cluster(
+def _map_on_cluster(
     client: Client, work: Callable[[T], U], items: Sequence[T], lost: Callable[[T], V], ahead_each: int
 ) -> Iterator[U | V]:
-    """Not by way of joblib, which waits for ever for a piece of work that the cluster has given up."""
+    """`map_in_processes` on a cluster, without joblib, which waits forever for a task that the cluster has given up."""
     from concurrent.futures import CancelledError
 
     from distributed import KilledWorker
 
     n_ahead = ahead_each * sum(client.ncores().values())
-    waiting: deque[tuple[T, Any]] = deque()
-    sent: Any = None
+    waiting: deque[tuple[T, Any]] = deque()  # items and their futures, in order
+    sent: Any = None  # future of ``work`` on the workers
 
-    def submit(some: Iterable[T], *, anew: bool = False) -> None:
+    def send_work() -> None:
+        """Copy ``work`` with its data to each worker once, instead of with each item."""
         nonlocal sent
-        if anew:
-            sent = client.scatter(work, broadcast=True, hash=False)  # with all it holds, to each worker once
-        waiting.extend((item, client.submit(_called, sent, item, pure=False)) for item in some)
+        sent = client.scatter(work, broadcast=True, hash=False)
+
+    def submit(batch: Iterable[T]) -> None:
+        waiting.extend((item, client.submit(_call, sent, item, pure=False)) for item in batch)
 
     def result(item: T, future: Any) -> U | V:
         try:
-            found: U = future.result()
+            outcome: U = future.result()
         except (KilledWorker, MemoryError):
             return lost(item)
-        return found
+        return outcome
 
     def next_result() -> U | V:
         try:
-            found = result(*waiting[0])
+            outcome = result(*waiting[0])
         except CancelledError:
-            # Every worker that held the work has ended, and what waits for it is gone. By which of the items shows with
-            # nothing beside it.
+            # Every worker with a copy of the work has ended, so that the cluster cancelled all waiting items. Computing
+            # the first item alone shows whether it was the cause.
             first, *others = (item for item, _ in waiting)
             waiting.clear()
-            submit([first], anew=True)
+            send_work()
+            submit([first])
             try:
-                found = result(*waiting[0])
+                outcome = result(*waiting[0])
             except CancelledError:
-                found = lost(first)
-            submit(others, anew=True)
+                outcome = lost(first)
+            send_work()
+            submit(others)
         waiting.popleft()
-        return found
+        return outcome
 
-    submit([], anew=True)
+    send_work()
     for item in items:
         submit([item])
         if len(waiting) > n_ahead:
@@ -190,20 +210,23 @@ def _each_on_cluster(
         yield next_result()
 
 
-def _called(work: Callable[[T], U], item: T) -> U:
+def _call(work: Callable[[T], U], item: T) -> U:
+    """Compute an item on a worker, where Dask replaces the future of ``work`` by ``work`` itself."""
     return work(item)
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
-    """Processes begun meanwhile don't hear Ctrl-C, which would have each print where it stood: who began them does, and
-    ends them."""
+def ctrl_c_blocked() -> Iterator[None]:
+    """Processes that are started during the block ignore Ctrl-C: this process handles it and ends them.
+
+    Otherwise each of them would print a traceback. A new process inherits the blocked signal.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
     from joblib.externals.loky.backend.resource_tracker import ensure_running
 
-    ensure_running()  # it is the first to be begun, and lets Ctrl-C through again
+    ensure_running()  # loky's helper process starts first; starting it would unblock the signal again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -213,7 +236,7 @@ def deaf() -> Iterator[None]:
 
 @contextmanager
 def _closed_quietly(results: Generator[U, None, None]) -> Iterator[None]:
-    """Who takes the results may stop half-way, and has said why: joblib's warning of work undone adds nothing."""
+    """Close ``results`` without joblib's warning about unfinished items, if the caller stops early with an error."""
     try:
         yield
     finally:
@@ -223,15 +246,15 @@ def _closed_quietly(results: Generator[U, None, None]) -> Iterator[None]:
 
 
 def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
-    """In a worker: ``mark`` is there as long as the work goes on, and stays if it never ends."""
+    """Compute an item in a worker. The file ``mark`` exists meanwhile, and remains if the process is killed."""
     mark.touch()
-    found = work(item)
+    result = work(item)
     mark.unlink()
-    return found
+    return result
 
 
-def ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:
-    """``work`` of each item, in order; threads do up to ``n`` more while the caller is busy with those it has."""
+def map_ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:
+    """Yield ``work(item)`` for each item, in order; threads compute up to ``n`` more in advance."""
     if len(items) < 2 or n < 1:
         yield from map(work, items)
         return

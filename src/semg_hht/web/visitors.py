@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semg_hht.errors import InputError
-from semg_hht.system.files import CLAIM, claimed
+from semg_hht.system.files import LOCK_FILE, locked_folder
 from semg_hht.web.visit import Visit
 
 PREFIX = "semg-hht-app-"
@@ -49,7 +49,7 @@ class Visitors:
         remove_leftovers(Path(tempfile.gettempdir()))
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # of mode 0700
         self._claim = contextlib.ExitStack()
-        self._claim.enter_context(claimed(self.folder))
+        self._claim.enter_context(locked_folder(self.folder))
         self.uploads = self.folder / "uploads"
         self._visit_folders = self.folder / "visits"
         self.uploads.mkdir()
@@ -144,9 +144,9 @@ def remove_leftovers(temporary: Path) -> None:
     for folder in temporary.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, InputError):  # another user's, locked, or removed meanwhile
             is_ours = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
-            is_leftover = is_ours and (folder / CLAIM).is_file() and not folder.is_symlink()
+            is_leftover = is_ours and (folder / LOCK_FILE).is_file() and not folder.is_symlink()
             if is_leftover and time.time() - folder.stat().st_mtime > MIN_LEFTOVER_AGE_S:
-                with claimed(folder):
+                with locked_folder(folder):
                     shutil.rmtree(folder, ignore_errors=True)
 
 

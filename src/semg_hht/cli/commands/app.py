@@ -17,6 +17,7 @@ from semg_hht.cli import console
 from semg_hht.cli import options as flags
 from semg_hht.errors import InputError
 from semg_hht.system.memory import give_back_freed_memory
+from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from semg_hht.prediction.run import Run
@@ -99,7 +100,8 @@ def _desk(
         try:
             from semg_hht.demo import practice_run
 
-            return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), on_start=on_start, on_step=on_step))
+            progress = TrainingProgress(on_start, on_step)
+            return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), progress=progress))
         except ImportError as error:
             raise InputError(f"a practice run needs {error.name}: pip install 'semg-hht[train]'") from None
 

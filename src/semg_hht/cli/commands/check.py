@@ -24,9 +24,9 @@ def check(
     as_json: flags.AsJson = False,
 ) -> None:
     """Find problems before training: unreadable files, copies, leaks. An error gives exit code 1."""
-    from semg_hht.audit.check import examine
+    from semg_hht.audit.check import check_data
 
-    result = examine(data, split, track=console.track)
+    result = check_data(data, split, track=console.track)
     counts = {severity: result.count(severity) for severity in SEVERITIES}
     if as_json:
         console.print_json(

@@ -20,7 +20,9 @@ def demo(
     from semg_hht.demo import run_demo
 
     with console.TerminalTrainingBar() as bar:
-        done = run_demo(out, seed, overwrite=overwrite, say=console.out.print, track=console.track, **bar.callbacks())
+        done = run_demo(
+            out, seed, overwrite=overwrite, say=console.out.print, track=console.track, progress=bar.progress()
+        )
     console.show_reports(done.result.reports, "subject")
     console.out.print(f"\n{done.n_right} of {done.n_repetitions} repetitions of held-out people were predicted right.")
     console.out.print(f"All answers:      {done.predictions_file}")

@@ -14,7 +14,7 @@ from semg_hht.cli.commands.train import require_training
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import PROTOCOLS
 from semg_hht.report.summary import REPORT, gather
-from semg_hht.system.processes import seen_by_workers, workers
+from semg_hht.system.processes import path_for_workers, workers
 
 
 def evaluate(
@@ -52,9 +52,10 @@ def evaluate(
 ) -> None:
     """Estimate scores on new people by cross-validation. Compares them with simple baselines."""
     require_training()
-    from semg_hht.learning.crossvalidation import cross_validate, describe
+    from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import NetworkSize
     from semg_hht.report.evaluation_page import write_page
     from semg_hht.report.words import read_words
 
@@ -67,19 +68,19 @@ def evaluate(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
         convolutions=convolutions, precision=precision,
     )  # fmt: skip
-    pack, out = seen_by_workers(backend, pack), seen_by_workers(backend, out)
+    pack, out = path_for_workers(backend, pack), path_for_workers(backend, out)
     dataset = load_folder(data_dir, pack=pack, track=console.track)
     console.list_failures(dataset.failures)
     n_loaded, dataset = len(dataset), dataset.labelled()  # the whole data set must not stay in memory
     if len(dataset) < n_loaded:
         console.err.print(f"files left out because they have no label, such as Test*: {n_loaded - len(dataset)}")
+    size = NetworkSize(num_encoder_layers, base_channels)
     with workers(backend, scheduler):
         for name in protocols:
+            options = FoldOptions(name, folds, task, cpu=cpu, keep_models=keep_models, overwrite=overwrite)
             answers = cross_validate(
-                dataset, out / name, config, protocol=name, n_folds=folds, task=task, n_layers=num_encoder_layers,
-                base_channels=base_channels, cpu=cpu, keep_models=keep_models, n_jobs=jobs_at_once,
-                overwrite=overwrite, track=console.track,
-            )  # fmt: skip
+                dataset, out / name, config, size, options, n_jobs=jobs_at_once, track=console.track
+            )
             describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
     content = gather(out)
     page = write_page(out, language=lang, overwrite=True)

@@ -18,7 +18,7 @@ from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.jobs import Failure, Job
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.processes import seen_by_workers, workers
+from semg_hht.system.processes import path_for_workers, workers
 
 
 def prepare(
@@ -52,8 +52,8 @@ def prepare(
     from semg_hht.datasets.segment import with_repetitions
 
     config = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed).config()
-    input, out = seen_by_workers(backend, input), seen_by_workers(backend, out)
-    references = seen_by_workers(backend, references)
+    input, out = path_for_workers(backend, input), path_for_workers(backend, out)
+    references = path_for_workers(backend, references)
     not_segmented: list[Failure] = []
     with workers(backend, scheduler):
         jobs = find_jobs(input, rate_hz=rate_hz, units=units)

@@ -63,6 +63,7 @@ def train(
     require_training()
     from semg_hht.learning.dataset import find_dataset
     from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import NetworkSize, RunOptions
     from semg_hht.learning.train import train as train_run
     from semg_hht.system.memory import keep_freed_memory
 
@@ -78,9 +79,13 @@ def train(
     keep_freed_memory()
     with console.TerminalTrainingBar() as bar:
         result = train_run(
-            dataset, checkpoint_dir, training, n_layers=num_encoder_layers, base_channels=base_channels,
-            task=task, resume=resume, overwrite=overwrite, cpu=cpu, **bar.callbacks(),
-        )  # fmt: skip
+            dataset,
+            checkpoint_dir,
+            training,
+            NetworkSize(num_encoder_layers, base_channels),
+            RunOptions(task, resume, overwrite, cpu),
+            progress=bar.progress(),
+        )
     draw_history(result.history, result.best_epoch, checkpoint_dir / "history.png")
     draw_confusion(result.reports, checkpoint_dir / "confusion.png")
     if as_json:
