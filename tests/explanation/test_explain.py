@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,6 @@ from numpy.testing import assert_allclose
 from builders import foreign_matrix
 from conftest import Simulated
 from explanation_builders import AXIS
-from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.explanation.explain import Question, covariance_of_channels, evidence_of_imfs, explain, model_of
 from semg_hht.explanation.explanation import Explanation
@@ -128,105 +126,3 @@ def test_without_captum_nothing_is_begun(trained: Run, monkeypatch: pytest.Monke
     monkeypatch.delitem(sys.modules, "captum.attr", raising=False)
     with pytest.raises(InputError, match=r"explain needs captum.*pip install 'semg-hht\[explain\]'"):
         model_of(trained)
-
-
-@pytest.fixture
-def explained(simulated_run: Path, simulated: Simulated, tmp_path: Path) -> Callable[..., int]:
-    def run(verb: str, *args: Any) -> int:
-        try:
-            main([verb, "--checkpoint", str(simulated_run), "--cpu", *map(str, args)])
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        return 0
-
-    return run
-
-
-def test_explain_writes_a_picture_and_says_why(
-    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "why.png"
-    arguments = ("--input", recording(simulated), "--out", out, "--task", "action_quality")
-    assert explained("explain", *arguments, "--json") == 0
-    content = json.loads(capsys.readouterr().out)
-    assert content["repetition"] == 1
-    assert content["action_quality"]["evidence"]["imfs"][0]["imf"] == 1
-    first = out.read_bytes()
-    assert first.startswith(b"\x89PNG")
-    assert explained("explain", *arguments) == 1
-    assert "exists already" in capsys.readouterr().err
-    assert explained("explain", *arguments, "--overwrite") == 0
-    assert out.read_bytes() == first
-    assert "action quality" in capsys.readouterr().out
-
-
-def test_explain_takes_one_file(
-    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = simulated.manifest
-    assert explained("explain", "--input", folder, "--out", tmp_path / "why.png", "--task", "gender") == 1
-    assert "holds several files" in capsys.readouterr().err
-    assert explained("explain", "--input", folder, "--file", "x.csv", "--out", tmp_path / "why.png") == 1
-    assert "no file 'x.csv' in it" in capsys.readouterr().err
-    second = read_manifest(simulated.manifest)[-1].file
-    assert explained("explain", "--input", folder, "--file", second, "--out", tmp_path / "b.png", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["file"] == second
-    broken = tmp_path / "Test1.npz"
-    broken.write_bytes(b"no npz")
-    assert explained("explain", "--input", broken, "--out", tmp_path / "why.png") == 1
-    assert "can't be read as npz" in capsys.readouterr().err
-    assert not (tmp_path / "why.png").exists()
-
-
-def test_predict_explains_each_repetition(
-    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("semg_hht.report.explanation_text.MAX_EXPLAINED", 2)
-    output, pictures = tmp_path / "out.json", tmp_path / "why"
-    arguments = ("--input", simulated.manifest, "--output", output, "--explain", pictures)
-    assert explained("predict", *arguments) == 0
-    evidence = [one for entry in json.loads(output.read_text()).values() for one in entry.get("evidence", [])]
-    assert len(evidence) == 4  # two repetitions, two tasks each
-    assert {one["picture"] for one in evidence} == {path.name for path in pictures.iterdir()}
-    assert all(one["said"] for one in evidence)
-    assert "the first 2 repetitions were explained" in capsys.readouterr().err
-    output.unlink()
-    assert explained("predict", *arguments) == 1
-    assert "this folder is not empty" in capsys.readouterr().err
-    assert not output.exists()
-
-
-def test_what_cant_be_explained_was_answered_all_the_same(
-    explained: Callable[..., int], simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    def fails(*_: Any) -> None:
-        raise InputError("no evidence today")
-
-    monkeypatch.setattr("semg_hht.cli.commands.explain.draw_explanations", fails)
-    output = tmp_path / "out.json"
-    arguments = ("--input", simulated.manifest, "--output", output, "--explain", tmp_path / "why")
-    capsys.readouterr()
-    assert explained("predict", *arguments) == 1
-    assert f"no evidence today. The answers are in {output}; to run the same" in " ".join(
-        capsys.readouterr().err.split()
-    )
-    assert len(json.loads(output.read_text())) == len({row.file for row in read_manifest(simulated.manifest)})
-
-
-def test_a_card_shows_why(
-    simulated_run: Path, simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("semg_hht.cli.commands.report.MAX_ON_CARD", 1)
-    out = tmp_path / "card.html"
-    with pytest.raises(SystemExit, match="0"):
-        main(["report", "--card", str(recording(simulated)), "--checkpoint", str(simulated_run), "--out", str(out),
-              "--explain", "--lang", "zh", "--cpu"])  # fmt: skip
-    page = out.read_text(encoding="utf-8")
-    assert "为什么这样判断" in page
-    assert page.count("data:image/png;base64,") == 1
-    with pytest.raises(SystemExit):
-        main(["report", str(tmp_path), "--out", str(tmp_path / "b.html"), "--explain"])
-    assert "--explain goes with --card" in capsys.readouterr().err

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from markupsafe import escape
 
-from conftest import Simulated
 from evaluation_builders import HOSTILE, Page, session
 from explanation_builders import explanation
-from semg_hht.cli.main import main
 from semg_hht.datasets.feature_table import Drift, Measures
 from semg_hht.inference.answers import Answer
 from semg_hht.prediction.session import Session
-from semg_hht.recordings.manifest import ManifestRow, read_manifest
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.report.card import render_card
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.signals.trend import trend
@@ -118,25 +114,6 @@ def test_names_on_a_card_never_become_markup(language: str) -> None:
         == []
     )
     assert html == render_card(wild, read_words(language))
-
-
-def test_the_verb_writes_a_card(simulated: Simulated, simulated_run: Path, tmp_path: Path) -> None:
-    recording = tmp_path / "one.csv"
-    shutil.copy(simulated.manifest.parent / read_manifest(simulated.manifest)[0].file, recording)
-    out = tmp_path / "card.html"
-    command = ["report", "--card", str(recording), "--checkpoint", str(simulated_run), "--out", str(out), "--cpu"]
-    with pytest.raises(SystemExit) as ended:
-        main([*command, "--lang", "zh"])
-    assert ended.value.code == 0
-    assert "one.csv：各次重复动作" in out.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("words", [[], ["run", "--card", "a.csv"], ["--card", "a.csv"], ["run", "--checkpoint", "r"]])
-def test_the_verb_reports_one_thing(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["report", *words, "--out", str(tmp_path / "x.html")])
-    assert ended.value.code == 1
-    assert "say what to report" in capsys.readouterr().err
 
 
 def test_a_card_numbers_repetitions_as_its_table_does() -> None:
