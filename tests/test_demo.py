@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from semg_hht.demo import _labelled, practice_run
+from semg_hht.demo import DemoSize, _labelled, practice_run
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import ManifestRow
 
@@ -24,5 +24,5 @@ def test_a_repetition_takes_the_label_of_the_true_one_that_it_overlaps_by_half()
 
 
 def test_a_practice_run_answers_both_tasks(tmp_path: Path) -> None:
-    folder = practice_run(tmp_path, n_people=4, epochs=1)
+    folder = practice_run(tmp_path, size=DemoSize(4, 1))
     assert set(open_run(folder, cpu=True).classes) == {"action_quality", "gender"}

@@ -63,13 +63,20 @@ class Demo:
     report: Path
 
 
+@dataclass(frozen=True)
+class DemoSize:
+    """How many people are simulated, and how many epochs the network is trained."""
+
+    n_people: int
+    epochs: int
+
+
 def run_demo(
     out: Path,
     seed: int,
+    size: DemoSize = DemoSize(N_PEOPLE, EPOCHS),
     *,
     overwrite: bool = False,
-    n_people: int = N_PEOPLE,
-    epochs: int = EPOCHS,
     say: Callable[[str], None] = lambda _: None,
     track: Track = untracked,
     progress: TrainingProgress = TrainingProgress(),
@@ -78,8 +85,8 @@ def run_demo(
     from semg_hht.learning.train import NetworkSize, RunOptions, train
 
     require_new_folder(out, overwrite=overwrite)
-    say(f"1/7  simulating {n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
-    manifest = _simulate(out, n_people, seed, overwrite=overwrite)
+    say(f"1/7  simulating {size.n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
+    manifest = _simulate(out, size.n_people, seed, overwrite=overwrite)
     truth = [replace(row, file=f"recordings/{row.file}") for row in read_manifest(manifest)]
 
     say(f"2/7  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording next to it")
@@ -89,15 +96,15 @@ def run_demo(
     jobs = find_jobs(out / "labelled.csv")
     prepared = prepare(jobs, out / "prepared", PipelineConfig(), overwrite=overwrite, track=track)
 
-    say(f"4/7  training a small network ({BASE_CHANNELS} channels, {epochs} epochs): {out / 'run'}")
-    dataset, training = _load(prepared.folder, epochs, seed)
+    say(f"4/7  training a small network ({BASE_CHANNELS} channels, {size.epochs} epochs): {out / 'run'}")
+    dataset, training = _load(prepared.folder, size.epochs, seed)
     options = RunOptions(cpu=True, overwrite=overwrite)
     result = train(dataset, out / "run", training, NetworkSize(base_channels=BASE_CHANNELS), options, progress=progress)
     draw_history(result.history, result.best_epoch, out / "run" / "history.png")
     draw_confusion(result.reports, out / "run" / "confusion.png")
 
     say(f"5/7  holding out each person once, in {EVALUATION_FOLDS} groups, and simple baselines: {out / 'evaluation'}")
-    shorter = replace(training, epochs=max(1, epochs // 2))
+    shorter = replace(training, epochs=max(1, size.epochs // 2))
     report = _evaluate(dataset, out / "evaluation", shorter, overwrite=overwrite, track=track)
 
     held_out = read_json(out / "run" / "split.json")["test"]["subjects"]
@@ -118,20 +125,19 @@ def run_demo(
 def practice_run(
     out: Path,
     seed: int = 42,
+    size: DemoSize = DemoSize(PRACTICE_PEOPLE, PRACTICE_EPOCHS),
     *,
-    n_people: int = PRACTICE_PEOPLE,
-    epochs: int = PRACTICE_EPOCHS,
     track: Track = untracked,
     progress: TrainingProgress = TrainingProgress(),
 ) -> Path:
     """Train a small run on simulated people, for users who have none. Returns the folder of the run, in ``out``."""
     from semg_hht.learning.train import NetworkSize, RunOptions, train
 
-    manifest = _simulate(out, n_people, seed)
+    manifest = _simulate(out, size.n_people, seed)
     prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
-    dataset, training = _load(prepared.folder, epochs, seed)
-    size = NetworkSize(base_channels=PRACTICE_CHANNELS)
-    return train(dataset, out / "run", training, size, RunOptions(cpu=True), progress=progress).folder
+    dataset, training = _load(prepared.folder, size.epochs, seed)
+    network = NetworkSize(base_channels=PRACTICE_CHANNELS)
+    return train(dataset, out / "run", training, network, RunOptions(cpu=True), progress=progress).folder
 
 
 def _simulate(out: Path, n_people: int, seed: int, *, overwrite: bool = False) -> Path:

@@ -15,8 +15,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = REPOSITORY / "src" / "semg_hht"
 TESTS = REPOSITORY / "tests"
-MAX_ROOMS = 28  # packages and modules directly in semg_hht, benchmarks/ and the scripts
-MAX_ARROWS = 150  # imports from one room to another, counted once a pair
+MAX_ROOMS = 27  # packages and modules directly in semg_hht, benchmarks/ and the scripts
+MAX_ARROWS = 140  # imports from one room to another, counted once a pair
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 80
 MAX_PARAMETERS = 7
@@ -129,6 +129,7 @@ def test_functions_take_few_parameters() -> None:
 def test_tests_mirror_the_tree() -> None:
     """A test file has the name and the place of the module it tests, and each module has one."""
     modules = {path.relative_to(SOURCE).with_suffix("").as_posix() for path in files() if path.stem[:2] != "__"}
+    modules.remove("version")  # one string
     tested = {
         path.relative_to(TESTS).with_name(path.stem.removeprefix("test_")).as_posix()
         for path in TESTS.rglob("test_*.py")

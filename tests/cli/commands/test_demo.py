@@ -9,13 +9,14 @@ import pytest
 
 from command_line import run
 from semg_hht import demo
+from semg_hht.demo import DemoSize
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A demo of few people, repetitions and epochs."""
     run_demo = demo.run_demo
-    monkeypatch.setattr(demo, "run_demo", lambda *args, **options: run_demo(*args, n_people=4, epochs=1, **options))
+    monkeypatch.setattr(demo, "run_demo", lambda *args, **options: run_demo(*args, size=DemoSize(4, 1), **options))
     monkeypatch.setattr(demo, "N_REPETITIONS", 1)
     monkeypatch.setattr(demo, "BASE_CHANNELS", 2)
 

@@ -40,7 +40,7 @@ def test_a_manifest_of_recordings_is_trained_on_and_resumed(
              "--num-encoder-layers", 6, *SMALL]  # fmt: skip
     assert run(*words) == 0
     assert run(*words) == 1
-    assert "holds a run already; --resume goes on with it" in capsys.readouterr().err
+    assert "holds a run already; --resume continues it" in capsys.readouterr().err
     assert run(*words, "--resume") == 0
 
 
