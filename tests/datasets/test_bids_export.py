@@ -193,13 +193,13 @@ def test_other_signals_have_their_types_and_volts_stay_volts(tmp_path: Path) -> 
     assert_allclose(read_job(back).samples[0], samples[0], atol=1e-9)
 
 
-def test_a_muscle_named_like_another_signal_stays_emg(tmp_path: Path) -> None:
+def test_an_emg_channel_whose_name_says_another_signal_stays_emg(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    write_recording(replace(noise(), channel_names=("Temporalis",)), path)
+    write_recording(replace(noise(), channel_names=("force grip",)), path)
     done = export([Job(path, (ManifestRow("a.npz", "S01"),))], tmp_path)
     (back,) = find_jobs(done.folder)
-    assert read_job(back).select(back.rows[0].channels).channel_names == ("EMG Temporalis",)
-    assert done.remarks == (Remark("a.npz", "channel 'Temporalis' is 'EMG Temporalis' in the dataset"),)
+    assert read_job(back).select(back.rows[0].channels).channel_names == ("EMG force grip",)
+    assert done.remarks == (Remark("a.npz", "channel 'force grip' is 'EMG force grip' in the dataset"),)
 
 
 def test_several_recordings_of_a_person_are_runs(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from builders import noise, write_npz
+from recording_files import write_edf, write_matlab_73, write_wfdb, write_xdf, xdf_channel, xdf_emg
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 
@@ -34,6 +36,82 @@ def test_a_written_recording_is_read_back(tmp_path: Path, suffix: str) -> None:
     assert_allclose(back.rate_hz, 500)
     assert (back.channel_names, back.units, back.source) == (("ch1", "ch2", "ch3"), "uV", str(path))
     assert_allclose(back.duration_s, 2.0)
+
+
+SIX_NAMES = ("EMG biceps", "Knee angle", "Trigger", "nSeq", "Timestamp", "FP1_Fx")
+
+
+def six_columns(folder: Path, suffix: str) -> Path:
+    """A recording of `SIX_NAMES` in one format. Each column is noise, so that the names decide."""
+    path, samples = folder / f"a{suffix}", noise(6, rate_hz=1000.0).samples
+    if suffix == ".npz":
+        return write_npz(path, samples=samples, rate_hz=1000.0, channel_names=np.array(SIX_NAMES))
+    if suffix == ".mat":
+        pytest.importorskip("scipy.io").savemat(path, {"samples": samples, "fs": 1000.0, "channel_names": SIX_NAMES})
+    elif suffix == ".xdf":
+        pytest.importorskip("pyxdf")
+        table, channels = samples.T.astype(np.float32), "".join(map(xdf_channel, SIX_NAMES))
+        return write_xdf(folder, xdf_emg(100 + np.arange(len(table)) / 1000, table=table, channels=channels))
+    elif suffix == ".hea":
+        pytest.importorskip("wfdb")
+        return write_wfdb(folder, names=SIX_NAMES)
+    elif suffix in (".edf", ".bdf"):
+        pytest.importorskip("pyedflib")
+        return write_edf(path, SIX_NAMES, [1000] * 6, ["uV"] * 6)
+    else:
+        names = (*SIX_NAMES[:3], "Digital 1", "Event", "FP1_Fx")  # a table takes the others for clocks
+        np.savetxt(path, samples.T, delimiter=",", header=",".join(names), comments="")
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of the pandas that wfdb writes its headers with
+@pytest.mark.parametrize("suffix", [".csv", ".npz", ".mat", ".xdf", ".hea", ".edf", ".bdf"])
+def test_in_every_format_only_the_emg_is_used_unless_a_channel_is_selected(tmp_path: Path, suffix: str) -> None:
+    recording = read_recording(six_columns(tmp_path, suffix), rate_hz=1000)
+    assert len(recording.channel_names) == 6
+    assert recording.select(()).channel_names == ("EMG biceps",)
+    assert recording.select(("Knee angle", "6")).channel_names == ("Knee angle", "FP1_Fx")
+    remarks = "; ".join(recording.remarks)
+    assert remarks.count("channels that are not EMG, by their names: Knee angle, Trigger, ") == 1
+    assert all(remarks.count(name) == 1 for name in recording.channel_names[1:])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npz", ".mat", ".h5"])
+def test_in_every_format_columns_without_names_are_told_by_their_samples(tmp_path: Path, suffix: str) -> None:
+    n = 1000
+    muscle = np.rint(20 * np.random.default_rng(0).standard_normal((2, n)))
+    samples = np.stack([*muscle, np.arange(n) % 256, np.repeat([0, 3], n // 2), np.full(n, 192), 1.7e9 + np.arange(n)])
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".csv":
+        np.savetxt(path, samples.T, delimiter=",", fmt="%d")
+    elif suffix == ".npz":
+        write_npz(path, samples=samples)
+    elif suffix == ".mat":
+        pytest.importorskip("scipy.io").savemat(path, {"samples": samples})
+    else:
+        pytest.importorskip("h5py")
+        write_matlab_73(path, {"emg": samples})
+    recording = read_recording(path, rate_hz=1000)
+    assert recording.select(()).channel_names == ("ch1", "ch2")
+    assert recording.non_emg == ("ch3", "ch4", "ch5", "ch6")
+
+
+def test_which_channels_are_not_emg_is_kept_in_npz(tmp_path: Path) -> None:
+    recording = replace(noise(3), channel_names=("ch1", "biceps", "phase"), non_emg=("ch1", "biceps"))
+    write_recording(recording, tmp_path / "a.npz")
+    back = read_recording(tmp_path / "a.npz")
+    assert back.non_emg == ("ch1", "biceps")
+    assert back.remarks == ("channels that are not EMG, by the types that the file states: ch1, biceps",)
+    write_recording(replace(recording, non_emg=()), tmp_path / "a.npz")
+    assert read_recording(tmp_path / "a.npz").non_emg == ()
+
+
+def test_channels_are_selected_by_their_numbers_in_the_file() -> None:
+    recording = replace(noise(2), numbers=(2, 5))
+    assert recording.select(("5", "2")).channel_names == ("ch2", "ch1")
+    assert recording.select(("5", "2")).select(("5",)).channel_names == ("ch2",)
+    with pytest.raises(InputError, match=r"no channel '1'; expected one of ch1, ch2, or of the numbers 2, 5"):
+        recording.select(("1",))
 
 
 def test_the_units_in_the_file_take_precedence(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError, RateUnknown
+from semg_hht.recordings.channels import ChannelDecision, decide_channels, distinct_names
 from semg_hht.recordings.formats.arrays import read_mat, read_npz
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.edf import read_edf
@@ -44,6 +45,8 @@ class Recording:
     source : the file, for messages.
     non_emg : names of channels that are not EMG, such as a joint angle; they are used only when selected by name.
     remarks : what the user should know about the recording (clipped samples, an implausible rate), a sentence each.
+    numbers : of each channel among the signals of the file, from 1, also counting signals that were left out for their
+        rate; empty: 1, 2, 3 ...
     """
 
     samples: Array
@@ -53,6 +56,7 @@ class Recording:
     source: str = ""
     non_emg: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
     @property
     def n_samples(self) -> int:
@@ -68,7 +72,7 @@ class Recording:
         return microvolts_per(self.units)
 
     def select(self, channels: tuple[str, ...]) -> Recording:
-        """Only these channels, by name or 1-based number; all EMG channels if ``channels`` is empty.
+        """Only these channels, by name or by number in the file; all EMG channels if ``channels`` is empty.
 
         Raises
         ------
@@ -82,16 +86,24 @@ class Recording:
             if not channels:
                 found = ", ".join(self.channel_names)
                 raise InputError(f"{self.source}: expected at least one EMG channel; found {found}")
+        numbers = self.numbers or tuple(range(1, len(self.channel_names) + 1))
         chosen = []
         for channel in channels:
             if channel in self.channel_names:
                 chosen.append(self.channel_names.index(channel))
-            elif channel.isdigit() and 1 <= int(channel) <= len(self.channel_names):
-                chosen.append(int(channel) - 1)
+            elif channel.isdecimal() and int(channel) in numbers:
+                chosen.append(numbers.index(int(channel)))
             else:
-                names = ", ".join(self.channel_names)
-                raise InputError(f"{self.source}: has no channel {channel!r}; expected one of {names}")
-        return replace(self, samples=self.samples[chosen], channel_names=tuple(self.channel_names[i] for i in chosen))
+                found = ", ".join(self.channel_names)
+                if self.numbers:
+                    found += f", or of the numbers {', '.join(map(str, numbers))}"
+                raise InputError(f"{self.source}: has no channel {channel!r}; expected one of {found}")
+        return replace(
+            self,
+            samples=self.samples[chosen],
+            channel_names=tuple(self.channel_names[i] for i in chosen),
+            numbers=tuple(numbers[i] for i in chosen),
+        )
 
 
 def read_recording(
@@ -181,20 +193,27 @@ def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: 
             f"{path}: expected at least one channel with {MIN_SAMPLES} samples; "
             f"found {samples.shape[0]} with {samples.shape[1]}"
         )
-    names = decoded.channel_names or tuple(f"ch{i + 1}" for i in range(samples.shape[0]))
+    names = decoded.channel_names or ("",) * samples.shape[0]
+    names = distinct_names([name.strip() for name in names], decoded.numbers)
     try:
         gap_remarks = interpolate_gaps(samples, rate, names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     units = decoded.units or units
-    emg = [i for i, name in enumerate(names) if name not in decoded.non_emg]
+    if decoded.is_decided:
+        decision = ChannelDecision(decoded.non_emg)  # the reader has added the remarks
+    else:
+        decision = decide_channels(decoded.described(names), list(samples), decoded.non_emg)
+    emg = [i for i, name in enumerate(names) if name not in decision.non_emg]
     quality = quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units)
-    remarks = (*decoded.remarks, *gap_remarks, *quality)
-    return Recording(samples, float(rate), names, units, str(path), decoded.non_emg, remarks)
+    remarks = (*decoded.remarks, *decision.remarks, *gap_remarks, *quality)
+    return Recording(samples, float(rate), names, units, str(path), decision.non_emg, remarks, decoded.numbers)
 
 
 def write_recording(recording: Recording, path: Path) -> None:
     """Write a recording as ``.npz`` (exact) or ``.csv`` (a header, a time column, samples with seven digits).
+
+    Only ``.npz`` keeps the units, and which channels are not EMG.
 
     Raises
     ------
@@ -213,6 +232,7 @@ def write_recording(recording: Recording, path: Path) -> None:
                     rate_hz=np.float64(recording.rate_hz),
                     channel_names=np.array(recording.channel_names),
                     units=np.array(recording.units),
+                    non_emg=np.array(recording.non_emg, dtype=str),
                 )
         else:
             time_s = np.arange(recording.n_samples) / recording.rate_hz

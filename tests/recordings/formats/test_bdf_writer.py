@@ -98,8 +98,25 @@ def test_names_become_labels() -> None:
         "Temporalis",
     )
     assert header_labels(replace(noise(7), channel_names=names)) == (
-        "Biceps", "rectus femoris l", "rectus femoris_2", "m. deltoide", "ch5", "a_b_c", "EMG Temporalis",
+        "Biceps", "rectus femoris l", "rectus femoris_2", "m. deltoide", "ch5", "a_b_c", "Temporalis",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "non_emg", "labels"),
+    [
+        (("biceps", "phase"), (), ("EMG biceps", "EMG phase")),  # used as EMG, because a person selected it
+        (("肌电1", "加速度"), ("加速度",), ("EMG 1", "ch2")),
+        (("biceps", "knee angle"), ("knee angle",), ("biceps", "knee angle")),
+    ],
+)
+def test_labels_show_which_channels_are_emg(
+    tmp_path: Path, names: tuple[str, ...], non_emg: tuple[str, ...], labels: tuple[str, ...]
+) -> None:
+    recording = replace(noise(2), channel_names=names, non_emg=non_emg)
+    assert header_labels(recording) == labels
+    back, _ = written(recording, tmp_path / "a.bdf")
+    assert [name in back.non_emg for name in back.channel_names] == [name in non_emg for name in names]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import numpy as np
 from semg_hht.recordings.formats.decoded_recording import (
     DecodedRecording,
     most_common,
-    remarks_on_non_emg,
     remarks_on_other_rates,
 )
 
@@ -18,8 +17,7 @@ def test_of_equally_common_rates_the_highest_is_chosen() -> None:
 
 
 def test_there_are_no_remarks_without_such_channels() -> None:
-    assert remarks_on_other_rates(1000.0, []) == remarks_on_non_emg(()) == []
-    assert remarks_on_non_emg(("knee", "ECG")) == ["channels that are not EMG, by their names: knee, ECG"]
+    assert remarks_on_other_rates(1000.0, []) == []
 
 
 def test_what_a_file_does_not_state_is_empty() -> None:

@@ -40,7 +40,10 @@ def test_other_signals_are_marked_and_channels_of_another_rate_are_left_out(tmp_
     recording = read_recording(path)
     assert recording.channel_names == ("EMG", "ECG")
     assert recording.non_emg == ("ECG",)
-    assert recording.remarks == ("channels with a rate other than 1000 Hz were left out: ACC x",)
+    assert recording.remarks == (
+        "channels with a rate other than 1000 Hz were left out: ACC x",
+        "channels that are not EMG, by their names: ECG",
+    )
 
 
 def test_pauses_are_an_error(tmp_path: Path) -> None:

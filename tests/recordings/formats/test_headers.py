@@ -135,7 +135,7 @@ def test_opensignals(tmp_path: Path) -> None:
         "column 'nSeq' counts samples and was left out",
         "columns that are not signals, by the header, were left out: DI",
         "the amplitudes are counts of the converter; the file does not state the volts of one count",
-        "channels that are not EMG, by their names: CH2",
+        "channels that are not EMG, by the types that the file states: CH2",
     )
 
 

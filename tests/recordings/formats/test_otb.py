@@ -22,8 +22,8 @@ def test_samples_rate_names_and_units(tmp_path: Path, kind: str) -> None:
     assert recording.channel_names == ("Biceps GR08MM1305 1", "Biceps GR08MM1305 2", "AUX 1", "RampChannel")
     assert recording.non_emg == ("AUX 1", "RampChannel")
     assert recording.remarks[:2] == (
-        "channels that are not EMG, by their adapters: AUX 1, RampChannel",
         "the amplitudes are scaled by the maker's factor for QUATTROCENTO, 0.50863 uV per count",
+        "channels that are not EMG, by their names: AUX 1, RampChannel",
     )
 
 
@@ -31,7 +31,7 @@ def test_samples_of_a_device_with_an_unknown_factor_stay_counts(tmp_path: Path) 
     recording = read_recording(write_otb(tmp_path, otb_members(OTB_XML.replace("QUATTROCENTO", "SYNCSTATION"))))
     assert_allclose(recording.samples, OTB_COUNTS.T)
     assert recording.units == "adc"
-    assert recording.remarks[1].endswith("the factor of SYNCSTATION is unknown")
+    assert recording.remarks[0].endswith("the factor of SYNCSTATION is unknown")
 
 
 def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

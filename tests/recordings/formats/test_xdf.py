@@ -59,7 +59,7 @@ def test_channels_of_another_type_are_marked(tmp_path: Path) -> None:
     channels = xdf_channel("biceps") + xdf_channel("pedal", "N", "Force")
     recording = read_recording(write_xdf(tmp_path, xdf_emg(channels=channels)))
     assert recording.non_emg == ("pedal",)
-    assert recording.remarks == ("channels that are not EMG, by their types or names: pedal",)
+    assert recording.remarks == ("channels that are not EMG, by the types that the file states: pedal",)
 
 
 def test_channels_without_description_get_numbers(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.channels import remarks_on_stated
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.system.files import require_modest, require_modest_zip
 
@@ -112,9 +113,14 @@ def from_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> DecodedRecording
         table = table.T
     names = by_lower.get("channel_names")
     units = by_lower.get("units")
+    non_emg = by_lower.get("non_emg")  # `write_recording` stores it, even where it is empty
+    others = () if non_emg is None else tuple(str(name) for name in non_emg.reshape(-1))
     return DecodedRecording(
         table,
         float(rates[0].reshape(-1)[0]) if rates else None,
         tuple(str(n) for n in names.reshape(-1)) if names is not None and names.size == table.shape[1] else (),
         str(units.reshape(-1)[0]) if units is not None and units.size == 1 else "",
+        others,
+        remarks_on_stated(others),
+        is_decided=non_emg is not None,
     )

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.formats.edf import MAX_LABEL, NON_EMG_TYPES
+from semg_hht.recordings.channels import ChannelDescription, reasons_by_description
+from semg_hht.recordings.formats.edf import MAX_LABEL
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.recordings.units import MICROVOLTS
 
@@ -43,13 +44,18 @@ class WrittenBdf:
 def header_labels(recording: Recording) -> tuple[str, ...]:
     """Channel names as the header can hold them: 16 characters of ASCII, all different.
 
-    ``EMG`` is put before the name of an EMG channel that begins like the label of another type (``Temporalis``: TEMP).
+    ``EMG`` is put before the names of all EMG channels where the labels alone would not show which channels are EMG.
     """
-    labels: list[str] = []
-    for name in recording.channel_names:
+    plain_names = []
+    for number, name in enumerate(recording.channel_names, start=1):
         plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-        plain = re.sub(r"[^\w .+()/-]", "_", plain).strip() or f"ch{len(labels) + 1}"
-        if name not in recording.non_emg and plain.upper().startswith(NON_EMG_TYPES):
+        plain_names.append(re.sub(r"[^\w .+()/-]", "_", plain).strip() or f"ch{number}")
+    is_emg = [name not in recording.non_emg for name in recording.channel_names]
+    reasons = reasons_by_description([ChannelDescription(plain) for plain in plain_names])
+    is_clear = all(emg != bool(reason) for emg, reason in zip(is_emg, reasons, strict=True))
+    labels: list[str] = []
+    for plain, emg in zip(plain_names, is_emg, strict=True):
+        if emg and not is_clear and "emg" not in plain.lower():
             plain = f"EMG {plain}"
         label, number = plain[:MAX_LABEL].strip(), 1
         while label in labels:

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.formats.decoded_recording import DecodedRecording, most_common, remarks_on_other_rates
+from semg_hht.recordings.channels import ChannelDescription, distinct_names, reasons_by_description
+from semg_hht.recordings.formats.decoded_recording import DecodedRecording, most_common_of_emg, remarks_on_other_rates
 from semg_hht.recordings.units import one_unit
 
 if TYPE_CHECKING:
     from pyedflib import EdfReader
 
-# A label begins with the type of the signal (EDF+ specification, 2.1.3); these types are not EMG.
-NON_EMG_TYPES = ("ECG", "EEG", "EOG", "ACC", "GYR", "MAG", "RESP", "TEMP", "TRIG", "STATUS", "FORCE", "ANGLE")
 MAX_LABEL = 16  # characters of a label in the header
 
 
 def read_edf(path: Path) -> DecodedRecording:
-    """Read the signals with the most common rate, in the physical units of the header.
+    """Read the signals with the most common rate of EMG, in the physical units of the header.
 
     Raises
     ------
@@ -44,14 +43,22 @@ def _decode(path: Path, file: EdfReader) -> DecodedRecording:
     if not labels:
         raise InputError(f"{path}: expected at least one signal; found none")
     rates = [float(file.getSampleFrequency(i)) for i in range(len(labels))]
-    rate_hz = most_common(rates)
+    dimensions = [file.getPhysicalDimension(i).strip() for i in range(len(labels))]
+    described = [ChannelDescription(label, unit) for label, unit in zip(labels, dimensions, strict=True)]
+    rate_hz = most_common_of_emg(rates, reasons_by_description(described))
     kept = [i for i, rate in enumerate(rates) if rate == rate_hz]
     left_out = [labels[i] for i in range(len(labels)) if i not in kept]
-    names = [labels[i] if labels.count(labels[i]) == 1 else f"{labels[i]} {i + 1}" for i in kept]
-    units, factors = one_unit([file.getPhysicalDimension(i).strip() for i in kept])
+    names = distinct_names(labels)
+    units, factors = one_unit([dimensions[i] for i in kept])
     table = np.empty((file.getNSamples()[kept[0]], len(kept)))
     for column, (index, factor) in enumerate(zip(kept, factors, strict=True)):
         table[:, column] = file.readSignal(index) * factor
-    non_emg = tuple(name for name in names if name.upper().startswith(NON_EMG_TYPES))
-    remarks = remarks_on_other_rates(rate_hz, left_out)
-    return DecodedRecording(table, rate_hz, tuple(names), units, non_emg, tuple(remarks))
+    return DecodedRecording(
+        table,
+        rate_hz,
+        tuple(names[i] for i in kept),
+        units,
+        remarks=tuple(remarks_on_other_rates(rate_hz, left_out)),
+        channel_units=tuple(dimensions[i] for i in kept),
+        numbers=tuple(i + 1 for i in kept) if left_out else (),
+    )

@@ -84,7 +84,7 @@ def _decode(path: Path, device: Element, content: bytes) -> DecodedRecording:
             is_emg[at] = not (is_not_emg(description) or any(part in description.upper() for part in NON_EMG_PARTS))
     names = distinct_names(labels)
     non_emg = tuple(name for name, is_muscle in zip(names, is_emg, strict=True) if not is_muscle)
-    remarks = [f"channels that are not EMG, by their adapters: {', '.join(non_emg)}"] if non_emg else []
+    remarks = []
     factor = MILLIVOLTS.get(model.upper())
     if factor is None:
         remarks.append(f"the amplitudes are counts of the converter; the factor of {model or 'the device'} is unknown")

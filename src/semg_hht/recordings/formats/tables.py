@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.channels import distinct_names, is_not_emg
+from semg_hht.recordings.channels import ChannelDescription, decide_channels, distinct_names, reasons_by_description
 from semg_hht.recordings.formats.cells import is_content, parse_number, seconds_of_day
 from semg_hht.recordings.formats.clocks import ColumnClock, SampleLines, clock_of, find_clocks
 from semg_hht.recordings.formats.decoded_recording import (
@@ -19,7 +20,6 @@ from semg_hht.recordings.formats.decoded_recording import (
     MAX_DECODED_BYTES,
     DecodedRecording,
     most_common,
-    remarks_on_non_emg,
     remarks_on_other_rates,
 )
 from semg_hht.recordings.formats.headers import Layout, name_and_unit, read_layout
@@ -62,7 +62,8 @@ def read_table(path: Path) -> DecodedRecording:
     not_signals = [names[i] for i in layout.left_out if i not in clocks]
     if not_signals:
         remarks.append(f"columns that are not signals, by the header, were left out: {', '.join(not_signals)}")
-    non_emg = {i for i in kept if _is_not_emg_column(layout, i)}
+    numbers = {column: number for number, column in enumerate(kept, start=1)}
+    non_emg = _non_emg_columns(layout, kept)
     kept, rate_hz, n, left_out = _channels_of_one_rate(kept, non_emg, clocks, table.shape[1])
     ends = {clock.n for i in kept if (clock := clock_of(i, clocks))}
     if len(ends) > 1:
@@ -76,13 +77,26 @@ def read_table(path: Path) -> DecodedRecording:
         remarks.append(f"the header states several rates ({stated} Hz), so none of them is used")
     elif rate_hz is not None and stated and not np.isclose(rate_hz, layout.rates_hz, rtol=0.01).any():
         remarks.append(f"the header states {stated} Hz, but the time column gives {rate_hz:g} Hz, which is used")
-    return _to_decoded(_compact(table, kept, n), kept, non_emg, rate_hz, layout, remarks)
+    decoded = _to_decoded(_compact(table, kept, n), kept, rate_hz, layout, remarks)
+    if left_out:
+        return replace(decoded, numbers=tuple(numbers[i] for i in kept))
+    return decoded if layout.names else replace(decoded, channel_names=())
 
 
-def _is_not_emg_column(layout: Layout, column: int) -> bool:
+def _non_emg_columns(layout: Layout, kept: list[int]) -> set[int]:
+    """The columns that are not EMG by the header; the samples are not yet considered."""
+    reasons = reasons_by_description(_described(layout, kept))
+    return {i for i, reason in zip(kept, reasons, strict=True) if reason or _is_other_sensor(layout, i)}
+
+
+def _is_other_sensor(layout: Layout, column: int) -> bool:
     sensor = layout.sensors[column] if layout.sensors else ""
-    by_sensor = sensor not in ("", "RAW") and "EMG" not in sensor.upper()
-    return by_sensor or bool(layout.names and is_not_emg(layout.names[column]))
+    return sensor not in ("", "RAW") and "EMG" not in sensor.upper()
+
+
+def _described(layout: Layout, kept: list[int]) -> list[ChannelDescription]:
+    names, units = _names_and_units(layout, kept)
+    return [ChannelDescription(name, unit) for name, unit in zip(names, units, strict=True)]
 
 
 def _channels_of_one_rate(
@@ -100,11 +114,13 @@ def _channels_of_one_rate(
 
 
 def _to_decoded(
-    table: Array, kept: list[int], non_emg: set[int], rate_hz: float | None, layout: Layout, remarks: list[str]
+    table: Array, kept: list[int], rate_hz: float | None, layout: Layout, remarks: list[str]
 ) -> DecodedRecording:
     """Separate names and units, and scale EMG channels (n_channels, n_samples) to one unit."""
     names, units = _names_and_units(layout, kept)
-    emg = [place for place, column in enumerate(kept) if column not in non_emg]
+    other_sensors = [name for name, column in zip(names, kept, strict=True) if _is_other_sensor(layout, column)]
+    decision = decide_channels(_described(layout, kept), list(table), other_sensors)
+    emg = [place for place, name in enumerate(names) if name not in decision.non_emg]
     stated = [units[place] for place in emg]
     unit = ""
     if emg and all(stated):
@@ -118,14 +134,24 @@ def _to_decoded(
     elif layout.counts and np.array_equal(table[:, :1000], np.rint(table[:, :1000])):
         unit = "adc"
         remarks.append(COUNTS_REMARK)
-    beside = tuple(names[place] for place, column in enumerate(kept) if column in non_emg)
-    remarks += remarks_on_non_emg(beside)
-    return DecodedRecording(table.T, rate_hz, names if layout.names else (), unit, beside, tuple(remarks))
+    return DecodedRecording(
+        table.T,
+        rate_hz,
+        names,
+        unit,
+        decision.non_emg,
+        (*remarks, *decision.remarks),
+        channel_units=tuple(units),
+        is_decided=True,
+    )
 
 
 def _names_and_units(layout: Layout, kept: list[int]) -> tuple[tuple[str, ...], list[str]]:
+    """The names without their units, and the units; columns of a table without names are named after their place."""
     split = [name_and_unit(layout.names[i]) if layout.names else ("", "") for i in kept]
     units = [(layout.units[i] if layout.units else "") or unit for i, (_, unit) in zip(kept, split, strict=True)]
+    if not layout.names:
+        return distinct_names([""] * len(kept)), units
     numbers = [i + 1 for i in kept]
     names = [name or f"ch{number}" for number, (name, _) in zip(numbers, split, strict=True)]
     return distinct_names(names, numbers), units

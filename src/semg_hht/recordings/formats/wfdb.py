@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.channels import distinct_names, is_not_emg
+from semg_hht.recordings.channels import ChannelDescription, distinct_names, reasons_by_description
 from semg_hht.recordings.formats.decoded_recording import (
     MAX_DECODED_BYTES,
     DecodedRecording,
-    most_common,
-    remarks_on_non_emg,
+    most_common_of_emg,
     remarks_on_other_rates,
 )
 from semg_hht.recordings.units import one_unit
@@ -39,7 +38,7 @@ BROKEN_WFDB = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeEr
 
 
 def read_wfdb(path: Path) -> DecodedRecording:
-    """Read the signals with the most common rate, in the units of the header; segments are joined.
+    """Read the signals with the most common rate of EMG, in the units of the header; segments are joined.
 
     Raises
     ------
@@ -171,13 +170,21 @@ def _check_size(path: Path, n_samples: int, n_signals: int) -> None:
 
 def _decode(path: Path, record: Record) -> DecodedRecording:
     frames = [n or 1 for n in record.samps_per_frame]
-    per_frame = most_common(frames)
-    kept = [i for i, n in enumerate(frames) if n == per_frame]
     names = distinct_names([name or "" for name in record.sig_name])
+    stated = [unit or "" for unit in record.units]
+    described = [ChannelDescription(name, unit) for name, unit in zip(names, stated, strict=True)]
+    per_frame = most_common_of_emg(frames, reasons_by_description(described))
+    kept = [i for i, n in enumerate(frames) if n == per_frame]
     rate_hz = float(record.fs) * per_frame
-    units, factors = one_unit([record.units[i] or "" for i in kept])
+    units, factors = one_unit([stated[i] for i in kept])
     table = np.column_stack([record.e_p_signal[i] * factor for i, factor in zip(kept, factors, strict=True)])
     left_out = [names[i] for i in range(len(names)) if i not in kept]
-    non_emg = tuple(names[i] for i in kept if is_not_emg(names[i]))
-    remarks = [*remarks_on_other_rates(rate_hz, left_out), *remarks_on_non_emg(non_emg)]
-    return DecodedRecording(table, rate_hz, tuple(names[i] for i in kept), units, non_emg, tuple(remarks))
+    return DecodedRecording(
+        table,
+        rate_hz,
+        tuple(names[i] for i in kept),
+        units,
+        remarks=tuple(remarks_on_other_rates(rate_hz, left_out)),
+        channel_units=tuple(stated[i] for i in kept),
+        numbers=tuple(i + 1 for i in kept) if left_out else (),
+    )

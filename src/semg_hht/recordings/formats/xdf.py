@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.channels import distinct_names, is_not_emg
+from semg_hht.recordings.channels import distinct_names
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.safe_xml import read_xml
 from semg_hht.recordings.units import one_unit
@@ -181,16 +181,16 @@ def _decode(path: Path, stream: _XdfStream, content: dict[str, Any], left_out: l
         remarks.append(f"other streams were left out: {'; '.join(left_out)}")
     labels, kinds, units = (_described(stream, key) for key in ("label", "type", "unit"))
     names = distinct_names(labels)
-    has_emg = "EMG" in kinds
-    non_emg = tuple(
-        name
-        for name, kind in zip(names, kinds, strict=True)
-        if (kind != "EMG" if has_emg and kind else is_not_emg(name) or is_not_emg(kind))
-    )
-    if non_emg:
-        remarks.append(f"channels that are not EMG, by their types or names: {', '.join(non_emg)}")
     unit, factors = one_unit(units)
-    return DecodedRecording(table * np.array(factors), rate_hz, names, unit, non_emg, tuple(remarks))
+    return DecodedRecording(
+        table * np.array(factors),
+        rate_hz,
+        names,
+        unit,
+        remarks=tuple(remarks),
+        channel_units=tuple(units),
+        channel_types=tuple(kinds),
+    )
 
 
 def _described(stream: _XdfStream, key: str) -> list[str]:
