@@ -62,6 +62,32 @@ def test_channels_with_names_too_long_for_the_header_are_selected_by_number(tmp_
     assert row.channels == ("2",)
 
 
+@pytest.mark.parametrize(("order", "number"), [("good bad acc", "1"), ("acc good bad", "2"), ("acc bad good", "3")])
+def test_a_channel_marked_bad_is_never_used_instead_of_a_good_one(tmp_path: Path, order: str, number: str) -> None:
+    pytest.importorskip("pyedflib")
+    names = {
+        "good": "left biceps brachii long head",
+        "bad": "left biceps brachii short head",
+        "acc": "acceleration x axis",
+    }
+    lines = [f"{names[key]}\t{'ACC' if key == 'acc' else 'EMG'}\tn/a\t{'bad' if key == 'bad' else 'n/a'}\n"
+             for key in order.split()]  # fmt: skip
+    write_bids(tmp_path, {f"{BIDS_STEM}_channels.tsv": "name\ttype\tunits\tstatus\n" + "".join(lines)})
+    rates, units = (
+        [{"acc": slow}.get(key, fast) for key in order.split()] for slow, fast in ((100, 1000), ("g", "uV"))
+    )
+    write_edf(tmp_path / BIDS_RECORDING, order.split(), rates, units)
+    (job,) = find_jobs(tmp_path)
+    assert job.rows[0].channels == (number,)
+    assert read_job(job).select(job.rows[0].channels).channel_names == ("good",)
+
+
+def test_channels_of_type_emg_are_used_whatever_their_names_say(tmp_path: Path) -> None:
+    text = "name\ttype\tunits\nbiceps\tEMG\tuV\nforce grip\tEMG\tuV\n"
+    (row,) = read_bids(write_bids(tmp_path, {f"{BIDS_STEM}_channels.tsv": text}))
+    assert row.channels == ("biceps", "force grip")
+
+
 def test_the_sidecar_deepest_in_the_tree_wins(tmp_path: Path) -> None:
     session = "sub-02/ses-a/emg/sub-02_ses-a_task-curl_run-03_emg.bdf"
     rates = {

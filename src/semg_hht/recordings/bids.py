@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.channels import ChannelDescription, reasons_by_description
 from semg_hht.recordings.formats.edf import MAX_LABEL
 from semg_hht.recordings.manifest import GENDER_SPELLINGS, MANIFEST_COLUMNS, ManifestRow, read_number
 from semg_hht.system.files import read_json, require_file
@@ -171,7 +172,7 @@ def _recording_row(dataset: _BidsDataset, path: Path) -> ManifestRow | None:
 
 @dataclass(frozen=True)
 class _Channels:
-    """Content of a channels table. ``selected``: names or 1-based numbers of the channels to use; empty: all."""
+    """Content of a channels table. ``selected``: names of the channels to use, or their numbers; empty: all."""
 
     selected: tuple[str, ...] = ()
     units: str = ""
@@ -188,12 +189,15 @@ def _channels(path: Path) -> _Channels | None:
     if not good:
         return None
     names = [row["name"] for row in rows]
-    # Headers of EDF and BDF can't hold other names, so these channels are selected by number.
+    # Headers of EDF and BDF can't hold other names, so these channels are selected by their numbers in the file.
     by_name = len(set(names)) == len(names) and max(map(len, names)) <= MAX_LABEL
     units = {standard_units(row["units"]) for _, row in good}
     muscles = {row.get("target_muscle", "") for _, row in good}
+    # The types of the table count more than what the reader of the recording concludes from names and units.
+    described = [ChannelDescription(row["name"], standard_units(row["units"])) for row in rows]
+    all_are_used = len(good) == len(rows) and not any(reasons_by_description(described))
     return _Channels(
-        selected=() if len(good) == len(rows) else tuple(row["name"] if by_name else str(n) for n, row in good),
+        selected=() if all_are_used else tuple(row["name"] if by_name else str(n) for n, row in good),
         units=units.pop() if len(units) == 1 else "",
         muscle=muscles.pop() if len(muscles) == 1 else "",
     )

@@ -43,7 +43,7 @@ class ManifestRow:
 
     file : path as written in the manifest, relative to the manifest, with forward slashes.
     start_s, stop_s : the repetition within the recording, in seconds; None: its start, its end.
-    channels : names or 1-based numbers of the channels to use; empty: all.
+    channels : names of the channels to use, or their numbers in the file, from 1; empty: all EMG channels.
     extra : the user's own columns, passed on unchanged.
     rate_source : the file that states ``rate_hz``, for messages; empty: the command line or the caller.
     """

@@ -46,6 +46,23 @@ def test_other_signals_are_marked_and_channels_of_another_rate_are_left_out(tmp_
     )
 
 
+@pytest.mark.parametrize("labels", [("ACC X", "Bic EMG", "ACC Y", "Tri EMG", "ACC Z"), ("Flow", "a", "SpO2", "b", "x")])
+def test_only_emg_decides_which_rate_is_kept(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    path = write_edf(tmp_path / "a.bdf", labels, [100, 1000, 100, 1000, 100], ["g", "uV", "g", "uV", "g"])
+    recording = read_recording(path)
+    assert (recording.rate_hz, recording.channel_names) == (1000.0, (labels[1], labels[3]))
+    assert recording.remarks == (f"channels with a rate other than 1000 Hz were left out: {', '.join(labels[::2])}",)
+    assert recording.select(("4",)).channel_names == (labels[3],), "numbers count the signals that were left out"
+    with pytest.raises(InputError, match="has no channel '1'; expected one of .*, or of the numbers 2, 4"):
+        recording.select(("1",))
+
+
+def test_units_decide_where_labels_say_nothing(tmp_path: Path) -> None:
+    recording = read_recording(write_edf(tmp_path / "a.edf", ["a", "b", "c"], [1000] * 3, ["uV", "deg", "N"]))
+    assert recording.select(()).channel_names == ("a",)
+    assert recording.remarks == ("channels that are not EMG, by their units: b, c",)
+
+
 def test_pauses_are_an_error(tmp_path: Path) -> None:
     path = write_edf(tmp_path / "a.edf", ["EMG"], [1000], ["uV"])
     content = bytearray(path.read_bytes())

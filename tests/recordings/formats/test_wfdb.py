@@ -50,20 +50,20 @@ def test_channels_whose_names_are_not_emg_are_marked(tmp_path: Path) -> None:
     assert recording.remarks == ("channels that are not EMG, by their names: ECG II, trigger",)
 
 
-def test_channels_of_another_rate_are_left_out(tmp_path: Path) -> None:
+def test_channels_with_a_rate_other_than_that_of_emg_are_left_out(tmp_path: Path) -> None:
     fast, slow = (WFDB_MV[:, 0] * WFDB_GAIN).astype(int), np.arange(500)
     record = wfdb.Record(
         record_name="a", n_sig=3, fs=500, sig_len=500, file_name=["a.dat"] * 3, fmt=["24"] * 3,
-        samps_per_frame=[4, 4, 1], adc_gain=[WFDB_GAIN] * 3, baseline=[0] * 3, units=["mV"] * 3, adc_res=[24] * 3,
-        adc_zero=[0] * 3, init_value=[0] * 3, block_size=[0] * 3, sig_name=["b", "t", "angle"],
-        e_d_signal=[fast, -fast, slow],
+        samps_per_frame=[1, 4, 1], adc_gain=[WFDB_GAIN] * 3, baseline=[0] * 3, units=["g", "mV", "mV"],
+        adc_res=[24] * 3, adc_zero=[0] * 3, init_value=[0] * 3, block_size=[0] * 3, sig_name=["a", "b", "angle"],
+        e_d_signal=[slow, fast, slow],
     )  # fmt: skip
     record.checksum = record.calc_checksum(expanded=True)
     record.wrsamp(expanded=True, write_dir=str(tmp_path))
     recording = read_recording(tmp_path / "a.hea")
-    assert_allclose(recording.samples, np.array([fast, -fast]) / WFDB_GAIN)
-    assert recording.rate_hz == 2000.0
-    assert recording.remarks[:1] == ("channels with a rate other than 2000 Hz were left out: angle",)
+    assert_allclose(recording.samples, np.array([fast]) / WFDB_GAIN)
+    assert (recording.rate_hz, recording.channel_names, recording.numbers) == (2000.0, ("b",), (2,))
+    assert recording.remarks[:1] == ("channels with a rate other than 2000 Hz were left out: a, angle",)
 
 
 def test_segments_are_joined(tmp_path: Path) -> None:

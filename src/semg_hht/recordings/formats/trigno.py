@@ -80,7 +80,15 @@ def read_trigno(path: Path) -> DecodedRecording:
         remarks.append(f"channels that are not EMG or differ from {rate_hz:g} Hz were left out: {', '.join(left_out)}")
     if max(lengths) > min(lengths):
         remarks.append(f"channels of up to {max(lengths)} samples were cut to the shortest, {min(lengths)} samples")
-    return DecodedRecording(table, rate_hz, distinct_names([c.name for c in chosen]), unit, remarks=tuple(remarks))
+    return DecodedRecording(
+        table,
+        rate_hz,
+        distinct_names([c.name for c in chosen]),
+        unit,
+        remarks=tuple(remarks),
+        channel_units=tuple(column.unit for column in chosen),
+        numbers=tuple(columns.index(column) + 1 for column in chosen) if left_out else (),
+    )
 
 
 def _read(path: Path) -> tuple[list[_Column], list[_Column], dict[int, Array]]:
