@@ -114,9 +114,31 @@ def test_channels_are_selected_by_their_numbers_in_the_file() -> None:
         recording.select(("1",))
 
 
-def test_the_units_in_the_file_take_precedence(tmp_path: Path) -> None:
+def test_the_stated_units_and_those_of_the_file_must_agree(tmp_path: Path) -> None:
     write_recording(noise(), tmp_path / "a.npz")
-    assert read_recording(tmp_path / "a.npz", units="mV").units == "uV"
+    assert read_recording(tmp_path / "a.npz", units="µV").units == "uV"
+    with pytest.raises(
+        InputError, match=r"a\.npz: the file states uV as its units, but mV was given; expected the same"
+    ):
+        read_recording(tmp_path / "a.npz", units="mV")
+    with pytest.raises(InputError, match=r"but manifest\.csv states mV; expected the same units"):
+        read_recording(tmp_path / "a.npz", units="mV", rate_source="manifest.csv")
+
+
+def test_the_stated_units_may_be_those_of_one_channel(tmp_path: Path) -> None:
+    pytest.importorskip("pyedflib")
+    path = write_edf(tmp_path / "a.edf", ["a", "b"], [1000, 1000], ["uV", "mV"])
+    assert read_recording(path, units="mV").units == "uV"
+    with pytest.raises(InputError, match="the file states uV as its units, but V was given"):
+        read_recording(path, units="V")
+
+
+def test_units_that_are_not_understood_are_reported(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", emg=noise().samples, rate_hz=500.0)
+    assert read_recording(path, units="millivolt").units == "mV"
+    assert not read_recording(path, units="adc").remarks
+    (remark,) = read_recording(path, units="mVV").remarks
+    assert remark.startswith("the units 'mVV' are not understood as V, mV or uV")
 
 
 def test_a_recording_is_written_as_npz_or_csv_only(tmp_path: Path) -> None:

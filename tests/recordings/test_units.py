@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semg_hht.recordings.units import microvolts_per, one_unit, volts
+from semg_hht.recordings.units import microvolts_per, one_unit, same_unit, unit_remarks, volts
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,17 @@ def test_one_unit_for_all_channels(stated: list[str], unit: str, factors: list[f
         ("µV", "uV", 1.0),
         (" Volts ", "V", 1e6),
         ("毫伏", "mV", 1e3),
+        ("mVolt", "mV", 1e3),
+        ("millivolts", "mV", 1e3),
+        ("uVolt", "uV", 1.0),
+        ("µVolts", "uV", 1.0),
+        ("Âµv", "uV", 1.0),
+        ("micro volt", "uV", 1.0),
+        (".V", "uV", 1.0),
+        ("mkV", "uV", 1.0),
+        ("мкВ", "uV", 1.0),
+        ("мВ", "mV", 1e3),
+        ("N", "", None),
         ("nV", "nV", 1e-3),
         ("adc", "", None),
         ("", "", None),
@@ -39,3 +50,18 @@ def test_one_unit_for_all_channels(stated: list[str], unit: str, factors: list[f
 def test_spellings_of_volts(text: str, unit: str, factor: float | None) -> None:
     assert volts(text) == unit
     assert microvolts_per(text) == factor
+
+
+def test_spellings_of_one_unit_agree() -> None:
+    assert same_unit("µV", "microvolts")
+    assert same_unit("ADC", "adc")
+    assert not same_unit("uV", "mV")
+    assert not same_unit("adc", "mV")
+
+
+def test_a_unit_that_is_not_understood_gets_a_remark() -> None:
+    assert [unit for unit in ("", "mV", "µV", "adc", "a.u.", "counts", "mVV", "N") if unit_remarks(unit)] == [
+        "mVV",
+        "N",
+    ]
+    assert unit_remarks("mVV") == ("the units 'mVV' are not understood as V, mV or uV, so amplitudes stay in them",)

@@ -17,6 +17,7 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.channels import ChannelDescription, reasons_by_description
 from semg_hht.recordings.formats.edf import MAX_LABEL
 from semg_hht.recordings.manifest import GENDER_SPELLINGS, MANIFEST_COLUMNS, ManifestRow, read_number
+from semg_hht.recordings.units import volts
 from semg_hht.system.files import read_json, require_file
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ PARTICIPANTS = "participants.tsv"
 RECORDING_ENDINGS = ("emg.bdf", "emg.edf")  # all that BIDS allows for EMG
 # Columns with the label of an event: the column of the standard first, then columns that others use for it.
 MOVEMENT_COLUMNS = ("trial_type", "movement", "gesture", "event_type")
-_VOLTS = {"v": "V", "mv": "mV", "uv": "uV", "µv": "uV", "μv": "uV", "microv": "uV"}
 _FOLDERS = (".", "sub-*", "sub-*/emg", "sub-*/ses-*", "sub-*/ses-*/emg")
 
 _NamedFile = tuple[Path, dict[str, str], str]  # path, entities of its name, the rest of the name
@@ -87,7 +87,7 @@ def parse_name(name: str) -> tuple[dict[str, str], str]:
 
 def standard_units(units: str) -> str:
     """``V``, ``mV`` or ``uV`` as EDF headers spell them; a unit of the device is returned unchanged."""
-    return _VOLTS.get(units.lower(), units)
+    return volts(units) or units
 
 
 @dataclass(frozen=True)

@@ -18,25 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.recordings.units import volts
+from semg_hht.recordings.units import COUNTS, volts
 
-# Units of a converter: channels in them may be EMG even where others are in volts, if their names say EMG.
-COUNT_UNITS = (
-    "adc",
-    "count",
-    "counts",
-    "lsb",
-    "raw",
-    "a.u.",
-    "au",
-    "nu",
-    "digit",
-    "digits",
-    "bit",
-    "bits",
-    "%",
-    "%mvc",
-)
+# A channel in counts, or in shares of the MVC, may be EMG even where others are in volts, if its name says EMG.
+RELATIVE_UNITS = (*COUNTS, "%", "%mvc", "% mvc")
 MAX_FALLING = 0.05  # of the steps of a ramp or a counter; an alternating signal falls at half of its steps
 MIN_RISING = 0.25
 # A label or a trigger keeps each value for many samples; a muscle at rest, in whole counts, keeps it for a few.
@@ -205,7 +190,7 @@ def _is_other_unit(unit: str, says_emg: bool) -> bool:
 
 def _is_no_volts(unit: str, says_emg: bool) -> bool:
     """Whether a stated unit excludes EMG where other channels are in volts."""
-    return bool(unit.strip()) and not volts(unit) and not (says_emg and unit.strip().lower() in COUNT_UNITS)
+    return bool(unit.strip()) and not volts(unit) and not (says_emg and unit.strip().lower() in RELATIVE_UNITS)
 
 
 @cache

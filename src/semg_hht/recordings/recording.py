@@ -24,7 +24,7 @@ from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
 from semg_hht.recordings.formats.wfdb import read_wfdb, record_files
 from semg_hht.recordings.formats.xdf import read_xdf
 from semg_hht.recordings.quality import interpolate_gaps, quality_remarks
-from semg_hht.recordings.units import microvolts_per
+from semg_hht.recordings.units import microvolts_per, same_unit, unit_remarks, volts
 from semg_hht.system.files import BROKEN_NPZ, require_file, whole_file
 
 Array = NDArray[np.float64]
@@ -118,14 +118,15 @@ def read_recording(
     ----------
     rate_hz : samples per second, for files that do not state it. If the file states it (a time column, a comment line,
         a key ``rate_hz`` or ``fs``), the two must agree within 1 %.
-    units : units of the samples, for files that do not state them.
-    rate_source : the file that states ``rate_hz``; the error names it if the two rates differ.
+    units : units of the samples, for files that do not state them. If the file states them, the two must agree.
+    rate_source : the file that states ``rate_hz`` and ``units``; the error names it if it contradicts the recording.
 
     Raises
     ------
     InputError
         The file can't be decoded, or the library that decodes it is not installed; it holds too few samples or values
-        that are not finite numbers; or its rate is unknown or contradicts ``rate_hz``.
+        that are not finite numbers; or its rate is unknown; or its rate or units contradict
+        the stated ones.
     """
     path = Path(path)
     require_file(path)
@@ -199,15 +200,25 @@ def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: 
         gap_remarks = interpolate_gaps(samples, rate, names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    units = decoded.units or units
+    units = _units(decoded, path, units, rate_source)
     if decoded.is_decided:
         decision = ChannelDecision(decoded.non_emg)  # the reader has added the remarks
     else:
         decision = decide_channels(decoded.described(names), list(samples), decoded.non_emg)
     emg = [i for i, name in enumerate(names) if name not in decision.non_emg]
     quality = quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units)
-    remarks = (*decoded.remarks, *decision.remarks, *gap_remarks, *quality)
+    remarks = (*decoded.remarks, *decision.remarks, *gap_remarks, *unit_remarks(units), *quality)
     return Recording(samples, float(rate), names, units, str(path), decision.non_emg, remarks, decoded.numbers)
+
+
+def _units(decoded: DecodedRecording, path: Path, units: str, source: str) -> str:
+    """The units of the samples; the stated ones must agree with those of the file, or of some of its channels."""
+    of_file = (decoded.units, *filter(None, decoded.channel_units))
+    if units and decoded.units and not any(same_unit(units, own) for own in of_file):
+        given = f"{source} states {units}" if source else f"{units} was given"
+        raise InputError(f"{path}: the file states {decoded.units} as its units, but {given}; expected the same units")
+    chosen = decoded.units or units.strip()
+    return volts(chosen) or chosen
 
 
 def write_recording(recording: Recording, path: Path) -> None:

@@ -6,18 +6,40 @@ It works on names of units and does not know files or samples.
 from __future__ import annotations
 
 MICROVOLTS = {"V": 1e6, "mV": 1e3, "uV": 1.0, "nV": 1e-3}
+_PREFIXES = {
+    "V": ("", "в", "伏"),
+    "mV": ("m", "milli", "мв", "毫伏"),
+    # ".V", "?V" and "�V": a program replaced the "µ" that it could not write; "mk": "мк" in Latin letters.
+    "uV": ("u", "micro", "mk", "mc", ".", "?", "�", "мкв", "微伏", "礦"),  # "礦": "µV" read as GB18030
+    "nV": ("n", "nano", "нв", "纳伏"),
+}
+_VOLT = ("v", "volt", "volts")
 _SPELLINGS = {
-    "v": "V", "volt": "V", "volts": "V", "伏": "V",
-    "mv": "mV", "millivolt": "mV", "millivolts": "mV", "毫伏": "mV",
-    "uv": "uV", "microvolt": "uV", "microvolts": "uV", "微伏": "uV",
-    "礦": "uV",  # "µV" in Windows-1252, decoded as GB18030, the encoding of Chinese programs
-    "nv": "nV", "nanovolt": "nV", "nanovolts": "nV",
-}  # fmt: skip
+    spelling: unit
+    for unit, prefixes in _PREFIXES.items()
+    for prefix in prefixes
+    for spelling in ((prefix + volt for volt in _VOLT) if prefix.isascii() or prefix == "�" else (prefix,))
+}
+COUNTS = ("adc", "adu", "count", "counts", "raw", "lsb", "digit", "digits", "bit", "bits", "a.u.", "au", "arb", "nu")
 
 
 def volts(text: str) -> str:
     """``V``, ``mV``, ``uV`` or ``nV`` if the text is a spelling of one of them; empty otherwise."""
-    return _SPELLINGS.get(text.strip().replace("µ", "u").replace("μ", "u").lower(), "")
+    # "Âµ" and "Î¼": "µ" in UTF-8, decoded as Windows-1252.
+    plain = text.strip().replace("Âµ", "u").replace("Î¼", "u").replace("µ", "u").replace("μ", "u").lower()
+    return _SPELLINGS.get(plain.replace(" ", ""), "")
+
+
+def unit_remarks(unit: str) -> tuple[str, ...]:
+    """A remark on a unit that is neither of volts nor stands for counts of a converter or arbitrary units."""
+    if not unit.strip() or volts(unit) or unit.strip().lower() in COUNTS:
+        return ()
+    return (f"the units {unit!r} are not understood as V, mV or uV, so amplitudes stay in them",)
+
+
+def same_unit(unit: str, other: str) -> bool:
+    """Whether two texts are spellings of one unit."""
+    return (volts(unit) or unit.strip().lower()) == (volts(other) or other.strip().lower())
 
 
 def microvolts_per(unit: str) -> float | None:
