@@ -63,6 +63,24 @@ def test_units_decide_where_labels_say_nothing(tmp_path: Path) -> None:
     assert recording.remarks == ("channels that are not EMG, by their units: b, c",)
 
 
+@pytest.mark.parametrize("suffix", [".edf", ".bdf"])
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "gb18030"])
+def test_a_header_that_is_not_ascii_is_read(tmp_path: Path, suffix: str, encoding: str) -> None:
+    path = write_edf(tmp_path / f"a{suffix}", ["EMG biceps", "EMG 2"], [1000, 1000], ["uV", "mV"])
+    content = bytearray(path.read_bytes())
+    n_signals = int(content[252:256])  # with the annotations
+    name, label, unit = ("José", "EMG bíceps", "µV") if encoding == "latin-1" else ("王", "肌电1", "uV")
+    unit = "µV" if encoding == "utf-8" else unit
+    for at, text in ((8, f"X X X {name}"), (256, label), (256 + 96 * n_signals, unit)):
+        width = {8: 80, 256: 16}.get(at, 8)
+        content[at : at + width] = text.encode(encoding).ljust(width)
+    path.write_bytes(content)
+    recording = read_recording(path)
+    assert recording.channel_names == (label, "EMG 2")
+    assert recording.units == "uV"
+    assert_allclose(recording.samples, EDF_UV, atol=0.07)
+
+
 def test_pauses_are_an_error(tmp_path: Path) -> None:
     path = write_edf(tmp_path / "a.edf", ["EMG"], [1000], ["uV"])
     content = bytearray(path.read_bytes())

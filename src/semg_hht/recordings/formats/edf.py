@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,11 @@ if TYPE_CHECKING:
     from pyedflib import EdfReader
 
 MAX_LABEL = 16  # characters of a label in the header
+_FIXED_HEADER = 256  # bytes, and as many for each signal
+_VERSION = 8
+_BEFORE_DIMENSION = MAX_LABEL + 80  # bytes per signal: label and transducer
+_DIMENSION = 8
+_ANNOTATIONS = ("EDF Annotations", "BDF Annotations")  # labels of signals that hold no samples
 
 
 def read_edf(path: Path) -> DecodedRecording:
@@ -29,8 +38,20 @@ def read_edf(path: Path) -> DecodedRecording:
     from pyedflib import EdfReader
 
     try:
-        with EdfReader(str(path)) as file:
-            return _decode(path, file)
+        header = _read_header(path)
+        if header.isascii():
+            with EdfReader(str(path)) as file:
+                return _decode(path, file)
+        # pyedflib refuses names and units that are not ASCII, though recorders write them.
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / f"a{path.suffix}"
+            shutil.copyfile(path, copy)
+            with copy.open("r+b") as handle:
+                handle.seek(_VERSION)
+                handle.write(bytes(byte if byte < 128 else ord("_") for byte in header))
+            with EdfReader(str(copy)) as file:
+                texts = zip(_fields(header, 0, MAX_LABEL), _fields(header, _BEFORE_DIMENSION, _DIMENSION), strict=True)
+                return _decode(path, file, [text for text in texts if text[0] not in _ANNOTATIONS])
     except OSError as error:
         if "discontinuous" in str(error).lower():
             message = f"{path}: has pauses between its segments (EDF+D); expected one unbroken recording"
@@ -38,13 +59,41 @@ def read_edf(path: Path) -> DecodedRecording:
         raise InputError(f"{path}: can't be read as EDF or BDF; {error}") from None
 
 
-def _decode(path: Path, file: EdfReader) -> DecodedRecording:
-    labels = [label.strip() for label in file.getSignalLabels()]
+def _read_header(path: Path) -> bytes:
+    """The header without the eight bytes of the version, which begin with 0xFF in BDF; empty if it is damaged."""
+    with path.open("rb") as handle:
+        fixed = handle.read(_FIXED_HEADER)
+        n_signals = fixed[-4:].strip()
+        return (fixed + handle.read(int(n_signals) * _FIXED_HEADER))[_VERSION:] if n_signals.isdigit() else b""
+
+
+def _fields(header: bytes, start: int, width: int) -> list[str]:
+    """The texts of one field of all signals; ``start``: the bytes per signal of the fields before it."""
+    n_signals = int(header[_FIXED_HEADER - _VERSION - 4 : _FIXED_HEADER - _VERSION])
+    at = _FIXED_HEADER - _VERSION + n_signals * start
+    return [_text(header[at + i * width : at + (i + 1) * width]) for i in range(n_signals)]
+
+
+def _text(field: bytes) -> str:
+    """Text of a header in UTF-8, of which a fixed width may cut the last character, GB18030 or Windows-1252."""
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(field.rstrip()).strip()
+    except UnicodeDecodeError:
+        encoding = "gb18030" if re.search(rb"[\x80-\xff]{2}", field) else "cp1252"
+        return field.decode(encoding, "replace").strip()
+
+
+def _decode(path: Path, file: EdfReader, texts: list[tuple[str, str]] | None = None) -> DecodedRecording:
+    """``texts``: label and dimension of each signal, where pyedflib could not decode them."""
+    if texts is None:
+        texts = [
+            (label.strip(), file.getPhysicalDimension(i).strip()) for i, label in enumerate(file.getSignalLabels())
+        ]
+    labels, dimensions = [label for label, _ in texts], [dimension for _, dimension in texts]
     if not labels:
         raise InputError(f"{path}: expected at least one signal; found none")
     rates = [float(file.getSampleFrequency(i)) for i in range(len(labels))]
-    dimensions = [file.getPhysicalDimension(i).strip() for i in range(len(labels))]
-    described = [ChannelDescription(label, unit) for label, unit in zip(labels, dimensions, strict=True)]
+    described = [ChannelDescription(label, dimension) for label, dimension in texts]
     rate_hz = most_common_of_emg(rates, reasons_by_description(described))
     kept = [i for i, rate in enumerate(rates) if rate == rate_hz]
     left_out = [labels[i] for i in range(len(labels)) if i not in kept]
