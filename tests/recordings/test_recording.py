@@ -96,6 +96,23 @@ def test_in_every_format_columns_without_names_are_told_by_their_samples(tmp_pat
     assert recording.non_emg == ("ch3", "ch4", "ch5", "ch6")
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_long_gaps_in_channels_that_are_not_used_are_no_error(tmp_path: Path, bad: float) -> None:
+    samples = noise(3).samples
+    samples[1:, 100:] = bad
+    names = np.array(["biceps", "ch2", "Knee angle"])
+    path = write_npz(tmp_path / "a.npz", samples=samples, rate_hz=500.0, channel_names=names)
+    with pytest.raises(InputError, match="channel ch2 (lacks|has) 900"):
+        read_recording(path)
+    recording = read_recording(path, channels=["1"])
+    assert (recording.channel_names, recording.numbers) == (("biceps",), (1,))
+    assert recording.remarks[-1] == (
+        "channels with long gaps or infinite samples, which are not used, were left out: ch2, Knee angle"
+    )
+    with pytest.raises(InputError, match="channel Knee angle (lacks|has) 900"):
+        read_recording(path, channels=["biceps", "3"])
+
+
 def test_which_channels_are_not_emg_is_kept_in_npz(tmp_path: Path) -> None:
     recording = replace(noise(3), channel_names=("ch1", "biceps", "phase"), non_emg=("ch1", "biceps"))
     write_recording(recording, tmp_path / "a.npz")

@@ -63,11 +63,12 @@ def decide_channels(
 ) -> ChannelDecision:
     """Decide which channels are EMG.
 
-    samples : of each channel, (n_samples,).
+    samples : of each channel, (n_samples,); those that are not finite are passed over.
     stated : names of channels that are not EMG according to the file itself.
 
     Samples alone exclude a channel only where another EMG channel remains.
     """
+    samples = [values if np.isfinite(values).all() else values[np.isfinite(values)] for values in samples]
     reasons = reasons_by_description(channels)
     stated = set(stated)
     for i, channel in enumerate(channels):

@@ -72,7 +72,12 @@ class Remark:
 def read_job(job: Job) -> Recording:
     """Read the recording of a job with the rate and units that its rows state."""
     first = job.rows[0]
-    return read_recording(job.path, rate_hz=first.rate_hz, units=first.units, rate_source=first.rate_source)
+    channels = (
+        {channel for row in job.rows for channel in row.channels} if all(row.channels for row in job.rows) else ()
+    )
+    return read_recording(
+        job.path, rate_hz=first.rate_hz, units=first.units, rate_source=first.rate_source, channels=channels
+    )
 
 
 def for_each(work: Callable[..., T], jobs: Sequence[Job], *args: Any, n_jobs: int = -1) -> Iterator[T | Failure]:

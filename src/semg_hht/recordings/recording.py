@@ -6,6 +6,7 @@ It works on files and physical units. It does not know filters, spectra or label
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -107,7 +108,12 @@ class Recording:
 
 
 def read_recording(
-    path: str | Path, *, rate_hz: float | None = None, units: str = "", rate_source: str = ""
+    path: str | Path,
+    *,
+    rate_hz: float | None = None,
+    units: str = "",
+    rate_source: str = "",
+    channels: Iterable[str] = (),
 ) -> Recording:
     """Read a CSV/TXT table (one column per channel), MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF or OTB+ file.
 
@@ -120,6 +126,8 @@ def read_recording(
         a key ``rate_hz`` or ``fs``), the two must agree within 1 %.
     units : units of the samples, for files that do not state them. If the file states them, the two must agree.
     rate_source : the file that states ``rate_hz`` and ``units``; the error names it if it contradicts the recording.
+    channels : names or numbers of the channels that will be used; empty: all EMG channels. Long gaps in other channels
+        are no error: such a channel is left out.
 
     Raises
     ------
@@ -152,7 +160,7 @@ def read_recording(
         raise InputError(f"{path}: reading {suffix} needs {library}: pip install 'semg-hht[{extra}]'") from None
     except (csv.Error, *BROKEN_NPZ) as error:
         raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
-    return _check(decoded, path, rate_hz, units, rate_source)
+    return _check(decoded, path, rate_hz, units, rate_source, frozenset(channels))
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
@@ -176,7 +184,14 @@ def _header_of(path: Path) -> Path:
     return header
 
 
-def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: str, rate_source: str) -> Recording:
+def _check(
+    decoded: DecodedRecording,
+    path: Path,
+    rate_hz: float | None,
+    units: str,
+    rate_source: str,
+    selected: frozenset[str],
+) -> Recording:
     if decoded.rate_hz is not None and rate_hz is not None and abs(decoded.rate_hz - rate_hz) > 0.01 * rate_hz:
         given = f"{rate_source} states {rate_hz:g} Hz" if rate_source else f"{rate_hz:g} Hz was given"
         raise InputError(f"{path}: the file states {decoded.rate_hz:g} Hz, but {given}; expected the same rate")
@@ -196,19 +211,56 @@ def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: 
         )
     names = decoded.channel_names or ("",) * samples.shape[0]
     names = distinct_names([name.strip() for name in names], decoded.numbers)
-    try:
-        gap_remarks = interpolate_gaps(samples, rate, names)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     units = _units(decoded, path, units, rate_source)
     if decoded.is_decided:
         decision = ChannelDecision(decoded.non_emg)  # the reader has added the remarks
     else:
         decision = decide_channels(decoded.described(names), list(samples), decoded.non_emg)
-    emg = [i for i, name in enumerate(names) if name not in decision.non_emg]
+    numbers = decoded.numbers or tuple(range(1, len(names) + 1))
+    used = [name in selected or str(number) in selected if selected else name not in decision.non_emg
+            for name, number in zip(names, numbers, strict=True)]  # fmt: skip
+    kept, gap_remarks = _fill_gaps(samples, rate, names, used, path)
+    emg = [i for i in kept if names[i] not in decision.non_emg]
     quality = quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units)
-    remarks = (*decoded.remarks, *decision.remarks, *gap_remarks, *unit_remarks(units), *quality)
-    return Recording(samples, float(rate), names, units, str(path), decision.non_emg, remarks, decoded.numbers)
+    recording = Recording(
+        samples,
+        float(rate),
+        names,
+        units,
+        str(path),
+        decision.non_emg,
+        (*decoded.remarks, *decision.remarks, *gap_remarks, *unit_remarks(units), *quality),
+        decoded.numbers,
+    )
+    return recording if len(kept) == len(names) else recording.select(tuple(names[i] for i in kept))
+
+
+def _fill_gaps(
+    samples: Array, rate_hz: float, names: Sequence[str], used: Sequence[bool], path: Path
+) -> tuple[list[int], list[str]]:
+    """Fill short gaps in place. Returns the channels whose samples are finite, and remarks.
+
+    Raises
+    ------
+    InputError
+        A channel that is used has longer gaps, or no channel is left.
+    """
+    kept: list[int] = []
+    remarks: list[str] = []
+    left_out: list[str] = []
+    for i, name in enumerate(names):
+        try:
+            remarks += interpolate_gaps(samples[i : i + 1], rate_hz, [name])
+            kept.append(i)
+        except InputError as error:
+            left_out.append(name)
+            if used[i] or len(left_out) == len(names):
+                raise InputError(f"{path}: {error}") from None
+    if left_out:
+        remarks.append(
+            f"channels with long gaps or infinite samples, which are not used, were left out: {', '.join(left_out)}"
+        )
+    return kept, remarks
 
 
 def _units(decoded: DecodedRecording, path: Path, units: str, source: str) -> str:
