@@ -105,7 +105,7 @@ def read_recording(
     Parameters
     ----------
     rate_hz : samples per second, for files that do not state it. If the file states it (a time column, a comment line,
-        a key ``rate_hz`` or ``fs``), the two must agree within 1 %.
+        a key ``rate_hz`` or ``fs``), the two must agree within 1 %. Times that are not even are ignored with a remark.
     units : units of the samples, for files that do not state them.
     rate_source : the file that states ``rate_hz``; the error names it if the two rates differ.
 
@@ -131,7 +131,7 @@ def read_recording(
         elif suffix == ".csv" and is_trigno(path):
             decoded = read_trigno(path)
         else:
-            decoded = readers.get(suffix, read_table)(path)
+            decoded = readers[suffix](path) if suffix in readers else read_table(path, rate_hz)
     except InputError:
         raise
     except ImportError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from builders import read_text_table as read
 from builders import rows, signal, with_time
 from semg_hht.errors import InputError
+from semg_hht.recordings.recording import read_recording
 
 
 @pytest.mark.parametrize(
@@ -141,8 +143,30 @@ def test_a_gap_in_the_times_is_an_error_with_its_place(tmp_path: Path) -> None:
         read(tmp_path, "\n".join(lines))
 
 
-def test_a_gap_in_rounded_times_is_an_error(tmp_path: Path) -> None:
+def test_a_repeated_time_is_read_with_a_remark(tmp_path: Path) -> None:
+    lines = ["time,b", *with_time(0.002).splitlines()]
+    lines[10] = lines[9]
+    found = read(tmp_path, "\n".join(lines))
+    assert (found.rate_hz, found.table.shape) == (500, (60, 1))
+    assert found.remarks[0].startswith("column 'time' is not even (steps of 0 to 0.004 s); it gives 500 Hz on average")
+
+
+def test_a_short_gap_in_rounded_times_is_read_with_a_remark(tmp_path: Path) -> None:
     lines = ["time,b", *with_time(1 / 2048, n=4000, digits=3).splitlines()]
     del lines[2000:2020]
-    with pytest.raises(InputError, match=r"'time' must increase from line to line|'time' has gaps"):
+    found = read(tmp_path, "\n".join(lines))
+    assert found.rate_hz == pytest.approx(2048, rel=1e-3)
+    assert re.search("by its times (19|20) of .* samples are missing, the first before line 2001", found.remarks[0])
+
+
+@pytest.mark.parametrize("change", ["0.010,1", "nan,1", "0.900,1"])
+def test_a_stated_rate_is_a_way_out_of_times_that_give_none(tmp_path: Path, change: str) -> None:
+    lines = ["time,b", *with_time(0.002).splitlines()]
+    lines[10] = change
+    with pytest.raises(InputError, match="column 'time'"):
         read(tmp_path, "\n".join(lines))
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = read_recording(tmp_path / "a.csv", rate_hz=480)
+    assert (found.rate_hz, found.samples.shape) == (480, (1, 60))
+    assert "column 'time' are not even and were ignored, because 480 Hz is stated" in found.remarks[0]
+    assert read(tmp_path, "\n".join(["# sampling rate: 480 Hz", *lines])).rate_hz == 480

@@ -112,8 +112,8 @@ def test_a_table_read_in_pieces_is_complete(tmp_path: Path, monkeypatch: pytest.
     lines[50] = lines[50].replace(".", "x", 1)
     with pytest.raises(InputError, match=r"line 54, column '时间': found '0x098000'"):
         read(tmp_path, "\n".join(lines))
-    lines[50] = lines[49]
-    with pytest.raises(InputError, match=r"'时间' must increase .*; found 0.096 in line 53 and 0.096 in line 54"):
+    lines[50] = lines[48]
+    with pytest.raises(InputError, match=r"'时间' must increase .*; found 0.096 in line 53 and 0.094 in line 54"):
         read(tmp_path, "\n".join(lines))
 
 
@@ -127,7 +127,6 @@ def test_a_table_read_in_pieces_is_complete(tmp_path: Path, monkeypatch: pytest.
         ((60, "0.118,1,2,3"), r"line 61 has 4 cells, expected 3 as above it"),
         ((2, "0.002,1,x"), r"line 3, column 'c': found 'x', expected a number"),
         ((10, "0.010,1,1"), r"column 'time' must increase .*; found 0.016 in line 10 and 0.01 in line 11"),
-        ((10, "0.016,1,1"), r"column 'time' must increase .*; found 0.016 in line 10 and 0.016 in line 11"),
         ((10, "nan,1,1"), r"column 'time' has no time in line 11; expected one for each sample"),
     ],
 )

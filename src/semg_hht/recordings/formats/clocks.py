@@ -6,14 +6,20 @@ It works on columns and their names. It does not know files or the meaning of ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError
+from semg_hht.recordings.formats.sample_times import (
+    SampleLines,
+    Times,
+    even_rate,
+    farthest,
+    printed_step,
+    remark_on_ignored,
+    uneven_rate,
+)
 
 Array = NDArray[np.float64]
 
@@ -32,16 +38,7 @@ _COUNTER = re.compile(
     re.IGNORECASE,
 )
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "stamp": 1.0}
-MIN_STEPS_BETWEEN_JUMPS = 100  # enough for a rate within 1 %
 PLAUSIBLE_HZ = (20.0, 100_000.0)  # of a column without a unit that may hold seconds
-
-
-@dataclass(frozen=True)
-class SampleLines:
-    """Where samples are in the file, for messages: its path, and a function from sample index to 1-based line."""
-
-    path: Path
-    of_sample: Callable[[int], int]
 
 
 @dataclass(frozen=True)
@@ -57,18 +54,21 @@ class ColumnClock:
     remark: str = ""
 
 
-def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: SampleLines) -> dict[int, ColumnClock]:
+def find_clocks(
+    table: Array, names: list[str], stamps: tuple[int, ...], lines: SampleLines, stated_hz: float | None = None
+) -> dict[int, ColumnClock]:
     """Column index -> its clock, for the columns that are not channels.
 
     If several columns hold times, each applies to the channels to its right.
 
     table : (n_columns, n_samples).
     stamps : columns with times of day, in seconds.
+    stated_hz : the rate that the header or the caller states; times that are not even are then ignored with a remark.
 
     Raises
     ------
     InputError
-        A time column that is needed does not increase, or has no time for some samples.
+        A time column that is needed gives no plain rate, and ``stated_hz`` is None.
     """
     clocks: dict[int, ColumnClock] = {}
     for i, name in enumerate(names):
@@ -80,10 +80,12 @@ def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: 
     for i in time_columns:
         name = names[i] or f"{i + 1}"
         if i in needed or (i == time_columns[0] and not needed):
-            clocks[i] = _time_clock(name, table[i], lines, stamp=i in stamps, several=len(needed) > 1)
+            clocks[i] = _time_clock(
+                name, table[i], lines, stamp=i in stamps, several=len(needed) > 1, stated_hz=stated_hz
+            )
         else:
             clocks[i] = ColumnClock(None, table.shape[1], f"column {name!r} is a second time column and was left out")
-    if not clocks and names[0] in ("", "Unnamed: 0") and (unnamed := _unnamed_clock(table, lines)):
+    if not clocks and names[0] in ("", "Unnamed: 0") and (unnamed := _unnamed_clock(table, lines, stated_hz)):
         clocks[0] = unnamed
     return clocks
 
@@ -100,10 +102,12 @@ def _is_time_name(name: str) -> bool:
     return _TIME.fullmatch(name.strip()) is not None or _TIME_BY_UNIT.fullmatch(name.strip()) is not None
 
 
-def _time_clock(name: str, column: Array, lines: SampleLines, *, stamp: bool, several: bool) -> ColumnClock:
+def _time_clock(
+    name: str, column: Array, lines: SampleLines, *, stamp: bool, several: bool, stated_hz: float | None
+) -> ColumnClock:
     n = column.size
     if stamp:
-        return ColumnClock(_rate(name, _past_midnight(column), 1.0, lines), n)
+        return _clock_of_times(Times(name, _past_midnight(column)), lines, stated_hz)
     if several:
         # The channels of a slower sensor end earlier; from there on its times are empty or zero.
         rising = np.flatnonzero(np.isfinite(column) & (column != 0))
@@ -115,10 +119,19 @@ def _time_clock(name: str, column: Array, lines: SampleLines, *, stamp: bool, se
             None, n, f"column {name!r} increases by 1 without a unit, so it gives no rate and was left out"
         )
     unit, remark = _scale(name, time)
-    return ColumnClock(_rate(name, time, unit, lines), n, remark)
+    return _clock_of_times(Times(name, time, unit), lines, stated_hz, remark)
 
 
-def _unnamed_clock(table: Array, lines: SampleLines) -> ColumnClock | None:
+def _clock_of_times(times: Times, lines: SampleLines, stated_hz: float | None, remark: str = "") -> ColumnClock:
+    rate_hz, uneven = even_rate(times), ""
+    if rate_hz is None and stated_hz is not None:
+        return ColumnClock(None, times.values.size, remark_on_ignored(times, stated_hz))
+    if rate_hz is None:
+        rate_hz, uneven = uneven_rate(times, lines)
+    return ColumnClock(rate_hz, times.values.size, "; ".join(filter(None, (remark, uneven))))
+
+
+def _unnamed_clock(table: Array, lines: SampleLines, stated_hz: float | None) -> ColumnClock | None:
     """The clock in an unnamed first column; None if the column may be a channel."""
     first = table[0]
     if len(table) < 2 or first.size < 3 or not np.isfinite(first).all():
@@ -135,7 +148,7 @@ def _unnamed_clock(table: Array, lines: SampleLines) -> ColumnClock | None:
             None, first.size, f"the first column has no name, increases evenly by {step:g} and was left out"
         )
     remark = f"the first column has no name, increases evenly by {step:.6g} and is taken for time in seconds"
-    return ColumnClock(_rate("1", first, 1.0, lines), first.size, remark)
+    return _clock_of_times(Times("1", first), lines, stated_hz, remark)
 
 
 def _counter_clock(name: str, column: Array, lines: SampleLines) -> ColumnClock | None:
@@ -180,71 +193,6 @@ def _scale(name: str, time: Array) -> tuple[float, str]:
     return 1.0, ""
 
 
-def _rate(name: str, time: Array, scale: float, lines: SampleLines) -> float:
-    """Samples per second over the whole span, which is accurate for rounded times too."""
-    bad = np.flatnonzero(~np.isfinite(time))
-    if bad.size:
-        line = lines.of_sample(int(bad[0]))
-        raise InputError(f"{lines.path}: column {name!r} has no time in line {line}; expected one for each sample")
-    if time.size < 2:
-        raise InputError(f"{lines.path}: column {name!r} has {time.size} times; expected two or more to give a rate")
-    step = np.diff(time)
-    mean = float(time[-1] - time[0]) / step.size
-    printed = _printed_step(time)
-    uneven = _farthest(step, mean) > 0.5 * mean
-    # Times rounded to more than half a step repeat and then jump.
-    if uneven and printed > 0.5 * mean and (rate_hz := _rate_of_jumps(time, step, printed, scale)):
-        return rate_hz
-    falls = np.flatnonzero(step <= 0)
-    if falls.size:
-        at = int(falls[0])
-        first, second = lines.of_sample(at), lines.of_sample(at + 1)
-        raise InputError(
-            f"{lines.path}: column {name!r} must increase from line to line to be a time; "
-            f"found {time[at]:.12g} in line {first} and {time[at + 1]:.12g} in line {second}"
-        )
-    if uneven:
-        at = int(np.argmax(step))
-        raise InputError(
-            f"{lines.path}: column {name!r} has gaps (steps of {step.min() * scale:g} to {step.max() * scale:g} s), "
-            f"the longest before line {lines.of_sample(at + 1)}; expected an even rate"
-        )
-    return _round_rate(mean * scale, printed * scale, time.size - 1)
-
-
-def _rate_of_jumps(time: Array, step: Array, printed: float, scale: float) -> float | None:
-    """The rate between the first and the last jump, each exact to one sample; None if these are not rounded times."""
-    jumps = np.flatnonzero(step)
-    if jumps.size < 2 or float(step.min()) < 0 or jumps[-1] - jumps[0] < MIN_STEPS_BETWEEN_JUMPS:
-        return None
-    first, n_steps = int(jumps[0]) + 1, int(jumps[-1] - jumps[0])
-    mean = float(time[first + n_steps] - time[first]) / n_steps
-    off: Array = np.arange(-first, time.size - first, dtype=np.float64)
-    off *= mean
-    off += time[first]
-    off -= time  # deviation of each time from an even one
-    if _farthest(off, 0.0) > 1.001 * printed + mean:
-        return None
-    return _round_rate(mean * scale, mean * scale, n_steps)
-
-
-def _round_rate(step_s: float, printed_s: float, n_steps: int) -> float:
-    """The whole number of hertz if the rounding of the times allows it; otherwise the rate itself."""
-    slack = printed_s / (n_steps * step_s)
-    whole = float(np.rint(1 / step_s))
-    return whole if whole > 0 and abs(whole * step_s - 1) <= max(slack, 1e-12) else 1 / step_s
-
-
-def _printed_step(time: Array) -> float:
-    """The value of the last printed digit of the times; 0 if they have more than nine decimals."""
-    last = time[-1000:]
-    error = 4 * np.finfo(np.float64).eps * float(np.max(np.abs(last)))
-    for digits in range(10):
-        if float(np.max(np.abs(np.round(last, digits) - last))) <= error:
-            return float(10.0**-digits)
-    return 0.0
-
-
 def _past_midnight(seconds: Array) -> Array:
     """Times of day with a whole day added at each midnight."""
     days = np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -43_200)
@@ -256,10 +204,6 @@ def _counts(column: Array) -> bool:
         return False
     step = np.diff(column)
     return bool(step.min() == step.max() == 1)
-
-
-def _farthest(values: Array, middle: float) -> float:
-    return max(float(values.max()) - middle, middle - float(values.min()))
 
 
 def _wrap(column: Array) -> float:
@@ -280,5 +224,5 @@ def _is_even(column: Array) -> bool:
         return False
     step = np.diff(column)
     mean = float(column[-1] - column[0]) / step.size
-    slack = max(0.01 * abs(mean), min(1.001 * _printed_step(column), 0.5 * abs(mean)))
-    return mean != 0 and _farthest(step, mean) <= slack
+    slack = max(0.01 * abs(mean), min(1.001 * printed_step(column), 0.5 * abs(mean)))
+    return mean != 0 and farthest(step, mean) <= slack

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.recordings.channels import distinct_names, is_not_emg
 from semg_hht.recordings.formats.cells import is_content, parse_number, seconds_of_day
-from semg_hht.recordings.formats.clocks import ColumnClock, SampleLines, clock_of, find_clocks
+from semg_hht.recordings.formats.clocks import ColumnClock, clock_of, find_clocks
 from semg_hht.recordings.formats.decoded_recording import (
     COUNTS_REMARK,
     MAX_DECODED_BYTES,
@@ -23,6 +23,7 @@ from semg_hht.recordings.formats.decoded_recording import (
     remarks_on_other_rates,
 )
 from semg_hht.recordings.formats.headers import Layout, name_and_unit, read_layout
+from semg_hht.recordings.formats.sample_times import SampleLines
 from semg_hht.recordings.units import one_unit
 
 Array = NDArray[np.float64]
@@ -32,19 +33,20 @@ _PAIR_OF_HIGH_BYTES = re.compile(rb"[\x80-\xff]{2}")
 PIECE = 2**19  # characters read at a time; larger pieces are not faster
 
 
-def read_table(path: Path) -> DecodedRecording:
+def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
     """Read a text table of one sample per line, as recorders, spreadsheets and programs write it.
 
     The separator is ``,`` ``;`` tab or space, the decimal separator a point or a comma, the encoding UTF-8, UTF-16 or
     GB18030; all are recognised. Lines above the samples may state the names of the columns, their units and the rate.
-    A time column gives the rate and is not a channel. The returned table is the transpose of a C-contiguous
+    A time column gives the rate and is not a channel. Times that are not even are ignored if ``rate_hz`` or the header
+    states the rate. The returned table is the transpose of a C-contiguous
     (n_channels, n_samples) array.
 
     Raises
     ------
     InputError
-        The text can't be decoded, a line has another number of cells, a cell is not a number, a time column does not
-        increase evenly, or the table is too large.
+        The text can't be decoded, a line has another number of cells, a cell is not a number, a time column gives
+        no plain rate and none is stated, or the table is too large.
     """
     encoding, n_lines = _survey(path)
     with path.open(encoding=encoding) as handle:
@@ -53,7 +55,8 @@ def read_table(path: Path) -> DecodedRecording:
         table = _read(path, layout, _pieces(handle, head, layout), n_lines - layout.start)
     names = list(layout.names) or [""] * layout.n_columns
     lines = SampleLines(path, lambda sample: _line_of(path, encoding, layout, sample))
-    clocks = find_clocks(table, names, layout.stamps, lines)
+    stated_hz = rate_hz or (layout.rates_hz[0] if len(layout.rates_hz) == 1 else None)
+    clocks = find_clocks(table, names, layout.stamps, lines, stated_hz)
     kept = [i for i in range(layout.n_columns) if i not in clocks and i not in layout.left_out]
     remarks = [*layout.remarks, *(clock.remark for clock in clocks.values() if clock.remark)]
     if encoding in ("gb18030", "cp1252"):
