@@ -31,6 +31,10 @@ _TIME = re.compile(
     rf"|时间戳?|時間)[\s_,]*(?:[\[(/]?\s*{_UNIT}\s*[\])]?)?",
     re.IGNORECASE,
 )
+# Names of Shimmer Consensys; its raw time stamps count ticks.
+_SHIMMER_TIME = re.compile(
+    r"(?:\w+_)?timestamp(?:sync)?_(?:unix_|formattedunix_)?cal(?:[\s_]*[\[(](?:ms|no_units)[\])])?", re.IGNORECASE
+)
 _TIME_BY_UNIT = re.compile(rf"x\s*[\[(]\s*{_UNIT}\s*[\])]|{_UNIT.replace('?P<', '?P<only_')}", re.IGNORECASE)
 _COUNTER = re.compile(
     r"n?seq|index|idx|samples?|(?:sub[\s_-]*)?frames?|(?:samples?|frames?|data)[\s_]*(?:no\.?|num|number|index|#)|no\.?|nr\.?|#|row|"
@@ -74,7 +78,7 @@ def find_clocks(
     for i, name in enumerate(names):
         if _COUNTER.fullmatch(name) and i not in stamps and (counter := _counter_clock(name, table[i], lines)):
             clocks[i] = counter
-    time_columns = [i for i, name in enumerate(names) if i in stamps or _is_time_name(name)]
+    time_columns = [i for i, name in enumerate(names) if i in stamps or is_time_name(name)]
     ends = [*time_columns, len(names)][1:]
     needed = [i for i, end in zip(time_columns, ends, strict=False) if set(range(i + 1, end)) - set(clocks)]
     for i in time_columns:
@@ -90,16 +94,17 @@ def find_clocks(
     return clocks
 
 
+def is_time_name(name: str) -> bool:
+    """Whether the name of a column says that it holds times."""
+    return any(pattern.fullmatch(name.strip()) for pattern in (_TIME, _TIME_BY_UNIT, _SHIMMER_TIME))
+
+
 def clock_of(column: int, clocks: dict[int, ColumnClock]) -> ColumnClock | None:
     """The clock of a channel: the nearest to its left, or the first one; None if no clock states a rate."""
     rated = [i for i, clock in clocks.items() if clock.rate_hz is not None]
     if not rated:
         return None
     return clocks[max((i for i in rated if i < column), default=min(rated))]
-
-
-def _is_time_name(name: str) -> bool:
-    return _TIME.fullmatch(name.strip()) is not None or _TIME_BY_UNIT.fullmatch(name.strip()) is not None
 
 
 def _time_clock(
@@ -167,7 +172,7 @@ def _counter_clock(name: str, column: Array, lines: SampleLines) -> ColumnClock 
     at = int(jumps[0])
     remark = (
         f"column {name!r} counts samples and was left out; it jumps at {jumps.size} places, first from {column[at]:g} "
-        f"to {column[at + 1]:g} in line {lines.of_sample(at + 1)}, so samples may be missing"
+        f"to {column[at + 1]:g} in {lines.place(at + 1)}, so samples may be missing"
     )
     return ColumnClock(None, column.size, remark)
 

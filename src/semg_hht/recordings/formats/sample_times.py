@@ -27,10 +27,18 @@ MAX_SPREAD = 0.05  # of the whole span; times that stray further from an even li
 
 @dataclass(frozen=True)
 class SampleLines:
-    """Where samples are in the file, for messages: its path, and a function from sample index to 1-based line."""
+    """Where samples are in the file, for messages: its path, and a function from sample index to 1-based line.
+
+    word : what is counted; ``sample`` in files that have no lines.
+    """
 
     path: Path
     of_sample: Callable[[int], int]
+    word: str = "line"
+
+    def place(self, sample: int) -> str:
+        """Such as ``line 12``."""
+        return f"{self.word} {self.of_sample(sample)}"
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ def uneven_rate(times: Times, lines: SampleLines) -> tuple[float, str]:
     time, name = times.values, times.name
     bad = np.flatnonzero(~np.isfinite(time))
     if bad.size:
-        line = lines.of_sample(int(bad[0]))
-        raise InputError(f"{lines.path}: column {name!r} has no time in line {line}; expected one for each sample")
+        place = lines.place(int(bad[0]))
+        raise InputError(f"{lines.path}: column {name!r} has no time in {place}; expected one for each sample")
     if time.size < 2:
         raise InputError(f"{lines.path}: column {name!r} has {time.size} times; expected two or more to give a rate")
     step = np.diff(time)
@@ -111,9 +119,9 @@ def _not_increasing(times: Times, lines: SampleLines, at: int) -> InputError:
     rising = np.diff(time)[np.diff(time) > 0] * times.scale
     offer = _offer(float(np.median(rising))) if rising.size else ". State the rate with --rate_hz to ignore the times"
     return InputError(
-        f"{lines.path}: column {times.name!r} must increase from line to line to be a time; "
-        f"found {time[at]:.12g} in line {lines.of_sample(at)} and {time[at + 1]:.12g} in line "
-        f"{lines.of_sample(at + 1)}{offer}"
+        f"{lines.path}: column {times.name!r} must increase from {lines.word} to {lines.word} to be a time; "
+        f"found {time[at]:.12g} in {lines.place(at)} and {time[at + 1]:.12g} in "
+        f"{lines.place(at + 1)}{offer}"
     )
 
 
@@ -173,15 +181,15 @@ def _rate_of_marks(times: Times, lines: SampleLines, marks: NDArray[np.intp]) ->
     longest = int(np.argmax(off_s))
     spread_s = float(np.ptp(time_s - (marks - marks[0]) * step_s)) - max(n_missing, 0) * step_s
     steps_text = f"steps of {np.diff(times.values).min() * times.scale:.3g} to {steps_s.max():.3g} s"
-    line = lines.of_sample(int(marks[longest + 1]))
+    place = lines.place(int(marks[longest + 1]))
     if n_missing >= 1 and (off_s[longest] > MAX_GAP_S or n_missing > MAX_GAP_SHARE * times.values.size):
         raise InputError(
-            f"{lines.path}: column {times.name!r} has gaps ({steps_text}), the longest before line {line}; by its "
+            f"{lines.path}: column {times.name!r} has gaps ({steps_text}), the longest before {place}; by its "
             f"times {n_missing} samples are missing; expected an even rate{_offer(typical_s)}"
         )
     if spread_s > MAX_SPREAD * span_s:
         raise InputError(
-            f"{lines.path}: column {times.name!r} has no even rate ({steps_text}), the longest before line {line}; "
+            f"{lines.path}: column {times.name!r} has no even rate ({steps_text}), the longest before {place}; "
             f"expected times within {MAX_SPREAD:.0%} of even ones{_offer(typical_s)}"
         )
     rate_hz = _round_rate(step_s, spread_s / span_s)
@@ -196,7 +204,7 @@ def _rate_of_marks(times: Times, lines: SampleLines, marks: NDArray[np.intp]) ->
         return rate_hz, f"{remark}, and no samples are missing by its times"
     n_expected = times.values.size + n_missing
     remark = f"{remark.replace(' on average', ' between gaps')}, and by its times {n_missing} of {n_expected} samples"
-    return rate_hz, f"{remark} are missing, the first before line {lines.of_sample(int(marks[long[0] + 1]))}"
+    return rate_hz, f"{remark} are missing, the first before {lines.place(int(marks[long[0] + 1]))}"
 
 
 def _step_of_grid(steps_s: Array, min_share: float) -> float | None:
