@@ -170,3 +170,34 @@ def test_a_stated_rate_is_a_way_out_of_times_that_give_none(tmp_path: Path, chan
     assert (found.rate_hz, found.samples.shape) == (480, (1, 60))
     assert "column 'time' are not even and were ignored, because 480 Hz is stated" in found.remarks[0]
     assert read(tmp_path, "\n".join(["# sampling rate: 480 Hz", *lines])).rate_hz == 480
+
+
+def test_an_unnamed_column_of_repeated_times_is_not_a_channel(tmp_path: Path) -> None:
+    ticks = np.arange(400) - (np.arange(400) % 4 == 3)  # a Bluetooth packet repeats the time of the one before it
+    text = "".join(f"{0.9 + tick / 333:.8f},{value}\n" for tick, value in zip(ticks, signal(400, 1)[:, 0], strict=True))
+    found = read(tmp_path, text)
+    assert found.rate_hz == pytest.approx(333, rel=0.005)
+    assert_array_equal(found.table, signal(400, 1))
+    remark = "the first column has no name, never falls and is taken for time in seconds; "
+    assert found.remarks[0].startswith(remark + "column '1' is not even")
+    found = read_recording(tmp_path / "a.csv", rate_hz=333)
+    assert (found.rate_hz, found.samples.shape) == (333, (1, 400))
+    assert found.remarks[0].startswith(remark + "the times in column '1' are not even and were ignored")
+
+
+def test_an_unnamed_column_of_labels_is_not_time(tmp_path: Path) -> None:
+    text = "".join(f"{i // 100},{a},{b}\n" for i, (a, b) in enumerate(signal(400)))
+    assert read(tmp_path, text).table.shape == (400, 3)
+
+
+@pytest.mark.parametrize("unit", [1, 1000, 1_000_000])
+def test_times_since_1970_are_no_channel_under_any_name(tmp_path: Path, unit: int) -> None:
+    jitter_s = np.random.default_rng(0).uniform(-0.001, 0.001, 400)
+    times = (1_714_148_521 + np.arange(400) / 250 + jitter_s) * unit
+    body = "".join(f"{i % 256},{a},{b},{t:.4f}\n" for i, ((a, b), t) in enumerate(zip(signal(400), times, strict=True)))
+    found = read(tmp_path, "0,1,2,3\n" + body)
+    assert (found.rate_hz, found.channel_names) == (pytest.approx(250, rel=0.001), ("1", "2"))
+    assert found.remarks[1].startswith("column '3' holds times since 1970")
+    assert found.remarks[2] == "the first column has no name and counts samples; it was left out"
+    named = read(tmp_path, "EMG 1,EMG 2,EMG 3,clock\n" + body)
+    assert (named.rate_hz, named.channel_names) == (found.rate_hz, ("EMG 1", "EMG 2", "EMG 3"))

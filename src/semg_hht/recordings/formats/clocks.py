@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.recordings.formats.sample_times import (
+    MAX_SPREAD,
     SampleLines,
     Times,
     even_rate,
     farthest,
     printed_step,
     remark_on_ignored,
+    spread,
     uneven_rate,
 )
 
@@ -42,6 +44,8 @@ _COUNTER = re.compile(
     re.IGNORECASE,
 )
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "stamp": 1.0}
+MIN_RISING = 0.25  # of the steps of a column of times without a name
+SINCE_1970_S = (946_684_800.0, 4_102_444_800.0)  # 2000 and 2100
 PLAUSIBLE_HZ = (20.0, 100_000.0)  # of a column without a unit that may hold seconds
 
 
@@ -89,7 +93,18 @@ def find_clocks(
             )
         else:
             clocks[i] = ColumnClock(None, table.shape[1], f"column {name!r} is a second time column and was left out")
-    if not clocks and names[0] in ("", "Unnamed: 0") and (unnamed := _unnamed_clock(table, lines, stated_hz)):
+    for i in set(range(len(names))) - set(clocks):
+        if scale := _scale_since_1970(table[i]):
+            name = names[i] or f"{i + 1}"
+            remark = f"column {name!r} holds times since 1970"
+            is_second = any(clock.rate_hz for clock in clocks.values())
+            clocks[i] = (
+                ColumnClock(None, table.shape[1], f"{remark} and was left out")
+                if is_second
+                else _clock_of_times(Times(name, table[i], scale), lines, stated_hz, remark)
+            )
+    is_unnamed = names[0] in ("", "Unnamed: 0") or names[0].isdecimal()
+    if 0 not in clocks and is_unnamed and (unnamed := _unnamed_clock(table, lines, stated_hz)):
         clocks[0] = unnamed
     return clocks
 
@@ -130,7 +145,8 @@ def _time_clock(
 def _clock_of_times(times: Times, lines: SampleLines, stated_hz: float | None, remark: str = "") -> ColumnClock:
     rate_hz, uneven = even_rate(times), ""
     if rate_hz is None and stated_hz is not None:
-        return ColumnClock(None, times.values.size, remark_on_ignored(times, stated_hz))
+        uneven = remark_on_ignored(times, stated_hz)
+        return ColumnClock(None, times.values.size, "; ".join(filter(None, (remark, uneven))))
     if rate_hz is None:
         rate_hz, uneven = uneven_rate(times, lines)
     return ColumnClock(rate_hz, times.values.size, "; ".join(filter(None, (remark, uneven))))
@@ -143,7 +159,8 @@ def _unnamed_clock(table: Array, lines: SampleLines, stated_hz: float | None) ->
         return None
     counts = _is_counter(first)
     # If all columns are ramps, the first one may be a channel like the others.
-    if not (counts or (_is_even(first) and first[0] < first[-1])) or all(map(_is_even, table[1:])):
+    is_even = _is_even(first) and first[0] < first[-1]
+    if not (counts or is_even or _is_rising_time(first)) or all(map(_is_even, table[1:])):
         return None
     if counts:
         return ColumnClock(None, first.size, "the first column has no name and counts samples; it was left out")
@@ -152,7 +169,8 @@ def _unnamed_clock(table: Array, lines: SampleLines, stated_hz: float | None) ->
         return ColumnClock(
             None, first.size, f"the first column has no name, increases evenly by {step:g} and was left out"
         )
-    remark = f"the first column has no name, increases evenly by {step:.6g} and is taken for time in seconds"
+    how = f"increases evenly by {step:.6g}" if is_even else "never falls"
+    remark = f"the first column has no name, {how} and is taken for time in seconds"
     return _clock_of_times(Times("1", first), lines, stated_hz, remark)
 
 
@@ -209,6 +227,29 @@ def _counts(column: Array) -> bool:
         return False
     step = np.diff(column)
     return bool(step.min() == step.max() == 1)
+
+
+def _is_rising_time(column: Array) -> bool:
+    """Whether a column never falls and stays near an even ramp, as times of arrival do. A label keeps its values."""
+    step = np.diff(column)
+    return bool(
+        float(step.min()) >= 0
+        and np.count_nonzero(step) >= MIN_RISING * step.size
+        and spread(column, float(step.mean())) <= MAX_SPREAD * float(column[-1] - column[0])
+        and PLAUSIBLE_HZ[0] <= 1 / float(step.mean()) <= PLAUSIBLE_HZ[1]
+    )
+
+
+def _scale_since_1970(column: Array) -> float:
+    """The seconds of one unit of times since 1970, which lie between 2000 and 2100; 0 for other columns."""
+    if column.size < 2 or not float(np.min(column)) > SINCE_1970_S[0]:
+        return 0.0
+    for scale in (1.0, 1e-3, 1e-6, 1e-9):
+        if SINCE_1970_S[0] < float(column[0]) * scale and float(np.max(column)) * scale < SINCE_1970_S[1]:
+            rises = float(np.min(np.diff(column))) >= 0 and float(column[-1]) > float(column[0])
+            rate_hz = (column.size - 1) / (float(column[-1] - column[0]) * scale) if rises else 0.0
+            return scale if PLAUSIBLE_HZ[0] <= rate_hz <= PLAUSIBLE_HZ[1] else 0.0
+    return 0.0
 
 
 def _wrap(column: Array) -> float:

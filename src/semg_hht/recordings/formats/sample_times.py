@@ -66,7 +66,7 @@ def even_rate(times: Times) -> float | None:
     # Times rounded to more than half a step repeat and then jump.
     if is_uneven and printed > 0.5 * mean and (rate_hz := _rate_of_jumps(time, step, printed, scale)):
         return rate_hz
-    if is_uneven or float(step.min()) <= 0 or _spread(time, mean) > MAX_SPREAD * mean * step.size + printed:
+    if is_uneven or float(step.min()) <= 0 or spread(time, mean) > MAX_SPREAD * mean * step.size + printed:
         return None
     return _round_rate(mean * scale, printed * scale / (step.size * mean * scale))
 
@@ -217,7 +217,7 @@ def _step_of_grid(steps_s: Array, min_share: float) -> float | None:
     return step_s if on_grid.all() and multiples.min() >= 1 and float(np.mean(multiples == 1)) >= min_share else None
 
 
-def _spread(time: Array, step: float) -> float:
+def spread(time: Array, step: float) -> float:
     """How far times stray from even ones, from the earliest to the latest."""
     off: Array = np.arange(time.size, dtype=np.float64)
     off *= -step
