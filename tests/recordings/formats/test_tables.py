@@ -117,6 +117,21 @@ def test_a_table_read_in_pieces_is_complete(tmp_path: Path, monkeypatch: pytest.
         read(tmp_path, "\n".join(lines))
 
 
+@pytest.mark.parametrize("header", ["", "EMG\tangle\n"])
+def test_a_column_that_ends_early_is_left_out(tmp_path: Path, header: str) -> None:
+    lines = [f"{a:g}\t{b:g}" if i < 20 else f"{a:g}\t" for i, (a, b) in enumerate(signal(400))]
+    found = read(tmp_path, header + "\r\n".join(lines) + "\r\n")
+    assert_array_equal(found.table, signal(400)[:, :1])
+    name = "angle" if header else "column 2"
+    remark = f"columns that end early hold signals of another rate and were left out: {name} (after 20 of 400 samples)"
+    assert found.remarks == (remark,)
+
+
+def test_a_column_with_few_missing_samples_at_its_end_is_kept(tmp_path: Path) -> None:
+    lines = [f"{a:g},{b:g}" if i < 395 else f"{a:g}," for i, (a, b) in enumerate(signal(400))]
+    assert read(tmp_path, "a,b\n" + "\n".join(lines)).table.shape == (400, 2)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

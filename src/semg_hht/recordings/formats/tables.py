@@ -24,6 +24,7 @@ from semg_hht.recordings.formats.decoded_recording import (
 )
 from semg_hht.recordings.formats.headers import Layout, name_and_unit, read_layout
 from semg_hht.recordings.formats.sample_times import SampleLines
+from semg_hht.recordings.quality import MAX_GAP_SHARE
 from semg_hht.recordings.units import one_unit
 
 Array = NDArray[np.float64]
@@ -72,6 +73,12 @@ def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
         remarks.append(f"channels of {min(ends)} to {max(ends)} samples were all cut to the shortest")
     if left_out and rate_hz is not None:
         remarks += remarks_on_other_rates(rate_hz, [names[i] for i in left_out])
+    kept, n, early = _columns_to_the_end(table, kept, n)
+    if early:
+        remarks.append(
+            "columns that end early hold signals of another rate and were left out: "
+            + ", ".join(f"{names[i] or f'column {i + 1}'} (after {end} of {n} samples)" for i, end in early.items())
+        )
     stated = ", ".join(f"{rate:g}" for rate in layout.rates_hz)
     if rate_hz is None and len(layout.rates_hz) == 1:
         rate_hz = layout.rates_hz[0]
@@ -100,6 +107,19 @@ def _channels_of_one_rate(
     # Times with few digits give slightly different numbers for the same rate.
     chosen = [i for i in kept if abs((clock[i].rate_hz or 0.0) - rate_hz) <= 1e-3 * rate_hz]
     return chosen, rate_hz, min(clock[i].n for i in chosen), [i for i in kept if i not in chosen]
+
+
+def _columns_to_the_end(table: Array, kept: list[int], n: int) -> tuple[list[int], int, dict[int, int]]:
+    """The columns that last about as long as the longest, its number of samples, and where the other columns end."""
+    if not n or not np.isnan(table[kept, n - 1]).any():
+        return kept, n, {}
+    ends = {}
+    for i in kept:
+        filled = np.flatnonzero(~np.isnan(table[i, :n]))
+        ends[i] = int(filled[-1]) + 1 if filled.size else 0
+    longest = max(ends.values())
+    early = {i: end for i, end in ends.items() if 0 < end < (1 - MAX_GAP_SHARE) * longest}
+    return [i for i in kept if i not in early], longest or n, early
 
 
 def _to_decoded(
