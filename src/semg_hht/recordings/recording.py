@@ -129,7 +129,7 @@ def read_recording(
         if suffix == ".mat" and is_matlab_73(path):
             decoded = read_hdf5(path)
         elif suffix == ".csv" and is_trigno(path):
-            decoded = read_trigno(path)
+            decoded = read_trigno(path, rate_hz)
         else:
             decoded = readers[suffix](path) if suffix in readers else read_table(path, rate_hz)
     except InputError:
