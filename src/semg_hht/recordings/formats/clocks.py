@@ -35,9 +35,11 @@ _TIME = re.compile(
 )
 # Names of Shimmer Consensys; its raw time stamps count ticks.
 _SHIMMER_TIME = re.compile(
-    r"(?:\w+_)?timestamp(?:sync)?_(?:unix_|formattedunix_)?cal(?:[\s_]*[\[(](?:ms|no_units)[\])])?", re.IGNORECASE
+    r"(?:\w+_)?timestamp(?:sync)?_(?:unix_|formattedunix_)?cal(?:[\s_]*[\[(](?:(?P<ms>ms)|no_units)[\])])?",
+    re.IGNORECASE,
 )
 _TIME_BY_UNIT = re.compile(rf"x\s*[\[(]\s*{_UNIT}\s*[\])]|{_UNIT.replace('?P<', '?P<only_')}", re.IGNORECASE)
+_TIME_NAMES = (_TIME, _TIME_BY_UNIT, _SHIMMER_TIME)
 _COUNTER = re.compile(
     r"n?seq|index|idx|samples?|(?:sub[\s_-]*)?frames?|(?:samples?|frames?|data)[\s_]*(?:no\.?|num|number|index|#)|no\.?|nr\.?|#|row|"
     r"packet\w*|counter|序号|编号|样本(?:点|号)?|帧",
@@ -111,7 +113,7 @@ def find_clocks(
 
 def is_time_name(name: str) -> bool:
     """Whether the name of a column says that it holds times."""
-    return any(pattern.fullmatch(name.strip()) for pattern in (_TIME, _TIME_BY_UNIT, _SHIMMER_TIME))
+    return any(pattern.fullmatch(name.strip()) for pattern in _TIME_NAMES)
 
 
 def clock_of(column: int, clocks: dict[int, ColumnClock]) -> ColumnClock | None:
@@ -196,7 +198,7 @@ def _counter_clock(name: str, column: Array, lines: SampleLines) -> ColumnClock 
 
 
 def _unit(name: str) -> str | None:
-    match = _TIME.fullmatch(name.strip()) or _TIME_BY_UNIT.fullmatch(name.strip())
+    match = next((match for pattern in _TIME_NAMES if (match := pattern.fullmatch(name.strip()))), None)
     stated = [key.removeprefix("only_") for key, value in match.groupdict().items() if value] if match else []
     return stated[0] if stated else None
 

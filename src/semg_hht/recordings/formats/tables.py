@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -31,6 +32,7 @@ Array = NDArray[np.float64]
 
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _PAIR_OF_HIGH_BYTES = re.compile(rb"[\x80-\xff]{2}")
+MAX_CHANNELS = 512  # a table with more columns than this, and than lines, holds a channel in each line
 PIECE = 2**19  # characters read at a time; larger pieces are not faster
 
 
@@ -54,6 +56,8 @@ def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
         head = handle.readlines(PIECE)
         layout = read_layout(path, head)
         table = _read(path, layout, _pieces(handle, head, layout), n_lines - layout.start)
+    if not layout.names and (table.shape[1] == 1 or table.shape[0] > max(table.shape[1], MAX_CHANNELS)):
+        table, layout = _channels_of_lines(table, layout)
     names = list(layout.names) or [""] * layout.n_columns
     lines = SampleLines(path, lambda sample: _line_of(path, encoding, layout, sample))
     stated_hz = rate_hz or (layout.rates_hz[0] if len(layout.rates_hz) == 1 else None)
@@ -87,6 +91,15 @@ def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
     elif rate_hz is not None and stated and not np.isclose(rate_hz, layout.rates_hz, rtol=0.01).any():
         remarks.append(f"the header states {stated} Hz, but the time column gives {rate_hz:g} Hz, which is used")
     return _to_decoded(_compact(table, kept, n), kept, non_emg, rate_hz, layout, remarks)
+
+
+def _channels_of_lines(table: Array, layout: Layout) -> tuple[Array, Layout]:
+    """Take each line for a channel: (n_values, n_lines) -> (n_lines, n_values)."""
+    n_values, n_lines = table.shape
+    lines = "one line" if n_lines == 1 else f"{n_lines} lines"
+    remark = f"the text is {lines} of {n_values} values, so each line was read as a channel"
+    layout = replace(layout, n_columns=n_lines, stamps=(), units=layout.units[:1] * n_lines)
+    return np.ascontiguousarray(table.T), replace(layout, remarks=(*layout.remarks, remark))
 
 
 def _is_not_emg_column(layout: Layout, column: int) -> bool:
