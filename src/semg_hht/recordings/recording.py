@@ -22,7 +22,7 @@ from semg_hht.recordings.formats.tables import read_table
 from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
 from semg_hht.recordings.formats.wfdb import read_wfdb, record_files
 from semg_hht.recordings.formats.xdf import read_xdf
-from semg_hht.recordings.quality import interpolate_gaps, quality_remarks
+from semg_hht.recordings.quality import interpolate_gaps, quality_remarks, rate_remarks
 from semg_hht.recordings.units import microvolts_per
 from semg_hht.system.files import BROKEN_NPZ, require_file, whole_file
 
@@ -105,7 +105,8 @@ def read_recording(
     Parameters
     ----------
     rate_hz : samples per second, for files that do not state it. If the file states it (a time column, a comment line,
-        a key ``rate_hz`` or ``fs``), the two must agree within 1 %. Times that are not even are ignored with a remark.
+        a key ``rate_hz`` or ``fs``), the two must agree within 1 %, unless the samples do not look like EMG at
+        the file's rate, which is higher. Times that are not even are ignored with a remark.
     units : units of the samples, for files that do not state them.
     rate_source : the file that states ``rate_hz``; the error names it if the two rates differ.
 
@@ -166,7 +167,12 @@ def _header_of(path: Path) -> Path:
 def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: str, rate_source: str) -> Recording:
     if decoded.rate_hz is not None and rate_hz is not None and abs(decoded.rate_hz - rate_hz) > 0.01 * rate_hz:
         given = f"{rate_source} states {rate_hz:g} Hz" if rate_source else f"{rate_hz:g} Hz was given"
-        raise InputError(f"{path}: the file states {decoded.rate_hz:g} Hz, but {given}; expected the same rate")
+        if not _is_given_rate_plausible(decoded, rate_hz):
+            raise InputError(f"{path}: the file states {decoded.rate_hz:g} Hz, but {given}; expected the same rate")
+        remark = (
+            f"the file states {decoded.rate_hz:g} Hz, at which the samples do not look like EMG; {given}, which is used"
+        )
+        decoded = replace(decoded, remarks=(*decoded.remarks, remark))
     rate = rate_hz if rate_hz is not None else decoded.rate_hz
     if rate is None:
         raise RateUnknown(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
@@ -191,6 +197,22 @@ def _check(decoded: DecodedRecording, path: Path, rate_hz: float | None, units: 
     quality = quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units)
     remarks = (*decoded.remarks, *gap_remarks, *quality)
     return Recording(samples, float(rate), names, units, str(path), decoded.non_emg, remarks)
+
+
+def _is_given_rate_plausible(decoded: DecodedRecording, rate_hz: float) -> bool:
+    """Whether the spectra of the EMG channels show that the rate in the file is too high, and the given one is not."""
+    table = decoded.table
+    if (
+        decoded.rate_hz is None
+        or decoded.rate_hz < rate_hz
+        or table.dtype.kind not in "biuf"
+        or len(table) < MIN_SAMPLES
+    ):
+        return False
+    names = decoded.channel_names or ("",) * table.shape[1]
+    emg = [i for i, name in enumerate(names) if name not in decoded.non_emg]
+    samples = [np.nan_to_num(table[:, i].astype(np.float64)) for i in emg]
+    return bool(rate_remarks(samples, decoded.rate_hz)) and not rate_remarks(samples, rate_hz)
 
 
 def write_recording(recording: Recording, path: Path) -> None:
