@@ -20,7 +20,7 @@ from semg_hht.recordings.recording import read_recording
     [("time", 0.002), ("time_s", 0.002), ("t", 0.002), ("Time (s)", 0.002), ("X[s]", 0.002),
      ("X [s]", 0.002), ("时间", 0.002), ("时间(秒)", 0.002), ("Timestamp", 0.002), ("time stamp [ms]", 2),
      ("time [ms]", 2), ("ms", 2), ("t_us", 2000), ("Elapsed time", 0.002), ("time", 2), ("Time_ms", 2),
-     ("milliSec", 2), ("min", 0.002 / 60)],
+     ("milliSec", 2), ("min", 0.002 / 60), ("millis", 2), ("micros", 2000)],
 )  # fmt: skip
 def test_time_columns(tmp_path: Path, name: str, step: float) -> None:
     found = read(tmp_path, f"{name},EMG\n" + with_time(step, digits=9))
@@ -188,6 +188,12 @@ def test_an_unnamed_column_of_repeated_times_is_not_a_channel(tmp_path: Path) ->
 def test_an_unnamed_column_of_labels_is_not_time(tmp_path: Path) -> None:
     text = "".join(f"{i // 100},{a},{b}\n" for i, (a, b) in enumerate(signal(400)))
     assert read(tmp_path, text).table.shape == (400, 3)
+
+
+def test_a_clock_of_32_bits_may_overflow(tmp_path: Path) -> None:
+    times = (2**32 - 40_000 + 2000 * np.arange(60)) % 2**32
+    body = "".join(f"{time},{value}\n" for time, value in zip(times, signal(channels=1)[:, 0], strict=True))
+    assert read(tmp_path, "micros,EMG\n" + body).rate_hz == 500
 
 
 @pytest.mark.parametrize("unit", [1, 1000, 1_000_000])

@@ -105,6 +105,7 @@ def test_times_that_start_again_in_each_block_give_the_rate_within_a_block() -> 
         (EVEN_S, "by the times, no samples are missing"),
         (np.arange(N) / 900, "by the times, 500 of 4500 samples are missing (11.1%)"),
         (np.where(np.arange(N) == 7, np.nan, EVEN_S), f"1 of {N} samples have no time"),
+        (np.zeros(N), "they do not increase, so they don't show missing samples"),
         (np.tile(EVEN_S[:100], 3), "they go back at 2 places, so they don't show missing samples"),
     ],
 )

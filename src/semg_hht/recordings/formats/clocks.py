@@ -25,8 +25,8 @@ from semg_hht.recordings.formats.sample_times import (
 
 Array = NDArray[np.float64]
 
-_UNIT = r"(?:(?P<s>s|secs?|seconds?|秒)|(?P<ms>ms|msecs?|millisecs?|milliseconds?|毫秒)|"
-_UNIT += r"(?P<us>[uµμ]s|microseconds?|微秒)|(?P<ns>ns|nanoseconds?|纳秒)|"
+_UNIT = r"(?:(?P<s>s|secs?|seconds?|秒)|(?P<ms>ms|msecs?|millis|millisecs?|milliseconds?|毫秒)|"
+_UNIT += r"(?P<us>[uµμ]s|micros|microseconds?|微秒)|(?P<ns>ns|nanoseconds?|纳秒)|"
 _UNIT += r"(?P<min>mins?|minutes?|分钟?)|(?P<stamp>h+:mm:ss\S*))"
 _TIME = re.compile(
     rf"(?:(?:rel\w*|abs\w*|elapsed|unix|system|local)?[\s_]*(?:times?|time[\s_]*stamps?|t|zeit|temps|tempo|tiempo)"
@@ -140,6 +140,7 @@ def _time_clock(
         return ColumnClock(
             None, n, f"column {name!r} increases by 1 without a unit, so it gives no rate and was left out"
         )
+    time = _past_overflow(time)
     unit, remark = _scale(name, time)
     return _clock_of_times(Times(name, time, unit), lines, stated_hz, remark)
 
@@ -222,6 +223,14 @@ def _past_midnight(seconds: Array) -> Array:
     """Times of day with a whole day added at each midnight."""
     days = np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -43_200)
     return np.asarray(seconds + 86_400.0 * days)
+
+
+def _past_overflow(time: Array) -> Array:
+    """Whole times with 2**32 added after each overflow of a 32-bit clock, such as that of an Arduino."""
+    falls = np.diff(time, prepend=time[:1]) < -(2.0**31)
+    if not falls.any() or float(np.max(time)) >= 2.0**32 or not np.array_equal(time, np.rint(time)):
+        return time
+    return np.asarray(time + 2.0**32 * np.cumsum(falls))
 
 
 def _counts(column: Array) -> bool:

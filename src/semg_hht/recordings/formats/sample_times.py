@@ -83,7 +83,10 @@ def uneven_rate(times: Times, lines: SampleLines) -> tuple[float, str]:
     bad = np.flatnonzero(~np.isfinite(time))
     if bad.size:
         place = lines.place(int(bad[0]))
-        raise InputError(f"{lines.path}: column {name!r} has no time in {place}; expected one for each sample")
+        raise InputError(
+            f"{lines.path}: column {name!r} has no time in {place}; expected one for each sample. State the rate with "
+            "--rate_hz to ignore the times"
+        )
     if time.size < 2:
         raise InputError(f"{lines.path}: column {name!r} has {time.size} times; expected two or more to give a rate")
     step = np.diff(time)
@@ -104,9 +107,12 @@ def remark_on_ignored(times: Times, rate_hz: float) -> str:
     finite = times.values[np.isfinite(times.values)]
     if finite.size < times.values.size:
         return f"{start}; {times.values.size - finite.size} of {times.values.size} samples have no time"
-    rises = np.diff(finite) >= 0
-    if finite.size < 2 or not rises.all():
-        return f"{start}; they go back at {int(np.count_nonzero(~rises))} places, so they don't show missing samples"
+    n_falls = int(np.count_nonzero(np.diff(finite) < 0))
+    if n_falls:
+        places = "one place" if n_falls == 1 else f"{n_falls} places"
+        return f"{start}; they go back at {places}, so they don't show missing samples"
+    if finite.size < 2 or not times.span_s > 0:
+        return f"{start}; they do not increase, so they don't show missing samples"
     n_expected = round(times.span_s * rate_hz) + 1
     missing = n_expected - finite.size
     if missing > 0:
