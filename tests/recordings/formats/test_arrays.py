@@ -122,6 +122,14 @@ def test_a_sampling_interval_gives_the_rate_and_other_frequencies_do_not_count_b
     assert read_recording(write_npz(tmp_path / "a.npz", emg=samples, Ts=0.005, frequency=50)).rate_hz == 200
 
 
+@pytest.mark.parametrize(
+    "stated", [{"fs": "1000 Hz"}, {"fs": "1 kHz"}, {"fs": np.array([[1000, 1000]])}, {"isi": 1.0, "isi_units": "ms"}]
+)
+def test_a_rate_as_text_for_each_channel_or_as_acqknowledge_states_it(tmp_path: Path, stated: dict[str, Any]) -> None:
+    savemat(tmp_path / "a.mat", {"data": np.random.default_rng(0).standard_normal((50, 2))} | stated)
+    assert read_recording(tmp_path / "a.mat").rate_hz == 1000
+
+
 def test_several_rates_that_differ_are_not_used(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", emg=np.random.default_rng(0).standard_normal((50, 2)), fs=1000, srate=500)
     with pytest.raises(RateUnknown):

@@ -66,6 +66,14 @@ def test_units_rate_and_names_in_attributes(tmp_path: Path) -> None:
     assert (recording.rate_hz, recording.units, recording.channel_names) == (250, "mV", ("biceps", "triceps"))
 
 
+def test_the_rate_of_another_group_does_not_count(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["fs"] = "1000 Hz"
+        file["emg"] = PLUX_COUNTS
+        file.create_dataset("imu/data", data=np.zeros(50)).attrs["fs"] = 100
+    assert read_recording(tmp_path / "a.h5").rate_hz == 1000
+
+
 def test_two_datasets_of_one_name_are_an_error(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for trial in ("trial1", "trial2"):

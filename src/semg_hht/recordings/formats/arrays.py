@@ -35,7 +35,7 @@ WEAK_RATE_KEYS = (
     "frequencyhz",
 )  # may mean other frequencies, so they count only without the others
 UNIT_KEYS = ("units", "unit", "emgunits", "amplitudeunits")
-NAME_KEYS = ("channelnames", "channellabels", "labels", "channels", "titles", "musclenames", "muscles")
+NAME_KEYS = ("channelnames", "chnames", "channellabels", "labels", "channels", "titles", "musclenames", "muscles")
 
 
 def read_mat(path: Path) -> DecodedRecording:
@@ -241,22 +241,22 @@ def _labchart_samples(path: Path, arrays: dict[str, NDArray[Any]]) -> _Samples |
 
 def _nearest(near: str, stated: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Name -> value of those under the keys that stand nearest to the samples."""
-    depths = {name: _shared_depth(name, near) for name in stated if name != near and _leaf(name) in keys}
-    return {name: stated[name] for name, depth in depths.items() if depth == max(depths.values())}
+    ranks = {name: _rank(name, near) for name in stated if name != near and _leaf(name) in keys}
+    return {name: stated[name] for name, rank in ranks.items() if rank == max(ranks.values())}
 
 
-def _shared_depth(name: str, near: str) -> int:
-    """How many folders of ``name`` hold ``near`` too."""
+def _rank(name: str, near: str) -> tuple[bool, int]:
+    """Whether the folder of ``name`` holds ``near``, and how many of its folders do."""
     folders, parts = name.split("/")[:-1], near.split("/")
-    return next(
-        (i for i, (a, b) in enumerate(zip(folders, parts, strict=False)) if a != b), min(len(folders), len(parts))
-    )
+    shared = next((i for i, pair in enumerate(zip(folders, parts, strict=False)) if pair[0] != pair[1]), len(folders))
+    return shared == len(folders) <= len(parts), shared
 
 
 def _rate(near: str, stated: dict[str, NDArray[Any]]) -> tuple[float | None, str]:
     """The rate, and a remark if it is stated in several ways that differ."""
     rates = set(_numbers(near, stated, RATE_KEYS))
     rates = rates or {1 / step for step in _numbers(near, stated, INTERVAL_KEYS) if step > 0}
+    rates = rates or {1000 / step for step in _numbers(near, stated, ("isi",)) if step > 0}  # AcqKnowledge, in ms
     rates = rates or set(_numbers(near, stated, WEAK_RATE_KEYS))
     if len(rates) > 1:
         listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
@@ -265,8 +265,20 @@ def _rate(near: str, stated: dict[str, NDArray[Any]]) -> tuple[float | None, str
 
 
 def _numbers(near: str, stated: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> list[float]:
-    numbers = {name: value for name, value in stated.items() if value.size == 1 and value.dtype.kind in "biuf"}
-    return [float(value.reshape(-1)[0]) for value in _nearest(near, numbers, keys).values()]
+    numbers = {
+        name: number for name, value in stated.items() if _leaf(name) in keys and (number := _number(value)).size
+    }
+    return [float(number[0]) for number in _nearest(near, numbers, keys).values()]
+
+
+def _number(value: NDArray[Any]) -> NDArray[Any]:
+    """The one number that an array of numbers or a text such as ``1000 Hz`` states; an empty array if there is none."""
+    if value.dtype.kind in "biuf":
+        return np.unique(value) if np.unique(value).size == 1 else np.array([])
+    match = (
+        re.match(r"([0-9.]+(?:e[+-]?[0-9]+)?)\s*(k?)(?:hz)?$", _text(value), re.IGNORECASE) if value.size == 1 else None
+    )
+    return np.array([float(match[1]) * (1000 if match[2] else 1)] if match else [])
 
 
 def _texts(near: str, stated: dict[str, NDArray[Any]], keys: tuple[str, ...], n: int) -> tuple[str, ...]:
