@@ -189,6 +189,19 @@ def test_the_stated_rate_and_that_of_the_file_must_agree(tmp_path: Path) -> None
         read_recording(path, rate_hz=2000)
 
 
+def test_a_given_rate_replaces_one_at_which_the_samples_do_not_look_like_emg(tmp_path: Path) -> None:
+    noise_2000_hz = np.random.default_rng(0).standard_normal(8000)
+    emg = np.convolve(noise_2000_hz, np.ones(9) / 9, "same")  # most of its power lies below 150 Hz
+    path = write_npz(tmp_path / "a.npz", emg=emg, sampling_frequency=20000.0)
+    recording = read_recording(path, rate_hz=2000)
+    assert recording.rate_hz == 2000
+    assert recording.remarks == (
+        "the file states 20000 Hz, at which the samples do not look like EMG; 2000 Hz was given, which is used",
+    )
+    with pytest.raises(InputError, match=r"the file states 20000 Hz, but 30000 Hz was given"):
+        read_recording(path, rate_hz=30000)
+
+
 def test_an_unknown_rate_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.csv: the sampling rate is unknown; state it with --rate_hz"):
         read_recording(table(tmp_path / "a.csv", lines()))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError, RateUnknown
-from semg_hht.recordings.channels import ChannelDecision, decide_channels, distinct_names
+from semg_hht.recordings.channels import ChannelDecision, decide_channels, distinct_names, reasons_by_description
 from semg_hht.recordings.formats.arrays import read_mat, read_npz
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.edf import read_edf
@@ -24,7 +24,7 @@ from semg_hht.recordings.formats.tables import read_table
 from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
 from semg_hht.recordings.formats.wfdb import read_wfdb, record_files
 from semg_hht.recordings.formats.xdf import read_xdf
-from semg_hht.recordings.quality import interpolate_gaps, quality_remarks
+from semg_hht.recordings.quality import interpolate_gaps, quality_remarks, rate_remarks
 from semg_hht.recordings.units import microvolts_per, same_unit, unit_remarks, volts
 from semg_hht.system.files import BROKEN_NPZ, require_file, whole_file
 
@@ -123,7 +123,8 @@ def read_recording(
     Parameters
     ----------
     rate_hz : samples per second, for files that do not state it. If the file states it (a time column, a comment line,
-        a key ``rate_hz`` or ``fs``), the two must agree within 1 %.
+        a key ``rate_hz`` or ``fs``), the two must agree within 1 %, unless the samples do not look like EMG at
+        the file's rate, which is higher. Times that are not even are ignored with a remark.
     units : units of the samples, for files that do not state them. If the file states them, the two must agree.
     rate_source : the file that states ``rate_hz`` and ``units``; the error names it if it contradicts the recording.
     channels : names or numbers of the channels that will be used; empty: all EMG channels. Long gaps in other channels
@@ -150,9 +151,9 @@ def read_recording(
         if suffix == ".mat" and is_matlab_73(path):
             decoded = read_hdf5(path)
         elif suffix == ".csv" and is_trigno(path):
-            decoded = read_trigno(path)
+            decoded = read_trigno(path, rate_hz)
         else:
-            decoded = readers.get(suffix, read_table)(path)
+            decoded = readers[suffix](path) if suffix in readers else read_table(path, rate_hz)
     except InputError:
         raise
     except ImportError:
@@ -194,7 +195,12 @@ def _check(
 ) -> Recording:
     if decoded.rate_hz is not None and rate_hz is not None and abs(decoded.rate_hz - rate_hz) > 0.01 * rate_hz:
         given = f"{rate_source} states {rate_hz:g} Hz" if rate_source else f"{rate_hz:g} Hz was given"
-        raise InputError(f"{path}: the file states {decoded.rate_hz:g} Hz, but {given}; expected the same rate")
+        if not _is_given_rate_plausible(decoded, rate_hz):
+            raise InputError(f"{path}: the file states {decoded.rate_hz:g} Hz, but {given}; expected the same rate")
+        remark = (
+            f"the file states {decoded.rate_hz:g} Hz, at which the samples do not look like EMG; {given}, which is used"
+        )
+        decoded = replace(decoded, remarks=(*decoded.remarks, remark))
     rate = rate_hz if rate_hz is not None else decoded.rate_hz
     if rate is None:
         raise RateUnknown(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
@@ -271,6 +277,23 @@ def _units(decoded: DecodedRecording, path: Path, units: str, source: str) -> st
         raise InputError(f"{path}: the file states {decoded.units} as its units, but {given}; expected the same units")
     chosen = decoded.units or units.strip()
     return volts(chosen) or chosen
+
+
+def _is_given_rate_plausible(decoded: DecodedRecording, rate_hz: float) -> bool:
+    """Whether the spectra of the EMG channels show that the rate in the file is too high, and the given one is not."""
+    table = decoded.table
+    if (
+        decoded.rate_hz is None
+        or decoded.rate_hz < rate_hz
+        or table.dtype.kind not in "biuf"
+        or len(table) < MIN_SAMPLES
+    ):
+        return False
+    names = decoded.channel_names or ("",) * table.shape[1]
+    reasons = reasons_by_description(decoded.described(names))
+    emg = [i for i, name in enumerate(names) if name not in decoded.non_emg and not reasons[i]]
+    samples = [np.nan_to_num(table[:, i].astype(np.float64)) for i in emg]
+    return bool(rate_remarks(samples, decoded.rate_hz)) and not rate_remarks(samples, rate_hz)
 
 
 def write_recording(recording: Recording, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.io import savemat
 
 from builders import Payload, claimed_npy, noise, npy, truncate, write_members, write_npz
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.recording import read_recording, write_recording
 
 
@@ -106,3 +107,112 @@ def test_unknown_element_types_are_not_passed_to_scipy(tmp_path: Path) -> None:
     path.write_bytes(whole[:144] + b"\x63" + whole[145:])
     with pytest.raises(InputError, match=r"an array has class 99; expected 1 to 17"):
         read_recording(path)
+
+
+@pytest.mark.parametrize(
+    "key", ["frequency", "srate", "sfreq", "samplingRate", "Fsample", "SamplingFrequency", "sampling rate", "FS"]
+)
+def test_keys_of_the_rate(tmp_path: Path, key: str) -> None:
+    samples = np.random.default_rng(0).standard_normal((50, 2))
+    assert read_recording(write_npz(tmp_path / "a.npz", emg=samples, **{key: np.array([[200]])})).rate_hz == 200
+
+
+def test_a_sampling_interval_gives_the_rate_and_other_frequencies_do_not_count_beside_it(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).standard_normal((50, 2))
+    assert read_recording(write_npz(tmp_path / "a.npz", emg=samples, Ts=0.005, frequency=50)).rate_hz == 200
+
+
+@pytest.mark.parametrize(
+    "stated", [{"fs": "1000 Hz"}, {"fs": "1 kHz"}, {"fs": np.array([[1000, 1000]])}, {"isi": 1.0, "isi_units": "ms"}]
+)
+def test_a_rate_as_text_for_each_channel_or_as_acqknowledge_states_it(tmp_path: Path, stated: dict[str, Any]) -> None:
+    savemat(tmp_path / "a.mat", {"data": np.random.default_rng(0).standard_normal((50, 2))} | stated)
+    assert read_recording(tmp_path / "a.mat").rate_hz == 1000
+
+
+def test_several_rates_that_differ_are_not_used(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", emg=np.random.default_rng(0).standard_normal((50, 2)), fs=1000, srate=500)
+    with pytest.raises(RateUnknown):
+        read_recording(path)
+    remark = "the file states several rates (500, 1000 Hz), so none of them is used"
+    assert read_recording(path, rate_hz=800).remarks[0] == remark
+
+
+def test_a_struct_of_matlab_with_samples_rate_names_and_units(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).standard_normal((50, 2))
+    names = np.array(["biceps", "triceps"], dtype=object)
+    savemat(tmp_path / "a.mat", {"emg": {"data": samples, "fs": 2000, "labels": names, "unit": "mV"}})
+    recording = read_recording(tmp_path / "a.mat")
+    assert_allclose(recording.samples, samples.T)
+    assert (recording.rate_hz, recording.units, recording.channel_names) == (2000, "mV", ("biceps", "triceps"))
+
+
+def test_structs_of_several_trials_are_an_error_that_names_them(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).standard_normal((50, 2))
+    savemat(tmp_path / "a.mat", {"first": {"emg": samples}, "second": {"emg": samples}, "fs": 1000})
+    with pytest.raises(InputError, match=r"one array of samples; found first/emg \(50, 2\), second/emg \(50, 2\)"):
+        read_recording(tmp_path / "a.mat")
+
+
+def test_a_struct_of_one_vector_a_muscle(tmp_path: Path) -> None:
+    left, right = np.random.default_rng(0).standard_normal((2, 50))
+    fields = {"data": {"Biceps": left, "Triceps": right}, "sampling_frequency": 2000, "amplitude_units": "uV"}
+    savemat(tmp_path / "a.mat", {"recording": fields})
+    recording = read_recording(tmp_path / "a.mat")
+    assert_allclose(recording.samples, [left, right])
+    assert (recording.rate_hz, recording.units, recording.channel_names) == (2000, "uV", ("Biceps", "Triceps"))
+
+
+def test_vectors_with_emg_in_their_names_and_unix_milliseconds(tmp_path: Path) -> None:
+    first, second = np.random.default_rng(0).standard_normal((2, 50, 1))
+    savemat(tmp_path / "a.mat", {
+        "S_0000_Timestamp_Unix_CAL": 1.69e12 + 5.0 * np.arange(50).reshape(-1, 1), "S_0000_EMG_CH1_24BIT_CAL": first,
+        "S_0000_EMG_CH2_24BIT_CAL": second, "S_0000_Event_Marker_CAL": -np.ones((50, 1)),
+    })  # fmt: skip
+    recording = read_recording(tmp_path / "a.mat")
+    assert_allclose(recording.samples, np.hstack([first, second]).T)
+    assert recording.rate_hz == 200
+    assert recording.channel_names == ("S_0000_EMG_CH1_24BIT_CAL", "S_0000_EMG_CH2_24BIT_CAL")
+
+
+def test_a_vector_of_times_gives_the_rate_where_nothing_else_states_it(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).standard_normal((50, 2))
+    assert read_recording(write_npz(tmp_path / "a.npz", emg=samples, t=np.arange(50) / 500)).rate_hz == 500
+    uneven = write_npz(tmp_path / "b.npz", emg=samples, t=np.append(np.arange(49), 0.5) / 500)
+    assert read_recording(uneven, rate_hz=480).remarks[0] == "the times in 't' give no plain rate"
+
+
+def labchart(**changes: Any) -> dict[str, Any]:
+    """Two channels of 1000 Hz and one of 100 Hz, one after the other."""
+    data = np.random.default_rng(0).standard_normal(2100)
+    return {
+        "data": data.reshape(1, -1), "datastart": np.array([[1], [1001], [2001]]),
+        "dataend": np.array([[1000], [2000], [2100]]), "samplerate": np.array([[1000], [1000], [100]]),
+        "titles": np.array(["biceps ", "triceps", "force  "]), "unittext": np.array(["V ", "mV", "N "]),
+        "unittextmap": np.array([[1], [2], [3]]),
+    } | changes  # fmt: skip
+
+
+def test_channels_of_labchart_stand_one_after_the_other(tmp_path: Path) -> None:
+    content = labchart()
+    savemat(tmp_path / "a.mat", content)
+    recording = read_recording(tmp_path / "a.mat")
+    data = content["data"][0]
+    assert_allclose(recording.samples, [data[:1000] * 1e6, data[1000:2000] * 1e3])
+    assert (recording.rate_hz, recording.units, recording.channel_names) == (1000, "uV", ("biceps", "triceps"))
+    assert recording.remarks[0] == "channels with a rate other than 1000 Hz were left out: force"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"datastart": np.array([[1, 501], [1001, 1501], [2001, 2051]])}, "expected one block of samples; found 2"),
+        ({"dataend": np.array([[1000], [2000], [9999]])}, "must describe the same channels of data"),
+    ],
+)
+def test_labchart_with_several_blocks_or_a_wrong_end_is_an_error(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    savemat(tmp_path / "a.mat", labchart(**changes))
+    with pytest.raises(InputError, match=message):
+        read_recording(tmp_path / "a.mat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from builders import read_text_table as read
 from builders import rows, signal, with_time
 from semg_hht.errors import InputError
+from semg_hht.recordings.recording import read_recording
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,7 @@ from semg_hht.errors import InputError
     [("time", 0.002), ("time_s", 0.002), ("t", 0.002), ("Time (s)", 0.002), ("X[s]", 0.002),
      ("X [s]", 0.002), ("时间", 0.002), ("时间(秒)", 0.002), ("Timestamp", 0.002), ("time stamp [ms]", 2),
      ("time [ms]", 2), ("ms", 2), ("t_us", 2000), ("Elapsed time", 0.002), ("time", 2), ("Time_ms", 2),
-     ("milliSec", 2), ("min", 0.002 / 60)],
+     ("milliSec", 2), ("min", 0.002 / 60), ("millis", 2), ("micros", 2000)],
 )  # fmt: skip
 def test_time_columns(tmp_path: Path, name: str, step: float) -> None:
     found = read(tmp_path, f"{name},EMG\n" + with_time(step, digits=9))
@@ -141,8 +143,67 @@ def test_a_gap_in_the_times_is_an_error_with_its_place(tmp_path: Path) -> None:
         read(tmp_path, "\n".join(lines))
 
 
-def test_a_gap_in_rounded_times_is_an_error(tmp_path: Path) -> None:
+def test_a_repeated_time_is_read_with_a_remark(tmp_path: Path) -> None:
+    lines = ["time,b", *with_time(0.002).splitlines()]
+    lines[10] = lines[9]
+    found = read(tmp_path, "\n".join(lines))
+    assert (found.rate_hz, found.table.shape) == (500, (60, 1))
+    assert found.remarks[0].startswith("column 'time' is not even (steps of 0 to 0.004 s); it gives 500 Hz on average")
+
+
+def test_a_short_gap_in_rounded_times_is_read_with_a_remark(tmp_path: Path) -> None:
     lines = ["time,b", *with_time(1 / 2048, n=4000, digits=3).splitlines()]
     del lines[2000:2020]
-    with pytest.raises(InputError, match=r"'time' must increase from line to line|'time' has gaps"):
+    found = read(tmp_path, "\n".join(lines))
+    assert found.rate_hz == pytest.approx(2048, rel=1e-3)
+    assert re.search("by its times (19|20) of .* samples are missing, the first before line 2001", found.remarks[0])
+
+
+@pytest.mark.parametrize("change", ["0.010,1", "nan,1", "0.900,1"])
+def test_a_stated_rate_is_a_way_out_of_times_that_give_none(tmp_path: Path, change: str) -> None:
+    lines = ["time,b", *with_time(0.002).splitlines()]
+    lines[10] = change
+    with pytest.raises(InputError, match="column 'time'"):
         read(tmp_path, "\n".join(lines))
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = read_recording(tmp_path / "a.csv", rate_hz=480)
+    assert (found.rate_hz, found.samples.shape) == (480, (1, 60))
+    assert "column 'time' are not even and were ignored, because 480 Hz is stated" in found.remarks[0]
+    assert read(tmp_path, "\n".join(["# sampling rate: 480 Hz", *lines])).rate_hz == 480
+
+
+def test_an_unnamed_column_of_repeated_times_is_not_a_channel(tmp_path: Path) -> None:
+    ticks = np.arange(400) - (np.arange(400) % 4 == 3)  # a Bluetooth packet repeats the time of the one before it
+    text = "".join(f"{0.9 + tick / 333:.8f},{value}\n" for tick, value in zip(ticks, signal(400, 1)[:, 0], strict=True))
+    found = read(tmp_path, text)
+    assert found.rate_hz == pytest.approx(333, rel=0.005)
+    assert_array_equal(found.table, signal(400, 1))
+    remark = "the first column has no name, never falls and is taken for time in seconds; "
+    assert found.remarks[0].startswith(remark + "column '1' is not even")
+    found = read_recording(tmp_path / "a.csv", rate_hz=333)
+    assert (found.rate_hz, found.samples.shape) == (333, (1, 400))
+    assert found.remarks[0].startswith(remark + "the times in column '1' are not even and were ignored")
+
+
+def test_an_unnamed_column_of_labels_is_not_time(tmp_path: Path) -> None:
+    text = "".join(f"{i // 100},{a},{b}\n" for i, (a, b) in enumerate(signal(400)))
+    assert read(tmp_path, text).table.shape == (400, 3)
+
+
+def test_a_clock_of_32_bits_may_overflow(tmp_path: Path) -> None:
+    times = (2**32 - 40_000 + 2000 * np.arange(60)) % 2**32
+    body = "".join(f"{time},{value}\n" for time, value in zip(times, signal(channels=1)[:, 0], strict=True))
+    assert read(tmp_path, "micros,EMG\n" + body).rate_hz == 500
+
+
+@pytest.mark.parametrize("unit", [1, 1000, 1_000_000])
+def test_times_since_1970_are_no_channel_under_any_name(tmp_path: Path, unit: int) -> None:
+    jitter_s = np.random.default_rng(0).uniform(-0.001, 0.001, 400)
+    times = (1_714_148_521 + np.arange(400) / 250 + jitter_s) * unit
+    body = "".join(f"{i % 256},{a},{b},{t:.4f}\n" for i, ((a, b), t) in enumerate(zip(signal(400), times, strict=True)))
+    found = read(tmp_path, "0,1,2,3\n" + body)
+    assert (found.rate_hz, found.channel_names) == (pytest.approx(250, rel=0.001), ("1", "2"))
+    assert found.remarks[1].startswith("column '3' holds times since 1970")
+    assert found.remarks[2] == "the first column has no name and counts samples; it was left out"
+    named = read(tmp_path, "EMG 1,EMG 2,EMG 3,clock\n" + body)
+    assert (named.rate_hz, named.channel_names) == (found.rate_hz, ("EMG 1", "EMG 2", "EMG 3"))

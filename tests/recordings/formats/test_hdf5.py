@@ -57,6 +57,37 @@ def test_several_datasets_are_an_error(tmp_path: Path) -> None:
         read_recording(tmp_path / "a.h5", rate_hz=1000)
 
 
+def test_units_rate_and_names_in_attributes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("emg", data=PLUX_COUNTS.astype(np.float32))
+        data.attrs.update({"sampling frequency": 250.0, "units": "mV", "channel names": ["biceps", "triceps"]})
+        file.create_dataset("other/force", data=np.zeros(9)).attrs.update({"units": "N", "fs": 9.0})
+    recording = read_recording(tmp_path / "a.h5")
+    assert (recording.rate_hz, recording.units, recording.channel_names) == (250, "mV", ("biceps", "triceps"))
+
+
+def test_the_rate_of_another_group_does_not_count(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["fs"] = "1000 Hz"
+        file["emg"] = PLUX_COUNTS
+        file.create_dataset("imu/data", data=np.zeros(50)).attrs["fs"] = 100
+    assert read_recording(tmp_path / "a.h5").rate_hz == 1000
+
+
+def test_two_datasets_of_one_name_are_an_error(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for trial in ("trial1", "trial2"):
+            file.create_dataset(f"{trial}/emg", data=PLUX_COUNTS).attrs["fs"] = 1000
+    with pytest.raises(InputError, match=r"one array of samples; found trial1/emg \(500, 2\), trial2/emg \(500, 2\)"):
+        read_recording(tmp_path / "a.h5")
+
+
+def test_a_real_struct_of_matlab_73(real_data: Path) -> None:
+    recording = read_recording(real_data / "elbow_flexors" / "SP-32.mat")
+    assert (recording.rate_hz, recording.units) == (2000, "uV")
+    assert recording.channel_names == ("BicepsBrachi", "Brachioradialis")
+
+
 def test_a_matlab_73_file(tmp_path: Path) -> None:
     path = write_matlab_73(tmp_path / "a.mat", {"emg": PLUX_COUNTS.astype(float), "fs": np.array([[500.0]])})
     recording = read_recording(path)

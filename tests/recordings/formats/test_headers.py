@@ -263,5 +263,52 @@ def test_a_first_line_of_column_numbers_is_taken_for_names(tmp_path: Path) -> No
 
 
 def test_too_many_columns_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"line 1 has 5001 cells; expected .* at most 4096 columns"):
-        read(tmp_path, "1,2" * 5000 + "\n")
+    with pytest.raises(InputError, match=r"line 2 has 5001 cells; expected .* at most 4096 columns"):
+        read(tmp_path, "a," * 5000 + "b\n" + "1,2" * 5000 + "\n")
+
+
+@pytest.mark.parametrize("n_lines", [1, 3])
+def test_lines_of_thousands_of_values_are_channels(tmp_path: Path, n_lines: int) -> None:
+    table = signal(5000, n_lines)
+    found = read(tmp_path, rows(table.T), name="a.txt")
+    assert_array_equal(found.table, table)
+    lines = "one line" if n_lines == 1 else "3 lines"
+    assert found.remarks[0] == f"the text is {lines} of 5000 values, so each line was read as a channel"
+
+
+def test_biometrics_datalog(tmp_path: Path) -> None:
+    table = np.hstack([signal(60, 2) / 1000, np.linspace(10, 30, 60).reshape(-1, 1), np.full((60, 1), 31)])
+    found = read(tmp_path, (
+        "File Name: x.log\nChannel 1: 'Recto, femoral', 60 values, engineering units: mV, no filters.\n"
+        "Channel 2: 'Biceps', 60 values, engineering units: mV, no filters.\n"
+        "Channel 5: 'Flexo', 3 values, engineering units: deg, no filters, "
+        "extrapolated from 50 to 1000 samples per second.\n"
+        "Digitals combined (event=16, d=8, c=4, b=2, a=1): 60 values, .\n\n"
+    ) + rows(table, "\t"), name="a.txt")  # fmt: skip
+    assert found.channel_names == ("Recto, femoral", "Biceps", "Flexo [deg]", "Digitals")
+    assert (found.units, found.rate_hz) == ("mV", None)
+    assert set(found.non_emg) == {"Flexo [deg]", "Digitals"}
+
+
+def test_shimmer_consensys(tmp_path: Path) -> None:
+    body = "".join(f"{1690981000000 + 5 * i}.0\t128.0\t{a}\t{b}\t-1.0\t\n" for i, (a, b) in enumerate(signal()))
+    names = "S_Timestamp_Unix_CAL\tS_Status1_CAL\tS_EMG_CH1_CAL\tS_EMG_CH2_CAL\tS_Event_CAL\t\n"
+    found = read(tmp_path, '"sep=\t"\n' + names + "ms\tno_units\tmV\tmV\tno_units\t\n" + body)
+    assert (found.rate_hz, found.units) == (200, "mV")
+    assert found.channel_names == ("S_Status1_CAL", "S_EMG_CH1_CAL", "S_EMG_CH2_CAL", "S_Event_CAL")
+    assert set(found.non_emg) == {"S_Status1_CAL", "S_Event_CAL"}
+    assert not any("no unit" in remark for remark in found.remarks)
+    assert_array_equal(found.table[:, 1:3], signal())
+
+
+def test_openbci_with_bursts_of_stamps(tmp_path: Path) -> None:
+    header = "%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = 250 Hz\n%Board = OpenBCI_GUI\n"
+    header += "Sample Index, EXG Channel 0, EXG Channel 1, Not Used, Timestamp, Marker Channel, Timestamp (Formatted)\n"
+    body = "".join(
+        f"{i % 256}.0, {a}, {b}, 192.0, {1714148521 + i // 10 * 0.04 + i % 10 * 1e-6:.6f}, 0.0, 2024-04-26 12:22:01\n"
+        for i, (a, b) in enumerate(signal(400))
+    )
+    found = read(tmp_path, header + body, name="a.txt")
+    assert found.rate_hz == 250
+    assert found.channel_names == ("EXG Channel 0", "EXG Channel 1", "Not Used", "Marker Channel")
+    assert set(found.non_emg) == {"Not Used", "Marker Channel"}

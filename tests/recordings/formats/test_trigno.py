@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
@@ -61,6 +62,38 @@ def test_emg_of_a_rarer_rate_is_left_out_and_channels_are_cut_to_the_shortest(tm
     assert recording.samples.shape == (3, 1990)
     assert recording.remarks[0].endswith("were left out: Sensor 1: Acc.X 1, EMG 4")
     assert recording.remarks[1] == "channels of up to 2000 samples were cut to the shortest, 1990 samples"
+
+
+def test_a_rate_with_an_exponent(tmp_path: Path) -> None:
+    path = write_emgworks(tmp_path, EMGWORKS)
+    path.write_text(path.read_text().replace("frequency: 1925.926", "frequency: 1.925926e+003"))
+    assert read_recording(path).rate_hz == 1925.926
+
+
+def test_an_export_of_trigno_discover_without_times(tmp_path: Path) -> None:
+    emg, acc = TRIGNO_V[:, :400] * 1e3, np.linspace(0, 1, 30)
+    cells = [[f"{a!r}", f"{acc[i]:.4f}" if i < 30 else "", f"{b!r}"] for i, (a, b) in enumerate(emg.T.tolist())]
+    lines = [
+        "Application:, Trigno Discover (1.6.4)", "Date/Time:, 1/1/2024 12:00:00 PM",
+        "EMG 01 (00001), , EMG 02 (00002)", "sensor mode: 45, , sensor mode: 45",
+        "EMG 1 (mV), ACC X (G), EMG 1 (mV)", "1925.9259 Hz, 148.1481 Hz, 1925.9259 Hz", *map(",".join, cells),
+    ]  # fmt: skip
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    recording = read_recording(tmp_path / "a.csv")
+    assert_allclose(recording.samples, emg)
+    assert (recording.rate_hz, recording.units) == (1925.9259, "mV")
+    assert recording.channel_names == ("EMG 01 (00001) EMG 1", "EMG 02 (00002) EMG 1")
+    assert recording.remarks[0].endswith("were left out: EMG 01 (00001) ACC X")
+
+
+def test_a_stated_rate_is_a_way_out_of_damaged_times(tmp_path: Path) -> None:
+    path = write_emgworks(tmp_path, EMGWORKS)
+    path.write_text(path.read_text().replace("\n0.001038,", "\n0.101038,"))
+    recording = read_recording(path, rate_hz=1925.926)
+    assert recording.rate_hz == 1925.926
+    assert "the times in column 'Sensor 1: EMG.A 1' are not even and were ignored" in recording.remarks[0]
+    path.write_text(write_emgworks(tmp_path, EMGWORKS).read_text().replace("frequency: 1925.926", "frequency: 2148"))
+    assert read_recording(path, rate_hz=1925.926).rate_hz == 1925.926
 
 
 def test_a_table_without_emg_is_an_error(tmp_path: Path) -> None:
@@ -121,7 +154,7 @@ def test_channels_that_start_at_different_times_are_an_error(tmp_path: Path) -> 
 def test_a_table_without_a_line_of_names_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("Label: EMG 1 of X[s]\n1,2\n")
-    with pytest.raises(InputError, match=r"expected a line with names of time columns, X\[s\]; found none"):
+    with pytest.raises(InputError, match=r"names of time columns, X\[s\], or of rates in Hz; found none"):
         read_recording(path)
 
 

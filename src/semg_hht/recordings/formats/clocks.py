@@ -6,42 +6,49 @@ It works on columns and their names. It does not know files or the meaning of ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError
+from semg_hht.recordings.formats.sample_times import (
+    MAX_SPREAD,
+    SampleLines,
+    Times,
+    even_rate,
+    farthest,
+    printed_step,
+    remark_on_ignored,
+    spread,
+    uneven_rate,
+)
 
 Array = NDArray[np.float64]
 
-_UNIT = r"(?:(?P<s>s|secs?|seconds?|秒)|(?P<ms>ms|msecs?|millisecs?|milliseconds?|毫秒)|"
-_UNIT += r"(?P<us>[uµμ]s|microseconds?|微秒)|(?P<ns>ns|nanoseconds?|纳秒)|"
+_UNIT = r"(?:(?P<s>s|secs?|seconds?|秒)|(?P<ms>ms|msecs?|millis|millisecs?|milliseconds?|毫秒)|"
+_UNIT += r"(?P<us>[uµμ]s|micros|microseconds?|微秒)|(?P<ns>ns|nanoseconds?|纳秒)|"
 _UNIT += r"(?P<min>mins?|minutes?|分钟?)|(?P<stamp>h+:mm:ss\S*))"
 _TIME = re.compile(
     rf"(?:(?:rel\w*|abs\w*|elapsed|unix|system|local)?[\s_]*(?:times?|time[\s_]*stamps?|t|zeit|temps|tempo|tiempo)"
     rf"|时间戳?|時間)[\s_,]*(?:[\[(/]?\s*{_UNIT}\s*[\])]?)?",
     re.IGNORECASE,
 )
+# Names of Shimmer Consensys; its raw time stamps count ticks.
+_SHIMMER_TIME = re.compile(
+    r"(?:\w+_)?timestamp(?:sync)?_(?:unix_|formattedunix_)?cal(?:[\s_]*[\[(](?:(?P<ms>ms)|no_units)[\])])?",
+    re.IGNORECASE,
+)
 _TIME_BY_UNIT = re.compile(rf"x\s*[\[(]\s*{_UNIT}\s*[\])]|{_UNIT.replace('?P<', '?P<only_')}", re.IGNORECASE)
+_TIME_NAMES = (_TIME, _TIME_BY_UNIT, _SHIMMER_TIME)
 _COUNTER = re.compile(
     r"n?seq|index|idx|samples?|(?:sub[\s_-]*)?frames?|(?:samples?|frames?|data)[\s_]*(?:no\.?|num|number|index|#)|no\.?|nr\.?|#|row|"
     r"packet\w*|counter|序号|编号|样本(?:点|号)?|帧",
     re.IGNORECASE,
 )
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "stamp": 1.0}
-MIN_STEPS_BETWEEN_JUMPS = 100  # enough for a rate within 1 %
+MIN_RISING = 0.25  # of the steps of a column of times without a name
+SINCE_1970_S = (946_684_800.0, 4_102_444_800.0)  # 2000 and 2100
 PLAUSIBLE_HZ = (20.0, 100_000.0)  # of a column without a unit that may hold seconds
-
-
-@dataclass(frozen=True)
-class SampleLines:
-    """Where samples are in the file, for messages: its path, and a function from sample index to 1-based line."""
-
-    path: Path
-    of_sample: Callable[[int], int]
 
 
 @dataclass(frozen=True)
@@ -57,35 +64,56 @@ class ColumnClock:
     remark: str = ""
 
 
-def find_clocks(table: Array, names: list[str], stamps: tuple[int, ...], lines: SampleLines) -> dict[int, ColumnClock]:
+def find_clocks(
+    table: Array, names: list[str], stamps: tuple[int, ...], lines: SampleLines, stated_hz: float | None = None
+) -> dict[int, ColumnClock]:
     """Column index -> its clock, for the columns that are not channels.
 
     If several columns hold times, each applies to the channels to its right.
 
     table : (n_columns, n_samples).
     stamps : columns with times of day, in seconds.
+    stated_hz : the rate that the header or the caller states; times that are not even are then ignored with a remark.
 
     Raises
     ------
     InputError
-        A time column that is needed does not increase, or has no time for some samples.
+        A time column that is needed gives no plain rate, and ``stated_hz`` is None.
     """
     clocks: dict[int, ColumnClock] = {}
     for i, name in enumerate(names):
         if _COUNTER.fullmatch(name) and i not in stamps and (counter := _counter_clock(name, table[i], lines)):
             clocks[i] = counter
-    time_columns = [i for i, name in enumerate(names) if i in stamps or _is_time_name(name)]
+    time_columns = [i for i, name in enumerate(names) if i in stamps or is_time_name(name)]
     ends = [*time_columns, len(names)][1:]
     needed = [i for i, end in zip(time_columns, ends, strict=False) if set(range(i + 1, end)) - set(clocks)]
     for i in time_columns:
         name = names[i] or f"{i + 1}"
         if i in needed or (i == time_columns[0] and not needed):
-            clocks[i] = _time_clock(name, table[i], lines, stamp=i in stamps, several=len(needed) > 1)
+            clocks[i] = _time_clock(
+                name, table[i], lines, stamp=i in stamps, several=len(needed) > 1, stated_hz=stated_hz
+            )
         else:
             clocks[i] = ColumnClock(None, table.shape[1], f"column {name!r} is a second time column and was left out")
-    if not clocks and names[0] in ("", "Unnamed: 0") and (unnamed := _unnamed_clock(table, lines)):
+    for i in set(range(len(names))) - set(clocks):
+        if scale := _scale_since_1970(table[i]):
+            name = names[i] or f"{i + 1}"
+            remark = f"column {name!r} holds times since 1970"
+            is_second = any(clock.rate_hz for clock in clocks.values())
+            clocks[i] = (
+                ColumnClock(None, table.shape[1], f"{remark} and was left out")
+                if is_second
+                else _clock_of_times(Times(name, table[i], scale), lines, stated_hz, remark)
+            )
+    is_unnamed = names[0] in ("", "Unnamed: 0") or names[0].isdecimal()
+    if 0 not in clocks and is_unnamed and (unnamed := _unnamed_clock(table, lines, stated_hz)):
         clocks[0] = unnamed
     return clocks
+
+
+def is_time_name(name: str) -> bool:
+    """Whether the name of a column says that it holds times."""
+    return any(pattern.fullmatch(name.strip()) for pattern in _TIME_NAMES)
 
 
 def clock_of(column: int, clocks: dict[int, ColumnClock]) -> ColumnClock | None:
@@ -96,14 +124,12 @@ def clock_of(column: int, clocks: dict[int, ColumnClock]) -> ColumnClock | None:
     return clocks[max((i for i in rated if i < column), default=min(rated))]
 
 
-def _is_time_name(name: str) -> bool:
-    return _TIME.fullmatch(name.strip()) is not None or _TIME_BY_UNIT.fullmatch(name.strip()) is not None
-
-
-def _time_clock(name: str, column: Array, lines: SampleLines, *, stamp: bool, several: bool) -> ColumnClock:
+def _time_clock(
+    name: str, column: Array, lines: SampleLines, *, stamp: bool, several: bool, stated_hz: float | None
+) -> ColumnClock:
     n = column.size
     if stamp:
-        return ColumnClock(_rate(name, _past_midnight(column), 1.0, lines), n)
+        return _clock_of_times(Times(name, _past_midnight(column)), lines, stated_hz)
     if several:
         # The channels of a slower sensor end earlier; from there on its times are empty or zero.
         rising = np.flatnonzero(np.isfinite(column) & (column != 0))
@@ -114,18 +140,30 @@ def _time_clock(name: str, column: Array, lines: SampleLines, *, stamp: bool, se
         return ColumnClock(
             None, n, f"column {name!r} increases by 1 without a unit, so it gives no rate and was left out"
         )
+    time = _past_overflow(time)
     unit, remark = _scale(name, time)
-    return ColumnClock(_rate(name, time, unit, lines), n, remark)
+    return _clock_of_times(Times(name, time, unit), lines, stated_hz, remark)
 
 
-def _unnamed_clock(table: Array, lines: SampleLines) -> ColumnClock | None:
+def _clock_of_times(times: Times, lines: SampleLines, stated_hz: float | None, remark: str = "") -> ColumnClock:
+    rate_hz, uneven = even_rate(times), ""
+    if rate_hz is None and stated_hz is not None:
+        uneven = remark_on_ignored(times, stated_hz)
+        return ColumnClock(None, times.values.size, "; ".join(filter(None, (remark, uneven))))
+    if rate_hz is None:
+        rate_hz, uneven = uneven_rate(times, lines)
+    return ColumnClock(rate_hz, times.values.size, "; ".join(filter(None, (remark, uneven))))
+
+
+def _unnamed_clock(table: Array, lines: SampleLines, stated_hz: float | None) -> ColumnClock | None:
     """The clock in an unnamed first column; None if the column may be a channel."""
     first = table[0]
     if len(table) < 2 or first.size < 3 or not np.isfinite(first).all():
         return None
     counts = _is_counter(first)
     # If all columns are ramps, the first one may be a channel like the others.
-    if not (counts or (_is_even(first) and first[0] < first[-1])) or all(map(_is_even, table[1:])):
+    is_even = _is_even(first) and first[0] < first[-1]
+    if not (counts or is_even or _is_rising_time(first)) or all(map(_is_even, table[1:])):
         return None
     if counts:
         return ColumnClock(None, first.size, "the first column has no name and counts samples; it was left out")
@@ -134,8 +172,9 @@ def _unnamed_clock(table: Array, lines: SampleLines) -> ColumnClock | None:
         return ColumnClock(
             None, first.size, f"the first column has no name, increases evenly by {step:g} and was left out"
         )
-    remark = f"the first column has no name, increases evenly by {step:.6g} and is taken for time in seconds"
-    return ColumnClock(_rate("1", first, 1.0, lines), first.size, remark)
+    how = f"increases evenly by {step:.6g}" if is_even else "never falls"
+    remark = f"the first column has no name, {how} and is taken for time in seconds"
+    return _clock_of_times(Times("1", first), lines, stated_hz, remark)
 
 
 def _counter_clock(name: str, column: Array, lines: SampleLines) -> ColumnClock | None:
@@ -154,13 +193,13 @@ def _counter_clock(name: str, column: Array, lines: SampleLines) -> ColumnClock 
     at = int(jumps[0])
     remark = (
         f"column {name!r} counts samples and was left out; it jumps at {jumps.size} places, first from {column[at]:g} "
-        f"to {column[at + 1]:g} in line {lines.of_sample(at + 1)}, so samples may be missing"
+        f"to {column[at + 1]:g} in {lines.place(at + 1)}, so samples may be missing"
     )
     return ColumnClock(None, column.size, remark)
 
 
 def _unit(name: str) -> str | None:
-    match = _TIME.fullmatch(name.strip()) or _TIME_BY_UNIT.fullmatch(name.strip())
+    match = next((match for pattern in _TIME_NAMES if (match := pattern.fullmatch(name.strip()))), None)
     stated = [key.removeprefix("only_") for key, value in match.groupdict().items() if value] if match else []
     return stated[0] if stated else None
 
@@ -180,75 +219,18 @@ def _scale(name: str, time: Array) -> tuple[float, str]:
     return 1.0, ""
 
 
-def _rate(name: str, time: Array, scale: float, lines: SampleLines) -> float:
-    """Samples per second over the whole span, which is accurate for rounded times too."""
-    bad = np.flatnonzero(~np.isfinite(time))
-    if bad.size:
-        line = lines.of_sample(int(bad[0]))
-        raise InputError(f"{lines.path}: column {name!r} has no time in line {line}; expected one for each sample")
-    if time.size < 2:
-        raise InputError(f"{lines.path}: column {name!r} has {time.size} times; expected two or more to give a rate")
-    step = np.diff(time)
-    mean = float(time[-1] - time[0]) / step.size
-    printed = _printed_step(time)
-    uneven = _farthest(step, mean) > 0.5 * mean
-    # Times rounded to more than half a step repeat and then jump.
-    if uneven and printed > 0.5 * mean and (rate_hz := _rate_of_jumps(time, step, printed, scale)):
-        return rate_hz
-    falls = np.flatnonzero(step <= 0)
-    if falls.size:
-        at = int(falls[0])
-        first, second = lines.of_sample(at), lines.of_sample(at + 1)
-        raise InputError(
-            f"{lines.path}: column {name!r} must increase from line to line to be a time; "
-            f"found {time[at]:.12g} in line {first} and {time[at + 1]:.12g} in line {second}"
-        )
-    if uneven:
-        at = int(np.argmax(step))
-        raise InputError(
-            f"{lines.path}: column {name!r} has gaps (steps of {step.min() * scale:g} to {step.max() * scale:g} s), "
-            f"the longest before line {lines.of_sample(at + 1)}; expected an even rate"
-        )
-    return _round_rate(mean * scale, printed * scale, time.size - 1)
-
-
-def _rate_of_jumps(time: Array, step: Array, printed: float, scale: float) -> float | None:
-    """The rate between the first and the last jump, each exact to one sample; None if these are not rounded times."""
-    jumps = np.flatnonzero(step)
-    if jumps.size < 2 or float(step.min()) < 0 or jumps[-1] - jumps[0] < MIN_STEPS_BETWEEN_JUMPS:
-        return None
-    first, n_steps = int(jumps[0]) + 1, int(jumps[-1] - jumps[0])
-    mean = float(time[first + n_steps] - time[first]) / n_steps
-    off: Array = np.arange(-first, time.size - first, dtype=np.float64)
-    off *= mean
-    off += time[first]
-    off -= time  # deviation of each time from an even one
-    if _farthest(off, 0.0) > 1.001 * printed + mean:
-        return None
-    return _round_rate(mean * scale, mean * scale, n_steps)
-
-
-def _round_rate(step_s: float, printed_s: float, n_steps: int) -> float:
-    """The whole number of hertz if the rounding of the times allows it; otherwise the rate itself."""
-    slack = printed_s / (n_steps * step_s)
-    whole = float(np.rint(1 / step_s))
-    return whole if whole > 0 and abs(whole * step_s - 1) <= max(slack, 1e-12) else 1 / step_s
-
-
-def _printed_step(time: Array) -> float:
-    """The value of the last printed digit of the times; 0 if they have more than nine decimals."""
-    last = time[-1000:]
-    error = 4 * np.finfo(np.float64).eps * float(np.max(np.abs(last)))
-    for digits in range(10):
-        if float(np.max(np.abs(np.round(last, digits) - last))) <= error:
-            return float(10.0**-digits)
-    return 0.0
-
-
 def _past_midnight(seconds: Array) -> Array:
     """Times of day with a whole day added at each midnight."""
     days = np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -43_200)
     return np.asarray(seconds + 86_400.0 * days)
+
+
+def _past_overflow(time: Array) -> Array:
+    """Whole times with 2**32 added after each overflow of a 32-bit clock, such as that of an Arduino."""
+    falls = np.diff(time, prepend=time[:1]) < -(2.0**31)
+    if not falls.any() or float(np.max(time)) >= 2.0**32 or not np.array_equal(time, np.rint(time)):
+        return time
+    return np.asarray(time + 2.0**32 * np.cumsum(falls))
 
 
 def _counts(column: Array) -> bool:
@@ -258,8 +240,27 @@ def _counts(column: Array) -> bool:
     return bool(step.min() == step.max() == 1)
 
 
-def _farthest(values: Array, middle: float) -> float:
-    return max(float(values.max()) - middle, middle - float(values.min()))
+def _is_rising_time(column: Array) -> bool:
+    """Whether a column never falls and stays near an even ramp, as times of arrival do. A label keeps its values."""
+    step = np.diff(column)
+    return bool(
+        float(step.min()) >= 0
+        and np.count_nonzero(step) >= MIN_RISING * step.size
+        and spread(column, float(step.mean())) <= MAX_SPREAD * float(column[-1] - column[0])
+        and PLAUSIBLE_HZ[0] <= 1 / float(step.mean()) <= PLAUSIBLE_HZ[1]
+    )
+
+
+def _scale_since_1970(column: Array) -> float:
+    """The seconds of one unit of times since 1970, which lie between 2000 and 2100; 0 for other columns."""
+    if column.size < 2 or not float(np.min(column)) > SINCE_1970_S[0]:
+        return 0.0
+    for scale in (1.0, 1e-3, 1e-6, 1e-9):
+        if SINCE_1970_S[0] < float(column[0]) * scale and float(np.max(column)) * scale < SINCE_1970_S[1]:
+            rises = float(np.min(np.diff(column))) >= 0 and float(column[-1]) > float(column[0])
+            rate_hz = (column.size - 1) / (float(column[-1] - column[0]) * scale) if rises else 0.0
+            return scale if PLAUSIBLE_HZ[0] <= rate_hz <= PLAUSIBLE_HZ[1] else 0.0
+    return 0.0
 
 
 def _wrap(column: Array) -> float:
@@ -280,5 +281,5 @@ def _is_even(column: Array) -> bool:
         return False
     step = np.diff(column)
     mean = float(column[-1] - column[0]) / step.size
-    slack = max(0.01 * abs(mean), min(1.001 * _printed_step(column), 0.5 * abs(mean)))
-    return mean != 0 and _farthest(step, mean) <= slack
+    slack = max(0.01 * abs(mean), min(1.001 * printed_step(column), 0.5 * abs(mean)))
+    return mean != 0 and farthest(step, mean) <= slack

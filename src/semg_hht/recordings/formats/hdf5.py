@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.formats.arrays import RATE_KEYS, from_arrays
+from semg_hht.recordings.formats.arrays import from_arrays
 from semg_hht.recordings.formats.decoded_recording import COUNTS_REMARK, DecodedRecording
 from semg_hht.system.files import require_modest
 
@@ -76,22 +76,28 @@ def _from_plux(path: Path, devices: list[h5py.Group]) -> DecodedRecording:
 
 def _from_datasets(path: Path, file: h5py.File, h5py: Any) -> DecodedRecording:
     arrays: dict[str, NDArray[Any]] = {}
-    attributes = dict(file.attrs)
+    attributes = _attributes("", file)
 
     def visit(name: str, item: Any) -> None:
-        attributes.update(item.attrs)
         # MATLAB keeps the content of cells under "#refs#".
-        if isinstance(item, h5py.Dataset) and not name.startswith("#") and item.dtype.kind in "biuf":
+        if name.startswith("#"):
+            return
+        attributes.update(_attributes(f"{name}/", item))
+        if not isinstance(item, h5py.Dataset):
+            return
+        if item.dtype.kind in "biuf":
             values = _values(path, item)
             is_text = item.attrs.get("MATLAB_class") == b"char"
-            arrays[name.rsplit("/", 1)[-1]] = np.array("".join(map(chr, values.ravel()))) if is_text else values
+            arrays[name] = np.array("".join(map(chr, values.ravel()))) if is_text else values
+        elif h5py.check_string_dtype(item.dtype):
+            attributes[name] = _values(path, item)
 
     file.visititems(visit)
-    by_lower = {str(key).lower().replace(" ", "_"): value for key, value in attributes.items()}
-    for key in (*RATE_KEYS, "samplingfrequency"):
-        if key in by_lower and key not in arrays:
-            arrays.setdefault("rate_hz", np.asarray(by_lower[key], dtype=float))
-    return from_arrays(path, arrays)
+    return from_arrays(path, arrays, attributes)
+
+
+def _attributes(prefix: str, item: h5py.Group | h5py.Dataset) -> dict[str, NDArray[Any]]:
+    return {prefix + str(key): np.asarray(value) for key, value in item.attrs.items()}
 
 
 def _values(path: Path, data: h5py.Dataset) -> NDArray[Any]:

@@ -40,6 +40,26 @@ _INTERVAL = re.compile(
 _UNIT_STATED = re.compile(r"^\W*(?:measure\s+)?units?\s*[:=]\s*(\S+)", re.IGNORECASE)
 _NAME_WITH_UNIT = (re.compile(r"(.*?)\s*[\[(（【]\s*([^\[\]()]+?)\s*[\])）】]"), re.compile(r"(.*?)\s*[,/]\s*(\w+)"),
                    re.compile(r"(.*?)_([mu]V)"))  # fmt: skip
+_OPENBCI_EMG = re.compile(r"EXG Channel \d+")
+_BIOMETRICS_CHANNEL = re.compile(r"Channel \d+: '(.*)', \d+ values, engineering units: ([^,\s]*?)[,.]")
+_BIOMETRICS_DIGITALS = re.compile(r"Digitals combined\b.*\d+ values")
+# In a row of units below the names, beside units of volts.
+_OTHER_UNITS = (
+    "no_units",
+    "n",
+    "nm",
+    "kg",
+    "g",
+    "deg",
+    "deg/s",
+    "dps",
+    "m/s^2",
+    "m/(s^2)",
+    "local_flux",
+    "%",
+    "mmhg",
+    "°",
+)
 _OPENSIGNALS_DIGITAL = re.compile(r"nSeq|DI\d*|[IO]\d+", re.IGNORECASE)
 
 
@@ -84,12 +104,12 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
     if samples is None:
         return _layout_without_samples(path, lines)
     dialect, start, n_columns = samples
-    if n_columns > MAX_COLUMNS:
+    above = [line.rstrip("\n") for line in lines[:start]]
+    if n_columns > MAX_COLUMNS and (any(map(is_content, above)) or len(lines) - start >= n_columns):
         raise InputError(
             f"{path}: line {start + 1} has {n_columns} cells; expected one sample per line and at most "
             f"{MAX_COLUMNS} columns"
         )
-    above = [line.rstrip("\n") for line in lines[:start]]
     layout = Layout(dialect, start, n_columns, rates_hz=_rates(above, rate_above))
     row = _last_row(above)
     probed = [line for line in lines[start : start + N_PROBED] if is_content(line)]
@@ -100,6 +120,7 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
         _labchart_layout(layout, above)
         or _acqknowledge_layout(layout, lines)
         or _opensignals_layout(path, layout, above)
+        or _biometrics_layout(layout, above)
         or _common_layout(path, layout, above)
     )
     if not layout.names:
@@ -107,6 +128,9 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
     first = dialect.samples(lines[layout.start])[: layout.n_columns]
     stamps = (i for i, cell in enumerate(first) if parse_number(cell) is None and seconds_of_day(cell) is not None)
     layout = replace(layout, stamps=tuple(stamps))
+    if not layout.sensors and any(_OPENBCI_EMG.fullmatch(name) for name in layout.names):
+        sensors = ("EMG" if _OPENBCI_EMG.fullmatch(name) else "no electrode" for name in layout.names)
+        layout = replace(layout, sensors=tuple(sensors))
     stated = {unit for line in above if (match := _UNIT_STATED.search(line)) and (unit := volts(match[1]))}
     if not any(layout.units) and len(stated) == 1:
         layout = replace(layout, units=tuple(stated) * layout.n_columns)
@@ -230,6 +254,19 @@ def _opensignals_layout(path: Path, layout: Layout, above: list[str]) -> Layout 
     return replace(layout, names=tuple(names), sensors=tuple(sensor_of), left_out=left_out, counts=True)
 
 
+def _biometrics_layout(layout: Layout, above: list[str]) -> Layout | None:
+    """Biometrics DataLOG: a line per channel with its name and unit, and perhaps a last column of digital inputs."""
+    channels = [match for line in above if (match := _BIOMETRICS_CHANNEL.match(line))]
+    n_digital = sum(bool(_BIOMETRICS_DIGITALS.match(line)) for line in above)
+    if not channels or len(channels) + n_digital != layout.n_columns:
+        return None
+    # Other units than volts stay in the name, which shows that the channel is not EMG.
+    names = [match[1] if volts(match[2]) or not match[2] else f"{match[1]} [{match[2]}]" for match in channels]
+    units = [volts(match[2]) for match in channels]
+    return replace(layout, names=(*names, *["Digitals"] * n_digital), units=(*units, *[""] * n_digital),
+                   sensors=(*[""] * len(channels), *["digital"] * n_digital))  # fmt: skip
+
+
 def _devices(line: str) -> list[dict[str, Any]]:
     try:
         content = json.loads(line[line.index("{") :])
@@ -249,8 +286,16 @@ def _common_layout(path: Path, layout: Layout, above: list[str]) -> Layout:
     if rows and n > 1:
         units = [cell.strip(" []()") for cell in _cells_of_row(layout.dialect, rows[-1], n)]
         names = _cells_of_row(layout.dialect, rows[-2], n) if len(rows) > 1 else []
-        are_units = [unit in ("", "-", "s", "ms", "sec") or bool(volts(unit)) for unit in units]
-        if len(units) == len(names) == n and all(are_units) and any(units):
+        others = [unit.lower() in _OTHER_UNITS for unit in units]
+        are_units = [is_other or unit in ("", "-", "s", "ms", "sec") or bool(volts(unit))
+                     for unit, is_other in zip(units, others, strict=True)]  # fmt: skip
+        if (
+            len(units) == len(names) == n
+            and all(are_units)
+            and (any(map(volts, units)) or (any(units) and not any(others)))
+        ):
+            sensors = tuple(unit if is_other else "" for unit, is_other in zip(units, others, strict=True))
+            layout = replace(layout, sensors=sensors if any(others) else ())
             seconds = [f" [{unit}]" if unit in ("s", "ms", "sec") else "" for unit in units]
             return replace(layout, units=tuple(map(volts, units)),
                            names=tuple(name + unit for name, unit in zip(names, seconds, strict=True)))  # fmt: skip

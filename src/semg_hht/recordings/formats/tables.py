@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.recordings.channels import ChannelDescription, decide_channels, distinct_names, reasons_by_description
 from semg_hht.recordings.formats.cells import is_content, parse_number, seconds_of_day
-from semg_hht.recordings.formats.clocks import ColumnClock, SampleLines, clock_of, find_clocks
+from semg_hht.recordings.formats.clocks import ColumnClock, clock_of, find_clocks
 from semg_hht.recordings.formats.decoded_recording import (
     COUNTS_REMARK,
     MAX_DECODED_BYTES,
@@ -23,37 +23,44 @@ from semg_hht.recordings.formats.decoded_recording import (
     remarks_on_other_rates,
 )
 from semg_hht.recordings.formats.headers import Layout, name_and_unit, read_layout
+from semg_hht.recordings.formats.sample_times import SampleLines
+from semg_hht.recordings.quality import MAX_GAP_SHARE
 from semg_hht.recordings.units import one_unit
 
 Array = NDArray[np.float64]
 
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _PAIR_OF_HIGH_BYTES = re.compile(rb"[\x80-\xff]{2}")
+MAX_CHANNELS = 512  # a table with more columns than this, and than lines, holds a channel in each line
 PIECE = 2**19  # characters read at a time; larger pieces are not faster
 
 
-def read_table(path: Path) -> DecodedRecording:
+def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
     """Read a text table of one sample per line, as recorders, spreadsheets and programs write it.
 
     The separator is ``,`` ``;`` tab or space, the decimal separator a point or a comma, the encoding UTF-8, UTF-16 or
     GB18030; all are recognised. Lines above the samples may state the names of the columns, their units and the rate.
-    A time column gives the rate and is not a channel. The returned table is the transpose of a C-contiguous
+    A time column gives the rate and is not a channel. Times that are not even are ignored if ``rate_hz`` or the header
+    states the rate. The returned table is the transpose of a C-contiguous
     (n_channels, n_samples) array.
 
     Raises
     ------
     InputError
-        The text can't be decoded, a line has another number of cells, a cell is not a number, a time column does not
-        increase evenly, or the table is too large.
+        The text can't be decoded, a line has another number of cells, a cell is not a number, a time column gives
+        no plain rate and none is stated, or the table is too large.
     """
     encoding, n_lines = _survey(path)
     with path.open(encoding=encoding) as handle:
         head = handle.readlines(PIECE)
         layout = read_layout(path, head)
         table = _read(path, layout, _pieces(handle, head, layout), n_lines - layout.start)
+    if not layout.names and (table.shape[1] == 1 or table.shape[0] > max(table.shape[1], MAX_CHANNELS)):
+        table, layout = _channels_of_lines(table, layout)
     names = list(layout.names) or [""] * layout.n_columns
     lines = SampleLines(path, lambda sample: _line_of(path, encoding, layout, sample))
-    clocks = find_clocks(table, names, layout.stamps, lines)
+    stated_hz = rate_hz or (layout.rates_hz[0] if len(layout.rates_hz) == 1 else None)
+    clocks = find_clocks(table, names, layout.stamps, lines, stated_hz)
     kept = [i for i in range(layout.n_columns) if i not in clocks and i not in layout.left_out]
     remarks = [*layout.remarks, *(clock.remark for clock in clocks.values() if clock.remark)]
     if encoding in ("gb18030", "cp1252"):
@@ -70,6 +77,12 @@ def read_table(path: Path) -> DecodedRecording:
         remarks.append(f"channels of {min(ends)} to {max(ends)} samples were all cut to the shortest")
     if left_out and rate_hz is not None:
         remarks += remarks_on_other_rates(rate_hz, [names[i] for i in left_out])
+    kept, n, early = _columns_to_the_end(table, kept, n)
+    if early:
+        remarks.append(
+            "columns that end early hold signals of another rate and were left out: "
+            + ", ".join(f"{names[i] or f'column {i + 1}'} (after {end} of {n} samples)" for i, end in early.items())
+        )
     stated = ", ".join(f"{rate:g}" for rate in layout.rates_hz)
     if rate_hz is None and len(layout.rates_hz) == 1:
         rate_hz = layout.rates_hz[0]
@@ -78,9 +91,18 @@ def read_table(path: Path) -> DecodedRecording:
     elif rate_hz is not None and stated and not np.isclose(rate_hz, layout.rates_hz, rtol=0.01).any():
         remarks.append(f"the header states {stated} Hz, but the time column gives {rate_hz:g} Hz, which is used")
     decoded = _to_decoded(_compact(table, kept, n), kept, rate_hz, layout, remarks)
-    if left_out:
+    if left_out or early:
         return replace(decoded, numbers=tuple(numbers[i] for i in kept))
     return decoded if layout.names else replace(decoded, channel_names=())
+
+
+def _channels_of_lines(table: Array, layout: Layout) -> tuple[Array, Layout]:
+    """Take each line for a channel: (n_values, n_lines) -> (n_lines, n_values)."""
+    n_values, n_lines = table.shape
+    lines = "one line" if n_lines == 1 else f"{n_lines} lines"
+    remark = f"the text is {lines} of {n_values} values, so each line was read as a channel"
+    layout = replace(layout, n_columns=n_lines, stamps=(), units=layout.units[:1] * n_lines)
+    return np.ascontiguousarray(table.T), replace(layout, remarks=(*layout.remarks, remark))
 
 
 def _non_emg_columns(layout: Layout, kept: list[int]) -> set[int]:
@@ -111,6 +133,19 @@ def _channels_of_one_rate(
     # Times with few digits give slightly different numbers for the same rate.
     chosen = [i for i in kept if abs((clock[i].rate_hz or 0.0) - rate_hz) <= 1e-3 * rate_hz]
     return chosen, rate_hz, min(clock[i].n for i in chosen), [i for i in kept if i not in chosen]
+
+
+def _columns_to_the_end(table: Array, kept: list[int], n: int) -> tuple[list[int], int, dict[int, int]]:
+    """The columns that last about as long as the longest, its number of samples, and where the other columns end."""
+    if not n or not np.isnan(table[kept, n - 1]).any():
+        return kept, n, {}
+    ends = {}
+    for i in kept:
+        filled = np.flatnonzero(~np.isnan(table[i, :n]))
+        ends[i] = int(filled[-1]) + 1 if filled.size else 0
+    longest = max(ends.values())
+    early = {i: end for i, end in ends.items() if 0 < end < (1 - MAX_GAP_SHARE) * longest}
+    return [i for i in kept if i not in early], longest or n, early
 
 
 def _to_decoded(
