@@ -25,6 +25,26 @@ def bursts(*spans_s: tuple[float, float, float], duration_s: float = 12.0, n_cha
     return samples
 
 
+def columns_without_muscle(muscle: np.ndarray, rate_hz: float) -> dict[str, np.ndarray]:
+    """Other columns that stand beside a muscle (n_samples,) in a table, as they are before filtering."""
+    time_s = np.arange(muscle.size) / rate_hz
+    label = np.floor(time_s / 1.7) % 2 * 3
+    trigger = 5.0 * (time_s % 2.1 < 0.05)
+    open_once = (time_s > 0.3 * time_s[-1]) & (time_s < 0.55 * time_s[-1])
+    return {
+        **{f"constant {value:g}": np.full(muscle.size, value) for value in (31, 192, 3.3, 1e6, -0.1)},
+        "label": label,
+        "trigger": trigger,
+        "counts of a trigger": np.round(200 * trigger + np.random.default_rng(1).standard_normal(muscle.size)),
+        "ramp": 1000 * time_s,
+        "unix seconds": 1.7e9 + time_s,
+        "counter": np.arange(muscle.size) % 256.0,
+        "gated copy": muscle * (label > 0),
+        "copy of a while": muscle * open_once,
+        "hum": 20 * np.sin(2 * np.pi * 50 * time_s + 1),
+    }
+
+
 # Strategies of hypothesis: noise of any length, smoothness and unit; and counts of a coarse converter.
 signals = st.builds(
     lambda seed, n_samples, n_smoothed, scale: scale * smooth_noise(n_samples, seed, n_smoothed),

@@ -55,6 +55,14 @@ def test_mains_of_60_hz() -> None:
     assert_allclose(gain(50, american), 1, atol=0.05)
 
 
+@pytest.mark.parametrize("rate_hz", [200.0, 1000.0, 20_000.0])
+@pytest.mark.parametrize("value", [31.0, 192.0, 3.3, 1e6, -0.1])
+def test_of_a_constant_and_of_a_time_nothing_is_left(value: float, rate_hz: float) -> None:
+    constant = np.full(4000, value)
+    unix_s = 1.7e9 + np.arange(4000) / rate_hz
+    assert not preprocess(np.array([constant, unix_s]), rate_hz, FilterConfig()).any()
+
+
 def test_the_filters_are_zero_phase() -> None:
     wave = np.sin(2 * np.pi * 80 * TIME_S) * np.hanning(TIME_S.size)
     kept = preprocess(wave[None], RATE_HZ, EUROPEAN)[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 from numpy.testing import assert_allclose
 
 from builders import noise
@@ -21,7 +22,7 @@ from semg_hht.signals.repetitions import (
     repetitions_in,
 )
 from semg_hht.signals.simulate import SimulationConfig, simulate_people
-from signal_builders import bursts
+from signal_builders import bursts, columns_without_muscle
 
 RECORDING = noise(2, duration_s=2.0, rate_hz=500.0)
 
@@ -79,6 +80,70 @@ def test_a_constant_channel_does_not_matter() -> None:
     with_constant = np.concatenate([samples, np.zeros_like(samples)])
     assert repetitions_in(with_constant, RATE_HZ, SegmentConfig()) == repetitions_in(samples, RATE_HZ, SegmentConfig())
     assert repetitions_in(np.zeros((1, 5000)), RATE_HZ, SegmentConfig()) == []
+
+
+TRUTH_S = [(1.5, 2.5), (4.0, 5.2), (6.1, 7.0), (9.0, 10.5)]
+NO_MUSCLES = columns_without_muscle(bursts(*((*span, 20.0) for span in TRUTH_S))[0], RATE_HZ)
+
+
+def with_column(name: str, rate_hz: float) -> Recording:
+    """Two channels with bursts at `TRUTH_S` at 1000 Hz, and a column without a muscle, resampled."""
+    samples = bursts(*((*span, 20.0) for span in TRUTH_S), n_channels=2)
+    resampled = scipy.signal.resample_poly(samples, round(rate_hz / 100), 10, axis=1)
+    column = columns_without_muscle(resampled[0], rate_hz)[name]
+    return Recording(np.vstack([resampled, column]), rate_hz, ("biceps", "triceps", name))
+
+
+@pytest.mark.parametrize("rate_hz", [200.0, 1000.0, 4000.0])
+@pytest.mark.parametrize("name", NO_MUSCLES)
+def test_a_column_without_a_muscle_does_not_matter(name: str, rate_hz: float) -> None:
+    recording = with_column(name, rate_hz)
+    expected = find_repetitions(recording.select(("biceps", "triceps")))
+    assert_allclose([[r.start / rate_hz, r.stop / rate_hz] for r in expected], TRUTH_S, atol=0.15)
+    detected = find_repetitions(recording)
+    limits = [[(r.start / rate_hz, r.stop / rate_hz) for r in repetitions] for repetitions in (expected, detected)]
+    assert_allclose(limits[1], limits[0], atol=0.15)  # hum brings a notch
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", [name for name in NO_MUSCLES if "copy" not in name])
+def test_a_column_without_a_muscle_has_no_repetition(name: str, method: str) -> None:
+    recording = Recording(NO_MUSCLES[name][None], RATE_HZ, (name,))
+    assert find_repetitions(recording, SegmentConfig(method)) == []
+
+
+def test_silence_between_the_bursts_is_rest() -> None:
+    recording = Recording(NO_MUSCLES["gated copy"][None], RATE_HZ, ("biceps",))
+    detected = spans_s(find_repetitions(recording))
+    assert n_matched(detected, [(1.7, 3.4), (5.1, 6.8), (8.5, 10.2)]) == len(detected) == 3
+
+
+def test_channels_that_disagree_lower_the_confidence() -> None:
+    one = bursts((1, 2, 8.0), (5, 6, 8.0), (9, 10, 8.0))
+    other = bursts((3, 4, 3000.0), (7, 8, 3000.0), (11, 11.9, 3000.0))
+    together = repetitions_in(np.concatenate([one, one, one, other]), RATE_HZ, SegmentConfig())
+    assert max(repetition.confidence for repetition in together) < 0.5
+    agreed = repetitions_in(np.concatenate([one, one, one, one]), RATE_HZ, SegmentConfig())
+    assert min(repetition.confidence for repetition in agreed) > 0.9
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rate_hz", [100.0, 200.0, 1000.0, 2000.0, 5000.0, 10_000.0, 30_000.0])
+def test_the_rate_does_not_matter(rate_hz: float, method: str) -> None:
+    samples = with_column("ramp", 1000.0).samples[:1]
+    resampled = scipy.signal.resample_poly(samples, round(rate_hz / 100), 10, axis=1)
+    repetitions = find_repetitions(Recording(resampled, rate_hz, ("biceps",)), SegmentConfig(method))
+    assert_allclose([[r.start / rate_hz, r.stop / rate_hz] for r in repetitions], TRUTH_S, atol=0.25)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("amplitude", [3.0, 30.0, 100.0])
+@pytest.mark.parametrize(("active_s", "rest_s"), [(2, 1), (4, 1), (10, 1)])
+def test_activity_may_last_longer_than_rest(active_s: float, rest_s: float, amplitude: float, method: str) -> None:
+    period_s = active_s + rest_s
+    truth = [(k * period_s + rest_s / 2, k * period_s + rest_s / 2 + active_s) for k in range(8)]
+    samples = bursts(*((*span, amplitude) for span in truth), duration_s=8 * period_s)
+    assert_allclose(detected_s(samples, SegmentConfig(method)), truth, atol=0.25)
 
 
 @pytest.mark.parametrize("method", METHODS)

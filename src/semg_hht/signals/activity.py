@@ -24,10 +24,23 @@ SMOOTHING_CONTRAST_DB = 6.0  # averages are longest up to this contrast and shor
 FIRST_SMOOTHING_S = 0.15
 # Two levels closer than this are the same: the louder half of pure noise lies about 1 dB above its quieter half.
 MIN_CONTRAST_DB = 2.0
+CLEAR_CONTRAST_DB = 10.0  # no two halves of noise differ by as much
 DWELL_S = 0.5  # typical duration of rest or activity, within a factor of a few
 MAX_EVIDENCE = 4.0  # natural logarithm; limits the weight of a single frame, such as that of an R wave
 SPECTRUM_S = 0.25
-MIN_NOISE_SHARE = 0.1  # of the median over frequencies: limits the weight of frequencies that a filter removed
+MIN_NOISE_SHARE = 0.1  # of the median over the pass band: limits the weight of frequencies that a filter removed
+PASS_BAND_DB = 60.0  # frequencies within this of the strongest belong to the pass band
+# What distinguishes a muscle from other columns of a table; 1,500 channels of seven real sets are on the other side.
+FLOOR_DB = 60.0  # below the loudest frame, as deep as real channels rest: below this, frames are equal
+OFF_DB = 90.0  # below the loudest frame: the channel was switched off, or is computed
+MAX_OFF_SHARE = 0.05  # of the frames
+MIN_BURST_S = 0.08  # the energy of a step, a pulse or a heartbeat lasts a shorter time
+MIN_SHARE_BETWEEN = 5e-3  # of the energy; real channels, heel strikes included, have 1e-2 and more outside short pulses
+EVENNESS_S = 0.3
+MIN_EVENNESS = 0.1  # of the energy within 0.3 s: pulses of 20 ms have 0.07, muscles 0.15 and more
+MIN_BANDWIDTH_HZ = 10.0  # a line has about 5 Hz here, real channels at least 20 Hz
+BANDWIDTH_S = 0.5
+MIN_RISE = 0.25  # of a channel's own contrast, from rest to common activity
 
 
 @dataclass(frozen=True)
@@ -38,18 +51,22 @@ class Activity:
     level_db : (n_frames,) smoothed energy over the energy at rest.
     n_frame : samples per frame.
     contrast_db : level of activity above rest; below `MIN_CONTRAST_DB` no frame is active.
+    agreement : share of the channels with activity of their own that rise and fall with the common activity.
     """
 
     active: Flags
     level_db: Array
     n_frame: int
     contrast_db: float
+    agreement: float
 
 
 def find_activity(samples: Array, rate_hz: float, method: str = "markov") -> Activity:
     """Detect activity in filtered samples (n_channels, n_samples), from all channels together.
 
-    Each channel's energy is divided by that of its own quietest tenth, so the gain of a channel does not matter.
+    Each channel's energy is divided by that of its own quietest tenth, so the gain of a channel does not matter. A
+    channel without evidence of a muscle takes no part, such as a trigger or a label; without any muscle there is no
+    activity.
 
     method : ``markov`` computes the most likely sequence of rest and activity in a two-state Markov chain (Viterbi
         1967, doi 10.1109/TIT.1967.1054010) from the energy of the samples, after a filter that emphasises the
@@ -59,20 +76,30 @@ def find_activity(samples: Array, rate_hz: float, method: str = "markov") -> Act
     """
     n_frame = max(MIN_FRAME_SAMPLES, round(FRAME_S * rate_hz))
     frame_s = n_frame / rate_hz
+    muscles = _muscles(samples, rate_hz, n_frame)
+    if not muscles:
+        n_frames = samples.shape[1] // n_frame
+        return Activity(np.zeros(n_frames, dtype=bool), np.zeros(n_frames), n_frame, 0.0, 1.0)
+    samples = samples[[muscle.index for muscle in muscles]]
     if method == "threshold":
         energy = _frame_energy(_teager_kaiser(samples), n_frame)
         levels = _smoothed_db(energy, FIRST_SMOOTHING_S / frame_s)
         rest, activity = _two_levels(levels)
-        return _activity(levels, rest, activity, n_frame, _hysteresis(levels, rest, activity))
-    first = _smoothed_db(_frame_energy(samples**2, n_frame), FIRST_SMOOTHING_S / frame_s)
-    active = _hysteresis(first, *_two_levels(first))
-    energy = _frame_energy(_weighted(samples, rate_hz, np.repeat(active, n_frame)) ** 2, n_frame)
-    rest, activity = _two_levels(_smoothed_db(energy, FIRST_SMOOTHING_S / frame_s))
-    low_s, high_s = SMOOTHING_S
-    smoothing_s = np.clip(high_s * SMOOTHING_CONTRAST_DB / max(activity.mean - rest.mean, 1.0), low_s, high_s)
-    levels = _smoothed_db(energy, smoothing_s / frame_s)
-    rest, activity = _two_levels(levels)
-    return _activity(levels, rest, activity, n_frame, _most_likely(levels, rest, DWELL_S / frame_s))
+        active = _hysteresis(levels, rest, activity)
+    else:
+        first = _smoothed_db(_frame_energy(samples**2, n_frame), FIRST_SMOOTHING_S / frame_s)
+        active = _hysteresis(first, *_two_levels(first))
+        energy = _frame_energy(_weighted(samples, rate_hz, np.repeat(active, n_frame)) ** 2, n_frame)
+        rest, activity = _two_levels(_smoothed_db(energy, FIRST_SMOOTHING_S / frame_s))
+        low_s, high_s = SMOOTHING_S
+        smoothing_s = np.clip(high_s * SMOOTHING_CONTRAST_DB / max(activity.mean - rest.mean, 1.0), low_s, high_s)
+        levels = _smoothed_db(energy, smoothing_s / frame_s)
+        rest, activity = _two_levels(levels)
+        active = _most_likely(levels, rest, DWELL_S / frame_s)
+    contrast = activity.mean - rest.mean
+    if contrast < MIN_CONTRAST_DB:
+        active = np.zeros_like(active)
+    return Activity(active, levels - rest.mean, n_frame, contrast, _agreement(muscles, active))
 
 
 @dataclass(frozen=True)
@@ -83,13 +110,77 @@ class _LevelDistribution:
     spread: float
 
 
-def _activity(
-    levels: Array, rest: _LevelDistribution, activity: _LevelDistribution, n_frame: int, active: Flags
-) -> Activity:
-    contrast = activity.mean - rest.mean
-    if contrast < MIN_CONTRAST_DB:
-        active = np.zeros_like(active)
-    return Activity(active, levels - rest.mean, n_frame, contrast)
+@dataclass(frozen=True)
+class _Muscle:
+    """A channel that takes part, and what is seen in it alone; a muscle at rest throughout has no contrast."""
+
+    index: int
+    level_db: Array
+    contrast_db: float
+
+
+def _muscles(samples: Array, rate_hz: float, n_frame: int) -> list[_Muscle]:
+    """The channels to detect activity in.
+
+    A channel of pulses takes no part: the edges of a label or a trigger, a counter that starts again. A channel that
+    was switched off for a while, or is a line spectrum (hum), takes part only if no other does.
+    """
+    frame_s = n_frame / rate_hz
+    muscles: list[_Muscle] = []
+    doubtful: list[_Muscle] = []
+    for index, channel in enumerate(samples):
+        energy = _frame_energy(channel[None] ** 2, n_frame)
+        if not energy.any():
+            continue
+        energy /= energy.max()
+        floored = np.maximum(energy, 10 ** (-FLOOR_DB / 10))
+        levels = _smoothed_db(floored, FIRST_SMOOTHING_S / frame_s)
+        rest, activity = _two_levels(levels)
+        contrast = activity.mean - rest.mean
+        active = _hysteresis(levels, rest, activity) if contrast >= MIN_CONTRAST_DB else np.zeros(levels.size, bool)
+        if _evenness(floored, frame_s) < MIN_EVENNESS or _is_pulses(energy, active, frame_s):
+            continue
+        is_off = np.mean(energy < 10 ** (-OFF_DB / 10)) > MAX_OFF_SHARE
+        is_line = _bandwidth_hz(channel, rate_hz) < MIN_BANDWIDTH_HZ
+        if is_off and is_line:  # what a notch leaves of hum
+            continue
+        (doubtful if is_off or is_line else muscles).append(_Muscle(index, levels, contrast if active.any() else 0.0))
+    return muscles or doubtful
+
+
+def _agreement(muscles: list[_Muscle], active: Flags) -> float:
+    """Share of the muscles with activity of their own whose level rises by a fair part of their contrast."""
+    own = [muscle for muscle in muscles if muscle.contrast_db]
+    if not own or active.all() or not active.any():
+        return 1.0
+    rises = [muscle.level_db[active].mean() - muscle.level_db[~active].mean() for muscle in own]
+    agree = [rise >= MIN_RISE * muscle.contrast_db for rise, muscle in zip(rises, own, strict=True)]
+    return float(np.mean(agree))
+
+
+def _is_pulses(energy: Array, active: Flags, frame_s: float) -> bool:
+    """Whether short pulses have nearly all energy (n_frames,) of a channel; long active stretches count for more."""
+    spans = runs(active)
+    if not spans or energy[~active].sum() >= MIN_SHARE_BETWEEN * energy.sum():
+        return False
+    durations_s = [frame_s * energy[slice(*span)].sum() ** 2 / np.sum(energy[slice(*span)] ** 2) for span in spans]
+    return bool(np.median(np.repeat(durations_s, [stop - start for start, stop in spans])) < MIN_BURST_S)
+
+
+def _evenness(energy: Array, frame_s: float) -> float:
+    """How evenly the energy lies within `EVENNESS_S`, 1 / n_frames to 1, in the louder half of such windows."""
+    n = min(round(EVENNESS_S / frame_s), energy.size)
+    windows = energy[: energy.size // n * n].reshape(-1, n)  # (n_frames,) -> (n_windows, n)
+    sums = windows.sum(axis=1)
+    loud = sums >= np.median(sums)
+    return float(np.median(sums[loud] ** 2 / (n * np.sum(windows[loud] ** 2, axis=1))))
+
+
+def _bandwidth_hz(channel: Array, rate_hz: float) -> float:
+    """Width of a flat spectrum with the same concentration of power."""
+    n_window = min(channel.size, round(BANDWIDTH_S * rate_hz))
+    frequency_hz, power = scipy.signal.welch(channel / np.abs(channel).max(), rate_hz, "hann", n_window)
+    return float(power.sum() ** 2 / np.sum(power**2) * frequency_hz[1])
 
 
 def _teager_kaiser(samples: Array) -> Array:
@@ -104,7 +195,7 @@ def _frame_energy(energy: Array, n_frame: int) -> Array:
     frames = energy[:, : n_frames * n_frame].reshape(len(energy), n_frames, n_frame)  # (n_channels, n_frames, n_frame)
     frames = frames.mean(axis=2)
     quiet = np.percentile(frames, 10, axis=1, keepdims=True)
-    # The quietest tenth of a channel that was switched off for a while is zero.
+    # The quietest tenth of a channel that was switched off for a while is zero or rounding.
     quiet = np.where(quiet > 0, quiet, np.maximum(frames.mean(axis=1, keepdims=True), np.finfo(float).tiny))
     return np.asarray((frames / quiet).mean(axis=0))
 
@@ -140,9 +231,15 @@ def _two_levels(levels: Array) -> tuple[_LevelDistribution, _LevelDistribution]:
 
 
 def _hysteresis(levels: Array, rest: _LevelDistribution, activity: _LevelDistribution) -> Flags:
-    """Stretches above the mean of rest plus 2 standard deviations whose maximum exceeds a higher threshold."""
+    """Stretches above the mean of rest plus 2 standard deviations whose maximum exceeds a higher threshold.
+
+    Where activity lasts longer than rest, its edges count as rest and widen the distribution: 4 standard deviations may
+    then exceed all activity.
+    """
     low = rest.mean + 2 * rest.spread
     high = max(rest.mean + 4 * rest.spread, (rest.mean + activity.mean) / 2)
+    if activity.mean - rest.mean > CLEAR_CONTRAST_DB:
+        low, high = min(low, (rest.mean + activity.mean) / 2), min(high, activity.mean)
     active = np.zeros(levels.size, dtype=bool)
     for start, stop in runs(levels > low):
         active[start:stop] = levels[start:stop].max() > high
@@ -170,9 +267,14 @@ def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
     for i, channel in enumerate(samples):
         frames = np.lib.stride_tricks.sliding_window_view(channel, n)[starts]  # (n_spectra, n)
         power = np.abs(scipy.fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
-        noise = _over_neighbours(np.median(power[~is_active], axis=0) / np.log(2)) + np.finfo(float).tiny
-        noise = np.maximum(noise, MIN_NOISE_SHARE * np.median(noise))
-        signal = np.maximum(_over_neighbours(power[is_active].mean(axis=0)) - noise, 0)
+        noise = _over_neighbours(np.median(power[~is_active], axis=0) / np.log(2))
+        both = _over_neighbours(power[is_active].mean(axis=0))
+        # The median over all frequencies would be that of the stop band, where most of them lie at high rates.
+        passed = both >= 10 ** (-PASS_BAND_DB / 10) * both.max()
+        noise = np.maximum(noise, MIN_NOISE_SHARE * np.median(noise[passed]))
+        if not noise.min() > np.finfo(float).tiny:
+            return samples  # silence between the bursts
+        signal = np.maximum(both - noise, 0)
         gain = np.sqrt(signal / (noise * (signal + noise)))
         spectrum = scipy.fft.rfft(channel, n_fft) * np.interp(frequency, scipy.fft.rfftfreq(n), gain)
         weighted[i] = scipy.fft.irfft(spectrum, n_fft)[: channel.size]

@@ -22,6 +22,9 @@ BAND_PASS_ORDER = 4  # applied forwards and backwards, so the slope is that of o
 # Width at -3 dB of one pass, the same for every harmonic. With a constant quality factor the notches would widen with
 # frequency: above 300 Hz the EMG between two harmonics would lose a tenth of its amplitude.
 NOTCH_WIDTH_HZ = 2.0
+# Of the largest sample of a channel. What the filters leave of a constant or a ramp is rounding below this share; a
+# converter of 24 bits resolves 6e-8.
+ROUNDING_SHARE = 1e-9
 # A filter cannot have an edge at the Nyquist frequency itself; the band ends at this share of it.
 NYQUIST_SHARE = 0.95
 
@@ -124,6 +127,8 @@ def _zero_phase(sos: Array, samples: Array, rate_hz: float, lines_hz: list[float
         after = _extrapolated(channel, n_pad, rate_hz, lines_hz)
         padded = scipy.signal.sosfiltfilt(sos, np.concatenate([before, channel, after]), padtype=None)
         out[:] = padded[n_pad : n_pad + channel.size]
+        if np.abs(out).max() <= ROUNDING_SHARE * np.abs(channel).max():
+            out[:] = 0
     return filtered
 
 
