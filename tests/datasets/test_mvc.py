@@ -148,10 +148,20 @@ def test_a_reference_is_its_interval_not_its_file(folder: Path) -> None:
     samples = recording.samples.copy()
     samples[:, recording.n_samples // 4 :] *= 0.01  # the contraction is over after a quarter
     write_recording(replace(recording, samples=samples), folder / "burst.npz")
-    stop_s = recording.duration_s / 4
+    start_s = recording.duration_s / 2
     whole = references_of(folder, "file,subject\nburst.npz,S1\n")[0]
-    burst = references_of(folder, f"file,subject,start_s,stop_s\nburst.npz,S1,0,{stop_s}\n")[0]
-    assert 1.8 < burst.amplitude["ch1"] / whole.amplitude["ch1"] < 2.1
+    after = references_of(folder, f"file,subject,start_s\nburst.npz,S1,{start_s}\n")[0]
+    assert 80 < whole.amplitude["ch1"] / after.amplitude["ch1"] < 120
+
+
+def test_rest_in_the_recording_of_a_contraction_does_not_lower_its_reference(folder: Path) -> None:
+    recording = read_recording(folder / "max1.npz")
+    silence = 0.003 * recording.samples
+    with_rest = np.concatenate([silence, silence, recording.samples, silence, silence, silence], axis=1)
+    write_recording(replace(recording, samples=with_rest), folder / "rests.npz")
+    alone = references_of(folder, "file,subject\nmax1.npz,S1\n")[0]
+    among_rests = references_of(folder, "file,subject\nrests.npz,S1\n")[0]
+    assert_allclose(among_rests.amplitude["ch1"], alone.amplitude["ch1"], rtol=0.02)
 
 
 def test_a_reference_is_of_the_same_motion_where_it_is_stated(folder: Path) -> None:

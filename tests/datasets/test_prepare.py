@@ -292,11 +292,14 @@ def test_a_recording_named_like_a_channel_overwrites_no_channel(tmp_path: Path) 
     assert done.n_matrices == len(stems(tmp_path)) == 3
 
 
-def test_a_dead_channel_is_an_error_only_if_it_is_used(tmp_path: Path) -> None:
+def test_a_dead_channel_is_an_error_only_if_it_is_named(tmp_path: Path) -> None:
     recording = noise(2)
-    recording.samples[1] = 0
+    recording.samples[1] = 31
     write_recording(recording, tmp_path / "a.npz")
-    assert prepared(tmp_path, "file,channels\na.npz,ch1\n").n_matrices == 1
+    done = prepared(tmp_path, "file\na.npz\n")
+    assert done.n_matrices == 1
+    assert done.remarks[-1].text == "channels without a signal in the pass band were left out: ch2"
+    assert prepared(tmp_path, "file,channels\na.npz,ch1\n", overwrite=True).n_matrices == 1
     with pytest.raises(InputError, match="channel ch2 holds the same value throughout"):
         prepared(tmp_path, "file,channels\na.npz,ch1;ch2\n", overwrite=True)
 

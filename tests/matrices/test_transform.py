@@ -131,7 +131,7 @@ def test_a_constant_channel_is_named(tmp_path: Path) -> None:
     recording.samples[1] = 3
     write_recording(recording, tmp_path / "a.npz")
     with pytest.raises(InputError, match=r"a\.npz: channel ch2 holds the same value throughout; expected a signal"):
-        examples_of(Job(tmp_path / "a.npz", (ManifestRow("a.npz"),)), CONFIG)
+        examples_of(Job(tmp_path / "a.npz", (ManifestRow("a.npz", channels=("ch2",)),)), CONFIG)
 
 
 def test_a_band_above_the_rate_names_the_file(tmp_path: Path) -> None:

@@ -32,6 +32,14 @@ def test_amplitudes_of_a_few_numbers() -> None:
     assert_allclose(features.wl(samples), [18, 18])
 
 
+def test_the_loudest_half_second() -> None:
+    samples = np.ones((2, 3000))
+    samples[:, 1000:1500] = [[3], [5]]
+    assert_allclose(features.loudest_rms(samples, 1000.0), [3, 5])
+    assert_allclose(features.loudest_rms(samples, 2000.0), np.sqrt([5, 13]))  # half of a second
+    assert_allclose(features.loudest_rms(samples[:, :10], 1000.0), 1)
+
+
 def test_features_of_a_sine() -> None:
     values = repetition_features(sine(40, 2.0), RATE_HZ)
     assert_allclose(values["duration_s"], 2)

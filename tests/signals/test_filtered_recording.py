@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -74,3 +75,24 @@ def test_a_band_above_the_rate_names_the_file(tmp_path: Path) -> None:
     write_recording(noise(1), tmp_path / "a.npz")
     with pytest.raises(InputError, match=r"a\.npz: band 300-400 Hz needs a rate above"):
         open_filtered(Job(tmp_path / "a.npz", (ManifestRow(file="a.npz"),)), FilterConfig((300.0, 400.0)))
+
+
+@pytest.mark.parametrize("value", [0.0, 31.0])
+def test_a_channel_without_signal_is_left_out_unless_it_is_named(tmp_path: Path, value: float) -> None:
+    samples = noise(3).samples
+    samples[1], samples[2] = value, 1.7e9 + np.arange(samples.shape[1]) / 500
+    write_recording(replace(noise(3), samples=samples, channel_names=("emg", "dead", "clock")), tmp_path / "a.npz")
+    recording = open_filtered(Job(tmp_path / "a.npz", (ManifestRow(file="a.npz"),)), FILTERS)
+    ((_, repetition),) = recording.scaled_repetitions()
+    assert repetition.channel_names == ("emg",)
+    assert recording.remarks[-1] == "channels without a signal in the pass band were left out: dead, clock"
+
+    named = ManifestRow(file="a.npz", channels=("emg", "dead"))
+    with pytest.raises(InputError, match=r"a\.npz: channel dead holds the same value throughout; expected a signal"):
+        recording.channels_of(named)
+    with pytest.raises(InputError, match=r"a\.npz: channel clock has nothing in the pass band; expected a signal"):
+        recording.channels_of(replace(named, channels=("clock",)))
+    write_recording(replace(noise(1), samples=samples[1:2]), tmp_path / "a.npz")
+    only = open_filtered(Job(tmp_path / "a.npz", (ManifestRow(file="a.npz"),)), FILTERS)
+    with pytest.raises(InputError, match="channel ch1 holds the same value throughout"):
+        next(only.scaled_repetitions())

@@ -155,7 +155,7 @@ def measures_of(source: FilteredRecording) -> list[Measures]:
 
 
 def _measures_of_row(source: FilteredRecording, row: ManifestRow) -> Iterator[Measures]:
-    chosen = source.filtered.select(row.channels)
+    chosen = source.channels_of(row)
     repetition = cut_repetition(chosen, row.start_s, row.stop_s)
     for name, samples in zip(chosen.channel_names, repetition.cut(chosen.samples), strict=True):
         reference = None if source.job.reference is None else np.array([source.unit_amplitude(name)])

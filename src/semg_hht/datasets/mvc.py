@@ -7,8 +7,8 @@ Which reference a recording gets:
 2. Groups are divided further by muscle, and then by motion (columns ``muscle`` and ``motion``), as the effort of a grip
    says nothing about that of turning the wrist. A column is used only if every recording states exactly one value and
    finds references of its subject with that value.
-3. The repetitions of a group give one reference per channel: the largest RMS (``mvc``), or the root of the mean power
-   (``subject``).
+3. The repetitions of a group give one reference per channel: the largest RMS over 0.5 s (``mvc``), so that rest in the
+   recording of a maximal contraction does not lower it, or the root of the mean power (``subject``).
 
 It knows rows and amplitudes. It does not know spectra.
 """
@@ -29,7 +29,7 @@ from semg_hht.matrices.scaling import WITH_REFERENCE
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.jobs import Failure, Job, Reference, for_each
 from semg_hht.recordings.manifest import ManifestRow
-from semg_hht.signals.features import rms
+from semg_hht.signals.features import loudest_rms, rms
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 
@@ -74,7 +74,7 @@ def with_references(
         _warn_if_not_maximal(sources, jobs, references)
     grouping = _grouping(sources, jobs, is_mvc)
     amplitudes: dict[_Group, list[_Amplitudes]] = {}
-    results = for_each(_measure_amplitudes, sources, config.filter, segmentation, n_jobs=n_jobs)
+    results = for_each(_measure_amplitudes, sources, config.filter, segmentation, is_mvc, n_jobs=n_jobs)
     for job, result in zip(sources, results, strict=True):
         if isinstance(result, Failure):
             if is_mvc:
@@ -162,15 +162,16 @@ def _pool(measured: list[_Amplitudes], is_mvc: bool) -> Reference:
 
 
 def _measure_amplitudes(
-    job: Job, _: int | None, filters: FilterConfig, segmentation: SegmentConfig | None
+    job: Job, _: int | None, filters: FilterConfig, segmentation: SegmentConfig | None, is_mvc: bool
 ) -> list[_Amplitudes]:
     """The amplitudes of each repetition of a recording, on the channels of its row."""
     source = open_segmented(job, filters, segmentation)
     factor = source.raw.microvolts_per_unit
     measured = []
     for row in source.job.rows:
-        chosen = source.filtered.select(row.channels)
-        levels = rms(cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)) * (factor or 1.0)
+        chosen = source.channels_of(row)
+        samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)
+        levels = (loudest_rms(samples, chosen.rate_hz) if is_mvc else rms(samples)) * (factor or 1.0)
         by_channel = dict(zip(chosen.channel_names, levels.tolist(), strict=True))
         measured.append(_Amplitudes(row, by_channel, factor is not None))
     return measured

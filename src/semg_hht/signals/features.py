@@ -24,12 +24,24 @@ NOISE_SHARE = 0.01
 # 5.5 and 3.0 Hz, compared with 10.4, 7.0 and 4.1 Hz for one Hann window over the whole repetition. Without a taper it
 # is as small or smaller (7.4, 5.0, 3.0), but the spectrum leaks if a repetition is cut from continuing activity.
 WELCH_S = 0.25
+LOUDEST_S = 0.5
 DIMITROV_HZ = (8.0, 500.0)
 
 
 def rms(samples: Array) -> Array:
     """Root mean square, in units of the samples."""
     return np.asarray(np.sqrt(np.mean(samples**2, axis=-1)))
+
+
+def loudest_rms(samples: Array, rate_hz: float) -> Array:
+    """Largest root mean square of any 0.5 s, or of all samples where there are fewer, in units of the samples.
+
+    The amplitude of a maximal contraction, whatever rest its recording holds before and after it (ISEK standards for
+    reporting EMG data, Merletti 1999).
+    """
+    n = min(samples.shape[-1], round(LOUDEST_S * rate_hz))
+    energy = np.cumsum(np.pad(samples**2, [(0, 0)] * (samples.ndim - 1) + [(1, 0)]), axis=-1)
+    return np.asarray(np.sqrt(np.maximum((energy[..., n:] - energy[..., :-n]).max(axis=-1), 0) / n))
 
 
 def mav(samples: Array) -> Array:

@@ -36,12 +36,35 @@ class FilteredRecording:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Remarks on the recording, one of them where it is long and was taken as a single repetition."""
-        duration_s = self.raw.duration_s
-        if duration_s <= LONGEST_S or self.job.states_times:
-            return self.raw.remarks
-        whole = f"{duration_s:.0f} s were taken as one repetition; --segment finds the repetitions in them"
-        return (*self.raw.remarks, whole)
+        """Remarks on the recording: of channels left out, and where it is long and was taken as a single repetition."""
+        remarks = [*self.raw.remarks]
+        emg = self.filtered.select(())
+        empty = [name for name in emg.channel_names if name not in _with_signal(emg)]
+        if empty and len(empty) < len(emg.channel_names) and not all(row.channels for row in self.job.rows):
+            remarks.append(f"channels without a signal in the pass band were left out: {', '.join(empty)}")
+        if self.raw.duration_s > LONGEST_S and not self.job.states_times:
+            whole = f"{self.raw.duration_s:.0f} s were taken as one repetition"
+            remarks.append(f"{whole}; --segment finds the repetitions in them")
+        return tuple(remarks)
+
+    def channels_of(self, row: ManifestRow) -> Recording:
+        """The filtered channels that a row names; where it names none, all EMG channels that hold a signal.
+
+        Raises
+        ------
+        InputError
+            A channel that the row names holds no signal, or no channel does; the text names the file.
+        """
+        chosen = self.filtered.select(row.channels)
+        names = _with_signal(chosen)
+        if names == chosen.channel_names:
+            return chosen
+        if names and not row.channels:
+            return self.filtered.select(names)
+        name = next(name for name in chosen.channel_names if name not in names)
+        raw = self.raw.samples[self.raw.channel_names.index(name)]
+        what = "holds the same value throughout" if np.ptp(raw) == 0 else "has nothing in the pass band"
+        raise InputError(f"{self.job.path}: channel {name} {what}; expected a signal")
 
     def in_microvolts(self) -> FilteredRecording:
         """The same recording in microvolts; unchanged where its units are not volts."""
@@ -78,19 +101,20 @@ class FilteredRecording:
         Raises
         ------
         InputError
-            A channel is constant or has no reference amplitude, or a row's times lie outside the recording; the text
-            names the file.
+            No channel can be used (see `channels_of`), one has no reference amplitude, or a row's times lie outside the
+            recording; the text names the file.
         """
         for row in self.job.rows:
-            chosen = self.filtered.select(row.channels)
-            for name, channel in zip(chosen.channel_names, self.raw.select(row.channels).samples, strict=True):
-                if np.ptp(channel) == 0:
-                    raise InputError(
-                        f"{self.job.path}: channel {name} holds the same value throughout; expected a signal"
-                    )
+            chosen = self.channels_of(row)
             samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)  # (n_channels, n_samples)
             unit = np.array([[self.unit_amplitude(name)] for name in chosen.channel_names])  # (n_channels, 1)
             yield row, replace(chosen, samples=samples / unit)
+
+
+def _with_signal(filtered: Recording) -> tuple[str, ...]:
+    """The channels of which the filters leave something: not those that hold the same value, or a straight line."""
+    names = zip(filtered.channel_names, filtered.samples, strict=True)
+    return tuple(name for name, channel in names if channel.any())
 
 
 def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) -> FilteredRecording:
