@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_noise_holds_no_repetition(tmp_path: Path) -> None:
         cut(jobs, tmp_path / "reps.csv")
     with pytest.raises(InputError, match="none of 1 recordings could be used; .*no repetition was found"):
         with_repetitions(jobs, SegmentConfig(), FilterConfig(), n_jobs=1)
+
+
+def test_the_reason_is_stated_where_nothing_is_found_not_a_remark_on_the_file(tmp_path: Path) -> None:
+    counts = np.round(2048 + noise(1, duration_s=10.0).samples)
+    write_recording(replace(noise(1), samples=counts, units=""), tmp_path / "counts.npz")
+    jobs, table = find_jobs(tmp_path / "counts.npz"), tmp_path / "reps.csv"
+    where = re.escape(
+        f"counts.npz: no repetition was found: no activity rises above rest; the picture is in {tmp_path}"
+    )
+    with pytest.raises(InputError, match=where):
+        segment(jobs, table, SegmentConfig(), FilterConfig(), n_jobs=1)
+    assert (tmp_path / "reps_pictures" / "counts.png").is_file()
 
 
 def test_repetitions_are_found_where_no_times_are_stated(manifest: Path, tmp_path: Path) -> None:

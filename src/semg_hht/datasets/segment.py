@@ -85,7 +85,9 @@ def segment(
     rows = [row for recording in recordings for row in recording.rows]
     if not rows:
         several = f"no repetition was found in {len(jobs)} recordings; the first: " if len(jobs) > 1 else ""
-        raise InputError(f"{several}{recordings[0].path}: {remarks[0].text}")
+        # The last remark states why; those before it are remarks of reading.
+        where = f"; the {'picture is' if len(jobs) == 1 else 'pictures are'} in {folder}" if folder is not None else ""
+        raise InputError(f"{several}{recordings[0].path}: {recordings[0].remarks[-1]}{where}")
     write_text(out, manifest_text(rows))
     empty = tuple(recording.file for recording in recordings if not recording.rows)
     return Segmented(out, folder, len(recordings), len(rows), empty, tuple(failures), tuple(remarks))
