@@ -85,6 +85,10 @@ def find_activity(samples: Array, rate_hz: float, method: str = "markov") -> Act
         energy = _frame_energy(_teager_kaiser(samples), n_frame)
         levels = _smoothed_db(energy, FIRST_SMOOTHING_S / frame_s)
         rest, activity = _two_levels(levels)
+        if activity.mean - rest.mean > CLEAR_CONTRAST_DB:
+            # Where activity lasts longer than rest, its edges widen the distribution of rest: 4 standard deviations
+            # would exceed all activity.
+            rest = _LevelDistribution(rest.mean, min(rest.spread, (activity.mean - rest.mean) / 4))
         active = _hysteresis(levels, rest, activity)
     else:
         first = _smoothed_db(_frame_energy(samples**2, n_frame), FIRST_SMOOTHING_S / frame_s)
@@ -231,15 +235,9 @@ def _two_levels(levels: Array) -> tuple[_LevelDistribution, _LevelDistribution]:
 
 
 def _hysteresis(levels: Array, rest: _LevelDistribution, activity: _LevelDistribution) -> Flags:
-    """Stretches above the mean of rest plus 2 standard deviations whose maximum exceeds a higher threshold.
-
-    Where activity lasts longer than rest, its edges count as rest and widen the distribution: 4 standard deviations may
-    then exceed all activity.
-    """
+    """Stretches above the mean of rest plus 2 standard deviations whose maximum exceeds a higher threshold."""
     low = rest.mean + 2 * rest.spread
     high = max(rest.mean + 4 * rest.spread, (rest.mean + activity.mean) / 2)
-    if activity.mean - rest.mean > CLEAR_CONTRAST_DB:
-        low, high = min(low, (rest.mean + activity.mean) / 2), min(high, activity.mean)
     active = np.zeros(levels.size, dtype=bool)
     for start, stop in runs(levels > low):
         active[start:stop] = levels[start:stop].max() > high
