@@ -148,5 +148,5 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path) -> 
         commands = (folder / "scripts" / "index.html").read_text(encoding="utf-8")
         python = (folder / "api" / "index.html").read_text(encoding="utf-8")
         assert ":::" not in commands + python
-        assert "--checkpoint" in commands and "--n-test" in commands
+        assert "--checkpoint" in commands and "--n_test" in commands
         assert all(f'id="semg_hht.{name}"' in python for name in ("read_recording", "hht.emd.emd", "hht.ceemdan"))

@@ -342,7 +342,7 @@ class Fitting:
         self.history = [Epoch(**record) for record in state.facts["history"]]
 
 
-def fit(fitting: Fitting, progress: TrainingProgress) -> None:
+def fit(fitting: Fitting, progress: TrainingProgress = TrainingProgress()) -> None:
     """Train until the run is over. ``best/``, ``last/`` and periodic checkpoints are complete after every epoch."""
     every = fitting.config.checkpoint_every
     while not fitting.is_over:
