@@ -103,9 +103,10 @@ def other_answers(engine: Any, matrices: np.ndarray) -> list[str]:
 def test_answers_of_a_wider_network_do_not_depend_on_the_batch(run: Path, tmp_path: Path, engine: str) -> None:
     """With 32 channels engines use other algorithms than with two."""
     torch.manual_seed(0)
-    network, matrices = ActionNetwork(NetworkConfig(3, base_channels=32)), make_dataset().matrices[:11]
+    shape, matrices = NetworkConfig(3, base_channels=32), make_dataset().matrices[:11]
+    network = ActionNetwork(shape)
     recalibrate_batch_norm(network.encoder, [torch.from_numpy(matrices)])  # without it, values grow with random weights
-    wide = replace(load_model(run), network=network.eval(), svms={}, arrays={})
+    wide = Model(replace(load_model(run).description, network=shape), network.eval())
     exporting.export(wide, run, tmp_path / "out")
     assert other_answers(open_export(tmp_path / "out", engine), matrices) == []
 

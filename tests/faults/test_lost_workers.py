@@ -50,7 +50,9 @@ def test_a_killed_worker_loses_only_its_own_recording(tmp_path: Path) -> None:
     assert told == ["r0", "r1", "r2.csv", "r3", "r4", "r5", "r6", "r7", "r8.csv", "r9", "r10", "r11"]
     for result in (results[2], results[8]):
         assert isinstance(result, Failure)
-        assert "ended by the system, or refused memory, also with nothing else beside it" in result.reason
+        assert (
+            "the system ended the process that worked on it, or refused memory, even with nothing else" in result.reason
+        )
     assert (tmp_path / "r2.begun").stat().st_size == 2, "once beside others, once alone"
 
 

@@ -94,7 +94,7 @@ def test_a_process_that_is_stopped_and_resumed_ends_with_the_same_bits(
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + number
     assert time.monotonic() - asked < 10
-    assert said.splitlines()[-1].startswith("stopped: every epoch that was finished is kept; the same command with")
+    assert said.splitlines()[-1].startswith("stopped: finished epochs are kept; run the same command with --resume")
     assert "Traceback" not in said
     assert here([*inputs.words(LONG, tmp_path), "--resume"]).code == 0
     assert here(inputs.words(LONG, tmp_path / "undisturbed")).code == 0

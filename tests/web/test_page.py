@@ -95,7 +95,7 @@ def browser() -> Iterator[Any]:
     options.binary_location = chromium
     for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL_CHANNELS", "performance": "ALL_CHANNELS"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     try:
         yield page

@@ -182,13 +182,12 @@ def _matrices_to_compare(model: Model, data: Dataset | None, seed: int) -> Check
 
 def _description(model: Model, checkpoint: Path) -> dict[str, Any]:
     """The description of the checkpoint, with the properties of the export."""
-    content = read_model_file(checkpoint)
+    content = read_model_file(checkpoint) | model.description.to_json()
     written_by = content.pop("versions")
     return content | {
         "format": FORMAT,
         "n_features": model.description.network.n_features,
         "svms": sorted(model.svms),
-        "blocks": model.description.to_json()["blocks"],
         "versions": {"run": written_by, "export": {**versions(), "onnx": version("onnx")}},
     }
 
