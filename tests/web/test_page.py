@@ -170,7 +170,7 @@ def test_a_visitor_edits_repetitions_reads_answers_and_downloads_them(
     browser.find_element("css selector", DROP).send_keys(str(recording))
     n_found = until(browser, "document.querySelectorAll('#signal rect.span').length")
     assert n_found > 5
-    until(browser, f"{text('notes')}.includes('own counts')")
+    until(browser, f"{text('notes')}.includes('counts of the converter')")
 
     type_into(browser, 1, 1, "soon")
     until(browser, f"{text('table_notes')}.includes('Row 2 of the table: “soon” is not a number')")
