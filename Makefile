@@ -12,7 +12,7 @@ demo: $(DEMO_READY)
 
 # Lists the 20 slowest tests at its end.
 test: $(INSTALLED)
-	@echo "The tests take about 5 minutes on two cores"
+	@echo "The tests take 5 to 12 minutes on two cores"
 	$(BIN)/python -m pytest -n 2 --durations=20
 
 lint: $(INSTALLED)
