@@ -5,7 +5,6 @@ It works on files and physical units. It does not know filters, spectra or label
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from semg_hht.recordings.formats.wfdb import read_wfdb, record_files
 from semg_hht.recordings.formats.xdf import read_xdf
 from semg_hht.recordings.quality import interpolate_gaps, quality_remarks, rate_remarks
 from semg_hht.recordings.units import microvolts_per, same_unit, unit_remarks, volts
-from semg_hht.system.files import BROKEN_NPZ, require_file, whole_file
+from semg_hht.system.files import require_file, whole_file
 
 Array = NDArray[np.float64]
 
@@ -159,8 +158,9 @@ def read_recording(
     except ImportError:
         library, extra = LIBRARIES[suffix], "wfdb" if suffix == ".hea" else "readers"
         raise InputError(f"{path}: reading {suffix} needs {library}: pip install 'semg-hht[{extra}]'") from None
-    except (csv.Error, *BROKEN_NPZ) as error:
-        raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {error}") from error
+    except Exception as error:  # libraries raise whatever a damaged file leads them to; the other files are read
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {reason}") from error
     return _check(decoded, path, rate_hz, units, rate_source, frozenset(channels))
 
 

@@ -96,3 +96,13 @@ def test_a_file_that_is_cut_short_is_an_error(tmp_path: Path, n_bytes: int) -> N
     path.write_bytes(path.read_bytes()[:n_bytes])
     with pytest.raises(InputError, match=r"a\.edf: can't be read as EDF or BDF"):
         read_recording(path)
+
+
+def test_any_error_of_the_library_is_the_file_s_own(tmp_path: Path) -> None:
+    """A record duration of 0 makes pyedflib divide by zero; the other files of a batch are used."""
+    path = write_edf(tmp_path / "a.edf", ["EMG"], [1000], ["uV"])
+    content = bytearray(path.read_bytes())
+    content[244:252] = b"0       "
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.edf"):
+        read_recording(path)
