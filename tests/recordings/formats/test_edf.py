@@ -8,7 +8,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from recording_files import EDF_UV, write_edf
+from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
+from semg_hht.recordings.jobs import Failure, for_each, read_job
 from semg_hht.recordings.recording import read_recording
 
 pytest.importorskip("pyedflib")
@@ -100,9 +102,14 @@ def test_a_file_that_is_cut_short_is_an_error(tmp_path: Path, n_bytes: int) -> N
 
 def test_any_error_of_the_library_is_the_file_s_own(tmp_path: Path) -> None:
     """A record duration of 0 makes pyedflib divide by zero; the other files of a batch are used."""
-    path = write_edf(tmp_path / "a.edf", ["EMG"], [1000], ["uV"])
+    for name in ("a.edf", "b.edf"):
+        path = write_edf(tmp_path / name, ["EMG"], [1000], ["uV"])
     content = bytearray(path.read_bytes())
+    content[192:236] = b" " * 44  # a plain EDF file; in EDF+ the library refuses a duration of 0 itself
     content[244:252] = b"0       "
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.edf"):
+    with pytest.raises(InputError, match=r"b\.edf: can't be read as EDF; float division by zero"):
         read_recording(path)
+    good, bad = for_each(lambda job, _: read_job(job).rate_hz, find_jobs(tmp_path), n_jobs=1)
+    assert good == 1000
+    assert isinstance(bad, Failure) and bad.file == "b.edf"
