@@ -29,7 +29,8 @@ from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.dataset import load_folder
 from semg_hht.matrices.transform import configure
 from semg_hht.prediction.run import open_run
-from semg_hht.recordings.recording import RECORDING_SUFFIXES, read_recording, write_recording
+from semg_hht.recordings.formats.readers import READERS
+from semg_hht.recordings.recording import read_recording, write_recording
 from semg_hht.system.files import read_json, require_file, write_json
 
 pytestmark = [
@@ -81,7 +82,7 @@ def test_a_batch_is_predicted_except_for_unreadable_paths(
     simulated: Simulated, simulated_run: Path, exported: Path, tmp_path: Path, engine: str
 ) -> None:
     expected: dict[str, str] = {}
-    for suffix in RECORDING_SUFFIXES:
+    for suffix in READERS:
         expected |= make_unreadable(tmp_path, suffix)
     write_recording(noise(), tmp_path / "good.csv")
     shutil.copy(sorted(simulated.matrices.iterdir())[0], tmp_path / "good.npz")

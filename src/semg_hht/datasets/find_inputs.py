@@ -14,10 +14,10 @@ from pathlib import Path
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import is_matrix_file
 from semg_hht.recordings.bids import is_bids, read_bids
+from semg_hht.recordings.formats.readers import READERS
 from semg_hht.recordings.formats.wfdb import segment_headers
 from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest, separator_of
-from semg_hht.recordings.recording import RECORDING_SUFFIXES
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_file
 
@@ -73,14 +73,12 @@ def find_jobs(
     if is_bids(path):
         return _jobs_of_rows(read_bids(path), path, rate_hz, units)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p not in matrices)
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS and p not in matrices)
         files = [p for p in files if not is_matrix_file(p)]
         parts = segment_headers(p for p in files if p.suffix.lower() == ".hea")
         files = [p for p in files if p not in parts]
         if not files:
-            raise InputError(
-                f"{path}: expected recordings ({', '.join(RECORDING_SUFFIXES)}) or a manifest.csv; found none"
-            )
+            raise InputError(f"{path}: expected recordings ({', '.join(READERS)}) or a manifest.csv; found none")
         return [_job_from_name(p, p.relative_to(path).as_posix(), rate_hz, units) for p in files]
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")

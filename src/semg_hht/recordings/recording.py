@@ -14,24 +14,15 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.channels import ChannelDecision, decide_channels, distinct_names, reasons_by_description
-from semg_hht.recordings.formats.arrays import read_mat, read_npz
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
-from semg_hht.recordings.formats.edf import read_edf
-from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
-from semg_hht.recordings.formats.otb import read_otb
-from semg_hht.recordings.formats.tables import read_table
-from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
-from semg_hht.recordings.formats.wfdb import read_wfdb, record_files
-from semg_hht.recordings.formats.xdf import read_xdf
+from semg_hht.recordings.formats.readers import reader_of
+from semg_hht.recordings.formats.wfdb import record_files
 from semg_hht.recordings.quality import interpolate_gaps, quality_remarks, rate_remarks
 from semg_hht.recordings.units import microvolts_per, same_unit, unit_remarks, volts
 from semg_hht.system.files import require_file, whole_file
 
 Array = NDArray[np.float64]
 
-RECORDING_SUFFIXES = (".csv", ".txt", ".tsv", ".mat", ".npz", ".h5", ".hdf5", ".edf", ".bdf", ".hea", ".xdf", ".otb+")
-LIBRARIES = {".mat": "h5py", ".h5": "h5py", ".hdf5": "h5py", ".edf": "pyedflib", ".bdf": "pyedflib", ".hea": "wfdb",
-             ".xdf": "pyxdf"}  # fmt: skip
 MIN_SAMPLES = 32
 
 
@@ -138,29 +129,19 @@ def read_recording(
     """
     path = Path(path)
     require_file(path)
-    readers = {".mat": read_mat, ".npz": read_npz, ".h5": read_hdf5, ".hdf5": read_hdf5}
-    readers |= {".edf": read_edf, ".bdf": read_edf, ".hea": read_wfdb, ".xdf": read_xdf, ".otb+": read_otb}
-    suffix = path.suffix.lower()
-    if suffix == ".dat":
-        path, suffix = _header_of(path), ".hea"
-    if suffix not in RECORDING_SUFFIXES:
-        suffixes = ", ".join(RECORDING_SUFFIXES)
-        raise InputError(f"{path}: recordings are read from {suffixes}; found {suffix or 'no suffix'}")
+    if path.suffix.lower() == ".dat":
+        path = _header_of(path)
+    reader = reader_of(path)
     try:
-        if suffix == ".mat" and is_matlab_73(path):
-            decoded = read_hdf5(path)
-        elif suffix == ".csv" and is_trigno(path):
-            decoded = read_trigno(path, rate_hz)
-        else:
-            decoded = readers[suffix](path) if suffix in readers else read_table(path, rate_hz)
+        decoded = reader.read(path, rate_hz)
     except InputError:
         raise
     except ImportError:
-        library, extra = LIBRARIES[suffix], "wfdb" if suffix == ".hea" else "readers"
-        raise InputError(f"{path}: reading {suffix} needs {library}: pip install 'semg-hht[{extra}]'") from None
+        needed = f"pip install 'semg-hht[{reader.extra}]'"
+        raise InputError(f"{path}: reading {path.suffix.lower()} needs {reader.library}: {needed}") from None
     except Exception as error:  # libraries raise whatever a damaged file leads them to; the other files are read
         reason = str(error) or type(error).__name__
-        raise InputError(f"{path}: can't be read as {suffix[1:].upper()}; {reason}") from error
+        raise InputError(f"{path}: can't be read as {path.suffix[1:].upper()}; {reason}") from error
     return _check(decoded, path, rate_hz, units, rate_source, frozenset(channels))
 
 

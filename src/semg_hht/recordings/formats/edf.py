@@ -6,15 +6,12 @@ import codecs
 import re
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from semg_hht.errors import InputError
-from semg_hht.recordings.channels import ChannelDescription, distinct_names, reasons_by_description
-from semg_hht.recordings.formats.decoded_recording import DecodedRecording, most_common_of_emg, remarks_on_other_rates
-from semg_hht.recordings.units import one_unit
+from semg_hht.recordings.formats.decoded_recording import DecodedRecording, Signal, decode_signals
 
 if TYPE_CHECKING:
     from pyedflib import EdfReader
@@ -89,25 +86,11 @@ def _decode(path: Path, file: EdfReader, texts: list[tuple[str, str]] | None = N
         texts = [
             (label.strip(), file.getPhysicalDimension(i).strip()) for i, label in enumerate(file.getSignalLabels())
         ]
-    labels, dimensions = [label for label, _ in texts], [dimension for _, dimension in texts]
-    if not labels:
+    if not texts:
         raise InputError(f"{path}: expected at least one signal; found none")
-    rates = [float(file.getSampleFrequency(i)) for i in range(len(labels))]
-    described = [ChannelDescription(label, dimension) for label, dimension in texts]
-    rate_hz = most_common_of_emg(rates, reasons_by_description(described))
-    kept = [i for i, rate in enumerate(rates) if rate == rate_hz]
-    left_out = [labels[i] for i in range(len(labels)) if i not in kept]
-    names = distinct_names(labels)
-    units, factors = one_unit([dimensions[i] for i in kept])
-    table = np.empty((file.getNSamples()[kept[0]], len(kept)))
-    for column, (index, factor) in enumerate(zip(kept, factors, strict=True)):
-        table[:, column] = file.readSignal(index) * factor
-    return DecodedRecording(
-        table,
-        rate_hz,
-        tuple(names[i] for i in kept),
-        units,
-        remarks=tuple(remarks_on_other_rates(rate_hz, left_out)),
-        channel_units=tuple(dimensions[i] for i in kept),
-        numbers=tuple(i + 1 for i in kept) if left_out else (),
+    return decode_signals(
+        [
+            Signal(label, dimension, float(file.getSampleFrequency(i)), partial(file.readSignal, i))
+            for i, (label, dimension) in enumerate(texts)
+        ]
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.channels import ChannelDescription, distinct_names, reasons_by_description
-from semg_hht.recordings.formats.decoded_recording import (
-    MAX_DECODED_BYTES,
-    DecodedRecording,
-    most_common_of_emg,
-    remarks_on_other_rates,
-)
-from semg_hht.recordings.units import one_unit
+from semg_hht.recordings.formats.decoded_recording import MAX_DECODED_BYTES, DecodedRecording, Signal, decode_signals
 from semg_hht.system.files import require_file
 
 if TYPE_CHECKING:
@@ -72,7 +66,7 @@ def read_wfdb(path: Path) -> DecodedRecording:
         raise
     except BROKEN_WFDB as error:
         raise InputError(f"{path}: can't be read as WFDB; {error}") from None
-    return _decode(path, record)
+    return _decode(record)
 
 
 def segment_headers(headers: Iterable[Path]) -> set[Path]:
@@ -168,23 +162,11 @@ def _check_size(path: Path, n_samples: int, n_signals: int) -> None:
         raise InputError(f"{path}: declares {n_samples * n_signals} samples in all; expected at most {MAX_SAMPLES}")
 
 
-def _decode(path: Path, record: Record) -> DecodedRecording:
-    frames = [n or 1 for n in record.samps_per_frame]
-    names = distinct_names([name or "" for name in record.sig_name])
-    stated = [unit or "" for unit in record.units]
-    described = [ChannelDescription(name, unit) for name, unit in zip(names, stated, strict=True)]
-    per_frame = most_common_of_emg(frames, reasons_by_description(described))
-    kept = [i for i, n in enumerate(frames) if n == per_frame]
-    rate_hz = float(record.fs) * per_frame
-    units, factors = one_unit([stated[i] for i in kept])
-    table = np.column_stack([record.e_p_signal[i] * factor for i, factor in zip(kept, factors, strict=True)])
-    left_out = [names[i] for i in range(len(names)) if i not in kept]
-    return DecodedRecording(
-        table,
-        rate_hz,
-        tuple(names[i] for i in kept),
-        units,
-        remarks=tuple(remarks_on_other_rates(rate_hz, left_out)),
-        channel_units=tuple(stated[i] for i in kept),
-        numbers=tuple(i + 1 for i in kept) if left_out else (),
+def _decode(record: Record) -> DecodedRecording:
+    parts = zip(record.sig_name, record.units, record.samps_per_frame, record.e_p_signal, strict=True)
+    return decode_signals(
+        [
+            Signal(name or "", unit or "", float(record.fs) * (per_frame or 1), partial(np.asarray, samples))
+            for name, unit, per_frame, samples in parts
+        ]
     )

@@ -1,0 +1,69 @@
+"""The reader of each kind of file, by its suffix, and the library that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from semg_hht.errors import InputError
+from semg_hht.recordings.formats.arrays import read_mat, read_npz
+from semg_hht.recordings.formats.decoded_recording import DecodedRecording
+from semg_hht.recordings.formats.edf import read_edf
+from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
+from semg_hht.recordings.formats.otb import read_otb
+from semg_hht.recordings.formats.tables import read_table
+from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
+from semg_hht.recordings.formats.wfdb import read_wfdb
+from semg_hht.recordings.formats.xdf import read_xdf
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one kind of file is read.
+
+    read : takes the file and the rate that the user states, which most kinds of files do not need.
+    library, extra : the library that reads it and the extra that installs it; empty: none is needed.
+    """
+
+    read: Callable[[Path, float | None], DecodedRecording]
+    library: str = ""
+    extra: str = "readers"
+
+
+def _read_csv(path: Path, rate_hz: float | None) -> DecodedRecording:
+    return read_trigno(path, rate_hz) if is_trigno(path) else read_table(path, rate_hz)
+
+
+def _read_mat(path: Path, _: float | None) -> DecodedRecording:
+    return read_hdf5(path) if is_matlab_73(path) else read_mat(path)
+
+
+READERS = {
+    ".csv": Reader(_read_csv),
+    ".txt": Reader(read_table),
+    ".tsv": Reader(read_table),
+    ".mat": Reader(_read_mat, "h5py"),
+    ".npz": Reader(lambda path, _: read_npz(path)),
+    ".h5": Reader(lambda path, _: read_hdf5(path), "h5py"),
+    ".hdf5": Reader(lambda path, _: read_hdf5(path), "h5py"),
+    ".edf": Reader(lambda path, _: read_edf(path), "pyedflib"),
+    ".bdf": Reader(lambda path, _: read_edf(path), "pyedflib"),
+    ".hea": Reader(lambda path, _: read_wfdb(path), "wfdb", "wfdb"),
+    ".xdf": Reader(lambda path, _: read_xdf(path), "pyxdf"),
+    ".otb+": Reader(lambda path, _: read_otb(path)),
+}
+
+
+def reader_of(path: Path) -> Reader:
+    """The reader of a file, by its suffix in any case.
+
+    Raises
+    ------
+    InputError
+        No reader reads files of this suffix.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise InputError(f"{path}: recordings are read from {', '.join(READERS)}; found {suffix or 'no suffix'}")
+    return READERS[suffix]
