@@ -207,3 +207,10 @@ def test_times_since_1970_are_no_channel_under_any_name(tmp_path: Path, unit: in
     assert found.remarks[2] == "the first column has no name and counts samples; it was left out"
     named = read(tmp_path, "EMG 1,EMG 2,EMG 3,clock\n" + body)
     assert (named.rate_hz, named.channel_names) == (found.rate_hz, ("EMG 1", "EMG 2", "EMG 3"))
+
+
+def test_values_near_the_limits_of_float64_are_no_clock(tmp_path: Path) -> None:
+    table = np.full((3, 2), 9.97920155e291)
+    table[0, 0] = -np.finfo(np.float64).max
+    body = "".join(f"{a!r},{b!r}\n" for a, b in table.tolist())
+    assert_array_equal(read(tmp_path, body).table, table)

@@ -132,6 +132,16 @@ def test_a_column_with_few_missing_samples_at_its_end_is_kept(tmp_path: Path) ->
     assert read(tmp_path, "a,b\n" + "\n".join(lines)).table.shape == (400, 2)
 
 
+def test_a_wrong_cell_of_another_sensor_is_a_missing_sample_and_the_emg_ends_the_recording(tmp_path: Path) -> None:
+    lines = [f"{a:g}\t{10 * b:g}" for a, b in signal(400)] + ["\t7.5", "\t7.5V"] + ["\t7.5"] * 40
+    lines[100] = lines[100] + "V"
+    found = read(tmp_path, "EMG\tKnee [deg]\n" + "\n".join(lines))
+    assert found.table.shape == (400, 2)
+    assert_array_equal(np.flatnonzero(np.isnan(found.table)), [201])
+    with pytest.raises(InputError, match=r"line 102, column 'EMG': found '7.5V', expected a number"):
+        read(tmp_path, "EMG\tKnee [deg]\n" + "\n".join([*lines[:100], "7.5V\t1"]))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -154,8 +164,11 @@ def test_a_wrong_line_is_an_error_with_its_place(tmp_path: Path, change: tuple[i
 
 def test_a_column_of_words_is_an_error_with_its_place(tmp_path: Path) -> None:
     body = "".join(f"{a},{b},fist\n" for a, b in signal())
-    with pytest.raises(InputError, match=r"line 2, column 'gesture': found 'fist', expected a number"):
-        read(tmp_path, "a,b,gesture\n" + body)
+    with pytest.raises(InputError, match=r"line 2, column 'c': found 'fist', expected a number"):
+        read(tmp_path, "a,b,c\n" + body)
+    found = read(tmp_path, "a,b,gesture\n" + body)
+    assert found.non_emg == ("gesture",)
+    assert_array_equal(found.table[:, :2], signal())
 
 
 @pytest.mark.parametrize(

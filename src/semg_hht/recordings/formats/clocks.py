@@ -64,6 +64,7 @@ class ColumnClock:
     remark: str = ""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # steps between values near the limits of float64: no clock
 def find_clocks(
     table: Array, names: list[str], stamps: tuple[int, ...], lines: SampleLines, stated_hz: float | None = None
 ) -> dict[int, ColumnClock]:

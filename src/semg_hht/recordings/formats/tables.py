@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.recordings.channels import ChannelDescription, decide_channels, distinct_names, reasons_by_description
 from semg_hht.recordings.formats.cells import is_content, parse_number, seconds_of_day
-from semg_hht.recordings.formats.clocks import ColumnClock, clock_of, find_clocks
+from semg_hht.recordings.formats.clocks import ColumnClock, clock_of, find_clocks, is_time_name
 from semg_hht.recordings.formats.decoded_recording import (
     COUNTS_REMARK,
     MAX_DECODED_BYTES,
@@ -77,7 +77,7 @@ def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
         remarks.append(f"channels of {min(ends)} to {max(ends)} samples were all cut to the shortest")
     if left_out and rate_hz is not None:
         remarks += remarks_on_other_rates(rate_hz, [names[i] for i in left_out])
-    kept, n, early = _columns_to_the_end(table, kept, n)
+    kept, n, early = _columns_to_the_end(table, kept, non_emg, n)
     if early:
         remarks.append(
             "columns that end early hold signals of another rate and were left out: "
@@ -135,15 +135,17 @@ def _channels_of_one_rate(
     return chosen, rate_hz, min(clock[i].n for i in chosen), [i for i in kept if i not in chosen]
 
 
-def _columns_to_the_end(table: Array, kept: list[int], n: int) -> tuple[list[int], int, dict[int, int]]:
-    """The columns that last about as long as the longest, its number of samples, and where the other columns end."""
+def _columns_to_the_end(
+    table: Array, kept: list[int], non_emg: set[int], n: int
+) -> tuple[list[int], int, dict[int, int]]:
+    """The columns that last about as long as the longest EMG, its number of samples, and where other columns end."""
     if not n or not np.isnan(table[kept, n - 1]).any():
         return kept, n, {}
     ends = {}
     for i in kept:
         filled = np.flatnonzero(~np.isnan(table[i, :n]))
         ends[i] = int(filled[-1]) + 1 if filled.size else 0
-    longest = max(ends.values())
+    longest = max([end for i, end in ends.items() if i not in non_emg] or ends.values())
     early = {i: end for i, end in ends.items() if 0 < end < (1 - MAX_GAP_SHARE) * longest}
     return [i for i in kept if i not in early], longest or n, early
 
@@ -241,11 +243,13 @@ def _read(path: Path, layout: Layout, pieces: Iterator[tuple[int, list[str]]], m
             f"expected at most {MAX_DECODED_BYTES // 8} values"
         )
     table = np.empty((layout.n_columns, max_samples))
+    channels = [i for i, name in enumerate(layout.names) if i not in layout.stamps and not is_time_name(name)]
+    optional = _non_emg_columns(layout, channels)
     n = 0
     for first, lines in pieces:
         values = _parse_fast(layout, lines)
         if values is None:
-            values = _parse_cells(path, layout, lines, first)
+            values = _parse_cells(path, layout, optional, lines, first)
         table[:, n : n + len(values)] = values.T  # (n_in_piece, n_columns) -> (n_columns, n_in_piece)
         n += len(values)
     return table[:, :n]
@@ -263,8 +267,11 @@ def _parse_fast(layout: Layout, lines: list[str]) -> Array | None:
     return values if values.shape[1] == layout.n_columns else None
 
 
-def _parse_cells(path: Path, layout: Layout, lines: list[str], first: int) -> Array:
-    """Parse cell by cell, with comments between samples, missing samples and time stamps; errors state their place."""
+def _parse_cells(path: Path, layout: Layout, optional: set[int], lines: list[str], first: int) -> Array:
+    """Parse cell by cell, with comments between samples, missing samples and time stamps; errors state their place.
+
+    optional : columns that are not EMG by the header; a cell of theirs that is not a number is a missing sample.
+    """
     rows = []
     for line_no, line in enumerate(lines, first):
         if not is_content(line):
@@ -277,6 +284,7 @@ def _parse_cells(path: Path, layout: Layout, lines: list[str], first: int) -> Ar
                 f"{_unreadable(path)}; line {line_no} has {len(cells)} cells, expected {layout.n_columns} as above it"
             )
         row = [seconds_of_day(cell) if i in layout.stamps else parse_number(cell) for i, cell in enumerate(cells)]
+        row = [np.nan if value is None and i in optional else value for i, value in enumerate(row)]
         if None in row:
             column = row.index(None)
             name = repr(layout.names[column]) if layout.names else column + 1
