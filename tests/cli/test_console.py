@@ -6,6 +6,8 @@ import io
 import logging
 import os
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -24,6 +26,19 @@ def test_a_log_record_is_one_line_and_plain_text(capsys: pytest.CaptureFixture[s
     log.info("100 rows")
     log.debug("nothing that a user needs")
     assert capsys.readouterr().err == "warning: odd [red]name[/] in a.csv\nnote: 100 rows\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_silent"),
+    [("RANK=0 TORCHELASTIC_RUN_ID=a", False), ("RANK=1 TORCHELASTIC_RUN_ID=a", True), ("RANK=1", False)],
+)
+def test_only_later_processes_of_torchrun_are_silent(variables: str, is_silent: bool) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("RANK", "TORCHELASTIC_RUN_ID")}
+    environment |= dict(variable.split("=") for variable in variables.split())
+    command = [sys.executable, "-c", "from semg_hht.cli import console; print(console.IS_SILENT)"]
+    assert (
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout == f"{is_silent}\n"
+    )
 
 
 def test_counts_have_a_plural() -> None:

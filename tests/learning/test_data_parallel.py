@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import MPIEnvironment
 from numpy.testing import assert_allclose
 from safetensors.numpy import load_file
 from torch import distributed, nn
@@ -18,7 +20,15 @@ from torch.nn import functional
 
 from builders import make_dataset, write_dataset
 from semg_hht.errors import InputError
-from semg_hht.learning.data_parallel import Batch, BatchNorm, Dropout, Share, share_batch, stop_other_processes
+from semg_hht.learning.data_parallel import (
+    Batch,
+    BatchNorm,
+    Dropout,
+    Share,
+    make_fabric,
+    share_batch,
+    stop_other_processes,
+)
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
@@ -94,6 +104,39 @@ def test_only_the_first_process_continues_after_training(monkeypatch: pytest.Mon
     stop_other_processes(Share(0, 2))
     with pytest.raises(SystemExit, match="0"):
         stop_other_processes(Share(1, 2))
+
+
+SLURM = "SLURM_JOB_ID=7 SLURM_JOB_NAME=train SLURM_NTASKS=4 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NNODES=1"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        SLURM,
+        SLURM.replace("PROCID=0", "PROCID=3"),
+        "LSB_JOBID=7 LSB_DJOB_RANKFILE=missing JSM_NAMESPACE_LOCAL_RANK=0 JSM_NAMESPACE_SIZE=4 JSM_NAMESPACE_RANK=0",
+        "OMPI_COMM_WORLD_SIZE=4 OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_LOCAL_RANK=1 PMI_SIZE=4 PMI_RANK=1",
+        "RANK=1 WORLD_SIZE=4 MASTER_ADDR=train-master-0 MASTER_PORT=23456 KUBERNETES_PORT=tcp://10.0.0.1:443",
+        "TORCHELASTIC_RUN_ID=7",
+    ],
+    ids=["SLURM", "SLURM, fourth task", "LSF", "MPI", "Kubeflow", "part of what torchrun sets"],
+)
+def test_without_torchrun_one_process_trains_whatever_the_scheduler_sets(
+    variables: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in variables.split():
+        monkeypatch.setenv(*variable.split("=", 1))
+    monkeypatch.setattr(MPIEnvironment, "detect", lambda: "OMPI_COMM_WORLD_SIZE" in os.environ)  # as with mpi4py
+    fabric = make_fabric(cpu=True, half=False)
+    assert (fabric.world_size, fabric.global_rank, fabric.local_rank) == (1, 0, 0)
+    train(
+        make_dataset(),
+        tmp_path / "run",
+        TrainingConfig(epochs=1, batch_size=8),
+        NetworkSize(base_channels=2),
+        RunOptions(cpu=True),
+    )
+    assert (tmp_path / "run" / "history.jsonl").read_text().count("\n") == 1
 
 
 @pytest.mark.slow

@@ -31,7 +31,8 @@ if TYPE_CHECKING:  # a verb loads only what it needs
 # Plain text in notebooks too: as HTML, each print would start a new block and a line could not be continued.
 out = Console(highlight=False, soft_wrap=True, force_jupyter=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
-IS_SILENT = os.environ.get("RANK", "0") != "0"  # of the processes that torchrun starts, only the first prints
+# Of the processes that torchrun starts, only the first prints. Kubeflow sets RANK for processes that train alone.
+IS_SILENT = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
 
 MAX_LISTED = 10
 

@@ -19,6 +19,9 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+# torchrun sets all of them. A scheduler sets some: the operator of Kubeflow sets RANK and WORLD_SIZE, for example.
+TORCHRUN_VARIABLES = ("TORCHELASTIC_RUN_ID", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+
 
 @dataclass(frozen=True)
 class Share:
@@ -113,15 +116,18 @@ def stop_other_processes(share: Share) -> None:
 def make_fabric(*, cpu: bool, half: bool) -> Fabric:
     """A Fabric for this process, or for the processes that torchrun started, on CPUs or GPUs.
 
+    Without torchrun this process trains alone, whatever the variables of a scheduler (SLURM, LSF, MPI, Kubeflow) say.
+
     half : compute in bfloat16 on GPUs. On a CPU `cpu_convolution` sets the precision of the convolutions instead.
     """
     from lightning_fabric import Fabric  # imported here, because predictions don't need it
+    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     on_gpu = torch.cuda.is_available() and not cpu
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed" if half and on_gpu else "32-true"
     accelerator = "gpu" if on_gpu else "cpu"
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return Fabric(accelerator=accelerator, devices=1, precision=precision)
+    if not all(name in os.environ for name in TORCHRUN_VARIABLES):
+        return Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=LightningEnvironment())
     n_here = int(os.environ["LOCAL_WORLD_SIZE"])
     fabric = Fabric(
         accelerator=accelerator,
@@ -129,6 +135,7 @@ def make_fabric(*, cpu: bool, half: bool) -> Fabric:
         num_nodes=int(os.environ["WORLD_SIZE"]) // n_here,
         strategy="ddp",
         precision=precision,
+        plugins=TorchElasticEnvironment(),
     )
     fabric.launch()
     return fabric
