@@ -28,6 +28,7 @@ import pytest
 
 from builders import foreign_matrix
 from page_builders import N_SAMPLES
+from reverse_proxy import reverse_proxy
 from semg_hht.export.export import export
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.prediction.run import open_run
@@ -219,6 +220,35 @@ def test_a_visitor_edits_repetitions_reads_answers_and_downloads_them(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("strips_path", [True, False])
+def test_the_page_works_in_a_browser_behind_a_reverse_proxy(
+    client: Any, simulated_run: Path, browser: Any, curl: Path, tmp_path: Path, strips_path: bool
+) -> None:
+    port, outer = client.free_port(), client.free_port()
+    url = f"http://localhost:{outer}/semg"
+    (tmp_path / "t").mkdir()
+    server = client.started(
+        port, "--checkpoint", str(simulated_run), "--public-url", url, TMPDIR=str(tmp_path / "t")
+    )  # fmt: skip
+    try:
+        with reverse_proxy(outer, port, path="/semg", strips_path=strips_path):
+            browser.get_log("performance")
+            open_page(browser, Served(url, tmp_path / "t", simulated_run))
+            browser.find_element("css selector", DROP).send_keys(str(curl))
+            assert until(browser, "document.querySelectorAll('#signal rect.span').length") == 3
+            press(browser, "#answer")
+            until(browser, "document.querySelectorAll('#answers .card').length == 3")
+            events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+            asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+            outside = [a for a in asked if not a.startswith((f"{url}/", "data:", "blob:", "chrome:"))]
+            assert {a.removeprefix(f"http://localhost:{outer}") for a in outside} <= {"/manifest.json", "/favicon.ico"}
+            browser.get("about:blank")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+
+
+@pytest.mark.slow
 def test_files_that_are_too_big_or_broken_get_a_message_and_the_page_goes_on(
     served: Served, browser: Any, tmp_path: Path
 ) -> None:
@@ -301,6 +331,36 @@ def test_an_export_answers_as_its_run_does(client: Any, simulated: Any, simulate
             assert part[task]["probabilities"] == pytest.approx(other[task]["probabilities"], abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("path", "proxy_setting"),
+    [("", ("http_proxy", "http://127.0.0.1:9")), ("/semg", ("all_proxy", "socks5://127.0.0.1:9"))],
+)
+def test_the_page_is_served_behind_a_reverse_proxy_and_where_the_environment_names_a_proxy(
+    client: Any, simulated_run: Path, curl: Path, tmp_path: Path, path: str, proxy_setting: tuple[str, str]
+) -> None:
+    port, outer = client.free_port(), client.free_port()
+    url = f"https://emg.example.org{path}"
+    (tmp_path / "t").mkdir()
+    server = client.started(
+        port, "--checkpoint", str(simulated_run), "--public-url", url, TMPDIR=str(tmp_path / "t"),
+        **dict([proxy_setting]),
+    )  # fmt: skip
+    try:
+        with reverse_proxy(outer, port, path=path):
+            outside = Served(f"http://127.0.0.1:{outer}{path}", tmp_path / "t", simulated_run)
+            assert outside.status("/", Host="emg.example.org") == 200
+            assert outside.status("/", Host="emg.example.org:8443") == 200
+            assert outside.status("/", Host="rebound.example") == 400
+            with client.Visitor(outside.address) as visitor:
+                assert json.loads(visitor.open("/config").read())["root"] == url
+                visitor.drop(curl)
+                visitor.take("answer", [False])
+            assert visitor.shown["answers"].count('class="card"') == 3
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+
+
 WITHOUT_A_RUN = """
 import os, signal, sys, time
 from semg_hht.web.visitors import Visitors
@@ -308,6 +368,7 @@ from semg_hht.web.visitors import Visitors
 visitors = Visitors()
 os.environ |= visitors.environment
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+from semg_hht.web.address import PageAddress
 from semg_hht.web.shared_run import Desk, tracked
 from semg_hht.web.page import serve
 from semg_hht.errors import InputError
@@ -330,7 +391,7 @@ def make_run(tell):
 
 with visitors:
     desk = Desk(None, make_run=make_run)
-    serve(desk, visitors, host="127.0.0.1", port=int(sys.argv[2]), max_upload_mb=1, announce=print)
+    serve(desk, visitors, PageAddress(port=int(sys.argv[2])), max_upload_mb=1, announce=print)
 """
 
 
@@ -393,7 +454,7 @@ def test_a_failed_clean_up_is_tried_again(monkeypatch: pytest.MonkeyPatch, caplo
 
     monkeypatch.setattr(page.time, "sleep", sleep)
     desk = page.Desk(None)
-    page.serve(desk, SimpleNamespace(remove_idle=fail), host="127.0.0.1", port=1, max_upload_mb=1, announce=len)
+    page.serve(desk, SimpleNamespace(remove_idle=fail), page.PageAddress(), max_upload_mb=1, announce=len)
     assert caplog.text.count("could not be removed; trying again") == 3
     assert desk.closing.is_set()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from semg_hht.web import request_filter
+from semg_hht.web.address import PageAddress
 from semg_hht.web.request_filter import COOKIE, UPLOAD, OpenPages, RequestFilter
 
 ANA, BEN = "a" * 32, "b" * 32  # cookies of two browsers
@@ -21,13 +22,14 @@ JOIN, DATA, HEARTBEAT = "/gradio_api/queue/join", "/gradio_api/queue/data", "/gr
 class FilteredApp:
     """An application behind a request filter; it reads each body and answers with status 200."""
 
-    def __init__(self, folder: Path, *, max_upload: int = 100) -> None:
+    def __init__(self, folder: Path, *, max_upload: int = 100, address: PageAddress | None = None) -> None:
         self.open_pages, self.n_pending = OpenPages(), 0
         self.filter = RequestFilter(
             self._app, uploads=folder, max_upload=max_upload, open_pages=self.open_pages,
-            pending=lambda _: self.n_pending,
+            pending=lambda _: self.n_pending, address=address or PageAddress(),
         )  # fmt: skip
         self.bodies: list[bytes] = []
+        self.paths: list[str] = []
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         body, is_more = b"", scope["method"] == "POST"
@@ -38,10 +40,18 @@ class FilteredApp:
             body += message["body"]
             is_more = message["more_body"]
         self.bodies.append(body)
+        self.paths.append(scope["path"])
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def ask(
-        self, path: str, cookie: str = "", *, body: Sequence[bytes] = (), query: str = "", wait_s: float = 0.0
+        self,
+        path: str,
+        cookie: str = "",
+        *,
+        body: Sequence[bytes] = (),
+        query: str = "",
+        wait_s: float = 0.0,
+        host: str = "localhost:7860",
     ) -> tuple[int, list[str]]:
         """Send a request, a POST where it has a body (in chunks); return the status and the cookies that were set."""
         sent: list[Any] = []
@@ -54,7 +64,8 @@ class FilteredApp:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        headers = [(b"cookie", f"other=1; {COOKIE}={cookie}".encode())] if cookie else []
+        headers = [(b"host", host.encode())]
+        headers += [(b"cookie", f"other=1; {COOKIE}={cookie}".encode())] if cookie else []
         scope = {"type": "http", "path": path, "headers": headers, "query_string": query.encode(),
                  "method": "POST" if body else "GET"}  # fmt: skip
         await self.filter(scope, receive, send)
@@ -142,6 +153,36 @@ def test_uploads_need_the_cookie_and_room_for_all_that_arrive_at_once(
         assert (await app.ask(UPLOAD, ANA, body=[b"1"]))[0] == 200
 
     asyncio.run(check())
+
+
+def test_requests_state_a_local_host_or_that_of_the_public_address(tmp_path: Path) -> None:
+    async def statuses(app: FilteredApp) -> dict[str, int]:
+        hosts = (
+            "127.0.0.1:7860", "LOCALHOST", "[::1]:7860", "emg.example.org", "EMG.example.org:443",
+            "www.emg.example.org", "emg.example.org.evil.org", "evil.org", "evil@127.0.0.1", "127.0.0.1:7860:1", "",
+        )  # fmt: skip
+        return {host: (await app.ask("/", host=host))[0] for host in hosts}
+
+    local = {"127.0.0.1:7860", "LOCALHOST", "[::1]:7860"}
+    for host, public_url, allowed in (
+        ("127.0.0.1", None, local),
+        ("127.0.0.1", "https://emg.example.org/semg", local | {"emg.example.org", "EMG.example.org:443"}),
+        ("0.0.0.0", "https://emg.example.org", local | {"emg.example.org", "EMG.example.org:443"}),
+    ):
+        found = asyncio.run(statuses(FilteredApp(tmp_path, address=PageAddress(host, public_url=public_url))))
+        assert {host for host, status in found.items() if status == 200} == allowed
+        assert set(found.values()) == {200, 400}
+    assert set(asyncio.run(statuses(FilteredApp(tmp_path, address=PageAddress("0.0.0.0")))).values()) == {200}
+
+
+def test_a_proxy_may_leave_the_public_path_in_front_of_paths(tmp_path: Path) -> None:
+    app = FilteredApp(tmp_path, address=PageAddress(public_url="https://emg.example.org/semg/"))
+    for path in ("/semg/", "/semg/config", "/", "/config"):
+        assert asyncio.run(app.ask(path))[0] == 200
+    assert app.paths == ["/", "/config", "/", "/config"]
+    assert asyncio.run(app.ask("/semg"))[0] == 308  # to /semg/, because the page names its scripts relative to itself
+    for path in ("/semgx/", "/semg/semg/", "/semg/gradio_api/file=/etc/passwd"):
+        assert asyncio.run(app.ask(path))[0] == 403
 
 
 def test_a_websocket_is_refused(tmp_path: Path) -> None:

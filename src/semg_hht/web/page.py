@@ -17,15 +17,15 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from semg_hht.errors import InputError
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.web import visit as steps
+from semg_hht.web.address import PageAddress
 from semg_hht.web.cleanup import clean_up
 from semg_hht.web.isolated import start_forkserver
-from semg_hht.web.request_filter import LOOPBACK, OpenPages, RequestFilter
+from semg_hht.web.request_filter import OpenPages, RequestFilter
 from semg_hht.web.shared_run import Desk
 from semg_hht.web.view import UNITS, PageContent, page_content
 from semg_hht.web.visit import MAX_FILES, Visit
@@ -263,20 +263,19 @@ def _key(request: gr.Request) -> str:
 
 
 def launch(
-    desk: Desk, visitors: Visitors, *, host: str = "127.0.0.1", port: int = 7860, max_upload_mb: int = MAX_UPLOAD_MB
+    desk: Desk, visitors: Visitors, address: PageAddress, *, max_upload_mb: int = MAX_UPLOAD_MB
 ) -> tuple[gr.Blocks, OpenPages]:
     """Serve the page in the background; return it with the visitors' open pages. Its ``close`` stops the server.
 
     Raises
     ------
     InputError
-        The port is taken.
+        This computer does not have the address, or the port is taken.
     """
+    address.require_free()
     start_forkserver()
     _allow_files(2 * MAX_CONNECTIONS)
     page = build(desk, visitors, max_upload_mb=max_upload_mb)
-    # Another site must not reach this server under a host name of its own that resolves to it (DNS rebinding).
-    hosts = list(LOOPBACK) if host in LOOPBACK or host == "::1" else ["*"]
     max_bytes = max_upload_mb * 1_000_000
     open_pages = OpenPages()
     page.queue(max_size=MAX_QUEUED)
@@ -286,7 +285,8 @@ def launch(
 
     try:
         page.launch(
-            server_name=host, server_port=port, max_file_size=max_bytes, share=False, quiet=True, inbrowser=False,
+            server_name=address.server_name, server_port=address.port, root_path=address.public_url,
+            max_file_size=max_bytes, share=False, quiet=True, inbrowser=False,
             prevent_thread_lock=True, allowed_paths=[], footer_links=[], run_history=False, ssr_mode=False, pwa=False,
             mcp_server=False, enable_monitoring=False, state_session_capacity=100, favicon_path=None,
             theme=gr.themes.Default(
@@ -296,16 +296,18 @@ def launch(
             css=_css(), js="() => document.body.classList.remove('dark')",
             app_kwargs={
                 "middleware": [
-                    Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
                     Middleware(
                         RequestFilter, uploads=visitors.uploads, max_upload=TOTAL_UPLOAD_FACTOR * max_bytes,
-                        open_pages=open_pages, pending=pending,
+                        open_pages=open_pages, pending=pending, address=address,
                     ),
                 ]
             },
         )  # fmt: skip
-    except OSError as error:
-        raise InputError(f"the page can't be served at {host}:{port}; {error}") from None
+    except OSError:  # the port is taken at 127.0.0.1, which Gradio tries too, or the computer is very slow
+        raise InputError(
+            f"the page can't be served at {address.server_name}:{address.port}; another program uses this port, or the "
+            "server did not start within 5 s; try again, or choose another --port"
+        ) from None
     page.server.config.limit_concurrency = MAX_CONNECTIONS
     return page, open_pages
 
@@ -323,13 +325,13 @@ def _allow_files(n: int) -> None:
 
 
 def serve(
-    desk: Desk, visitors: Visitors, *, host: str, port: int, max_upload_mb: int, announce: Callable[[str], None]
+    desk: Desk, visitors: Visitors, address: PageAddress, *, max_upload_mb: int, announce: Callable[[str], None]
 ) -> None:
-    """Serve the page until the program is stopped; ``announce`` receives its address."""
-    page, open_pages = launch(desk, visitors, host=host, port=port, max_upload_mb=max_upload_mb)
+    """Serve the page until the program is stopped; ``announce`` receives the address to open."""
+    page, open_pages = launch(desk, visitors, address, max_upload_mb=max_upload_mb)
     silent: set[tuple[Any, Any]] = set()
     try:
-        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        announce(address.to_open)
         while True:
             time.sleep(CLEAN_UP_INTERVAL_S)
             try:

@@ -22,12 +22,13 @@ from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect
 
+from semg_hht.web.address import PageAddress
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 UPLOAD = "/gradio_api/upload"
 HEARTBEAT, EVENTS = "/gradio_api/heartbeat/", "/gradio_api/queue/data"
 ALLOWED_PATHS = re.compile(
@@ -42,6 +43,10 @@ MAX_REMEMBERED_KEYS = 10_000  # keys whose browser is remembered
 MAX_PENDING = 6  # steps that one visitor may wait for at once; fewer than the server queues for all visitors
 HEARTBEAT_WAIT_S = 5.0  # a browser sends its heartbeat and its first step at the same time, in either order
 COOKIE = "semg_hht_visitor"
+WRONG_HOST = (
+    "the page does not answer under this host name; behind a proxy, start it by "
+    "semg-hht app --public-url with the address that users open"
+)
 WRONG_BROWSER = "this visit belongs to another browser; reload the page, with cookies allowed"
 HEADERS = {
     # Gradio writes its settings into the page as a script, and its templates are functions made from text.
@@ -94,16 +99,20 @@ class RequestFilter:
     uploads : the folder that the server writes uploads to.
     max_upload : bytes of all files of one upload together.
     pending : a function that counts the steps that the visitor with a key waits for.
+    address : its host names are the only ones that requests may state; a proxy may leave its path in front of paths.
     """
 
     def __init__(
-        self, app: Any, *, uploads: Path, max_upload: int, open_pages: OpenPages, pending: Callable[[str], int]
-    ) -> None:
+        self, app: Any, *, uploads: Path, max_upload: int, open_pages: OpenPages, pending: Callable[[str], int],
+        address: PageAddress,
+    ) -> None:  # fmt: skip
         self._app = app
         self._uploads = uploads
         self._max_upload = max_upload
         self._open_pages = open_pages
         self._pending = pending
+        self._hosts = address.allowed_hosts
+        self._prefix, self._to_open = address.path, address.to_open.encode()
         self._reserved = 0  # bytes that the uploads in progress may take
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +122,15 @@ class RequestFilter:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
+        if self._hosts is not None and _host(scope) not in self._hosts:
+            await _refuse(send, 400, WRONG_HOST)
+            return
+        if self._prefix and scope["path"] == self._prefix:
+            await send({"type": "http.response.start", "status": 308, "headers": [(b"location", self._to_open)]})
+            await send({"type": "http.response.body"})
+            return
+        if self._prefix and scope["path"].startswith(f"{self._prefix}/"):
+            scope["path"] = scope["path"].removeprefix(self._prefix)
         if scope["type"] != "http" or not ALLOWED_PATHS.fullmatch(scope["path"]):
             await _refuse(send, 403, "this page serves no files")
             return
@@ -178,6 +196,13 @@ class RequestFilter:
                 break
             await asyncio.sleep(0.1)
         return all(key in self._open_pages and self._open_pages.browser(key) == browser for key in keys)
+
+
+def _host(scope: Scope) -> str:
+    """Return the host name that a request states, without its port; an empty string where it states none."""
+    header = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    host = re.fullmatch(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", header.lower())
+    return host[1].strip("[]") if host else ""
 
 
 def _browser(scope: Scope) -> str:

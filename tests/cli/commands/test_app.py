@@ -14,6 +14,9 @@ from command_line import run
     ("words", "message"),
     [
         ("--max_upload_mb 0", "max_upload_mb must be at least 1; got 0"),
+        ("--port 80000", "port must be from 1 to 65535; got 80000"),
+        ("--public-url emg.example.org", "public_url must be an address such as https://emg.example.org/semg"),
+        ("--host 10.255.1.1", "can't be served at 10.255.1.1:7860; this computer has no such address; --host must"),
         ("--scaling mvc", "go together; got scaling 'mvc' and no references"),
     ],
 )
@@ -32,3 +35,19 @@ def test_without_gradio_it_says_what_to_install(
     monkeypatch.delitem(sys.modules, "semg_hht.web.page", raising=False)
     assert run("app", "--checkpoint", simulated_run, "--cpu") == 1
     assert "the web page needs gradio: pip install 'semg-hht[app]'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_gradio_can_not_import_is_told_in_its_words(
+    simulated_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Failing:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> None:
+            if name == "semg_hht.web.page":
+                raise ImportError("the 'socksio' package is not installed")
+
+    monkeypatch.setattr(sys, "meta_path", [Failing, *sys.meta_path])
+    monkeypatch.delitem(sys.modules, "semg_hht.web.page", raising=False)
+    assert run("app", "--checkpoint", simulated_run, "--cpu") == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert told == "error: the web page can't start: the 'socksio' package is not installed"

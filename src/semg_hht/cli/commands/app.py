@@ -36,6 +36,10 @@ def app(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 serves the whole network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to serve at.")] = 7860,
+    public_url: Annotated[
+        str | None,
+        typer.Option(help="Address that users open if a proxy serves the page, such as https://emg.example.org/semg."),
+    ] = None,
     max_upload_mb: Annotated[int, typer.Option(help="Largest file that may be uploaded, in MB.")] = 100,
     references: flags.References = None,
     band: flags.RunBand = None,
@@ -48,8 +52,10 @@ def app(
     cpu: flags.Cpu = False,
 ) -> None:
     """Serve a web page for users who write no code. Upload a recording, check its repetitions, read the predictions."""
+    from semg_hht.web.address import PageAddress
     from semg_hht.web.visitors import Visitors
 
+    address = PageAddress(host, port, public_url)
     if max_upload_mb < 1:
         raise InputError(f"max_upload_mb must be at least 1; got {max_upload_mb}")
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
@@ -57,15 +63,23 @@ def app(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that removes temporary files
     with Visitors() as visitors:
         os.environ |= visitors.environment
+        address.bypass_proxies(os.environ)
         try:
             from semg_hht.web.page import serve
         except ImportError as error:
-            raise InputError(f"the web page needs {error.name}: pip install 'semg-hht[app]'") from None
+            raise _not_imported("the web page", error, "app") from None
         serve(
             _desk(checkpoint, stated, references, cpu, visitors.folder / "practice"),
-            visitors, host=host, port=port, max_upload_mb=max_upload_mb,
-            announce=lambda address: console.out.print(f"Now open:  [bold]{address}[/]   (Ctrl+C stops the server)"),
+            visitors, address, max_upload_mb=max_upload_mb,
+            announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
         )  # fmt: skip
+
+
+def _not_imported(what: str, error: ImportError, extra: str) -> InputError:
+    """The error of an import: which package is missing, or what a package that is there says."""
+    if error.name is None:
+        return InputError(f"{what} can't start: {error}")
+    return InputError(f"{what} needs {error.name}: pip install 'semg-hht[{extra}]'")
 
 
 def _desk(
@@ -103,7 +117,7 @@ def _desk(
             progress = TrainingProgress(on_start, on_step)
             return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), progress=progress))
         except ImportError as error:
-            raise InputError(f"a practice run needs {error.name}: pip install 'semg-hht[train]'") from None
+            raise _not_imported("a practice run", error, "train") from None
 
     from_demo = checkpoint is None and (DEMO_RUN / "metrics.json").is_file()
     folder = DEMO_RUN if from_demo else checkpoint
