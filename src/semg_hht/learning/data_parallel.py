@@ -121,7 +121,8 @@ def make_fabric(*, cpu: bool, half: bool) -> Fabric:
     half : compute in bfloat16 on GPUs. On a CPU `cpu_convolution` sets the precision of the convolutions instead.
     """
     from lightning_fabric import Fabric  # imported here, because predictions don't need it
-    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     on_gpu = torch.cuda.is_available() and not cpu
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed" if half and on_gpu else "32-true"
