@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
-from semg_hht.system.files import whole_folder
+from semg_hht.system.files import file_as_named, files_in, whole_folder
 from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def find_folders(here: Path = Path(), kaggle: Path = Path("/kaggle")) -> Noteboo
 
 
 def _has_matrices(folder: Path) -> bool:
-    return any(is_matrix_file(path) for path in folder.rglob("*.npz"))
+    return any(is_matrix_file(path) for path in files_in(folder, (".npz",)))
 
 
 def _attached_matrices(attached: Path) -> Path | None:
     if _has_matrices(attached / KAGGLE_DATASET):
         return attached / KAGGLE_DATASET
     by_folder: dict[Path, list[Path]] = {}
-    for path in sorted(attached.rglob("*.npz")):
+    for path in files_in(attached, (".npz",)):
         by_folder.setdefault(path.parent, []).append(path)
     folders = [folder for folder, files in by_folder.items() if is_matrix_file(files[0])]
     if not folders:
@@ -99,7 +99,8 @@ def one_of_each(folder: Path, dataset: Dataset) -> list[tuple[str, Matrix]]:
 
 
 def _locate(folder: Path, file: str) -> Path:
-    return next((path for path in (folder / file, folder.parent / file) if path.is_file()), folder / file)
+    candidates = [file_as_named(parent, file) for parent in (folder, folder.parent)]
+    return next((path for path in candidates if path.is_file()), folder / file)
 
 
 def track(items: Iterable[Any], total: int, label: str) -> Iterable[Any]:

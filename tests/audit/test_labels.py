@@ -38,7 +38,7 @@ def test_labels_that_contradict_each_other_are_errors() -> None:
     data[4] = relabelled(data[4], "s1_half.npz", movement="Half")
     found = sentences(audit_examples(data), "labels")
     assert "subject S0 has gender F and M" in found
-    assert "movement 'Half' is also spelled in another case" in found
+    assert "movement 'Half' and 'half' differ only in case" in found
 
 
 @pytest.mark.parametrize("names", [("S1", "s1"), ("S1", "S01"), ("S 1", "S1"), ("P-007", "p_7"), ("Anna B", "annab")])

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from builders import foreign_matrix, make_dataset, noise, write_dataset
-from semg_hht.datasets.find_inputs import find_jobs, is_manifest, note_unlisted
+from semg_hht.datasets.find_inputs import find_inputs, find_jobs, is_manifest, note_unlisted, unlisted
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.train import Result
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.jobs import read_job
+from semg_hht.recordings.manifest import read_manifest
 from semg_hht.recordings.recording import write_recording
 
 
@@ -110,3 +111,37 @@ def test_a_contradictory_rate_is_an_error_that_names_where_it_is_stated(tmp_path
         read_job(by_manifest)
     with pytest.raises(InputError, match=r"b\.csv: the file states 1000 Hz, but 200 Hz was given; expected"):
         read_job(by_user)
+
+
+def test_hidden_copies_are_no_recordings_and_no_matrices(tmp_path: Path) -> None:
+    for name in ("S01_a.csv", ".ipynb_checkpoints/S01_a-checkpoint.csv", "__MACOSX/._S01_a.csv", "._S01_a.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_recording(noise(), tmp_path / name)
+    for name in ("m.npz", ".ipynb_checkpoints/m-checkpoint.npz", "._m.npz"):
+        foreign_matrix(tmp_path / name)
+    assert [job.rows[0].file for job in find_jobs(tmp_path)] == ["S01_a.csv"]
+    matrices, jobs = find_inputs(tmp_path)
+    assert [name for _, name in matrices] == ["m.npz"]
+    assert [job.file for job in jobs] == ["S01_a.csv"]
+    (tmp_path / "manifest.csv").write_text("file\nm.npz\n")
+    assert not unlisted(tmp_path, tmp_path / "manifest.csv", read_manifest(tmp_path / "manifest.csv"))
+
+
+def test_names_of_files_that_spell_a_person_twice_are_an_error(tmp_path: Path) -> None:
+    for name in ("S1_BICEPS_half_F_001.csv", "S01_BICEPS_full_F_002.csv", "S10_BICEPS_full_F_003.csv"):
+        write_recording(noise(), tmp_path / name)
+    for find in (find_jobs, find_inputs):
+        with pytest.raises(InputError, match=r"subject 'S01' \(of S01_\S+\) and 'S1' \(of S1_\S+\) differ only in"):
+            find(tmp_path)
+
+
+def test_a_manifest_finds_a_file_that_a_mac_has_named(tmp_path: Path) -> None:
+    composed, decomposed = "Jos\u00e9_\u00fcbung", "Jose\u0301_u\u0308bung"
+    write_recording(noise(), tmp_path / f"{decomposed}.csv")
+    foreign_matrix(tmp_path / f"{decomposed}.npz")
+    path = tmp_path / "manifest.csv"
+    path.write_text(f"file\n{composed}.csv\n{composed}.npz\n", encoding="utf-8")
+    ((matrix, name),), (job,) = find_inputs(tmp_path)
+    assert (matrix, name) == (tmp_path / f"{decomposed}.npz", f"{composed}.npz")
+    assert (job.path, job.file) == (tmp_path / f"{decomposed}.csv", f"{composed}.csv")
+    assert not unlisted(tmp_path, path, read_manifest(path))

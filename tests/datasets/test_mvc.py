@@ -194,3 +194,25 @@ def test_recordings_without_subject_take_the_references_of_the_only_subject(fold
     biceps, triceps = references_of(folder, table)
     assert biceps.amplitude
     assert_allclose(triceps.amplitude["ch1"] / biceps.amplitude["ch1"], 2)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file,subject,muscle\nmax1.npz,S01,BICEPS\nmax2.npz,S01,TRICEPS\nmax3.npz,S2,Biceps\n",
+        "file,subject,muscle\nmax1.npz,s1,biceps\nmax2.npz,s1,triceps\nmax3.npz,S 2,bi\u200bceps\n",
+    ],
+)
+def test_references_are_found_under_another_spelling(folder: Path, table: str) -> None:
+    text = "file,subject,muscle\na.npz,S1,Biceps\nb.npz,S1,Triceps\nc.npz,S2,biceps\n"
+    (folder / "manifest.csv").write_text(text, encoding="utf-8")
+    biceps, triceps, other = references_of(folder, table)
+    assert_allclose(triceps.amplitude["ch1"] / biceps.amplitude["ch1"], 2)
+    assert_allclose(biceps.amplitude["ch1"] / other.amplitude["ch1"], 4)
+
+
+def test_a_muscle_in_two_spellings_is_one_muscle(folder: Path) -> None:
+    """Each of two muscles of a person would have a mean amplitude of its own."""
+    (folder / "manifest.csv").write_text("file,subject,muscle\na.npz,S1,Biceps\nb.npz,S1,BICEPS\nc.npz,S1,biceps \n")
+    first, second, third = references_of(folder, "", SUBJECT)
+    assert first == second == third

@@ -164,3 +164,25 @@ def test_a_copy_elsewhere_is_the_same_data(simulated: Simulated, tmp_path: Path)
 def test_load_manifest_refuses_recordings_and_names_prepare(simulated: Simulated) -> None:
     with pytest.raises(InputError, match=r"lists recordings, such as .*\.csv; expected npz .* semg-hht prepare .*csv"):
         load_folder(simulated.manifest.parent)
+
+
+def test_a_person_under_two_spellings_is_an_error(tmp_path: Path) -> None:
+    for name in ("S1_BICEPS_half_F_001", "S01_BICEPS_full_F_002"):
+        write_matrix(tmp_path / f"{name}.npz", Matrix(np.zeros((1, 256, 256), np.float32), SETTINGS))
+    with pytest.raises(InputError, match="subject 'S01' .* and 'S1' .* differ only in"):
+        load_folder(tmp_path)
+
+
+def test_a_class_under_two_spellings_is_an_error_that_names_the_files() -> None:
+    dataset = make_dataset(n_subjects=2, n_repetitions=1)
+    rows = (replace(dataset.rows[0], movement="50%"), replace(dataset.rows[1], movement="50 %"), *dataset.rows[2:])
+    with pytest.raises(InputError, match=r"movement '50 %' \(of \S+\) and '50%' \(of \S+\) differ only in"):
+        replace(dataset, rows=rows).classes()
+
+
+def test_hidden_copies_are_no_matrices(tmp_path: Path) -> None:
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    for name in ("", "._", ".ipynb_checkpoints/"):
+        name += "BICEPS_half_F_001.npz"
+        write_matrix(tmp_path / name, Matrix(np.zeros((1, 256, 256), np.float32), SETTINGS))
+    assert [row.file for row in load_folder(tmp_path).rows] == ["BICEPS_half_F_001.npz"]

@@ -212,3 +212,27 @@ def test_a_dataset_is_prepared(tmp_path: Path) -> None:
     assert done.failures == ()
     assert [(row.subject, row.gender, row.movement) for row in rows] == [("01", "F", "full"), ("01", "F", "half")]
     assert {row.extra["channel"] for row in rows} == {"Biceps"}
+
+
+def test_a_participant_without_leading_zeros_is_the_same_person(tmp_path: Path) -> None:
+    """A spreadsheet saves ``01`` as ``1``."""
+    for name in ("1", "sub-1", "SUB-01", "01.0"):
+        files = {"participants.tsv": f"participant_id\tsex\n{name}\tF\nsub-10\tM\n"}
+        assert read_bids(write_bids(tmp_path, files))[0].gender == "F"
+
+
+def test_two_lines_of_one_participant_must_agree(tmp_path: Path) -> None:
+    files = {"participants.tsv": "participant_id\tsex\nsub-01\tF\nsub-1\tM\n"}
+    with pytest.raises(InputError, match=r"participants\.tsv: sub-1 is listed with F and M; expected one line"):
+        read_bids(write_bids(tmp_path, files))
+
+
+def test_two_folders_of_one_person_are_an_error(tmp_path: Path) -> None:
+    write_bids(tmp_path, {"sub-1/emg/sub-1_task-curl_emg.bdf": ""})
+    with pytest.raises(InputError, match="subject '01' .* and '1' .* differ only in"):
+        find_jobs(tmp_path)
+
+
+def test_files_that_a_mac_adds_to_an_archive_are_no_recordings(tmp_path: Path) -> None:
+    write_bids(tmp_path, {"sub-01/emg/._sub-01_task-curl_emg.bdf": ""})
+    assert [row.file for row in read_bids(tmp_path)] == [BIDS_RECORDING]

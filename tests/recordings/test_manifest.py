@@ -217,3 +217,26 @@ def test_any_row_is_read_back_the_same(
     row = ManifestRow(file.replace("\\", "/"), subject, rate_hz=rate_hz, channels=channels)
     path = written(tmp_path_factory.mktemp("manifest"), manifest_text([row]))
     assert read_manifest(path) == [row]
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [("S1", "S01"), ("Jos\u00e9", "Jose\u0301"), ("Zo\u00eb", "Zo\u00eb\u200b"), ("1", "1.0"), ("S1", "s1")],
+)
+def test_a_person_under_two_spellings_is_an_error(tmp_path: Path, spellings: tuple[str, str]) -> None:
+    first, second = spellings
+    path = written(tmp_path, f"file,subject\na.csv,{first}\nb.csv,S7\nc.csv,{second}\n")
+    with pytest.raises(InputError, match=r"manifest\.csv: subject .*\(of .\.csv\) and .*\(of .\.csv\) differ only in"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize("spellings", [("50%", "50 %"), ("\u00e9lev\u00e9", "e\u0301leve\u0301"), ("1", "1.0")])
+def test_a_class_under_two_spellings_is_an_error(spellings: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match="class .* differ only in"):
+        class_names([*spellings, "half"])
+
+
+@pytest.mark.parametrize("typed", ["male\u200b", "\uff2d", "MALE\u00a0"])
+def test_a_gender_with_invisible_or_wide_characters_is_read(tmp_path: Path, typed: str) -> None:
+    (row,) = read_manifest(written(tmp_path, f"file,gender\na.csv,{typed}\n"))
+    assert row.gender == "M"

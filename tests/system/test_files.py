@@ -14,6 +14,9 @@ from semg_hht.errors import InputError
 from semg_hht.system import files as storage
 from semg_hht.system.files import (
     clear_folder,
+    file_as_named,
+    files_in,
+    is_hidden,
     locked_folder,
     read_json,
     recover_folder,
@@ -236,3 +239,29 @@ def test_locking_a_file_is_an_error(tmp_path: Path) -> None:
 def test_a_lock_file_does_not_make_a_folder_used(tmp_path: Path) -> None:
     with locked_folder(tmp_path):
         require_new_folder(tmp_path, overwrite=False)
+
+
+def test_hidden_files_and_folders_are_not_found(tmp_path: Path) -> None:
+    copies = ("._a.csv", ".ipynb_checkpoints/a-checkpoint.csv", "__MACOSX/deep/a.csv", "deep/.x/a.csv")
+    for name in ("a.csv", "deep/B.CSV", "notes.md", *copies):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert files_in(tmp_path, (".csv",)) == [tmp_path / "a.csv", tmp_path / "deep" / "B.CSV"]
+    assert files_in(tmp_path / "deep" / ".x", (".csv",)) == [tmp_path / "deep" / ".x" / "a.csv"]  # named by the user
+    assert files_in(tmp_path / "nowhere", (".csv",)) == []
+    assert not is_hidden("a.b")
+
+
+def test_a_file_is_found_under_another_form_of_its_name(tmp_path: Path) -> None:
+    composed, decomposed = "Jos\u00e9/\u00fcbung.csv", "Jose\u0301/u\u0308bung.csv"
+    for name, other in ((composed, decomposed), (decomposed, composed)):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).touch()
+        assert file_as_named(folder, name) == file_as_named(folder, other) == folder / name
+        assert file_as_named(folder, "Jos\u00e9/ubung.csv") == folder / "Jos\u00e9/ubung.csv"
+    (folder / composed).parent.mkdir(exist_ok=True)
+    (folder / composed).touch()
+    assert file_as_named(folder, composed) == folder / composed  # the name as it stands comes first
+    for name in ("\u00e9" * 300, "\u00e9\0", "a\u00e9/../b.csv"):
+        assert file_as_named(folder, name) == folder / name

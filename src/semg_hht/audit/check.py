@@ -22,7 +22,7 @@ from semg_hht.learning.dataset import fingerprint_of, manifest_of
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
 from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
-from semg_hht.system.files import read_json
+from semg_hht.system.files import file_as_named, files_in, read_json
 from semg_hht.system.progress import Track, untracked
 
 SPLIT_FILE = "split.json"
@@ -81,7 +81,7 @@ def check_data(source: Path, split: Path | None = None, *, track: Track = untrac
 
 def _matrix_example(row: ManifestRow, base: Path, findings: list[Finding]) -> list[AuditedExample]:
     try:
-        matrix = read_matrix(base / row.file)
+        matrix = read_matrix(file_as_named(base, row.file))
     except InputError as error:
         findings.append(Finding("error", "unreadable", str(error), (row.file,)))
         return []
@@ -110,7 +110,7 @@ def _holds_recordings(source: Path) -> bool:
     """Whether a manifest or folder contains recordings instead of matrices."""
     manifest = source if source.is_file() else source / MANIFEST
     if manifest.is_file():
-        path = manifest.parent / read_manifest(manifest)[0].file
+        path = file_as_named(manifest.parent, read_manifest(manifest)[0].file)
         return path.suffix.lower() != ".npz" or (path.is_file() and not is_matrix_file(path))
     return source.is_dir() and source.name != MATRIX_FOLDER and not any(map(is_matrix_file, _npz_files(source)))
 
@@ -178,7 +178,7 @@ def _rows_by_name(folder: Path, findings: list[Finding]) -> Iterator[ManifestRow
 
 
 def _npz_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
+    return files_in(folder, (".npz",))
 
 
 def _compare_with_run(split: Path, examples: list[AuditedExample]) -> list[Finding]:

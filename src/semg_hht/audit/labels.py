@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from semg_hht.audit.finding import Finding
 from semg_hht.recordings.manifest import KNOWN_ORDERS, LABEL_COLUMN, TASKS, ManifestRow, is_test_name
+from semg_hht.recordings.spelling import both_spellings, spelling_key
 
 MAX_RATIO = 3.0  # largest to smallest class; above it the classes are reported as unbalanced
 MIN_PEOPLE = 3  # per class: one to train on, one to choose the epoch, one to score
@@ -56,11 +57,12 @@ def label_findings(rows: Sequence[ManifestRow]) -> Iterable[Finding]:
 def _task_classes(rows: Sequence[ManifestRow], task: str) -> Iterable[Finding]:
     people = values_with_class(rows, task, "subject")
     column = LABEL_COLUMN[task]
-    folded = Counter(name.casefold() for name in people)
+    spellings: dict[str, str] = {}
     for name in sorted(people):
-        if folded[name.casefold()] > 1:
+        other = spellings.setdefault(spelling_key(name), name)
+        if other != name:
             files = tuple(row.file for row in rows if row.label(task) == name)
-            yield Finding("error", "labels", f"{column} {name!r} is also spelled in another case", files)
+            yield Finding("error", "labels", f"{column} {both_spellings(other, name)}", files)
     for order in KNOWN_ORDERS if len(people) > 1 else ():
         missing = [name for name in order if name not in people]
         if set(people) <= set(order) and missing:

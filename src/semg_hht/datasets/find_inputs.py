@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Set
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +17,15 @@ from semg_hht.recordings.bids import is_bids, read_bids
 from semg_hht.recordings.formats.readers import READERS
 from semg_hht.recordings.formats.wfdb import segment_headers
 from semg_hht.recordings.jobs import Job
-from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest, separator_of
+from semg_hht.recordings.manifest import (
+    ManifestRow,
+    parse_file_name,
+    read_manifest,
+    require_one_spelling_of_people,
+    separator_of,
+)
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.files import require_file
+from semg_hht.system.files import file_as_named, files_in, require_file
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +54,6 @@ def find_jobs(
     rate_hz: float | None = None,
     units: str = "",
     base: Path | None = None,
-    matrices: Set[Path] = frozenset(),
 ) -> list[Job]:
     """The recordings that a path names: those of a manifest, of a folder, or one file.
 
@@ -59,27 +64,25 @@ def find_jobs(
     ----------
     rate_hz, units : for recordings that do not state them, in the manifest or in the file.
     base : folder that the files of the manifest are relative to; None: the folder of the manifest.
-    matrices : the matrices in the folder, if the caller has found them already.
 
     Raises
     ------
     InputError
-        The path does not exist, or names no recording.
+        The path does not exist or names no recording, or a person stands under two spellings.
     """
     if path.is_dir() and (path / MANIFEST).is_file():
         path = path / MANIFEST
     if is_manifest(path):
         return _jobs_of_rows(read_manifest(path), base or path.parent, rate_hz, units)
     if is_bids(path):
-        return _jobs_of_rows(read_bids(path), path, rate_hz, units)
+        rows = read_bids(path)
+        _require_people(path, rows)
+        return _jobs_of_rows(rows, path, rate_hz, units)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS and p not in matrices)
-        files = [p for p in files if not is_matrix_file(p)]
-        parts = segment_headers(p for p in files if p.suffix.lower() == ".hea")
-        files = [p for p in files if p not in parts]
-        if not files:
+        jobs = _jobs_of_folder(path, _matrices_in(path), rate_hz, units)
+        if not jobs:
             raise InputError(f"{path}: expected recordings ({', '.join(READERS)}) or a manifest.csv; found none")
-        return [_job_from_name(p, p.relative_to(path).as_posix(), rate_hz, units) for p in files]
+        return jobs
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     return [_job_from_name(path, path.name, rate_hz, units)]
@@ -93,20 +96,19 @@ def find_inputs(path: Path, options: InputOptions = InputOptions()) -> tuple[lis
         path = path / MANIFEST
     if is_manifest(path):
         files = list(dict.fromkeys(row.file for row in read_manifest(path)))
-        matrices = [(path.parent / file, file) for file in files if is_matrix_file(path.parent / file)]
+        sources = [(file_as_named(path.parent, file), file) for file in files]
+        matrices = [(source, file) for source, file in sources if is_matrix_file(source)]
         names = {name for _, name in matrices}
         jobs = [job for job in find_jobs(path, rate_hz=rate_hz, units=units) if job.rows[0].file not in names]
         return matrices, jobs
     if is_bids(path):  # matrices in its derivatives come from the same recordings
         return [], find_jobs(path, rate_hz=rate_hz, units=units)
     if path.is_dir():
-        matrices = [(p, p.relative_to(path).as_posix()) for p in sorted(path.rglob("*")) if is_matrix_file(p)]
-        try:
-            return matrices, find_jobs(path, rate_hz=rate_hz, units=units, matrices={p for p, _ in matrices})
-        except InputError:
-            if matrices:
-                return matrices, []
-            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none") from None
+        found = _matrices_in(path)
+        jobs = _jobs_of_folder(path, found, rate_hz, units)
+        if not (found or jobs):
+            raise InputError(f"{path}: expected matrices (.npz), recordings or a manifest.csv; found none")
+        return [(p, p.relative_to(path).as_posix()) for p in found], jobs
     if is_matrix_file(path) and path.is_file():
         return [(path, path.name)], []
     return [], find_jobs(path, rate_hz=rate_hz, units=units)
@@ -132,8 +134,8 @@ def note_unlisted(folder: Path, manifest: Path) -> None:
 
 def unlisted(folder: Path, manifest: Path, rows: list[ManifestRow]) -> list[Path]:
     """The npz files of a folder that no row of its manifest names, whatever the spelling of the path."""
-    listed = {manifest.parent / row.file for row in rows}
-    others = [p for p in folder.rglob("*") if p.suffix.lower() == ".npz" and p not in listed]
+    listed = {file_as_named(manifest.parent, row.file) for row in rows}
+    others = [p for p in files_in(folder, (".npz",)) if p not in listed]
     resolved = {_resolved(p) for p in listed} if others else set()  # slow for very many files
     return sorted(p for p in others if _resolved(p) not in resolved)
 
@@ -158,6 +160,27 @@ def is_manifest(path: Path) -> bool:
     return "file" in [cell.strip() for cell in next(csv.reader([first], delimiter=separator_of(first)), [])]
 
 
+def _matrices_in(folder: Path) -> list[Path]:
+    return [path for path in files_in(folder, (".npz",)) if is_matrix_file(path)]
+
+
+def _jobs_of_folder(folder: Path, matrices: Collection[Path], rate_hz: float | None, units: str) -> list[Job]:
+    """The recordings in a folder, with labels from their names; the files that a WFDB header names are parts of it."""
+    others = {*matrices}
+    files = [path for path in files_in(folder, READERS) if path not in others]
+    others |= segment_headers(path for path in files if path.suffix.lower() == ".hea")
+    jobs = [_job_from_name(p, p.relative_to(folder).as_posix(), rate_hz, units) for p in files if p not in others]
+    _require_people(folder, [job.rows[0] for job in jobs])
+    return jobs
+
+
+def _require_people(folder: Path, rows: list[ManifestRow]) -> None:
+    try:
+        require_one_spelling_of_people(rows)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from None
+
+
 def _jobs_of_rows(rows: list[ManifestRow], base: Path, rate_hz: float | None, units: str) -> list[Job]:
     by_file: dict[str, list[ManifestRow]] = {}
     for row in rows:
@@ -165,7 +188,7 @@ def _jobs_of_rows(rows: list[ManifestRow], base: Path, rate_hz: float | None, un
         if filled.rate_hz is None:
             filled = replace(filled, rate_hz=rate_hz, rate_source="")
         by_file.setdefault(row.file, []).append(filled)
-    return [Job(base / file, tuple(rows_of_file)) for file, rows_of_file in by_file.items()]
+    return [Job(file_as_named(base, file), tuple(rows_of_file)) for file, rows_of_file in by_file.items()]
 
 
 def _job_from_name(path: Path, name: str, rate_hz: float | None, units: str) -> Job:

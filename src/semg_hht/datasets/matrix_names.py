@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import GENDER_TOKENS, MOVEMENT_TOKENS, ManifestRow, is_test_name, parse_file_name
+from semg_hht.system.files import is_hidden
 
 RowKey = tuple[str, float | None, float | None, tuple[str, ...]]
 
@@ -90,7 +91,8 @@ def existing_names(folder: Path) -> dict[str, tuple[str, ...]]:
     """The matrices in a folder by stem, each stem's in the order of channels."""
     by_stem: dict[str, list[str]] = {}
     for path in folder.glob("*.npz"):
-        by_stem.setdefault(re.sub(r"_ch\d+$", "", path.stem), []).append(path.name)
+        if not is_hidden(path.name):
+            by_stem.setdefault(re.sub(r"_ch\d+$", "", path.stem), []).append(path.name)
     return {stem: tuple(sorted(names, key=_channel_number)) for stem, names in by_stem.items()}
 
 

@@ -29,6 +29,7 @@ from semg_hht.matrices.scaling import WITH_REFERENCE
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.jobs import Failure, Job, Reference, for_each
 from semg_hht.recordings.manifest import ManifestRow
+from semg_hht.recordings.spelling import spelling_key
 from semg_hht.signals.features import loudest_rms, rms
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
@@ -114,7 +115,7 @@ class _Amplitudes:
 
 @dataclass(frozen=True)
 class _Grouping:
-    """How recordings are grouped: by subject, and by the values of ``columns``.
+    """How recordings are grouped: by subject, and by the values of ``columns``. Spellings of one name are one value.
 
     default_subject : subject of recordings that name none; empty: each of them is a subject of its own.
     """
@@ -127,11 +128,11 @@ class _Grouping:
 
 
 def _subject(job: Job, default: str = "") -> str:
-    return job.rows[0].subject or default or f"file {job.path}"
+    return spelling_key(job.rows[0].subject) or default or f"file {job.path}"
 
 
 def _value(row: ManifestRow, column: str) -> str:
-    return row.muscle if column == "muscle" else row.extra.get(column, "")
+    return spelling_key(row.muscle if column == "muscle" else row.extra.get(column, ""))
 
 
 def _grouping(sources: list[Job], jobs: list[Job], is_mvc: bool) -> _Grouping:

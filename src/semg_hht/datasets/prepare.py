@@ -22,12 +22,13 @@ from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
 from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
-from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
+from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS, ManifestRow, class_names, manifest_text, read_manifest
 from semg_hht.recordings.recording import files_of
 from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.system.files import (
     LEFTOVERS,
     clear_folder,
+    is_hidden,
     locked_folder,
     require_file,
     require_new_folder,
@@ -102,6 +103,7 @@ def _prepare_all(
         warn_of_clipped_band(recording.rate_hz, config, warned)
     rows = [row for recording in recordings for row in recording.rows]
     _remove_others(out, rows)
+    _warn_of_spellings(rows)
     _keep_edited(out / MANIFEST, rows)
     write_text(out / MANIFEST, manifest_text(rows))
     return Prepared(
@@ -115,6 +117,15 @@ def _prepare_all(
         failures=tuple(failures),
         remarks=tuple(Remark(r.rows[0].extra["recording"], text) for r in recordings for text in r.remarks),
     )
+
+
+def _warn_of_spellings(rows: list[ManifestRow]) -> None:
+    """Warn of classes under two spellings, which training refuses."""
+    for task in TASKS:
+        try:
+            class_names(row.label(task) for row in rows)
+        except InputError as error:
+            log.warning("%s: %s", LABEL_COLUMN[task], error)
 
 
 def _keep_edited(manifest: Path, rows: list[ManifestRow]) -> None:
@@ -286,7 +297,8 @@ def _has_key(path: Path) -> bool:
 
 def _require_own_matrices(out: Path) -> None:
     """Refuse a folder with matrices of another tool."""
-    others = [path for path in sorted((out / MATRIX_FOLDER).glob("*.npz")) if not _has_key(path)]
+    matrices = [path for path in sorted((out / MATRIX_FOLDER).glob("*.npz")) if not is_hidden(path.name)]
+    others = [path for path in matrices if not _has_key(path)]
     if others:
         raise InputError(f"{others[0]}: was not written by prepare; choose another folder, or use --overwrite")
 

@@ -23,7 +23,17 @@ from semg_hht.learning.matrix_store import PackedMatrices, PackEntry, new_pack, 
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
 from semg_hht.matrices.transform import Example, PipelineConfig, transform_all
 from semg_hht.recordings.jobs import Failure, none_usable
-from semg_hht.recordings.manifest import TASKS, ManifestRow, class_names, parse_file_name, read_manifest
+from semg_hht.recordings.manifest import (
+    LABEL_COLUMN,
+    TASKS,
+    ManifestRow,
+    class_names,
+    parse_file_name,
+    read_manifest,
+    require_one_spelling_of_people,
+)
+from semg_hht.recordings.spelling import require_one_spelling
+from semg_hht.system.files import file_as_named, files_in
 from semg_hht.system.progress import Track, untracked
 
 Indices = NDArray[np.intp]
@@ -98,7 +108,15 @@ class Dataset:
         return tuple(row.subject for row in self.rows)
 
     def classes(self) -> dict[str, tuple[str, ...]]:
-        """Task -> class names in output order, for tasks with labels."""
+        """Task -> class names in output order, for tasks with labels.
+
+        Raises
+        ------
+        InputError
+            A class stands under two spellings.
+        """
+        for task in TASKS:
+            require_one_spelling({row.label(task): row.file for row in reversed(self.rows)}, LABEL_COLUMN[task])
         classes = {task: class_names(self.labels(task)) for task in TASKS}
         return {task: names for task, names in classes.items() if names}
 
@@ -142,7 +160,7 @@ def find_dataset(
     """
     if manifest is not None:
         base = data_dir or manifest.parent
-        if not is_matrix_file(base / read_manifest(manifest)[0].file):
+        if not is_matrix_file(file_as_named(base, read_manifest(manifest)[0].file)):
             if pack is not None:
                 raise InputError("--pack keeps matrices; these are recordings, which semg-hht prepare makes into them")
             config = config or PipelineConfig()
@@ -181,7 +199,7 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
     if manifest is not None:
         note_unlisted(folder, manifest)
         return load_manifest(manifest, pack=pack, track=track)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".npz")
+    files = files_in(folder, (".npz",))
     if not files:
         raise InputError(
             f"{folder}: expected npz matrices or a manifest.csv; found none. Recordings become matrices with: "
@@ -201,7 +219,7 @@ def load_manifest(
             f"{manifest}: lists recordings, such as {rows[0].file}; expected npz matrices, which are made with: "
             f"semg-hht prepare {manifest} --out prepared"
         )
-    return _load([((base or manifest.parent) / row.file, row) for row in rows], pack, track)
+    return _load([(file_as_named(base or manifest.parent, row.file), row) for row in rows], pack, track)
 
 
 def _load(sources: list[tuple[Path, ManifestRow]], pack: Path | None, track: Track) -> Dataset:
@@ -283,6 +301,7 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatr
     if not loaded:
         raise none_usable(failures, "files")
     loaded.sort(key=lambda item: item.sort_key)
+    require_one_spelling_of_people(item.row for item in loaded)
     first = loaded[0]
     n_planes = _n_planes(first, packed)
     for item in loaded:

@@ -16,9 +16,10 @@ from typing import Any
 from semg_hht.errors import InputError
 from semg_hht.recordings.channels import ChannelDescription, reasons_by_description
 from semg_hht.recordings.formats.edf import MAX_LABEL
-from semg_hht.recordings.manifest import GENDER_SPELLINGS, MANIFEST_COLUMNS, ManifestRow, read_number
+from semg_hht.recordings.manifest import MANIFEST_COLUMNS, ManifestRow, gender_of, read_number
+from semg_hht.recordings.spelling import spelling_key
 from semg_hht.recordings.units import volts
-from semg_hht.system.files import read_json, require_file
+from semg_hht.system.files import is_hidden, read_json, require_file
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def standard_units(units: str) -> str:
 
 @dataclass(frozen=True)
 class _BidsDataset:
-    """The files of each folder with the entities of their names, and the gender of each subject."""
+    """The files of each folder with the entities of their names, and the gender of each subject by `spelling_key`."""
 
     root: Path
     files: dict[Path, list[_NamedFile]]
@@ -135,7 +136,9 @@ def _folders(root: Path, pattern: str) -> list[Path]:
 
 def _named_files(folder: Path) -> Iterator[_NamedFile]:
     for path in folder.iterdir():
-        if not path.is_dir():  # a broken link of git-annex counts as a file; reading it reports the error
+        if not (
+            is_hidden(path.name) or path.is_dir()
+        ):  # a broken link of git-annex counts as a file; reading it reports the error
             yield path, *parse_name(path.name)
 
 
@@ -161,7 +164,7 @@ def _recording_row(dataset: _BidsDataset, path: Path) -> ManifestRow | None:
         session=entities.get("ses", ""),
         repetition=entities.get("run", "").lstrip("0"),
         muscle=channels.muscle,
-        gender=dataset.genders.get(entities.get("sub", ""), ""),
+        gender=dataset.genders.get(spelling_key(entities.get("sub", "")), ""),
         rate_hz=rate_hz,
         units=channels.units,
         channels=channels.selected,
@@ -214,13 +217,21 @@ def _rate_hz(sidecar: dict[str, tuple[Path, Any]]) -> tuple[float | None, str]:
 
 
 def _genders(path: Path) -> dict[str, str]:
-    """Subject -> gender, from the column ``sex``, or ``gender`` where ``sex`` is empty."""
+    """`spelling_key` of a subject -> gender, from the column ``sex``, or ``gender`` where ``sex`` is empty.
+
+    A subject may be ``01`` in the names of files and ``1`` in a table that a spreadsheet saved.
+    """
     if not path.is_file():
         return {}
-    genders = {}
+    genders: dict[str, str] = {}
     for row in _read_tsv(path, ("participant_id",)):
-        text = row.get("sex") or row.get("gender", "")
-        genders[row["participant_id"].removeprefix("sub-")] = GENDER_SPELLINGS.get(text.lower(), text)
+        gender = gender_of(row.get("sex") or row.get("gender", ""))
+        subject = spelling_key(row["participant_id"]).removeprefix("sub-")
+        # "sub-01" without its prefix is "01", which a key has without its zero
+        stated = genders.setdefault(spelling_key(subject), gender)
+        if stated != gender:
+            name, sexes = row["participant_id"], f"{stated or 'no sex'} and {gender or 'no sex'}"
+            raise InputError(f"{path}: {name} is listed with {sexes}; expected one line for each participant")
     return genders
 
 

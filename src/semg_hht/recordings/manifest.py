@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.spelling import require_one_spelling, spelling_key
 from semg_hht.system.files import require_file
 
 TASKS = ("action_quality", "gender")  # keys of the prediction JSON
@@ -119,20 +120,33 @@ def class_names(labels: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     InputError
-        Two labels differ only in case, so they probably mean the same class.
+        Two labels are spellings of one name, so they probably mean the same class.
     """
     names = {label for label in labels if label}
-    by_folded: dict[str, str] = {}
-    for label in sorted(names):
-        if label.lower() in by_folded:
-            raise InputError(
-                f"names {by_folded[label.lower()]!r} and {label!r} differ only in case; expected one spelling"
-            )
-        by_folded[label.lower()] = label
+    require_one_spelling(dict.fromkeys(names, ""), "class")
     for order in KNOWN_ORDERS:
         if names <= set(order):
             return tuple(name for name in order if name in names)
     return tuple(sorted(names))
+
+
+def require_one_spelling_of_people(rows: Iterable[ManifestRow]) -> None:
+    """Require that no person stands under two spellings: such a person would be trained on and scored on.
+
+    Raises
+    ------
+    InputError
+        Two subjects are spellings of one name; the text shows both, with a file of each.
+    """
+    files: dict[str, str] = {}
+    for row in rows:
+        files.setdefault(row.subject, row.file)
+    require_one_spelling(files, "subject")
+
+
+def gender_of(text: str) -> str:
+    """``M`` or ``F`` for the spellings of the two recorded genders; other texts as they are."""
+    return GENDER_SPELLINGS.get(spelling_key(text), text)
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
@@ -171,9 +185,9 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     if not rows:
         raise InputError(f"{path}: expected one row per recording or matrix; found none")
     try:
-        class_names(row.subject for row in rows)
+        require_one_spelling_of_people(rows)
     except InputError as error:
-        raise InputError(f"{path}: column subject: {error}") from None
+        raise InputError(f"{path}: {error}") from None
     seen: set[tuple[str, float | None, float | None, tuple[str, ...]]] = set()
     for row in rows:
         key = (row.file, row.start_s, row.stop_s, row.channels)
@@ -214,7 +228,6 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:
         raise InputError(f"{where}: found more cells than columns in the header; put quotes around a cell with a comma")
     if not text["file"]:
         raise InputError(f"{where}: the column 'file' is empty")
-    gender = text.get("gender", "")
     row = ManifestRow(
         file=text["file"].replace("\\", "/"),
         subject=text.get("subject", ""),
@@ -223,7 +236,7 @@ def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:
         muscle=text.get("muscle", ""),
         movement=text.get("movement", ""),
         units=text.get("units", ""),
-        gender=GENDER_SPELLINGS.get(gender.lower(), gender),
+        gender=gender_of(text.get("gender", "")),
         rate_hz=read_number(where, "rate_hz", text.get("rate_hz", "")),
         start_s=read_number(where, "start_s", text.get("start_s", "")),
         stop_s=read_number(where, "stop_s", text.get("stop_s", "")),

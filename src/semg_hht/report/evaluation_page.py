@@ -23,7 +23,7 @@ from semg_hht.report.evaluations import Evaluation, open_evaluation
 from semg_hht.report.sentences import measured, methods, too_few, verdict
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
-from semg_hht.system.files import require_new_file, write_text
+from semg_hht.system.files import file_as_named, require_new_file, write_text
 
 PAGE = "report.html"
 SCORES = ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "ece")
@@ -213,7 +213,7 @@ def matrix_path(data_dir: Path, file: str) -> Path | None:
     A report must not lead to files outside these folders.
     """
     for folder in (data_dir.resolve(), data_dir.resolve().parent):
-        path = (folder / file).resolve()
+        path = file_as_named(folder, file).resolve()
         if path.is_relative_to(folder) and path.is_file():
             return path
     return None

@@ -12,12 +12,13 @@ import shutil
 import stat
 import struct
 import tokenize
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -38,6 +39,7 @@ BROKEN_JSON = (ValueError, RecursionError)
 OTHER_KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISCHR, "a device"),
                (stat.S_ISBLK, "a device"), (stat.S_ISSOCK, "a socket"))  # fmt: skip
 LEFTOVERS = (".*.part", ".*.old")  # temporary files of a killed process
+OF_A_MAC = "__MACOSX"  # folder that a Mac adds to an archive: attributes under the names of the files
 LOCK_FILE = ".in_use"  # locked by the process that writes into a folder; the file alone has no meaning
 
 
@@ -133,6 +135,47 @@ def require_file(path: Path) -> None:
         raise InputError(f"{path}: expected a file; found {found}")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: can't be read; {os.strerror(errno.EACCES)}")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is no data by its name: it begins with a dot, or is the ``__MACOSX`` of an archive.
+
+    Such are ``.ipynb_checkpoints``, with copies of a notebook's files, and the ``._a.csv`` of a Mac.
+    """
+    return name.startswith(".") or name == OF_A_MAC
+
+
+def files_in(folder: Path, suffixes: Container[str]) -> list[Path]:
+    """The files in a folder and its folders whose suffix, in lower case, is one of these, sorted; no hidden ones."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    return sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parts)))
+
+
+def file_as_named(folder: Path, name: str) -> Path:
+    """The file of this name in a folder; where there is none, the one whose name is the same text.
+
+    A Mac stores an accent as a character of its own. The name in a table and that of an unpacked file may then look
+    alike and differ in their bytes.
+    """
+    path = folder / name
+    if name.isascii():
+        return path
+    with suppress(OSError, ValueError):  # a name that is too long, or no name at all: opening the file reports it
+        if path.exists():
+            return path
+        found = folder
+        for part in PurePosixPath(name).parts:
+            same = [found / part] if (found / part).exists() else _same_text(found, part)
+            if len(same) != 1:
+                return path
+            found = same[0]
+        return found
+    return path
+
+
+def _same_text(folder: Path, name: str) -> list[Path]:
+    text = unicodedata.normalize("NFC", name)
+    return [path for path in folder.iterdir() if unicodedata.normalize("NFC", path.name) == text]
 
 
 def read_json(path: Path) -> Any:

@@ -26,6 +26,7 @@ from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.files import file_as_named
 from semg_hht.web.isolated import run_isolated
 from semg_hht.web.repetition_table import Problem, read_times, rows_at
 
@@ -131,7 +132,7 @@ def _read_tables(paths: Sequence[Path]) -> tuple[dict[str, tuple[ManifestRow, ..
     for table in sorted(tables):
         try:
             for row in read_manifest(table):
-                name = PurePosixPath(row.file).name
+                name = file_as_named(table.parent, PurePosixPath(row.file).name).name
                 rows[name] = (*rows.get(name, ()), row)
         except InputError as error:
             problems.append(problem_of(error, table.parent))
