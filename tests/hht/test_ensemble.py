@@ -117,3 +117,9 @@ def test_ceemdan_is_pyemd_with_the_same_noise(references, real_excerpt, index):
     expected = references[f"ceemdan/{index}"]
     assert actual.shape == expected.shape
     assert_allclose(actual, expected, rtol=0, atol=1e-10 * np.abs(signal).max())
+
+
+def test_trials_and_seed_are_whole_numbers() -> None:
+    for n_trials, seed in ((2.5, 0), (2, 1.5), (2, -1)):
+        with pytest.raises(ValueError, match="trial|seed"):
+            eemd(np.arange(64.0) % 7, n_trials, seed=seed)  # type: ignore[arg-type]

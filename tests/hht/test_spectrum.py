@@ -131,3 +131,12 @@ def test_powers_of_the_imfs_add_up_to_the_spectrum(decomposition):
 def test_the_upstream_matrix_has_no_powers_of_imfs():
     with pytest.raises(ValueError, match="is not a sum over IMFs"):
         imf_powers(np.arange(50.0) % 7, RATE_HZ, SpectrumConfig(BAND_HZ, "upstream"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seed", 1.5), ("seed", -1), ("n_trials", 2.5), ("n_trials", 0), ("noise_std", -0.1), ("noise_std", float("nan"))],
+)
+def test_a_wrong_number_of_an_ensemble_is_a_value_error(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        SpectrumConfig(decomposition="eemd", **{name: value})  # type: ignore[arg-type]

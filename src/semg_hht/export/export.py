@@ -36,6 +36,7 @@ from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.svm_arrays import svm_arrays
 from semg_hht.matrices.matrix import SIZE
 from semg_hht.system.files import require_new_folder, require_space, whole_folder, write_json
+from semg_hht.system.seeds import require_seed
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ def export(
         ``out`` holds other files, an engine predicts otherwise than torch, ``data`` has another shape or lacks the
         blocks of the recipe, or ``data`` is missing for int8 or a recipe.
     """
+    require_seed(seed)
     _require_replaceable(out, overwrite=overwrite)
     if int8 and data is None:
         raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,6 +20,7 @@ from semg_hht.hht.kernel import Streams, ensemble_mean, first_mode, over_threads
 from semg_hht.hht.noise import white_noise
 from semg_hht.hht.sifting import extrema_of, is_monotonic, zero_crossings
 from semg_hht.hht.stopping import StoppingRule, stopping_rule
+from semg_hht.system.seeds import require_seed
 
 Array = NDArray[np.float64]
 
@@ -231,10 +233,11 @@ class _Ensemble:
     noise: ArrayLike | None
 
     def __post_init__(self) -> None:
-        if self.n_trials < 1 or not self.noise_std >= 0:
+        if not isinstance(self.n_trials, Integral) or self.n_trials < 1 or not self.noise_std >= 0:
             raise ValueError(
                 f"an ensemble needs at least one trial and noise_std >= 0; got {self.n_trials} and {self.noise_std:g}"
             )
+        require_seed(self.seed)
 
     def white_noise(self, n_samples: int, n_threads: int | None, level: int = 0) -> Array:
         """Noise (n_trials, n_samples) of unit variance. Seeded noise differs from level to level."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral, Real
 
 import numpy as np
 import scipy
@@ -18,6 +19,7 @@ from semg_hht.hht.emd import as_signals, emd
 from semg_hht.hht.ensemble import ceemdan, eemd, iceemdan, masked_sift, upstream_ceemdan
 from semg_hht.hht.hilbert import instantaneous
 from semg_hht.hht.upstream import upstream_matrix
+from semg_hht.system.seeds import require_seed
 
 Array = NDArray[np.float64]
 
@@ -32,6 +34,11 @@ class SpectrumConfig:
     decomposition : one of ``DECOMPOSITIONS``. ``"upstream"`` reproduces the matrix of the tool that made most users'
         earlier matrices: a logarithm of spread amplitudes, with frequencies clipped into the edge rows.
     n_trials, noise_std, seed : of the ensembles; ``n_trials`` None means 50, for ``"upstream"`` 30.
+
+    Raises
+    ------
+    ValueError
+        An empty band, an unknown decomposition, or a number out of its range.
     """
 
     band_hz: tuple[float, float] = (20.0, 450.0)
@@ -47,6 +54,11 @@ class SpectrumConfig:
         if self.decomposition not in DECOMPOSITIONS:
             names = ", ".join(DECOMPOSITIONS)
             raise ValueError(f"decomposition {self.decomposition!r} is unknown; expected one of {names}")
+        require_seed(self.seed)
+        if self.n_trials is not None and not (isinstance(self.n_trials, Integral) and self.n_trials >= 1):
+            raise ValueError(f"n_trials must be a whole number from 1, or None; got {self.n_trials!r}")
+        if not (isinstance(self.noise_std, Real) and 0 <= self.noise_std < np.inf):
+            raise ValueError(f"noise_std must be a finite number from 0; got {self.noise_std!r}")
 
 
 def _ensemble(method: Callable[..., Array], n_trials: int) -> Callable[[Array, SpectrumConfig, int | None], Array]:

@@ -49,6 +49,7 @@ from semg_hht.learning.split import Split
 from semg_hht.recordings.manifest import TASKS
 from semg_hht.system.files import read_json, write_json, write_text
 from semg_hht.system.progress import TrainingProgress
+from semg_hht.system.seeds import require_seed
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +85,10 @@ class TrainingConfig:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1; got {getattr(self, name)}")
+        require_seed(self.seed)
+        for name in ("epochs", "checkpoint_every", "patience"):
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise InputError(f"{name} must be at least 1; got {number}")
         if self.batch_size < 2:
             raise InputError(f"batch_size must be at least 2 (BatchNorm needs a variance); got {self.batch_size}")
         if not self.learning_rate > 0:
@@ -96,8 +98,6 @@ class TrainingConfig:
                 raise InputError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
         if self.precision == "bfloat16" and self.convolutions == "torch":
             raise InputError("precision bfloat16 is that of convolutions as products; got convolutions 'torch'")
-        if self.patience is not None and self.patience < 1:
-            raise InputError(f"patience must be at least 1; got {self.patience}")
 
 
 @dataclass(frozen=True)

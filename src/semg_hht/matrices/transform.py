@@ -25,6 +25,7 @@ from semg_hht.signals.covariance import MAX_CHANNELS, log_covariance
 from semg_hht.signals.features import MIN_SAMPLES, repetition_features
 from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
 from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz
+from semg_hht.system.seeds import require_seed
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ def configure(
     seed : of the noise of an ensemble; 0 in the settings of decompositions without noise.
     """
     scaling = scaling or ("upstream" if decomposition == "upstream" else "log")
+    require_seed(seed)
     try:
         spectrum = SpectrumConfig(
             band_hz=band_hz, decomposition=decomposition, seed=seed if decomposition in ENSEMBLES else 0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import Recording
+from semg_hht.system.seeds import require_seed
 
 Array = NDArray[np.float64]
 
@@ -81,6 +82,7 @@ class SimulatedRecording:
 
 def simulate_people(config: SimulationConfig, seed: int) -> list[SimulatedRecording]:
     """One recording per person and session. It depends on the seed and its own number, not on the other recordings."""
+    require_seed(seed)
     recordings = []
     for index in range(config.n_subjects):
         person = _person(index, np.random.default_rng([seed, index]))
