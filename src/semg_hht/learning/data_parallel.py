@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
+from semg_hht.learning.device import use_gpu
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -124,7 +126,7 @@ def make_fabric(*, cpu: bool, half: bool) -> Fabric:
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-    on_gpu = torch.cuda.is_available() and not cpu
+    on_gpu = use_gpu(cpu=cpu)
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed" if half and on_gpu else "32-true"
     accelerator = "gpu" if on_gpu else "cpu"
     if not all(name in os.environ for name in TORCHRUN_VARIABLES):

@@ -196,13 +196,12 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     if checkpoint is None:
         raise InputError(f"{folder}: expected a run directory or a checkpoint in it; found no model.json")
     try:
-        import torch
-
         from semg_hht.learning.checkpoint import load_model
+        from semg_hht.learning.device import use_gpu
     except ImportError as error:
         raise InputError(f"this run needs {error.name}: pip install 'semg-hht[train]'") from error
     model = load_model(checkpoint)
-    if torch.cuda.is_available() and not cpu:
+    if use_gpu(cpu=cpu):
         model.network.to("cuda")
     lacks_svm = "gender" in model.description.classes and "gender" not in model.svms
     if lacks_svm and model.description.encoder_task == "gender":
