@@ -10,12 +10,14 @@ import subprocess
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from evaluation_builders import protocol
 from semg_hht.cli import console
 from semg_hht.errors import InputError
+from semg_hht.evaluation.metrics import evaluate
 from semg_hht.recordings.jobs import Failure, Remark
 
 
@@ -140,3 +142,13 @@ def test_a_network_that_is_not_better_than_a_baseline_is_reported(
     printed = capsys.readouterr().out
     assert f"the network {sentence}" in printed
     assert "action quality, protocol loso, " in printed
+
+
+@pytest.mark.parametrize(
+    ("split_by", "said"),
+    [("subject", "4 repetitions of 2 subjects not trained on"), ("repetition", "gender, 4 repetitions not trained on")],
+)
+def test_scores_say_what_was_not_trained_on(split_by: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    report = evaluate(["F", "M", "F", "M"], np.eye(2)[[0, 1, 0, 1]], ("F", "M"), ["S1", "S2", "S1", "S2"])
+    console.show_reports({"gender": report}, split_by)
+    assert said in capsys.readouterr().out

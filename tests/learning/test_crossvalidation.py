@@ -174,3 +174,21 @@ def test_gender_is_left_out_with_a_warning_if_one_person_shows_a_class(
 def test_a_folder_without_an_evaluation_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected an evaluation"):
         gather(tmp_path)
+
+
+def test_a_continued_evaluation_reads_old_folds_in_their_order_of_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crossvalidation, "BASELINES", ("duration alone",))
+    dataset = with_features(make_dataset(n_subjects=3))
+    names = {"full": "low", "half": "medium", "invalid": "high"}
+    dataset = replace(dataset, rows=tuple(replace(row, movement=names[row.movement]) for row in dataset.rows))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("semg_hht.learning.dataset.class_names", lambda labels: tuple(sorted({*labels})))
+        before = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    after = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    for one, other in zip(before, after, strict=True):
+        if one.task == "action_quality":
+            assert (one.classes, other.classes) == (("high", "low", "medium"), ("low", "medium", "high"))
+            assert np.array_equal(one.probabilities[:, [1, 2, 0]], other.probabilities)
+            assert one.report().accuracy == other.report().accuracy

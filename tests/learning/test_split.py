@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from builders import MOVEMENTS, as_json
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import Dataset
-from semg_hht.learning.split import split_dataset
+from semg_hht.learning.split import split_dataset, warn_of_few_people
 from semg_hht.recordings.manifest import ManifestRow
 
 
@@ -121,3 +121,21 @@ def test_a_split_is_written_as_json() -> None:
         f"S{i}" for i in range(5)
     ]
     assert len(content["test"]["files"]) == 12
+
+
+def test_a_class_of_one_or_two_people_alone_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = people(6)
+    warn_of_few_people(dataset, ("action_quality", "gender"))
+    assert not caplog.text
+    rows = tuple(replace(row, movement=row.movement if row.subject == "S3" else "half") for row in dataset.rows)
+    warn_of_few_people(replace(dataset, rows=rows), ("action_quality", "gender"))
+    (text,) = [record.getMessage() for record in caplog.records]
+    assert text.startswith("movement: full is of S3, invalid is of S3 alone; a class of fewer than 3 people can't be")
+
+
+@pytest.mark.parametrize(("n_subjects", "known"), [(1, True), (6, False)])
+def test_where_people_are_not_known_the_split_warns_alone(
+    caplog: pytest.LogCaptureFixture, n_subjects: int, known: bool
+) -> None:
+    warn_of_few_people(people(n_subjects, known=known), ("action_quality", "gender"))
+    assert not caplog.text

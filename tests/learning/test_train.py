@@ -548,3 +548,20 @@ def test_the_work_on_labels_does_not_grow_with_the_square_of_the_examples(
         run(make_dataset(n_repetitions=n_repetitions), tmp_path / str(n_repetitions), replace(CONFIG, epochs=1))
         counts.append(dict(listed))
     assert counts[0] == counts[1]
+
+
+def test_a_resumed_run_keeps_its_order_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Earlier versions sorted low, medium and high alphabetically."""
+    names = {"full": "low", "half": "medium", "invalid": "high"}
+    plain = make_dataset()
+    dataset = replace(plain, rows=tuple(replace(row, movement=names[row.movement]) for row in plain.rows))
+    assert dataset.classes()["action_quality"] == ("low", "medium", "high")
+    config = replace(CONFIG, epochs=2)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("semg_hht.learning.dataset.class_names", lambda labels: tuple(sorted({*labels})))
+        run(dataset, tmp_path / "earlier", config)
+        with pytest.raises(Stop):
+            run(dataset, tmp_path / "run", config, progress=TrainingProgress(on_epoch=stop_after(1)))
+    run(dataset, tmp_path / "run", config, resume=True)
+    assert weights(tmp_path / "run") == weights(tmp_path / "earlier")
+    assert read(tmp_path / "run" / "best" / "model.json")["classes"]["action_quality"] == ["high", "low", "medium"]

@@ -240,3 +240,33 @@ def test_a_class_under_two_spellings_is_an_error(spellings: tuple[str, str]) -> 
 def test_a_gender_with_invisible_or_wide_characters_is_read(tmp_path: Path, typed: str) -> None:
     (row,) = read_manifest(written(tmp_path, f"file,gender\na.csv,{typed}\n"))
     assert row.gender == "M"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("10", "20", "100"),
+        ("5%", "10%", "100%"),
+        ("-10", "-2", "0", "5"),
+        ("1", "1.25", "1.5", "10"),
+        ("2 kg", "2.5 kg", "10 kg"),
+        ("C1", "C2", "C10"),
+        ("0-5", "5-10", "10-20"),
+        ("low", "medium", "high"),
+        ("Low", "Medium", "HIGH"),
+        ("light", "moderate", "heavy"),
+        ("none", "mild", "moderate", "severe"),
+        ("mild", "severe"),
+        ("低", "中", "高"),
+        ("轻", "中", "重"),
+    ],
+)
+def test_numbers_and_degrees_are_in_their_order(order: tuple[str, ...]) -> None:
+    assert class_names(reversed(order)) == order
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN", "<NA>", "N/A"])
+def test_the_text_that_pandas_writes_for_an_empty_cell_is_no_label(tmp_path: Path, cell: str) -> None:
+    header = "file,subject,session,repetition,muscle,movement,gender,note"
+    (row,) = read_manifest(written(tmp_path, f"{header}\na.csv{7 * f',{cell}'}\n"))
+    assert row == ManifestRow("a.csv", extra={"note": cell})

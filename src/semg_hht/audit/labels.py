@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from semg_hht.audit.finding import Finding
-from semg_hht.recordings.manifest import KNOWN_ORDERS, LABEL_COLUMN, TASKS, ManifestRow, is_test_name
+from semg_hht.learning.split import MIN_PEOPLE
+from semg_hht.recordings.manifest import COMPLETE_SETS, LABEL_COLUMN, TASKS, ManifestRow, is_test_name
 from semg_hht.recordings.spelling import both_spellings, spelling_key
 
 MAX_RATIO = 3.0  # largest to smallest class; above it the classes are reported as unbalanced
-MIN_PEOPLE = 3  # per class: one to train on, one to choose the epoch, one to score
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _task_classes(rows: Sequence[ManifestRow], task: str) -> Iterable[Finding]:
         if other != name:
             files = tuple(row.file for row in rows if row.label(task) == name)
             yield Finding("error", "labels", f"{column} {both_spellings(other, name)}", files)
-    for order in KNOWN_ORDERS if len(people) > 1 else ():
+    for order in COMPLETE_SETS if len(people) > 1 else ():
         missing = [name for name in order if name not in people]
         if set(people) <= set(order) and missing:
             yield Finding("warning", "classes", f"{column}: no example of {', '.join(missing)}")

@@ -164,8 +164,9 @@ def show_reports(reports: dict[str, Report], split_by: str) -> None:
     from rich.table import Table
 
     for task, report in reports.items():
-        who = f"{counted(len(report.per_subject), split_by)} not trained on"
-        out.print(f"\n[bold]{task.replace('_', ' ')}[/], {counted(report.n, 'repetition')} of {who}")
+        # A split by repetition may have trained on other repetitions of the same people.
+        of_people = f" of {counted(len(report.per_subject), 'subject')}" if split_by == "subject" else ""
+        out.print(f"\n[bold]{task.replace('_', ' ')}[/], {counted(report.n, 'repetition')}{of_people} not trained on")
         out.print(f"  balanced accuracy {_with_interval(report, 'balanced_accuracy')}")
         out.print(f"  accuracy          {_with_interval(report, 'accuracy')}")
         table = Table(box=None, padding=(0, 2))

@@ -26,9 +26,11 @@ from semg_hht.evaluation.metrics import pool
 from semg_hht.learning.baselines import BASELINES, baseline_probabilities, repetition_features
 from semg_hht.learning.checkpoint import Model, load_model, versions
 from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.device import use_gpu
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.folds import Fold, make_folds
-from semg_hht.learning.train import NetworkSize, RunOptions, choose_classes, train
+from semg_hht.learning.split import warn_of_few_people
+from semg_hht.learning.train import NetworkSize, RunOptions, choose_classes, in_order_of_run, train
 from semg_hht.system.files import locked_folder, read_json, require_new_folder, write_json
 from semg_hht.system.processes import map_in_processes
 from semg_hht.system.progress import Track, kept_warnings, untracked
@@ -88,6 +90,7 @@ def cross_validate(
     """
     task = options.task
     classes = choose_classes(dataset, task)
+    warn_of_few_people(dataset, classes)
     folds = make_folds(dataset, options.protocol, options.n_folds, config.validation_size, config.seed)
     if task == "both" and len(classes) == 2 and not _leave_both_genders(dataset, folds):
         log.warning("a gender is shown by too few people to hold one of them out: gender is left out")
@@ -106,10 +109,11 @@ def cross_validate(
     with locked_folder(folder):
         _require_same(folder, settings, options.overwrite)
         write_json(folder / SETTINGS, settings)
-        on_gpu = torch.cuda.is_available() and not options.cpu
+        on_gpu = use_gpu(cpu=options.cpu)
         work = partial(_answer_fold, dataset, folder, config, size, replace(options, task=own_task))
         results = map_in_processes(work, folds, 1 if on_gpu else n_jobs, lambda _: None, ahead_each=len(folds))
-        contents = [content for content in track(results, len(folds), "folds") if content is not None]
+        answered = zip(folds, track(results, len(folds), "folds"), strict=True)
+        contents = [_in_order(content, _folder_of(folder, fold), classes) for fold, content in answered if content]
         if len(contents) < len(folds):
             raise InputError(
                 f"{folder}: a process that computed a fold was ended by the system, or refused memory, even "
@@ -124,6 +128,20 @@ def cross_validate(
         for name in classes
         for method in _methods(contents, name)
     ]
+
+
+def _folder_of(folder: Path, fold: Fold) -> Path:
+    return folder / FOLDS / f"{fold.number:02d}"
+
+
+def _in_order(content: dict[str, Any], own: Path, classes: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """The answers of a fold with probabilities in the order of ``classes``; an earlier version may have had another."""
+    for task, kept in in_order_of_run(classes, own).items():
+        place = [kept.index(name) for name in classes[task]]
+        for answers in (content["network"], *content["baselines"].values()) if kept != classes[task] else ():
+            if task in answers:
+                answers[task] = {key: [row[i] for i in place] for key, row in answers[task].items()}
+    return content
 
 
 def _leave_both_genders(dataset: Dataset, folds: list[Fold]) -> bool:
@@ -155,7 +173,7 @@ def _answer_fold(
     fold: Fold,
 ) -> dict[str, Any]:
     """The answers of one fold, computed in a worker, or read from disk if the fold was finished before."""
-    own = folder / FOLDS / f"{fold.number:02d}"
+    own = _folder_of(folder, fold)
     if (own / ANSWERS).is_file():
         content: dict[str, Any] = read_json(own / ANSWERS)
         return content

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import PROTOCOLS
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.learning.split import Split, divide
-
-MIN_PEOPLE = 3  # one to hold out, one to pick the epoch, one to train on
+from semg_hht.learning.split import MIN_PEOPLE, Split, divide
 
 
 @dataclass(frozen=True)

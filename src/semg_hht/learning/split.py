@@ -7,7 +7,7 @@ labels, and does not know matrices or networks or import torch.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import Dataset, Indices
-from semg_hht.recordings.manifest import TASKS
+from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS
 
 log = logging.getLogger(__name__)
+
+MIN_PEOPLE = 3  # one to train on, one to choose the epoch, one to score
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,23 @@ class Split:
                 for side, indices in sides.items()
             },
         }
+
+
+def warn_of_few_people(dataset: Dataset, tasks: Iterable[str]) -> None:
+    """Warn of classes that one or two people alone show, as `check` does."""
+    if len(set(dataset.subjects)) < 2 or "" in dataset.subjects:
+        return  # the split is by repetition, with a warning of its own
+    for task in tasks:
+        people: dict[str, set[str]] = {}
+        for row in dataset.rows:
+            if row.label(task):
+                people.setdefault(row.label(task), set()).add(row.subject)
+        few = [f"{name} is of {' and '.join(sorted(who))}" for name, who in people.items() if len(who) < MIN_PEOPLE]
+        if few:
+            log.warning(
+                "%s: %s alone; a class of fewer than %d people can't be trained, tuned and scored on different people",
+                LABEL_COLUMN[task], ", ".join(few), MIN_PEOPLE,
+            )  # fmt: skip
 
 
 def split_dataset(dataset: Dataset, test_size: float, validation_size: float, seed: int) -> Split:

@@ -24,10 +24,18 @@ from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_
 from semg_hht.learning.data_parallel import make_fabric, stop_other_processes
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
-from semg_hht.learning.split import Split, split_dataset
+from semg_hht.learning.split import Split, split_dataset, warn_of_few_people
 from semg_hht.learning.svm_training import MAX_ROWS, SvmOptions, fit_svm, spread
 from semg_hht.recordings.manifest import TASKS, is_test_name
-from semg_hht.system.files import LEFTOVERS, clear_folder, locked_folder, recover_folder, require_new_folder, write_json
+from semg_hht.system.files import (
+    LEFTOVERS,
+    clear_folder,
+    locked_folder,
+    read_json,
+    recover_folder,
+    require_new_folder,
+    write_json,
+)
 from semg_hht.system.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
@@ -101,12 +109,15 @@ def train(
         No labels, a single class, too little data to split, or a folder that holds another run.
     """
     classes = choose_classes(dataset, options.task)
+    if options.resume:
+        classes = in_order_of_run(classes, folder)
     encoded = encoder_task(classes)
     chosen = np.flatnonzero([any(row.label(t) for t in classes) for row in dataset.rows])
     labelled = dataset.subset(chosen)
     unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
     _warn_of_unlabelled(unlabelled)
     if split is None:
+        warn_of_few_people(labelled, classes)
         split = split_dataset(labelled, config.test_size, config.validation_size, config.seed)
     else:
         split = split.among(chosen)
@@ -188,6 +199,19 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
             log.warning("every label of %s is %s: it is not trained", task.replace("_", " "), classes[task][0])
             del classes[task]
     return classes
+
+
+def in_order_of_run(classes: dict[str, tuple[str, ...]], folder: Path) -> dict[str, tuple[str, ...]]:
+    """The same classes in the order of the run in ``folder``, which an earlier version may have begun."""
+    path = folder / "config.json"
+    content = read_json(path) if path.is_file() else {}
+    kept = content.get("classes") if isinstance(content, dict) else None
+    if not isinstance(kept, dict):
+        return classes
+    return {
+        task: tuple(kept[task]) if sorted(map(str, kept.get(task, ()))) == sorted(names) else names
+        for task, names in classes.items()
+    }
 
 
 def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:

@@ -26,13 +26,25 @@ GENDER_TOKENS = {"m": "M", "f": "F"}
 # People type manifests by hand; these spellings of the two recorded genders are equivalent.
 GENDER_SPELLINGS = {"m": "M", "male": "M", "男": "M", "f": "F", "female": "F", "女": "F"}
 
-# Label sets with a natural order are listed in that order, all others alphabetically.
-KNOWN_ORDERS = (("full", "half", "invalid"), ("low", "mid", "high"), ("fresh", "tired"))
+# Label sets of which `check` says what is missing.
+COMPLETE_SETS = (("full", "half", "invalid"), ("low", "mid", "high"), ("fresh", "tired"))
+# Label sets with a natural order, which no sorting gives, are listed in that order.
+KNOWN_ORDERS = (
+    *COMPLETE_SETS, ("low", "medium", "high"),
+    ("light", "moderate", "heavy"), ("none", "mild", "moderate", "severe"), ("small", "medium", "large"),
+    ("slow", "medium", "fast"), ("slow", "normal", "fast"), ("低", "中", "高"), ("轻", "中", "重"), ("小", "中", "大"),
+    ("慢", "中", "快"), ("轻度", "中度", "重度"), ("无", "轻度", "中度", "重度"), ("低强度", "中强度", "高强度"),
+)  # fmt: skip
+
+# pandas and spreadsheets write these for an empty cell.
+NOTHING = ("nan", "NaN", "<NA>", "n/a", "N/A", "#N/A")
 
 MANIFEST_COLUMNS = (
     "file", "subject", "session", "repetition", "muscle", "movement", "gender",
     "rate_hz", "units", "start_s", "stop_s", "channels",
 )  # fmt: skip
+
+LABELS = ("subject", "session", "repetition", "muscle", "movement", "gender")  # columns of names
 
 _SUBJECT = re.compile(r"s\d+", re.IGNORECASE)
 _SESSION = re.compile(r"e\d+", re.IGNORECASE)
@@ -117,6 +129,8 @@ def parse_file_name(name: str) -> ManifestRow:
 def class_names(labels: Iterable[str]) -> tuple[str, ...]:
     """The distinct labels in output order: their natural order (low, mid, high) if they have one, else alphabetical.
 
+    Numbers in labels count as numbers: 5 %, 10 %, 100 %.
+
     Raises
     ------
     InputError
@@ -124,10 +138,24 @@ def class_names(labels: Iterable[str]) -> tuple[str, ...]:
     """
     names = {label for label in labels if label}
     require_one_spelling(dict.fromkeys(names, ""), "class")
-    for order in KNOWN_ORDERS:
-        if names <= set(order):
-            return tuple(name for name in order if name in names)
-    return tuple(sorted(names))
+    order = known_order(names)
+    if order is not None:
+        return tuple(sorted(names, key=lambda name: order.index(spelling_key(name))))
+    return tuple(sorted(names, key=_by_number))
+
+
+def known_order(labels: Iterable[str]) -> tuple[str, ...] | None:
+    """The first of `KNOWN_ORDERS` that has all of these labels, in any case; None: there is none."""
+    keys = set(map(spelling_key, labels))
+    return next((order for order in KNOWN_ORDERS if keys <= set(order)), None)
+
+
+def _by_number(name: str) -> tuple[list[tuple[float, str]], str]:
+    """Sort key: text in the order of characters, digits in the order of the numbers that they write."""
+    sign = -1.0 if re.match(r"[-\u2212]\d", name) else 1.0
+    parts = re.split(r"(\d+(?:\.\d+)?)", name.lstrip("-\u2212") if sign < 0 else name)
+    # (text, number, text, number, ..., text): a number stands before any text, as digits stand before letters
+    return [(sign * float(part), "") if i % 2 else (math.inf, part) for i, part in enumerate(parts) if part], name
 
 
 def require_one_spelling_of_people(rows: Iterable[ManifestRow]) -> None:
@@ -224,6 +252,7 @@ def _cell(value: str | float | tuple[str, ...] | None) -> str:
 def _row(path: Path, line: int, cells: dict[str, str | None]) -> ManifestRow:
     where = f"{path}, line {line}"
     text = {name: (value or "").strip() for name, value in cells.items() if isinstance(name, str)}
+    text |= {name: "" for name in LABELS if text.get(name) in NOTHING}
     if None in cells:
         raise InputError(f"{where}: found more cells than columns in the header; put quotes around a cell with a comma")
     if not text["file"]:
