@@ -12,7 +12,7 @@ import pytest
 from scipy.signal import resample_poly
 
 from audit_builders import kinds, matrices, sentences
-from builders import SETTINGS, foreign_matrix, make_dataset, truncate, write_dataset, write_npz
+from builders import SETTINGS, foreign_matrix, make_dataset, noise, truncate, write_dataset, write_npz
 from conftest import Simulated
 from semg_hht.audit import Finding
 from semg_hht.audit.check import CheckResult, check_data, read_split
@@ -171,3 +171,19 @@ def test_findings_come_errors_first(tiny_result: Result, folder: Path) -> None:
     ranks = [("error", "warning", "note").index(f.severity) for f in found.findings]
     assert ranks == sorted(ranks)
     assert all(isinstance(f, Finding) for f in found.findings)
+
+
+def test_recordings_with_and_without_volts_are_a_warning(tmp_path: Path) -> None:
+    for seed, name in enumerate(("a", "b", "c")):
+        write_recording(replace(noise(seed=seed), units=""), tmp_path / f"{name}.npz")
+    table = "file,subject,movement,units\na.npz,S1,full,uV\nb.npz,S2,half,mV\nc.npz,S3,half,\n"
+    (tmp_path / "manifest.csv").write_text(table)
+    said = [
+        "units: 2 of 3 recordings are in volts, 1 are not (1 not stated; such as c.npz), so their amplitudes can't "
+        "be compared, and may lie 60 dB apart"
+    ]
+    assert sentences(check_data(tmp_path).findings, "units") == said
+    for scaling, expected in (("log", said), ("minmax", [])):
+        config = configure(band_hz=(20, 200), scaling=scaling)
+        prepare(find_jobs(tmp_path), tmp_path / scaling, config, n_jobs=1)
+        assert sentences(check_data(tmp_path / scaling).findings, "units") == expected

@@ -216,3 +216,16 @@ def test_a_muscle_in_two_spellings_is_one_muscle(folder: Path) -> None:
     (folder / "manifest.csv").write_text("file,subject,muscle\na.npz,S1,Biceps\nb.npz,S1,BICEPS\nc.npz,S1,biceps \n")
     first, second, third = references_of(folder, "", SUBJECT)
     assert first == second == third
+
+
+def test_a_reference_of_volts_and_counts_fits_neither(folder: Path) -> None:
+    """Its mean amplitude is that of numbers which can't be compared."""
+    for name in "abc":
+        write_recording(replace(noise(2), units=""), folder / f"{name}.npz")
+    (folder / "manifest.csv").write_text("file,subject,units\na.npz,S1,uV\nb.npz,S1,adc\nc.npz,S2,adc\n")
+    jobs = with_references(find_jobs(folder), SUBJECT, None, n_jobs=1)
+    first, second, other = transform_all(jobs, SUBJECT, n_jobs=1)
+    for failed in (first, second):
+        assert isinstance(failed, Failure)
+        assert "units of the recording and of its reference can't be compared" in failed.reason
+    assert not isinstance(other, Failure)

@@ -332,3 +332,31 @@ def test_a_matrix_written_after_the_folder_was_listed_is_not_computed_again(tmp_
     first, again = (_prepare_one(job, None, CONFIG, out, False) for _ in range(2))
     assert (first.reused, again.reused) == (False, True)
     assert again.rows == first.rows
+
+
+MIXED = "file,subject,movement,units\na.npz,S1,full,uV\nb.npz,S2,half,mV\nc.npz,S3,half,adc\n"
+
+
+@pytest.mark.parametrize(("scaling", "warns"), [("log", True), ("minmax", False), ("subject", False)])
+def test_recordings_with_and_without_volts_are_a_warning_of_prepare_and_of_train(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, scaling: str, warns: bool
+) -> None:
+    for seed, name in enumerate("abc"):
+        write_recording(replace(noise(seed=seed), units=""), tmp_path / f"{name}.npz")
+    (tmp_path / "manifest.csv").write_text(MIXED)
+    config = configure(band_hz=(20, 200), scaling=scaling)
+    jobs = with_references(find_jobs(tmp_path), config, None, n_jobs=1)
+    said = "units: 2 of 3 recordings are in volts, 1 are not (1 'adc'; such as c.npz)"
+    prepare(jobs, tmp_path / "out", config, n_jobs=1)
+    assert (said in caplog.text) == warns
+    assert ("column units in the manifest" in caplog.text) == warns
+    caplog.clear()
+    load_folder(tmp_path / "out")
+    assert (said in caplog.text) == warns
+
+
+def test_classes_under_two_spellings_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in "ab":
+        write_recording(noise(), tmp_path / f"{name}.npz")
+    prepared(tmp_path, "file,movement\na.npz,50%\nb.npz,50 %\n")
+    assert "movement: class '50 %' and '50%' differ only in" in caplog.text

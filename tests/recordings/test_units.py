@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semg_hht.recordings.units import microvolts_per, one_unit, same_unit, unit_remarks, volts
+from semg_hht.recordings.units import microvolts_per, mixed_units, one_unit, same_unit, unit_remarks, volts
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,13 @@ def test_a_unit_that_is_not_understood_gets_a_remark() -> None:
         "N",
     ]
     assert unit_remarks("mVV") == ("the units 'mVV' are not understood as V, mV or uV, so amplitudes stay in them",)
+
+
+def test_recordings_in_volts_and_others_are_counted() -> None:
+    units = {"a": "mV", "b": "µV", "c": "adc", "d": "", "e": "", "f": "V"}
+    assert mixed_units(units) == (
+        "units: 3 of 6 recordings are in volts, 3 are not (2 not stated, 1 'adc'; such as c), so their amplitudes "
+        "can't be compared, and may lie 60 dB apart"
+    )
+    for alike in ({"a": "mV", "b": "uV"}, {"c": "adc", "d": ""}, {}):
+        assert not mixed_units(alike)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import fingerprint_of, manifest_of
 from semg_hht.matrices.matrix import is_matrix_file, read_matrix
+from semg_hht.matrices.scaling import IN_UNITS
 from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
+from semg_hht.recordings.units import mixed_units
 from semg_hht.system.files import file_as_named, files_in, read_json
 from semg_hht.system.progress import Track, untracked
 
@@ -75,6 +77,7 @@ def check_data(source: Path, split: Path | None = None, *, track: Track = untrac
         findings += _compare_with_run(split, examples)
     if examples:
         findings += audit_examples(examples, sides)
+    findings += _mixed_units(examples)
     people = {row.subject for row in listed} - {""}
     return CheckResult(source, len(listed), len(people), tuple(in_order(findings)))
 
@@ -100,10 +103,22 @@ def _recording_examples(job: Job, findings: list[Finding]) -> list[AuditedExampl
     findings += [Finding("warning", "recording", f"{name}: {text}", (name,)) for text in recording.remarks]
     content = hashlib.sha256(recording.samples.tobytes()).hexdigest()
     nothing = np.empty(0, dtype=np.float32)
+    rows = [replace(row, units=recording.units) for row in job.rows]
     return [
         AuditedExample(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
-        for row in job.rows
+        for row in rows
     ]
+
+
+def _mixed_units(examples: list[AuditedExample]) -> list[Finding]:
+    """A warning of recordings in volts beside others, where the values of matrices depend on their units."""
+    units = {
+        s.recording: s.row.units
+        for s in examples
+        if s.n_planes == 0 or (s.settings and json.loads(s.settings).get("scaling") in IN_UNITS)
+    }
+    mixed = mixed_units(units)
+    return [Finding("warning", "units", mixed, tuple(units))] if mixed else []
 
 
 def _holds_recordings(source: Path) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from semg_hht.recordings.units import STATE_UNITS
+
 SEVERITIES = ("error", "warning", "note")
 
 # Kind of finding -> what to do about it.
@@ -14,6 +16,7 @@ ADVICE = {
     "shape": "prepare all recordings with one choice of --channels",
     "settings": "prepare all recordings again with one set of flags",
     "rates": "if one class comes from one device, a network learns the device: record all classes with each",
+    "units": STATE_UNITS,
     "duplicate": "keep one of them, under the name of the person it was recorded from",
     "near-duplicate": "the same signal, resampled, rescaled or saved again: keep one of them, under its true name",
     "lookalikes": "if it is one person, give all rows one name in the column 'subject'; if it is two, ignore this",

@@ -159,7 +159,8 @@ def _pool(measured: list[_Amplitudes], is_mvc: bool) -> Reference:
         channel: max(values) if is_mvc else float(np.sqrt(np.mean(np.square(values))))
         for channel, values in sorted(by_channel.items())
     }
-    return Reference(pooled, all(amplitudes.in_microvolts for amplitudes in measured))
+    kinds = {amplitudes.in_microvolts for amplitudes in measured}
+    return Reference(pooled, kinds.pop() if len(kinds) == 1 else None)
 
 
 def _measure_amplitudes(

@@ -20,10 +20,12 @@ from semg_hht.datasets.find_inputs import MANIFEST
 from semg_hht.datasets.matrix_names import existing_names, names_on_disk, row_key, unique_stems
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
+from semg_hht.matrices.scaling import IN_UNITS
 from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS, ManifestRow, class_names, manifest_text, read_manifest
 from semg_hht.recordings.recording import files_of
+from semg_hht.recordings.units import STATE_UNITS, mixed_units
 from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.system.files import (
     LEFTOVERS,
@@ -104,6 +106,9 @@ def _prepare_all(
     rows = [row for recording in recordings for row in recording.rows]
     _remove_others(out, rows)
     _warn_of_spellings(rows)
+    mixed = mixed_units({row.extra["recording"]: row.units for row in rows}) if config.scaling in IN_UNITS else ""
+    if mixed:
+        log.warning("%s; %s", mixed, STATE_UNITS)
     _keep_edited(out / MANIFEST, rows)
     write_text(out / MANIFEST, manifest_text(rows))
     return Prepared(

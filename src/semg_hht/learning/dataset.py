@@ -6,6 +6,7 @@ It knows labels and arrays, and does not know networks or import torch.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from semg_hht.errors import InputError
 from semg_hht.inference.svm_inputs import SvmInputs, stack_if_alike
 from semg_hht.learning.matrix_store import PackedMatrices, PackEntry, new_pack, read_pack, stamp
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
+from semg_hht.matrices.scaling import IN_UNITS
 from semg_hht.matrices.transform import Example, PipelineConfig, transform_all
 from semg_hht.recordings.jobs import Failure, none_usable
 from semg_hht.recordings.manifest import (
@@ -33,8 +35,11 @@ from semg_hht.recordings.manifest import (
     require_one_spelling_of_people,
 )
 from semg_hht.recordings.spelling import require_one_spelling
+from semg_hht.recordings.units import STATE_UNITS, mixed_units
 from semg_hht.system.files import file_as_named, files_in
 from semg_hht.system.progress import Track, untracked
+
+log = logging.getLogger(__name__)
 
 Indices = NDArray[np.intp]
 
@@ -320,6 +325,10 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatr
                 f"{item.row.file} stacks channels {item.channel}, {first.row.file} {first.channel}; "
                 "expected the same channels in the same order"
             )
+    if (first.facts.settings or {}).get("scaling") in IN_UNITS:
+        mixed = mixed_units({item.row.extra.get("recording", item.row.file): item.row.units for item in loaded})
+        if mixed:
+            log.warning("%s; %s", mixed, STATE_UNITS)
     return Dataset(
         _matrices(loaded, packed),
         tuple(item.row for item in loaded),

@@ -20,6 +20,7 @@ SCALINGS = {
     "upstream": "the scaling of the decomposition upstream, for no other decomposition",
 }
 WITH_REFERENCE = ("mvc", "subject")
+IN_UNITS = ("log",)  # the values depend on the units of the recording
 DEPTH_DB = 60.0
 REFERENCE_FLOOR = 0.01  # share of the reference amplitude that counts as silence
 

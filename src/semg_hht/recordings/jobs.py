@@ -23,10 +23,13 @@ AHEAD = 16  # recordings that a process may finish before their results are take
 
 @dataclass(frozen=True)
 class Reference:
-    """Reference amplitude of each channel: in microvolts, or in the device's own unit where that is not volts."""
+    """Reference amplitude of each channel: in microvolts, or in the device's own unit where that is not volts.
+
+    in_microvolts : None where it was measured in both, so that it fits no recording.
+    """
 
     amplitude: dict[str, float]
-    in_microvolts: bool
+    in_microvolts: bool | None
 
 
 @dataclass(frozen=True)

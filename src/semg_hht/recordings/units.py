@@ -5,6 +5,9 @@ It works on names of units and does not know files or samples.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 MICROVOLTS = {"V": 1e6, "mV": 1e3, "uV": 1.0, "nV": 1e-3}
 _PREFIXES = {
     "V": ("", "в", "伏"),
@@ -20,6 +23,11 @@ _SPELLINGS = {
     for prefix in prefixes
     for spelling in ((prefix + volt for volt in _VOLT) if prefix.isascii() or prefix == "�" else (prefix,))
 }
+# What to do about recordings of which `mixed_units` tells.
+STATE_UNITS = (
+    "state the units of all of them (column units in the manifest, or --units), or prepare with --scaling mvc, "
+    "subject, db or minmax"
+)
 COUNTS = ("adc", "adu", "count", "counts", "raw", "lsb", "digit", "digits", "bit", "bits", "a.u.", "au", "arb", "nu")
 
 
@@ -45,6 +53,25 @@ def same_unit(unit: str, other: str) -> bool:
 def microvolts_per(unit: str) -> float | None:
     """The factor from ``unit`` to microvolts; None if it is not a unit of volts."""
     return MICROVOLTS.get(volts(unit))
+
+
+def mixed_units(units: Mapping[str, str]) -> str:
+    """Recordings in volts and recordings without, counted in a sentence; empty where all are of one kind.
+
+    Parameters
+    ----------
+    units : recording -> its unit; empty: not stated.
+    """
+    without = {name: unit for name, unit in units.items() if not volts(unit)}
+    n_volts = len(units) - len(without)
+    if not (without and n_volts):
+        return ""
+    counts = Counter(repr(unit) if unit else "not stated" for unit in without.values())
+    kinds = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
+    return (
+        f"units: {n_volts} of {len(units)} recordings are in volts, {len(without)} are not ({kinds}; such as "
+        f"{next(iter(without))}), so their amplitudes can't be compared, and may lie 60 dB apart"
+    )
 
 
 def one_unit(stated: list[str]) -> tuple[str, list[float]]:
