@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,7 +19,7 @@ from semg_hht.hht.kernel import Streams, ensemble_mean, first_mode, over_threads
 from semg_hht.hht.noise import white_noise
 from semg_hht.hht.sifting import extrema_of, is_monotonic, zero_crossings
 from semg_hht.hht.stopping import StoppingRule, stopping_rule
-from semg_hht.system.seeds import require_seed
+from semg_hht.system.seeds import is_whole, require_seed
 
 Array = NDArray[np.float64]
 
@@ -233,7 +232,7 @@ class _Ensemble:
     noise: ArrayLike | None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.n_trials, Integral) or self.n_trials < 1 or not self.noise_std >= 0:
+        if not is_whole(self.n_trials) or self.n_trials < 1 or not self.noise_std >= 0:
             raise ValueError(
                 f"an ensemble needs at least one trial and noise_std >= 0; got {self.n_trials} and {self.noise_std:g}"
             )

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Integral, Real
 
 import numpy as np
 import scipy
@@ -19,7 +18,7 @@ from semg_hht.hht.emd import as_signals, emd
 from semg_hht.hht.ensemble import ceemdan, eemd, iceemdan, masked_sift, upstream_ceemdan
 from semg_hht.hht.hilbert import instantaneous
 from semg_hht.hht.upstream import upstream_matrix
-from semg_hht.system.seeds import require_seed
+from semg_hht.system.seeds import is_whole, require_seed
 
 Array = NDArray[np.float64]
 
@@ -55,9 +54,9 @@ class SpectrumConfig:
             names = ", ".join(DECOMPOSITIONS)
             raise ValueError(f"decomposition {self.decomposition!r} is unknown; expected one of {names}")
         require_seed(self.seed)
-        if self.n_trials is not None and not (isinstance(self.n_trials, Integral) and self.n_trials >= 1):
+        if self.n_trials is not None and not (is_whole(self.n_trials) and self.n_trials >= 1):
             raise ValueError(f"n_trials must be a whole number from 1, or None; got {self.n_trials!r}")
-        if not (isinstance(self.noise_std, Real) and 0 <= self.noise_std < np.inf):
+        if not 0 <= self.noise_std < np.inf:
             raise ValueError(f"noise_std must be a finite number from 0; got {self.noise_std!r}")
 
 
