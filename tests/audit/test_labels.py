@@ -41,13 +41,26 @@ def test_labels_that_contradict_each_other_are_errors() -> None:
     assert "movement 'Half' and 'half' differ only in case" in found
 
 
-@pytest.mark.parametrize("names", [("S1", "s1"), ("S1", "S01"), ("S 1", "S1"), ("P-007", "p_7"), ("Anna B", "annab")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("S1", "s1"),
+        ("S1", "S01"),
+        ("S 1", "S1"),
+        ("P-007", "p_7"),
+        ("Anna B", "annab"),
+        ("1", "1.0"),
+        ("Jos\u00e9", "Jose\u0301"),
+        ("Zo\u00eb", "Zo\u00eb\u200b"),
+    ],
+)
 def test_one_person_spelled_in_two_ways_is_an_error(names: tuple[str, str]) -> None:
     assert [f.what for f in subject_names([*names, "S2"])] == ["subject names"]
 
 
 def test_names_with_different_numbers_are_two_people() -> None:
     assert not list(subject_names(["S1", "S10", "S100", "S2", "S20", "1", "10", "", "S101", "S110"]))
+    assert not list(subject_names(["1.5", "15", "-1", "1", "1 1", "11", "1-1"]))
 
 
 def test_people_or_files_in_two_parts_of_a_split_are_an_error() -> None:
@@ -75,3 +88,15 @@ def test_a_split_is_compared_with_the_subjects_of_the_data() -> None:
         "1 files of the split are not in the data, as x",
         "1 labelled files are on no side, as s3_invalid.npz",
     ]
+
+
+def test_a_person_on_two_sides_of_a_split_is_found_under_another_spelling() -> None:
+    """Runs of earlier versions may have such a split."""
+    files: dict[str, frozenset[str]] = {side: frozenset({side}) for side in ("train", "validation", "test")}
+    people = {
+        "train": frozenset({"Jos\u00e9", ""}),
+        "validation": frozenset({"S2", ""}),
+        "test": frozenset({"Jose\u0301"}),
+    }
+    found = split_findings(Sides("subject", files, people))
+    assert [(f.severity, f.sentence) for f in found] == [("error", "subject Jos\u00e9 is in train and in test")]

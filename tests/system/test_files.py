@@ -249,6 +249,7 @@ def test_hidden_files_and_folders_are_not_found(tmp_path: Path) -> None:
     assert files_in(tmp_path, (".csv",)) == [tmp_path / "a.csv", tmp_path / "deep" / "B.CSV"]
     assert files_in(tmp_path / "deep" / ".x", (".csv",)) == [tmp_path / "deep" / ".x" / "a.csv"]  # named by the user
     assert files_in(tmp_path / "nowhere", (".csv",)) == []
+    assert [path.name for path in files_in(tmp_path) if path.is_file()] == ["a.csv", "B.CSV", "notes.md"]
     assert not is_hidden("a.b")
 
 

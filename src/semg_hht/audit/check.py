@@ -97,16 +97,16 @@ def _recording_examples(job: Job, findings: list[Finding]) -> list[AuditedExampl
     name = job.rows[0].file
     try:
         recording = read_job(job)
+        job = replace(job, rows=tuple(replace(row, units=recording.units) for row in job.rows))
     except InputError as error:
         findings.append(Finding("error", "unreadable", str(error), (name,)))
         return []
     findings += [Finding("warning", "recording", f"{name}: {text}", (name,)) for text in recording.remarks]
     content = hashlib.sha256(recording.samples.tobytes()).hexdigest()
     nothing = np.empty(0, dtype=np.float32)
-    rows = [replace(row, units=recording.units) for row in job.rows]
     return [
         AuditedExample(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
-        for row in rows
+        for row in job.rows
     ]
 
 

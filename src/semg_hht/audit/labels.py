@@ -81,19 +81,18 @@ def _task_classes(rows: Sequence[ManifestRow], task: str) -> Iterable[Finding]:
 
 
 def subject_names(subjects: Iterable[str]) -> Iterable[Finding]:
-    """Names that differ only in case, spaces, dashes or leading zeros, and so are of one person."""
+    """Names that are spellings of one name, or differ only in dashes and points beside a letter: names of one person.
+
+    A dash or a point within a number or before it stays: 1.5 is not 15, and -1 is not 1.
+    """
     spellings = defaultdict(set)
     for subject in subjects:
-        key = re.sub(r"[\s_.-]+", "", subject.casefold())
-        spellings[re.sub(r"0+(?=\d)", lambda zeros: "" if _starts_number(zeros) else zeros[0], key)].add(subject)
+        key = re.sub(r"(?<=[^\W\d_])[_.-]+|[_.-]+(?=[^\W\d_])", "", spelling_key(subject))
+        spellings[key].add(subject)
     for names in spellings.values():
         if len(names) > 1:
             listed = " and ".join(repr(name) for name in sorted(names))
             yield Finding("error", "subject names", f"{listed} look like one person, spelled {len(names)} ways")
-
-
-def _starts_number(zeros: re.Match[str]) -> bool:
-    return zeros.start() == 0 or not zeros.string[zeros.start() - 1].isdigit()
 
 
 def split_findings(split: Sides, rows: Sequence[ManifestRow] = ()) -> list[Finding]:
@@ -105,7 +104,8 @@ def split_findings(split: Sides, rows: Sequence[ManifestRow] = ()) -> list[Findi
             if row.file in files:
                 names[side].add(row.subject)
     for a, b in (("train", "test"), ("validation", "test"), ("train", "validation")):
-        people = sorted((names[a] & names[b]) - {""})
+        keys = set(map(spelling_key, names[b] - {""}))
+        people = sorted(name for name in names[a] if spelling_key(name) in keys)
         tuning = (a, b) == (
             "train",
             "validation",

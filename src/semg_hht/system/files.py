@@ -145,9 +145,12 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name == OF_A_MAC
 
 
-def files_in(folder: Path, suffixes: Container[str]) -> list[Path]:
-    """The files in a folder and its folders whose suffix, in lower case, is one of these, sorted; no hidden ones."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+def files_in(folder: Path, suffixes: Container[str] | None = None) -> list[Path]:
+    """The files in a folder and its folders, sorted, without those that are hidden.
+
+    suffixes : only files whose suffix, in lower case, is one of these; None: all, and folders too.
+    """
+    found = (path for path in folder.rglob("*") if suffixes is None or path.suffix.lower() in suffixes)
     return sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parts)))
 
 
