@@ -26,6 +26,7 @@ def use_gpu(*, cpu: bool) -> bool:
     if cpu or not torch.cuda.is_available():
         return False
     own = int(os.environ.get("LOCAL_RANK", "0"))  # of the processes that torchrun starts, each has its own GPU
+    own = own if own < torch.cuda.device_count() else 0  # other schedulers set the variable too
     try:
         torch.ones(2, device=f"cuda:{own}").square().sum().item()
     except (RuntimeError, AssertionError) as error:
