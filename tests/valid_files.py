@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+import device_files
 import recording_files
 from builders import SETTINGS, make_dataset, rows, signal, with_time, write_dataset
 
@@ -41,7 +42,8 @@ def recordings(folder: Path) -> dict[str, Reader]:
 
     readers = {}
     writers = {"csv": _csv, "txt": _txt, "trigno": _trigno, "mat": _mat, "npz": _npz, "hdf5": _hdf5, "edf": _edf,
-               "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb}  # fmt: skip
+               "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb, "acq": _acq, "rhd": _rhd, "poly5": _poly5,
+               "smr": _smr}  # fmt: skip
     for name, write in writers.items():
         paths = write(NewFolders(folder, name))
         readers[name] = Reader(tuple(files_in(p.parent) for p in paths), read, tuple(p.name for p in paths))
@@ -155,6 +157,33 @@ def _xdf(folders: NewFolders) -> list[Path]:
 def _otb(folders: NewFolders) -> list[Path]:
     members = recording_files.otb_members(content=recording_files.OTB_COUNTS[:200].tobytes())
     return [recording_files.write_otb(folders.new(), members, mode) for mode in ("w", "w:gz")]
+
+
+def _acq(folders: NewFolders) -> list[Path]:
+    angle = device_files.AcqChannel(b"Angle", b"deg", device_files.COUNTS[:50, 1].astype("<f8"), 8)
+    channels = [device_files.AcqChannel(), angle]
+    return [
+        device_files.write_acq(
+            folders.new(), device_files.acq_content(channels, is_compressed=is_compressed, segments=[100, 200])
+        )
+        for is_compressed in (False, True)
+    ]
+
+
+def _rhd(folders: NewFolders) -> list[Path]:
+    return [device_files.write_rhd(folders.new())]
+
+
+def _poly5(folders: NewFolders) -> list[Path]:
+    return [device_files.write_poly5(folders.new())]
+
+
+def _smr(folders: NewFolders) -> list[Path]:
+    angle = device_files.SonChannel("angle", b"deg", device_files.COUNTS[:50, 1].astype("<f4"), 5000, per_block=20)
+    return [
+        device_files.write_spike2(folders.new(), [device_files.SonChannel(), angle], system=system)
+        for system in (5, 8, 9)
+    ]
 
 
 def tables(folder: Path) -> dict[str, Reader]:

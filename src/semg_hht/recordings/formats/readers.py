@@ -8,10 +8,14 @@ from pathlib import Path
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.formats.arrays import read_mat, read_npz
+from semg_hht.recordings.formats.biopac import read_acq
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.edf import read_edf
 from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
+from semg_hht.recordings.formats.intan import read_rhd
 from semg_hht.recordings.formats.otb import read_otb
+from semg_hht.recordings.formats.poly5 import read_poly5
+from semg_hht.recordings.formats.spike2 import read_spike2
 from semg_hht.recordings.formats.tables import read_table
 from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
 from semg_hht.recordings.formats.wfdb import read_wfdb
@@ -52,6 +56,10 @@ READERS = {
     ".hea": Reader(lambda path, _: read_wfdb(path), "wfdb", "wfdb"),
     ".xdf": Reader(lambda path, _: read_xdf(path), "pyxdf"),
     ".otb+": Reader(lambda path, _: read_otb(path)),
+    ".acq": Reader(lambda path, _: read_acq(path), "bioread", "biopac"),
+    ".rhd": Reader(lambda path, _: read_rhd(path), "neo", "intan"),
+    ".poly5": Reader(lambda path, _: read_poly5(path)),
+    ".smr": Reader(lambda path, _: read_spike2(path)),
 }
 
 
