@@ -16,6 +16,7 @@ import pytest
 import scipy.io
 
 from builders import rows
+from device_files import AcqChannel, Poly5, SonChannel, acq_content, write_acq, write_poly5, write_spike2
 from recording_files import otb_members, write_matlab_73, write_otb, write_xdf, xdf_channel, xdf_emg
 from semg_hht.datasets.find_inputs import InputOptions, find_jobs
 from semg_hht.datasets.prepare import prepare
@@ -306,14 +307,32 @@ def otb(recording: Recording, folder: Path) -> Path:
     return write_otb(folder, otb_members(xml, counts.tobytes()))
 
 
+def acq(recording: Recording, folder: Path) -> Path:
+    pytest.importorskip("bioread")
+    channel = AcqChannel(b"EMG", b"uV", recording.samples[0].astype("<f8"))
+    return write_acq(folder, acq_content([channel], sample_ms=1000 / RATE_HZ))
+
+
+def poly5(recording: Recording, folder: Path) -> Path:
+    file = Poly5(recording.samples.T.astype("<f4"), ("EMG",), (b"uV",), RATE_HZ)
+    return write_poly5(folder, file.content())
+
+
+def smr(recording: Recording, folder: Path) -> Path:
+    values = recording.samples[0].astype("<f4")
+    return write_spike2(folder, [SonChannel("EMG", b"uV", values, 500_000 // RATE_HZ, ideal_hz=RATE_HZ)])
+
+
 # FLOATS store 64-bit floats. COUNTS store whole numbers and round all other values.
 FLOATS: dict[str, Callable[[Recording, Path], Path]] = {
     "csv": text("a.csv", ","), "csv ;": text("a.csv", ";", ","), "txt": text("a.txt", "\t", head=""),
     "tsv": text("a.tsv", "\t"),
     "mat 5": mat(), "mat 5 packed": mat(do_compression=True), "mat 4": mat(format="4"), "mat 7.3": mat_73, "npz": npz,
-    "hdf5": hdf5, "xdf": xdf,
+    "hdf5": hdf5, "xdf": xdf, "acq": acq,
 }  # fmt: skip
-COUNTS: dict[str, Callable[[Recording, Path], Path]] = {"edf": edf, "bdf": bdf, "wfdb": wfdb, "otb": otb}
+COUNTS: dict[str, Callable[[Recording, Path], Path]] = {
+    "edf": edf, "bdf": bdf, "wfdb": wfdb, "otb": otb, "poly5": poly5, "smr": smr,
+}  # fmt: skip
 # The bound on the change of a probability where a format rounds the samples.
 ROUNDED = {"edf": 0.1, "bdf": 1e-5, "wfdb": 0.1}
 

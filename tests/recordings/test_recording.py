@@ -290,7 +290,8 @@ def test_real_lower_limb_needs_a_rate_and_has_a_knee_angle(real_data: Path) -> N
 @pytest.mark.parametrize(
     ("suffix", "library", "extra"),
     [(".edf", "pyedflib", "readers"), (".bdf", "pyedflib", "readers"), (".h5", "h5py", "readers"),
-     (".xdf", "pyxdf", "readers"), (".hea", "wfdb", "wfdb")],
+     (".xdf", "pyxdf", "readers"), (".hea", "wfdb", "wfdb"), (".acq", "bioread", "biopac"),
+     (".rhd", "neo", "intan")],
 )  # fmt: skip
 def test_the_error_without_a_library_states_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, library: str, extra: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,8 +37,10 @@ _HEADER_BYTES = 2**14  # longer reads are samples
 MAX_PATTERN = 2**20  # samples after which the order of the channels repeats; real files have up to some thousands
 MAX_LOST_S = 0.1
 _APPENDED = "Segment "  # text of the marker at the start of each segment; AcqKnowledge 4 gives it a type as well
-# What bioread raises over damaged headers beside the errors that it catches.
-BROKEN_ACQ = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, MemoryError)
+# What bioread raises over damaged headers.
+BROKEN_ACQ = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, EOFError, struct.error,
+)  # fmt: skip
 
 
 def read_acq(path: Path) -> DecodedRecording:
@@ -48,15 +51,17 @@ def read_acq(path: Path) -> DecodedRecording:
     InputError
         The file is not of AcqKnowledge, or is cut short or damaged.
     """
-    from bioread.reader import Reader
+    from bioread import reader as bioread
 
     with _silent(), _FewHeaders(path) as file:
+        reader, reason = bioread.Reader(file), ""
         try:
-            reader = Reader.read_headers(file)
+            # The public read_headers drops all that it has read if a journal, which is not needed, is damaged.
+            reader._read_headers()
         except BROKEN_ACQ as error:
-            raise InputError(f"{path}: can't be read as AcqKnowledge; {error}") from None
+            reason = str(error)
         if reader.datafile is None or not reader.datafile.channels:
-            raise InputError(f"{path}: can't be read as AcqKnowledge; expected a header with channels and their types")
+            raise InputError(f"{path}: can't be read as AcqKnowledge; {reason or 'expected at least one channel'}")
         _check(path, reader)
         channels = reader.datafile.channels
         read = _compressed if reader.is_compressed else _interleaved

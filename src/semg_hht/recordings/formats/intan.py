@@ -37,7 +37,7 @@ def read_rhd(path: Path) -> DecodedRecording:
     InputError
         The file is not RHD, is cut short or damaged, lacks samples, or its samples are in other files.
     """
-    from neo.rawio.intanrawio import IntanRawIO
+    from neo import rawio
 
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
@@ -49,11 +49,11 @@ def read_rhd(path: Path) -> DecodedRecording:
     require_modest(path, 4 * path.stat().st_size)  # samples of 16 bits become numbers of 64 bits
     try:
         if path.suffix == ".rhd":
-            return _decode(path, IntanRawIO(str(path), ignore_integrity_checks=True))
+            return _decode(path, rawio.IntanRawIO(str(path), ignore_integrity_checks=True))
         with tempfile.TemporaryDirectory() as folder:  # neo refuses a suffix in capital letters
             copy = Path(folder) / "a.rhd"
             shutil.copyfile(path, copy)
-            return _decode(path, IntanRawIO(str(copy), ignore_integrity_checks=True))
+            return _decode(path, rawio.IntanRawIO(str(copy), ignore_integrity_checks=True))
     except BROKEN_RHD as error:
         raise InputError(f"{path}: can't be read as RHD, is cut short or damaged; {error}") from None
 
