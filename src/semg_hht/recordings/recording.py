@@ -105,9 +105,9 @@ def read_recording(
     rate_source: str = "",
     channels: Iterable[str] = (),
 ) -> Recording:
-    """Read a CSV/TXT table (one column per channel), MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF or OTB+ file.
+    """Read a CSV/TXT table, MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF, OTB+, ACQ, RHD, Poly5 or SMR file.
 
-    A CSV table may be a Delsys export, whose channels differ in rate. The path of a WFDB record is its header or its
+    Tables have one column per channel. A CSV table may be a Delsys export, whose channels differ in rate. The path of a WFDB record is its header or its
     .dat file.
 
     Parameters
