@@ -107,8 +107,8 @@ def read_recording(
 ) -> Recording:
     """Read a CSV/TXT table, MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF, OTB+, ACQ, RHD, Poly5 or SMR file.
 
-    Tables have one column per channel. A CSV table may be a Delsys export, whose channels differ in rate. The path of a WFDB record is its header or its
-    .dat file.
+    A table has one column per channel, or is a Delsys export, whose channels differ in rate. The path of a WFDB record
+    is its header or its .dat file.
 
     Parameters
     ----------
