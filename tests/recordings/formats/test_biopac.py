@@ -115,3 +115,11 @@ def test_compressed_samples_that_unpack_to_more_are_an_error(tmp_path: Path) -> 
     struct.pack_into("<i", content, 1944 + 88, 400)
     with pytest.raises(InputError, match="a.acq: channel 1 unpacks to 801 bytes or more; expected 800"):
         read_recording(write_acq(tmp_path, bytes(content)))
+
+
+def test_samples_that_are_not_numbers_are_found_without_a_warning(tmp_path: Path) -> None:
+    values = np.frombuffer(
+        b"\x01\x00\x00\x00\x00\x00\xf4\x7f" * 400, "<f8"
+    )  # signaling NaN, which warn where multiplied
+    with pytest.raises(InputError, match="a.acq: .*EMG biceps"):
+        read_recording(write_acq(tmp_path, acq_content([replace(BICEPS, values=values)])))

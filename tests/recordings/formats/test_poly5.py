@@ -70,3 +70,10 @@ def test_a_file_that_is_cut_short_is_an_error(tmp_path: Path, n_bytes: int) -> N
 def test_one_byte_less_than_the_samples_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected 3019"):
         read_recording(write_poly5(tmp_path, Poly5(is_last_full=False).content()[:-1]))
+
+
+def test_samples_that_are_not_numbers_are_found_without_a_warning(tmp_path: Path) -> None:
+    content = Poly5(is_last_full=False).content()
+    path = write_poly5(tmp_path, content[:-1600] + b"\x01\x00\xa0\x7f" * 400)  # signaling NaN, which warn where cast
+    with pytest.raises(InputError, match="a.poly5: .*biceps"):
+        read_recording(path)

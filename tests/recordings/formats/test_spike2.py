@@ -119,3 +119,9 @@ def test_a_file_that_is_cut_short_is_an_error(tmp_path: Path, n_bytes: int) -> N
     (tmp_path / "a.smr").write_bytes(son_content([BICEPS])[:n_bytes])
     with pytest.raises(InputError, match=r"a.smr: (can't be read as Spike2|is cut short|the block of channel 1 .* is)"):
         read_recording(tmp_path / "a.smr")
+
+
+def test_samples_that_are_not_numbers_are_found_without_a_warning(tmp_path: Path) -> None:
+    values = np.frombuffer(b"\x01\x00\xa0\x7f" * 500, "<f4")  # signaling NaN, which warn where cast
+    with pytest.raises(InputError, match="a.smr: .*biceps"):
+        read_recording(write_spike2(tmp_path, [replace(BICEPS, values=values)]))

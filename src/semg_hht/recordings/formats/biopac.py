@@ -173,7 +173,8 @@ def _compressed(path: Path, reader: Reader, file: _FewHeaders) -> list[NDArray[A
 
 def _scaled(channel: Channel, values: NDArray[Any], shared: dict[int, int]) -> Array:
     samples = values[: shared[channel.frequency_divider]]
-    return samples * float(channel.raw_scale_factor) + float(channel.raw_offset)
+    with np.errstate(all="ignore"):  # a damaged file may hold any number; infinite samples are found later
+        return samples * float(channel.raw_scale_factor) + float(channel.raw_offset)
 
 
 def _remarks(reader: Reader, kept: Sequence[Channel], n_samples: int) -> list[str]:

@@ -112,7 +112,13 @@ def _read_header(path: Path, file: BinaryIO) -> _Header:
 def _scaled(values: NDArray[np.float32], ranges: list[float]) -> Array:
     """Samples in the unit. Equal ranges, as today's devices write, mean that they are stored in it."""
     unit_low, unit_high, low, high = ranges
-    samples = values.astype(np.float64)
-    if (unit_low, unit_high) == (low, high) or unit_low == unit_high or low == high or not np.isfinite(ranges).all():
-        return samples
-    return (samples - low) * ((unit_high - unit_low) / (high - low)) + unit_low
+    with np.errstate(all="ignore"):  # a damaged file may hold any number; infinite samples are found later
+        samples = values.astype(np.float64)
+        if (
+            (unit_low, unit_high) == (low, high)
+            or unit_low == unit_high
+            or low == high
+            or not np.isfinite(ranges).all()
+        ):
+            return samples
+        return (samples - low) * ((unit_high - unit_low) / (high - low)) + unit_low

@@ -205,7 +205,8 @@ def _read(file: _File, wave: _Wave, start: int, n_samples: int) -> Array:
         counts[at : at + n] = np.frombuffer(file.handle.read(n * counts.itemsize), wave.dtype)
         at += n
     skipped = _skipped(wave, start)
-    return counts[skipped : skipped + n_samples] * wave.factor + wave.offset
+    with np.errstate(all="ignore"):  # a damaged file may hold any number; infinite samples are found later
+        return counts[skipped : skipped + n_samples].astype(np.float64) * wave.factor + wave.offset
 
 
 def _remarks(waves: list[_Wave], file: _File, n_samples: int) -> list[str]:
