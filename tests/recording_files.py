@@ -250,6 +250,77 @@ def write_otb(folder: Path, members: dict[str, bytes], mode: str = "w") -> Path:
     return path
 
 
+# C3D, byte by byte from the C3D User Guide (https://www.c3d.org/docs/C3D_User_Guide.pdf)
+
+C3D_V = 3e-4 * np.random.default_rng(0).standard_normal((3, 500))
+C3D_LABELS = ("EMG_R_Soleus", "EMG_R_TibAnt", "FP1_Fx")
+INTEL, DEC, MIPS = 84, 85, 86  # types of processors
+
+
+def c3d_parameter(group: int, name: str, values: Sequence[float | str] | bytes, order: str = "<", **how: int) -> bytes:
+    """A parameter of texts, of numbers (float, or int16 with ``size=2``), or of bytes."""
+    if isinstance(values, bytes):
+        kind, shape, content = 4, [len(values) // 4], values
+    elif isinstance(values[0], str):
+        width = max(len(str(text).encode()) for text in values)
+        kind, shape = -1, [width, len(values)]
+        content = b"".join(str(text).encode().ljust(width) for text in values)
+    elif how.get("size") == 2:
+        kind, shape, content = 2, [len(values)], np.array(values, f"{order}i2").tobytes()
+    else:
+        kind, shape, content = 4, [len(values)], np.array(values, f"{order}f4").tobytes()
+    body = struct.pack("bB", kind, len(shape)) + bytes(shape) + content + b"\0"
+    return struct.pack("bb", len(name), group) + name.encode() + struct.pack(f"{order}H", len(body) + 2) + body
+
+
+def write_c3d(
+    folder: Path,
+    signals: Array = C3D_V,
+    labels: Sequence[str] = C3D_LABELS,
+    units: Sequence[str] = ("V", "V", "N"),
+    *,
+    processor: int = INTEL,
+    scale: float = 0.0,
+    more: bytes = b"",
+) -> Path:
+    """Analog channels (n_channels, n_samples) at 1000 Hz beside two markers at 100 Hz.
+
+    scale : of samples of 16 bits, with an offset of 7; 0: samples are numbers with a floating point.
+    more : further parameters; group 1 is POINT, 2 is ANALOG, 3 is TRIAL.
+    """
+    order = ">" if processor == MIPS else "<"
+
+    def floats(values: Array) -> bytes:
+        if processor != DEC:
+            return values.astype(f"{order}f4").tobytes()
+        return (values * 4).astype("<f4").view("<u2").reshape(-1, 2)[:, ::-1].tobytes()  # (n,) -> (n, 2) words
+
+    n_channels, n_frames = len(signals), signals.shape[1] // 10
+    point_scale = floats(np.array([0.1 if scale else -0.1]))
+    groups = b"".join(struct.pack("bb", len(name), -i) + name.encode() + struct.pack(f"{order}H", 3) + b"\0"
+                      for i, name in enumerate(("POINT", "ANALOG", "TRIAL"), start=1))  # fmt: skip
+    section = groups + c3d_parameter(1, "USED", [2], order, size=2) + c3d_parameter(1, "SCALE", point_scale, order)
+    section += c3d_parameter(1, "RATE", floats(np.array([100.0])), order)
+    section += c3d_parameter(2, "USED", [n_channels], order, size=2) + c3d_parameter(2, "LABELS", labels, order)
+    section += c3d_parameter(2, "RATE", floats(np.array([1000.0])), order) + c3d_parameter(2, "UNITS", units, order)
+    section += c3d_parameter(2, "SCALE", floats(np.full(n_channels, scale or 1.0)[:255]), order)
+    section += c3d_parameter(2, "OFFSET", ([7 if scale else 0] * n_channels)[:255], order, size=2) + more
+    n_blocks = (len(section) + 4) // 512 + 1
+    header = struct.pack(f"{order}BB5H", 2, 0x50, 2, 10 * n_channels, 1, min(n_frames, 65535), 10)
+    header += point_scale
+    header += struct.pack(f"{order}2H", 2 + n_blocks, 10) + floats(np.array([100.0]))
+    analog = signals.T.reshape(n_frames, 10 * n_channels)  # (n_samples, n_channels) -> (n_frames, ...)
+    if scale:
+        frames = np.hstack([np.ones((n_frames, 8)), np.rint(analog / scale) + 7])
+        content = frames.astype(f"{order}i2").tobytes()
+    else:
+        content = floats(np.hstack([np.ones((n_frames, 8)), analog]).reshape(-1))
+    start = header.ljust(512, b"\0") + (bytes((1, 80, n_blocks, processor)) + section).ljust(512 * n_blocks, b"\0")
+    path = folder / "a.c3d"
+    path.write_bytes(start + content.ljust(-(-len(content) // 512) * 512, b"\0"))
+    return path
+
+
 # BIDS
 
 BIDS_STEM = "sub-01/emg/sub-01_task-curl"

@@ -68,11 +68,12 @@ def _fields(header: bytes, start: int, width: int) -> list[str]:
     """The texts of one field of all signals; ``start``: the bytes per signal of the fields before it."""
     n_signals = int(header[_FIXED_HEADER - _VERSION - 4 : _FIXED_HEADER - _VERSION])
     at = _FIXED_HEADER - _VERSION + n_signals * start
-    return [_text(header[at + i * width : at + (i + 1) * width]) for i in range(n_signals)]
+    return [text_of_header(header[at + i * width : at + (i + 1) * width]) for i in range(n_signals)]
 
 
-def _text(field: bytes) -> str:
+def text_of_header(field: bytes) -> str:
     """Text of a header in UTF-8, of which a fixed width may cut the last character, GB18030 or Windows-1252."""
+    field = field.strip(b"\0")
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(field.rstrip()).strip()
     except UnicodeDecodeError:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.formats.arrays import read_mat, read_npz
+from semg_hht.recordings.formats.c3d import read_c3d
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.edf import read_edf
 from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
@@ -51,6 +52,7 @@ READERS = {
     ".bdf": Reader(lambda path, _: read_edf(path), "pyedflib"),
     ".hea": Reader(lambda path, _: read_wfdb(path), "wfdb", "wfdb"),
     ".xdf": Reader(lambda path, _: read_xdf(path), "pyxdf"),
+    ".c3d": Reader(lambda path, _: read_c3d(path)),
     ".otb+": Reader(lambda path, _: read_otb(path)),
 }
 
