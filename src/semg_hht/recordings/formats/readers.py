@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,26 @@ READERS = {
     ".otb+": Reader(lambda path, _: read_otb(path)),
 }
 
+# What to do with files of these kinds, which are not read.
+NOT_READ = {
+    ".hpf": "open it in Delsys EMGworks and export it as CSV",
+    ".shpf": "open it in Delsys Trigno Discover and export it as CSV",
+    ".xls": "open it in a spreadsheet program and save it as .xlsx or .csv",
+    ".xlsb": "open it in a spreadsheet program and save it as .xlsx or .csv",
+    ".gz": "unpack it with gunzip",
+    ".vhdr": 'write it as EDF: mne.export.export_raw("a.edf", mne.io.read_raw_brainvision("a.vhdr"))',
+    ".cnt": 'write it as EDF: mne.export.export_raw("a.edf", mne.io.read_raw_cnt("a.cnt"))',
+    ".fif": 'write it as EDF: mne.export.export_raw("a.edf", mne.io.read_raw_fif("a.fif"))',
+    ".set": 'write it as EDF: mne.export.export_raw("a.edf", mne.io.read_raw_eeglab("a.set"))',
+    ".nwb": 'read it with pynwb and write samples and rate with numpy.savez("a.npz", samples=..., rate_hz=...)',
+    ".otb4": "open it in OTBioLab+ and export it as .otb+ or .csv",
+    ".gdf": "write it as EDF with BioSig (save2gdf -f=EDF) or EDFbrowser",
+    ".trc": "it holds markers; export the analog channels as C3D or CSV",
+    ".anc": "open it in Cortex and export it as C3D",
+    ".pkl": 'reading it would run code; write samples and rate with numpy.savez("a.npz", samples=..., rate_hz=...)',
+    ".tdms": 'write it as CSV with nptdms: TdmsFile.read("a.tdms").as_dataframe().to_csv("a.csv")',
+}
+
 
 def reader_of(path: Path) -> Reader:
     """The reader of a file, by its suffix in any case.
@@ -66,6 +87,20 @@ def reader_of(path: Path) -> Reader:
         No reader reads files of this suffix.
     """
     suffix = path.suffix.lower()
+    if suffix in NOT_READ:
+        raise InputError(f"{path}: {suffix} is not read; {NOT_READ[suffix]}")
     if suffix not in READERS:
         raise InputError(f"{path}: recordings are read from {', '.join(READERS)}; found {suffix or 'no suffix'}")
     return READERS[suffix]
+
+
+def remark_on_others(files: Iterable[Path]) -> str:
+    """A remark on the files of known kinds that are not read, and what to do with each kind; empty: there are none."""
+    others = Counter(s for path in files if (s := path.suffix.lower()) in NOT_READ and path.is_file())
+    if not others:
+        return ""
+    n = others.total()
+    start = "1 file of a kind that is not read was" if n == 1 else f"{n} files of kinds that are not read were"
+    return f"{start} left alone ({', '.join(sorted(others))}): " + "; ".join(
+        f"{suffix}: {NOT_READ[suffix]}" for suffix in sorted(others)
+    )
