@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import struct
 import tarfile
+import zipfile
 from collections.abc import Sequence
+from datetime import time
 from itertools import zip_longest
 from pathlib import Path
 
@@ -247,6 +249,94 @@ def write_otb(folder: Path, members: dict[str, bytes], mode: str = "w") -> Path:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+# XLSX (ECMA-376) and ODS (OASIS OpenDocument 1.3), with the parts that a reader needs
+
+SHEET_MV = 0.3 * np.random.default_rng(0).standard_normal((200, 2))
+SHEET_NAMES = ["Time (s)", "EMG biceps [mV]", "EMG triceps [mV]"]
+SHEET_ROWS: list[list[object]] = [SHEET_NAMES, *([i / 1000, *row] for i, row in enumerate(SHEET_MV.tolist()))]
+XML = '<?xml version="1.0" encoding="UTF-8"?>'
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+
+def xlsx_cell(value: object, column: int, row: int) -> str:
+    """A text within the cell, or a number; a time of day becomes a part of a day in the format hh:mm:ss.000."""
+    place = f"{chr(65 + column)}{row}"
+    if isinstance(value, str):
+        return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+    if isinstance(value, time):
+        seconds = value.hour * 3600 + value.minute * 60 + value.second + value.microsecond * 1e-6
+        return f'<c r="{place}" s="1"><v>{seconds / 86400!r}</v></c>'
+    return "" if value is None else f'<c r="{place}"><v>{value!r}</v></c>'
+
+
+def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    bodies = {
+        name: "".join(
+            f'<row r="{row}">' + "".join(xlsx_cell(value, i, row) for i, value in enumerate(values)) + "</row>"
+            for row, values in enumerate(rows, start=1)
+        )
+        for name, rows in sheets.items()
+    }
+    numbers = range(1, len(sheets) + 1)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", f'{XML}<Types xmlns="{_PACKAGE}/content-types"/>')
+        archive.writestr(
+            "_rels/.rels",
+            f'{XML}<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="rId1" '
+            f'Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        listed = "".join(
+            f'<sheet name="{name}" sheetId="{i}" r:id="rId{i}"/>' for i, name in zip(numbers, sheets, strict=True)
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'{XML}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>',
+        )
+        related = "".join(
+            f'<Relationship Id="rId{i}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{i}.xml"/>' for i in numbers
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'{XML}<Relationships xmlns="{_PACKAGE}/relationships">{related}</Relationships>',
+        )
+        archive.writestr(
+            "xl/styles.xml",
+            f'{XML}<styleSheet xmlns="{_MAIN}"><numFmts count="1"><numFmt numFmtId="164" formatCode="hh:mm:ss.000"/>'
+            '</numFmts><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs></styleSheet>',
+        )
+        for i, body in zip(numbers, bodies.values(), strict=True):
+            sheet = f'{XML}<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData></worksheet>'
+            archive.writestr(f"xl/worksheets/sheet{i}.xml", sheet)
+    return path
+
+
+def write_ods(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    """With the million empty rows at the end of a sheet that LibreOffice writes."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, str):
+            return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+        return f'<table:table-cell office:value-type="float" office:value="{value!r}"/>'
+
+    empty = '<table:table-cell table:number-columns-repeated="16384"/>'
+    tables = "".join(
+        f'<table:table table:name="{name}">'
+        + "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+        + f'<table:table-row table:number-rows-repeated="1048000">{empty}</table:table-row></table:table>'
+        for name, rows in sheets.items()
+    )
+    spaces = "".join(f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+                     for name in ("office", "table", "text", "manifest"))  # fmt: skip
+    body = f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body>"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet", zipfile.ZIP_STORED)
+        archive.writestr("META-INF/manifest.xml", f"{XML}<manifest:manifest{spaces}/>")
+        archive.writestr("content.xml", f"{XML}<office:document-content{spaces}>{body}</office:document-content>")
     return path
 
 
