@@ -208,6 +208,8 @@ def _zip(content: bytes, rng: random.Random) -> bytes:
             members[at] = (name, _npy(inner, rng))
         case 6 | 7 if name.endswith(".json"):
             members[at] = (name, _json(inner, rng))
+        case 4 | 5 | 6 | 7 if name.endswith((".xml", ".rels")):
+            members[at] = (name, rng.choice((_words, _digits, _digits, _insert))(inner, rng))
         case _:
             members[at] = (name, rng.choice((_bits, _bytes, _insert, _truncate, _integer, _digits))(inner, rng))
     out = io.BytesIO()

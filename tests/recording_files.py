@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import time
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -337,6 +338,20 @@ def write_ods(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet", zipfile.ZIP_STORED)
         archive.writestr("META-INF/manifest.xml", f"{XML}<manifest:manifest{spaces}/>")
         archive.writestr("content.xml", f"{XML}<office:document-content{spaces}>{body}</office:document-content>")
+    return path
+
+
+# Parquet and Feather, with pyarrow
+
+
+def write_parquet(path: Path, table: Any) -> Path:
+    """A table of pyarrow as Parquet or Feather, by the suffix."""
+    from pyarrow import feather, parquet
+
+    if path.suffix == ".feather":
+        feather.write_feather(table, str(path))
+    else:
+        parquet.write_table(table, path)
     return path
 
 

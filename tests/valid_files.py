@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def recordings(folder: Path) -> dict[str, Reader]:
 
     readers = {}
     writers = {"csv": _csv, "txt": _txt, "trigno": _trigno, "mat": _mat, "npz": _npz, "hdf5": _hdf5, "edf": _edf,
-               "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb}  # fmt: skip
+               "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb, "c3d": _c3d,
+               "xlsx": _xlsx, "ods": _ods, "parquet": _parquet, "feather": _parquet}  # fmt: skip
     for name, write in writers.items():
         paths = write(NewFolders(folder, name))
         readers[name] = Reader(tuple(files_in(p.parent) for p in paths), read, tuple(p.name for p in paths))
@@ -155,6 +157,42 @@ def _xdf(folders: NewFolders) -> list[Path]:
 def _otb(folders: NewFolders) -> list[Path]:
     members = recording_files.otb_members(content=recording_files.OTB_COUNTS[:200].tobytes())
     return [recording_files.write_otb(folders.new(), members, mode) for mode in ("w", "w:gz")]
+
+
+def _c3d(folders: NewFolders) -> list[Path]:
+    short = recording_files.C3D_V[:, :100]
+    more = recording_files.c3d_parameter(3, "ACTUAL_END_FIELD", [10, 0], size=2)
+    return [
+        recording_files.write_c3d(folders.new(), short, scale=1e-7, more=more),
+        recording_files.write_c3d(folders.new(), short, processor=recording_files.MIPS),
+        recording_files.write_c3d(folders.new(), short, processor=recording_files.DEC),
+    ]
+
+
+def _xlsx(folders: NewFolders) -> list[Path]:
+    rows = recording_files.SHEET_ROWS[:60]
+    clock: list[list[object]] = [["t", "a"], *([time(10, 0, i % 60), i % 7 / 8] for i in range(60))]
+    return [
+        recording_files.write_xlsx(folders.new() / "a.xlsx", {"A": [["Notes", "x"]], "B": rows}),
+        recording_files.write_xlsx(folders.new() / "a.xlsx", {"A": clock}),
+    ]
+
+
+def _ods(folders: NewFolders) -> list[Path]:
+    return [recording_files.write_ods(folders.new() / "a.ods", {"A": recording_files.SHEET_ROWS[:60]})]
+
+
+def _parquet(folders: NewFolders) -> list[Path]:
+    import pyarrow
+
+    clock = pyarrow.array(np.arange(100) * 1000, pyarrow.timestamp("us"))
+    emg = pyarrow.array(np.round(signal()[:100, 0], 3))
+    fields = [pyarrow.field("t", clock.type), pyarrow.field("emg", emg.type, metadata={"unit": "mV"})]
+    named = pyarrow.table([clock, emg], schema=pyarrow.schema(fields, metadata={"fs": "1000"}))
+    plain = pyarrow.table({"a": emg, "b": pyarrow.array([None, *range(99)]), "c": ["x"] * 100})
+    plain = plain.replace_schema_metadata({"pandas": '{"index_columns": ["b"], "attributes": {"fs": 500}}'})
+    tables = [named, plain]
+    return [recording_files.write_parquet(folders.new() / f"a.{folders.name}", table) for table in tables]
 
 
 def tables(folder: Path) -> dict[str, Reader]:

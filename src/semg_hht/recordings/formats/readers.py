@@ -14,6 +14,7 @@ from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.edf import read_edf
 from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
 from semg_hht.recordings.formats.otb import read_otb
+from semg_hht.recordings.formats.parquet import read_parquet
 from semg_hht.recordings.formats.sheets import read_sheet
 from semg_hht.recordings.formats.tables import read_table
 from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
@@ -51,6 +52,8 @@ READERS = {
     ".xlsx": Reader(read_sheet, "python-calamine"),
     ".xlsm": Reader(read_sheet, "python-calamine"),
     ".ods": Reader(read_sheet, "python-calamine"),
+    ".parquet": Reader(read_parquet, "pyarrow", "parquet"),
+    ".feather": Reader(read_parquet, "pyarrow", "parquet"),
     ".mat": Reader(_read_mat, "h5py"),
     ".npz": Reader(lambda path, _: read_npz(path)),
     ".h5": Reader(lambda path, _: read_hdf5(path), "h5py"),
