@@ -38,11 +38,11 @@ def recordings(folder: Path) -> dict[str, Reader]:
     from semg_hht.recordings.recording import read_recording
 
     def read(path: Path) -> Any:
-        return read_recording(path, rate_hz=None if path.suffix != ".txt" else 1000.0)
+        return read_recording(path, rate_hz=1000.0 if path.suffix in (".txt", ".npy") else None)
 
     readers = {}
-    writers = {"csv": _csv, "txt": _txt, "trigno": _trigno, "mat": _mat, "npz": _npz, "hdf5": _hdf5, "edf": _edf,
-               "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb, "c3d": _c3d,
+    writers = {"csv": _csv, "txt": _txt, "trigno": _trigno, "mat": _mat, "npz": _npz, "npy": _npy, "hdf5": _hdf5,
+               "edf": _edf, "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb, "c3d": _c3d,
                "xlsx": _xlsx, "ods": _ods, "parquet": _parquet, "feather": _parquet}  # fmt: skip
     for name, write in writers.items():
         paths = write(NewFolders(folder, name))
@@ -121,6 +121,12 @@ def _npz(folders: NewFolders) -> list[Path]:
     return paths
 
 
+def _npy(folders: NewFolders) -> list[Path]:
+    path = folders.new() / "a.npy"
+    np.save(path, signal())
+    return [path]
+
+
 def _arrays() -> dict[str, Any]:
     return {"emg": signal(), "fs": np.array(1000.0), "channel_names": np.array(["a", "b"])}
 
@@ -185,11 +191,11 @@ def _ods(folders: NewFolders) -> list[Path]:
 def _parquet(folders: NewFolders) -> list[Path]:
     import pyarrow
 
-    clock = pyarrow.array(np.arange(100) * 1000, pyarrow.timestamp("us"))
-    emg = pyarrow.array(np.round(signal()[:100, 0], 3))
+    clock = pyarrow.array(np.arange(60) * 1000, pyarrow.timestamp("us"))
+    emg = pyarrow.array(np.round(signal()[:, 0], 3))
     fields = [pyarrow.field("t", clock.type), pyarrow.field("emg", emg.type, metadata={"unit": "mV"})]
     named = pyarrow.table([clock, emg], schema=pyarrow.schema(fields, metadata={"fs": "1000"}))
-    plain = pyarrow.table({"a": emg, "b": pyarrow.array([None, *range(99)]), "c": ["x"] * 100})
+    plain = pyarrow.table({"a": emg, "b": pyarrow.array([None, *range(59)]), "c": ["x"] * 60})
     plain = plain.replace_schema_metadata({"pandas": '{"index_columns": ["b"], "attributes": {"fs": 500}}'})
     tables = [named, plain]
     return [recording_files.write_parquet(folders.new() / f"a.{folders.name}", table) for table in tables]

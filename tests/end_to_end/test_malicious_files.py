@@ -32,7 +32,7 @@ from semg_hht.system.files import read_json
 # Of pandas, with which wfdb writes headers.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 DEEP_JSON = "[" * 100_000
-READERS = ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb", "c3d", "xlsx",
+READERS = ("csv", "txt", "trigno", "mat", "npz", "npy", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb", "c3d", "xlsx",
            "ods", "parquet", "feather")  # fmt: skip
 
 

@@ -105,7 +105,8 @@ def read_recording(
     rate_source: str = "",
     channels: Iterable[str] = (),
 ) -> Recording:
-    """Read a CSV/TXT table (one column per channel), MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF or OTB+ file.
+    """Read a table (CSV, TXT, XLSX, ODS, Parquet, Feather, STO, MOT; one column per channel), or a MAT, NPZ, NPY, HDF5
+    (PLUX or plain), EDF, BDF, WFDB, XDF, C3D or OTB+ file.
 
     A CSV table may be a Delsys export, whose channels differ in rate. The path of a WFDB record is its header or its
     .dat file.

@@ -1,4 +1,4 @@
-"""Reader of recordings stored as named arrays: NPZ and MAT files."""
+"""Reader of recordings stored as named arrays: NPZ and MAT files; and of the single array of an NPY file."""
 
 from __future__ import annotations
 
@@ -115,6 +115,11 @@ def read_npz(path: Path) -> DecodedRecording:
     with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
         require_modest_zip(path, archive.zip)
         return from_arrays(path, {name: np.asarray(archive[name]) for name in archive.files})
+
+
+def read_npy(path: Path) -> DecodedRecording:
+    # A mapped file must be as long as its header states; nothing is allocated for a larger one.
+    return from_arrays(path, {"samples": np.array(np.load(path, mmap_mode="r", allow_pickle=False))})
 
 
 def from_arrays(

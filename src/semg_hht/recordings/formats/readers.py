@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.formats.arrays import read_mat, read_npz
+from semg_hht.recordings.formats.arrays import read_mat, read_npy, read_npz
 from semg_hht.recordings.formats.c3d import read_c3d
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.edf import read_edf
@@ -56,6 +56,7 @@ READERS = {
     ".feather": Reader(read_parquet, "pyarrow", "parquet"),
     ".mat": Reader(_read_mat, "h5py"),
     ".npz": Reader(lambda path, _: read_npz(path)),
+    ".npy": Reader(lambda path, _: read_npy(path)),
     ".h5": Reader(lambda path, _: read_hdf5(path), "h5py"),
     ".hdf5": Reader(lambda path, _: read_hdf5(path), "h5py"),
     ".edf": Reader(lambda path, _: read_edf(path), "pyedflib"),
