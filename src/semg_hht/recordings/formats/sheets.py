@@ -88,7 +88,7 @@ def _cell(value: Any) -> str:
 
 def _measured(path: Path) -> BytesIO:
     """A copy of the XML files of the archive, whose sheets have a modest number of cells."""
-    copy, extent = BytesIO(), _Extent()
+    copy, counter = BytesIO(), _CellCounter()
     try:
         with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
             require_modest_zip(path, source)
@@ -98,8 +98,8 @@ def _measured(path: Path) -> BytesIO:
                     target.writestr(name, source.read(info))
                 elif name.endswith((".xml", ".rels")):
                     content = source.read(info)
-                    extent.add(content)
-                    require_modest(path, extent.n_cells * BYTES_PER_CELL)
+                    counter.add(content)
+                    require_modest(path, counter.n_cells * BYTES_PER_CELL)
                     target.writestr(name, content)
     except InputError:
         raise
@@ -109,7 +109,7 @@ def _measured(path: Path) -> BytesIO:
     return copy
 
 
-class _Extent:
+class _CellCounter:
     """Counts the cells of sheets up to the farthest that is filled, as XLSX and ODS state their places."""
 
     def __init__(self) -> None:

@@ -63,7 +63,7 @@ class _XdfStream:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _StreamSamples:
     """The samples (n_samples, n_channels) of one stream, the time of the first, and what is to be remarked."""
 
     stream: _XdfStream
@@ -184,7 +184,7 @@ def _choose(path: Path, streams: dict[int, _XdfStream]) -> list[int]:
     return [key for key in filled if signals[key].rate_hz == rate_hz]
 
 
-def _part(path: Path, stream: _XdfStream, content: dict[str, Any]) -> _Part:
+def _part(path: Path, stream: _XdfStream, content: dict[str, Any]) -> _StreamSamples:
     table = np.asarray(content["time_series"])  # (n_samples, n_channels)
     stamps = np.asarray(content["time_stamps"], dtype=np.float64)
     _require_unbroken(path, stream, stamps)
@@ -206,7 +206,7 @@ def _part(path: Path, stream: _XdfStream, content: dict[str, Any]) -> _Part:
     if not stream.has_footer:
         remarks.append("the file ends without the footer of the stream, so the recording may be incomplete")
     start_s = float(np.median(stamps - np.arange(stamps.size) / rate_hz)) if stamps.size else 0.0
-    return _Part(stream, table, start_s, rate_hz, tuple(remarks))
+    return _StreamSamples(stream, table, start_s, rate_hz, tuple(remarks))
 
 
 def _require_unbroken(path: Path, stream: _XdfStream, stamps: Array) -> None:
@@ -253,7 +253,7 @@ def _n_lost(stamps: Array) -> int:
     return round(float(steps[steps > noise_s].sum()) * rate_hz)
 
 
-def _of_one_time(parts: list[_Part]) -> tuple[list[_Part], list[str]]:
+def _of_one_time(parts: list[_StreamSamples]) -> tuple[list[_StreamSamples], list[str]]:
     """Cut the streams to the time that they share, or keep the longest if that is little; and all remarks."""
     if len(parts) == 1:
         return parts, list(parts[0].remarks)
@@ -266,7 +266,7 @@ def _of_one_time(parts: list[_Part]) -> tuple[list[_Part], list[str]]:
     n = min(len(part.table) - first for part, first in zip(parts, firsts, strict=True))
     last_s = [part.start_s + (first + n) / part.rate_hz for part, first in zip(parts, firsts, strict=True)]
     cut = [
-        _Part(part.stream, part.table[first : first + n], start_s, part.rate_hz, part.remarks)
+        _StreamSamples(part.stream, part.table[first : first + n], start_s, part.rate_hz, part.remarks)
         for part, first in zip(parts, firsts, strict=True)
     ]
     names = " and ".join(str(part.stream) for part in parts)
@@ -275,7 +275,7 @@ def _of_one_time(parts: list[_Part]) -> tuple[list[_Part], list[str]]:
     return cut, [*dict.fromkeys(remark for part in parts for remark in part.remarks), joined]
 
 
-def _decode(parts: list[_Part], remarks: list[str]) -> DecodedRecording:
+def _decode(parts: list[_StreamSamples], remarks: list[str]) -> DecodedRecording:
     labels, kinds, units = (
         [text for part in parts for text in _described(part.stream, key)] for key in ("label", "type", "unit")
     )
