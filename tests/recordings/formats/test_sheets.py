@@ -6,6 +6,7 @@ import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -14,6 +15,7 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.recording import read_recording
 
 pytest.importorskip("python_calamine")
+REFERENCE = Path(__file__).resolve().parents[2] / "references" / "formats" / "openpyxl.xlsx"
 WRITERS = {".xlsx": write_xlsx, ".ods": write_ods}
 
 
@@ -24,6 +26,13 @@ def test_samples_rate_names_and_units(tmp_path: Path, suffix: str) -> None:
     assert (recording.rate_hz, recording.units) == (1000.0, "mV")
     assert recording.channel_names == ("EMG biceps", "EMG triceps")
     assert not recording.remarks
+
+
+def test_a_workbook_of_openpyxl_with_dates() -> None:
+    recording = read_recording(REFERENCE)
+    assert_array_equal(recording.samples, np.round(0.3 * np.random.default_rng(0).standard_normal((60, 2)), 4).T)
+    assert (recording.rate_hz, recording.units) == (1000.0, "mV")
+    assert recording.channel_names == ("EMG biceps", "EMG triceps")
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -109,4 +118,10 @@ def test_damaged_xml_is_an_error(tmp_path: Path, content: str, message: str) -> 
 def test_a_file_that_is_no_archive_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"a,b\n1,2\n")
     with pytest.raises(InputError, match=r"a\.xlsx: can't be read as XLSX; File is not a zip file"):
+        read_recording(tmp_path / "a.xlsx")
+
+
+def test_a_workbook_with_a_password_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600))
+    with pytest.raises(InputError, match=r"a\.xlsx: is protected by a password or holds an older format; save it as"):
         read_recording(tmp_path / "a.xlsx")

@@ -20,6 +20,7 @@ from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.tables import Text, decode_text
 from semg_hht.system.files import require_modest, require_modest_zip
 
+COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")  # starts .xls files, and .xlsx files with a password
 BYTES_PER_CELL = 32  # of calamine
 MIN_ROWS = 32  # of a sheet that may hold samples
 _MARKS = str.maketrans('\t\r\n"', "   '")  # that would end a cell or a line of the text
@@ -35,6 +36,10 @@ def read_sheet(path: Path, rate_hz: float | None = None) -> DecodedRecording:
     """
     from python_calamine import CalamineWorkbook
 
+    with path.open("rb") as handle:
+        if handle.read(len(COMPOUND_FILE)) == COMPOUND_FILE:
+            found = "is protected by a password or holds an older format"
+            raise InputError(f"{path}: {found}; save it as .xlsx without a password")
     archive = _measured(path)
     sheets: dict[str, Text] = {}
     try:
