@@ -228,3 +228,11 @@ def test_the_files_of_opensim(tmp_path: Path, name: str, above: str, separator: 
     recording = read_recording(tmp_path / name)
     assert_array_equal(recording.samples, table.T)
     assert (recording.rate_hz, recording.channel_names) == (1000.0, ("EMG1", "EMG2"))
+
+
+def test_few_lines_of_many_values_hold_a_channel_each(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).standard_normal((8, 400))
+    np.savetxt(tmp_path / "a.csv", table, delimiter=",")
+    recording = read_recording(tmp_path / "a.csv", rate_hz=1000)
+    assert_array_equal(recording.samples, table)
+    assert recording.remarks[0] == "the text is 8 lines of 400 values, so each line was read as a channel"

@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _PAIR_OF_HIGH_BYTES = re.compile(rb"[\x80-\xff]{2}")
 MAX_CHANNELS = 512  # a table with more columns than this, and than lines, holds a channel in each line
+MIN_LINES = 32  # of a table of one sample per line; fewer lines of many more values hold a channel each
 PIECE = 2**19  # characters read at a time; larger pieces are not faster
 
 
@@ -73,7 +74,9 @@ def decode_text(path: Path, text: Text, rate_hz: float | None = None) -> Decoded
         head = handle.readlines(PIECE)
         layout = read_layout(path, head)
         table = _read(path, layout, _pieces(handle, head, layout), text.n_lines - layout.start)
-    if not layout.names and (table.shape[1] == 1 or table.shape[0] > max(table.shape[1], MAX_CHANNELS)):
+    n_values, n_lines = table.shape
+    is_channel_per_line = n_lines == 1 or n_values > max(n_lines, MAX_CHANNELS)
+    if not layout.names and (is_channel_per_line or (n_lines < MIN_LINES and n_values >= 10 * n_lines)):
         table, layout = _channels_of_lines(table, layout)
     lines = SampleLines(path, lambda sample: _line_of(text, layout, sample))
     return decode_columns(table, replace(layout, remarks=layout.remarks + text.remarks), lines, rate_hz)
