@@ -189,10 +189,13 @@ def _part(path: Path, stream: _XdfStream, content: dict[str, Any]) -> _StreamSam
     stamps = np.asarray(content["time_stamps"], dtype=np.float64)
     _require_unbroken(path, stream, stamps)
     remarks = []
-    rate_hz = _typical_rate(stamps) or stream.rate_hz
-    if abs(rate_hz - stream.rate_hz) <= RATE_TOLERANCE * stream.rate_hz:
-        rate_hz = stream.rate_hz
-    else:
+    rate_hz = stream.rate_hz
+    first_s, last_s = _line(stamps) if stamps.size else (0.0, 0.0)
+    of_line_hz = (stamps.size - 1) / (last_s - first_s) if last_s > first_s else rate_hz
+    # Late stamps make the first inexact in a short recording, and lost samples the second.
+    measured = (_typical_rate(stamps) or rate_hz, of_line_hz)
+    if all(abs(own_hz - rate_hz) > RATE_TOLERANCE * rate_hz for own_hz in measured):
+        rate_hz = of_line_hz
         remarks.append(
             f"the header states {stream.rate_hz:g} Hz, but the time stamps give {rate_hz:.6g} Hz, which is used"
         )
@@ -240,7 +243,7 @@ def _typical_rate(stamps: Array) -> float:
 def _n_lost(stamps: Array) -> int:
     """About how many samples are missing: how far the stamps move away, for good, from the rate of most of them.
 
-    Stamps may be late, never early, so the earliest of each second count.
+    Stamps may be late, never early: the earliest of each second count, and only if all later ones are as late.
     """
     rate_hz = _typical_rate(stamps)
     n_second = max(int(rate_hz), 1)
@@ -250,7 +253,8 @@ def _n_lost(stamps: Array) -> int:
     least = np.minimum.reduceat(late_s, np.arange(0, stamps.size - n_second + 1, n_second))
     steps = np.diff(least)
     noise_s = 6 * float(np.median(np.abs(steps - np.median(steps)))) + 2 / rate_hz
-    return round(float(steps[steps > noise_s].sum()) * rate_hz)
+    lasting = np.diff(np.minimum.accumulate(least[::-1])[::-1])
+    return round(float(lasting[lasting > noise_s].sum()) * rate_hz)
 
 
 def _of_one_time(parts: list[_StreamSamples]) -> tuple[list[_StreamSamples], list[str]]:
