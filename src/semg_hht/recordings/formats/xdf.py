@@ -27,6 +27,7 @@ FILE_HEADER, STREAM_HEADER, SAMPLES, STREAM_FOOTER = 1, 2, 3, 6  # tags of chunk
 BYTES = {"int8": 1, "int16": 2, "int32": 4, "int64": 8, "float32": 4, "double64": 8}  # per value; strings vary
 # The host's scheduling delays stamps, so shorter losses can't be distinguished from late stamps.
 MIN_GAP_S = 0.1
+MIN_LOSS_S = 0.01  # in all; stamps of bundles stray by some milliseconds
 RATE_TOLERANCE = 0.01
 MIN_SHARED = 0.5  # of the longest stream; streams that share less time are not joined
 # What pyxdf raises over damaged chunks.
@@ -199,7 +200,7 @@ def _part(path: Path, stream: _XdfStream, content: dict[str, Any]) -> _StreamSam
         remarks.append(
             f"the header states {stream.rate_hz:g} Hz, but the time stamps give {rate_hz:.6g} Hz, which is used"
         )
-    if (n_lost := _n_lost(stamps)) > 1:
+    if (n_lost := _n_lost(stamps)) > MIN_LOSS_S * stream.rate_hz:
         lost = f"by the time stamps, about {n_lost} of {stamps.size + n_lost} samples are missing"
         if n_lost > MAX_GAP_SHARE * stamps.size:
             raise InputError(f"{path}: {lost}; expected at most {MAX_GAP_SHARE:.0%}")
