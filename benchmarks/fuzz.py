@@ -269,8 +269,9 @@ def readers(folder: Path, only: list[str]) -> dict[str, Reader]:
     import valid_files
 
     names = {
-        valid_files.recordings: ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb",
-                                 "acq", "rhd", "poly5", "smr"),
+        valid_files.recordings: ("csv", "txt", "trigno", "mat", "npz", "npy", "hdf5", "edf", "bdf", "wfdb", "xdf",
+                                 "otb", "c3d", "xlsx", "ods", "parquet", "feather", "acq", "rhd",
+                                 "poly5", "smr"),
         valid_files.tables: ("manifest", "events", "bids", "matrix", "pack"),
         valid_files.runs: ("model", "state", "split", "report", "numpy", "onnxruntime", "openvino"),
     }  # fmt: skip

@@ -52,6 +52,8 @@ def _mutations(name: str, content: bytes) -> list[Callable[[bytes, random.Random
         mutations += [_json] * 8
     if content[:2] == b"PK":
         mutations += [_zip] * 8
+    if name.endswith(".npy"):
+        mutations += [_npy_or_bits] * 6
     if name.endswith(".otb+"):
         mutations += [_tar] * 8
     if name.endswith(".safetensors"):
@@ -208,6 +210,8 @@ def _zip(content: bytes, rng: random.Random) -> bytes:
             members[at] = (name, _npy(inner, rng))
         case 6 | 7 if name.endswith(".json"):
             members[at] = (name, _json(inner, rng))
+        case 4 | 5 | 6 | 7 if name.endswith((".xml", ".rels")):
+            members[at] = (name, rng.choice((_words, _digits, _digits, _insert))(inner, rng))
         case _:
             members[at] = (name, rng.choice((_bits, _bytes, _insert, _truncate, _integer, _digits))(inner, rng))
     out = io.BytesIO()
@@ -230,6 +234,10 @@ def _npy(content: bytes, rng: random.Random) -> bytes:
     header = {"descr": descr, "fortran_order": rng.random() < 0.3, "shape": shape}
     text = repr(header if rng.random() < 0.9 else rng.choice(VALUES)).encode("utf-8", "surrogatepass")[:60_000]
     return content[:8] + struct.pack("<H", len(text) + 1) + text + b"\n" + content[10 + size :]
+
+
+def _npy_or_bits(content: bytes, rng: random.Random) -> bytes:
+    return _npy(content, rng) if content[:6] == b"\x93NUMPY" and len(content) > 10 else _bits(content, rng)
 
 
 def _tar(content: bytes, rng: random.Random) -> bytes:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import io
 import struct
 import tarfile
+import zipfile
 from collections.abc import Sequence
+from datetime import time
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,6 +250,179 @@ def write_otb(folder: Path, members: dict[str, bytes], mode: str = "w") -> Path:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+# XLSX (ECMA-376) and ODS (OASIS OpenDocument 1.3), with the parts that a reader needs
+
+SHEET_MV = 0.3 * np.random.default_rng(0).standard_normal((200, 2))
+SHEET_NAMES = ["Time (s)", "EMG biceps [mV]", "EMG triceps [mV]"]
+SHEET_ROWS: list[list[object]] = [SHEET_NAMES, *([i / 1000, *row] for i, row in enumerate(SHEET_MV.tolist()))]
+XML = '<?xml version="1.0" encoding="UTF-8"?>'
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+
+def xlsx_cell(value: object, column: int, row: int) -> str:
+    """A text within the cell, or a number; a time of day becomes a part of a day in the format hh:mm:ss.000."""
+    place = f"{chr(65 + column)}{row}"
+    if isinstance(value, str):
+        return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+    if isinstance(value, time):
+        seconds = value.hour * 3600 + value.minute * 60 + value.second + value.microsecond * 1e-6
+        return f'<c r="{place}" s="1"><v>{seconds / 86400!r}</v></c>'
+    return "" if value is None else f'<c r="{place}"><v>{value!r}</v></c>'
+
+
+def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    bodies = {
+        name: "".join(
+            f'<row r="{row}">' + "".join(xlsx_cell(value, i, row) for i, value in enumerate(values)) + "</row>"
+            for row, values in enumerate(rows, start=1)
+        )
+        for name, rows in sheets.items()
+    }
+    numbers = range(1, len(sheets) + 1)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", f'{XML}<Types xmlns="{_PACKAGE}/content-types"/>')
+        archive.writestr(
+            "_rels/.rels",
+            f'{XML}<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="rId1" '
+            f'Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        listed = "".join(
+            f'<sheet name="{name}" sheetId="{i}" r:id="rId{i}"/>' for i, name in zip(numbers, sheets, strict=True)
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'{XML}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}</sheets></workbook>',
+        )
+        related = "".join(
+            f'<Relationship Id="rId{i}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{i}.xml"/>' for i in numbers
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'{XML}<Relationships xmlns="{_PACKAGE}/relationships">{related}</Relationships>',
+        )
+        archive.writestr(
+            "xl/styles.xml",
+            f'{XML}<styleSheet xmlns="{_MAIN}"><numFmts count="1"><numFmt numFmtId="164" formatCode="hh:mm:ss.000"/>'
+            '</numFmts><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs></styleSheet>',
+        )
+        for i, body in zip(numbers, bodies.values(), strict=True):
+            sheet = f'{XML}<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData></worksheet>'
+            archive.writestr(f"xl/worksheets/sheet{i}.xml", sheet)
+    return path
+
+
+def write_ods(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
+    """With the million empty rows at the end of a sheet that LibreOffice writes."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, str):
+            return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+        return f'<table:table-cell office:value-type="float" office:value="{value!r}"/>'
+
+    empty = '<table:table-cell table:number-columns-repeated="16384"/>'
+    tables = "".join(
+        f'<table:table table:name="{name}">'
+        + "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+        + f'<table:table-row table:number-rows-repeated="1048000">{empty}</table:table-row></table:table>'
+        for name, rows in sheets.items()
+    )
+    spaces = "".join(f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+                     for name in ("office", "table", "text", "manifest"))  # fmt: skip
+    body = f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body>"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet", zipfile.ZIP_STORED)
+        archive.writestr("META-INF/manifest.xml", f"{XML}<manifest:manifest{spaces}/>")
+        archive.writestr("content.xml", f"{XML}<office:document-content{spaces}>{body}</office:document-content>")
+    return path
+
+
+# Parquet and Feather, with pyarrow
+
+
+def write_parquet(path: Path, table: Any) -> Path:
+    """A table of pyarrow as Parquet or Feather, by the suffix."""
+    from pyarrow import feather, parquet
+
+    if path.suffix == ".feather":
+        feather.write_feather(table, str(path))
+    else:
+        parquet.write_table(table, path)
+    return path
+
+
+# C3D, byte by byte from the C3D User Guide (https://www.c3d.org/docs/C3D_User_Guide.pdf)
+
+C3D_V = 3e-4 * np.random.default_rng(0).standard_normal((3, 500))
+C3D_LABELS = ("EMG_R_Soleus", "EMG_R_TibAnt", "FP1_Fx")
+INTEL, DEC, MIPS = 84, 85, 86  # types of processors
+
+
+def c3d_parameter(group: int, name: str, values: Sequence[float | str] | bytes, order: str = "<", **how: int) -> bytes:
+    """A parameter of texts, of numbers (float, or int16 with ``size=2``), or of bytes."""
+    if isinstance(values, bytes):
+        kind, shape, content = 4, [len(values) // 4], values
+    elif isinstance(values[0], str):
+        width = max(len(str(text).encode()) for text in values)
+        kind, shape = -1, [width, len(values)]
+        content = b"".join(str(text).encode().ljust(width) for text in values)
+    elif how.get("size") == 2:
+        kind, shape, content = 2, [len(values)], np.array(values, f"{order}i2").tobytes()
+    else:
+        kind, shape, content = 4, [len(values)], np.array(values, f"{order}f4").tobytes()
+    body = struct.pack("bB", kind, len(shape)) + bytes(shape) + content + b"\0"
+    return struct.pack("bb", len(name), group) + name.encode() + struct.pack(f"{order}H", len(body) + 2) + body
+
+
+def write_c3d(
+    folder: Path,
+    signals: Array = C3D_V,
+    labels: Sequence[str] = C3D_LABELS,
+    units: Sequence[str] = ("V", "V", "N"),
+    *,
+    processor: int = INTEL,
+    scale: float = 0.0,
+    more: bytes = b"",
+) -> Path:
+    """Analog channels (n_channels, n_samples) at 1000 Hz beside two markers at 100 Hz.
+
+    scale : of samples of 16 bits, with an offset of 7; 0: samples are numbers with a floating point.
+    more : further parameters; group 1 is POINT, 2 is ANALOG, 3 is TRIAL.
+    """
+    order = ">" if processor == MIPS else "<"
+
+    def floats(values: Array) -> bytes:
+        if processor != DEC:
+            return values.astype(f"{order}f4").tobytes()
+        return (values * 4).astype("<f4").view("<u2").reshape(-1, 2)[:, ::-1].tobytes()  # (n,) -> (n, 2) words
+
+    n_channels, n_frames = len(signals), signals.shape[1] // 10
+    point_scale = floats(np.array([0.1 if scale else -0.1]))
+    groups = b"".join(struct.pack("bb", len(name), -i) + name.encode() + struct.pack(f"{order}H", 3) + b"\0"
+                      for i, name in enumerate(("POINT", "ANALOG", "TRIAL"), start=1))  # fmt: skip
+    section = groups + c3d_parameter(1, "USED", [2], order, size=2) + c3d_parameter(1, "SCALE", point_scale, order)
+    section += c3d_parameter(1, "RATE", floats(np.array([100.0])), order)
+    section += c3d_parameter(2, "USED", [n_channels], order, size=2) + c3d_parameter(2, "LABELS", labels, order)
+    section += c3d_parameter(2, "RATE", floats(np.array([1000.0])), order) + c3d_parameter(2, "UNITS", units, order)
+    section += c3d_parameter(2, "SCALE", floats(np.full(n_channels, scale or 1.0)[:255]), order)
+    section += c3d_parameter(2, "OFFSET", ([7 if scale else 0] * n_channels)[:255], order, size=2) + more
+    n_blocks = (len(section) + 4) // 512 + 1
+    header = struct.pack(f"{order}BB5H", 2, 0x50, 2, 10 * n_channels, 1, min(n_frames, 65535), 10)
+    header += point_scale
+    header += struct.pack(f"{order}2H", 2 + n_blocks, 10) + floats(np.array([100.0]))
+    analog = signals.T.reshape(n_frames, 10 * n_channels)  # (n_samples, n_channels) -> (n_frames, ...)
+    if scale:
+        frames = np.hstack([np.ones((n_frames, 8)), np.rint(analog / scale) + 7])
+        content = frames.astype(f"{order}i2").tobytes()
+    else:
+        content = floats(np.hstack([np.ones((n_frames, 8)), analog]).reshape(-1))
+    start = header.ljust(512, b"\0") + (bytes((1, 80, n_blocks, processor)) + section).ljust(512 * n_blocks, b"\0")
+    path = folder / "a.c3d"
+    path.write_bytes(start + content.ljust(-(-len(content) // 512) * 512, b"\0"))
     return path
 
 

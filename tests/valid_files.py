@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,13 @@ def recordings(folder: Path) -> dict[str, Reader]:
     from semg_hht.recordings.recording import read_recording
 
     def read(path: Path) -> Any:
-        return read_recording(path, rate_hz=None if path.suffix != ".txt" else 1000.0)
+        return read_recording(path, rate_hz=1000.0 if path.suffix in (".txt", ".npy") else None)
 
     readers = {}
-    writers = {"csv": _csv, "txt": _txt, "trigno": _trigno, "mat": _mat, "npz": _npz, "hdf5": _hdf5, "edf": _edf,
-               "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb, "acq": _acq, "rhd": _rhd, "poly5": _poly5,
-               "smr": _smr}  # fmt: skip
+    writers = {"csv": _csv, "txt": _txt, "trigno": _trigno, "mat": _mat, "npz": _npz, "npy": _npy, "hdf5": _hdf5,
+               "edf": _edf, "bdf": _edf, "wfdb": _wfdb, "xdf": _xdf, "otb": _otb, "c3d": _c3d,
+               "xlsx": _xlsx, "ods": _ods, "parquet": _parquet, "feather": _parquet,
+               "acq": _acq, "rhd": _rhd, "poly5": _poly5, "smr": _smr}  # fmt: skip
     for name, write in writers.items():
         paths = write(NewFolders(folder, name))
         readers[name] = Reader(tuple(files_in(p.parent) for p in paths), read, tuple(p.name for p in paths))
@@ -121,6 +123,12 @@ def _npz(folders: NewFolders) -> list[Path]:
     return paths
 
 
+def _npy(folders: NewFolders) -> list[Path]:
+    path = folders.new() / "a.npy"
+    np.save(path, signal())
+    return [path]
+
+
 def _arrays() -> dict[str, Any]:
     return {"emg": signal(), "fs": np.array(1000.0), "channel_names": np.array(["a", "b"])}
 
@@ -184,6 +192,42 @@ def _smr(folders: NewFolders) -> list[Path]:
         device_files.write_spike2(folders.new(), [device_files.SonChannel(), angle], system=system)
         for system in (5, 8, 9)
     ]
+
+
+def _c3d(folders: NewFolders) -> list[Path]:
+    short = recording_files.C3D_V[:, :100]
+    more = recording_files.c3d_parameter(3, "ACTUAL_END_FIELD", [10, 0], size=2)
+    return [
+        recording_files.write_c3d(folders.new(), short, scale=1e-7, more=more),
+        recording_files.write_c3d(folders.new(), short, processor=recording_files.MIPS),
+        recording_files.write_c3d(folders.new(), short, processor=recording_files.DEC),
+    ]
+
+
+def _xlsx(folders: NewFolders) -> list[Path]:
+    rows = recording_files.SHEET_ROWS[:60]
+    clock: list[list[object]] = [["t", "a"], *([time(10, 0, i % 60), i % 7 / 8] for i in range(60))]
+    return [
+        recording_files.write_xlsx(folders.new() / "a.xlsx", {"A": [["Notes", "x"]], "B": rows}),
+        recording_files.write_xlsx(folders.new() / "a.xlsx", {"A": clock}),
+    ]
+
+
+def _ods(folders: NewFolders) -> list[Path]:
+    return [recording_files.write_ods(folders.new() / "a.ods", {"A": recording_files.SHEET_ROWS[:60]})]
+
+
+def _parquet(folders: NewFolders) -> list[Path]:
+    import pyarrow
+
+    clock = pyarrow.array(np.arange(60) * 1000, pyarrow.timestamp("us"))
+    emg = pyarrow.array(np.round(signal()[:, 0], 3))
+    fields = [pyarrow.field("t", clock.type), pyarrow.field("emg", emg.type, metadata={"unit": "mV"})]
+    named = pyarrow.table([clock, emg], schema=pyarrow.schema(fields, metadata={"fs": "1000"}))
+    plain = pyarrow.table({"a": emg, "b": pyarrow.array([None, *range(59)]), "c": ["x"] * 60})
+    plain = plain.replace_schema_metadata({"pandas": '{"index_columns": ["b"], "attributes": {"fs": 500}}'})
+    tables = [named, plain]
+    return [recording_files.write_parquet(folders.new() / f"a.{folders.name}", table) for table in tables]
 
 
 def tables(folder: Path) -> dict[str, Reader]:

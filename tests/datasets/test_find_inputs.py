@@ -72,6 +72,16 @@ def test_a_manifest_with_quoted_header_is_a_manifest(tmp_path: Path) -> None:
     assert is_manifest(tmp_path / "labels.csv")
 
 
+def test_files_of_kinds_that_are_not_read_are_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_recording(noise(), tmp_path / "a.csv")
+    for name in ("b.hpf", "c.vhdr", "inner/d.hpf", "e.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [job.path.name for job in find_jobs(tmp_path)] == ["a.csv"]
+    (message,) = caplog.messages
+    assert "3 files of kinds that are not read were left alone (.hpf, .vhdr): .hpf: open it in Delsys" in message
+
+
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected recordings \(\.csv, .*\) or a manifest\.csv; found none"):
         find_jobs(tmp_path)

@@ -32,8 +32,8 @@ from semg_hht.system.files import read_json
 # Of pandas, with which wfdb writes headers.
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")
 DEEP_JSON = "[" * 100_000
-READERS = ("csv", "txt", "trigno", "mat", "npz", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb", "acq", "rhd", "poly5",
-           "smr")  # fmt: skip
+READERS = ("csv", "txt", "trigno", "mat", "npz", "npy", "hdf5", "edf", "bdf", "wfdb", "xdf", "otb", "c3d", "xlsx",
+           "ods", "parquet", "feather", "acq", "rhd", "poly5", "smr")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

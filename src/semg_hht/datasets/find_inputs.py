@@ -14,7 +14,7 @@ from pathlib import Path
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import is_matrix_file
 from semg_hht.recordings.bids import is_bids, read_bids
-from semg_hht.recordings.formats.readers import READERS
+from semg_hht.recordings.formats.readers import NOT_READ, READERS, remark_on_others
 from semg_hht.recordings.formats.wfdb import segment_headers
 from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import (
@@ -167,6 +167,8 @@ def _matrices_in(folder: Path) -> list[Path]:
 def _jobs_of_folder(folder: Path, matrices: Collection[Path], rate_hz: float | None, units: str) -> list[Job]:
     """The recordings in a folder, with labels from their names; the files that a WFDB header names are parts of it."""
     others = {*matrices}
+    if remark := remark_on_others(files_in(folder, NOT_READ)):
+        log.warning("%s: %s", folder, remark)
     files = [path for path in files_in(folder, READERS) if path not in others]
     others |= segment_headers(path for path in files if path.suffix.lower() == ".hea")
     jobs = [_job_from_name(p, p.relative_to(folder).as_posix(), rate_hz, units) for p in files if p not in others]

@@ -105,7 +105,8 @@ def read_recording(
     rate_source: str = "",
     channels: Iterable[str] = (),
 ) -> Recording:
-    """Read a CSV/TXT table, MAT, NPZ, HDF5 (PLUX or plain), EDF, BDF, WFDB, XDF, OTB+, ACQ, RHD, Poly5 or SMR file.
+    """Read a table (CSV, TXT, XLSX, ODS, Parquet, Feather, STO, MOT; one column per channel), or a MAT, NPZ, NPY, HDF5
+    (PLUX or plain), EDF, BDF, WFDB, XDF, C3D, OTB+, ACQ, RHD, Poly5 or SMR file.
 
     A table has one column per channel, or is a Delsys export, whose channels differ in rate. The path of a WFDB record
     is its header or its .dat file.

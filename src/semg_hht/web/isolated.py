@@ -27,6 +27,7 @@ PRELOADED = (
     "h5py",
     "pyedflib",
     "pyxdf",
+    "python_calamine",
 )
 _CONTEXT: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":

@@ -216,3 +216,26 @@ def test_labchart_with_several_blocks_or_a_wrong_end_is_an_error(
     savemat(tmp_path / "a.mat", labchart(**changes))
     with pytest.raises(InputError, match=message):
         read_recording(tmp_path / "a.mat")
+
+
+def test_an_npy_file_is_the_samples(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", noise().samples)
+    recording = read_recording(tmp_path / "a.npy", rate_hz=1000)
+    assert_allclose(recording.samples, noise().samples)
+
+
+@pytest.mark.parametrize("shape", [(10**12, 2), (3, 4, 5)])
+def test_an_npy_file_of_another_shape_is_an_error(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = tmp_path / "a.npy"
+    with path.open("wb") as handle:
+        header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(handle, header)
+        handle.write(bytes(480))
+    with pytest.raises(InputError, match=r"a\.npy: (can't be read as NPY; mmap|expected samples of one or two dim)"):
+        read_recording(path, rate_hz=1000)
+
+
+def test_a_pickle_in_an_npy_file_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="a.npy: can't be read as NPY; "):
+        read_recording(tmp_path / "a.npy", rate_hz=1000)

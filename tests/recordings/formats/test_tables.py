@@ -19,6 +19,7 @@ from builders import rows, signal, with_time
 from semg_hht.errors import InputError
 from semg_hht.recordings.formats import tables
 from semg_hht.recordings.formats.tables import read_table
+from semg_hht.recordings.recording import read_recording
 
 finite = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
@@ -209,3 +210,29 @@ def test_the_samples_are_in_memory_only_once(tmp_path: Path) -> None:
     assert peak < 1.6 * found.table.nbytes
     assert_array_equal(found.table[-1], np.array(lines[249_999 % len(lines)].split(","), dtype=float))
     assert np.shares_memory(np.ascontiguousarray(found.table.T), found.table)
+
+
+@pytest.mark.parametrize(
+    ("name", "above", "separator"),
+    [
+        ("a.sto", "emg\nversion=1\nnRows=200\nnColumns=3\ninDegrees=no\nendheader\ntime\tEMG1\tEMG2\n", "\t"),
+        ("b.sto", "DataRate=1000.000000\nDataType=double\nversion=3\nendheader\ntime\tEMG1\tEMG2\n", "\t"),
+        ("c.mot", "\nname c\ndatacolumns 3\ndatarows 200\nrange 0 0.199\nendheader\n\n  time  EMG1  EMG2 \n", "  "),
+    ],
+)  # fmt: skip
+def test_the_files_of_opensim(tmp_path: Path, name: str, above: str, separator: str) -> None:
+    """Headers as OpenSim writes them (Storage of versions 3 and 4, and motion files of SIMM)."""
+    table = signal()
+    rows = [separator.join([f"{i / 1000:.8f}", *map(repr, row)]) for i, row in enumerate(table.tolist())]
+    (tmp_path / name).write_text(above + "\n".join(rows) + "\n")
+    recording = read_recording(tmp_path / name)
+    assert_array_equal(recording.samples, table.T)
+    assert (recording.rate_hz, recording.channel_names) == (1000.0, ("EMG1", "EMG2"))
+
+
+def test_few_lines_of_many_values_hold_a_channel_each(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).standard_normal((8, 400))
+    np.savetxt(tmp_path / "a.csv", table, delimiter=",")
+    recording = read_recording(tmp_path / "a.csv", rate_hz=1000)
+    assert_array_equal(recording.samples, table)
+    assert recording.remarks[0] == "the text is 8 lines of 400 values, so each line was read as a channel"

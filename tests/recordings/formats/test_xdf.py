@@ -107,9 +107,65 @@ def test_no_or_several_possible_emg_streams_are_an_error(tmp_path: Path) -> None
         read_recording(write_xdf(tmp_path, xdf_markers(7)))
     with pytest.raises(InputError, match=message + "none"):
         read_recording(write_xdf(tmp_path))
-    for kind in ("EMG", "EEG"):
-        with pytest.raises(InputError, match=message + rf"Amp \({kind}, float32, 1000 Hz\); Amp"):
-            read_recording(write_xdf(tmp_path, xdf_emg(kind=kind), xdf_emg(key=2, kind=kind)))
+    with pytest.raises(InputError, match=message + r"Amp \(Biosignals, float32, 1000 Hz\); Amp"):
+        read_recording(write_xdf(tmp_path, xdf_emg(kind="Biosignals"), xdf_emg(key=2, kind="Biosignals")))
+
+
+def test_an_empty_stream_beside_the_emg_is_passed_over(tmp_path: Path) -> None:
+    empty = xdf_header(2, "EMG", 2, XDF_HZ, "float32")
+    recording = read_recording(write_xdf(tmp_path, empty, xdf_emg()))
+    assert_allclose(recording.samples, XDF_UV.T)
+    assert recording.remarks == ("other streams were left out: Amp (EMG, float32, 1000 Hz)",)
+
+
+def test_an_empty_emg_stream_is_not_replaced_by_another_signal(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="stream Amp .EMG, float32, 1000 Hz. holds no samples"):
+        read_recording(write_xdf(tmp_path, xdf_header(2, "EMG", 2, XDF_HZ, "float32"), xdf_emg(kind="Biosignals")))
+
+
+def test_an_exg_stream_beside_accelerations_is_the_emg(tmp_path: Path) -> None:
+    acc = xdf_emg(key=2, kind="ACC", table=XDF_UV[:, ::-1])
+    recording = read_recording(write_xdf(tmp_path, acc, xdf_emg(kind="EXG")))
+    assert_allclose(recording.samples, XDF_UV.T)
+    assert recording.remarks == ("other streams were left out: Amp (ACC, float32, 1000 Hz)",)
+
+
+def test_two_emg_streams_of_one_rate_are_joined_over_the_time_they_share(tmp_path: Path) -> None:
+    left = xdf_emg()
+    right = xdf_emg(XDF_STAMPS + 1.0, key=2, table=XDF_UV[:, ::-1]).replace(b"<name>Amp", b"<name>Leg")
+    recording = read_recording(write_xdf(tmp_path, left, right))
+    assert_allclose(recording.samples, np.vstack([XDF_UV[1000:].T, XDF_UV[:3000, ::-1].T]))
+    assert recording.channel_names == ("Amp biceps", "Amp triceps", "Leg biceps", "Leg triceps")
+    (remark,) = recording.remarks
+    assert "Amp (EMG, float32, 1000 Hz) and Leg (EMG, float32, 1000 Hz) were joined over the 3000 samples" in remark
+
+
+def test_of_emg_streams_one_after_the_other_the_longest_is_read(tmp_path: Path) -> None:
+    recording = read_recording(write_xdf(tmp_path, xdf_emg(table=XDF_UV[:1000]), xdf_emg(XDF_STAMPS + 10, key=2)))
+    assert_allclose(recording.samples, XDF_UV.T)
+    assert "the longest was read: they share little time" in recording.remarks[0]
+
+
+def test_of_emg_streams_of_two_rates_that_of_most_channels_is_read(tmp_path: Path) -> None:
+    slow = xdf_emg(key=2, table=XDF_UV[:, :1], channels="").replace(b"srate>1000<", b"srate>500.<")
+    recording = read_recording(write_xdf(tmp_path, slow, xdf_emg()))
+    assert_allclose(recording.samples, XDF_UV.T)
+    assert recording.remarks == ("other streams were left out: Amp (EMG, float32, 500 Hz)",)
+
+
+def test_a_loss_below_the_limit_keeps_the_rate_and_is_counted(tmp_path: Path) -> None:
+    late = np.random.default_rng(1).exponential(0.004, len(XDF_STAMPS))
+    stamps = np.where(np.arange(len(XDF_STAMPS)) < 2000, XDF_STAMPS, XDF_STAMPS + 0.08) + late
+    recording = read_recording(write_xdf(tmp_path, xdf_emg(stamps)))
+    assert recording.rate_hz == XDF_HZ
+    (remark,) = recording.remarks
+    assert 75 <= int(remark.removeprefix("by the time stamps, about ").split()[0]) <= 85
+
+
+def test_many_small_losses_are_an_error(tmp_path: Path) -> None:
+    stamps = XDF_STAMPS + 0.09 * (np.arange(len(XDF_STAMPS)) // 1000)
+    with pytest.raises(InputError, match="about 270 of 4270 samples are missing; expected at most 5%"):
+        read_recording(write_xdf(tmp_path, xdf_emg(stamps)))
 
 
 def test_a_stream_without_samples_is_an_error(tmp_path: Path) -> None:

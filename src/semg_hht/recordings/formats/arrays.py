@@ -1,4 +1,4 @@
-"""Reader of recordings stored as named arrays: NPZ and MAT files."""
+"""Reader of recordings stored as named arrays: NPZ and MAT files; and of the single array of an NPY file."""
 
 from __future__ import annotations
 
@@ -117,6 +117,11 @@ def read_npz(path: Path) -> DecodedRecording:
         return from_arrays(path, {name: np.asarray(archive[name]) for name in archive.files})
 
 
+def read_npy(path: Path) -> DecodedRecording:
+    # A mapped file must be as long as its header states; nothing is allocated for a larger one.
+    return from_arrays(path, {"samples": np.array(np.load(path, mmap_mode="r", allow_pickle=False))})
+
+
 def from_arrays(
     path: Path, arrays: dict[str, NDArray[Any]], attributes: dict[str, NDArray[Any]] | None = None
 ) -> DecodedRecording:
@@ -181,7 +186,7 @@ class _Samples:
     numbers: tuple[int, ...] = ()
 
 
-def _leaf(name: str) -> str:
+def leaf_of(name: str) -> str:
     """The last part of a path in lower case, without blanks and signs: ``Sampling Rate`` -> ``samplingrate``."""
     return re.sub(r"[\W_]", "", name.rsplit("/", 1)[-1].lower())
 
@@ -193,7 +198,7 @@ def _is_table(value: NDArray[Any]) -> bool:
 def _named_samples(path: Path, arrays: dict[str, NDArray[Any]]) -> _Samples | None:
     """The array that is named as samples are, or the only table."""
     tables = [name for name, value in arrays.items() if _is_table(value)]
-    names = next((same for key in SAMPLE_KEYS if (same := [name for name in arrays if _leaf(name) == key])), tables)
+    names = next((same for key in SAMPLE_KEYS if (same := [name for name in arrays if leaf_of(name) == key])), tables)
     if len(names) > 1 and names is not tables:
         listed = ", ".join(f"{name} {arrays[name].shape}" for name in names)
         raise InputError(f"{path}: expected one array of samples; found {listed}. Write each into a file of its own")
@@ -214,8 +219,8 @@ def _vectors(path: Path, arrays: dict[str, NDArray[Any]]) -> _Samples | None:
     groups: dict[str, list[str]] = {}
     for name in vectors:
         groups.setdefault(name.rpartition("/")[0], []).append(name)
-    named = [group for group in groups if group and _leaf(group) in SAMPLE_KEYS]
-    chosen = next((groups[group] for group in named), [name for name in vectors if "emg" in _leaf(name)])
+    named = [group for group in groups if group and leaf_of(group) in SAMPLE_KEYS]
+    chosen = next((groups[group] for group in named), [name for name in vectors if "emg" in leaf_of(name)])
     lengths = {vectors[name].size for name in chosen if not is_time_name(name.rsplit("/", 1)[-1])}
     if len(named) > 1 or len(lengths) != 1:
         return None
@@ -226,7 +231,7 @@ def _vectors(path: Path, arrays: dict[str, NDArray[Any]]) -> _Samples | None:
 
 def _labchart_samples(path: Path, arrays: dict[str, NDArray[Any]]) -> _Samples | None:
     """The channels of LabChart, which stand one after the other in ``data``; those of the most common rate are kept."""
-    by_leaf = {_leaf(name): value for name, value in arrays.items()}
+    by_leaf = {leaf_of(name): value for name, value in arrays.items()}
     if not {"data", "datastart", "dataend"} <= by_leaf.keys():
         return None
     data = by_leaf["data"].reshape(-1)
@@ -259,7 +264,7 @@ def _labchart_samples(path: Path, arrays: dict[str, NDArray[Any]]) -> _Samples |
 
 def _nearest(near: str, stated: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Name -> value of those under the keys that stand nearest to the samples."""
-    ranks = {name: _rank(name, near) for name in stated if name != near and _leaf(name) in keys}
+    ranks = {name: _rank(name, near) for name in stated if name != near and leaf_of(name) in keys}
     return {name: stated[name] for name, rank in ranks.items() if rank == max(ranks.values())}
 
 
@@ -284,7 +289,7 @@ def _rate(near: str, stated: dict[str, NDArray[Any]]) -> tuple[float | None, str
 
 def _numbers(near: str, stated: dict[str, NDArray[Any]], keys: tuple[str, ...]) -> list[float]:
     numbers = {
-        name: number for name, value in stated.items() if _leaf(name) in keys and (number := _number(value)).size
+        name: number for name, value in stated.items() if leaf_of(name) in keys and (number := _number(value)).size
     }
     return [float(number[0]) for number in _nearest(near, numbers, keys).values()]
 
@@ -304,7 +309,7 @@ def _texts(near: str, stated: dict[str, NDArray[Any]], keys: tuple[str, ...], n:
     arrays = {name: value for name, value in stated.items() if value.size == n and value.dtype.kind in "OSU"}
     nearest = _nearest(near, arrays, keys)
     for key in keys:
-        texts = {tuple(map(_text, value.reshape(-1))) for name, value in nearest.items() if _leaf(name) == key}
+        texts = {tuple(map(_text, value.reshape(-1))) for name, value in nearest.items() if leaf_of(name) == key}
         if texts:
             return texts.pop() if len(texts) == 1 else ()
     return ()

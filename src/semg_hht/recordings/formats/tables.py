@@ -1,10 +1,10 @@
-"""Reader of text recordings: CSV, TXT or TSV, one sample per line, read in pieces."""
+"""Reader of text recordings: CSV, TXT or TSV, one sample per line, read in pieces; and of tables from other readers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -32,7 +32,17 @@ Array = NDArray[np.float64]
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _PAIR_OF_HIGH_BYTES = re.compile(rb"[\x80-\xff]{2}")
 MAX_CHANNELS = 512  # a table with more columns than this, and than lines, holds a channel in each line
+MIN_LINES = 32  # of a table of one sample per line; fewer lines of many more values hold a channel each
 PIECE = 2**19  # characters read at a time; larger pieces are not faster
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text that is opened from its start as often as needed, the number of its lines, and remarks on it."""
+
+    open: Callable[[], TextIO]
+    n_lines: int
+    remarks: tuple[str, ...] = ()
 
 
 def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
@@ -51,21 +61,40 @@ def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
         no plain rate and none is stated, or the table is too large.
     """
     encoding, n_lines = _survey(path)
-    with path.open(encoding=encoding) as handle:
+    remarks: tuple[str, ...] = ()
+    if encoding in ("gb18030", "cp1252"):
+        name = {"gb18030": "GB18030", "cp1252": "Windows-1252"}[encoding]
+        remarks = (f"the text is not UTF-8 and was read as {name}",)
+    return decode_text(path, Text(lambda: path.open(encoding=encoding), n_lines, remarks), rate_hz)
+
+
+def decode_text(path: Path, text: Text, rate_hz: float | None = None) -> DecodedRecording:
+    """Decode a text of one sample per line, as `read_table` does; ``path`` is for messages."""
+    with text.open() as handle:
         head = handle.readlines(PIECE)
         layout = read_layout(path, head)
-        table = _read(path, layout, _pieces(handle, head, layout), n_lines - layout.start)
-    if not layout.names and (table.shape[1] == 1 or table.shape[0] > max(table.shape[1], MAX_CHANNELS)):
+        table = _read(path, layout, _pieces(handle, head, layout), text.n_lines - layout.start)
+    n_values, n_lines = table.shape
+    is_channel_per_line = n_lines == 1 or n_values > max(n_lines, MAX_CHANNELS)
+    if not layout.names and (is_channel_per_line or (n_lines < MIN_LINES and n_values >= 10 * n_lines)):
         table, layout = _channels_of_lines(table, layout)
+    lines = SampleLines(path, lambda sample: _line_of(text, layout, sample))
+    return decode_columns(table, replace(layout, remarks=layout.remarks + text.remarks), lines, rate_hz)
+
+
+def decode_columns(table: Array, layout: Layout, lines: SampleLines, rate_hz: float | None = None) -> DecodedRecording:
+    """Decode a table (n_columns, n_samples), whose memory is reused: clocks, channels, rates and units.
+
+    Raises
+    ------
+    InputError
+        A time column gives no plain rate and none is stated.
+    """
     names = list(layout.names) or [""] * layout.n_columns
-    lines = SampleLines(path, lambda sample: _line_of(path, encoding, layout, sample))
     stated_hz = rate_hz or (layout.rates_hz[0] if len(layout.rates_hz) == 1 else None)
     clocks = find_clocks(table, names, layout.stamps, lines, stated_hz)
     kept = [i for i in range(layout.n_columns) if i not in clocks and i not in layout.left_out]
     remarks = [*layout.remarks, *(clock.remark for clock in clocks.values() if clock.remark)]
-    if encoding in ("gb18030", "cp1252"):
-        name = {"gb18030": "GB18030", "cp1252": "Windows-1252"}[encoding]
-        remarks.append(f"the text is not UTF-8 and was read as {name}")
     not_signals = [names[i] for i in layout.left_out if i not in clocks]
     if not_signals:
         remarks.append(f"columns that are not signals, by the header, were left out: {', '.join(not_signals)}")
@@ -296,9 +325,9 @@ def _parse_cells(path: Path, layout: Layout, optional: set[int], lines: list[str
     return np.array(rows, dtype=np.float64).reshape(-1, layout.n_columns)
 
 
-def _line_of(path: Path, encoding: str, layout: Layout, sample: int) -> int:
+def _line_of(text: Text, layout: Layout, sample: int) -> int:
     """The line, counted from 1, of a sample."""
-    with path.open(encoding=encoding) as handle:
+    with text.open() as handle:
         for first, lines in _pieces(handle, handle.readlines(PIECE), layout):
             content = [i for i, line in enumerate(lines, first) if is_content(line)]
             if sample < len(content):
