@@ -1,7 +1,7 @@
 """Check a folder of matrices or recordings, a manifest, a run or its split: read the files and audit them.
 
-It knows folders and files; `audit_examples` and `audit_recordings` find everything but unreadable files. Each matrix and
-each recording is released after use.
+It knows folders and files; `audit_examples` and `audit_recordings` find everything but unreadable files. Each matrix
+and each recording is released after it was read.
 """
 
 from __future__ import annotations

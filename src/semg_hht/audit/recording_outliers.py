@@ -166,7 +166,7 @@ def unit_outliers(recordings: Sequence[ComparedRecording]) -> list[UnitOutlier]:
             shift = float(levels[k] - np.median(levels[others]))
             spread = 1.4826 * float(np.median(np.abs(levels[others] - np.median(levels[others]))))
             step = float(steps[k] - usual_step)
-            power = round(step)
+            power = round(step) if np.isfinite(step) else 0
             if has_step and power and abs(step - power) < SAME_STEP and shift / power > MIN_LEVEL_PER_STEP:
                 found.append(UnitOutlier(number, 10.0**step, True, len(others)))
             elif has_step and abs(step) < SAME_STEP:
