@@ -5,7 +5,7 @@
 
 FOLDER holds data sets, each a folder with a manifest.csv. People are halved within each set: every second one, in order
 of the names, is `measured`, and thresholds were chosen on the other half (`tuned`). Each plant changes recordings of a
-random draw of the set: of at most five people and 100 recordings, or of all people of the half for one under two names.
+random draw of the set: of at most eight people and 40 recordings, or of all people of the half for one under two names.
 A plant is found if a finding of its kind names it that the draw did not have before. `--quick` plants a few faults in
 simulated recordings.
 """
@@ -13,6 +13,7 @@ simulated recordings.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -35,7 +36,7 @@ from semg_hht.recordings.recording import Recording
 from semg_hht.signals.simulate import SimulationConfig
 
 MIN_RECORDINGS = 5  # of the measured half of a set
-MAX_PEOPLE, MAX_RECORDINGS = 5, 100  # in a draw
+MAX_PEOPLE, MAX_RECORDINGS, N_DRAWS = 8, 40, 10  # in a draw, and of a set
 KINDS = {"rate", "unit", "channels", "duplicate", "near-duplicate", "lookalikes", "overlap", "labels"}
 NO_FAULTS = ("without a label", "nothing is labelled")  # findings on sets that have no labels
 
@@ -363,7 +364,7 @@ def sets_in(folder: Path, half: str) -> Iterator[tuple[str, list[Item]]]:
 
 
 def draw(items: list[Item], rng: Rng) -> list[Item]:
-    """The recordings of at most five people, at most 100: of each label as many of each person, if possible."""
+    """The recordings of at most eight people, at most 40: of each label as many of each person, if possible."""
     people = sorted({item.row.subject for item in items})
     chosen = set(rng.choice(people, min(len(people), MAX_PEOPLE), replace=False))
     drawn = [item for item in items if item.row.subject in chosen]
@@ -379,11 +380,29 @@ def draw(items: list[Item], rng: Rng) -> list[Item]:
     return kept
 
 
+class Draws:
+    """Random draws of each set, and what is found in them before anything is planted."""
+
+    def __init__(self, sets: dict[str, list[Item]]) -> None:
+        self.sets = sets
+        self._drawn: dict[tuple[str, int], tuple[list[Item], list[Finding]]] = {}
+
+    def get(self, name: str, number: int) -> tuple[list[Item], list[Finding]]:
+        """A draw of a set by its number; -1: all of the set."""
+        if (name, number) not in self._drawn:
+            items = self.sets[name] if number < 0 else draw(self.sets[name], np.random.default_rng(number))
+            self._drawn[name, number] = items, findings_of(items)
+        return self._drawn[name, number]
+
+
 def is_found(plant: Plant, before: Sequence[Finding]) -> tuple[bool, int]:
     """Whether a new finding names the plant, and the number of new findings that do not."""
     known = {finding.sentence for finding in before}
     new = [finding for finding in findings_of(plant.items) if finding.sentence not in known]
-    hits = [any(name in (*f.files, f.sentence) or name in f.sentence for name in plant.names) for f in new]
+    for finding in new:
+        if not any(name in finding.files or name in finding.sentence for name in plant.names):
+            print(f"beside: {finding.what}: {finding.sentence}", file=sys.stderr)
+    hits = [any(name in f.files or name in f.sentence for name in plant.names) for f in new]
     found = any(hit and f.what in plant.kinds for hit, f in zip(hits, new, strict=True))
     return found, hits.count(False)
 
@@ -422,14 +441,16 @@ def measure(sets: dict[str, list[Item]], n_plants: int, only: str) -> None:
         f"named without a plant: {n_named} of {n_recordings} ({100 * n_named / max(1, n_recordings):.2f} in 100)\n",
         flush=True,
     )
+    draws = Draws(sets)
     print("| planted | found | false alarms beside it | by set |\n|---|---|---|---|")
     for kind, planter in PLANTERS.items():
         if only in kind:
-            print(row_of(kind, planter, sets, n_plants), flush=True)
+            print(row_of(kind, planter, draws, n_plants), flush=True)
 
 
-def row_of(kind: str, planter: Planter, sets: dict[str, list[Item]], n_plants: int) -> str:
+def row_of(kind: str, planter: Planter, draws: Draws, n_plants: int) -> str:
     """Plant in the sets in turn; a set that can't take this kind is left out."""
+    sets = draws.sets
     rng = np.random.default_rng(0)
     found: dict[str, list[bool]] = defaultdict(list)
     n_beside = 0
@@ -437,13 +458,13 @@ def row_of(kind: str, planter: Planter, sets: dict[str, list[Item]], n_plants: i
     n_done = 0
     while usable and n_done < n_plants:
         name = usable[n_done % len(usable)]
-        items = sets[name] if planter in WHOLE_HALF else draw(sets[name], rng)
+        number = -1 if planter in WHOLE_HALF else int(rng.integers(N_DRAWS))
+        items, before = draws.get(name, number)
         plant = planter(items, rng)
         if plant is None:
             usable.remove(name)
             continue
-        # Labels of the plant that are no faults, such as sessions, belong to both sides.
-        hit, beside = is_found(plant, findings_of(items))
+        hit, beside = is_found(plant, before)
         found[name].append(hit)
         n_beside += beside
         n_done += 1

@@ -17,6 +17,10 @@ def compared(recordings: list[Recording]) -> list[ComparedRecording]:
     return [ComparedRecording(describe(recording), f"P{i % 2}", label="full") for i, recording in enumerate(recordings)]
 
 
+def changed(recordings: list[Recording], number: int, samples: np.ndarray) -> list[Recording]:
+    return [replace(r, samples=samples) if i == number else r for i, r in enumerate(recordings)]
+
+
 @pytest.mark.parametrize("ratio", [10, 0.1, 2, 0.5])
 def test_a_wrong_rate_is_found(ratio: float) -> None:
     recordings = [emg(seed) for seed in range(8)]
@@ -54,10 +58,10 @@ def test_a_wrong_power_of_ten_is_found(factor: float, has_steps: bool) -> None:
 
 def test_a_louder_muscle_with_equal_steps_is_no_wrong_unit() -> None:
     recordings = [emg(seed) for seed in range(8)]
-    recordings[3] = replace(recordings[3], samples=np.round(12 * recordings[3].samples, 2))
     mixed = [replace(r, units="V" if i == 5 else "mV") for i, r in enumerate(recordings)]
-    loud = replace(recordings[3], samples=recordings[3].samples + 0.01 * (np.arange(4000) % 2))
-    assert unit_outliers(compared([*recordings[:3], loud, *recordings[4:]])) == []
+    loud = np.round(12 * recordings[3].samples + 0.01 * (np.arange(4000) % 2), 2)
+    assert unit_outliers(compared(changed(recordings, 3, loud))) == []
+    assert unit_outliers(compared(changed(recordings, 3, 12 * recordings[3].samples))) != []
     assert [outlier.number for outlier in unit_outliers(compared(mixed))] == [5]
 
 

@@ -32,7 +32,7 @@ def test_a_trimmed_copy_with_another_label_names_the_shift_and_a_copied_channel_
     others = [audited(part, "part.csv", subject="P0", movement="half"), audited(channel, "channel.csv", subject="P9")]
     first, second = sentences(audit_recordings([*data, *others], {}), "near-duplicate")
     assert "shifted by +0.50 s" in first and "movement full and half" in first
-    assert "on channels ch2 and x (equal samples)" in second
+    assert "on channels ch2 and x (equal samples) as subject P0 and P9" in second
 
 
 def test_rates_units_and_channels_in_disorder_are_named() -> None:

@@ -17,7 +17,7 @@ from semg_hht.recordings.manifest import ManifestRow, parse_file_name
 COLUMNS = ("subject", "movement", "gender")
 MIN_FILES = 10  # with a label, to learn from
 MIN_SAME = 3  # other files with the same part of the name and the same label
-MIN_SHARE = 0.95  # of the files have the label that a part of their name states
+MAX_SHARE = 0.05  # of the files have another label than a part of their name states, or one file
 MIN_SHARE_OF_PART = 0.7  # of the files with one part of the name have its label
 
 
@@ -66,7 +66,7 @@ def _by_other_files(labels: dict[str, str]) -> Iterator[tuple[str, str]]:
         n_files = sum(count.total() for count in counts.values())
         n_usual = sum(n for _, n in usual.values())
         supported = {label for label, n in usual.values() if n >= MIN_SAME}
-        if n_files < len(labels) or n_usual < MIN_SHARE * n_files or len(supported) < 2:
+        if n_files < len(labels) or n_files - n_usual > max(1, MAX_SHARE * n_files) or len(supported) < 2:
             continue
         for part, (label, n) in usual.items():
             if n >= MIN_SAME and n >= MIN_SHARE_OF_PART * counts[part].total():

@@ -25,6 +25,7 @@ BODY = re.compile(
 MIN_EQUAL = 3  # equal measures of the body; two people of one age and height are common
 MIN_PEOPLE = 5
 MAX_RANK_SHARE = 0.1  # of all pairs of people, ordered by the distance of their mean patterns
+MAX_DISTANCE = 0.5  # over the median distance
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def equal_bodies(recordings: Sequence[ComparedRecording], rows: Sequence[Manifes
     for a, b, columns in pairs:
         if (a, b) in distances:
             rank = float(np.mean([other < distances[a, b] for other in distances.values()]))
-            if rank <= MAX_RANK_SHARE:
+            if rank <= MAX_RANK_SHARE and distances[a, b] < MAX_DISTANCE * float(np.median(list(distances.values()))):
                 found.append(EqualBodies(a, b, columns, rank))
     return found
 

@@ -24,6 +24,7 @@ BAND_EDGES_HZ = 10 ** ((np.arange(43) - 0.5) / BANDS_PER_DECADE)  # 0.9 Hz to 14
 SEGMENT_SAMPLES = 2048  # of a spectrum
 LEVEL_FROM_HZ = 10.0  # drift and movement artefacts lie below
 MAX_SPECTRUM_SAMPLES = 2**18  # of a channel
+MAX_MULTIPLE, MULTIPLE_TOLERANCE, MIN_MULTIPLES = 10, 0.15, 0.9  # differences of values that are multiples of a step
 
 # Landmarks: the waveform around the moments of highest energy.
 LANDMARK_BAND_HZ = (20.0, 90.0)  # which also a device with 200 Hz records
@@ -43,8 +44,7 @@ class RecordingDescription:
 
     digests : SHA-256 of the samples of each channel.
     level : log10 of the RMS above 10 Hz of each channel, in the unit of the recording; -inf: constant.
-    step : log10 of the smallest difference of two values of each channel, which is the resolution of the converter
-        unless the samples were filtered.
+    step : log10 of the smallest difference of two values of each channel; NaN: the values are no multiples of a step.
     spectrum : (n_channels, n_bands) log10 of the power density in third-octave bands; NaN outside the recorded band.
     coupling : (n_channels, n_channels) correlation of the channels above 10 Hz.
     landmark_channel, landmark_s : (n,) channel and time of each landmark.
@@ -119,10 +119,18 @@ def _spectra(samples: Array, rate_hz: float) -> tuple[NDArray[np.float32], NDArr
 
 
 def _step(channel: Array) -> float:
-    """log10 of the resolution; NaN for a constant channel. Rounding to some digits changes small differences."""
+    """log10 of the resolution; NaN where the differences of neighbouring values are no multiples of a smallest one.
+
+    Rounding to some digits changes the differences a little.
+    """
     gaps = np.diff(np.unique(channel))
     gaps = gaps[gaps > 1e-6 * np.ptp(channel)] if gaps.size else gaps
-    return float(np.log10(np.quantile(gaps, 0.02))) if gaps.size else float("nan")
+    if not gaps.size:
+        return float("nan")
+    step = np.quantile(gaps, 0.02)
+    multiples = gaps[gaps < MAX_MULTIPLE * step] / step
+    is_multiple = np.abs(multiples - np.round(multiples)) < MULTIPLE_TOLERANCE
+    return float(np.log10(step)) if is_multiple.mean() > MIN_MULTIPLES else float("nan")
 
 
 def _coupling(samples: Array, rate_hz: float) -> NDArray[np.float32]:

@@ -139,8 +139,9 @@ def _rate_outlier(number: int, one: RecordingDescription, spectrum: Array, usual
         against_duration = off_corrected > off_stated + CLEAR_DURATION_SPREADS
         by_spectrum = stated > max(MIN_DISTANCE, 2 * usual.distance) and corrected < RIGHT_DISTANCE_RATIO * stated
         if rates_differ:
-            close = corrected < stated + SIMILAR_DISTANCE
-            wrong = (by_spectrum and not against_duration) or (by_duration and close)
+            # A rate that no other recording of the device has, and that the spectrum does not support, is a mistake.
+            fits_better = corrected < stated or (by_duration and corrected < stated + SIMILAR_DISTANCE)
+            wrong = by_spectrum or (fits_better and not against_duration)
         else:
             wrong = by_spectrum and by_duration and off_corrected < CLEAR_DURATION_SPREADS
         if wrong:

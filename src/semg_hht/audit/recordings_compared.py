@@ -105,7 +105,7 @@ def _contradicting_rows(
 
 def _copy_text(first: AuditedRecording, second: AuditedRecording, copy: CopiedSignal) -> str:
     likeness = "equal samples" if copy.exact else f"likeness {copy.likeness:.2f}, unrelated ones stay below 0.65"
-    if copy.whole:
+    if copy.whole and len(first.description.digests) == len(second.description.digests):
         shift = f", shifted by {copy.shift_s:+.2f} s" if abs(copy.shift_s) > 0.02 else ""
         return f"hold the same signal ({likeness}{shift})"
     names = [
