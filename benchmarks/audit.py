@@ -5,7 +5,7 @@
 
 FOLDER holds data sets, each a folder with a manifest.csv. People are halved within each set: every second one, in order
 of the names, is `measured`, and thresholds were chosen on the other half (`tuned`). Each plant changes recordings of a
-random draw of the set: of about 24 recordings of at most eight people, or of the whole half for a person under two names.
+random draw of the set: about 24 recordings of at most eight people, or the whole half for a person under two names.
 A plant is found if a finding of its kind names it that the draw did not have before. `--quick` plants a few faults in
 simulated recordings.
 """
