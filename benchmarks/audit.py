@@ -37,7 +37,7 @@ from semg_hht.recordings.recording import Recording
 from semg_hht.signals.simulate import SimulationConfig
 
 MIN_RECORDINGS = 5  # of the measured half of a set
-MAX_PEOPLE, MAX_RECORDINGS, N_DRAWS = 8, 24, 10  # in a draw, and of a set
+MAX_PEOPLE, MAX_RECORDINGS, N_DRAWS = 8, 24, 5  # in a draw, and of a set
 KINDS = {"rate", "unit", "channels", "duplicate", "near-duplicate", "lookalikes", "overlap", "labels"}
 NO_FAULTS = ("without a label", "nothing is labelled")  # findings on sets that have no labels
 
