@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from builders import SETTINGS, foreign_matrix, make_dataset, noise, truncate, write_dataset, write_npz
 from audit_builders import emg, kinds, matrices, sentences
+from builders import SETTINGS, foreign_matrix, make_dataset, noise, truncate, write_dataset, write_npz
 from conftest import Simulated
 from semg_hht.audit import Finding
 from semg_hht.audit.check import CheckResult, check_data, read_split
