@@ -92,9 +92,16 @@ def findings_of(items: Sequence[Item]) -> list[Finding]:
     ]
 
 
+def step_of(item: Item) -> float:
+    """The step between the values of a file; a millionth of their range where there is none."""
+    steps = item.audited.description.step
+    known = steps[np.isfinite(steps)]
+    return 10.0 ** float(np.median(known)) if known.size else 1e-6 * float(np.ptp(item.recording.samples))
+
+
 def rounded(samples: np.ndarray, item: Item) -> np.ndarray:
     """Values rounded as those of the file are, which has converter steps or seven digits."""
-    step = 10.0 ** float(np.nanmedian(item.audited.description.step))
+    step = step_of(item)
     return np.asarray(np.round(samples / step) * step)
 
 
@@ -173,7 +180,7 @@ def trimmed(item: Item, rng: Rng) -> Item:
 
 
 def noisy(item: Item, rng: Rng) -> Item:
-    step = 10.0 ** float(np.nanmedian(item.audited.description.step))
+    step = step_of(item)
     samples = item.recording.samples
     return item.with_samples(rounded(samples + step * rng.uniform(-1, 1, samples.shape), item))
 

@@ -6,7 +6,7 @@ It works on descriptions and on names of people, sessions and labels. It does no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -62,13 +62,13 @@ class ReorderedSession:
 def reordered_sessions(recordings: Sequence[ComparedRecording]) -> list[ReorderedSession]:
     """Sessions of a person whose channels contradict those of the other sessions. A recording without a stated session
     is a session of its own if the person states none."""
-    groups: dict[Hashable, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, one in enumerate(recordings):
         names = one.description.channel_names
         if one.subject and 2 <= len(names) <= MAX_CHANNELS and np.isfinite(one.description.level).all():
             groups[one.subject, names][one.session].append(number)
     found = []
-    for (subject, names), sessions in groups.items():  # type: ignore[misc]
+    for (subject, names), sessions in groups.items():
         if len(sessions) > 1:
             found += list(_of_person(recordings, subject, len(names), sessions))
     return found
