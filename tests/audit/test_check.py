@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from audit_builders import kinds, matrices, sentences
+from audit_builders import emg, kinds, matrices, sentences
 from builders import SETTINGS, foreign_matrix, make_dataset, noise, truncate, write_dataset, write_npz
 from conftest import Simulated
 from semg_hht.audit import Finding
@@ -164,6 +164,16 @@ def test_recordings_are_checked_before_they_are_prepared(simulated: Simulated, t
     assert all("hold the same samples as subject S01 and S77" in s for s in sentences(found, "duplicate"))
     assert files[1] in sentences(found, "unreadable")[0]
     assert "copy.csv and copy.csv overlap in time but are movement" in sentences(found, "overlap")[0]
+
+
+def test_a_copy_of_a_recording_that_was_changed_is_found_by_its_signal(tmp_path: Path) -> None:
+    for i in range(3):
+        write_recording(emg(i), tmp_path / f"S0{i}_BICEPS_full_M_001.csv")
+    copy = replace(emg(1), samples=np.round(-0.4 * emg(1).samples[:, 300:], 2))
+    write_recording(copy, tmp_path / "S05_BICEPS_full_M_001.csv")
+    [sentence] = sentences(check_data(tmp_path).findings, "near-duplicate")
+    assert sentence.startswith("S01_BICEPS_full_M_001.csv and S05_BICEPS_full_M_001.csv hold the same signal")
+    assert "shifted by +0.30 s" in sentence
 
 
 def test_findings_come_errors_first(tiny_result: Result, folder: Path) -> None:

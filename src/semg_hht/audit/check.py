@@ -1,20 +1,20 @@
 """Check a folder of matrices or recordings, a manifest, a run or its split: read the files and audit them.
 
-It knows folders and files; `audit_examples` finds everything but unreadable files. Each matrix is released after use.
+It knows folders and files; `audit_examples` and `audit_recordings` find everything but unreadable files. Each matrix
+and each recording is released after it was read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from semg_hht.audit import AuditedExample, Finding, Sides, audit_examples, in_order, split_findings
+from semg_hht.audit.recording_description import describe
+from semg_hht.audit.recordings_compared import AuditedRecording, audit_recordings
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, unlisted
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
@@ -67,8 +67,11 @@ def check_data(source: Path, split: Path | None = None, *, track: Track = untrac
     if _holds_recordings(source):
         jobs = find_jobs(source)
         listed = [row for job in jobs for row in job.rows]
+        described: list[AuditedRecording] = []
         for job in track(jobs, len(jobs), "reading"):
-            examples += _recording_examples(job, findings)
+            examples += _recording_examples(job, findings, described)
+        side_of = {file: side for side, files in (sides.files if sides else {}).items() for file in files}
+        findings += audit_recordings(described, side_of)
     else:
         listed, base = _listed_matrices(source, findings)
         for row in track(listed, len(listed), "reading"):
@@ -92,8 +95,11 @@ def _matrix_example(row: ManifestRow, base: Path, findings: list[Finding]) -> li
     return [AuditedExample.of(row, matrix.values, settings)]
 
 
-def _recording_examples(job: Job, findings: list[Finding]) -> list[AuditedExample]:
-    """Examples of the rows of a recording. Two are copies if samples, channels, start and stop are equal."""
+def _recording_examples(job: Job, findings: list[Finding], described: list[AuditedRecording]) -> list[AuditedExample]:
+    """Examples of the rows of a recording. Two are copies if samples, channels, start and stop are equal.
+
+    The description of its EMG channels is added to ``described``, and its samples are released.
+    """
     name = job.rows[0].file
     try:
         recording = read_job(job)
@@ -102,12 +108,9 @@ def _recording_examples(job: Job, findings: list[Finding]) -> list[AuditedExampl
         findings.append(Finding("error", "unreadable", str(error), (name,)))
         return []
     findings += [Finding("warning", "recording", f"{name}: {text}", (name,)) for text in recording.remarks]
-    content = hashlib.sha256(recording.samples.tobytes()).hexdigest()
-    nothing = np.empty(0, dtype=np.float32)
-    return [
-        AuditedExample(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
-        for row in job.rows
-    ]
+    if set(recording.channel_names) - set(recording.non_emg):
+        described.append(AuditedRecording(job.rows, describe(recording.select(()))))
+    return [AuditedExample.of_recording(row, recording.samples) for row in job.rows]
 
 
 def _mixed_units(examples: list[AuditedExample]) -> list[Finding]:

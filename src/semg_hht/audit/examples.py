@@ -24,6 +24,7 @@ from semg_hht.audit.labels import (
     subject_names,
     values_with_class,
 )
+from semg_hht.audit.name_labels import name_findings
 from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, compare_people, profile, similar_pairs, sketch
 from semg_hht.recordings.manifest import TASKS, ManifestRow
 
@@ -57,6 +58,13 @@ class AuditedExample:
         digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
         return cls(row, digest, len(values), constant, settings, sketch(values), profile(values))
 
+    @classmethod
+    def of_recording(cls, row: ManifestRow, samples: NDArray[np.float64]) -> AuditedExample:
+        """A row of a recording: two are copies if samples, start, stop and channels are equal."""
+        content = hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
+        nothing = np.empty(0, dtype=np.float32)
+        return cls(row, f"{content}|{row.start_s}|{row.stop_s}|{row.channels}", 0, False, "", nothing, nothing)
+
     @property
     def recording(self) -> str:
         return self.row.extra.get("recording") or self.row.file
@@ -81,6 +89,7 @@ def audit_examples(examples: Sequence[AuditedExample], split: Sides | None = Non
         *_constant(examples),
         *_mixed_preparations(examples),
         *label_findings([s.row for s in examples]),
+        *name_findings([s.row for s in examples]),
         *subject_names(s.row.subject for s in examples),
         *_overlaps(examples, side_of),
         *_copies(examples, side_of),
@@ -154,7 +163,7 @@ def _copies(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iter
             if pair not in reported:
                 reported.add(pair)
                 text = "are the same matrix" if other.sketch.size else "hold the same samples"
-                yield _copy("duplicate", same[0].row, other.row, text, side_of)
+                yield copy_finding("duplicate", same[0].row, other.row, text, side_of)
     repetitions = [_whole_repetition(parts) for parts in _grouped(examples, [s.repetition for s in examples]).values()]
     for unit in (_comparable(examples), _comparable(repetitions)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
@@ -165,14 +174,14 @@ def _copies(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iter
                 if pair not in reported:
                     reported.add(pair)
                     text = f"hold the same signal (likeness {similar.likeness:.2f}, unrelated ones stay below 0.2)"
-                    yield _copy("near-duplicate", a.row, b.row, text, side_of)
+                    yield copy_finding("near-duplicate", a.row, b.row, text, side_of)
 
 
 def _comparable(examples: Sequence[AuditedExample]) -> list[AuditedExample]:
     return [s for s in examples if s.sketch.size and not s.constant]
 
 
-def _copy(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[str, str]) -> Finding:
+def copy_finding(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[str, str]) -> Finding:
     """A finding about a copy: an error if subjects, labels or parts of the split differ, else a warning."""
     differing = contradictions(a, b, side_of)
     unknown = not (a.subject and b.subject)
@@ -200,15 +209,16 @@ def _lookalikes(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
         )
         text += f" the same name in {pair.distinct:.0%} (chance 50%, other people {compared.typical:.0%})"
         yield Finding("warning", "lookalikes", text, files)  # a coincidence can't be ruled out, so no error
-    yield Finding("note", "what was checked", _on_people(compared))
+    yield Finding("note", "what was checked", people_note(compared, "matrices"))
 
 
-def _on_people(compared: Comparison) -> str:
+def people_note(compared: Comparison, parts: str) -> str:
+    """What the comparison of people by their ``parts`` (matrices, recordings) can detect."""
     if compared.typical is None:
         return f"one person under two names can't be detected with fewer than three people of {MIN_TYPICAL} repetitions"
     if not compared.distinguishes_people:
         return f"one person under two names can't be detected: people are distinguished in only {compared.typical:.0%}"
-    return f"matrices distinguish two people in {compared.typical:.0%}, the two most similar in {compared.lowest:.0%}"
+    return f"{parts} distinguish two people in {compared.typical:.0%}, the two most similar in {compared.lowest:.0%}"
 
 
 def _whole_repetition(parts: Sequence[AuditedExample]) -> AuditedExample:
