@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semg_hht.errors import InputError, RateUnknown, WriteError
+from semg_hht.errors import InputError, RateUnknown, WriteError, missing_library
 
 
 @pytest.mark.parametrize("kind", [RateUnknown, WriteError])
@@ -12,3 +12,11 @@ def test_every_error_of_a_user_is_an_input_error(kind: type[Exception]) -> None:
     with pytest.raises(InputError, match="full sentence"):
         raise kind("full sentence")
     assert issubclass(InputError, ValueError)
+
+
+def test_a_missing_library_names_its_extra_and_a_failing_one_its_reason() -> None:
+    missing = missing_library("explain", ImportError("No module named 'captum'", name="captum"), "explain")
+    assert str(missing) == "explain needs captum: pip install 'semg-hht[explain]'"
+    assert str(missing_library("the web page", ImportError("socksio is needed"), "app")) == (
+        "the web page can't start: socksio is needed"
+    )

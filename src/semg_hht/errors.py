@@ -11,3 +11,10 @@ class RateUnknown(InputError):
 
 class WriteError(InputError):
     """A result can't be written (full disk, no permission). It stops the work: no single recording is at fault."""
+
+
+def missing_library(what: str, error: ImportError, extra: str) -> InputError:
+    """The error of an import: the missing package and the extra that installs it, or why an installed one fails."""
+    if error.name is None:  # a package that is installed refuses to be imported, and says why
+        return InputError(f"{what} can't start: {error}")
+    return InputError(f"{what} needs {error.name}: pip install 'semg-hht[{extra}]'")

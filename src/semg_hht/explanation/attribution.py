@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, missing_library
 from semg_hht.evaluation.calibration import with_temperature
 from semg_hht.explanation.explanation import Array, Attribution
 from semg_hht.inference.svm_inputs import COVARIANCE, NETWORK, SvmInputs, svm_table
@@ -123,7 +123,7 @@ def captum_methods() -> Any:
     try:
         import captum.attr
     except ImportError as error:
-        raise InputError(f"explain needs {error.name}: pip install 'semg-hht[explain]'") from None
+        raise missing_library("explain", error, "explain") from None
     return captum.attr
 
 

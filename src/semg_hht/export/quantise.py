@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, missing_library
 from semg_hht.export.onnx_graph import write_onnx
 from semg_hht.inference.exported import ExportedModel
 from semg_hht.learning.checkpoint import Model
@@ -75,7 +75,7 @@ def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: in
     try:
         from onnxruntime import quantization
     except ImportError as error:
-        raise InputError(f"int8 needs {error.name}: pip install 'semg-hht[export]'") from None
+        raise missing_library("int8", error, "export") from None
     chosen = np.random.default_rng(seed).permutation(len(matrices))[:N_CALIBRATION]
 
     class Batches(quantization.CalibrationDataReader):  # type: ignore[misc]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import InputOptions
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, missing_library
 from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers
 from semg_hht.inference.description import ModelDescription, Probabilities
 from semg_hht.inference.engines import BACKENDS, MANY
@@ -199,7 +199,7 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
         from semg_hht.learning.checkpoint import load_model
         from semg_hht.learning.device import use_gpu
     except ImportError as error:
-        raise InputError(f"this run needs {error.name}: pip install 'semg-hht[train]'") from error
+        raise missing_library("this run", error, "train") from error
     model = load_model(checkpoint)
     if use_gpu(cpu=cpu):
         model.network.to("cuda")

@@ -15,7 +15,7 @@ import typer
 
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, missing_library
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.system.progress import TrainingProgress
 
@@ -67,19 +67,12 @@ def app(
         try:
             from semg_hht.web.page import serve
         except ImportError as error:
-            raise _not_imported("the web page", error, "app") from None
+            raise missing_library("the web page", error, "app") from None
         serve(
             _desk(checkpoint, stated, references, cpu, visitors.folder / "practice"),
             visitors, address, max_upload_mb=max_upload_mb,
             announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
         )  # fmt: skip
-
-
-def _not_imported(what: str, error: ImportError, extra: str) -> InputError:
-    """The error of an import: which package is missing, or what a package that is there says."""
-    if error.name is None:
-        return InputError(f"{what} can't start: {error}")
-    return InputError(f"{what} needs {error.name}: pip install 'semg-hht[{extra}]'")
 
 
 def _desk(
@@ -117,7 +110,7 @@ def _desk(
             progress = TrainingProgress(on_start, on_step)
             return opened(practice_run(practice, track=tracked(tell, 0.0, 0.3), progress=progress))
         except ImportError as error:
-            raise _not_imported("a practice run", error, "train") from None
+            raise missing_library("a practice run", error, "train") from None
 
     from_demo = checkpoint is None and (DEMO_RUN / "metrics.json").is_file()
     folder = DEMO_RUN if from_demo else checkpoint

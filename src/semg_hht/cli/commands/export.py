@@ -9,7 +9,7 @@ import typer
 
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import InputError
+from semg_hht.errors import missing_library
 
 
 def export(
@@ -36,7 +36,7 @@ def export(
         from semg_hht.learning.checkpoint import Model
         from semg_hht.learning.dataset import load_folder
     except ImportError as error:
-        raise InputError(f"export needs {error.name}: pip install 'semg-hht[export]'") from None
+        raise missing_library("export", error, "export") from None
     assert isinstance(run.engine, Model)
     data = None if data_dir is None else load_folder(data_dir, track=console.track)
     if data is not None:

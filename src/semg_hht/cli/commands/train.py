@@ -10,7 +10,7 @@ import typer
 
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import InputError
+from semg_hht.errors import missing_library
 
 if TYPE_CHECKING:
     from semg_hht.learning.train import Result
@@ -112,4 +112,4 @@ def require_training() -> None:
         import lightning_fabric  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        raise InputError(f"training needs {error.name}: pip install 'semg-hht[train]'") from None
+        raise missing_library("training", error, "train") from None
