@@ -34,6 +34,9 @@ PASS_BAND_DB = 60.0  # frequencies within this of the strongest belong to the pa
 FLOOR_DB = 60.0  # below the loudest frame, as deep as real channels rest: below this, frames are equal
 OFF_DB = 90.0  # below the loudest frame: the channel was switched off, or is computed
 MAX_OFF_SHARE = 0.05  # of the frames
+# Energy of the quietest tenth of the frames over that of the quietest hundredth: 43 and less in 1,300 real channels,
+# 100 and more where the rest is no noise but what the filter leaves of steps, as in a force or a gated copy.
+MAX_REST_SPREAD = 100.0
 MIN_BURST_S = 0.08  # the energy of a step, a pulse or a heartbeat lasts a shorter time
 MIN_SHARE_BETWEEN = 5e-3  # of the energy; real channels, heel strikes included, have 1e-2 and more outside short pulses
 EVENNESS_S = 0.3
@@ -127,7 +130,8 @@ def _muscles(samples: Array, rate_hz: float, n_frame: int) -> list[_Muscle]:
     """The channels to detect activity in.
 
     A channel of pulses takes no part: the edges of a label or a trigger, a counter that starts again. A channel that
-    was switched off for a while, or is a line spectrum (hum), takes part only if no other does.
+    was switched off for a while, has no noise at rest (a force, a gated copy), or is a line spectrum (hum), takes part
+    only if no other does.
     """
     frame_s = n_frame / rate_hz
     muscles: list[_Muscle] = []
@@ -144,7 +148,8 @@ def _muscles(samples: Array, rate_hz: float, n_frame: int) -> list[_Muscle]:
         active = _hysteresis(levels, rest, activity) if contrast >= MIN_CONTRAST_DB else np.zeros(levels.size, bool)
         if _evenness(floored, frame_s) < MIN_EVENNESS or _is_pulses(energy, active, frame_s):
             continue
-        is_off = np.mean(energy < 10 ** (-OFF_DB / 10)) > MAX_OFF_SHARE
+        quietest, quiet = np.percentile(energy, [1, 10])
+        is_off = np.mean(energy < 10 ** (-OFF_DB / 10)) > MAX_OFF_SHARE or quiet > MAX_REST_SPREAD * quietest
         is_line = _bandwidth_hz(channel, rate_hz) < MIN_BANDWIDTH_HZ
         if is_off and is_line:  # what a notch leaves of hum
             continue
