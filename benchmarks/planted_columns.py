@@ -175,13 +175,14 @@ def repetitions(samples: Array, rate_hz: float) -> list[Repetition]:
     return find_repetitions(Recording(np.ascontiguousarray(samples), rate_hz, names, source="planted"))
 
 
-def measure(folder: Path | None, rates_hz: list[float], *, quick: bool = False) -> None:
+def measure(folder: Path | None, rates_hz: list[float], *, every: int = 1, quick: bool = False) -> None:
     """Print a table per rate and, below it, each change at a confidence above `SURE`.
 
     folder : of real recordings; None: simulated people.
+    every : use only each recording of this number, from the first: high rates take long.
     quick : one recording.
     """
-    found = list(simulated() if folder is None else sources(folder))[: 1 if quick else None]
+    found = list(simulated() if folder is None else sources(folder))[: 1 if quick else None : every]
     for rate_hz in rates_hz:
         tallies: dict[str, tuple[Tally, Tally]] = {}
         lines: list[str] = []
