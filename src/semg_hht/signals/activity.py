@@ -219,17 +219,18 @@ def _smoothed_db(energy: Array, n_frames: float) -> Array:
 
 def _two_levels(levels: Array) -> tuple[_LevelDistribution, _LevelDistribution]:
     """Rest and activity as a mixture of two normal distributions, fitted by expectation maximisation to quantiles."""
-    x = np.quantile(levels, np.linspace(0.002, 0.998, 500))[:, None]  # (500,) -> (500, 1), for any recording length
+    x = np.quantile(levels, np.linspace(0.002, 0.998, 500))  # (500,), for any recording length
     mean = np.quantile(x, [0.2, 0.9])  # (2,)
     spread = np.full(2, max(0.5, float(mean[1] - mean[0]) / 4))
     share = np.full(2, 0.5)
     for _ in range(100):
-        log_density = np.log(share) - np.log(spread) - 0.5 * ((x - mean) / spread) ** 2  # (500, 2)
-        membership = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-        membership /= membership.sum(axis=1, keepdims=True)
-        weight = membership.sum(axis=0) + 1e-9
-        moved = (membership * x).sum(axis=0) / weight
-        spread = np.maximum(np.sqrt((membership * (x - moved) ** 2).sum(axis=0) / weight), 0.3)
+        log_scale = np.log(share) - np.log(spread)
+        log_density = log_scale[:, None] - 0.5 * ((x - mean[:, None]) / spread[:, None]) ** 2  # (2, 500)
+        membership = np.exp(log_density - np.maximum(log_density[0], log_density[1]))
+        membership /= membership[0] + membership[1]
+        weight = _row_sums(membership) + 1e-9
+        moved = _row_sums(membership * x) / weight
+        spread = np.maximum(np.sqrt(_row_sums(membership * (x - moved[:, None]) ** 2) / weight), 0.3)
         share = weight / weight.sum()
         settled = np.max(np.abs(moved - mean)) < 1e-6
         mean = moved
@@ -237,6 +238,11 @@ def _two_levels(levels: Array) -> tuple[_LevelDistribution, _LevelDistribution]:
             break
     rest, activity = (_LevelDistribution(float(mean[i]), float(spread[i])) for i in np.argsort(mean))
     return rest, activity
+
+
+def _row_sums(rows: Array) -> Array:
+    """(n_rows, n) -> (n_rows,): added from left to right; ``np.sum`` adds in pairs, so its last digits would differ."""
+    return np.asarray(np.cumsum(rows, axis=1)[:, -1])
 
 
 def _hysteresis(levels: Array, rest: _LevelDistribution, activity: _LevelDistribution) -> Flags:
