@@ -1,6 +1,6 @@
 """Read every recording below folders and print what was read right, a row for each kind of file or device.
 
-    python benchmarks/formats.py FOLDER [FOLDER ...] [--quick]
+    python benchmarks/formats.py FOLDER [FOLDER ...] [--at_most N]
 
 A kind is known by the place of its files (KINDS), or else by its suffix; every suffix with a reader is tried. Files are
 read with the rate that the manifest beside them states. The cells count files:
@@ -86,13 +86,13 @@ KINDS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
-    parser.add_argument("--quick", action="store_true", help="the first file of each kind")
+    parser.add_argument("--at_most", type=int, help="files of each kind, evenly spaced; all without it")
     given = parser.parse_args()
     refused: list[str] = []
     print(f"| files | number | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 2)}")
     for folder in given.folders:
         for title, (kind, paths) in kinds_of(folder).items():
-            paths = paths[: 1 if given.quick else None]
+            paths = paths[:: -(-len(paths) // given.at_most) if given.at_most else 1]
             right: collections.Counter[str] = collections.Counter()
             for path in paths:
                 compare(path, kind, right, refused)
