@@ -79,7 +79,7 @@ KINDS = (
     Kind("HDF5, PLUX", "formats/biosignalsnotebooks/*.h5", 1000, 1, "adc", is_given=False),
     Kind("TXT, BioSPPy", "formats/biosppy/*.txt", 1000, 1, "", (("EMG",),), is_given=False),
     *(Kind("NPZ, no recording: refused", pattern, 0, 0, is_recording=False)
-      for pattern in ("hilbert_matrix/*.npz", "hht_references.npz", "run/matrix.npz")),
+      for pattern in ("hilbert_matrix/*.npz", "hht_references.npz", "run/matrix.npz", "gender.npz")),
 )  # fmt: skip
 
 
@@ -88,19 +88,19 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--at_most", type=int, help="files of each kind, evenly spaced; all without it")
     given = parser.parse_args()
-    refused: list[str] = []
+    notes: list[str] = []
     print(f"| files | number | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 2)}")
     for folder in given.folders:
         for title, (kind, paths) in kinds_of(folder).items():
             paths = paths[:: -(-len(paths) // given.at_most) if given.at_most else 1]
             right: collections.Counter[str] = collections.Counter()
             for path in paths:
-                compare(path, kind, right, refused)
+                compare(path, kind, right, notes)
             print(
                 f"| {title} | {len(paths)} | {' | '.join(cell(c, kind, len(paths), right) for c in COLUMNS)} |",
                 flush=True,
             )
-    print("\n" + "\n".join(refused or ["every file was read"]))
+    print("\n" + "\n".join(notes or ["every file was read, and no repetitions are in doubt"]))
 
 
 def kinds_of(folder: Path) -> dict[str, tuple[Kind | None, list[Path]]]:
@@ -120,15 +120,16 @@ def recordings(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def compare(path: Path, kind: Kind | None, right: collections.Counter[str], refused: list[str]) -> None:
+def compare(path: Path, kind: Kind | None, right: collections.Counter[str], notes: list[str]) -> None:
     """Count what of one file was read right."""
     try:
         recording = read_recording(path, rate_hz=kind.rate_hz if kind and kind.is_given else None)
         emg = recording.select(())
     except InputError as error:
-        right["read"] += kind is not None and not kind.is_recording
-        message = str(error)
-        refused.append(message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]} ...")
+        if kind is not None and not kind.is_recording:
+            right["read"] += 1
+        else:
+            notes.append(str(error)[:MAX_MESSAGE])
         return
     if kind is None:
         right["read"] += 1
@@ -141,7 +142,10 @@ def compare(path: Path, kind: Kind | None, right: collections.Counter[str], refu
         right["names"] += names_agree or not kind.names
         right["set apart"] += len(recording.non_emg) == kind.n_other
         right[stated_rate(path, kind.rate_hz)] += 1
-    right["plausible"] += is_plausible(recording)
+    doubt = doubt_about(recording)
+    right["plausible"] += not doubt
+    if doubt:
+        notes.append(f"{path}: {doubt}")
 
 
 def stated_rate(path: Path, rate_hz: float) -> str:
@@ -153,20 +157,24 @@ def stated_rate(path: Path, rate_hz: float) -> str:
     return "stated" if abs(stated_hz - rate_hz) <= 0.01 * rate_hz else "stated otherwise"
 
 
-def is_plausible(recording: Recording) -> bool:
-    """The rule of this module's first lines."""
+def doubt_about(recording: Recording) -> str:
+    """Why the detected repetitions are not plausible, by the rule of this module's first lines; empty: they are."""
     found = find_repetitions(recording.select(()))
     marked = json.loads(MARKED.read_text()).get(Path(recording.source).name)
-    if marked is not None:
-        return len(found) == len(marked)
-    if recording.duration_s <= LONG_S:
-        return len(found) <= 2
     angle = [i for i, name in enumerate(recording.channel_names) if name in recording.non_emg]
+    if marked is not None:
+        return "" if len(found) == len(marked) else f"{len(found)} repetitions, {len(marked)} were marked"
+    if recording.duration_s <= LONG_S:
+        return "" if len(found) <= 2 else f"{len(found)} repetitions in {recording.duration_s:.0f} s"
     if len(angle) == 1:
         n_bends = len(bends_of(recording.samples[angle[0]], recording.rate_hz))
-        return abs(len(found) - n_bends) <= max(1, 0.2 * n_bends)
+        is_near = abs(len(found) - n_bends) <= max(1, 0.2 * n_bends)
+        return "" if is_near else f"{len(found)} repetitions, the knee bends {n_bends} times"
     share = sum(repetition.stop - repetition.start for repetition in found) / recording.n_samples
-    return len(found) >= 2 and share <= MAX_SHARE and float(np.median([r.confidence for r in found])) >= 0.5
+    confidence = float(np.median([r.confidence for r in found])) if found else 0.0
+    if len(found) >= 2 and share <= MAX_SHARE and confidence >= 0.5:
+        return ""
+    return f"{len(found)} repetitions, {100 * share:.0f} % of the recording, median confidence {confidence:.2f}"
 
 
 def cell(column: str, kind: Kind | None, n: int, right: collections.Counter[str]) -> str:

@@ -34,9 +34,9 @@ PASS_BAND_DB = 60.0  # frequencies within this of the strongest belong to the pa
 FLOOR_DB = 60.0  # below the loudest frame, as deep as real channels rest: below this, frames are equal
 OFF_DB = 90.0  # below the loudest frame: the channel was switched off, or is computed
 MAX_OFF_SHARE = 0.05  # of the frames
-# Energy of the quietest tenth of the frames over that of the quietest hundredth: 43 and less in 1,300 real channels,
-# 100 and more where the rest is no noise but what the filter leaves of steps, as in a force or a gated copy.
-MAX_REST_SPREAD = 100.0
+# Energy of the quietest tenth of the frames over that of the quietest hundredth: 43 and less in 8,600 real channels, 90
+# and more where the rest is no noise but what the filter leaves of steps, as in the counts of a force.
+MAX_REST_SPREAD = 60.0
 MIN_BURST_S = 0.08  # the energy of a step, a pulse or a heartbeat lasts a shorter time
 MIN_SHARE_BETWEEN = 5e-3  # of the energy; real channels, heel strikes included, have 1e-2 and more outside short pulses
 EVENNESS_S = 0.3
@@ -130,8 +130,8 @@ def _muscles(samples: Array, rate_hz: float, n_frame: int) -> list[_Muscle]:
     """The channels to detect activity in.
 
     A channel of pulses takes no part: the edges of a label or a trigger, a counter that starts again. A channel that
-    was switched off for a while, has no noise at rest (a force, a gated copy), or is a line spectrum (hum), takes part
-    only if no other does.
+    was switched off for a while, has no noise at rest (a force), or is a line spectrum (hum), takes part only if no
+    other does.
     """
     frame_s = n_frame / rate_hz
     muscles: list[_Muscle] = []
