@@ -164,12 +164,12 @@ def doubt_about(recording: Recording) -> str:
     angle = [i for i, name in enumerate(recording.channel_names) if name in recording.non_emg]
     if marked is not None:
         return "" if len(found) == len(marked) else f"{len(found)} repetitions, {len(marked)} were marked"
-    if recording.duration_s <= LONG_S:
-        return "" if len(found) <= 2 else f"{len(found)} repetitions in {recording.duration_s:.0f} s"
     if len(angle) == 1:
         n_bends = len(bends_of(recording.samples[angle[0]], recording.rate_hz))
         is_near = abs(len(found) - n_bends) <= max(1, 0.2 * n_bends)
         return "" if is_near else f"{len(found)} repetitions, the knee bends {n_bends} times"
+    if recording.duration_s <= LONG_S:
+        return "" if len(found) <= 2 else f"{len(found)} repetitions in {recording.duration_s:.0f} s"
     share = sum(repetition.stop - repetition.start for repetition in found) / recording.n_samples
     confidence = float(np.median([r.confidence for r in found])) if found else 0.0
     if len(found) >= 2 and share <= MAX_SHARE and confidence >= 0.5:
