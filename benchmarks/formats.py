@@ -79,7 +79,7 @@ KINDS = (
     Kind("HDF5, PLUX", "formats/biosignalsnotebooks/*.h5", 1000, 1, "adc", is_given=False),
     Kind("TXT, BioSPPy", "formats/biosppy/*.txt", 1000, 1, "", (("EMG",),), is_given=False),
     *(Kind("NPZ, no recording: refused", pattern, 0, 0, is_recording=False)
-      for pattern in ("hilbert_matrix/*.npz", "hht_references.npz", "run/matrix.npz", "gender.npz")),
+      for pattern in ("hilbert_matrix/*.npz", "hht_references.npz", "matrix.npz", "gender.npz")),
 )  # fmt: skip
 
 
