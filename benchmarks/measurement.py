@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,12 @@ sys.path.insert(0, str(ROOT / "src"))
 
 @dataclass(frozen=True)
 class Cost:
-    """Time from start to end of a process, and its peak memory (of the largest process, where it has children)."""
+    """Time from start to end of a process, its peak memory (of the largest process, where it has children), and the
+    time that the processors spent on it, which other work on the machine does not change."""
 
     seconds: float
     peak_mib: float
+    cpu_seconds: float = 0.0
 
 
 def python_process(*words: object) -> Cost:
@@ -51,7 +53,7 @@ def python_process(*words: object) -> Cost:
         if child.returncode:
             output.seek(0)
             raise RuntimeError(f"{' '.join(command)[:300]} failed: {output.read().decode()[-2000:]}")
-    return Cost(seconds, usage.ru_maxrss / 1024)
+    return Cost(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 def semg_hht(*words: object) -> Cost:
@@ -59,7 +61,7 @@ def semg_hht(*words: object) -> Cost:
 
 
 def median_cost(costs: list[Cost]) -> Cost:
-    return Cost(statistics.median(c.seconds for c in costs), statistics.median(c.peak_mib for c in costs))
+    return Cost(*(statistics.median(values) for values in zip(*map(astuple, costs), strict=True)))
 
 
 def interleaved(works: Mapping[str, Callable[[], object]], rounds: int, pause_s: float = 0.1) -> dict[str, float]:

@@ -2,12 +2,16 @@
 
     pip install neurokit2 h5py
     python benchmarks/segmentation.py [--data FOLDER]
+    python benchmarks/segmentation.py --planted [--data FOLDER] [--rates HZ ...] [--every N] [--quick]
 
 One run prints all tables. A detected repetition is correct if it shares at least half of the union with a true one.
 NeuroKit2 (threshold, Gaussian mixture) detects activity, not repetitions. Its activity is joined across rests below
 0.5 s and fragments below 0.3 s are dropped, as in our method, on the same filtered signal. FOLDER contains the real
 recordings: biosignalsnotebooks/emg_bursts.h5 and emg_fatigue.h5, whose repetitions a person marked beforehand
 (tests/references/repetitions_seen.json), and lower_limb/*.csv, whose knee angle shows the cycles.
+
+``--planted`` plants a column that is no muscle beside the muscles, and counts how often the repetitions stay the same
+(planted_columns.py). FOLDER then contains contraction_intensity/ and its neighbours; without it people are simulated.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from planted_columns import measure
 from scipy.signal import find_peaks
 
 from semg_hht.recordings.recording import read_recording
@@ -129,10 +134,7 @@ def on_gait(folder: Path) -> None:
     print("\nreal, gait compared with the knee angle (one repetition per bend; onsets within 300 ms of their lag)")
     for path in sorted((folder / "lower_limb").glob("*.csv")):
         recording = read_recording(path, rate_hz=RATE_HZ)
-        angle = recording.samples[-1] - np.median(recording.samples[-1])
-        angle = angle if angle.max() > -angle.min() else -angle
-        depth = np.percentile(angle, 98)
-        bends = find_peaks(angle, height=0.5 * depth, distance=500, prominence=0.4 * depth)[0] / RATE_HZ
+        bends = bends_of(recording.samples[-1], RATE_HZ)
         for muscles in ((recording.channel_names[3],), recording.channel_names[:4]):
             samples = preprocess(recording.select(muscles).samples, RATE_HZ, FilterConfig())
             for method in METHODS:
@@ -141,6 +143,14 @@ def on_gait(folder: Path) -> None:
                 channels = muscles[0] if len(muscles) == 1 else "all four"
                 print(f"  {path.name[:12]} {channels:20} {method:10} {bends.size} bends, {onsets.size} detected, "
                       f"F1 {f1:.2f}, onset error {error_ms:.0f} ms")  # fmt: skip
+
+
+def bends_of(angle: np.ndarray, rate_hz: float) -> np.ndarray:
+    """The times (s) at which a knee is most bent; at least 0.5 s lie between two bends."""
+    angle = angle - np.median(angle)
+    angle = angle if angle.max() > -angle.min() else -angle
+    depth = np.percentile(angle, 98)
+    return find_peaks(angle, height=0.5 * depth, distance=round(0.5 * rate_hz), prominence=0.4 * depth)[0] / rate_hz
 
 
 def agreement(onsets: np.ndarray, bends: np.ndarray) -> tuple[float, float]:
@@ -158,7 +168,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with biosignalsnotebooks/ and lower_limb/")
     parser.add_argument("--n_people", type=int, default=16)
+    parser.add_argument("--planted", action="store_true", help="measure columns that are no muscle instead")
+    parser.add_argument("--rates", nargs="+", type=float, default=[200.0, 1000.0, 2000.0, 4000.0, 20000.0],
+                        help="with --planted: rates in Hz that the recordings are resampled to")  # fmt: skip
+    parser.add_argument("--every", type=int, default=1, help="with --planted: use only every N-th recording")
+    parser.add_argument("--quick", action="store_true", help="with --planted: as little as shows that it runs")
     arguments = parser.parse_args()
+    if arguments.planted:
+        measure(arguments.data, arguments.rates, every=arguments.every, quick=arguments.quick)
+        return
     warnings.simplefilter("ignore")  # of NeuroKit2
     on_simulated_people(arguments.n_people)
     if arguments.data is not None:

@@ -1,4 +1,4 @@
-"""benchmarks/: inference.py and scale.py, which the documentation quotes, run on a small network."""
+"""benchmarks/: those that the documentation quotes run, on a small network or a few recordings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from semg_hht.recordings.recording import Recording, write_recording
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -44,3 +47,43 @@ def test_scale_prints_growth_of_whole_commands(repository: Path, tmp_path: Path)
     assert [line[0] for line in lines] == ["2", "4", *["100", "200"] * 4]
     assert all(float(line[1]) > 0 and float(line[2]) > 0 for line in lines)
     assert not list(tmp_path.iterdir())
+
+
+def printed_by(repository: Path, benchmark: str, *words: object) -> str:
+    command = [sys.executable, str(repository / "benchmarks" / benchmark), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_segmentation_counts_repetitions_beside_planted_columns(repository: Path) -> None:
+    printed = printed_by(repository, "segmentation.py", "--planted", "--quick", "--rates", 1000)
+    for column in ("constant with rounding", "label", "trigger, 5 V", "force, 12 bit", "counter of 256", "hum, 50 Hz"):
+        assert f"  {column} " in printed
+    (every,) = (line.split() for line in printed.splitlines() if line.startswith("  all "))
+    n_same, n = map(int, every[1].split("/"))
+    assert n >= 20
+    assert n_same >= n - 2
+
+
+@pytest.mark.slow
+def test_formats_prints_a_row_per_kind(repository: Path, tmp_path: Path) -> None:
+    burst = np.random.default_rng(0).standard_normal(12_000) * np.repeat([1, 20, 1, 20, 1, 1], 2000)
+    recording = Recording(np.stack([burst, 300 + np.arange(12_000) * 0.01]), 1000.0, ("EMG1", "knee angle (deg)"))
+    place = tmp_path / "formats" / "lower_limb"
+    place.mkdir(parents=True)
+    write_recording(recording, place / "a.npz")
+    (tmp_path / "broken.csv").write_text("1,2\nx,y\n")
+    printed = printed_by(repository, "formats.py", tmp_path)
+    assert "| other .npz | 1 | 1/1 | - | - | - | - | 1/1 |" in printed
+    assert "| other .csv | 1 | 0/1 | - | - | - | - | 0/1 |" in printed
+    assert "broken.csv: " in printed
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="measures peak memory as POSIX reports it")
+def test_text_tables_measures_our_reader_without_other_libraries(repository: Path) -> None:
+    printed = printed_by(repository, "text_tables.py", "--megabytes", 1, "--rounds", 1, "--readers", "ours")
+    (ours,) = (line.split() for line in printed.splitlines() if line.startswith("  ours"))
+    assert all(float(figure) > 0 for figure in ours[1:])

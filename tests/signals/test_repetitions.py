@@ -112,6 +112,15 @@ def test_a_column_without_a_muscle_has_no_repetition(name: str, method: str) -> 
     assert find_repetitions(recording, SegmentConfig(method)) == []
 
 
+def test_counts_of_a_force_do_not_matter_beside_muscles() -> None:
+    rate_hz = 200.0
+    muscles = with_column("ramp", rate_hz).select(("biceps", "triceps"))
+    pressed = np.floor(np.arange(muscles.n_samples) / rate_hz / 1.7) % 2
+    force = scipy.signal.sosfiltfilt(scipy.signal.butter(2, 2.0, fs=rate_hz, output="sos"), pressed)
+    together = Recording(np.vstack([muscles.samples, np.round(1000 * force)]), rate_hz, ("biceps", "triceps", "grip"))
+    assert find_repetitions(together) == find_repetitions(muscles)
+
+
 def test_silence_between_the_bursts_is_rest() -> None:
     recording = Recording(NO_MUSCLES["gated copy"][None], RATE_HZ, ("biceps",))
     detected = spans_s(find_repetitions(recording))
