@@ -54,6 +54,8 @@ def read_rhd(path: Path) -> DecodedRecording:
             copy = Path(folder) / "a.rhd"
             shutil.copyfile(path, copy)
             return _decode(path, rawio.IntanRawIO(str(copy), ignore_integrity_checks=True))
+    except InputError:  # which is a ValueError
+        raise
     except BROKEN_RHD as error:
         raise InputError(f"{path}: can't be read as RHD, is cut short or damaged; {error}") from None
 
