@@ -25,6 +25,7 @@ VERBS = {
     "demo": "demo --out demo",
     "simulate": "simulate --out recordings --n_subjects 10",
     "segment": "segment recordings --out reps.csv",
+    "label": "label reps.csv --sensor knee_angle",
     "features": "features reps.csv --out features.csv",
     "prepare": "prepare recordings/manifest.csv --out prepared --band 20 450",
     "check": "check prepared",

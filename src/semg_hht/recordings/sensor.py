@@ -1,6 +1,6 @@
-"""Read one channel of a second sensor, such as a goniometer or a load cell, from a recording or from a file of its own.
+"""Read one channel of a second sensor, such as a goniometer or a load cell, from a recording or a file of its own.
 
-It works on files. It does not know repetitions or labels. Missing samples stay missing: the sensor may fail for a while.
+It works on files. It does not know repetitions or labels. Missing samples stay missing: a sensor may fail for a while.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Sensor:
 
 
 def read_sensor(path: Path, channel: str = "", *, rate_hz: float | None = None) -> Sensor:
-    """Read a channel by name (in any case, with or without its unit) or by number, or a vector of a MAT, NPZ or HDF5 file.
+    """Read a channel by name (in any case, with or without its unit) or number, or a vector of a MAT or NPZ file.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class Movement:
 
 
 def envelope_of(samples: Array, rate_hz: float) -> Array:
-    """(n_channels, n_samples) of filtered EMG -> (n_frames,), the mean over channels of RMS relative to each channel's."""
+    """(n_channels, n_samples) of filtered EMG -> (n_frames,): RMS, relative to each channel's own, averaged."""
     frames = np.sqrt(np.maximum(_frames(samples**2, rate_hz), 0))  # (n_channels, n_frames)
     scale = np.quantile(frames, 0.95, axis=1, keepdims=True)
     used = scale[:, 0] > 0
@@ -133,7 +133,7 @@ def _without_slow(values: Array, n_window: int) -> Array:
 
 
 def _shifted(values: Array, n_late: int, n: int, *, hold: bool = False) -> Array:
-    """``values[n_late : n_late + n]``, NaN outside; ``hold``: the frames that the shift lacks keep the value at the end."""
+    """``values[n_late : n_late + n]``, NaN outside; ``hold``: frames that it lacks have the value at the end."""
     out = np.full(n, np.nan)
     if hold and n_late < 0:
         out[:-n_late] = values[0]
