@@ -41,8 +41,10 @@ PROGRESS = "reading sensors"
 TABLE = Path("reps.csv")
 ONLY_S = 5.0  # duration of a movement and its rest, where a recording holds only one repetition
 SMALL_SHARE = 0.5  # of a session's best: a recording whose own best is smaller gets a remark
+UNSURE = 0.5  # confidence where another lag fits about as well
 DISAGREES = "a person set"
-OWN_COLUMN = "sensor_label"  # what `label` wrote; a movement that differs from it is a person's
+OWN_COLUMN = "sensor_label"  # what the sensor says
+BY_COLUMN, BY_PERSON, BY_SENSOR = "labelled_by", "person", "sensor"  # who set the movement
 
 
 @dataclass(frozen=True)
@@ -301,12 +303,16 @@ def _bests(readings: Sequence[_Reading], options: LabelOptions) -> dict[str, tup
 def _labels_of(reading: _Reading, best: float, config: LabelConfig) -> list[SensorLabel]:
     if reading.silent:
         return [SensorLabel("", float("nan"), 0.0, reading.silent) for _ in reading.excursions]
-    return label_excursions(reading.excursions, best, config)
+    labels = label_excursions(reading.excursions, best, config)
+    if reading.movement.is_periodic and config.lag.lag_s is None:
+        return [replace(label, confidence=min(label.confidence, UNSURE)) for label in labels]
+    return labels
 
 
 def _is_persons(row: ManifestRow) -> bool:
-    """Whether a person set the movement: it is not what `label` wrote earlier."""
-    return bool(row.movement) and row.extra.get(OWN_COLUMN, "") != row.movement
+    """Whether a person set the movement, also where a person changed what `label` wrote earlier."""
+    is_own = row.extra.get(BY_COLUMN) == BY_SENSOR and row.extra.get(OWN_COLUMN) == row.movement
+    return bool(row.movement) and not is_own
 
 
 def _with_label(
@@ -318,6 +324,7 @@ def _with_label(
     if is_persons and row.movement.lower() in LABELS and label.label not in ("", row.movement.lower()):
         remark = "; ".join(filter(None, [remark, f"{DISAGREES} {row.movement}, the sensor says {label.label}"]))
     columns = {
+        BY_COLUMN: BY_PERSON if is_persons else BY_SENSOR if label.label else "",
         "sensor": reading.sensor,
         "sensor_best": _number(best),
         "sensor_confidence": f"{label.confidence:.2f}" if label.label else "",

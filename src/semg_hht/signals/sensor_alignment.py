@@ -17,6 +17,7 @@ SMOOTH_S = 0.1
 LONGEST_GAP_S = 0.2  # missing samples of a sensor up to this duration are interpolated
 MIN_LAG_GAIN = 0.05  # in correlation over no lag; a smaller gain is no evidence of a lag
 MIN_LAG_CORRELATION = 0.4  # a weaker correlation does not show a lag
+SAME_PEAK = 0.9  # of the correlation: a lag more than half a period away that reaches it fits about as well
 LAG_PENALTY = 0.2  # of the correlation at the largest lag: of two similar peaks the smaller lag is taken
 
 
@@ -72,16 +73,22 @@ def align(sensor: Array, sensor_rate_hz: float, envelope: Array, search: LagSear
     loud = _without_slow(smooth(envelope, 2 * SMOOTH_S), window)
     moved = _without_slow(smooth(values, SMOOTH_S), window)
     correlations = np.array([_correlation(_shifted(moved, round(lag * FRAME_HZ), loud.size), loud) for lag in lags_s])
-    weights = np.abs(correlations)
+    strength = np.abs(correlations)
+    weights = strength
     if search.lag_s is None and search.max_lag_s > 0:
-        weights = weights * (1 - LAG_PENALTY * np.abs(lags_s) / search.max_lag_s)
+        weights = strength * (1 - LAG_PENALTY * np.abs(lags_s) / search.max_lag_s)
     best, none = int(np.argmax(weights)), int(np.argmin(np.abs(lags_s)))
     if weights[best] < max(weights[none] + MIN_LAG_GAIN, MIN_LAG_CORRELATION):
         best = none
+    else:  # the penalty chose the peak; its top is where the correlation itself is largest
+        while best > 0 and strength[best - 1] > strength[best]:
+            best -= 1
+        while best < strength.size - 1 and strength[best + 1] > strength[best]:
+            best += 1
     sign = -1 if correlations[best] < 0 else 1
     lag_s = round(float(lags_s[best]), 3)
     far = np.abs(np.asarray(lags_s) - lag_s) > period_s / 2
-    is_periodic = bool(far.any() and weights[far].max() > 0.9 * weights[best])
+    is_periodic = bool(far.any() and strength[far].max() > SAME_PEAK * strength[best])
     shifted = _shifted(values, round(lag_s * FRAME_HZ), envelope.size, hold=True)
     return Movement(sign * shifted, envelope, sign, lag_s, float(abs(correlations[best])), is_periodic)
 
@@ -104,6 +111,7 @@ def _on_frames(sensor: Array, rate_hz: float) -> Array:
         return np.full(max(1, int(sensor.size / rate_hz * FRAME_HZ)), np.nan)
     index = np.arange(sensor.size)
     filled = np.interp(index, index[finite], sensor[finite])
+    frames: Array
     if rate_hz < FRAME_HZ:
         n_frames = max(1, int(sensor.size / rate_hz * FRAME_HZ))
         frames = np.interp((np.arange(n_frames) + 0.5) / FRAME_HZ, (index + 0.5) / rate_hz, filled)

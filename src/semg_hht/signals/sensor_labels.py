@@ -29,6 +29,7 @@ STOP_BAND, STOP_S, STOP_LEVELS = 0.05, 0.5, (0.25, 0.65)  # a stop: within this 
 MIN_STOP_OF_WAY = 0.3  # of the duration of the way up or down
 MIN_CORRELATION = 0.2  # of movement and envelope; below it, the sensor does not follow the muscles
 MIN_ACTIVITY = 1.25  # amplitude of the muscles over that at rest
+MIN_CONFIDENCE = 0.7  # that the share is on this side of the nearest threshold; below it, there is no label
 OUTLIER = 2.5  # a best this many times the next largest excursion is no best
 STANDS_OUT = 1.5
 MIN_FOR_OUTLIER = 4  # repetitions
@@ -203,6 +204,8 @@ def _label(e: Excursion, best: float, config: LabelConfig, is_best_clipped: bool
     if label != "invalid" and (e.reverses or e.stops):
         how = "reverses" if e.reverses else "stops"
         return SensorLabel("invalid", share, 0.9, f"the movement {how} on the way")
+    if label and confidence < MIN_CONFIDENCE:
+        return SensorLabel("", share, confidence, f"too near to a threshold to call it {label}")
     return SensorLabel(label, share, confidence)
 
 
