@@ -77,7 +77,8 @@ def read_sensor(path: Path, channel: str = "", *, rate_hz: float | None = None) 
         found = next((v for v in vectors if v.casefold() == channel.casefold()), None)
         if found is None:
             listed = ", ".join([*names, *same_length])
-            raise InputError(f"{path}: has no channel {channel!r}; expected one of {listed}")
+            left_out = "".join(f" ({remark})" for remark in decoded.remarks if channel in remark)
+            raise InputError(f"{path}: has no channel {channel!r}; expected one of {listed}{left_out}")
         samples, name = vectors[found], found
     if samples.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected real numbers in {name}; found {samples.dtype}")

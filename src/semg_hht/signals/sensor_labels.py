@@ -198,7 +198,7 @@ def _label(e: Excursion, best: float, config: LabelConfig, is_best_clipped: bool
         return SensorLabel("invalid", share, 0.9, "no muscle works")
     if e.is_cut and label != "full":
         return SensorLabel("", share, 0.0, "the movement goes on outside the repetition")
-    if is_best_clipped and label != "invalid":
+    if (is_best_clipped and label != "invalid") or (e.is_clipped and label != "full"):
         why = "clipped here" if e.is_clipped else "clipped at the best excursion, so the share is at most this"
         return SensorLabel("", share, 0.0, f"the sensor is {why}")
     if label != "invalid" and (e.reverses or e.stops):
