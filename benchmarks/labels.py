@@ -72,8 +72,10 @@ def simulated(n_people: int, seed: int) -> None:
         Emg(samples, p.recording.rate_hz, envelope_of(samples, p.recording.rate_hz))
         for samples, p in zip(filtered, people, strict=True)
     ]
-    detected = [[(r.start / e.rate_hz, r.stop / e.rate_hz) for r in repetitions_in(e.samples, e.rate_hz, SegmentConfig())]
-                for e in emg]  # fmt: skip
+    detected = [
+        [(r.start / e.rate_hz, r.stop / e.rate_hz) for r in repetitions_in(e.samples, e.rate_hz, SegmentConfig())]
+        for e in emg
+    ]
     totals: Counter[str] = Counter()
     sys.stdout.write(f"simulated people: {n_people}, {sum(len(p.repetitions) for p in people)} repetitions\n")
     sys.stdout.write("  drift  sign  lag (s)   true times          detected times\n")
