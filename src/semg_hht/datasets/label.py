@@ -386,7 +386,7 @@ def _draw(reading: _Reading, labels: Sequence[SensorLabel], best: float, config:
         peak = excursion.peak_s, movement.sign * (excursion.value + sum(excursion.rest) / 2)
         spans.append(LabelledSpan(*span_s, found.label, found.share, excursion.rest, peak, person, found.remark))
     bands = Bands(best, config.full_from, config.half_from, config.half_to, config.invalid_below)
-    lag = f", {abs(movement.lag_s):.2f} s {'later' if movement.lag_s > 0 else 'earlier'} than the EMG"
+    lag = f", {abs(movement.lag_s):.2f} s {'later' if movement.lag_s > 0 else 'earlier'} than the EMG (drawn aligned)"
     unit = f" ({reading.unit})" if reading.unit and reading.unit not in reading.sensor else ""
     title = f"{reading.file}: {reading.sensor}{lag if movement.lag_s else ''}"
     draw_labels(
