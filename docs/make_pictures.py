@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 
 from semg_hht import hht
 from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.label import LabelOptions, label
+from semg_hht.datasets.label import LabelOptions
+from semg_hht.datasets.label import label as label_repetitions
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.figures.plots import (
     BLUE,
@@ -136,7 +137,9 @@ def draw_labels(out: Path) -> None:
         folder = Path(temporary)
         config = SimulationConfig(n_subjects=2, n_repetitions=3)
         write_simulation(folder / "people", config, SEED, goniometer=True)
-        done = label(folder / "people" / "S02_E01_BICEPS.csv", out=folder / "reps.csv", options=LabelOptions())
+        done = label_repetitions(
+            folder / "people" / "S02_E01_BICEPS.csv", out=folder / "reps.csv", options=LabelOptions()
+        )
         assert done.pictures is not None
         (picture,) = done.pictures.iterdir()
         (out / "goniometer.png").write_bytes(picture.read_bytes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from semg_hht.cli import console
 from semg_hht.cli import options as flags
 from semg_hht.signals.sensor_alignment import LagSearch
 from semg_hht.signals.sensor_labels import LABELS, LabelConfig
+
+if TYPE_CHECKING:
+    from semg_hht.datasets.label import Labelled
 
 
 def label(
@@ -83,6 +86,11 @@ def label(
     done = label_jobs(jobs, source, table, options, n_jobs=jobs_at_once, track=console.track)
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)
+    _show(done, table, as_json=as_json)
+    console.exit_if_strict(strict, done.failures)
+
+
+def _show(done: Labelled, table: Path, *, as_json: bool) -> None:
     if as_json:
         console.print_json(
             {
@@ -109,4 +117,3 @@ def label(
             console.out.print(f"  pictures    {done.pictures}")
         console.out.print("  next        check the pictures, correct labels in the column movement, then")
         console.out.print(f"              semg-hht prepare {table} --out prepared")
-    console.exit_if_strict(strict, done.failures)
