@@ -251,6 +251,14 @@ def test_a_reversed_and_a_clipped_sensor_have_remarks(tmp_path: Path) -> None:
     assert "the sensor is clipped at 60 in 3 repetitions" in done.remarks[0].text
 
 
+def test_a_doubtful_best_is_asked_for(tmp_path: Path) -> None:
+    table = session(tmp_path, humps(90, 30, 31, 29))
+    with pytest.raises(InputError, match=r"is 2\.9 times the next: it may be an artefact, so state the full range"):
+        fill(table)
+    done = fill(table, replace(QUIET, labels=LabelConfig(full_at=90)))
+    assert [row.movement for row in done.rows] == ["full", "", "", ""]
+
+
 def test_a_shorter_sensor_leaves_the_rest_open(tmp_path: Path) -> None:
     recording = humps(90, 45, 80, 88)
     table = session(tmp_path, recording)

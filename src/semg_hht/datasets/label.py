@@ -170,7 +170,7 @@ def label_jobs(
         remarks += [Remark(reading.file, text) for text in _on_kept(rows)]
         if folder is not None:
             _draw(reading, labels, best, options.labels, folder)
-    _require_labels(readings, rows_of)
+    _require_labels(readings, rows_of, bests)
     for job in jobs:
         rows_of.setdefault(job.file, list(job.rows))  # a recording that failed keeps its rows
     rows = [_relative(row, job, out) for job in jobs for row in rows_of[job.file]]
@@ -363,11 +363,14 @@ def _on_kept(rows: Sequence[ManifestRow]) -> list[str]:
     return remarks
 
 
-def _require_labels(readings: Sequence[_Reading], rows_of: dict[str, list[ManifestRow]]) -> None:
+def _require_labels(
+    readings: Sequence[_Reading], rows_of: dict[str, list[ManifestRow]], bests: dict[str, tuple[float, str]]
+) -> None:
     if any(row.extra[OWN_COLUMN] for rows in rows_of.values() for row in rows):
         return
     first = next((reading for reading in readings if reading.silent), readings[0])
-    reason = first.silent or rows_of[first.file][0].extra["sensor_remark"] or "every excursion lies between the classes"
+    of_row = rows_of[first.file][0].extra["sensor_remark"]
+    reason = first.silent or bests[first.file][1] or of_row or "every excursion lies between the classes"
     raise InputError(f"{first.file}: no repetition could be labelled by {first.sensor}: {reason}")
 
 

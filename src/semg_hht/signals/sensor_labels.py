@@ -30,7 +30,7 @@ MIN_STOP_OF_WAY = 0.3  # of the duration of the way up or down
 MIN_CORRELATION = 0.2  # of movement and envelope; below it, the sensor does not follow the muscles
 MIN_ACTIVITY = 1.25  # amplitude of the muscles over that at rest
 MIN_CONFIDENCE = 0.7  # that the share is on this side of the nearest threshold; below it, there is no label
-OUTLIER = 2.5  # a best this many times the next largest excursion is no best
+OUTLIER = 2.5  # a largest excursion this many times the next may be an artefact
 STANDS_OUT = 1.5
 MIN_FOR_OUTLIER = 4  # repetitions
 MIN_OVER_NOISE = 6.0  # best excursion over the noise of the sensor
@@ -161,15 +161,16 @@ def measure(movement: Movement, spans_s: Sequence[tuple[float, float]]) -> list[
 def best_of(excursions: Sequence[Excursion]) -> tuple[float, str]:
     """The largest excursion of one person without stop or reversal, and a remark if it stands far above the others.
 
-    An excursion `OUTLIER` times as large as the next of at least `MIN_FOR_OUTLIER` is an artefact and is passed over.
+    NaN where no repetition can serve, or where the largest of at least `MIN_FOR_OUTLIER` is `OUTLIER` times the next: it
+    may be an artefact, or the only full repetition, and the labels of all others depend on which.
     """
     whole = sorted((e.value for e in excursions if e.is_whole and e.value > 0), reverse=True)
     if not whole:
         return float("nan"), ""
     if len(whole) >= MIN_FOR_OUTLIER and whole[0] > OUTLIER * whole[1]:
-        return whole[1], (
-            f"the largest excursion, {whole[0]:.4g}, is {whole[0] / whole[1]:.1f} times the next and was not taken as "
-            "the person's best"
+        return float("nan"), (
+            f"the largest excursion, {whole[0]:.4g}, is {whole[0] / whole[1]:.1f} times the next: it may be an artefact, "
+            "so state the full range with --full_at"
         )
     if len(whole) >= MIN_FOR_OUTLIER and whole[0] > STANDS_OUT * whole[1]:
         return whole[0], (
