@@ -161,16 +161,16 @@ def measure(movement: Movement, spans_s: Sequence[tuple[float, float]]) -> list[
 def best_of(excursions: Sequence[Excursion]) -> tuple[float, str]:
     """The largest excursion of one person without stop or reversal, and a remark if it stands far above the others.
 
-    NaN where no repetition can serve, or where the largest of at least `MIN_FOR_OUTLIER` is `OUTLIER` times the next: it
-    may be an artefact, or the only full repetition, and the labels of all others depend on which.
+    NaN where no repetition can serve, or where the largest of at least `MIN_FOR_OUTLIER` is `OUTLIER` times the next:
+    it may be an artefact, or the only full repetition, and the labels of all others depend on which.
     """
     whole = sorted((e.value for e in excursions if e.is_whole and e.value > 0), reverse=True)
     if not whole:
         return float("nan"), ""
     if len(whole) >= MIN_FOR_OUTLIER and whole[0] > OUTLIER * whole[1]:
         return float("nan"), (
-            f"the largest excursion, {whole[0]:.4g}, is {whole[0] / whole[1]:.1f} times the next: it may be an artefact, "
-            "so state the full range with --full_at"
+            f"the largest excursion, {whole[0]:.4g}, is {whole[0] / whole[1]:.1f} times the next: it may be an "
+            "artefact, so state the full range with --full_at"
         )
     if len(whole) >= MIN_FOR_OUTLIER and whole[0] > STANDS_OUT * whole[1]:
         return whole[0], (
@@ -240,8 +240,8 @@ def no_movement(movement: Movement, excursions: Sequence[Excursion]) -> str:
         return "the sensor has no samples in any repetition"
     if np.ptp(finite) == 0:
         return f"the sensor is {movement.sign * finite[0]:.4g} throughout; expected a movement"
-    best, _ = best_of(excursions)
-    if not best > MIN_OVER_NOISE * noise(movement.values):
+    largest = max(e.value for e in excursions if not e.is_missing)
+    if not largest > MIN_OVER_NOISE * noise(movement.values):
         return "no movement rises above the noise of the sensor"
     if movement.correlation < MIN_CORRELATION:
         return (
