@@ -19,6 +19,7 @@ from semg_hht.figures.plots import BLUE, GREEN, GREY, MAX_ROWS, ORANGE, ROW_S, s
 from semg_hht.signals.sensor_alignment import FRAME_HZ, Movement
 
 COLOURS = {"full": GREEN, "half": BLUE, "invalid": ORANGE, "": GREY}
+WIDEST, LOWER = 15, 0.13  # labels that fit beside each other in a row; how far the lower ones are below the others
 BAND, BACKGROUND, FAINT = 0.25, 0.16, 0.05  # opacity of the bands, and of repetitions behind the EMG and the sensor
 
 
@@ -81,13 +82,16 @@ def draw_labels(
         above.tick_params(labelbottom=False)
         below.plot(np.arange(values.size) / FRAME_HZ, values, color="black", linewidth=1.1)
         below.set(ylim=limits, ylabel=units[1])
+        last_s, is_low = -row_s, False
         for number, span in enumerate(spans, start=1):
             _show_span(below, span, bands, movement.sign)
             for panel, alpha in ((above, BACKGROUND), (below, FAINT)):
                 panel.axvspan(span.start_s, span.stop_s, color=COLOURS[span.label], alpha=alpha, linewidth=0)
             if row * row_s <= span.start_s < (row + 1) * row_s:
                 middle_s = (span.start_s + min(span.stop_s, (row + 1) * row_s)) / 2
-                _show_label(below, span, number, (middle_s, limits[1]))
+                is_low = middle_s - last_s < row_s / WIDEST and not is_low  # crowded labels stand at two heights
+                _show_label(below, span, number, (middle_s, limits[1] - LOWER * is_low * (limits[1] - limits[0])))
+                last_s = middle_s
         for panel in (above, below):
             panel.set_xlim(row * row_s, (row + 1) * row_s)
             panel.spines[["top", "right"]].set_visible(False)

@@ -17,6 +17,7 @@ SMOOTH_S = 0.1
 LONGEST_GAP_S = 0.2  # missing samples of a sensor up to this duration are interpolated
 MIN_LAG_GAIN = 0.05  # in correlation over no lag; a smaller gain is no evidence of a lag
 MIN_LAG_CORRELATION = 0.4  # a weaker correlation does not show a lag
+MIN_SKEWNESS = 0.5  # of a movement that is mostly at rest; decides the sign where the lag can't
 SAME_PEAK = 0.9  # of the correlation: a lag more than half a period away that reaches it fits about as well
 LAG_PENALTY = 0.2  # of the correlation at the largest lag: of two similar peaks the smaller lag is taken
 
@@ -78,19 +79,34 @@ def align(sensor: Array, sensor_rate_hz: float, envelope: Array, search: LagSear
     if search.lag_s is None and search.max_lag_s > 0:
         weights = strength * (1 - LAG_PENALTY * np.abs(lags_s) / search.max_lag_s)
     best, none = int(np.argmax(weights)), int(np.argmin(np.abs(lags_s)))
-    if weights[best] < max(weights[none] + MIN_LAG_GAIN, MIN_LAG_CORRELATION):
+    far = np.abs(np.asarray(lags_s) - lags_s[best]) > period_s / 2
+    is_periodic = bool(far.any() and strength[far].max() > SAME_PEAK * strength[best])
+    skewness = _skewness(moved)
+    if is_periodic and abs(skewness) > MIN_SKEWNESS:
+        # Half a period more and the other sign fit as well: a sensor is at rest longer than at its peak.
+        best = int(np.argmax(np.where(np.sign(correlations) == np.sign(skewness), weights, 0.0)))
+    elif weights[best] < max(weights[none] + MIN_LAG_GAIN, MIN_LAG_CORRELATION):
         best = none
-    else:  # the penalty chose the peak; its top is where the correlation itself is largest
-        while best > 0 and strength[best - 1] > strength[best]:
-            best -= 1
-        while best < strength.size - 1 and strength[best + 1] > strength[best]:
-            best += 1
+    best = _top(strength, best) if best != none else best  # the penalty chose the peak; its top lies a little farther
     sign = -1 if correlations[best] < 0 else 1
     lag_s = round(float(lags_s[best]), 3)
-    far = np.abs(np.asarray(lags_s) - lag_s) > period_s / 2
-    is_periodic = bool(far.any() and strength[far].max() > SAME_PEAK * strength[best])
     shifted = _shifted(values, round(lag_s * FRAME_HZ), envelope.size, hold=True)
     return Movement(sign * shifted, envelope, sign, lag_s, float(abs(correlations[best])), is_periodic)
+
+
+def _top(values: Array, i: int) -> int:
+    """The local maximum that ``i`` lies below."""
+    while i > 0 and values[i - 1] > values[i]:
+        i -= 1
+    while i < values.size - 1 and values[i + 1] > values[i]:
+        i += 1
+    return i
+
+
+def _skewness(values: Array) -> float:
+    deviation = values - values.mean()
+    scale = float(np.sqrt(np.mean(deviation**2)))
+    return float(np.mean(deviation**3)) / scale**3 if scale > 0 else 0.0
 
 
 def _frames(values: Array, rate_hz: float) -> Array:
