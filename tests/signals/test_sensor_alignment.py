@@ -50,6 +50,16 @@ def test_a_periodic_movement_is_marked() -> None:
     assert not align(humps(TIMES_S), FRAME_HZ, humps(TIMES_S), LagSearch(), PERIOD_S).is_periodic
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_in_a_periodic_movement_the_time_at_rest_decides_the_sign(sign: int) -> None:
+    """Steps of 1.2 s, in which the muscles work against the swing of the leg."""
+    swing = np.maximum(np.sin(2 * np.pi * TIMES_S / 1.2), 0) ** 4
+    muscle = 1 + np.sin(2 * np.pi * (TIMES_S / 1.2 + 0.5))
+    movement = align(sign * swing, FRAME_HZ, muscle, LagSearch(), 1.2)
+    assert movement.is_periodic
+    assert movement.sign == sign
+
+
 def test_short_gaps_are_filled_and_long_ones_stay() -> None:
     sensor = humps(TIMES_S)
     sensor[100:105] = np.nan

@@ -144,6 +144,28 @@ def test_a_movement_that_goes_on_outside_has_no_label() -> None:
     ]  # fmt: skip
 
 
+def test_a_movement_in_two_parts_is_not_half() -> None:
+    """A repetition that ends within the movement of the next one does not raise the rest of the next one."""
+    movement, spans = movement_of(to(1.0), to(1.0), to(1.0))
+    envelope = movement.envelope.copy()
+    start_s, stop_s = spans[1]
+    envelope[round((start_s - 1) * FRAME_HZ) : round(start_s * FRAME_HZ)] = 1.0
+    parts = [spans[0], (start_s - 1, start_s + 0.3), (start_s + 0.3, stop_s), spans[2]]
+    assert [label.label for label in labels_of(replace(movement, envelope=envelope), parts)] == [
+        "full",
+        "",
+        "full",
+        "full",
+    ]
+
+
+def test_a_movement_that_the_end_of_the_recording_cuts_has_no_label() -> None:
+    movement, spans = movement_of(to(1.0), to(1.0))
+    n = round((spans[1][0] + 0.4) * FRAME_HZ)
+    ended = replace(movement, values=movement.values[:n], envelope=movement.envelope[:n])
+    assert [label.label for label in labels_of(ended, [spans[0], (spans[1][0], n / FRAME_HZ)])] == ["full", ""]
+
+
 def test_a_flat_or_unrelated_sensor_is_refused_with_a_reason() -> None:
     movement, spans = movement_of(to(1.0), to(1.0))
     flat = replace(movement, values=np.full(movement.values.size, 3.0))

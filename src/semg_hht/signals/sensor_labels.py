@@ -23,6 +23,7 @@ MARGIN_S = 0.25  # movement this long before and after the activity belongs to i
 REST_S = 3.0  # the rest of a repetition is searched this long before and after it
 REST_LEVEL_S = 0.3  # the rest is the lowest mean level of this duration
 EDGE_S = 0.3  # a shorter rest at an end of the recording is no rest
+CUT = 0.05  # of the range: a sensor that rises more outside a repetition shows that the movement goes on there
 FOOT = 0.15  # of the excursion: below it, the movement has not begun or is over
 MIN_REVERSAL, MIN_REVERSAL_OF_BEST = 0.25, 0.12  # of the excursion, and of the largest one in the recording
 STOP_BAND, STOP_S, STOP_LEVELS = 0.05, 0.5, (0.25, 0.65)  # a stop: within this share, this long, between these levels
@@ -127,11 +128,18 @@ def measure(movement: Movement, spans_s: Sequence[tuple[float, float]]) -> list[
     x = smooth(movement.values, SMOOTH_S)
     spans = [(a * FRAME_HZ, b * FRAME_HZ) for a, b in spans_s]
     peaks = [_peak(x, spans, i) for i in range(len(spans))]
+    windows = [_window(spans, i, x.size) for i in range(len(spans))]
+    tolerance = CUT * float(np.nanmax(x) - np.nanmin(x)) if np.isfinite(x).any() else 0.0
+    is_cut = [p is not None and _is_cut(x, window, p, tolerance) for p, window in zip(peaks, windows, strict=True)]
+    # Between two repetitions the sensor is at rest somewhere, unless one of them ends within the movement of the other.
+    tops = [None if cut else p for p, cut in zip(peaks, is_cut, strict=True)]
     quiet = _quiet_level(movement.envelope, spans)
     of_noise = noise(movement.values)
     ceiling = float(np.nanmax(movement.values)) if np.isfinite(movement.values).any() else np.nan
     floor = float(np.nanmin(movement.values)) if np.isfinite(movement.values).any() else np.nan
-    rests = [(np.nan, np.nan) if p is None else _rests(x, spans, peaks, i) for i, p in enumerate(peaks)]
+    rests = [
+        (np.nan, np.nan) if p is None else _rests(x, spans[i], p, _limits(x, tops, i)) for i, p in enumerate(peaks)
+    ]
     values = [np.nan if p is None else float(x[p] - sum(rest) / 2) for p, rest in zip(peaks, rests, strict=True)]
     largest = max((value for value in values if np.isfinite(value)), default=0.0)
     found = []
@@ -141,7 +149,7 @@ def measure(movement: Movement, spans_s: Sequence[tuple[float, float]]) -> list[
             found.append(Excursion(np.nan, (start + stop) / 2 / FRAME_HZ, (np.nan, np.nan)))
             continue
         min_reversal = max(MIN_REVERSAL, MIN_REVERSAL_OF_BEST * largest / value) if value > 0 else np.inf
-        height = _height(x, p, (before, after), _limits(x, peaks, i), value)
+        height = _height(x, p, (before, after), _limits(x, tops, i), value)
         found.append(
             Excursion(
                 value,
@@ -150,7 +158,7 @@ def measure(movement: Movement, spans_s: Sequence[tuple[float, float]]) -> list[
                 uncertainty=abs(before - after) / 4 + of_noise,
                 stops=any(_stops(way) for way in height),
                 reverses=_reverses(height, min_reversal),
-                is_cut=_is_cut(x, _window(spans, i, x.size), p, 0.1 * largest),
+                is_cut=is_cut[i],
                 is_clipped=_is_clipped(movement.values, p, ceiling, ceiling - floor),
                 muscle_works=_muscle_works(movement.envelope, start, stop, quiet),
             )
@@ -275,12 +283,10 @@ def _limits(x: Array, peaks: Sequence[int | None], i: int) -> tuple[int, int]:
     return left, right
 
 
-def _rests(x: Array, spans: Sequence[tuple[float, float]], peaks: Sequence[int | None], i: int) -> tuple[float, float]:
-    """Level of the sensor at rest, before and after a repetition."""
-    start, stop = spans[i]
-    p = peaks[i]
-    assert p is not None
-    left, right = _limits(x, peaks, i)
+def _rests(x: Array, span: tuple[float, float], p: int, limits: tuple[int, int]) -> tuple[float, float]:
+    """Level of the sensor at rest, before and after a repetition with its peak at ``p``."""
+    start, stop = span
+    left, right = limits
     margin = MARGIN_S * FRAME_HZ
     first = max(left, round(start - REST_S * FRAME_HZ), 0)
     last = min(right, round(stop + REST_S * FRAME_HZ), x.size - 1)
@@ -289,9 +295,9 @@ def _rests(x: Array, spans: Sequence[tuple[float, float]], peaks: Sequence[int |
     before, after = (after if np.isnan(before) else before), (before if np.isnan(after) else after)
     height = x[p] - min(before, after)
     # At an end of the recording the movement may have begun before it, or go on after it.
-    if i == 0 and start < EDGE_S * FRAME_HZ and before - after > 0.25 * height:
+    if start < EDGE_S * FRAME_HZ and before - after > 0.25 * height:
         before = after
-    if i == len(spans) - 1 and stop > x.size - EDGE_S * FRAME_HZ and after - before > 0.25 * height:
+    if stop > x.size - EDGE_S * FRAME_HZ and after - before > 0.25 * height:
         after = before
     return before, after
 
@@ -339,14 +345,17 @@ def _stops(way: Array) -> bool:
 
 
 def _is_cut(x: Array, window: tuple[int, int], p: int, tolerance: float) -> bool:
-    """Whether the peak lies at an edge of the repetition and the sensor rises further outside it."""
+    """Whether the peak lies at an edge of the repetition, and the sensor rises further outside it."""
     low, high = window
-    outside = round(0.5 * FRAME_HZ)
-    if p <= low + 1 and low > 0:
-        return bool(np.nanmax(x[max(0, low - outside) : low + 1]) > x[p] + tolerance)
-    if p >= high - 2 and high < x.size:
-        return bool(np.nanmax(x[high - 1 : high + outside]) > x[p] + tolerance)
-    return False
+    outside, step = round(0.5 * FRAME_HZ), round(SMOOTH_S * FRAME_HZ)
+    if p <= low + 1:
+        beyond = x[max(0, low - outside) : low + 1] if low > 0 else 2 * x[p] - x[p + step : p + step + 1]
+    elif p >= high - 2:
+        beyond = x[high - 1 : high + outside] if high < x.size else 2 * x[p] - x[p - step : p - step + 1]
+    else:
+        return False
+    beyond = beyond[np.isfinite(beyond)]
+    return bool(beyond.size and beyond.max() > x[p] + tolerance)
 
 
 def _is_clipped(values: Array, p: int, ceiling: float, span: float) -> bool:
