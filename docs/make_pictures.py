@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 
 from semg_hht import hht
 from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.label import LabelOptions
+from semg_hht.datasets.label import label as label_repetitions
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.figures.plots import (
     BLUE,
@@ -129,6 +131,20 @@ def draw_kinds(matrices: dict[str, Matrix], path: Path) -> None:
     save(figure, path)
 
 
+def draw_labels(out: Path) -> None:
+    """Draw the labels of a simulated person with a goniometer that drifts and falls with the flexion."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        config = SimulationConfig(n_subjects=2, n_repetitions=3)
+        write_simulation(folder / "people", config, SEED, goniometer=True)
+        done = label_repetitions(
+            folder / "people" / "S02_E01_BICEPS.csv", out=folder / "reps.csv", options=LabelOptions()
+        )
+        assert done.pictures is not None
+        (picture,) = done.pictures.iterdir()
+        (out / "goniometer.png").write_bytes(picture.read_bytes())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -139,6 +155,7 @@ def main() -> None:
     draw_forearm(args.data, args.out)
     draw_biceps(args.data, args.out)
     draw_people(args.out, args.epochs)
+    draw_labels(args.out)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ SMALL = {
     "simulate": "--n_subjects 4 --n_repetitions 1 --rate_hz 500",
     "prepare": "--jobs 1",
     "segment": "--jobs 1",
+    "label": "--jobs 1",
     "features": "--jobs 1",
     "predict": "--cpu",
     "generate_sample_data.py": "--n_samples 24 --n_test 2",

@@ -23,8 +23,9 @@ CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "help_
 # In the order of the data, each with an example.
 VERBS = {
     "demo": "demo --out demo",
-    "simulate": "simulate --out recordings --n_subjects 10",
+    "simulate": "simulate --out recordings --n_subjects 10 --goniometer",
     "segment": "segment recordings --out reps.csv",
+    "label": "label reps.csv --sensor elbow_angle",
     "features": "features reps.csv --out features.csv",
     "prepare": "prepare recordings/manifest.csv --out prepared --band 20 450",
     "check": "check prepared",

@@ -158,7 +158,7 @@ def segment_recording(
     source: FilteredRecording, config: SegmentConfig, *, base: Path | None = None
 ) -> SegmentedRecording:
     """Find the repetitions of a filtered recording; ``base`` is the folder that its file is named relative to."""
-    job, channels = source.job, _channels_of(source.job)
+    job, channels = source.job, channels_of(source.job)
     recording = source.filtered.select(channels)
     samples, rate_hz = recording.samples, recording.rate_hz
     found = repetitions_in(samples, rate_hz, config)
@@ -263,22 +263,23 @@ def _shared_row(job: Job, recording: Recording, base: Path | None) -> ManifestRo
     values = {name: {getattr(row, name) for row in job.rows} for name in _SHARED}
     shared = {name: distinct.pop() for name, distinct in values.items() if len(distinct) == 1}
     return ManifestRow(
-        file=job.rows[0].file if base is None else _relative_to(base, job.path),
-        channels=_channels_of(job),
+        file=job.rows[0].file if base is None else relative_to(base, job.path),
+        channels=channels_of(job),
         rate_hz=recording.rate_hz,
         units=recording.units,
         **shared,
     )
 
 
-def _channels_of(job: Job) -> tuple[str, ...]:
+def channels_of(job: Job) -> tuple[str, ...]:
     """The channels that the rows of a recording name; empty (all channels) if a row names none."""
     if not all(row.channels for row in job.rows):
         return ()
     return tuple(dict.fromkeys(channel for row in job.rows for channel in row.channels))
 
 
-def _relative_to(base: Path, path: Path) -> str:
+def relative_to(base: Path, path: Path) -> str:
+    """A path as a table in the folder ``base`` names it."""
     try:
         return Path(os.path.relpath(path, base)).as_posix()
     except ValueError:  # on another drive

@@ -17,6 +17,7 @@ from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.simulate import MOVEMENTS, SimulatedRecording, SimulationConfig, simulate_people
+from semg_hht.signals.simulated_sensor import SimulatedSensor, with_sensor
 from semg_hht.system.files import require_new_folder, write_text
 from semg_hht.system.progress import Track, untracked
 
@@ -25,16 +26,27 @@ N_PEOPLE = 8  # in the sample files: enough for a split by subject
 
 
 def write_simulation(
-    out: Path, config: SimulationConfig, seed: int, *, overwrite: bool = False, track: Track = untracked
+    out: Path,
+    config: SimulationConfig,
+    seed: int,
+    *,
+    goniometer: bool = False,
+    overwrite: bool = False,
+    track: Track = untracked,
 ) -> Path:
     """Write one CSV per person and session, and a manifest.csv with the true labels, one row per repetition.
+
+    goniometer : whether each recording has a joint angle, too; it drifts, and falls with every second person.
 
     Returns the path of the manifest.
     """
     require_new_folder(out, overwrite=overwrite)
     rows = []
     people = simulate_people(config, seed)
-    for simulated in track(people, len(people), "writing"):
+    for number, simulated in enumerate(track(people, len(people), "writing")):
+        if goniometer:
+            angle = SimulatedSensor(drift=0.2, is_reversed=number % 2 == 1, lag_s=0.1)
+            simulated = with_sensor(simulated, angle, seed)
         file = f"{simulated.person.subject}_{simulated.session}_{MUSCLE}.csv"
         write_recording(simulated.recording, out / file)
         rows += [

@@ -132,9 +132,20 @@ def read_recording(
     require_file(path)
     if path.suffix.lower() == ".dat":
         path = _header_of(path)
+    return _check(decode_recording(path, rate_hz), path, rate_hz, units, rate_source, frozenset(channels))
+
+
+def decode_recording(path: Path, rate_hz: float | None = None) -> DecodedRecording:
+    """Decode a file with the reader of its format; nothing is checked yet. ``rate_hz``: see `read_recording`.
+
+    Raises
+    ------
+    InputError
+        The file can't be decoded, or the library that decodes it is not installed.
+    """
     reader = reader_of(path)
     try:
-        decoded = reader.read(path, rate_hz)
+        return reader.read(path, rate_hz)
     except InputError:
         raise
     except ImportError:
@@ -143,7 +154,6 @@ def read_recording(
     except Exception as error:  # libraries raise whatever a damaged file leads them to; the other files are read
         reason = str(error) or type(error).__name__
         raise InputError(f"{path}: can't be read as {path.suffix[1:].upper()}; {reason}") from error
-    return _check(decoded, path, rate_hz, units, rate_source, frozenset(channels))
 
 
 def files_of(path: Path) -> tuple[Path, ...]:

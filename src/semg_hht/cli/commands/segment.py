@@ -78,6 +78,8 @@ def segment(
         )
         if done.pictures is not None:
             console.out.print(f"  pictures    {done.pictures}")
-        console.out.print("  next        check the pictures, correct times and fill in labels in the table, then")
+        console.out.print(
+            "  next        check the pictures, correct times and fill in labels (or use semg-hht label), then"
+        )
         console.out.print(f"              semg-hht prepare {out} --out prepared")
     console.exit_if_strict(strict, done.failures)

@@ -23,6 +23,9 @@ def simulate(
     rate_hz: Annotated[float, typer.Option(help="Sampling rate in Hz.")] = 1000.0,
     mains: Annotated[str, typer.Option(help="Mains interference: 50, 60 or off.")] = "50",
     fatigue: Annotated[float, typer.Option(help="Share by which frequencies fall during a recording.")] = 0.25,
+    goniometer: Annotated[
+        bool, typer.Option("--goniometer", help="Also simulate a joint angle, elbow_angle, for semg-hht label.")
+    ] = False,
     seed: flags.Seed = 42,
     overwrite: flags.Overwrite = False,
 ) -> None:
@@ -35,6 +38,6 @@ def simulate(
         raise InputError("--mains of a simulation must be 50, 60 or off; got 'auto'")
     mains_of = {"mains_uv": 0.0} if mains_hz is None else {"mains_hz": mains_hz}
     config = SimulationConfig(n_subjects, n_sessions, n_repetitions, rate_hz, n_channels, fatigue=fatigue, **mains_of)
-    manifest = write_simulation(out, config, seed, overwrite=overwrite, track=console.track)
+    manifest = write_simulation(out, config, seed, goniometer=goniometer, overwrite=overwrite, track=console.track)
     n_recordings = console.counted(n_subjects * n_sessions, "recording")
     console.out.print(f"{n_recordings}, {3 * n_repetitions} repetitions each; the labels are in {manifest}")

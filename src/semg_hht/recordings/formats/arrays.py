@@ -40,6 +40,11 @@ NAME_KEYS = ("channelnames", "chnames", "channellabels", "labels", "channels", "
 
 
 def read_mat(path: Path) -> DecodedRecording:
+    return from_arrays(path, mat_arrays(path))
+
+
+def mat_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of a MAT file up to version 7.2, by name; those of structs are named as paths."""
     from scipy.io import loadmat
 
     try:
@@ -53,7 +58,7 @@ def read_mat(path: Path) -> DecodedRecording:
     for name, value in content.items():
         if not name.startswith("__") and name != "None":  # scipy names objects of MATLAB classes None
             arrays |= _fields(name, np.asarray(value))
-    return from_arrays(path, arrays)
+    return arrays
 
 
 def _fields(name: str, value: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -112,9 +117,14 @@ def _check_elements(order: str, content: bytes, kinds: tuple[int, ...] = (*NUMBE
 
 
 def read_npz(path: Path) -> DecodedRecording:
+    return from_arrays(path, npz_arrays(path))
+
+
+def npz_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an NPZ file, by name."""
     with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
         require_modest_zip(path, archive.zip)
-        return from_arrays(path, {name: np.asarray(archive[name]) for name in archive.files})
+        return {name: np.asarray(archive[name]) for name in archive.files}
 
 
 def read_npy(path: Path) -> DecodedRecording:

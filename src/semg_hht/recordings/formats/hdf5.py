@@ -35,11 +35,19 @@ def read_hdf5(path: Path) -> DecodedRecording:
             ]
             if devices:
                 return _from_plux(path, devices)
-            return _from_datasets(path, file, h5py)
+            return from_arrays(path, *_datasets(path, file, h5py))
     except InputError:
         raise
     except Exception as error:  # h5py raises many kinds of errors over damaged files
         raise InputError(f"{path}: can't be read as HDF5; {error}") from None
+
+
+def hdf5_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All datasets of an HDF5 file that `read_hdf5` reads, by name."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return _datasets(path, file, h5py)[0]
 
 
 def is_matlab_73(path: Path) -> bool:
@@ -74,7 +82,8 @@ def _from_plux(path: Path, devices: list[h5py.Group]) -> DecodedRecording:
     )
 
 
-def _from_datasets(path: Path, file: h5py.File, h5py: Any) -> DecodedRecording:
+def _datasets(path: Path, file: h5py.File, h5py: Any) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """The arrays and the attributes of all datasets, by name."""
     arrays: dict[str, NDArray[Any]] = {}
     attributes = _attributes("", file)
 
@@ -93,7 +102,7 @@ def _from_datasets(path: Path, file: h5py.File, h5py: Any) -> DecodedRecording:
             attributes[name] = _values(path, item)
 
     file.visititems(visit)
-    return from_arrays(path, arrays, attributes)
+    return arrays, attributes
 
 
 def _attributes(prefix: str, item: h5py.Group | h5py.Dataset) -> dict[str, NDArray[Any]]:
