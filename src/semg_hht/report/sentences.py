@@ -159,6 +159,10 @@ def _preparation(preparation: Mapping[str, Any] | None, words: Words) -> list[st
     name = words.known("decompositions", spectrum["decomposition"])
     scaling = words.known("scalings", preparation["scaling"])
     sentences.append(words("methods_transform", decomposition=name, low=low, high=high, scaling=scaling))
+    density = preparation.get("density")
+    if density is not None:
+        widths = {"time": f"{1000 * density['time_s']:g}", "frequency": f"{density['frequency_hz']:g}"}
+        sentences.append(words("methods_density", **widths))
     return sentences
 
 

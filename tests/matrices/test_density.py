@@ -1,0 +1,93 @@
+"""density.py: a matrix depends neither on the sampling rate nor on the duration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from semg_hht.hht import HilbertSpectrum, hilbert_spectrum
+from semg_hht.matrices.density import DensityConfig, power_density
+from semg_hht.matrices.scaling import scale_power
+
+FREQUENCY_HZ = 20 + 430 * (np.arange(256) + 0.5) / 256
+
+
+def muscle(duration_s: float, rate_hz: float, seed: int) -> np.ndarray:
+    """Noise with the spectrum of surface EMG, 100 uV RMS; the same signal at every rate."""
+    n_samples = round(duration_s * rate_hz)
+    frequency_hz = np.arange(round(20 * duration_s), round(450 * duration_s)) / duration_s
+    amplitude = 1 / np.sqrt((1 + (40 / frequency_hz) ** 4) * (1 + (frequency_hz / 150) ** 4))
+    rng = np.random.default_rng(seed)
+    lines = amplitude * (rng.standard_normal(amplitude.size) + 1j * rng.standard_normal(amplitude.size))
+    spectrum = np.zeros(n_samples // 2 + 1, complex)
+    spectrum[round(20 * duration_s) :][: lines.size] = lines
+    x = np.fft.irfft(spectrum, n_samples)
+    return np.asarray(100 * x / x.std())
+
+
+def density(spectrum: HilbertSpectrum) -> np.ndarray:
+    return power_density(spectrum.power, spectrum.frequency_hz, spectrum.time_s, DensityConfig())
+
+
+def mean_value(duration_s: float, rate_hz: float, n_signals: int, scaling: str = "log") -> float:
+    """Mean of the matrices of several signals."""
+    means = []
+    for seed in range(n_signals):
+        spectrum = hilbert_spectrum(muscle(duration_s, rate_hz, seed), rate_hz, n_threads=1)
+        means.append(scale_power(density(spectrum), scaling).mean())
+    return float(np.mean(means))
+
+
+def test_the_mean_value_is_the_same_from_1_to_10_khz() -> None:
+    """Without the density it is 0.83, 1.24, 1.76 and 2.50."""
+    base = mean_value(2, 1000, 3)
+    for rate_hz in (2000, 2148, 4000, 10000):
+        assert_allclose(mean_value(2, rate_hz, 3), base, rtol=0.02)
+
+
+def test_the_mean_value_is_the_same_from_half_a_second_to_ten() -> None:
+    base = mean_value(2, 1000, 8)
+    for duration_s, n_signals in ((0.5, 32), (1, 16), (5, 4), (10, 3)):
+        assert_allclose(mean_value(duration_s, 1000, n_signals), base, rtol=0.02)
+
+
+def test_the_same_signal_at_another_rate_has_the_same_matrix() -> None:
+    first, second = (
+        np.log1p(density(hilbert_spectrum(muscle(2, rate_hz, 0), rate_hz))).ravel() for rate_hz in (1000, 4000)
+    )
+    assert np.corrcoef(first, second)[0, 1] > 0.93
+
+
+def test_power_is_kept_and_an_even_power_stays_even() -> None:
+    rng = np.random.default_rng(0)
+    power = rng.random((256, 256)) * (rng.random((256, 256)) < 0.1)
+    for duration_s in (0.05, 0.5, 3, 60):
+        time_s = duration_s * (np.arange(256) + 0.5) / 256
+        smooth = power_density(power, FREQUENCY_HZ, time_s, DensityConfig())
+        assert smooth.dtype == np.float32
+        assert_allclose(smooth.sum(), power.sum(), rtol=1e-5)
+        assert smooth.min() >= 0
+        assert_allclose(power_density(np.ones((256, 256)), FREQUENCY_HZ, time_s, DensityConfig()), 1, rtol=0.02)
+
+
+@pytest.mark.parametrize("duration_s", [0.4, 2.0, 10.0])
+def test_one_cell_becomes_a_gaussian_of_the_stated_widths(duration_s: float) -> None:
+    time_s = duration_s * (np.arange(256) + 0.5) / 256
+    power = np.zeros((256, 256))
+    power[130, 120] = 1
+    smooth = power_density(power, FREQUENCY_HZ, time_s, DensityConfig(0.03, 10.0))
+    for axis, values, width in ((1, FREQUENCY_HZ, 10.0), (0, time_s, 0.03)):
+        share = smooth.sum(axis=axis)
+        centre = (share * values).sum() / share.sum()
+        assert_allclose(np.sqrt((share * (values - centre) ** 2).sum() / share.sum()), width, rtol=0.05)
+    # The centre is off by less than half a block of pooled cells, which is at most half the kernel's width.
+    assert abs(centre - time_s[120]) < 0.016
+
+
+@pytest.mark.parametrize("width", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_width_that_is_not_positive_is_refused(width: float) -> None:
+    with pytest.raises(ValueError, match=r"time_s of the density must be a width above 0; got"):
+        DensityConfig(time_s=width)
+    with pytest.raises(ValueError, match="frequency_hz of the density"):
+        DensityConfig(frequency_hz=width)
