@@ -292,7 +292,6 @@ def measure_ours() -> None:
     # cells, density: the stage from IMFs to scaled values without and with the density (goal: ratio below 1.3)
     columns = f"{'sift us':>9} {'grid us':>9} {'cells us':>9} {'density us':>10} {'ratio':>6}"
     print(f"{'N':>8} {columns} {'sifts':>6} {'ns/sample/sift':>15}   (goal 3)")
-    frequency_hz = 20 + 430 * (np.arange(256) + 0.5) / 256
     for n in (1000, 2000, 5000, 20000, 120000):
         x = band_limited(n)
         rows, n_imfs, n_sifts = kernel.decompose(x[None], RULES["sd"])
@@ -302,7 +301,7 @@ def measure_ours() -> None:
         power, _ = power_on_grid(rows[0, : n_imfs[0]], RATE_HZ, (20.0, 450.0))
 
         def values(power=power, time_s=time_s):
-            return scale_power(power_density(power, frequency_hz, time_s, DensityConfig()), "log")
+            return scale_power(power_density(power, time_s, DensityConfig()), "log")
 
         cells = grid + median_cpu_s(lambda power=power: scale_power(power, "log"))
         density = grid + median_cpu_s(values)

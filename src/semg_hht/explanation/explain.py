@@ -174,13 +174,13 @@ def _imf_powers(item: LoadedInput, index: int, config: PipelineConfig | None) ->
     """
     assert item.source is not None and config is not None
     repetition = item.origins[index].row
-    frequency_hz, time_s = item.axes[index]
+    _, time_s = item.axes[index]
 
     def smoothed(powers: Array) -> Array:
         if config.density is None:
             return powers
-        assert frequency_hz is not None and time_s is not None
-        return np.stack([power_density(power, frequency_hz, time_s, config.density) for power in powers]).astype(float)
+        assert time_s is not None
+        return np.stack([power_density(power, time_s, config.density) for power in powers]).astype(np.float64)
 
     return [
         smoothed(imf_powers(samples, part.rate_hz, config.spectrum))

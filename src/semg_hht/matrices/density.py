@@ -1,7 +1,7 @@
 """Smooth a Hilbert spectrum to a density of power that depends neither on the sampling rate nor on the duration.
 
 Each sample of an IMF fills one cell, so a higher rate or a longer signal fills more cells of the same grid, and the
-logarithm of a matrix of single cells counts them. A Gaussian kernel of fixed width in seconds and in Hz spreads each
+logarithm of a matrix of single cells counts them. A Gaussian kernel of fixed width in seconds and in rows spreads each
 sample over the same area of time and frequency at every rate and duration. The module works on arrays. It does not know
 recordings or scalings.
 """
@@ -23,30 +23,32 @@ WIDTH_STEP = 1.02  # widths in cells are rounded to powers of it, so that kernel
 
 @dataclass(frozen=True)
 class DensityConfig:
-    """Standard deviations of the Gaussian kernel that smooths the power, in seconds and in Hz."""
+    """Standard deviations of the Gaussian kernel that smooths the power.
+
+    time_s : in seconds, so that the duration of a repetition does not matter.
+    rows : in rows of the grid, 256 of which are the band: 13 Hz of 20 to 450 Hz.
+    """
 
     time_s: float = 0.05
-    frequency_hz: float = 8.0
+    rows: float = 8.0
 
     def __post_init__(self) -> None:
-        for name, value in (("time_s", self.time_s), ("frequency_hz", self.frequency_hz)):
+        for name, value in (("time_s", self.time_s), ("rows", self.rows)):
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} of the density must be a width above 0; got {value!r}")
 
 
-def power_density(
-    power: NDArray[np.float64], frequency_hz: NDArray[np.float64], time_s: NDArray[np.float64], config: DensityConfig
-) -> Array:
-    """Smooth power (256, 256) [frequency, time] with the kernel; float32 is half the time and exact enough.
+def power_density(power: NDArray[np.float64], time_s: NDArray[np.float64], config: DensityConfig) -> Array:
+    """Smooth power (256, 256) [frequency, time] with the kernel, which is mirrored at the edges: no power is lost.
 
-    frequency_hz, time_s : (256,) centres of the bins. The kernel is mirrored at the edges, so that no power is lost.
+    time_s : (256,) centres of the time bins.
     """
     n_rows, n_columns = power.shape
-    block, rows = _kernel(_rounded(config.frequency_hz / float(frequency_hz[1] - frequency_hz[0])), n_rows)
+    block, rows = _kernel(_rounded(config.rows), n_rows)
     pooled = power.reshape(n_rows // block, block, n_columns).sum(axis=1)  # (256, 256) -> (n_row_blocks, 256)
     block, columns = _kernel(_rounded(config.time_s / float(time_s[1] - time_s[0])), n_columns)
     pooled = np.add.reduceat(pooled, range(0, n_columns, block), axis=1)  # -> (n_row_blocks, n_column_blocks)
-    return np.asarray(rows @ (pooled.astype(np.float32) @ columns.T))
+    return np.asarray(rows @ (pooled.astype(np.float32) @ columns.T))  # float32 takes half the time
 
 
 def _rounded(width: float) -> float:

@@ -211,7 +211,7 @@ def _values(spectrum: HilbertSpectrum, config: PipelineConfig) -> NDArray[np.flo
     """The values of one plane: the power of a spectrum as a density, scaled."""
     if config.density is None:
         return scale_power(spectrum.power, config.scaling)
-    density = power_density(spectrum.power, spectrum.frequency_hz, spectrum.time_s, config.density)
+    density = power_density(spectrum.power, spectrum.time_s, config.density)
     return scale_power(density, config.scaling)
 
 
