@@ -97,7 +97,7 @@ def show_answers(data: Path, options: argparse.Namespace) -> None:
             config = replace(configure(mains_hz=50.0, scaling="subject"), density=density)
             jobs = [job for job in find_jobs(manifests[1000]) if job.rows[0].subject != HELD_OUT]
             folder = root / kind.replace(" ", "_")
-            prepare(with_references(jobs, config, None), folder / "prepared", config)
+            prepare(with_references(jobs, config, None, n_jobs=1), folder / "prepared", config, n_jobs=1)
             training = TrainingConfig(epochs=options.epochs, learning_rate=1e-3, seed=options.seed)
             size = NetworkSize(base_channels=options.base_channels)
             train(load_folder(folder / "prepared" / "hht_matrices"), folder / "run", training, size)
@@ -107,7 +107,7 @@ def show_answers(data: Path, options: argparse.Namespace) -> None:
                 rows = [job.rows[0] for job in find_jobs(manifest) if job.rows[0].subject == HELD_OUT]
                 held_out = manifest.with_name("held_out.csv")
                 held_out.write_text(manifest_text(rows), encoding="utf-8")
-                predictions = run.predict(held_out).to_json()
+                predictions = run.predict(held_out, n_jobs=1).to_json()
                 found = {row.file: predictions[row.file]["action_quality"]["prediction"] for row in rows}
                 before = before or found
                 recalls = [

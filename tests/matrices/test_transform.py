@@ -99,7 +99,7 @@ def test_settings_survive_json() -> None:
 def test_settings_and_matrices_of_before_the_density_stay_as_they_were(tmp_path: Path) -> None:
     """A run of version 0.2.0 stored no density: its recordings are transformed without one, to the same settings."""
     stored = PipelineConfig().to_json()
-    assert stored.pop("density") == {"time_s": 0.05, "rows": 8.0}
+    assert stored.pop("density") == {"time_s": 0.05, "rows": 10.0}
     before = PipelineConfig.from_json(stored)
     assert before.density is None
     assert before.to_json() == stored

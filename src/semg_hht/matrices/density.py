@@ -26,11 +26,11 @@ class DensityConfig:
     """Standard deviations of the Gaussian kernel that smooths the power.
 
     time_s : in seconds, so that the duration of a repetition does not matter.
-    rows : in rows of the grid, 256 of which are the band: 13 Hz of 20 to 450 Hz.
+    rows : in rows of the grid, 256 of which are the band: 17 Hz of 20 to 450 Hz.
     """
 
     time_s: float = 0.05
-    rows: float = 8.0
+    rows: float = 10.0
 
     def __post_init__(self) -> None:
         for name, value in (("time_s", self.time_s), ("rows", self.rows)):
