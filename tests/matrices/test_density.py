@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -88,3 +92,13 @@ def test_a_width_that_is_not_positive_is_refused(width: float) -> None:
         DensityConfig(time_s=width)
     with pytest.raises(ValueError, match="rows of the density"):
         DensityConfig(rows=width)
+
+
+def test_the_benchmark_prints_the_means(repository: Path) -> None:
+    command = [sys.executable, str(repository / "benchmarks" / "rates.py"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|") for line in done.stdout.splitlines() if "Hz" in line]
+    assert [row[1].strip() for row in rows] == ["2 s, 1000 Hz", "2 s, 4000 Hz", "0.5 s, 1000 Hz", "2 s, 1000 Hz"]
+    assert float(rows[1][2]) > 1.5 * float(rows[0][2])
+    assert abs(float(rows[1][3]) / float(rows[0][3]) - 1) < 0.05

@@ -111,7 +111,7 @@ def test_settings_and_matrices_of_before_the_density_stay_as_they_were(tmp_path:
     assert_array_equal(example.matrix.values[0], np.log1p(power).astype(np.float32))
     assert np.mean(example.matrix.values == 0) > 0.5
     (now, _) = examples_of(job(tmp_path), PipelineConfig())
-    assert np.mean(now.matrix.values == 0) < 0.1
+    assert np.mean(now.matrix.values == 0) < 0.4  # at 500 Hz the rows above 250 Hz are empty
     assert now.matrix.settings == PipelineConfig().to_json()
 
 
