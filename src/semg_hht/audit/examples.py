@@ -6,7 +6,6 @@ It works on labels and on what is kept of each matrix, and does not read files.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -57,7 +56,7 @@ class AuditedExample:
         """Keep of a matrix (n_planes, 256, 256) what the audit needs, so that the matrix can be released."""
         constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
         digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-        smooth = settings != "" and json.loads(settings).get("density") is not None
+        smooth = '"density": {' in settings  # JSON of `PipelineConfig`; without a density the key is missing
         return cls(row, digest, len(values), constant, settings, sketch(values, smooth=smooth), profile(values))
 
     @classmethod
