@@ -40,7 +40,6 @@ Row = dict[str, Any]  # a line of areas.csv: one method on one matrix
 VALUES, RANDOM = "values", "random"
 STEPS = 10  # of the curves; each empties or fills a tenth of the patches
 BLUR = 16.0  # cells
-N_RESAMPLES = 2000
 EXPERIMENTS = (
     Experiment("effort", FOREARM, "action_quality", {"scaling": "subject"}),
     Experiment("gender", ARMBAND, "gender", {"band_hz": (5.0, 100.0)}),
@@ -115,14 +114,13 @@ def measured(experiment: Experiment, dataset: Dataset, out: Path, options: argpa
                     }  # fmt: skip
 
 
-def show(rows: list[Row], seed: int) -> None:
+def show(rows: list[Row]) -> None:
     """Areas by method with intervals over people, and their difference compared with that of the values."""
     people = sorted({row["person"] for row in rows})
-    draws = np.random.default_rng(seed).integers(len(people), size=(N_RESAMPLES, len(people)))
     methods = list(dict.fromkeys(row["method"] for row in rows))
 
     def cell(values: Array) -> str:
-        low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
+        low, high = scipy.stats.ttest_1samp(values, 0).confidence_interval()  # Student's t over people
         return f"{values.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
     def by_person(method: str, value: Callable[[Row], float]) -> Array:
@@ -167,7 +165,7 @@ def main() -> None:
                 writer = csv.DictWriter(handle, list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows)
-            show(rows, options.seed)
+            show(rows)
 
 
 if __name__ == "__main__":

@@ -280,6 +280,8 @@ def measure_ours() -> None:
     from semg_hht.hht import kernel
     from semg_hht.hht.spectrum import power_on_grid
     from semg_hht.hht.stopping import RULES
+    from semg_hht.matrices.density import DensityConfig, power_density
+    from semg_hht.matrices.scaling import scale_power
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     hht.iceemdan(band_limited(20000), 100, n_threads=1)
@@ -287,14 +289,25 @@ def measure_ours() -> None:
     print(f"peak memory that ICEEMDAN of N=20000 with 100 trials adds: {grown:.0f} MiB (samples of a trial: 0.15 MiB)")
     builds = kernel.compiled.builds() if kernel.compiled else ()
     print(f"\nbuilds that this processor can run: {', '.join(builds) or 'none, NumPy'}; the last is used")
-    print(f"{'N':>8} {'sift us':>9} {'grid us':>9} {'sifts':>6} {'ns/sample/sift':>15}   (goal 3)")
+    # cells, density: the stage from IMFs to scaled values without and with the density (goal: ratio below 1.3)
+    columns = f"{'sift us':>9} {'grid us':>9} {'cells us':>9} {'density us':>10} {'ratio':>6}"
+    print(f"{'N':>8} {columns} {'sifts':>6} {'ns/sample/sift':>15}   (goal 3)")
     for n in (1000, 2000, 5000, 20000, 120000):
         x = band_limited(n)
         rows, n_imfs, n_sifts = kernel.decompose(x[None], RULES["sd"])
         sift = median_cpu_s(lambda x=x: kernel.decompose(x[None], RULES["sd"]))
         grid = median_cpu_s(lambda rows=rows, n=n_imfs[0]: power_on_grid(rows[0, :n], RATE_HZ, (20.0, 450.0)))
+        time_s = (np.arange(256) + 0.5) / 256 * n / RATE_HZ
+        power, _ = power_on_grid(rows[0, : n_imfs[0]], RATE_HZ, (20.0, 450.0))
+
+        def values(power=power, time_s=time_s):
+            return scale_power(power_density(power, time_s, DensityConfig()), "log")
+
+        cells = grid + median_cpu_s(lambda power=power: scale_power(power, "log"))
+        density = grid + median_cpu_s(values)
         cost = sift * 1e9 / n / n_sifts.sum()
-        print(f"{n:8} {sift * 1e6:9.0f} {grid * 1e6:9.0f} {n_sifts.sum():6} {cost:15.2f}")
+        stages = f"{sift * 1e6:9.0f} {grid * 1e6:9.0f} {cells * 1e6:9.0f} {density * 1e6:10.0f} {density / cells:6.2f}"
+        print(f"{n:8} {stages} {n_sifts.sum():6} {cost:15.2f}")
     x = band_limited(2000)
     for trials in (25, 50, 100, 200):
         seconds = median_cpu_s(lambda t=trials: hht.iceemdan(x, t, n_threads=1), 5)

@@ -7,6 +7,7 @@ import pytest
 
 from audit_builders import matrices
 from semg_hht.audit.similarity import MIN_REPETITIONS, MIN_TYPICAL, compare_people, profile, similar_pairs, sketch
+from semg_hht.matrices.density import DensityConfig, power_density
 from semg_hht.matrices.matrix import SIZE
 
 
@@ -69,3 +70,16 @@ def test_profile_and_sketch_have_values_for_each_plane() -> None:
     assert profile(stack).shape == (3 * 16,)
     assert sketch(stack).shape == (3 * 8 * 128,)
     np.testing.assert_allclose(profile(stack)[:16], profile(stack[:1]))
+
+
+def test_smooth_matrices_of_unrelated_recordings_are_no_copies_and_a_copy_is_found() -> None:
+    """Their slow courses are alike: without the differences no likeness stands out."""
+    time_s = 2.5 * (np.arange(SIZE) + 0.5) / SIZE
+    envelope = np.sin(np.linspace(0, np.pi, SIZE)) ** 2
+    rng = np.random.default_rng(0)
+    powers = [envelope * rng.exponential(size=(SIZE, SIZE)) * (rng.random((SIZE, SIZE)) < 0.1) for _ in range(60)]
+    powers.append(0.2 * powers[3] + 0.002 * rng.random((SIZE, SIZE)))
+    values = [np.log1p(power_density(1e4 * power, time_s, DensityConfig()))[None] for power in powers]
+    groups = [str(i) for i in range(len(values))]
+    found = similar_pairs(np.stack([sketch(m, smooth=True) for m in values]), groups)
+    assert [(p.first, p.second) for p in found] == [(3, 60)]

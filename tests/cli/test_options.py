@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from semg_hht.cli.options import StatedTransform, mains_hz_of
@@ -18,6 +20,9 @@ def test_stated_settings_replace_those_of_the_run() -> None:
     assert (config.spectrum, config.scaling, config.channels) == (base.spectrum, base.scaling, base.channels)
     assert StatedTransform(seed=8).config(base).spectrum.seed == 8
     assert StatedTransform(decomposition="upstream").config(base).scaling == "upstream"
+    before = replace(base, density=None)  # a run of a version without densities
+    assert StatedTransform(mains="60").config(before).density is None
+    assert StatedTransform(mains="60").config(base).density == base.density
 
 
 def test_without_a_run_the_defaults_apply() -> None:

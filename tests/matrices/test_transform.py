@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from builders import noise
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
-from semg_hht.hht import SpectrumConfig
+from semg_hht.hht import SpectrumConfig, hilbert_spectrum
+from semg_hht.matrices.density import DensityConfig
 from semg_hht.matrices.transform import Example, PipelineConfig, configure, transform_all, transform_job
 from semg_hht.recordings.jobs import Failure, Job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
+from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.signals.filters import FilterConfig
 
 CONFIG = configure(band_hz=(20, 200))
@@ -92,6 +94,35 @@ def test_settings_survive_json() -> None:
     ):
         assert PipelineConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
     assert PipelineConfig().to_json()["filter"]["mains_hz"] == configure().filter.mains_hz == "auto"
+
+
+def test_settings_and_matrices_of_before_the_density_stay_as_they_were(tmp_path: Path) -> None:
+    """A run of version 0.2.0 stored no density: its recordings are transformed without one, to the same settings."""
+    stored = PipelineConfig().to_json()
+    assert stored.pop("density") == {"time_s": 0.05, "rows": 10.0}
+    before = PipelineConfig.from_json(stored)
+    assert before.density is None
+    assert before.to_json() == stored
+    (example, _) = examples_of(job(tmp_path), before)
+    assert example.matrix.settings == stored
+    samples = open_filtered(job(tmp_path), before.filter)
+    ((_, repetition),) = samples.scaled_repetitions()
+    power = hilbert_spectrum(repetition.samples[0], repetition.rate_hz, before.spectrum).power
+    assert_array_equal(example.matrix.values[0], np.log1p(power).astype(np.float32))
+    assert np.mean(example.matrix.values == 0) > 0.5
+    (now, _) = examples_of(job(tmp_path), PipelineConfig())
+    assert np.mean(now.matrix.values == 0) < 0.4  # at 500 Hz the rows above 250 Hz are empty
+    assert now.matrix.settings == PipelineConfig().to_json()
+
+
+def test_upstream_has_no_density() -> None:
+    config = configure(decomposition="upstream")
+    assert config.density is None
+    assert "density" not in config.to_json()
+    with pytest.raises(InputError, match="expected no density"):
+        replace(config, density=DensityConfig())
+    with pytest.raises(InputError, match="time_s of the density must be a width above 0; got -1"):
+        PipelineConfig.from_json({**PipelineConfig().to_json(), "density": {"time_s": -1, "rows": 9}})
 
 
 def test_settings_stored_before_mains_was_found_and_hearts_were_removed_still_load() -> None:

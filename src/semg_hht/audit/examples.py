@@ -56,7 +56,8 @@ class AuditedExample:
         """Keep of a matrix (n_planes, 256, 256) what the audit needs, so that the matrix can be released."""
         constant = bool((values.max(axis=(1, 2)) == values.min(axis=(1, 2))).any())
         digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
-        return cls(row, digest, len(values), constant, settings, sketch(values), profile(values))
+        smooth = '"density": {' in settings  # JSON of `PipelineConfig`; without a density the key is missing
+        return cls(row, digest, len(values), constant, settings, sketch(values, smooth=smooth), profile(values))
 
     @classmethod
     def of_recording(cls, row: ManifestRow, samples: NDArray[np.float64]) -> AuditedExample:

@@ -5,7 +5,7 @@ It knows names, help texts and defaults. It does not know what is computed with 
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,7 +131,9 @@ class StatedTransform:
         stated = {name: value for name, value in vars(self).items() if value is not None}
         if "mains" in stated:
             stated["mains_hz"] = mains_hz_of(stated.pop("mains"))
-        return configure(**settings | stated)
+        config = configure(**settings | stated)
+        # A run of a version without densities keeps its matrices whatever else is stated.
+        return config if base is None or config.density is None else replace(config, density=base.density)
 
 
 def mains_hz_of(text: str) -> MainsHz:

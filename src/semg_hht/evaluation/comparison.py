@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.evaluation.calibration import PROMISE, answer_sets, set_threshold
-from semg_hht.evaluation.metrics import COVERAGE, MIN_SUBJECTS, N_RESAMPLES, Interval, Report, evaluate, rarely_shown
+from semg_hht.evaluation.intervals import MIN_SUBJECTS, Interval, difference_interval, rarely_shown
+from semg_hht.evaluation.metrics import Report, balanced_accuracy, evaluate, influences
 
 PROTOCOLS = ("loso", "grouped", "random")  # what is held out: each person, groups of people, repetitions
 FINDINGS = "findings.json"  # file of each protocol, in a folder with its name
@@ -64,36 +65,25 @@ class Difference:
     interval: Interval | None
 
 
-def compare(first: HeldOutAnswers, second: HeldOutAnswers, seed: int = 0) -> Difference:
+def compare(first: HeldOutAnswers, second: HeldOutAnswers) -> Difference:
     """Balanced accuracy of ``first`` minus that of ``second``, on the repetitions that both answered."""
     place = {key: i for i, key in enumerate(second.repetitions)}
     rows = [i for i, key in enumerate(first.repetitions) if key in place]
     others = [place[first.repetitions[i]] for i in rows]
     true = first.true[rows]
-    right = [
-        answers.probabilities[chosen].argmax(axis=1) == true for answers, chosen in ((first, rows), (second, others))
-    ]
     people = sorted({first.subjects[i] for i in rows})
     who = np.searchsorted(people, [first.subjects[i] for i in rows])
     n_classes = len(first.classes)
-    support = np.zeros((len(people), n_classes))
-    hits = np.zeros((2, len(people), n_classes))
-    np.add.at(support, (who, true), 1)
-    for method in (0, 1):
-        np.add.at(hits[method], (who, true), right[method])
-
-    def difference(drawn: NDArray[np.intp]) -> Any:
-        """(..., n_people) -> (...)."""
-        n = support[drawn].sum(axis=-2)  # (..., n_classes)
-        recall = [hits[method][drawn].sum(axis=-2) / np.maximum(n, 1) for method in (0, 1)]
-        return ((recall[0] - recall[1]) * (n > 0)).sum(axis=-1) / (n > 0).sum(axis=-1)
-
-    value = float(difference(np.arange(len(people))))
+    counts = np.zeros((2, len(people), n_classes, n_classes), dtype=np.intp)
+    for by_person, answers, chosen in zip(counts, (first, second), (rows, others), strict=True):
+        np.add.at(by_person, (who, true, answers.probabilities[chosen].argmax(axis=1)), 1)
+    scores = float(balanced_accuracy(counts[0].sum(axis=0))), float(balanced_accuracy(counts[1].sum(axis=0)))
+    value = scores[0] - scores[1]
+    support = counts[0].sum(axis=-1)  # (n_people, n_classes)
     if len(people) < MIN_SUBJECTS or rarely_shown(support):
         return Difference(value, None)
-    drawn = np.random.default_rng(seed).integers(len(people), size=(N_RESAMPLES, len(people)))
-    low, high = np.quantile(difference(drawn), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return Difference(value, Interval(float(low), float(high)))
+    changes = influences(balanced_accuracy, counts[0]), influences(balanced_accuracy, counts[1])
+    return Difference(value, difference_interval(scores, changes, support))
 
 
 def task_findings(answers: Sequence[HeldOutAnswers]) -> dict[str, Any]:

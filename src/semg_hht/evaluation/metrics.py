@@ -1,12 +1,12 @@
 """Scores with intervals, computed from labels, probabilities and subjects.
 
-Intervals resample whole subjects, because repetitions of one person are not independent. The module works on arrays and
-does not know networks or files.
+Intervals are over subjects, because repetitions of one person are not independent (see `intervals`). The module works
+on arrays and does not know networks or files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,21 +14,12 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from semg_hht.evaluation.intervals import MIN_SUBJECTS, Interval, rarely_shown, score_interval
+
 Array = NDArray[np.float64]
 
-N_RESAMPLES = 2000
-N_RESAMPLES_RANKED = 300  # for scores that sort the probabilities in every resample
 N_BINS = 10  # bins of confidence with equal numbers of repetitions
-MIN_SUBJECTS = 3  # resampling one or two people gives no interval for other people
-COVERAGE = 0.95
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Percentile bootstrap interval over subjects."""
-
-    low: float
-    high: float
+STEP = 1e-4  # change of a person's weight in a numerical derivative
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,6 @@ def evaluate(
     subjects: Sequence[str],
     *,
     intervals: bool = True,
-    seed: int = 0,
 ) -> Report:
     """Score predictions, one row per repetition.
 
@@ -116,7 +106,7 @@ def evaluate(
     ----------
     labels : true class names, each one of ``classes``.
     probabilities : (n, n_classes) in the order of ``classes``; the largest is the prediction.
-    subjects : subject of each row; intervals resample subjects.
+    subjects : subject of each row; intervals are over subjects.
     intervals : False omits them, which is much faster.
 
     Raises
@@ -142,13 +132,13 @@ def evaluate(
     confusion = by_person.sum(axis=0)
     rare = rarely_shown(by_person.sum(axis=-1))
     enough = intervals and len(people) >= MIN_SUBJECTS and not rare
-    counted = _intervals(by_person, seed) if enough else [None, None, None]
-    ranked = _ranked_intervals(true, probabilities, who, seed) if enough else [None, None]
+    counted = _intervals(by_person) if enough else [None, None, None]
+    ranked = _ranked_intervals(true, probabilities, who, by_person.sum(axis=-1)) if enough else [None, None]
     return Report(
         classes=classes,
         n=len(labels),
         accuracy=float(_accuracy(confusion)),
-        balanced_accuracy=float(_balanced_accuracy(confusion)),
+        balanced_accuracy=float(balanced_accuracy(confusion)),
         macro_f1=float(_macro_f1(confusion)),
         auroc=auroc(true, probabilities),
         ece=ece(true, probabilities),
@@ -158,20 +148,11 @@ def evaluate(
         auroc_interval=ranked[0],
         ece_interval=ranked[1],
         per_class=_per_class(confusion, classes),
-        per_subject={person: float(_balanced_accuracy(c)) for person, c in zip(people, by_person, strict=True)},
+        per_subject={person: float(balanced_accuracy(c)) for person, c in zip(people, by_person, strict=True)},
         confusion=confusion,
         reliability=reliability(true, probabilities),
         too_few_people_of=tuple(classes[c] for c in rare) if len(people) >= MIN_SUBJECTS else (),
     )
-
-
-def rarely_shown(support: NDArray[Any]) -> list[int]:
-    """Classes that fewer than three subjects show; support : (n_subjects, n_classes) numbers of repetitions.
-
-    Many resamples lack such a class or contain it from one person only, so that they give no interval for others.
-    """
-    n_people = (support > 0).sum(axis=0)
-    return np.flatnonzero((n_people > 0) & (n_people < MIN_SUBJECTS)).tolist()
 
 
 def auroc(true: NDArray[np.intp], probabilities: Array) -> float | None:
@@ -194,9 +175,13 @@ def reliability(true: NDArray[np.intp], probabilities: Array) -> tuple[Bin, ...]
     """Predictions sorted by confidence in ten bins of equal size (fewer with fewer than ten predictions)."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == true
-    order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, min(N_BINS, true.size))
-    return tuple(Bin(float(confidence[i].mean()), float(right[i].mean()), int(i.size)) for i in parts)
+    return tuple(Bin(float(confidence[i].mean()), float(right[i].mean()), int(i.size)) for i in _bins(probabilities))
+
+
+def _bins(probabilities: Array) -> list[NDArray[np.intp]]:
+    """Rows of each bin of confidence."""
+    order = np.argsort(probabilities.max(axis=1), kind="stable")
+    return np.array_split(order, min(N_BINS, len(order)))
 
 
 def ece(true: NDArray[np.intp], probabilities: Array) -> float:
@@ -219,7 +204,7 @@ def _accuracy(confusion: NDArray[Any]) -> Any:
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
 
 
-def _balanced_accuracy(confusion: NDArray[Any]) -> Any:
+def balanced_accuracy(confusion: NDArray[Any]) -> Any:
     """Mean recall over the classes that occur: (..., n_classes, n_classes) -> (...)."""
     support = confusion.sum(axis=-1)
     recall = np.diagonal(confusion, axis1=-2, axis2=-1) / np.maximum(support, 1)
@@ -234,33 +219,72 @@ def _macro_f1(confusion: NDArray[Any]) -> Any:
     return np.sum(f1 * (support > 0), axis=-1) / (support > 0).sum(axis=-1)
 
 
-def _intervals(by_person: NDArray[np.intp], seed: int) -> list[Interval | None]:
-    """Intervals of accuracy, balanced accuracy and macro F1."""
-    n_people = by_person.shape[0]
-    drawn = np.random.default_rng(seed).integers(n_people, size=(N_RESAMPLES, n_people))
-    resampled = np.stack([by_person[people].sum(axis=0) for people in drawn])  # (n_resamples, c, c)
-    return [_interval(score(resampled)) for score in (_accuracy, _balanced_accuracy, _macro_f1)]
+def _intervals(by_person: NDArray[np.intp]) -> list[Interval | None]:
+    """Intervals of accuracy, balanced accuracy and macro F1; by_person : (n_people, n_classes, n_classes)."""
+    confusion = by_person.sum(axis=0)
+    support = by_person.sum(axis=-1)  # (n_people, n_classes)
+    repetitions = support.sum(axis=-1, keepdims=True)  # (n_people, 1)
+    scores = ((_accuracy, repetitions), (balanced_accuracy, support), (_macro_f1, support))
+    return [score_interval(float(score(confusion)), influences(score, by_person), n) for score, n in scores]
+
+
+def influences(score: Callable[[NDArray[Any]], Any], by_person: NDArray[np.intp]) -> Array:
+    """Derivative of a score by the weight of each person, (n_people,), at weights of one.
+
+    by_person : (n_people, n_classes, n_classes) counts; ``score`` takes their sum, or many sums at once.
+    """
+    confusion = by_person.sum(axis=0)
+    return np.asarray((score(confusion + STEP * by_person) - score(confusion - STEP * by_person)) / (2 * STEP))
 
 
 def _ranked_intervals(
-    true: NDArray[np.intp], probabilities: Array, who: NDArray[np.intp], seed: int
+    true: NDArray[np.intp], probabilities: Array, who: NDArray[np.intp], support: NDArray[np.intp]
 ) -> list[Interval | None]:
-    """Intervals of AUROC and calibration error."""
-    n_people = int(who.max()) + 1
-    members = [np.flatnonzero(who == person) for person in range(n_people)]
-    areas, errors = [], []
-    for drawn in np.random.default_rng(seed).integers(n_people, size=(N_RESAMPLES_RANKED, n_people)):
-        rows = np.concatenate([members[person] for person in drawn])
-        area = auroc(true[rows], probabilities[rows])
-        errors.append(ece(true[rows], probabilities[rows]))
-        if area is not None:
-            areas.append(area)
-    return [_interval(np.array(areas)) if areas else None, _interval(np.array(errors))]
+    """Intervals of AUROC and calibration error; support : (n_people, n_classes)."""
+
+    def by_person(of_repetitions: Array) -> Array:
+        return np.asarray(np.bincount(who, of_repetitions, len(support)), dtype=np.float64)
+
+    area = auroc(true, probabilities)
+    of_area = by_person(_auroc_influences(true, probabilities))
+    of_error = by_person(_ece_influences(true, probabilities))
+    repetitions = support.sum(axis=-1, keepdims=True)
+    return [
+        None if area is None else score_interval(area, of_area, support),
+        score_interval(ece(true, probabilities), of_error, repetitions),
+    ]
 
 
-def _interval(scores: Array) -> Interval:
-    low, high = np.quantile(scores, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    return Interval(float(low), float(high))
+def _auroc_influences(true: NDArray[np.intp], probabilities: Array) -> Array:
+    """Influence of each repetition on the AUROC, (n,): its share of the other side ranked right, less the area.
+
+    Added up over the repetitions of a person, it is the clustered ROC analysis of Obuchowski (1997, doi
+    10.2307/2533958).
+    """
+    total = np.zeros(true.size)
+    n_areas = 0
+    for c in range(probabilities.shape[1]):
+        positive = true == c
+        if not 0 < positive.sum() < true.size:
+            continue
+        n_areas += 1
+        ranks = scipy.stats.rankdata(probabilities[:, c])
+        below = {side: ranks[positive == side] - scipy.stats.rankdata(probabilities[positive == side, c])
+                 for side in (True, False)}  # number of the other side that ranks below, ties half  # fmt: skip
+        n_positive, n_negative = below[True].size, below[False].size
+        right = {True: below[True] / n_negative, False: 1 - below[False] / n_positive}
+        for side in (True, False):
+            total[positive == side] += (right[side] - right[side].mean()) / right[side].size
+    return total / max(n_areas, 1)
+
+
+def _ece_influences(true: NDArray[np.intp], probabilities: Array) -> Array:
+    """Influence of each repetition on the calibration error, (n,), with the bins held fixed."""
+    excess = probabilities.max(axis=1) - (probabilities.argmax(axis=1) == true)
+    error = np.zeros(true.size)
+    for rows in _bins(probabilities):
+        error[rows] = excess[rows] * np.sign(excess[rows].mean())
+    return np.asarray((error - error.mean()) / true.size)
 
 
 def _per_class(confusion: NDArray[np.intp], classes: tuple[str, ...]) -> dict[str, dict[str, float]]:

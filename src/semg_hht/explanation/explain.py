@@ -15,6 +15,7 @@ from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.explanation.explanation import Array, ExplainedRepetition, Explanation, Grid, Imf
 from semg_hht.hht import imf_powers
+from semg_hht.matrices.density import power_density
 from semg_hht.matrices.matrix import SIZE
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.inputs import Choice, LoadedInput, Paths
@@ -167,11 +168,22 @@ def _why_no_imfs(item: LoadedInput, config: PipelineConfig | None) -> str:
 
 
 def _imf_powers(item: LoadedInput, index: int, config: PipelineConfig | None) -> list[Array]:
-    """For each channel of the repetition that a matrix belongs to, the power of its IMFs, (n_imfs, 256, 256)."""
+    """For each channel of the repetition that a matrix belongs to, the power of its IMFs, (n_imfs, 256, 256).
+
+    It is smoothed as the matrix is, so that the power of the IMFs adds up to that of the matrix.
+    """
     assert item.source is not None and config is not None
     repetition = item.origins[index].row
+    _, time_s = item.axes[index]
+
+    def smoothed(powers: Array) -> Array:
+        if config.density is None:
+            return powers
+        assert time_s is not None
+        return np.stack([power_density(power, time_s, config.density) for power in powers]).astype(np.float64)
+
     return [
-        imf_powers(samples, part.rate_hz, config.spectrum)
+        smoothed(imf_powers(samples, part.rate_hz, config.spectrum))
         for row, part in item.source.scaled_repetitions()
         if (row.start_s, row.stop_s) == (repetition.start_s, repetition.stop_s)
         for samples in part.samples

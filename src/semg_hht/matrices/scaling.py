@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-
 # What each scaling keeps. Those with a reference divide the signal by a reference amplitude before the transform.
 SCALINGS = {
     "minmax": "amplitude of each matrix stretched to 0..1; effort is discarded (as in the original README)",
@@ -25,7 +23,7 @@ DEPTH_DB = 60.0
 REFERENCE_FLOOR = 0.01  # share of the reference amplitude that counts as silence
 
 
-def scale_power(power: Array, scaling: str) -> NDArray[np.float32]:
+def scale_power(power: NDArray[np.floating], scaling: str) -> NDArray[np.float32]:
     """Power (256, 256) in squared units -> matrix (256, 256) float32, 0 where there is no power.
 
     For ``mvc`` and ``subject`` the power is that of a signal already divided by its reference amplitude.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectrum
+from semg_hht.matrices.density import DensityConfig, power_density
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import SCALINGS, scale_power
 from semg_hht.recordings.jobs import Failure, Job, for_each
@@ -34,12 +35,17 @@ CHANNELS = ("separate", "stack")
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """All settings that determine a matrix; stored with it and in the run, so prediction uses those of training."""
+    """All settings that determine a matrix; stored with it and in the run, so prediction uses those of training.
+
+    density : how the power is smoothed before it is scaled; None: not, as in matrices and runs up to version 0.2.0 and
+        with ``upstream``.
+    """
 
     filter: FilterConfig = field(default_factory=FilterConfig)
     spectrum: SpectrumConfig = field(default_factory=SpectrumConfig)
     scaling: str = "log"
     channels: str = "separate"
+    density: DensityConfig | None = field(default_factory=DensityConfig)
 
     def __post_init__(self) -> None:
         for name, value, choices in (("scaling", self.scaling, SCALINGS), ("channels", self.channels, CHANNELS)):
@@ -50,9 +56,15 @@ class PipelineConfig:
                 f"'upstream' is a decomposition with its own scaling; "
                 f"got decomposition {self.spectrum.decomposition!r} with scaling {self.scaling!r}"
             )
+        if self.density is not None and self.spectrum.decomposition == "upstream":
+            raise InputError("decomposition 'upstream' has a matrix of its own; expected no density with it")
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """The settings; without a density as versions up to 0.2.0 stored them."""
+        content = asdict(self)
+        if self.density is None:
+            del content["density"]
+        return content
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> PipelineConfig:
@@ -66,9 +78,11 @@ class PipelineConfig:
         try:
             parts = dict(content)
             filters, spectrum = parts.pop("filter"), parts.pop("spectrum")
+            density = parts.pop("density", None)
             return cls(
                 filter=FilterConfig(**{**filters, "band_hz": tuple(filters["band_hz"])}),
                 spectrum=SpectrumConfig(**{**spectrum, "band_hz": tuple(spectrum["band_hz"])}),
+                density=None if density is None else DensityConfig(**density),
                 **parts,
             )
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
@@ -100,7 +114,8 @@ def configure(
         )
     except ValueError as error:
         raise InputError(str(error)) from None
-    return PipelineConfig(FilterConfig(band_hz, mains_hz, ecg), spectrum, scaling, channels)
+    density = None if decomposition == "upstream" else DensityConfig()
+    return PipelineConfig(FilterConfig(band_hz, mains_hz, ecg), spectrum, scaling, channels, density)
 
 
 @dataclass(frozen=True)
@@ -182,9 +197,7 @@ def _matrix(
         amplitudes = np.array([source.unit_amplitude(name) for name in repetition.channel_names])
         reference = tuple(map(float, amplitudes / amplitudes.mean()))
     return Matrix(
-        values=np.stack(
-            [scale_power(spectrum.power, config.scaling) for spectrum in spectra]
-        ),  # (n_channels, 256, 256)
+        values=np.stack([_values(spectrum, config) for spectrum in spectra]),  # (n_channels, 256, 256)
         settings=config.to_json(),
         frequency_hz=spectra[0].frequency_hz,
         time_s=spectra[0].time_s,
@@ -192,6 +205,14 @@ def _matrix(
         reference=reference,
         covariance=_covariance(samples, rate_hz),
     )
+
+
+def _values(spectrum: HilbertSpectrum, config: PipelineConfig) -> NDArray[np.float32]:
+    """The values of one plane: the power of a spectrum as a density, scaled."""
+    if config.density is None:
+        return scale_power(spectrum.power, config.scaling)
+    density = power_density(spectrum.power, spectrum.time_s, config.density)
+    return scale_power(density, config.scaling)
 
 
 def _covariance(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64] | None:

@@ -155,10 +155,15 @@ def _preparation(preparation: Mapping[str, Any] | None, words: Words) -> list[st
     sentences.append(words(notch) if notch != "mains_fixed" else words(notch, mains=f"{mains:g}"))
     if filters["ecg"]:
         sentences.append(words("methods_ecg"))
-    low, high = (f"{edge:g}" for edge in spectrum["band_hz"])
+    low_hz, high_hz = spectrum["band_hz"]
+    low, high = f"{low_hz:g}", f"{high_hz:g}"
     name = words.known("decompositions", spectrum["decomposition"])
     scaling = words.known("scalings", preparation["scaling"])
     sentences.append(words("methods_transform", decomposition=name, low=low, high=high, scaling=scaling))
+    density = preparation.get("density")
+    if density is not None:
+        time, frequency = f"{1000 * density['time_s']:g}", f"{density['rows'] * (high_hz - low_hz) / 256:.1f}"
+        sentences.append(words("methods_density", time=time, frequency=frequency))
     return sentences
 
 
