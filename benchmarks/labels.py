@@ -1,9 +1,9 @@
-"""Compare the labels of `semg-hht label` with the truth of simulated people and with labels set by a person.
+"""Compare the labels of `semg-hht label` with the truth of simulated people and with labels set by eye.
 
     python benchmarks/labels.py [--data FOLDER] [--people 8]
 
 Simulated: a goniometer beside simulated EMG, by drift, sign and lag; the repetitions are those that `find_repetitions`
-detects, and the true ones. Real: FOLDER contains grip_force/ and knee_angle/; the labels of a person are those of
+detects, and the true ones. Real: FOLDER contains grip_force/ and knee_angle/; the labels set by eye are those of
 tests/references/sensor_labels_seen.json, and each disagreement is listed.
 """
 
@@ -127,7 +127,7 @@ def seen_by_a_person(data: Path) -> None:
                 counts[kind] += 1
                 if kind != "same":
                     lines.append(
-                        f"    {job.file} {number}: a person {person or 'open'} ({level:.0%}), the sensor "
+                        f"    {job.file} {number}: by eye {person or 'open'} ({level:.0%}), the sensor "
                         f"{found.label or 'open'} ({found.share:.0%}) {found.remark}"
                     )
         total += counts
@@ -136,7 +136,7 @@ def seen_by_a_person(data: Path) -> None:
 
 
 def _agreement(counts: Counter[str]) -> str:
-    return f"{share(counts['same'], counts.total())} as a person; left open {counts['open']}, other {counts['other']}"
+    return f"{share(counts['same'], counts.total())} as by eye; left open {counts['open']}, other {counts['other']}"
 
 
 def main() -> None:

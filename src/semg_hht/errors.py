@@ -9,6 +9,10 @@ class RateUnknown(InputError):
     """A recording does not state its sampling rate. The web page asks for it."""
 
 
+class NoRepetition(InputError):
+    """No repetition was found in a recording. Predictions offer to take the recording as one."""
+
+
 class WriteError(InputError):
     """A result can't be written (full disk, no permission). It stops the work: no single recording is at fault."""
 

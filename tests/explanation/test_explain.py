@@ -64,7 +64,7 @@ def test_evidence_of_the_covariance_is_shared_among_the_channels() -> None:
 
 
 def test_of_a_recording_all_parts_add_up(found: list[Explanation], trained: Run, simulated: Simulated) -> None:
-    answers = trained.predict(recording(simulated)).predictions[0].answers
+    answers = trained.predict(recording(simulated)).predictions[0].parts[0].answers
     for one in found:
         change = one.attribution.score - one.attribution.empty
         assert_allclose(one.answer.confidence, answers[one.task].confidence, atol=1e-5)

@@ -47,3 +47,21 @@ def test_predictions_list_parts_channels_remarks_and_errors() -> None:
         "errors": {"b.csv": "empty"},
     }
     assert Predictions((Prediction("a.npz", {"gender": gender}),), {}).to_json() == {"a.npz": entry}
+
+
+def test_a_table_has_a_line_for_each_repetition_matrix_and_error() -> None:
+    quality = Answer("full", 0.8, {"full": 0.8, "half": 0.2}, ("full", "half"))
+    gender = Answer("F", 0.6, {"F": 0.6, "M": 0.4})
+    both = {"action_quality": quality, "gender": gender}
+    parts = (Part("", 0.5, 1.5, both), Part("b", None, None, {"gender": gender}))
+    predictions = Predictions(
+        (Prediction("a.csv", both, parts, ("short",)), Prediction("m.npz", {"gender": gender})), {"b.csv": "empty, so"}
+    )
+    assert predictions.to_csv().splitlines() == [
+        "file,repetition,start_s,stop_s,action_quality,action_quality_confidence,action_quality_unsure,"
+        "gender,gender_confidence,gender_unsure,remarks",
+        "a.csv,1,0.5,1.5,full,0.8000,yes,F,0.6000,,short",
+        "a.csv,b,,,,,,F,0.6000,,short",
+        "m.npz,1,,,,,,F,0.6000,,",
+        'b.csv,,,,,,,,,,"empty, so"',
+    ]

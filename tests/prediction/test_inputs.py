@@ -135,3 +135,25 @@ def test_options_reach_recordings_that_do_not_state_everything(tmp_path: Path) -
     (item,) = loaded(tmp_path / "a.csv", InputOptions(rate_hz=500, units="mV"))
     assert isinstance(item, LoadedInput)
     assert (item.rate_hz, item.origins[0].row.units) == (500.0, "mV")
+
+
+def test_a_recording_is_cut_only_if_it_is_longer_than_two_training_repetitions(tmp_path: Path) -> None:
+    recording = noise(1, duration_s=12)
+    bursts = np.zeros(recording.n_samples)
+    for start_s in (1, 4, 7, 10):
+        bursts[start_s * 500 : (start_s + 1) * 500] = 1.0
+    write_recording(replace(recording, samples=recording.samples * (0.01 + bursts)), tmp_path / "curls.npz")
+    for longest_s, n_repetitions in ((0.0, 1), (1.2, 4), (5.9, 4), (6.0, 1)):
+        loader = InputLoader(replace(MODEL, longest_s=longest_s), CONFIG)
+        (item,) = loaded(tmp_path / "curls.npz", loader=loader)
+        assert isinstance(item, LoadedInput)
+        assert (longest_s, item.n_repetitions) == (longest_s, n_repetitions)
+        assert any("--whole" in remark for remark in item.remarks) == (n_repetitions > 1)
+    loader = InputLoader(replace(MODEL, longest_s=1.2), CONFIG)
+    write_recording(recording, tmp_path / "steady.npz")
+    (failure,) = loaded(tmp_path / "steady.npz", loader=loader)
+    assert isinstance(failure, Failure)
+    assert failure.reason.endswith("no activity rises above rest; --whole takes the recording as one")
+    (item,) = loaded(tmp_path / "curls.npz", InputOptions(whole=True), loader=loader)
+    assert isinstance(item, LoadedInput)
+    assert item.n_repetitions == 1

@@ -83,10 +83,13 @@ def test_repetitions_that_nobody_stated_are_found(opened: Run, simulated: Simula
     recording.write_bytes(job.path.read_bytes())
     flat = tmp_path / "flat.csv"
     flat.write_text("time_s,ch1\n" + "".join(f"{i / 500},1\n" for i in range(1000)))
-    (whole,) = opened.predict(recording, InputOptions(units="uV")).predictions
+    (whole,) = opened.predict(recording, InputOptions(units="uV", whole=True)).predictions
     assert len(whole.parts) == 1
     found = opened.predict([recording, flat], InputOptions(units="uV", segmentation=SegmentConfig()))
     (cut,) = found.predictions
+    (by_itself,) = opened.predict(recording, InputOptions(units="uV")).predictions
+    assert by_itself.parts == cut.parts, "the recording is longer than twice the longest training repetition"
+    assert "repetitions were found; --whole takes it as one" in by_itself.remarks[-1]
     assert_allclose([p.start_s for p in cut.parts], [row.start_s for row in job.rows], atol=0.3)
     assert "no repetition was found" in found.errors["flat.csv"]
     stated = opened.predict(simulated.manifest, InputOptions(segmentation=SegmentConfig()))
@@ -151,6 +154,7 @@ def test_a_folder_without_a_run_is_said(tmp_path: Path) -> None:
 
 def test_without_torch_the_missing_piece_is_named(tiny_result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "semg_hht.learning.checkpoint")
     with pytest.raises(InputError, match=r"this run needs torch: pip install 'semg-hht\[train\]'"):
         open_run(tiny_result.folder)
 
@@ -194,7 +198,7 @@ def test_stacked_channels_train_save_load_and_predict(tmp_path: Path) -> None:
     said = run.predict(tmp_path / "manifest.csv", n_jobs=1)
     assert (len(said.predictions), said.errors) == (16, {})
     assert list(said.predictions[0].answers["action_quality"].probabilities) == ["low", "high"]
-    write_recording(noise(3), tmp_path / "three.npz")
+    write_recording(noise(3, 0.5), tmp_path / "three.npz")
     errors = run.predict(tmp_path / "three.npz", n_jobs=1).errors
     assert "three.npz: has 3 channels; this run was trained on 2" in errors["three.npz"]
 

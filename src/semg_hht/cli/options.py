@@ -52,6 +52,7 @@ RunSeed = Annotated[int | None, _setting("Random seed of the noise in ensemble d
 Segment = Annotated[
     bool, typer.Option("--segment", help="Find the repetitions in recordings whose manifest states no times.")
 ]
+Whole = Annotated[bool, typer.Option("--whole", help="Take a recording as one repetition, however long it is.")]
 References = Annotated[
     Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.  [default: none]")
 ]

@@ -39,13 +39,19 @@ class InputOptions:
     rate_hz, units : for recordings that do not state them, in a manifest or in the file.
     references : manifest of maximal contractions, for the scaling ``mvc``.
     segmentation : how to find the repetitions of recordings whose rows state no times; None: such a recording is one
-        repetition.
+        repetition, unless it is much longer than those that a run was trained on.
+    whole : such a recording is one repetition, however long it is.
     """
 
     rate_hz: float | None = None
     units: str = ""
     references: Path | None = None
     segmentation: SegmentConfig | None = None
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        if self.whole and self.segmentation is not None:
+            raise InputError("a recording is either cut into repetitions or taken as a whole; got both")
 
 
 def find_jobs(

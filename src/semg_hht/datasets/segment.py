@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, NoRepetition
 from semg_hht.recordings.events import Event, read_events
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
@@ -184,14 +184,14 @@ def open_segmented(job: Job, filters: FilterConfig, config: SegmentConfig | None
     Raises
     ------
     InputError
-        The recording can't be used, or no repetition is found in it; the text names the file.
+        The recording can't be used, or (`NoRepetition`) no repetition is found in it; the text names the file.
     """
     source = open_filtered(job, filters)
-    if config is None or job.states_times:
+    if config is None or job.states_times or source.raw.duration_s <= config.min_recording_s:
         return source
     segmented = segment_recording(source, config)
     if not segmented.rows:
-        raise InputError(f"{job.path}: {segmented.remarks[-1]}")
+        raise NoRepetition(f"{job.path}: {segmented.remarks[-1]}")
     return segmented.source
 
 

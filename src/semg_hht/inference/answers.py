@@ -5,6 +5,8 @@ It works on class names and probabilities. It does not know models or recordings
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,6 +101,33 @@ class Predictions:
         if self.errors:
             content["errors"] = dict(self.errors)
         return content
+
+    def to_csv(self) -> str:
+        """A table with a line for each repetition (for each matrix file one), and for each file without an answer."""
+        tasks = [task for task in TASKS if any(task in prediction.answers for prediction in self.predictions)]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        columns = [f"{task}{end}" for task in tasks for end in ("", "_confidence", "_unsure")]
+        writer.writerow(["file", "repetition", "start_s", "stop_s", *columns, "remarks"])
+        for prediction in self.predictions:
+            parts = prediction.parts or (Part("", None, None, prediction.answers),)
+            for number, part in enumerate(parts, start=1):
+                cells = [cell for task in tasks for cell in _cells(part.answers.get(task))]
+                where = [part.repetition or number, part.start_s, part.stop_s]
+                writer.writerow([prediction.file, *where, *cells, "; ".join(prediction.remarks)])
+        for file, reason in self.errors.items():
+            writer.writerow([file, "", "", "", *[""] * len(columns), reason])
+        return out.getvalue()
+
+
+def _cells(answer: Answer | None) -> tuple[str, str, str]:
+    if answer is None:
+        return "", "", ""
+    return (
+        answer.prediction,
+        f"{answer.confidence:.4f}",
+        ("yes" if answer.is_unsure else "no") if answer.possible else "",
+    )
 
 
 def answer(probabilities: NDArray[np.float64], classes: Sequence[str], threshold: float = 0.0) -> Answer:

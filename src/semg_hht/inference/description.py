@@ -71,6 +71,7 @@ class ModelDescription:
     peak : largest value of a training matrix, on average; matrices of other tools are stretched to it.
     epoch : number of epochs that the weights were trained.
     calibration : task -> how its probabilities are calibrated; empty before training ends.
+    longest_s : duration of the longest training repetition; 0: not known.
     blocks : task -> the blocks that its SVM joins, and their numbers of columns (see `svm_inputs.py`). A task without
         blocks is answered matrix by matrix, from the network's features alone.
     """
@@ -81,12 +82,13 @@ class ModelDescription:
     preparation: dict[str, Any] | None
     peak: float = 1.0
     epoch: int = 0
+    longest_s: float = 0.0
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, content: dict[str, Any], source: str) -> ModelDescription:
-        """The inverse of `to_json`; runs of early versions have no ``blocks``.
+        """The inverse of `to_json`; runs of early versions have no ``blocks`` and no ``longest_s``.
 
         Raises
         ------
@@ -101,6 +103,7 @@ class ModelDescription:
                 preparation=content["preparation"],
                 peak=float(content["peak"]),
                 epoch=content["epoch"],
+                longest_s=float(content.get("longest_s", 0.0)),
                 calibration={
                     task: Calibration(**{name: float(value) for name, value in values.items()})
                     for task, values in content["calibration"].items()
@@ -129,6 +132,7 @@ class ModelDescription:
             "epoch": self.epoch,
             "preparation": self.preparation,
             "peak": self.peak,
+            "longest_s": self.longest_s,
             "calibration": {task: asdict(calibration) for task, calibration in self.calibration.items()},
             "blocks": {task: dict(widths) for task, widths in self.blocks.items()},
         }

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import InputOptions, find_inputs, with_long_names
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, NoRepetition
 from semg_hht.inference.description import ModelDescription
 from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.matrix import Matrix, read_matrix
@@ -24,11 +24,13 @@ from semg_hht.matrices.transform import PipelineConfig, transform, warn_of_clipp
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.signals.filtered_recording import FilteredRecording
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.processes import map_ahead
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
 
+LONGER = 2.0  # times the longest training repetition: a longer recording holds several repetitions
 AHEAD = 64  # matrices that are read while the network answers earlier ones
 Paths = str | Path | Sequence[str | Path]
 
@@ -111,11 +113,16 @@ class InputLoader:
     ) -> Iterator[LoadedInput | Failure]:
         """Load matrices, recordings, folders of either, or a manifest.csv; one result for each file.
 
+        Repetitions are found in a recording that is longer than twice the longest training repetition, unless
+        ``options`` state otherwise.
+
         Raises
         ------
         InputError
             A single input that does not exist or holds nothing to load.
         """
+        if options.segmentation is None and not options.whole and self.model.longest_s:
+            options = replace(options, segmentation=SegmentConfig(min_recording_s=LONGER * self.model.longest_s))
         paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
@@ -197,8 +204,20 @@ class InputLoader:
         from semg_hht.datasets.segment import open_segmented
 
         assert self.recording_config is not None
-        source = open_segmented(job, self.recording_config.filter, options.segmentation)
-        return self.transformed(source, choice, n_threads=n_threads)
+        filters, segmentation = self.recording_config.filter, options.segmentation
+        by_itself = segmentation is not None and segmentation.min_recording_s > 0  # the user did not ask for it
+        try:
+            source = open_segmented(job, filters, segmentation)
+        except NoRepetition as error:
+            raise InputError(f"{error}; --whole takes the recording as one" if by_itself else str(error)) from None
+        loaded = self.transformed(source, choice, n_threads=n_threads)
+        if not by_itself or job.states_times or not source.job.states_times:
+            return loaded
+        remark = (
+            f"the recording lasts {source.raw.duration_s:.0f} s, the longest training repetition "
+            f"{self.model.longest_s:.1f} s; {loaded.n_repetitions} repetitions were found; --whole takes it as one"
+        )
+        return replace(loaded, remarks=(*loaded.remarks, remark))
 
     def transformed(
         self, source: FilteredRecording, choice: Choice = Choice(), *, n_threads: int | None = None

@@ -32,6 +32,7 @@ class SegmentConfig:
     method : ``markov`` or ``threshold``; see `semg_hht.signals.activity.find_activity`.
     merge_gap_s : a shorter rest lies within a repetition, such as the rest between lifting and lowering a weight.
     min_duration_s, max_duration_s : shorter activity is ignored; longer activity is split at its deepest pause.
+    min_recording_s : a recording that is not longer is one repetition, as a whole.
     ghost_share : activity is ignored if its amplitude is below this share of the median amplitude.
     """
 
@@ -40,6 +41,7 @@ class SegmentConfig:
     min_duration_s: float = 0.3
     max_duration_s: float = 15.0
     ghost_share: float = 0.2
+    min_recording_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

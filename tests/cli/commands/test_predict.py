@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -28,6 +29,28 @@ def test_recordings_are_predicted_and_json_is_printed(
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(output.read_text(encoding="utf-8"))
     assert len(printed) == 4
+
+
+def test_a_whole_recording_is_cut_and_a_line_printed_and_written_for_each_repetition(
+    simulated: Simulated, simulated_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "curls.csv"
+    recording.write_bytes(next(simulated.manifest.parent.glob("S*.csv")).read_bytes())
+    words = ("predict", "--checkpoint", simulated_run, "--input", recording, "--units", "uV")
+    assert run(*words, "--output", tmp_path / "o.csv") == 0
+    lines = capsys.readouterr().out.splitlines()
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == 3
+    assert "all 3 repetitions together" in lines[0]
+    for line, row in zip(lines[1:4], rows, strict=True):
+        assert f"to {float(row['stop_s']):.2f} s  {row['action_quality']} (" in line
+    assert run(*words, "--output", tmp_path / "whole.csv", "--whole") == 0
+    assert len((tmp_path / "whole.csv").read_text(encoding="utf-8").splitlines()) == 2
+    assert run(*words, "--output", tmp_path / "both.csv", "--whole", "--segment") == 1
+    assert "either cut into repetitions or taken as a whole" in capsys.readouterr().err
+    assert run(*words, "--output", tmp_path / "e.csv", "--explain", tmp_path / "e") == 1
+    assert "the evidence is written into a .json file" in capsys.readouterr().err
 
 
 def test_an_existing_output_is_not_replaced(

@@ -36,6 +36,7 @@ def explain(
     units: flags.Units = "",
     references: flags.References = None,
     segment: flags.Segment = False,
+    whole: flags.Whole = False,
     lang: flags.Lang = "en",
     cpu: flags.Cpu = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
@@ -53,7 +54,7 @@ def explain(
     require_new_file(out, overwrite=overwrite)
     words = read_words(lang)
     run = open_run(checkpoint, cpu=cpu)
-    options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None)
+    options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None, whole)
     explanations: list[Explanation] = []
     with console.err.status("explaining"):
         for result in explain_inputs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +16,10 @@ from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.jobs import Failure, Remark, none_usable
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.files import require_new_file, write_json
+from semg_hht.system.files import require_new_file, write_json, write_text
 
 if TYPE_CHECKING:
+    from semg_hht.inference.answers import Answer, Prediction
     from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 def predict(
     checkpoint: Annotated[Path, typer.Option(help="A run directory, one of its checkpoints, or an export.")],
     input: Annotated[Path, typer.Option(help="A matrix or recording, a folder of them, or a manifest.csv.")],
-    output: Annotated[Path, typer.Option(help="JSON file for the predictions.")] = Path("predictions.json"),
+    output: Annotated[Path, typer.Option(help="Predictions: .json, or .csv with a line a repetition.")] = Path(
+        "predictions.json"
+    ),
     batch_size: Annotated[int, typer.Option(help="Matrices per batch.")] = 32,
     engine: Annotated[
         str,
@@ -46,6 +49,7 @@ def predict(
     channels: flags.RunChannels = None,
     seed: flags.RunSeed = None,
     segment: flags.Segment = False,
+    whole: flags.Whole = False,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -64,6 +68,9 @@ def predict(
 
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
+    is_csv = output.suffix.lower() == ".csv"
+    if is_csv and explain is not None:
+        raise InputError(f"{output}: the evidence is written into a .json file; a .csv has no place for it")
     require_new_file(output, overwrite=overwrite)
     run = open_run(checkpoint, cpu=cpu, engine=engine)
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
@@ -73,7 +80,7 @@ def predict(
         from semg_hht.cli.commands.explain import require_explaining
 
         require_explaining(run, explain, lang, overwrite)
-    options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None)
+    options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None, whole)
     choice = Choice(keep_recordings=explain is not None)
     kept: list[LoadedInput] = []
     loaded = run.loader.load(input, options, choice, track=console.track)
@@ -86,13 +93,20 @@ def predict(
     if not predictions.predictions:
         raise none_usable(failures, "files")
     content = predictions.to_json()
-    write_json(output, content)  # before the explanations, so that the predictions are kept if these fail
+    if is_csv:
+        write_text(output, predictions.to_csv())
+    else:
+        write_json(output, content)  # before the explanations, so that the predictions are kept if these fail
     if explain is not None:
         _add_evidence(content, run, kept, explain, lang, output)
     if as_json:
         console.print_json(content)
     else:
-        console.list_first(console.out, predictions.predictions, _line)
+        if len(predictions.predictions) == 1:
+            for line in _lines(predictions.predictions[0]):
+                console.out.print(f"  {line}", markup=False)
+        else:
+            console.list_first(console.out, predictions.predictions, lambda prediction: _lines(prediction)[0])
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
 
@@ -134,9 +148,19 @@ def _with_config(run: Run, config: PipelineConfig) -> Run:
     return replace(run, recording_config=config)
 
 
-def _line(prediction: Any) -> str:
-    answers = ", ".join(
+def _lines(prediction: Prediction) -> list[str]:
+    """A line for the file, and where it has several repetitions one for each."""
+    lines = [f"{prediction.file}: {_answers(prediction.answers)}"]
+    if len(prediction.parts) > 1:
+        lines[0] += f", all {len(prediction.parts)} repetitions together"
+        for number, part in enumerate(prediction.parts, start=1):
+            times = "" if part.start_s is None or part.stop_s is None else f"{part.start_s:7.2f} to {part.stop_s:.2f} s"
+            lines.append(f"  {part.repetition or number:>3} {times}  {_answers(part.answers)}")
+    return lines
+
+
+def _answers(answers: Mapping[str, Answer]) -> str:
+    return ", ".join(
         f"{answer.prediction} ({answer.confidence:.0%}{', unsure' if answer.is_unsure else ''})"
-        for answer in prediction.answers.values()
+        for answer in answers.values()
     )
-    return f"{prediction.file}: {answers}"
