@@ -186,3 +186,9 @@ def test_hidden_copies_are_no_matrices(tmp_path: Path) -> None:
         name += "BICEPS_half_F_001.npz"
         write_matrix(tmp_path / name, Matrix(np.zeros((1, 256, 256), np.float32), SETTINGS))
     assert [row.file for row in load_folder(tmp_path).rows] == ["BICEPS_half_F_001.npz"]
+
+
+def test_the_longest_repetition_is_that_of_the_chosen_examples() -> None:
+    dataset = replace(make_dataset(n_subjects=1), features=tuple({"duration_s": (float(i),)} for i in range(6)))
+    assert dataset.longest_s(np.array([0, 3, 2])) == 3.0
+    assert replace(dataset, features=()).longest_s(np.array([0, 3, 2])) == 0.0

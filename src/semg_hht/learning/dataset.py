@@ -87,6 +87,11 @@ class Dataset:
         """The examples that have at least one label."""
         return self.subset(np.flatnonzero([bool(row.movement or row.gender) for row in self.rows]))
 
+    def longest_s(self, indices: Indices) -> float:
+        """Duration of the longest of these examples, in seconds; 0: their features do not state it."""
+        durations = [self.features[i].get("duration_s", ()) for i in indices] if self.features else []
+        return max((max(own) for own in durations if own), default=0.0)
+
     def labels(self, task: str) -> tuple[str, ...]:
         return tuple(row.label(task) for row in self.rows)
 

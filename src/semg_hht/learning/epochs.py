@@ -171,8 +171,6 @@ class Fitting:
         if not len(self.validation):
             raise InputError(f"{self.task}: nobody with a label is left to pick the best epoch on; expected more")
         self.peak = float(np.mean(self.dataset.peaks[self.train]))
-        features = [self.dataset.features[i] for i in self.train] if self.dataset.features else []
-        self.longest_s = max((max(own["duration_s"]) for own in features if "duration_s" in own), default=0.0)
         counts = np.bincount(self.target[self.train], minlength=len(names))
         if np.any(counts == 0):
             missing = ", ".join(name for name, count in zip(names, counts, strict=True) if count == 0)
@@ -270,7 +268,7 @@ class Fitting:
             preparation=self.dataset.settings,
             peak=self.peak,
             epoch=len(self.history),
-            longest_s=self.longest_s,
+            longest_s=self.dataset.longest_s(self.train),
         )
         return Model(description, self.network)
 
@@ -303,11 +301,8 @@ class Fitting:
 
     def save(self) -> None:
         """Save the state for resuming, then the history."""
-        facts = {
-            "settings": self.settings(),
-            "epochs": self.config.epochs,
-            "history": [asdict(record) for record in self.history],
-        }
+        history = [asdict(record) for record in self.history]
+        facts = {"settings": self.settings(), "epochs": self.config.epochs, "history": history}
         save_state(State(network_weights(self.network), optimizer_tensors(self.optimizer), facts), self.folder / "last")
         self.write_history()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,8 +68,7 @@ def predict(
 
     if batch_size < 1:
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
-    is_csv = output.suffix.lower() == ".csv"
-    if is_csv and explain is not None:
+    if _is_table(output) and explain is not None:
         raise InputError(f"{output}: the evidence is written into a .json file; a .csv has no place for it")
     require_new_file(output, overwrite=overwrite)
     run = open_run(checkpoint, cpu=cpu, engine=engine)
@@ -93,7 +92,7 @@ def predict(
     if not predictions.predictions:
         raise none_usable(failures, "files")
     content = predictions.to_json()
-    if is_csv:
+    if _is_table(output):
         write_text(output, predictions.to_csv())
     else:
         write_json(output, content)  # before the explanations, so that the predictions are kept if these fail
@@ -102,13 +101,13 @@ def predict(
     if as_json:
         console.print_json(content)
     else:
-        if len(predictions.predictions) == 1:
-            for line in _lines(predictions.predictions[0]):
-                console.out.print(f"  {line}", markup=False)
-        else:
-            console.list_first(console.out, predictions.predictions, lambda prediction: _lines(prediction)[0])
+        _show(predictions.predictions)
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
+
+
+def _is_table(output: Path) -> bool:
+    return output.suffix.lower() == ".csv"
 
 
 def _add_evidence(
@@ -146,6 +145,15 @@ def _with_config(run: Run, config: PipelineConfig) -> Run:
     if run.recording_config != config:
         console.err.print("[yellow]warning:[/] recordings are not prepared as the training data of the run was")
     return replace(run, recording_config=config)
+
+
+def _show(predictions: Sequence[Prediction]) -> None:
+    """Print a line for each of the first files; of a single file also one for each repetition."""
+    if len(predictions) > 1:
+        console.list_first(console.out, predictions, lambda prediction: _lines(prediction)[0])
+        return
+    for line in _lines(predictions[0]):
+        console.out.print(f"  {line}", markup=False)
 
 
 def _lines(prediction: Prediction) -> list[str]:
