@@ -170,7 +170,8 @@ def test_every_engine_predicts_test_people_as_the_final_score_did(trained: Train
     assert [*map(list, trained.scored[2:])] == [["action_quality"], ["gender"]]
     found = {name: probabilities_of(run, trained.prepared) for name, run in trained.engines.items()}
     for expected in trained.scored[2:]:
-        assert [name for name, by_task in found.items() if not largest_difference(by_task, expected) <= SAME] == []
+        differences = {name: largest_difference(by_task, expected) for name, by_task in found.items()}
+        assert {name: difference for name, difference in differences.items() if not difference <= SAME} == {}
 
 
 def test_prediction_of_held_out_people_equals_that_of_evaluation(trained: Trained, tmp_path: Path) -> None:
