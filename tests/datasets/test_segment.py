@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from builders import noise
 from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.segment import Pictures, segment, with_events, with_repetitions
+from semg_hht.datasets.segment import Pictures, clearest_channel, segment, with_events, with_repetitions
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import configure, transform_job
@@ -20,7 +20,7 @@ from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.signals.filters import FilterConfig
-from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.signals.repetitions import Repetition, SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
 
 NO_PICTURES = Pictures(repetitions=False)
@@ -225,3 +225,15 @@ def test_jumps_are_too_short_and_have_a_remark(real_data: Path, tmp_path: Path) 
         find_jobs(jumps), tmp_path / "r.csv", SegmentConfig(), FilterConfig(), pictures=NO_PICTURES, n_jobs=1
     )
     assert any("shorter than 0.3 s were left out" in remark.text for remark in found.remarks)
+
+
+def test_the_picture_shows_the_channel_that_rises_with_the_repetitions() -> None:
+    rng = np.random.default_rng(0)
+    found = [Repetition(200, 400), Repetition(600, 800)]
+    muscle = rng.normal(0, 0.1, 1000)
+    for repetition in found:
+        muscle[repetition.start : repetition.stop] *= 20
+    label = np.repeat([0.0, 50.0], 500)
+    samples = np.array([label, muscle, np.zeros(1000)])
+    assert clearest_channel(samples, found) == 1
+    assert clearest_channel(samples, []) == 0

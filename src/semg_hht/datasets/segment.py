@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -308,17 +309,31 @@ def _draw(segmented: SegmentedRecording, file: str, folder: Path, pictures: Pict
 
     recording = segmented.recording
     rate_hz, samples = recording.rate_hz, recording.samples
-    strongest = int(np.argmax(samples.std(axis=1)))
-    name = f"{Path(recording.source).name}, {recording.channel_names[strongest]}"
+    shown = clearest_channel(samples, segmented.found)
+    name = f"{Path(recording.source).name}, {recording.channel_names[shown]}"
     path = picture_of(folder, file)
     if pictures.repetitions:
         spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in segmented.found]
         left_out = [(r.start / rate_hz, r.stop / rate_hz) for r in segmented.short]
         title = f"{name}: {len(spans)} repetition{'' if len(spans) == 1 else 's'}"
-        draw_repetitions(samples[strongest], rate_hz, recording.units, spans, path, title=title, left_out=left_out)
+        draw_repetitions(samples[shown], rate_hz, recording.units, spans, path, title=title, left_out=left_out)
     if pictures.filters:
-        channel = segmented.source.raw.channel_names.index(recording.channel_names[strongest])
+        channel = segmented.source.raw.channel_names.index(recording.channel_names[shown])
         steps = [(step, after[channel]) for step, after in segmented.source.steps]
         spectra = [power_spectrum(after, rate_hz) for _, after in steps]
         filters_path = path.with_name(f"{path.stem}_filters.png")
         draw_filter_steps(steps, spectra, rate_hz, recording.units, filters_path, title=name)
+
+
+def clearest_channel(samples: Array, found: Sequence[Repetition]) -> int:
+    """The channel (of n_channels, n_samples) that rises most in the repetitions; without repetitions the strongest.
+
+    A label or a sensor among the channels may be larger than the EMG, but it does not rise with the repetitions.
+    """
+    inside = np.zeros(samples.shape[1], dtype=bool)
+    for repetition in found:
+        inside[repetition.start : repetition.stop] = True
+    if not inside.any() or inside.all():
+        return int(np.argmax(samples.std(axis=1)))
+    outside = samples[:, ~inside].std(axis=1)
+    return int(np.argmax(samples[:, inside].std(axis=1) / np.maximum(outside, np.finfo(np.float64).tiny)))
