@@ -138,7 +138,11 @@ def read_matrix(path: Path) -> Matrix:
 
 def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
     """Write a matrix with its axes, its settings and further facts (source, rate_hz, dropped)."""
-    values = matrix.values[0] if matrix.values.shape[0] == 1 else matrix.values
+    values: NDArray[Any] = matrix.values[0] if matrix.values.shape[0] == 1 else matrix.values
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    if np.array_equal(half, values):  # a density, which the transform rounds
+        values = half
     arrays: dict[str, Any] = {"hht": values, **{name: np.asarray(value) for name, value in facts.items()}}
     if matrix.frequency_hz is not None and matrix.time_s is not None:
         arrays |= {"frequency_hz": matrix.frequency_hz, "time_s": matrix.time_s}
