@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
 
 from semg_hht.hht import kernel
-from semg_hht.hht.noise import numpy_normals, white_noise
+from semg_hht.hht.noise import check_seed, numpy_normals, white_noise
 
 
 def test_depends_only_on_seed_and_trial():
@@ -46,3 +46,10 @@ def test_is_standard_normal():
     assert np.abs(np.corrcoef(noise) - np.eye(20)).max() < 0.02
     assert abs(np.mean(noise[:, 1:] * noise[:, :-1])) < 0.005
     assert 4 < np.abs(noise).max() < 7
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, 1.5, True, "1", None])
+def test_a_seed_is_a_whole_number_from_zero(seed: object) -> None:
+    with pytest.raises(ValueError, match="seed must be a whole number from 0; got"):
+        check_seed(seed)  # type: ignore[arg-type]
+    check_seed(2**40)

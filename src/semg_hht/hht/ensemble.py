@@ -16,10 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from semg_hht.hht.emd import as_signals
 from semg_hht.hht.kernel import Streams, ensemble_mean, first_mode, over_threads
-from semg_hht.hht.noise import white_noise
+from semg_hht.hht.noise import check_seed, is_whole, white_noise
 from semg_hht.hht.sifting import extrema_of, is_monotonic, zero_crossings
 from semg_hht.hht.stopping import StoppingRule, stopping_rule
-from semg_hht.system.seeds import is_whole, require_seed
 
 Array = NDArray[np.float64]
 
@@ -236,7 +235,7 @@ class _Ensemble:
             raise ValueError(
                 f"an ensemble needs at least one trial and noise_std >= 0; got {self.n_trials} and {self.noise_std:g}"
             )
-        require_seed(self.seed)
+        check_seed(self.seed)
 
     def white_noise(self, n_samples: int, n_threads: int | None, level: int = 0) -> Array:
         """Noise (n_trials, n_samples) of unit variance. Seeded noise differs from level to level."""

@@ -6,6 +6,8 @@ quantile function of Wichura 1988 (algorithm AS 241, doi 10.2307/2347330) turns 
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -15,6 +17,17 @@ from semg_hht.hht.kernel import CHUNK, available, over_threads
 Array = NDArray[np.float64]
 
 _MASK = 2**64 - 1
+
+
+def is_whole(number: object) -> bool:
+    """Whether a number is whole by its type; True and False are not numbers."""
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
+def check_seed(seed: int) -> None:
+    """Raise ValueError if ``seed`` is not a whole number from 0."""
+    if not is_whole(seed) or seed < 0:
+        raise ValueError(f"seed must be a whole number from 0; got {seed!r}")
 
 
 def _mixed(z: int) -> int:

@@ -17,8 +17,8 @@ from semg_hht.hht import kernel
 from semg_hht.hht.emd import as_signals, emd
 from semg_hht.hht.ensemble import ceemdan, eemd, iceemdan, masked_sift, upstream_ceemdan
 from semg_hht.hht.hilbert import instantaneous
+from semg_hht.hht.noise import check_seed, is_whole
 from semg_hht.hht.upstream import upstream_matrix
-from semg_hht.system.seeds import is_whole, require_seed
 
 Array = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ class SpectrumConfig:
         if self.decomposition not in DECOMPOSITIONS:
             names = ", ".join(DECOMPOSITIONS)
             raise ValueError(f"decomposition {self.decomposition!r} is unknown; expected one of {names}")
-        require_seed(self.seed)
+        check_seed(self.seed)
         if self.n_trials is not None and not (is_whole(self.n_trials) and self.n_trials >= 1):
             raise ValueError(f"n_trials must be a whole number from 1, or None; got {self.n_trials!r}")
         if not 0 <= self.noise_std < np.inf:

@@ -12,11 +12,6 @@ from semg_hht.errors import InputError
 MAX_SEED = 2**32 - 1  # scikit-learn takes none above it
 
 
-def is_whole(number: object) -> bool:
-    """Whether a number is whole by its type; True and False are not numbers."""
-    return isinstance(number, Integral) and not isinstance(number, bool)
-
-
 def require_seed(seed: object) -> None:
     """Require a seed that every random generator takes.
 
@@ -25,5 +20,5 @@ def require_seed(seed: object) -> None:
     InputError
         ``seed`` is not a whole number from 0 to `MAX_SEED`.
     """
-    if not is_whole(seed) or not 0 <= int(seed) <= MAX_SEED:  # type: ignore[call-overload]
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) <= MAX_SEED:
         raise InputError(f"seed must be a whole number from 0 to {MAX_SEED}; got {seed!r}")
