@@ -56,6 +56,7 @@ def test_spellings_of_one_name_have_one_key(name: str, other: str) -> None:
 )
 def test_names_that_differ_otherwise_are_two(names: tuple[str, ...]) -> None:
     require_one_spelling(dict.fromkeys(names, ""), "subject")
+    assert len(set(map(spelling_key, names))) == len(names)
 
 
 @given(st.text(max_size=12))

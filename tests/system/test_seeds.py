@@ -29,6 +29,7 @@ def test_other_seeds_are_an_error(seed: Any) -> None:
 def test_whole_numbers_are_seeds() -> None:
     for seed in (0, 42, MAX_SEED, np.int64(3)):
         require_seed(seed)
+        assert TrainingConfig(seed=seed).seed == seed
 
 
 @pytest.mark.parametrize(

@@ -173,9 +173,10 @@ def _matrices_in(folder: Path) -> list[Path]:
 def _jobs_of_folder(folder: Path, matrices: Collection[Path], rate_hz: float | None, units: str) -> list[Job]:
     """The recordings in a folder, with labels from their names; the files that a WFDB header names are parts of it."""
     others = {*matrices}
-    if remark := remark_on_others(files_in(folder, NOT_READ)):
+    found = files_in(folder, (*READERS, *NOT_READ))
+    if remark := remark_on_others(found):
         log.warning("%s: %s", folder, remark)
-    files = [path for path in files_in(folder, READERS) if path not in others]
+    files = [path for path in found if path.suffix.lower() in READERS and path not in others]
     others |= segment_headers(path for path in files if path.suffix.lower() == ".hea")
     jobs = [_job_from_name(p, p.relative_to(folder).as_posix(), rate_hz, units) for p in files if p not in others]
     _require_people(folder, [job.rows[0] for job in jobs])

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from semg_hht.datasets.find_inputs import InputOptions, find_jobs, is_manifest
-from semg_hht.datasets.segment import channels_of, relative_to, segment_recording
+from semg_hht.datasets.segment import channels_of, open_segmented, relative_to
 from semg_hht.errors import InputError
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import Array
 from semg_hht.recordings.sensor import Sensor, read_sensor
-from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
+from semg_hht.signals.filtered_recording import FilteredRecording
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 from semg_hht.signals.sensor_alignment import FRAME_HZ, Movement, align, envelope_of
@@ -153,7 +153,7 @@ def label_jobs(
     InputError
         No recording could be used, or no repetition could be labelled.
     """
-    results = for_each(_read, [(job) for job in jobs], source, options, len(jobs), n_jobs=n_jobs)
+    results = for_each(_read, jobs, source, options, len(jobs), n_jobs=n_jobs)
     readings, failures = collect(track(results, len(jobs), PROGRESS))
     bests = _bests(readings, options)
     folder = out.with_name(f"{out.stem}_labels") if out is not None and options.pictures else None
@@ -221,13 +221,8 @@ def _span(row: ManifestRow, end_s: float) -> tuple[float, float]:
 
 
 def _read(job: Job, _: int | None, source: SensorSource, options: LabelOptions, n_recordings: int) -> _Reading:
-    filtered = open_filtered(job, options.filters)
+    filtered = open_segmented(job, options.filters, options.segmentation)
     sensor = _sensor_of(job, source, n_recordings, filtered.raw.rate_hz)
-    if not job.states_times:
-        segmented = segment_recording(filtered, options.segmentation)
-        if not segmented.rows:
-            raise InputError(f"{job.path}: {segmented.remarks[-1]}")
-        filtered = segmented.source
     rows = filtered.job.rows
     emg = _emg_of(filtered, sensor.name)
     for row in rows:

@@ -209,7 +209,9 @@ class InputLoader:
         try:
             source = open_segmented(job, filters, segmentation)
         except NoRepetition as error:
-            raise InputError(f"{error}; --whole takes the recording as one" if by_itself else str(error)) from None
+            if not by_itself:
+                raise
+            raise InputError(f"{error}; --whole takes the recording as one") from None
         loaded = self.transformed(source, choice, n_threads=n_threads)
         if not by_itself or job.states_times or not source.job.states_times:
             return loaded

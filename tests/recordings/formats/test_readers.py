@@ -51,7 +51,7 @@ def test_files_of_kinds_that_are_not_read_are_one_remark(tmp_path: Path) -> None
     ("name", "message"),
     [
         ("a.adicht", "open it in ADInstruments LabChart and export it as .mat or .txt"),
-        ("a.smrx", "open it in Spike2 and export it as .smr of 32 bits or .txt"),
+        ("a.smrx", r"open it in Spike2 and export it as text \(\.txt\)"),
     ],
 )
 def test_formats_that_only_their_maker_reads_name_the_export(name: str, message: str) -> None:

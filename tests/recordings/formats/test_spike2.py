@@ -93,8 +93,8 @@ def test_channels_of_events_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("at", "new", "message"),
     [
-        (0, b"S64\0", r"is a Spike2 file of 64 bits \(.smrx\); export it from Spike2 as .smr of 32 bits or .txt"),
-        (2, b"(C) XXX", r"can't be read as Spike2; expected '\(C\) CED 87' in a header of 512 bytes"),
+        (0, b"S64\0", r"is a Spike2 file of 64 bits \(.smrx\); export it from Spike2 as text"),
+        (2, b"(C) IBM", r"can't be read as Spike2; expected '\(C\) CED 87' in a header of 512 bytes"),
         (0, b"\x00\x03", "states system 768 and order of bytes 0; expected system 1 to 9"),
         (20, b"\0\0", "states a clock tick of 0 s"),
         (44, struct.pack("<d", np.nan), "states a clock tick of nan s"),

@@ -93,7 +93,7 @@ NOT_READ = {
     ".anc": "open it in Cortex and export it as C3D",
     ".pkl": 'reading it would run code; write samples and rate with numpy.savez("a.npz", samples=..., rate_hz=...)',
     ".adicht": "open it in ADInstruments LabChart and export it as .mat or .txt",
-    ".smrx": "open it in Spike2 and export it as .smr of 32 bits or .txt",
+    ".smrx": "open it in Spike2 and export it as text (.txt)",
     ".tdms": 'write it as CSV with nptdms: TdmsFile.read("a.tdms").as_dataframe().to_csv("a.csv")',
 }
 

@@ -105,9 +105,7 @@ def _open(path: Path, handle: BinaryIO) -> _File:
     size = os.fstat(handle.fileno()).st_size
     content = handle.read(_HEADER.size)
     if content.startswith(b"S64"):
-        raise InputError(
-            f"{path}: is a Spike2 file of 64 bits (.smrx); export it from Spike2 as .smr of 32 bits or .txt"
-        )
+        raise InputError(f"{path}: is a Spike2 file of 64 bits (.smrx); export it from Spike2 as text (.txt)")
     if len(content) < _HEADER.size or content[2:12] != COPYRIGHT:
         raise InputError(f"{path}: can't be read as Spike2; expected {COPYRIGHT.decode()!r} in a header of 512 bytes")
     system, _, microseconds, n_channels, byte_order, second = _HEADER.unpack(content)
