@@ -28,7 +28,8 @@ def spelling_key(name: str) -> str:
     text = unicodedata.normalize("NFKC", "".join(map(_plain, text)).casefold())
     text = re.sub(r"(?<!\d) | (?!\d)", "", re.sub(" +", " ", text))
     text = re.sub(r"(?<![\d.,])0+(?=\d)", "", text)
-    return re.sub(r"(?<![\d.,])(\d+)[.,]0+(?![\d.,])", r"\1", text)
+    text = re.sub(r"(?<![\d.,])(\d+)[.,]0+(?![\d.,])", r"\1", text)
+    return unicodedata.normalize("NFKC", text)  # an accent of its own is a blank and an accent that joins a letter
 
 
 def _plain(character: str) -> str:
