@@ -43,7 +43,11 @@ def test_the_description_of_an_earlier_version_survives_json(name: str) -> None:
     description = ModelDescription.from_json(content, name)
     assert description.classes == {"action_quality": ("full", "half", "invalid"), "gender": ("F", "M")}
     written = description.to_json()
-    assert written == {key: content[key] for key in written if key in content} | {"blocks": {}, "longest_s": 0.0}
+    assert written == {key: content[key] for key in written if key in content} | {
+        "blocks": {},
+        "longest_s": 0.0,
+        "chosen": {},
+    }
 
 
 def test_a_description_without_blocks_is_read() -> None:

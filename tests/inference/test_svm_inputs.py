@@ -78,7 +78,7 @@ def test_the_covariance_appears_once_for_each_repetition() -> None:
     [
         ({"features": [{}, {}, {}]}, "their features"),
         ({"covariance": None}, "the covariance of their channels"),
-        ({"covariance": np.zeros((3, 5))}, "a channel covariance of 2 numbers (they have 5)"),
+        ({"covariance": np.zeros((3, 5))}, "a covariance of 2 numbers (they have 5)"),
     ],
 )
 def test_missing_inputs_are_named(changes: dict[str, Any], missing: str) -> None:
@@ -198,5 +198,5 @@ def test_best_is_refused_before_the_first_epoch_where_matrices_have_no_features(
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(InputError, match="recipe must be one of plain, best; got 'better'"):
+    with pytest.raises(InputError, match="recipe must be one of plain, best, auto; got 'better'"):
         TrainingConfig(recipe="better")

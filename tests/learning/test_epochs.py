@@ -53,7 +53,7 @@ def test_rare_classes_weigh_more(tmp_path: Path) -> None:
         ({"learning_rate": 0.0}, "learning_rate must be above 0; got 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be above 0; got nan"),
         ({"patience": 0}, "patience must be at least 1; got 0"),
-        ({"recipe": "x"}, "recipe must be one of plain, best; got 'x'"),
+        ({"recipe": "x"}, "recipe must be one of plain, best, auto; got 'x'"),
         ({"convolutions": "x"}, "convolutions must be one of products, torch; got 'x'"),
         ({"precision": "x"}, "precision must be one of float32, bfloat16; got 'x'"),
         ({"precision": "bfloat16", "convolutions": "torch"}, "bfloat16 is that of convolutions as products"),

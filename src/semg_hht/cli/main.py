@@ -6,7 +6,7 @@ The modules in ``commands/`` define the flags and the output of each verb. The o
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from importlib import import_module
 from typing import Annotated, Any
@@ -128,8 +128,14 @@ def _root(
         console.out.print("\n".join(WHERE_TO_START))
 
 
-def main(args: Sequence[str] | None = None, *, program: Callable[..., Any] = app, name: str = "semg-hht") -> None:
-    """Run the command line.
+def main(
+    args: Sequence[str] | None = None,
+    *,
+    program: Callable[..., Any] = app,
+    name: str = "semg-hht",
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Run the command line; ``defaults`` replace those of options of ``program``.
 
     Exit codes: 0; 1 after an error, with one sentence on standard error; 2 for a wrong flag; 130 after Ctrl-C and 143
     after SIGTERM, with a sentence on how to continue.
@@ -137,9 +143,9 @@ def main(args: Sequence[str] | None = None, *, program: Callable[..., Any] = app
     words = list(sys.argv[1:] if args is None else args)
     console.listen()
     with console.one_sentence(debug="--debug" in words):
-        program([word for word in words if word != "--debug"], prog_name=name)
+        program([word for word in words if word != "--debug"], prog_name=name, default_map=defaults)
 
 
-def script(verb: Callable[..., None], name: str) -> None:
-    """Run a verb under the name of a root script."""
-    main(program=command_of(verb), name=name)
+def script(verb: Callable[..., None], name: str, **defaults: str) -> None:
+    """Run a verb under the name of a root script; ``defaults`` replace those of its options."""
+    main(program=command_of(verb), name=name, defaults=defaults)

@@ -66,8 +66,9 @@ Units = Annotated[
 Recipe = Annotated[
     str,
     typer.Option(
-        help="plain: the network answers action quality, an SVM on its features answers gender; best: SVMs that join "
-        "the network's features with amplitude and channel covariance, where these scored better on new people."
+        help="auto: what answers best about training people left out (network, measures, both or the amplitude), with "
+        "all repetitions of a person together; plain: the network answers action quality, an SVM on its features "
+        "answers gender; best: SVMs that join the network's features with amplitude and channel covariance."
     ),
 ]
 Convolutions = Annotated[

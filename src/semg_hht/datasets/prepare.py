@@ -45,7 +45,7 @@ LABEL_COLUMNS = ("movement", "gender", "subject")  # a person may have edited th
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
 BIDS_FOLDER = "bids"
-TRANSFORM_VERSION = 6  # part of the key; raise it when the same settings give other matrices
+TRANSFORM_VERSION = 7  # part of the key; raise it when the same settings give other matrices
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """Attribute the answer of a model: evidence for one class in each cell of its matrices and in each block of its recipe.
 
 The methods are Captum's. They attribute the answer itself: from the matrices through the encoder and, for a task that
-an SVM answers, through the calibrated SVM. This module does not know files, frequencies or pictures.
+an SVM or a committee answers, through it. A committee is attributed as it answers a repetition alone. This module does
+not know files, frequencies or pictures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations, permutations
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from torch.nn import functional
 from semg_hht.errors import InputError, missing_library
 from semg_hht.evaluation.calibration import with_temperature
 from semg_hht.explanation.explanation import Array, Attribution
+from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.svm_inputs import COVARIANCE, NETWORK, SvmInputs, svm_table
 from semg_hht.learning.checkpoint import Model
 from semg_hht.learning.svm_arrays import svm_arrays
@@ -63,7 +65,7 @@ def attribute(
     if method not in METHODS:
         raise InputError(f"--method must be one of {', '.join(METHODS)}; got {method!r}")
     classes, joined_blocks = model.description.classes, model.description.blocks.get(task, {})
-    if task not in model.svms and task != model.description.encoder_task:
+    if task not in {*model.svms, *model.committees, model.description.encoder_task}:
         raise InputError(f"this run does not answer {task!r}; expected one of {', '.join(classes)}")
     if name not in classes[task]:
         raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(classes[task])}")
@@ -75,7 +77,7 @@ def attribute(
     with torch.no_grad():
         score, empty = float(forward(x)), float(forward(torch.zeros_like(x)))
     if joined_blocks and NETWORK not in joined_blocks:
-        evidence = torch.zeros_like(x)  # the SVM of this task reads nothing of the matrices
+        evidence = torch.zeros_like(x)  # the answer of this task reads nothing of the matrices
     else:
         evidence = (_integrated if method == INTEGRATED else _grad_cam)(model, forward, x, score - empty)
     cells = evidence[0].detach().cpu().numpy().astype(np.float64)
@@ -130,7 +132,7 @@ def captum_methods() -> Any:
 def _scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Scored, bool]:
     """A function from features and logits to the score of a class, and whether the score is log-odds."""
     temperature = model.description.temperature(task)
-    if task not in model.svms:
+    if task not in model.svms and task not in model.committees:
 
         def by_head(features: Tensor, logits: Tensor) -> Tensor:
             scaled = logits.double() / temperature  # (k, n, n_classes)
@@ -138,11 +140,11 @@ def _scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Sco
             return _pooled(scaled[..., index] - others.logsumexp(dim=-1))
 
         return by_head, True
-    svm = _TorchSvm(model.svms[task], model.description.classes[task][index])
     if task not in model.description.blocks:
+        svm = _TorchSvm(model.svms[task], model.description.classes[task][index])
         return (lambda features, logits: _pooled(svm.odds(features.double()) / temperature)), True
-    rows = _rows(model, inputs, task)
-    return (lambda features, logits: svm.score(rows(features.double()), temperature)), svm.is_binary
+    joined, rows = _joined(model, task, index), _rows(model, inputs, task)
+    return (lambda features, logits: joined.score(rows(features.double()), temperature)), joined.is_odds
 
 
 def _pooled(odds: Tensor) -> Tensor:
@@ -169,6 +171,51 @@ def _rows(model: Model, inputs: SvmInputs, task: str) -> Callable[[Tensor], Tens
     return rows
 
 
+class _Joined(Protocol):
+    """What reads the joined blocks of a task, for one class. ``mean``: the row of the training people's means."""
+
+    mean: Tensor
+    is_odds: bool
+
+    def score(self, rows: Tensor, temperature: float) -> Tensor: ...
+
+
+def _joined(model: Model, task: str, index: int) -> _Joined:
+    if task in model.committees:
+        return _TorchCommittee(model.committees[task], index)
+    return _TorchSvm(model.svms[task], model.description.classes[task][index])
+
+
+class _TorchCommittee:
+    """A `Committee` in torch, for one class of a repetition of which nothing else is known."""
+
+    is_odds = True
+
+    def __init__(self, committee: Committee, index: int) -> None:
+        self.index = index
+        self.mean = _tensor(committee.mean)
+        self.members = [
+            tuple(
+                map(
+                    _tensor,
+                    (m.mean, m.scale, m.weights, m.offset, m.centres, np.linalg.inv(m.within + m.between)),
+                )
+            )
+            for m in committee.members
+        ]
+
+    def score(self, rows: Tensor, temperature: float) -> Tensor:
+        """Rows (k, width) -> log-odds (k,)."""
+        shares = []
+        for arrays in self.members:
+            mean, scale, weights, offset, centres, precision = (array.to(rows.device) for array in arrays)
+            away = (((rows - mean) / scale) @ weights + offset)[:, None] - centres  # (k, n_classes, d)
+            shares.append(functional.log_softmax(-0.5 * torch.einsum("kcd,de,kce->kc", away, precision, away), dim=1))
+        logs = torch.stack(shares).logsumexp(dim=0) / temperature  # (k, n_classes)
+        others = torch.cat([logs[:, : self.index], logs[:, self.index + 1 :]], dim=1)
+        return logs[:, self.index] - others.logsumexp(dim=1)
+
+
 class _TorchSvm:
     """The Pipeline of `semg_hht.learning.svm_training` in torch and float64, for one of its classes."""
 
@@ -176,7 +223,7 @@ class _TorchSvm:
         names = tuple(pipeline.classes_)
         plain = svm_arrays(pipeline, names)
         self.index, self.n_classes = names.index(name), len(names)
-        self.is_binary = self.n_classes == 2
+        self.is_binary = self.is_odds = self.n_classes == 2
         self.gamma = float(plain.gamma)
         sign = -1 if self.is_binary else 1  # with two classes the arrays' decision is positive for the second
         arrays = (plain.mean, plain.scale, plain.support_vectors, sign * plain.coefficients.T, sign * plain.intercept)
@@ -219,17 +266,16 @@ def _blocks(
     widths = model.description.blocks.get(task, {})
     if not widths:
         return {}, 0.0
-    svm, temperature = model.svms[task], model.description.temperature(task)
+    temperature, answer, mean = model.description.temperature(task), *_of_table(model, task)
     _, table = svm_table(tuple(widths), model.features_and_logits(matrices)[0], inputs)
-    mean, edges = svm.steps[0][1].mean_, np.cumsum([0, *widths.values()])
+    edges = np.cumsum([0, *widths.values()])
 
     def value(kept: frozenset[str]) -> float:
         row = table.copy()
         for block, start, stop in zip(widths, edges[:-1], edges[1:], strict=True):
             if block not in kept:
                 row[:, start:stop] = mean[start:stop]
-        answers = with_temperature(probabilities(svm, row, model.description.classes[task]), temperature)
-        return float(answers[:, index].mean())
+        return float(with_temperature(answer(row), temperature)[:, index].mean())
 
     orders = list(permutations(widths))
     shares = dict.fromkeys(widths, 0.0)
@@ -239,15 +285,23 @@ def _blocks(
     return shares, value(frozenset())
 
 
+def _of_table(model: Model, task: str) -> tuple[Callable[[Array], Array], Array]:
+    """A function from a table of joined blocks to probabilities (n, n_classes), and the training people's mean row."""
+    if task in model.committees:
+        return model.committees[task].alone, model.committees[task].mean
+    svm, classes = model.svms[task], model.description.classes[task]
+    return (lambda table: probabilities(svm, table, classes)), svm.steps[0][1].mean_
+
+
 def _covariance(model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, task: str, index: int) -> Array:
     """Evidence of each number of the block ``mixing``, with the other blocks fixed."""
     widths, temperature = model.description.blocks[task], model.description.temperature(task)
-    svm = _TorchSvm(model.svms[task], model.description.classes[task][index])
+    joined = _joined(model, task, index)
     row = _tensor(svm_table(tuple(widths), model.features_and_logits(matrices)[0], inputs)[1])  # (1, width)
     start = sum(list(widths.values())[: list(widths).index(COVARIANCE)])
     block = slice(start, start + widths[COVARIANCE])
     baseline = row.clone()
-    baseline[:, block] = svm.mean[block]
-    method = captum_methods().IntegratedGradients(lambda rows: svm.score(rows, temperature))
+    baseline[:, block] = joined.mean[block]
+    method = captum_methods().IntegratedGradients(lambda rows: joined.score(rows, temperature))
     evidence: Tensor = method.attribute(row, baselines=baseline, n_steps=MAX_STEPS)
     return evidence[0, block].detach().numpy()

@@ -15,10 +15,11 @@ from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.explanation.explanation import Array, ExplainedRepetition, Explanation, Grid, Imf
 from semg_hht.hht import imf_powers
+from semg_hht.inference.description import Probabilities
 from semg_hht.matrices.density import power_density
 from semg_hht.matrices.matrix import SIZE
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.inputs import Choice, LoadedInput, Paths
+from semg_hht.prediction.inputs import Choice, LoadedInput, Paths, require_repetition
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.jobs import Failure
 from semg_hht.signals.covariance import N_LAGS
@@ -69,9 +70,12 @@ def explain(
     model = model_of(run)
     n_jobs = -1 if choice.file else 1  # the caller may stop after the first file
     kept = replace(choice, keep_recordings=True)
+    if run.description.chosen:
+        kept = replace(kept, repetition=None)  # the other repetitions of the person are part of the answer
     for item in run.loader.load(inputs, options, kept, n_jobs=n_jobs, track=track):
         if isinstance(item, LoadedInput):
-            yield from explain_loaded(run, model, item, question)
+            require_repetition(item.file, choice.repetition, item.n_repetitions)
+            yield from explain_loaded(run, model, item, question, only=choice.repetition)
         elif choice.repetition is not None:
             raise InputError(item.reason)
         else:
@@ -98,21 +102,36 @@ def model_of(run: Run) -> Model:
     raise InputError(f"{run.folder}: an export has no gradients to explain an answer by; name the run it was made of")
 
 
-def explain_loaded(run: Run, model: Model, item: LoadedInput, question: Question) -> Iterator[Explanation]:
-    """`explain` for the matrices of one file; ``model`` is that of `model_of`."""
-    for number, indices in enumerate(item.repetitions(), start=item.number):
-        yield from _explain_repetition(run, model, item, indices, number, question)
-
-
-def _explain_repetition(
-    run: Run, model: Model, item: LoadedInput, indices: list[int], number: int, question: Question
+def explain_loaded(
+    run: Run, model: Model, item: LoadedInput, question: Question, *, only: int | None = None
 ) -> Iterator[Explanation]:
-    """Explain each task's answer for one repetition: the matrices ``indices`` of one file."""
+    """`explain` for the matrices of one file; ``model`` is that of `model_of`, ``only`` the repetition to explain."""
+    together = run.engine.probabilities(item.matrices, item.svm_inputs) if run.description.chosen else {}
+    for number, indices in enumerate(item.repetitions(), start=item.number):
+        if only not in (None, number):
+            continue
+        own = {task: rows[indices] for task, rows in together.items()}
+        yield from _explain_repetition(run, model, _Repetition(item, indices, number, own), question)
+
+
+@dataclass(frozen=True)
+class _Repetition:
+    """The matrices ``indices`` of one file, the number of the repetition, and its answer where it was given already."""
+
+    item: LoadedInput
+    indices: list[int]
+    number: int
+    probabilities: Probabilities
+
+
+def _explain_repetition(run: Run, model: Model, one: _Repetition, question: Question) -> Iterator[Explanation]:
+    """Explain each task's answer for one repetition."""
     from semg_hht.explanation.attribution import METHODS, attribute
 
+    item, indices, number = one.item, one.indices, one.number
     matrices = item.matrices[indices]
     inputs = item.svm_inputs if len(indices) == len(item.matrices) else item.svm_inputs.subset(indices)
-    probabilities = run.engine.probabilities(matrices, inputs)
+    probabilities = one.probabilities or run.engine.probabilities(matrices, inputs)
     task = question.task
     if task and task not in probabilities:
         raise InputError(f"--task must be one of {', '.join(probabilities)}, which the run answers; got {task!r}")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.export.onnx_graph import n_bytes, onnx_model, weights_table, write_onnx
 from semg_hht.export.quantise import Int8Trial, calibration_split, compare_int8, quantise
+from semg_hht.inference.discriminant import COMMITTEE_FILES, write_committee
 from semg_hht.inference.engines import Network, installed, open_network
 from semg_hht.inference.exported import (
     DESCRIPTION_FILE,
@@ -110,6 +111,8 @@ def export(
         write_json(part / TABLE_FILE, weights_table(part / NETWORK_FILE))
         for task, svm in model.svms.items():
             write_svm(svm_arrays(svm, model.description.classes[task]), part / SVM_FILES[task])
+        for task, committee in model.committees.items():
+            write_committee(committee, part / COMMITTEE_FILES[task])
         description = _description(model, checkpoint) | {"precision": "float32"}
         write_json(part / DESCRIPTION_FILE, description)
         difference = {name: _difference(model, open_export(part, name), checked, name) for name in installed()}

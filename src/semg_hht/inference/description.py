@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration, softmax, with_temperature
-from semg_hht.inference.svm_inputs import SvmInputs, svm_table
+from semg_hht.inference.discriminant import Committee
+from semg_hht.inference.svm_inputs import NETWORK, SvmInputs, svm_table
 from semg_hht.matrices.matrix import MAX_PLANES
 
 MAX_DOUBLINGS = 5
+MARGINS = ("margin", "margin_low", "margin_high")
 MAX_BASE_CHANNELS = 256  # a billion weights; a file that claims more is broken or hostile
 
 Probabilities = dict[str, NDArray[np.float64]]  # task -> (n_examples, n_classes) in the order of the description
@@ -61,6 +63,44 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """What the recipe ``auto`` chose for a task, on people that were left out in turn.
+
+    blocks of the winner stand in `ModelDescription.blocks`; all scores are balanced accuracies of the same repetitions.
+
+    name : of the winner, such as ``power profile``.
+    scores : candidate -> score.
+    n_people : number of people left out.
+    margin, margin_low, margin_high : of the winner over the network alone, with its 95 % interval over people; None
+        where the network won, or for the interval with too few people.
+    """
+
+    name: str
+    scores: Mapping[str, float]
+    n_people: int
+    margin: float | None = None
+    margin_low: float | None = None
+    margin_high: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The choice in one sentence."""
+        others = ", ".join(f"{name} {score:.2f}" for name, score in self.scores.items() if name != self.name)
+        text = f"answered from {self.name} (balanced accuracy {self.scores[self.name]:.2f}"
+        if self.margin is not None:
+            text += f", {self.margin:+.2f} over the network alone"
+        if self.margin_low is not None and self.margin_high is not None:
+            text += f", 95 % interval {self.margin_low:+.2f} to {self.margin_high:+.2f}"
+        return f"{text}; {others or 'no other candidate'}), chosen on {self.n_people} training people left out in turn"
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Chosen:
+        margins = (None if content[name] is None else float(content[name]) for name in MARGINS)
+        scores = {str(name): float(score) for name, score in content["scores"].items()}
+        return cls(str(content["name"]), scores, int(content["n_people"]), *margins)
+
+
+@dataclass(frozen=True)
 class ModelDescription:
     """What a trained model answers and what it expects of its input.
 
@@ -74,6 +114,7 @@ class ModelDescription:
     longest_s : duration of the longest training repetition; 0: not known.
     blocks : task -> the blocks that its SVM joins, and their numbers of columns (see `svm_inputs.py`). A task without
         blocks is answered matrix by matrix, from the network's features alone.
+    chosen : task -> what the recipe ``auto`` chose. A committee answers these tasks, person by person.
     """
 
     network: NetworkConfig
@@ -85,6 +126,7 @@ class ModelDescription:
     longest_s: float = 0.0
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, content: dict[str, Any], source: str) -> ModelDescription:
@@ -112,8 +154,11 @@ class ModelDescription:
                     task: {str(name): int(width) for name, width in widths.items()}
                     for task, widths in content.get("blocks", {}).items()
                 },
+                chosen={task: Chosen.from_json(chosen) for task, chosen in content.get("chosen", {}).items()},
             )
             n_names = len(description.classes[description.encoder_task])
+            if not set(description.chosen) <= set(description.blocks) & set(description.classes):
+                raise ValueError("a choice without blocks")
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -135,7 +180,13 @@ class ModelDescription:
             "longest_s": self.longest_s,
             "calibration": {task: asdict(calibration) for task, calibration in self.calibration.items()},
             "blocks": {task: dict(widths) for task, widths in self.blocks.items()},
+            "chosen": {task: asdict(chosen) for task, chosen in self.chosen.items()},
         }
+
+    @property
+    def reads_matrices(self) -> bool:
+        """Whether an answer needs the network: a recipe may join other blocks alone."""
+        return any(NETWORK in self.blocks.get(task, (NETWORK,)) for task in self.classes)
 
     def svm_width(self, task: str) -> int:
         """Number of columns that the SVM of a task reads."""
@@ -150,19 +201,22 @@ class ModelDescription:
         logits: NDArray[np.float32],
         inputs: SvmInputs | None,
         svms: Mapping[str, Callable[[NDArray[Any]], NDArray[np.float64]]],
+        committees: Mapping[str, Committee],
     ) -> Probabilities:
         """Calibrated probabilities from the outputs of the network.
 
-        A task whose SVM joins blocks gets the same answer for all examples of a repetition.
+        A task whose SVM joins blocks gets the same answer for all examples of a repetition. A committee answers all
+        repetitions of a person together, so the examples must be all that are to be known of the person.
 
         Parameters
         ----------
         features, logits : outputs of the network, (n, n_features) and (n, n_classes).
         inputs : what the blocks are made of; None for a model without blocks.
         svms : task -> a function from table (m, n_columns) to probabilities (m, n_classes).
+        committees : of the tasks in `chosen`.
         """
         answers: Probabilities = {}
-        if self.encoder_task == "action_quality":
+        if self.encoder_task == "action_quality" and self.encoder_task not in committees:
             answers["action_quality"] = softmax(logits)
         for task, probabilities in svms.items():
             if task in self.blocks:
@@ -171,4 +225,10 @@ class ModelDescription:
                 answers[task] = probabilities(table)[row_of_example]
             else:
                 answers[task] = probabilities(features)
+        for task, committee in committees.items():
+            assert inputs is not None
+            row_of_example, table = svm_table(tuple(self.blocks[task]), features, inputs)
+            first = np.unique(row_of_example, return_index=True)[1].tolist()
+            together = inputs.together(task, self.classes[task], first)
+            answers[task] = committee.probabilities(table, together)[row_of_example]
         return {task: with_temperature(values, self.temperature(task)) for task, values in answers.items()}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.inference.description import ModelDescription, Probabilities
+from semg_hht.inference.discriminant import COMMITTEE_FILES, Committee, read_committee
 from semg_hht.inference.engines import MANY, SOONEST, Network, choose, installed, open_network
 from semg_hht.inference.streamed import TABLE_FILE, WEIGHTS_FILE
 from semg_hht.inference.svm import Svm, read_svm
@@ -25,7 +26,9 @@ from semg_hht.system.files import read_json
 FORMAT = 2
 DESCRIPTION_FILE, NETWORK_FILE = "export.json", "network.onnx"
 SVM_FILES = {"action_quality": "action.npz", "gender": "gender.npz"}
-EXPORT_FILES = (DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE, TABLE_FILE, *SVM_FILES.values())
+EXPORT_FILES = (
+    DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE, TABLE_FILE, *SVM_FILES.values(), *COMMITTEE_FILES.values(),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class ExportedModel:
     description: ModelDescription
     network: Callable[[int], Network]
     svms: dict[str, Svm]
+    committees: dict[str, Committee]
     n_matrices: int | None = None
 
     def ready(self, n_matrices: int) -> ExportedModel:
@@ -50,14 +54,26 @@ class ExportedModel:
     ) -> Probabilities:
         """Task -> probabilities (n, n_classes) of matrices (n, n_planes, 256, 256).
 
-        ``inputs`` is needed by a model whose SVMs join blocks.
+        ``inputs`` is needed by a model whose recipe joins blocks.
         """
+        return self.combine(*self.features_and_logits(matrices, batch_size), inputs)
+
+    def features_and_logits(
+        self, matrices: NDArray[np.float32], batch_size: int = 32
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Matrices (n, n_planes, 256, 256) -> features (n, n_features), logits (n, n_classes)."""
         network = self.network(MANY + 1 if self.n_matrices is None else self.n_matrices)
         starts = range(0, len(matrices), batch_size)
         batches = [network(np.ascontiguousarray(matrices[i : i + batch_size])) for i in starts]
         logits, features = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        return features, logits
+
+    def combine(
+        self, features: NDArray[np.float32], logits: NDArray[np.float32], inputs: SvmInputs | None = None
+    ) -> Probabilities:
+        """`probabilities` from features and logits that are already computed."""
         svms = {task: svm.probabilities for task, svm in self.svms.items()}
-        return self.description.combine(features, logits, inputs, svms)
+        return self.description.combine(features, logits, inputs, svms, self.committees)
 
 
 def is_export(folder: Path) -> bool:
@@ -88,10 +104,9 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
         precision, tasks = str(content["precision"]), list(content["svms"])
         if int(content["n_features"]) != shape.n_features:
             raise ValueError(f"expected {shape.n_features} features; found {content['n_features']}")
-        if not set(description.blocks) <= set(tasks) <= set(SVM_FILES) & set(description.classes):
-            raise ValueError(
-                f"expected SVMs of {', '.join(SVM_FILES)}; found {', '.join({*description.blocks, *tasks})}"
-            )
+        joined = set(description.blocks) - set(description.chosen)
+        if not joined <= set(tasks) <= set(SVM_FILES) & set(description.classes):
+            raise ValueError(f"expected SVMs of {', '.join(SVM_FILES)}; found {', '.join({*joined, *tasks})}")
         if precision not in SOONEST:
             raise ValueError(f"expected a precision of {', '.join(SOONEST)}; found {precision}")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -102,6 +117,12 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
     svms = {
         task: read_svm(folder / SVM_FILES[task], description.svm_width(task), len(description.classes[task]))
         for task in tasks
+    }
+    committees = {
+        task: read_committee(
+            folder / COMMITTEE_FILES[task], description.svm_width(task), len(description.classes[task])
+        )
+        for task in description.chosen
     }
     engines = installed(precision) if engine == "auto" else (engine,)
     if not engines:
@@ -127,4 +148,4 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
 
     for name in engines if engine != "auto" else set(engines) & {"numpy"}:
         opened(name)  # reports a damaged folder now; NumPy opens it in no time
-    return ExportedModel(description, network, svms)
+    return ExportedModel(description, network, svms, committees)

@@ -1,30 +1,36 @@
-"""The columns that an SVM reads for a repetition: blocks of network features, amplitude and channel covariance.
+"""The columns that a classifier reads for a repetition: blocks of network features, amplitude, channel covariance ...
 
-It works on arrays and names. It does not read files, run networks or fit SVMs.
+It works on arrays and names. It does not read files, run networks or fit classifiers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.inference.discriminant import Together
 from semg_hht.matrices.matrix import Matrix
 
 Array = NDArray[np.float64]
 Features = Mapping[str, tuple[float, ...]]
 
-NETWORK, AMPLITUDE, COVARIANCE = "network", "amplitude", "mixing"  # names of blocks in the files of a run
+# Names of blocks in the files of a run.
+NETWORK, AMPLITUDE, COVARIANCE, PROFILE, FEATURES = "network", "amplitude", "mixing", "profile", "features"
 # Recipe -> task -> the blocks that its SVM joins. A task that a recipe does not name is answered as the original README
-# asks. docs/en/evaluation.md has the scores of "best" on held-out people, experiments/LOG.md those of other recipes.
+# asks; those of "auto" are chosen by `semg_hht.learning.auto`. docs/en/evaluation.md has the scores on held-out people,
+# experiments/LOG.md those of other recipes.
+AUTO = "auto"
 RECIPES: dict[str, dict[str, tuple[str, ...]]] = {
     "plain": {},
     "best": {"action_quality": (NETWORK, AMPLITUDE), "gender": (COVARIANCE,)},
+    AUTO: {},
 }
+MULTIPLICATIVE = ("rms", "mav", "var", "wl", "ttp", "finsm5")  # their logarithms are used, so that ratios count
 SMALLEST = np.finfo(float).tiny
 
 
@@ -36,21 +42,38 @@ class SvmInputs:
     features : classical features of each example, name -> one value per plane; empty where unknown.
     references : reference amplitudes of each example, one value per plane; empty where unknown.
     covariance : log covariance of the channels of each example's repetition, (n_examples, n); None where unknown.
+    profile : power profile of the channels of each example's repetition, (n_examples, n); None where unknown.
+    people, recordings : the person and the recording of each example, as keys; empty: each repetition is of a person
+        of its own.
+    known : task -> class of each example where a person has labelled it, else "".
     """
 
     repetitions: tuple[str, ...]
     features: Sequence[Features]
     references: Sequence[tuple[float, ...]]
     covariance: Array | None
+    profile: Array | None = None
+    people: tuple[str, ...] = ()
+    recordings: tuple[str, ...] = ()
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of_matrices(cls, matrices: Sequence[Matrix], repetitions: Sequence[str]) -> SvmInputs:
+    def of_matrices(
+        cls,
+        matrices: Sequence[Matrix],
+        repetitions: Sequence[str],
+        people: Sequence[str] = (),
+        recordings: Sequence[str] = (),
+    ) -> SvmInputs:
         """From what is stored with each matrix; ``repetitions`` has the key of each."""
         return cls(
             tuple(repetitions),
             [matrix.features for matrix in matrices],
             [matrix.reference for matrix in matrices],
             stack_if_alike([matrix.covariance for matrix in matrices]),
+            stack_if_alike([matrix.profile for matrix in matrices]),
+            tuple(people or repetitions),
+            tuple(recordings or repetitions),
         )
 
     def subset(self, indices: Sequence[int]) -> SvmInputs:
@@ -60,6 +83,10 @@ class SvmInputs:
             [self.features[i] for i in indices],
             [self.references[i] for i in indices],
             None if self.covariance is None else self.covariance[list(indices)],
+            None if self.profile is None else self.profile[list(indices)],
+            tuple(self.people[i] for i in indices) if self.people else (),
+            tuple(self.recordings[i] for i in indices) if self.recordings else (),
+            {task: tuple(names[i] for i in indices) for task, names in self.known.items()},
         )
 
     def missing(self, widths: Mapping[str, int]) -> str:
@@ -69,12 +96,32 @@ class SvmInputs:
         """
         if AMPLITUDE in widths and not all("mav" in features for features in self.features):
             return "their features"
-        if COVARIANCE in widths:
-            if self.covariance is None:
-                return "the covariance of their channels"
-            if self.covariance.shape[1] != widths[COVARIANCE]:
-                return f"a channel covariance of {widths[COVARIANCE]} numbers (they have {self.covariance.shape[1]})"
+        if FEATURES in widths and any(len(features) != widths[FEATURES] for features in self.features):
+            return f"{widths[FEATURES]} features"
+        for name, what in ((COVARIANCE, "covariance"), (PROFILE, "power profile")):
+            if name not in widths:
+                continue
+            vectors = self.vectors(name)
+            if vectors is None:
+                return f"the {what} of their channels"
+            if vectors.shape[1] != widths[name]:
+                return f"a {what} of {widths[name]} numbers (they have {vectors.shape[1]})"
         return ""
+
+    def together(self, task: str, classes: Sequence[str], rows: Sequence[int]) -> Together:
+        """Whose repetitions the examples ``rows`` are. A person has one gender, a recording its own movements."""
+        people = self.people or self.repetitions
+        recordings = people if task == "gender" else self.recordings or self.repetitions
+        known = self.known.get(task, ("",) * len(people))
+        return Together(
+            [people[i] for i in rows],
+            [recordings[i] for i in rows],
+            np.array([classes.index(known[i]) if known[i] in classes else -1 for i in rows], dtype=np.intp),
+        )
+
+    def vectors(self, block: str) -> Array | None:
+        """Covariance or profile, (n_examples, n)."""
+        return self.covariance if block == COVARIANCE else self.profile
 
 
 def stack_if_alike(vectors: Sequence[Array | None]) -> Array | None:
@@ -86,15 +133,28 @@ def stack_if_alike(vectors: Sequence[Array | None]) -> Array | None:
 
 
 def concatenate(parts: Sequence[SvmInputs]) -> SvmInputs:
-    """All parts, one after the other. The covariance is None where a part lacks it or has another length."""
-    covariances = [part.covariance for part in parts if part.covariance is not None]
-    alike = len(covariances) == len(parts) and len({covariance.shape[1] for covariance in covariances}) == 1
+    """All parts, one after the other. A vector is None where a part lacks it or has another length."""
+    tasks = {task for part in parts for task in part.known}
     return SvmInputs(
         tuple(key for part in parts for key in part.repetitions),
         [features for part in parts for features in part.features],
         [reference for part in parts for reference in part.references],
-        np.concatenate(covariances) if alike else None,
+        _concatenated([part.covariance for part in parts]),
+        _concatenated([part.profile for part in parts]),
+        tuple(key for part in parts for key in part.people or part.repetitions),
+        tuple(key for part in parts for key in part.recordings or part.repetitions),
+        {
+            task: tuple(name for part in parts for name in part.known.get(task, ("",) * len(part.repetitions)))
+            for task in tasks
+        },
     )
+
+
+def _concatenated(vectors: Sequence[Array | None]) -> Array | None:
+    present = [vector for vector in vectors if vector is not None]
+    if len(present) < len(vectors) or len({vector.shape[1] for vector in present}) != 1:
+        return None
+    return np.concatenate(present)
 
 
 def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> dict[str, int]:
@@ -109,6 +169,8 @@ def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> d
         NETWORK: n_features,
         AMPLITUDE: 1,
         COVARIANCE: 0 if inputs.covariance is None else inputs.covariance.shape[1],
+        PROFILE: 0 if inputs.profile is None else inputs.profile.shape[1],
+        FEATURES: len(inputs.features[0]) if len(inputs.features) else 0,
     }
     widths = {name: n_columns[name] for name in blocks}
     missing = inputs.missing(widths)
@@ -118,7 +180,7 @@ def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> d
 
 
 def svm_table(blocks: Sequence[str], network: NDArray[Any], inputs: SvmInputs) -> tuple[NDArray[np.intp], Array]:
-    """A table with one row per repetition, for an SVM.
+    """A table with one row per repetition, for an SVM or a discriminant.
 
     A channel with a strong signal counts more than one that holds mostly noise: the network's features are averaged
     with the reference amplitude of each channel as weight, and the block ``amplitude`` is the logarithm of the summed
@@ -152,8 +214,20 @@ def svm_table(blocks: Sequence[str], network: NDArray[Any], inputs: SvmInputs) -
             parts.append(summed(network * weight[:, None]) / total[:, None])
         elif name == AMPLITUDE:
             parts.append(np.log10(np.maximum(summed(amplitude[:, None]) / total[:, None], SMALLEST)))
+        elif name == FEATURES:
+            parts.append(summed(_mean_features(inputs) * weight[:, None]) / total[:, None])
         else:
-            assert inputs.covariance is not None
-            parts.append(np.empty((len(rows), inputs.covariance.shape[1])))
-            parts[-1][row_of_example] = inputs.covariance  # the same for all matrices of a repetition
+            vectors = inputs.vectors(name)
+            assert vectors is not None
+            parts.append(np.empty((len(rows), vectors.shape[1])))
+            parts[-1][row_of_example] = vectors  # the same for all matrices of a repetition
     return row_of_example, np.concatenate(parts, axis=1)
+
+
+def _mean_features(inputs: SvmInputs) -> Array:
+    """(n_examples, n_features): the mean over planes of each feature, of its logarithm where ratios count."""
+    names = list(inputs.features[0])
+    table = np.array([[np.mean(features[name]) for name in names] for features in inputs.features])
+    ratios = np.isin(names, MULTIPLICATIVE)
+    table[:, ratios] = np.log10(np.maximum(table[:, ratios], SMALLEST))
+    return np.asarray(np.nan_to_num(table))

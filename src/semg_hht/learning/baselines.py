@@ -10,7 +10,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.inference.svm_inputs import SMALLEST
+from semg_hht.inference.svm_inputs import MULTIPLICATIVE, SMALLEST
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.svm_training import SvmOptions, fit_svm
 
@@ -25,7 +25,6 @@ BASELINES: dict[str, tuple[str, ...]] = {
     "RMS alone": ("rms",),
     "MDF alone": ("mdf_hz",),
 }
-MULTIPLICATIVE = ("rms", "mav", "var", "wl", "ttp", "finsm5")  # the SVM uses their logarithms, so that ratios count
 COSTS = (1.0, 10.0, 100.0)
 
 

@@ -26,6 +26,12 @@ from torch import Tensor
 
 from semg_hht.errors import InputError
 from semg_hht.inference.description import ModelDescription, Probabilities
+from semg_hht.inference.discriminant import (
+    COMMITTEE_FILES,
+    Committee,
+    read_committee,
+    write_committee,
+)
 from semg_hht.inference.svm import Svm, read_svm, write_svm
 from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.learning.matrix_store import PackedMatrices, read_parts
@@ -64,12 +70,14 @@ class Model:
     svms : task -> fitted scikit-learn Pipeline. An SVM always predicts gender, and action quality where a recipe
         joins more blocks than the network's features.
     arrays : task -> the same SVM as arrays, which predict faster; without them scikit-learn predicts.
+    committees : task -> what answers a task that the recipe ``auto`` chose for.
     """
 
     description: ModelDescription
     network: ActionNetwork
     svms: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, Svm] = field(default_factory=dict)
+    committees: Mapping[str, Committee] = field(default_factory=dict)
 
     def ready(self, n_matrices: int) -> Model:
         """The same model: torch handles any number of matrices (see `ExportedModel.ready`)."""
@@ -107,7 +115,8 @@ class Model:
         self, features: NDArray[np.float32], logits: NDArray[np.float32], inputs: SvmInputs | None = None
     ) -> Probabilities:
         """`probabilities` from features and logits that are already computed."""
-        return self.description.combine(features, logits, inputs, {task: self._svm(task) for task in self.svms})
+        svms = {task: self._svm(task) for task in self.svms}
+        return self.description.combine(features, logits, inputs, svms, self.committees)
 
     def _svm(self, task: str) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
         if task in self.arrays:
@@ -143,16 +152,20 @@ def save_model(model: Model, folder: Path) -> None:
         for task, svm in model.svms.items():
             save_svm(svm, part / SVM_FILES[task])
             write_svm(svm_arrays(svm, model.description.classes[task]), part / ARRAY_FILES[task])
+        for task, committee in model.committees.items():
+            write_committee(committee, part / COMMITTEE_FILES[task])
         write_json(part / MODEL_FILE, _description(model))
 
 
 def complete_model(model: Model, folder: Path) -> None:
-    """Add the SVMs and the calibration, which are fitted when training ends, to a saved checkpoint."""
+    """Add SVMs, committees and calibration, which are fitted when training ends, to a saved checkpoint."""
     for task, svm in model.svms.items():
         (folder / ARRAY_FILES[task]).unlink(missing_ok=True)  # the arrays must never belong to another SVM
         with whole_file(folder / SVM_FILES[task]) as part:
             save_svm(svm, part)
         write_svm(svm_arrays(svm, model.description.classes[task]), folder / ARRAY_FILES[task])
+    for task, committee in model.committees.items():
+        write_committee(committee, folder / COMMITTEE_FILES[task])
     write_json(folder / MODEL_FILE, _description(model))
 
 
@@ -183,7 +196,12 @@ def load_model(folder: Path) -> Model:
     svms = _Svms(readers)
     for task in readers.keys() - arrays.keys():  # runs of earlier versions have no arrays
         svms[task]  # read now, so that a damaged file is reported when the run is opened
-    return Model(description, network, svms, arrays)
+    committees = {
+        task: read_committee(folder / COMMITTEE_FILES[task], description.svm_width(task), len(names))
+        for task, names in description.classes.items()
+        if task in description.chosen
+    }
+    return Model(description, network, svms, arrays, committees)
 
 
 def _read_svm(path: Path, classes: Sequence[str], width: int) -> Any:

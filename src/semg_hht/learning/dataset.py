@@ -55,7 +55,8 @@ class Dataset:
     failures : files that could not be used, with the reason.
     features : classical features of each example, name -> one value per plane; empty for matrices without them.
     references : reference amplitudes of each example, one value per plane; empty for matrices without them.
-    covariance : log covariance of the channels of each example's repetition, (n_examples, n); None where one lacks it.
+    covariance, profile : log covariance and power profile of the channels of each example's repetition,
+        (n_examples, n); None where one lacks it.
     """
 
     matrices: NDArray[np.float32] | PackedMatrices
@@ -66,6 +67,7 @@ class Dataset:
     features: tuple[dict[str, tuple[float, ...]], ...] = ()
     references: tuple[tuple[float, ...], ...] = ()
     covariance: NDArray[np.float64] | None = None
+    profile: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,6 +83,7 @@ class Dataset:
             features=tuple(self.features[i] for i in indices) if self.features else (),
             references=tuple(self.references[i] for i in indices) if self.references else (),
             covariance=None if self.covariance is None else self.covariance[indices],
+            profile=None if self.profile is None else self.profile[indices],
         )
 
     def labelled(self) -> Dataset:
@@ -104,13 +107,17 @@ class Dataset:
 
     @property
     def svm_inputs(self) -> SvmInputs:
-        """Features, references and covariance of the examples."""
+        """What is measured of the examples, and whose they are; a person who is not known has one recording."""
         nothing: tuple[float, ...] = ()
+        recordings = [row.extra.get("recording", row.file) for row in self.rows]
         return SvmInputs(
             self.repetitions,
             self.features or ({},) * len(self),
             self.references or (nothing,) * len(self),
             self.covariance,
+            self.profile,
+            tuple(row.subject or recording for row, recording in zip(self.rows, recordings, strict=True)),
+            tuple(recordings),
         )
 
     @property
@@ -343,6 +350,7 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatr
         tuple(item.facts.features for item in loaded),
         tuple(item.facts.reference for item in loaded),
         stack_if_alike([item.facts.covariance for item in loaded]),
+        stack_if_alike([item.facts.profile for item in loaded]),
     )
 
 

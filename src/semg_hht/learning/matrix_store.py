@@ -25,7 +25,7 @@ from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix, split_reference
 from semg_hht.system.files import read_json, require_new_folder, require_space, whole_folder
 from semg_hht.system.processes import map_ahead
 
-FORMAT = 2
+FORMAT = 3
 INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
 VALUE = np.dtype("<f4")
 N_AHEAD = 2  # batches that are read in advance
@@ -99,6 +99,7 @@ class PackEntry:
     features: dict[str, tuple[float, ...]] = field(default_factory=dict)
     reference: tuple[float, ...] = ()
     covariance: NDArray[np.float64] | None = None
+    profile: NDArray[np.float64] | None = None
     reason: str = ""
 
 
@@ -131,6 +132,7 @@ class PackWriter:
                 "settings": self.settings.index(matrix.settings),
                 "features": matrix.stored_features,
                 "mixing": None if matrix.covariance is None else matrix.covariance.tolist(),
+                "profile": None if matrix.profile is None else matrix.profile.tolist(),
             }
         )
         self.n_matrices += 1
@@ -217,4 +219,5 @@ def _entry(stated: dict[str, Any], settings: list[Any]) -> PackEntry:
         features=features,
         reference=reference,
         covariance=None if stated["mixing"] is None else np.array(stated["mixing"], dtype=np.float64),
+        profile=None if stated["profile"] is None else np.array(stated["profile"], dtype=np.float64),
     )

@@ -6,8 +6,9 @@ It defines the order of the steps; other modules do the work.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,8 +19,9 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import calibrate
 from semg_hht.evaluation.metrics import Report
 from semg_hht.inference.answers import answers, answers_json
-from semg_hht.inference.description import NetworkConfig
-from semg_hht.inference.svm_inputs import NETWORK, RECIPES, block_widths, svm_table
+from semg_hht.inference.description import Chosen, NetworkConfig
+from semg_hht.inference.svm_inputs import AUTO, NETWORK, RECIPES, block_widths, svm_table
+from semg_hht.learning.auto import Choosing, Half, Judged, Labelled, choose, reason_against, train_halves
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
 from semg_hht.learning.data_parallel import make_fabric, stop_other_processes
 from semg_hht.learning.dataset import Dataset, Indices
@@ -50,13 +52,14 @@ WITHOUT_NETWORK = SvmOptions(costs=(1.0, 10.0, 100.0), gammas=(1.0, 0.1, 0.03, 0
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: its folder, history, and scores of each task on the test people."""
+    """A finished run: its folder, history, scores of each task on the test people, and what ``auto`` chose."""
 
     folder: Path
     history: tuple[Epoch, ...]
     best_epoch: int
     split_by: str
     reports: dict[str, Report]
+    chosen: Mapping[str, Chosen]
     n_unlabelled: int
 
 
@@ -133,11 +136,14 @@ def train(
             _require_no_run(folder, resume=options.resume, overwrite=options.overwrite)
         fitting = Fitting(labelled, split, encoded, classes, network_config, config, folder, fabric)
         _begin(fitting, resuming=resuming)
-        n_steps = fitting.n_steps_per_epoch
-        progress.on_start(len(fitting.history) * n_steps, config.epochs * n_steps)
+        n_steps, n_epochs, tasks = fitting.n_steps_per_epoch, config.epochs, _tasks_to_choose_for(fitting)
+        if tasks:
+            n_epochs += config.epochs // 2  # two networks with half of the steps, for half of the epochs
+        progress.on_start(len(fitting.history) * n_steps, n_epochs * n_steps)
         fit(fitting, progress)
+        halves = train_halves(fitting, _shown(fitting), progress.on_step) if tasks else ()
         stop_other_processes(fitting.share)
-        return _finish(fitting, unlabelled)
+        return _finish(fitting, Choosing(tasks, halves), unlabelled)
 
 
 def _begin(fitting: Fitting, *, resuming: bool) -> None:
@@ -214,12 +220,30 @@ def in_order_of_run(classes: dict[str, tuple[str, ...]], folder: Path) -> dict[s
     }
 
 
-def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
-    """Fit the SVMs for the best and the final weights, score the best, and predict the files without labels."""
+def _tasks_to_choose_for(fitting: Fitting) -> dict[str, tuple[str, ...]]:
+    """The tasks for which the recipe ``auto`` can choose, with their classes; a warning says why for the others."""
+    if fitting.config.recipe != AUTO:
+        return {}
+    people = fitting.dataset.subset(_shown(fitting))
+    reasons = {task: reason_against(people, task, classes) for task, classes in fitting.classes.items()}
+    for task, reason in reasons.items():
+        if reason:
+            log.warning("%s: the recipe auto can't choose, and plain is used; %s", task.replace("_", " "), reason)
+    return {task: classes for task, classes in fitting.classes.items() if not reasons[task]}
+
+
+def _shown(fitting: Fitting) -> Indices:
+    """The training examples, at most `MAX_ROWS` repetitions, and the validation examples."""
+    train = _limited(fitting.dataset, fitting.split.train, fitting.config.seed)
+    return np.concatenate([train, fitting.split.validation])
+
+
+def _finish(fitting: Fitting, choosing: Choosing, unlabelled: Dataset) -> Result:
+    """Fit what answers for the best and the final weights, score the best, and predict the files without labels."""
     folder = fitting.folder
-    final = complete(fitting.model(), fitting)
+    final = complete(fitting.model(), fitting, choosing)
     save_model(final, folder / "final")
-    best = complete(load_model(folder / "best"), fitting)
+    best = complete(load_model(folder / "best"), fitting, choosing)
     complete_model(best, folder / "best")
     test = fitting.dataset.subset(fitting.split.test)
     reports = _reports(best, test)
@@ -233,31 +257,51 @@ def _finish(fitting: Fitting, unlabelled: Dataset) -> Result:
             "split_by": fitting.split.by,
             "notes": list(fitting.split.notes),
             "test": {name: report.to_json() for name, report in reports.items()},
+            "chosen": {task: asdict(chosen) for task, chosen in best.description.chosen.items()},
             "validation_balanced_accuracy": fitting.best.validation_balanced_accuracy,
             "versions": versions(),
         },
     )
-    return Result(folder, tuple(fitting.history), fitting.best.epoch, fitting.split.by, reports, len(unlabelled))
+    return Result(
+        folder,
+        tuple(fitting.history),
+        fitting.best.epoch,
+        fitting.split.by,
+        reports,
+        best.description.chosen,
+        len(unlabelled),
+    )
 
 
-def complete(model: Model, fitting: Fitting) -> Model:
+def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) -> Model:
     """The model with SVMs, and with probabilities calibrated on the validation people.
+
+    choosing : for the recipe ``auto``. The committees that it chooses are calibrated on all training and validation
+        people, left out in turn.
 
     The SVMs are fitted on the training and validation people, on features of the trained encoder, and on at most
     `MAX_ROWS` training repetitions. Calibration uses people held out from training: the calibrated SVMs are fitted on
     the training people alone.
     """
     # A resumed run that was complete has older SVMs, which must not be used here.
-    description = replace(model.description, calibration={}, blocks=blocks_of(fitting))
+    description = replace(model.description, calibration={}, blocks=blocks_of(fitting), chosen={})
     model = Model(description, model.network)
     model.network.to(next(fitting.network.parameters()).device)
-    train, validation = _limited(fitting.dataset, fitting.split.train, fitting.config.seed), fitting.split.validation
-    everyone = _Encoded.of(model, fitting.dataset.subset(np.concatenate([train, validation])))
-    trained_on = everyone.subset(np.arange(len(train)))
-    held_out = everyone.subset(np.arange(len(train), len(train) + len(validation)))
+    shown = _shown(fitting)
+    n_train = len(shown) - len(fitting.split.validation)
+    everyone = _Encoded.of(model, fitting.dataset.subset(shown))
+    trained_on = everyone.subset(np.arange(n_train))
+    held_out = everyone.subset(np.arange(n_train, len(shown)))
     people = held_out.people
-    svms, calibration = {}, {}
+    svms, calibration, chosen, committees = {}, {}, {}, {}
+    blocks = dict(description.blocks)
     for task, classes in fitting.classes.items():
+        if task in choosing.tasks and (choice := _choose(everyone, choosing.halves, task, classes)) is not None:
+            winner, chosen[task] = choice
+            blocks[task], committees[task] = winner.widths, winner.committee
+            keys = [str(i) for i in range(len(winner.labels))]
+            calibration[task] = calibrate(winner.probabilities, keys, winner.labels.tolist())
+            continue
         judged = model
         if task == "gender" or task in description.blocks:
             svms[task] = _svm(model, fitting, task, everyone)
@@ -269,7 +313,16 @@ def complete(model: Model, fitting: Fitting) -> Model:
         labels = [classes.index(people.rows[i].label(task)) for i in labelled]
         if len(set(labels)) > 1:
             calibration[task] = calibrate(probabilities[labelled], [people.repetitions[i] for i in labelled], labels)
-    return replace(model, description=replace(description, calibration=calibration), svms=svms)
+    description = replace(description, calibration=calibration, blocks=blocks, chosen=chosen)
+    return replace(model, description=description, svms=svms, committees=committees)
+
+
+def _choose(
+    everyone: _Encoded, halves: tuple[Half, ...], task: str, classes: tuple[str, ...]
+) -> tuple[Judged, Chosen] | None:
+    labelled = np.flatnonzero([bool(label) for label in everyone.people.labels(task)])
+    own = everyone.subset(labelled)
+    return choose(Labelled(own.people, own.features, tuple(h.subset(labelled) for h in halves), task, classes))
 
 
 def _limited(dataset: Dataset, train: Indices, seed: int) -> Indices:

@@ -22,7 +22,8 @@ from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, require
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
 MAX_PLANES = 1024  # a header that claims more is broken or hostile; refused before memory is allocated
-MAX_COVARIANCE = 4096  # likewise
+MAX_NUMBERS = 4096  # of a vector that describes a repetition; likewise
+VECTORS = ("mixing", "profile")  # keys of the vectors that describe a repetition
 REFERENCE_KEY = "reference"  # among the features in a file
 
 
@@ -39,6 +40,8 @@ class Matrix:
         unknown.
     covariance : logarithm of the lagged covariance of all channels of the repetition, (n,), the same for each of its
         matrices (see `semg_hht.signals.covariance`); None where unknown. Files call it ``mixing``.
+    profile : logarithm of the power of each channel of the repetition in bands and parts, (n,), likewise the same for
+        each of its matrices (see `semg_hht.signals.profile`); None where unknown.
     """
 
     values: NDArray[np.float32]
@@ -48,6 +51,7 @@ class Matrix:
     features: dict[str, tuple[float, ...]] = field(default_factory=dict)
     reference: tuple[float, ...] = ()
     covariance: NDArray[np.float64] | None = None
+    profile: NDArray[np.float64] | None = None
 
     def plane(self, i: int) -> Matrix:
         """The matrix of one plane alone."""
@@ -108,11 +112,10 @@ def read_matrix(path: Path) -> Matrix:
     for name, expected in sides.items():
         if shapes.get(name, expected) != expected:
             raise InputError(f"{path}: expected {name!r} of shape {expected}; found {shapes[name]}")
-    if "mixing" in shapes and (len(shapes["mixing"]) != 1 or shapes["mixing"][0] > MAX_COVARIANCE):
-        raise InputError(
-            f"{path}: expected 'mixing' of shape (n,), n at most {MAX_COVARIANCE}; found {shapes['mixing']}"
-        )
-    arrays = _load(path, {key, *(name for name in (*sides, "mixing") if name in shapes)})
+    for name in VECTORS:
+        if name in shapes and (len(shapes[name]) != 1 or shapes[name][0] > MAX_NUMBERS):
+            raise InputError(f"{path}: expected {name!r} of shape (n,), n at most {MAX_NUMBERS}; found {shapes[name]}")
+    arrays = _load(path, {key, *(name for name in (*sides, *VECTORS) if name in shapes)})
     raw = arrays[key]
     if raw.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected numbers under {key!r}; found {raw.dtype}")
@@ -132,7 +135,8 @@ def read_matrix(path: Path) -> Matrix:
         time_s=arrays.get("time_s"),
         features=features,
         reference=reference,
-        covariance=_checked_covariance(path, arrays.get("mixing")),
+        covariance=_checked_vector(path, "mixing", arrays),
+        profile=_checked_vector(path, "profile", arrays),
     )
 
 
@@ -151,6 +155,8 @@ def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:
         arrays["features"] = np.array(json.dumps(matrix.stored_features))
     if matrix.covariance is not None:
         arrays["mixing"] = matrix.covariance
+    if matrix.profile is not None:
+        arrays["profile"] = matrix.profile
     with whole_file(path) as part, part.open("wb") as handle:
         np.savez_compressed(handle, **arrays)
 
@@ -218,7 +224,8 @@ def _checked_features(path: Path, features: dict[str, Any], n_planes: int) -> di
     return {name: tuple(numbers) for name, numbers in features.items()}
 
 
-def _checked_covariance(path: Path, covariance: NDArray[Any] | None) -> NDArray[np.float64] | None:
-    if covariance is not None and (covariance.dtype.kind != "f" or not np.isfinite(covariance).all()):
-        raise InputError(f"{path}: expected finite numbers under 'mixing'")
-    return covariance
+def _checked_vector(path: Path, name: str, arrays: dict[str, NDArray[Any]]) -> NDArray[np.float64] | None:
+    vector = arrays.get(name)
+    if vector is not None and (vector.dtype.kind != "f" or not np.isfinite(vector).all()):
+        raise InputError(f"{path}: expected finite numbers under {name!r}")
+    return vector

@@ -26,6 +26,7 @@ from semg_hht.signals.covariance import MAX_CHANNELS, log_covariance
 from semg_hht.signals.features import MIN_SAMPLES, repetition_features
 from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
 from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz
+from semg_hht.signals.profile import power_profile
 from semg_hht.system.seeds import require_seed
 
 log = logging.getLogger(__name__)
@@ -204,6 +205,7 @@ def _matrix(
         features=features,
         reference=reference,
         covariance=_covariance(samples, rate_hz),
+        profile=_profile(samples, rate_hz, config),
     )
 
 
@@ -227,6 +229,13 @@ def _covariance(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.floa
         return log_covariance(samples, rate_hz)
     except InputError:
         return None
+
+
+def _profile(samples: NDArray[np.float64], rate_hz: float, config: PipelineConfig) -> NDArray[np.float64] | None:
+    """Power profile of the channels (n_channels, n_samples), as one vector; None as for the covariance."""
+    if len(samples) > MAX_CHANNELS or samples.shape[1] < MIN_SAMPLES:
+        return None
+    return power_profile(samples, rate_hz, effective_band_hz(config.filter, rate_hz)).ravel()
 
 
 def transform_job(job: Job, n_threads: int | None, config: PipelineConfig) -> list[Example]:

@@ -154,7 +154,7 @@ class InputLoader:
             try:
                 matrix = _or_raise(result)
                 self._require_planes(path, matrix.values.shape[0])
-                _require_repetition(name, choice.repetition, 1)
+                require_repetition(name, choice.repetition, 1)
                 values = matrix.values
                 if matrix.settings is None and self.model.preparation is not None:
                     n_foreign += 1
@@ -234,7 +234,7 @@ class InputLoader:
         assert self.recording_config is not None
         job = source.job
         times = list(dict.fromkeys((row.start_s, row.stop_s) for row in job.rows))
-        _require_repetition(job.file, choice.repetition, len(times))
+        require_repetition(job.file, choice.repetition, len(times))
         if choice.repetition is not None:
             chosen = times[choice.repetition - 1]
             rows = tuple(row for row in job.rows if (row.start_s, row.stop_s) == chosen)
@@ -243,7 +243,10 @@ class InputLoader:
         for example in examples:  # rows of one recording may choose different channels to stack
             self._require_planes(job.path, example.matrix.values.shape[0])
         keys = [f"{job.file}|{example.repetition_key}" for example in examples]
-        svm_inputs = SvmInputs.of_matrices([example.matrix for example in examples], keys)
+        people = [example.row.subject or job.file for example in examples]
+        svm_inputs = SvmInputs.of_matrices(
+            [example.matrix for example in examples], keys, people, [job.file] * len(examples)
+        )
         self._require_blocks(job.path, svm_inputs)
         values = np.stack([example.matrix.values for example in examples])
         if self.model.preparation is None:  # trained on matrices stretched to 0..1, plane by plane
@@ -276,7 +279,7 @@ class InputLoader:
             raise InputError(f"{path}: has {n_planes} channels; this run was trained on {expected}")
 
 
-def _require_repetition(file: str, repetition: int | None, n_repetitions: int) -> None:
+def require_repetition(file: str, repetition: int | None, n_repetitions: int) -> None:
     if repetition is not None and not 1 <= repetition <= n_repetitions:
         raise InputError(f"{file}: has {n_repetitions} repetitions; got --repetition {repetition}")
 

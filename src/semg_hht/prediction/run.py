@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -33,8 +33,8 @@ BATCH_SIZE = 32  # matrices in one batch of the network
 class Engine(Protocol):
     """Answers a batch of matrices: task -> probabilities (n, n_classes) in the order of its description.
 
-    A matrix gets the same answer, bit for bit, whatever else is in its batch. ``ready`` returns the engine that answers
-    this many matrices first, its start included.
+    A matrix gets the same features, bit for bit, whatever else is in its batch. ``ready`` returns the engine that
+    answers this many matrices first, its start included.
     """
 
     @property
@@ -42,9 +42,30 @@ class Engine(Protocol):
 
     def ready(self, n_matrices: int) -> Engine: ...
 
+    def features_and_logits(
+        self, matrices: NDArray[np.float32], batch_size: int = ...
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+
+    def combine(
+        self, features: NDArray[np.float32], logits: NDArray[np.float32], inputs: SvmInputs | None = ...
+    ) -> Probabilities: ...
+
     def probabilities(
         self, matrices: NDArray[np.float32], inputs: SvmInputs | None = ..., batch_size: int = ...
     ) -> Probabilities: ...
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled repetitions, from which a run learns how a person's signals differ (`Run.examples`).
+
+    person : the only person of the examples; inputs without a subject are taken for hers or his. Empty: several people.
+    """
+
+    inputs: SvmInputs
+    features: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    person: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +101,7 @@ class Run:
         batch_size: int = BATCH_SIZE,
         n_jobs: int = -1,
         once: bool = False,
+        examples: Examples | None = None,
         track: Track = untracked,
     ) -> Predictions:
         """Answer for matrices, recordings, folders of either, or a manifest.csv.
@@ -89,6 +111,7 @@ class Run:
         options : rate and units of recordings that do not state them, references, and whether to find repetitions.
         once : this is the only call: with the engine ``auto``, few matrices are answered by the engine with the
             shortest start.
+        examples : labelled repetitions of the same people, from `examples`.
 
         Returns
         -------
@@ -101,21 +124,105 @@ class Run:
             Nothing to predict.
         """
         loaded = self.loader.load(inputs, options, n_jobs=n_jobs, track=track)
-        return collect_predictions(self.answers(loaded, batch_size=batch_size, once=once))
+        return collect_predictions(self.answers(loaded, batch_size=batch_size, once=once, examples=examples))
+
+    def examples(self, manifest: str | Path, options: InputOptions = InputOptions()) -> Examples:
+        """Labelled repetitions of the people whose other repetitions are to be answered; the run is not changed.
+
+        manifest : a table of recordings with the columns ``movement`` or ``gender``, as `semg-hht segment` writes it.
+
+        Raises
+        ------
+        InputError
+            The run answers each repetition alone, the table states no class of the run, or a recording can't be used.
+        """
+        if not self.description.chosen:
+            raise InputError(
+                f"{self.folder}: answers each repetition alone, so examples of a person can't change it; expected a "
+                "run of the recipe auto"
+            )
+        known: list[SvmInputs] = []
+        outputs = []
+        for item in self.loader.load(manifest, options):
+            if isinstance(item, Failure):
+                raise InputError(f"{manifest}: {item.reason}")
+            if not item.origins:
+                raise InputError(f"{manifest}: expected recordings as examples; found the matrix {item.file}")
+            labels = {task: tuple(origin.row.label(task) for origin in item.origins) for task in self.classes}
+            if labelled := [i for i in range(len(item.matrices)) if any(labels[task][i] for task in labels)]:
+                named = replace(item.svm_inputs, known=labels, recordings=item.svm_inputs.repetitions)
+                known.append(named.subset(labelled))
+                outputs.append(self._encoded(self.engine, item.matrices[labelled], BATCH_SIZE))
+        stated = {name for part in known for task in part.known for name in part.known[task]} - {""}
+        unknown = sorted(stated - {name for names in self.classes.values() for name in names})
+        if unknown or not stated:
+            answers = "; ".join(f"{task} {', '.join(names)}" for task, names in self.classes.items())
+            found = f"found {', '.join(unknown)}" if unknown else "found no label"
+            raise InputError(f"{manifest}: expected examples of what the run answers ({answers}); {found}")
+        inputs = concatenate(known)
+        features, logits = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+        people = set(inputs.people)
+        return Examples(inputs, features, logits, people.pop() if len(people) == 1 else "")
 
     def answers(
-        self, loaded: Iterable[LoadedInput | Failure], *, batch_size: int = BATCH_SIZE, once: bool = False
+        self,
+        loaded: Iterable[LoadedInput | Failure],
+        *,
+        batch_size: int = BATCH_SIZE,
+        once: bool = False,
+        examples: Examples | None = None,
     ) -> Iterator[tuple[LoadedInput, Prediction] | Failure]:
-        """Answer inputs batch by batch; failures are passed on."""
+        """Answer inputs batch by batch; failures are passed on.
+
+        A run that answers a person's repetitions together (`ModelDescription.chosen`) answers when all are read; the
+        inputs that it returns have no matrices, so that memory stays bounded.
+        """
         batches, engine = _batches(loaded, batch_size), self.engine
         if once:
             n_matrices, batches = _counted(batches)
             engine = engine.ready(n_matrices)
+        if self.description.chosen:
+            yield from self._answer_people(engine, batches, batch_size, examples)
+            return
         for batch in batches:
             usable = [item for item in batch if isinstance(item, LoadedInput)]
             yield from (item for item in batch if isinstance(item, Failure))
             if usable:
                 yield from zip(usable, self._answer(engine, usable, batch_size), strict=True)
+
+    def _answer_people(
+        self,
+        engine: Engine,
+        batches: Iterator[list[LoadedInput | Failure]],
+        batch_size: int,
+        examples: Examples | None,
+    ) -> Iterator[tuple[LoadedInput, Prediction] | Failure]:
+        """Answer all inputs together, because the repetitions of a person stand in any of them."""
+        items: list[LoadedInput] = []
+        outputs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        for batch in batches:
+            usable = [item for item in batch if isinstance(item, LoadedInput)]
+            yield from (item for item in batch if isinstance(item, Failure))
+            if usable:
+                outputs.append(self._encoded(engine, np.concatenate([i.matrices for i in usable]), batch_size))
+                items += [replace(i, matrices=np.broadcast_to(np.float32(0), i.matrices.shape)) for i in usable]
+        if not items:
+            return
+        inputs = [item.svm_inputs for item in items]
+        if examples is not None:
+            inputs = [_of_person(item, examples.person) for item in items] + [examples.inputs]
+            outputs.append((examples.features, examples.logits))
+        features, logits = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+        by_task = engine.combine(features, logits, concatenate(inputs))
+        yield from zip(items, self._predictions(items, by_task), strict=True)
+
+    def _encoded(
+        self, engine: Engine, matrices: NDArray[np.float32], batch_size: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.description.reads_matrices:
+            return engine.features_and_logits(matrices, batch_size)
+        nothing = np.zeros((len(matrices), 0), dtype=np.float32)
+        return nothing, nothing
 
     def answer(self, item: LoadedInput) -> Prediction:
         """Answer one file."""
@@ -125,7 +232,9 @@ class Run:
     def _answer(self, engine: Engine, batch: list[LoadedInput], batch_size: int) -> Iterator[Prediction]:
         matrices = np.concatenate([item.matrices for item in batch])
         inputs = concatenate([item.svm_inputs for item in batch])
-        by_task = engine.probabilities(matrices, inputs, batch_size)
+        return self._predictions(batch, engine.combine(*self._encoded(engine, matrices, batch_size), inputs))
+
+    def _predictions(self, batch: list[LoadedInput], by_task: Probabilities) -> Iterator[Prediction]:
         stop = 0
         for item in batch:
             start, stop = stop, stop + len(item.matrices)
@@ -151,6 +260,14 @@ class Run:
             has_own = len(channels) > 1 and not self.description.blocks
             parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if has_own else {}))
         return tuple(parts)
+
+
+def _of_person(item: LoadedInput, person: str) -> SvmInputs:
+    """The inputs of a file, which are those of ``person`` if no subject is stated; empty: unchanged."""
+    inputs = item.svm_inputs
+    if not person or any(origin.row.subject for origin in item.origins):
+        return inputs
+    return replace(inputs, people=(person,) * len(inputs.repetitions))
 
 
 def collect_predictions(answered: Iterable[tuple[LoadedInput, Prediction] | Failure]) -> Predictions:

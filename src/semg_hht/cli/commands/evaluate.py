@@ -29,7 +29,7 @@ def evaluate(
     ] = None,
     folds: Annotated[int, typer.Option(help="Number of folds, for grouped and random.")] = 5,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
-    recipe: flags.Recipe = "plain",
+    recipe: flags.Recipe = "auto",
     epochs: Annotated[int, typer.Option(help="Passes over the training data.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Examples per step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate, after the warm-up.")] = 1e-4,

@@ -50,6 +50,13 @@ def predict(
     seed: flags.RunSeed = None,
     segment: flags.Segment = False,
     whole: flags.Whole = False,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of a few labelled repetitions of the same person, which adapt the answers of a run of the recipe "
+            "auto; the run is not changed.  [default: none]"
+        ),
+    ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -81,11 +88,12 @@ def predict(
         require_explaining(run, explain, lang, overwrite)
     options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None, whole)
     choice = Choice(keep_recordings=explain is not None)
+    adapted = run.examples(examples, options) if examples is not None else None
     kept: list[LoadedInput] = []
     loaded = run.loader.load(input, options, choice, track=console.track)
     if explain is not None:
         loaded = keep_first(loaded, kept)
-    predictions = collect_predictions(run.answers(loaded, batch_size=batch_size, once=True))
+    predictions = collect_predictions(run.answers(loaded, batch_size=batch_size, once=True, examples=adapted))
     console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)

@@ -36,7 +36,7 @@ def train(
     num_encoder_layers: Annotated[int, typer.Option(help="Layers of the encoder, 1 to 8.")] = 7,
     base_channels: Annotated[int, typer.Option(help="Channels of the first layer.")] = 64,
     task: Annotated[str, typer.Option(help="both, action_quality or gender.")] = "both",
-    recipe: flags.Recipe = "plain",
+    recipe: flags.Recipe = "auto",
     patience: Annotated[
         int | None, typer.Option(help="Stop after this many epochs without a better score.  [default: never]")
     ] = None,
@@ -95,8 +95,10 @@ def train(
 
 
 def _show(result: Result, checkpoint_dir: Path) -> None:
-    """Print the scores, and where the files are."""
+    """Print the scores, what was chosen, and where the files are."""
     console.show_reports(result.reports, result.split_by)
+    for task, chosen in result.chosen.items():
+        console.out.print(f"{task.replace('_', ' ')}: {chosen.sentence}", markup=False)
     console.out.print(f"\nbest epoch {result.best_epoch} of {len(result.history)}; the run is in {checkpoint_dir}")
     console.out.print(f"  pictures    {checkpoint_dir / 'history.png'}, {checkpoint_dir / 'confusion.png'}")
     if result.n_unlabelled:

@@ -1,0 +1,264 @@
+"""The recipe ``auto``: choose what answers a task by how well it answers about people left out of the training people.
+
+Candidates are the network, the network joined with measures, the measures alone, and a single number. Each is judged as
+it answers later: by a discriminant, with the repetitions of a person together. Test people are not used.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semg_hht.errors import InputError
+from semg_hht.evaluation.calibration import TINY, fit_temperature, with_temperature
+from semg_hht.evaluation.comparison import HeldOutAnswers, compare
+from semg_hht.inference.description import Chosen
+from semg_hht.inference.discriminant import Committee, Discriminant
+from semg_hht.inference.svm_inputs import AMPLITUDE, COVARIANCE, FEATURES, NETWORK, PROFILE, block_widths, svm_table
+from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.discriminant_training import (
+    Array,
+    Directions,
+    MissingClass,
+    Rows,
+    discriminant_of,
+    probabilities_of_people_left_out,
+    scores_of_people_left_out,
+)
+from semg_hht.learning.epochs import Fitting
+from semg_hht.learning.split import divide
+
+log = logging.getLogger(__name__)
+
+MIN_PEOPLE = 4  # of the training and validation people; fewer say nothing of new ones
+N_WATCHED = 32  # examples on which a half network is scored after each epoch, which `Fitting` needs
+ALONE = "the network alone"
+MEASURES = ((FEATURES,), (PROFILE,), (COVARIANCE,), (PROFILE, COVARIANCE))
+# Name of a candidate -> the blocks of each of its discriminants. Each stands for two, whose directions come from all
+# differences and from differences within people.
+CANDIDATES: dict[str, tuple[tuple[str, ...], ...]] = {
+    ALONE: ((NETWORK,),),
+    "network and measures": ((NETWORK,), *MEASURES),
+    "measures": MEASURES,
+    "classical features": ((FEATURES,),),
+    "amplitude alone": ((AMPLITUDE,),),
+}
+
+
+@dataclass(frozen=True)
+class Half:
+    """A network that was trained on half of the people: its features, and which examples are of these people."""
+
+    features: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+
+    def subset(self, indices: Indices) -> Half:
+        return Half(self.features[indices], self.seen[indices])
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """The tasks to choose for, with their classes, and the half networks; nothing for other recipes."""
+
+    tasks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    halves: tuple[Half, ...] = ()
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled examples of one task: features of the run's network, and of the half networks (none: not trained)."""
+
+    people: Dataset
+    features: NDArray[np.float32]
+    halves: tuple[Half, ...]
+    task: str
+    classes: tuple[str, ...]
+
+    @property
+    def one_class(self) -> bool:
+        """Whether all repetitions of a person have one class."""
+        return self.task == "gender"
+
+    def candidates(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """The candidates whose blocks the examples have."""
+        inputs = self.people.svm_inputs
+        named = all(inputs.features) and len({tuple(features) for features in inputs.features}) == 1
+        lacking = {block for block in (COVARIANCE, PROFILE) if inputs.vectors(block) is None}
+        lacking |= {NETWORK} if not self.halves else set()
+        lacking |= {AMPLITUDE, FEATURES} if not named else set()
+        return {name: sets for name, sets in CANDIDATES.items() if not lacking & {b for blocks in sets for b in blocks}}
+
+    def rows(self, blocks: tuple[str, ...], features: NDArray[np.float32]) -> tuple[Rows, Indices]:
+        """One row per repetition, and the number of its first example."""
+        row_of_example, table = svm_table(blocks, features, self.people.svm_inputs)
+        first = np.unique(row_of_example, return_index=True)[1]
+        labels = self.people.labels(self.task)
+        numbers = np.array([self.classes.index(labels[i]) for i in first])
+        together = self.people.svm_inputs.together(self.task, self.classes, first.tolist())
+        return Rows(table, numbers, np.array(together.people), np.array(together.recordings), len(self.classes)), first
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate, its committee, and its answers (n_repetitions, n_classes) about people left out."""
+
+    name: str
+    widths: dict[str, int]
+    committee: Committee
+    probabilities: Array
+    labels: NDArray[np.intp]
+
+    @property
+    def score(self) -> float:
+        """Mean logarithm of the probability of the true class, at the best temperature: a committee is too unsure."""
+        keys = [str(i) for i in range(len(self.labels))]
+        temperature = fit_temperature(self.probabilities, keys, self.labels.tolist())
+        true = with_temperature(self.probabilities, temperature)[np.arange(len(self.labels)), self.labels]
+        return float(np.mean(np.log(np.maximum(true, TINY))))
+
+
+def reason_against(people: Dataset, task: str, classes: Sequence[str]) -> str:
+    """Why people of the training can't be left out in turn; empty where they can."""
+    labelled = [row for row in people.rows if row.label(task)]
+    who = {row.subject for row in labelled}
+    if "" in who:
+        return "subjects are not known (a column 'subject' in manifest.csv states them)"
+    if len(who) < MIN_PEOPLE:
+        return f"expected {MIN_PEOPLE} people or more besides those of the final score; found {len(who)}"
+    few = [name for name in classes if len({row.subject for row in labelled if row.label(task) == name}) < 2]
+    if few:
+        return f"expected each class in 2 people or more besides those of the final score; {', '.join(few)} is of fewer"
+    return ""
+
+
+def train_halves(fitting: Fitting, indices: Indices, on_step: Callable[[], None]) -> tuple[Half, ...]:
+    """Train two networks on half of the people each, for half of the epochs: half the cost of the run.
+
+    Their features of the other half are those of people whom an encoder has not seen. Without both classes in each half
+    no network is trained, and the choice is among the measures.
+
+    indices : the examples whose features are computed.
+    """
+    dataset, config = fitting.dataset, fitting.config
+    everyone = np.concatenate([fitting.train, fitting.validation])
+    who = np.array(dataset.subjects)
+    first, second = divide(everyone, who, dataset, 0.5, config.seed)
+    halves = []
+    for number, (own, others) in enumerate(((first, second), (second, first))):
+        watched = np.sort(np.random.default_rng(config.seed).permutation(others)[:N_WATCHED])
+        shorter = replace(
+            config,
+            epochs=max(1, config.epochs // 2), warmup_epochs=config.warmup_epochs // 2, seed=config.seed + 1 + number,
+        )  # fmt: skip
+        split = replace(fitting.split, train=own, validation=watched)
+        try:
+            half = Fitting(
+                dataset, split, fitting.task, fitting.classes, fitting.network_config, shorter, fitting.folder,
+                fitting.fabric,
+            )  # fmt: skip
+        except InputError as error:
+            log.warning("recipe auto: the network is not judged, because half of the people are too few; %s", error)
+            return ()
+        for epoch in range(shorter.epochs):
+            half.run_epoch(epoch, on_step)
+        features, _ = half.model().features_and_logits(dataset.subset(indices).matrices)
+        halves.append(Half(features, np.isin(who[indices], who[own])))
+    return tuple(halves)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A discriminant of some blocks, and its answers about people left out."""
+
+    discriminant: Discriminant
+    probabilities: Array
+
+
+def _member(labelled: Labelled, blocks: tuple[str, ...], *, centred: bool) -> _Member | None:
+    """Fit a discriminant, and answer about each person from the others; None where a class is missing then."""
+    rows, _ = labelled.rows(blocks, labelled.features)
+    try:
+        directions = Directions.of(rows, centred=centred)
+        if NETWORK in blocks:
+            scores = np.empty((len(rows.labels), directions.offset.size))
+            for half in labelled.halves:
+                of_half, first = labelled.rows(blocks, half.features)
+                seen = half.seen[first]
+                own = Directions.of(of_half.subset(seen), centred=centred)
+                scores[~seen] = own.scores(of_half.table[~seen])
+        else:
+            scores = scores_of_people_left_out(rows, centred=centred)
+        return _Member(
+            discriminant_of(directions, scores, rows, one_class=labelled.one_class),
+            probabilities_of_people_left_out(directions, scores, rows, one_class=labelled.one_class),
+        )
+    except MissingClass:  # a group of people that is left out, or not in a half, holds all examples of a class
+        return None
+
+
+def choose(labelled: Labelled) -> tuple[Judged, Chosen] | None:
+    """The candidate with the best answers about people left out, and how it compares; None where none can be judged."""
+    candidates = labelled.candidates()
+    members: dict[tuple[str, ...], list[_Member]] = {}
+    for blocks in dict.fromkeys(blocks for sets in candidates.values() for blocks in sets):
+        fitted = [_member(labelled, blocks, centred=c) for c in ((False,) if labelled.one_class else (False, True))]
+        members[blocks] = [member for member in fitted if member is not None]
+    judged = [
+        _judged(labelled, name, {blocks: members[blocks] for blocks in sets})
+        for name, sets in candidates.items()
+        if all(members[blocks] for blocks in sets)
+    ]
+    if not judged:
+        return None
+    winner = max(judged, key=lambda candidate: candidate.score)
+    return winner, _compared(winner.name, {candidate.name: _held_out(labelled, candidate) for candidate in judged})
+
+
+def _judged(labelled: Labelled, name: str, members: Mapping[tuple[str, ...], Sequence[_Member]]) -> Judged:
+    """The committee of these members, which read one table with all of their blocks."""
+    joined = tuple(dict.fromkeys(block for blocks in members for block in blocks))
+    widths = block_widths(joined, labelled.features.shape[1], labelled.people.svm_inputs)
+    edges = dict(zip(joined, np.cumsum([0, *widths.values()]), strict=False))
+    everyone = []
+    for blocks, own in members.items():
+        columns = np.concatenate([np.arange(edges[block], edges[block] + widths[block]) for block in blocks])
+        everyone += [_on_columns(member.discriminant, columns, sum(widths.values())) for member in own]
+    answers = [member.probabilities for own in members.values() for member in own]
+    rows, _ = labelled.rows(joined, labelled.features)
+    return Judged(name, widths, Committee(tuple(everyone)), np.mean(answers, axis=0), rows.labels)
+
+
+def _on_columns(discriminant: Discriminant, columns: NDArray[np.intp], n_columns: int) -> Discriminant:
+    """The same discriminant for a table in which ``columns`` are those that it reads."""
+    mean, scale = np.zeros(n_columns), np.ones(n_columns)
+    weights = np.zeros((n_columns, discriminant.weights.shape[1]))
+    mean[columns], scale[columns], weights[columns] = discriminant.mean, discriminant.scale, discriminant.weights
+    return replace(discriminant, mean=mean, scale=scale, weights=weights)
+
+
+def _held_out(labelled: Labelled, judged: Judged) -> HeldOutAnswers:
+    _, first = labelled.rows(tuple(judged.widths), labelled.features)
+    rows = [labelled.people.rows[i] for i in first]
+    return HeldOutAnswers(
+        task=labelled.task, method=judged.name, classes=labelled.classes,
+        repetitions=tuple(labelled.people.repetitions[i] for i in first),
+        labels=tuple(row.label(labelled.task) for row in rows), subjects=tuple(row.subject for row in rows),
+        muscles=tuple(row.muscle for row in rows), genders=tuple(row.gender for row in rows),
+        files=tuple(row.file for row in rows), probabilities=judged.probabilities,
+    )  # fmt: skip
+
+
+def _compared(name: str, answers: Mapping[str, HeldOutAnswers]) -> Chosen:
+    scores = {other: own.report().balanced_accuracy for other, own in answers.items()}
+    chosen = Chosen(name, scores, len(set(answers[name].subjects)))
+    if name == ALONE or ALONE not in answers:
+        return chosen
+    difference = compare(answers[name], answers[ALONE])
+    if difference.interval is None:
+        return replace(chosen, margin=difference.value)
+    low, high = difference.interval.low, difference.interval.high
+    return replace(chosen, margin=difference.value, margin_low=low, margin_high=high)
