@@ -53,8 +53,8 @@ def predict(
     examples: Annotated[
         Path | None,
         typer.Option(
-            help="Table of a few labelled repetitions of the same person, which adapt the answers of a run of the recipe "
-            "auto; the run is not changed.  [default: none]"
+            help="Table of a few labelled repetitions of the same person, which adapt the answers of a run of the "
+            "recipe auto; the run is not changed.  [default: none]"
         ),
     ] = None,
     explain: Annotated[
