@@ -18,6 +18,7 @@ from semg_hht.datasets.segment import segment
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.figures.plots import draw_answers, draw_confusion, draw_history
 from semg_hht.inference.answers import Predictions
+from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.run import open_run
@@ -98,7 +99,7 @@ def run_demo(
 
     say(f"4/7  training a small network ({BASE_CHANNELS} channels, {size.epochs} epochs): {out / 'run'}")
     dataset, training = _load(prepared.folder, size.epochs, seed)
-    options = RunOptions(cpu=True, overwrite=overwrite)
+    options = RunOptions(cpu=True, overwrite=overwrite, note=SIMULATED_NOTE)
     result = train(dataset, out / "run", training, NetworkSize(base_channels=BASE_CHANNELS), options, progress=progress)
     draw_history(result.history, result.best_epoch, out / "run" / "history.png")
     draw_confusion(result.reports, out / "run" / "confusion.png")
@@ -137,7 +138,8 @@ def practice_run(
     prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
     dataset, training = _load(prepared.folder, size.epochs, seed)
     network = NetworkSize(base_channels=PRACTICE_CHANNELS)
-    return train(dataset, out / "run", training, network, RunOptions(cpu=True), progress=progress).folder
+    options = RunOptions(cpu=True, note=SIMULATED_NOTE)
+    return train(dataset, out / "run", training, network, options, progress=progress).folder
 
 
 def _simulate(out: Path, n_people: int, seed: int, *, overwrite: bool = False) -> Path:

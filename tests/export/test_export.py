@@ -16,7 +16,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from builders import make_dataset, truncate
+from builders import foreign_matrix, make_dataset, truncate
 from conftest import TINY, Simulated
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
@@ -361,3 +361,14 @@ def test_what_a_recipe_joins_is_compared_on_data_that_has_it(joining_run: Path, 
         exporting.export(model, joining_run, tmp_path / "out")
     with pytest.raises(InputError, match="the data lacks their features, which this run's recipe joins"):
         exporting.export(model, joining_run, tmp_path / "out", data=make_dataset())
+
+
+def test_an_export_says_what_is_unlike_as_the_run_does(run: Path, folder: Path, tmp_path: Path) -> None:
+    ours, theirs = open_run(folder, engine="numpy"), open_run(run, cpu=True)
+    assert ours.description.training == theirs.description.training is not None
+    path = foreign_matrix(tmp_path / "a.npz")
+    assert (
+        ours.predict(path, n_jobs=1).predictions[0].unlike == theirs.predict(path, n_jobs=1).predictions[0].unlike != ()
+    )
+    content = (folder / "export.json").read_bytes()
+    assert len(content) < 200_000

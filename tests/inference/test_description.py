@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration, softmax, with_temperature
 from semg_hht.inference.description import ModelDescription, NetworkConfig
+from semg_hht.inference.novelty import TrainingData
 from semg_hht.inference.svm_inputs import AMPLITUDE, NETWORK, SvmInputs, svm_table
 from semg_hht.system.files import read_json
 
@@ -29,6 +30,8 @@ DESCRIPTION = ModelDescription(
     longest_s=4.5,
     calibration={"action_quality": Calibration(temperature=2.0, threshold=0.25)},
     blocks={"gender": {NETWORK: 8, AMPLITUDE: 1}},
+    training=TrainingData(n_people=4, rates_hz=(1000.0,), ranges={"amplitude": (1.0, 2.5)}),
+    note="trained on simulated people",
 )
 
 
@@ -69,6 +72,9 @@ def test_a_description_without_blocks_is_read() -> None:
         (lambda c: c.update(blocks={"gender": {"network": "wide"}}), "expected the description of a model; ValueError"),
         (lambda c: c.update(blocks={"gender": {"network": 1e999}}), "expected .* of a model; OverflowError"),
         (lambda c: c.update(calibration={"gender": {"warmth": 1}}), "expected the description of a model; TypeError"),
+        (lambda c: c.update(training=[]), "expected the description of a model; KeyError"),
+        (lambda c: c.update(training={"alone": None}), "expected the description of a model; KeyError"),
+        (lambda c: c["training"].update(ranges={"amplitude": [1]}), "expected the description of a model; ValueError"),
         (lambda c: c.update(encoder_task="age"), r"expected the description of a model; KeyError\('age'\)"),
         (lambda c: c["network"].update(n_planes=0), "n_planes must be 1 to 1024; got 0"),
         (lambda c: c["classes"]["action_quality"].pop(), "2 class names, but a network of 3 classes"),

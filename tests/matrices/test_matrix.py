@@ -33,6 +33,16 @@ def test_a_matrix_written_is_read_back(tmp_path: Path, n_planes: int) -> None:
     assert_allclose(back.time_s, AXIS / 100)
 
 
+@pytest.mark.parametrize(("stored", "rate_hz"), [(1000, 1000.0), (np.nan, None), (-5.0, None), ("fast", None)])
+def test_the_rate_and_the_units_of_the_recording_are_read_where_they_make_sense(
+    tmp_path: Path, stored: object, rate_hz: float | None
+) -> None:
+    back = read_matrix(write_npz(tmp_path / "a.npz", hht=random(), rate_hz=np.array(stored), units=np.array("uV")))
+    assert (back.rate_hz, back.units) == (rate_hz, "uV")
+    unknown = read_matrix(write_npz(tmp_path / "b.npz", hht=random(), rate_hz=np.ones(3), units=np.array(3)))
+    assert (unknown.rate_hz, unknown.units) == (None, "")
+
+
 def test_our_files_have_the_keys_of_the_contract(tmp_path: Path) -> None:
     matrix = Matrix(random(1, 256, 256), {"scaling": "log"}, AXIS, AXIS)
     write_matrix(tmp_path / "a.npz", matrix, rate_hz=1000.0, source="curl.csv")

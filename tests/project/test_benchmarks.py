@@ -87,3 +87,13 @@ def test_text_tables_measures_our_reader_without_other_libraries(repository: Pat
     printed = printed_by(repository, "text_tables.py", "--megabytes", 1, "--rounds", 1, "--readers", "ours")
     (ours,) = (line.split() for line in printed.splitlines() if line.startswith("  ours"))
     assert all(float(figure) > 0 for figure in ours[1:])
+
+
+@pytest.mark.slow
+def test_strangers_are_counted_beside_new_people(repository: Path, real_data: Path) -> None:
+    printed = printed_by(repository, "strangers.py", "--data", real_data, "--quick", "--rows", "simulated")
+    rows = {line.split("|")[1].strip(): line for line in printed.splitlines() if line.startswith("| ")}
+    for stranger in ("noise, as strong", "amplitude x 100", "ECG", "hum of 50 Hz", "another muscle"):
+        assert "| 3 of 3 |" in rows[stranger]
+    assert "| 1 of 1 |" in rows["a matrix of another tool"]
+    assert " of 36 |" in rows["new people of the same kind"]

@@ -13,6 +13,8 @@ from evaluation_builders import HOSTILE, Page, session
 from explanation_builders import explanation
 from semg_hht.datasets.feature_table import Drift, Measures
 from semg_hht.inference.answers import Answer
+from semg_hht.inference.description import SIMULATED_NOTE
+from semg_hht.inference.novelty import Reason
 from semg_hht.prediction.session import Session
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.report.card import render_card
@@ -121,3 +123,17 @@ def test_a_card_numbers_repetitions_as_its_table_does() -> None:
     page = render_card(session(3), read_words("en"), [late, early])
     assert re.findall(r"repetition (\d) of 3: action quality", page)[::2] == ["1", "2"]
     assert "The first 2 repetitions are explained." in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_card_says_which_repetitions_are_unlike_the_training_data_and_what_the_run_is(language: str) -> None:
+    words = read_words(language)
+    made = session(remarks=(SIMULATED_NOTE,))
+    strange = replace(made.parts[0], unlike=(Reason("high", {"ratio": "300"}),))
+    page = card(replace(made, parts=(strange, *made.parts[1:])), language)
+    assert "300" in page.text
+    assert words.texts["unlike"] in page.tables["repetitions"][0][1][3]
+    assert words.texts["unlike"] not in page.tables["repetitions"][0][3][3]
+    assert f"1 × {words.texts['unlike']}" in page.text
+    assert words.texts["notes"][SIMULATED_NOTE] in page.text
+    assert words.texts["unlike"] not in card(made, language).text

@@ -10,6 +10,7 @@ import pytest
 
 from explanation_builders import explanation
 from semg_hht.explanation.explanation import Imf
+from semg_hht.inference.novelty import TEXTS, Reason
 from semg_hht.report.explanation_text import evidence_said, evidence_title, evidence_view, write_evidence_of_all
 from semg_hht.report.words import LANGUAGES, read_words
 
@@ -57,3 +58,21 @@ def test_files_that_differ_in_their_ending_have_a_picture_each(tmp_path: Path) -
     content, more = write_evidence_of_all(made, tmp_path, read_words("en"))
     assert [one["picture"] for entry in content.values() for one in entry] == ["a.png", "a.npz.png"]
     assert not more
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_unlike_the_training_data_is_said_first(language: str) -> None:
+    words = read_words(language)
+    strange = explanation(unlike=(Reason("rate", {"rate": "200", "trained": "1000"}), Reason("contrast")))
+    said = evidence_said(strange, words)
+    assert "200 Hz" in said[0]
+    assert said[1:] == evidence_said(explanation(), words)
+    assert strange.to_json()["unlike"][0] == "200 Hz; trained on 1000 Hz"
+    assert "unlike" not in explanation().to_json()
+
+
+def test_each_reason_has_a_text_in_each_language() -> None:
+    assert read_words("en").texts["unlike_reasons"] == TEXTS
+    chinese = read_words("zh").texts["unlike_reasons"]
+    values = {name: sorted(re.findall(r"{(\w+)}", text)) for name, text in TEXTS.items()}
+    assert {name: sorted(re.findall(r"{(\w+)}", text)) for name, text in chinese.items()} == values

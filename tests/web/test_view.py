@@ -12,7 +12,7 @@ import numpy as np
 from evaluation_builders import HOSTILE
 from page_builders import CONFIG, RUN_INFO
 from semg_hht.prediction.run import Run
-from semg_hht.recordings.recording import Recording, write_recording
+from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.web.view import RunInfo, answers_text, card_text, page_content
 from semg_hht.web.visit import Visit, answer, receive
@@ -59,3 +59,18 @@ def test_the_introduction_says_which_run_answers(visit: Visit) -> None:
         assert words("app_practice") in page_content(visit, RunInfo("run", practice=True)).intro
         assert words("app_no_run_how") in page_content(visit, RunInfo(None, practice=False)).intro
         assert words("app_run", name="forearm") in page_content(visit, RunInfo("forearm", practice=False)).intro
+
+
+def test_an_answer_unlike_the_training_data_is_marked_with_its_reasons(
+    visit: Visit, curl: Path, run: Run, tmp_path: Path
+) -> None:
+    recording = read_recording(curl, units="uV")
+    write_recording(replace(recording, samples=1e4 * recording.samples), tmp_path / "loud.npz")
+    visit = answer(receive(visit, [tmp_path / "loud.npz"], run.recording_config or CONFIG), run)
+    page = page_content(visit, RUN_INFO)
+    assert page.answers.count("Unlike the training data: amplitude") == page.n_answered
+    assert "与训练数据不同" in page_content(replace(visit, language="zh"), RUN_INFO).answers
+    assert "unlike" in json.loads(answers_text(visit))["loud.npz"]
+    assert "Unlike the training data" in card_text(visit)
+    visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
+    assert "Unlike the training data" not in page_content(visit, RUN_INFO).answers

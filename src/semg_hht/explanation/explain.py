@@ -15,6 +15,7 @@ from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
 from semg_hht.explanation.explanation import Array, ExplainedRepetition, Explanation, Grid, Imf
 from semg_hht.hht import imf_powers
+from semg_hht.inference.answers import halved
 from semg_hht.inference.description import Probabilities
 from semg_hht.matrices.density import power_density
 from semg_hht.matrices.matrix import SIZE
@@ -111,7 +112,11 @@ def explain_loaded(
         if only not in (None, number):
             continue
         own = {task: rows[indices] for task, rows in together.items()}
-        yield from _explain_repetition(run, model, _Repetition(item, indices, number, own), question)
+        reasons = item.unlike[number - item.number]
+        for explanation in _explain_repetition(
+            run, model, _Repetition(item, indices, number, own, bool(reasons)), question
+        ):
+            yield replace(explanation, unlike=reasons)
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ class _Repetition:
     indices: list[int]
     number: int
     probabilities: Probabilities
+    is_unlike: bool
 
 
 def _explain_repetition(run: Run, model: Model, one: _Repetition, question: Question) -> Iterator[Explanation]:
@@ -135,7 +141,9 @@ def _explain_repetition(run: Run, model: Model, one: _Repetition, question: Ques
     task = question.task
     if task and task not in probabilities:
         raise InputError(f"--task must be one of {', '.join(probabilities)}, which the run answers; got {task!r}")
-    answers = run.pooled(probabilities)
+    if one.is_unlike:
+        probabilities = {name: halved(rows) for name, rows in probabilities.items()}
+    answers = run.pooled(probabilities, is_unlike=one.is_unlike)
     method = question.method or METHODS[0]
     channels, (frequency_hz, time_s) = _channels(item, indices), item.axes[indices[0]]
     grid = Grid(channels, matrices.reshape(-1, SIZE, SIZE), frequency_hz, time_s)  # (n, n_planes, 256, 256) -> channels

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.inference.answers import Answer
+from semg_hht.inference.novelty import Reason
 from semg_hht.inference.svm_inputs import NETWORK
 from semg_hht.matrices.matrix import SIZE
 
@@ -103,6 +104,7 @@ class Explanation:
 
     channel_covariance : evidence of each channel in the channel covariance, where the recipe joins it; None otherwise.
     imfs : None where the IMFs are unknown, for the reason ``no_imfs``: ``matrix`` or ``upstream``.
+    unlike : why the repetition is unlike the training data; empty where it is not.
     """
 
     repetition: ExplainedRepetition
@@ -114,6 +116,7 @@ class Explanation:
     channel_covariance: tuple[float, ...] | None = None
     imfs: tuple[Imf, ...] | None = None
     no_imfs: str = ""
+    unlike: tuple[Reason, ...] = ()
 
     @property
     def evidence(self) -> Array:
@@ -208,6 +211,8 @@ class Explanation:
         if self.blocks:
             content["blocks"] = {name: round(value, DIGITS) for name, value in self.blocks.items()}
             content["probability_of_average"] = round(self.attribution.average, DIGITS)
+        if self.unlike:
+            content["unlike"] = [str(reason) for reason in self.unlike]
         return content
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.evaluation.calibration import Calibration, answer_sets
+from semg_hht.inference.novelty import Reason
 from semg_hht.recordings.manifest import TASKS
 
 DIGITS = 6  # of a probability in JSON; further digits are rounding errors of float32
@@ -51,6 +52,7 @@ class Part:
     """The answer for one repetition of a recording, pooled over its channels.
 
     channels : channel -> its own answers, where there are several.
+    unlike : why the repetition is unlike the training data; empty where it is not.
     """
 
     repetition: str
@@ -58,13 +60,14 @@ class Part:
     stop_s: float | None
     answers: dict[str, Answer]
     channels: dict[str, dict[str, Answer]] = field(default_factory=dict)
+    unlike: tuple[Reason, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         where = {"repetition": self.repetition, "start_s": self.start_s, "stop_s": self.stop_s}
         content = {name: value for name, value in where.items() if value not in ("", None)} | answers_json(self.answers)
         if self.channels:
             content["channels"] = {channel: answers_json(own) for channel, own in self.channels.items()}
-        return content
+        return content | _unlike_json(self.unlike)
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,14 @@ class Prediction:
 
     parts : the answers for each repetition of a recording; empty for a matrix file.
     remarks : what a person should know about the recording, one short sentence each.
+    unlike : why the file is unlike the training data: the reasons of its repetitions, where at least half have one.
     """
 
     file: str
     answers: dict[str, Answer]
     parts: tuple[Part, ...] = ()
     remarks: tuple[str, ...] = ()
+    unlike: tuple[Reason, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         content = answers_json(self.answers)
@@ -86,7 +91,7 @@ class Prediction:
             content["parts"] = [part.to_json() for part in self.parts]
         if self.remarks:
             content["remarks"] = list(self.remarks)
-        return content
+        return content | _unlike_json(self.unlike)
 
 
 @dataclass(frozen=True)
@@ -108,15 +113,16 @@ class Predictions:
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         columns = [f"{task}{end}" for task in tasks for end in ("", "_confidence", "_unsure")]
-        writer.writerow(["file", "repetition", "start_s", "stop_s", *columns, "remarks"])
+        writer.writerow(["file", "repetition", "start_s", "stop_s", *columns, "unlike", "remarks"])
         for prediction in self.predictions:
-            parts = prediction.parts or (Part("", None, None, prediction.answers),)
+            parts = prediction.parts or (Part("", None, None, prediction.answers, unlike=prediction.unlike),)
             for number, part in enumerate(parts, start=1):
                 cells = [cell for task in tasks for cell in _cells(part.answers.get(task))]
                 where = [part.repetition or number, part.start_s, part.stop_s]
-                writer.writerow([prediction.file, *where, *cells, "; ".join(prediction.remarks)])
+                texts = ["; ".join(map(str, part.unlike)), "; ".join(prediction.remarks)]
+                writer.writerow([prediction.file, *where, *cells, *texts])
         for file, reason in self.errors.items():
-            writer.writerow([file, "", "", "", *[""] * len(columns), reason])
+            writer.writerow([file, "", "", "", *[""] * len(columns), "", reason])
         return out.getvalue()
 
 
@@ -130,13 +136,41 @@ def _cells(answer: Answer | None) -> tuple[str, str, str]:
     )
 
 
-def answer(probabilities: NDArray[np.float64], classes: Sequence[str], threshold: float = 0.0) -> Answer:
+def _unlike_json(reasons: Sequence[Reason]) -> dict[str, Any]:
+    return {"unlike": [str(reason) for reason in reasons]} if reasons else {}
+
+
+def halved(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (..., n_classes) halfway between the model's own and equal ones.
+
+    The answer for a repetition that is unlike the training data: of two classes none has more than 75 %, of three none
+    more than 67 %, whatever the model says.
+    """
+    return np.asarray((probabilities + 1 / probabilities.shape[-1]) / 2)
+
+
+def reasons_of_file(of_repetitions: Sequence[tuple[Reason, ...]]) -> tuple[Reason, ...]:
+    """The reasons of a file, one of each name, where at least half of its repetitions have any."""
+    if 2 * sum(map(bool, of_repetitions)) < max(1, len(of_repetitions)):
+        return ()
+    by_name: dict[str, Reason] = {}
+    for reason in (reason for reasons in of_repetitions for reason in reasons):
+        by_name.setdefault(reason.name, reason)
+    return tuple(by_name.values())
+
+
+def answer(
+    probabilities: NDArray[np.float64], classes: Sequence[str], threshold: float = 0.0, *, is_unlike: bool = False
+) -> Answer:
     """The answer for probabilities (n_classes,) in the order of ``classes``.
 
     threshold : of `semg_hht.evaluation.calibration.answer_sets`; 0: the run does not report unsure answers.
+    is_unlike : the example is unlike the training data, so that the run can't exclude any class.
     """
     possible: tuple[str, ...] = ()
-    if threshold > 0:
+    if threshold > 0 and is_unlike:
+        possible = tuple(classes)
+    elif threshold > 0:
         possible = tuple(np.array(classes)[answer_sets(probabilities[None], threshold)[0]].tolist())
     rounded = {name: round(float(p), DIGITS) for name, p in zip(classes, probabilities, strict=True)}
     best = classes[int(np.argmax(probabilities))]
@@ -147,10 +181,12 @@ def answers(
     probabilities: Mapping[str, NDArray[np.float64]],
     classes: Mapping[str, Sequence[str]],
     calibration: Mapping[str, Calibration],
+    *,
+    is_unlike: bool = False,
 ) -> dict[str, Answer]:
     """Task -> answer, from task -> probabilities (n_classes,)."""
     return {
-        task: answer(row, classes[task], calibration.get(task, Calibration()).threshold)
+        task: answer(row, classes[task], calibration.get(task, Calibration()).threshold, is_unlike=is_unlike)
         for task, row in probabilities.items()
     }
 

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration, softmax, with_temperature
 from semg_hht.inference.discriminant import Committee
+from semg_hht.inference.novelty import TrainingData
 from semg_hht.inference.svm_inputs import NETWORK, SvmInputs, svm_table
 from semg_hht.matrices.matrix import MAX_PLANES
 
+SIMULATED_NOTE = "the run was trained on simulated people: its answers say nothing about real people"
 MAX_DOUBLINGS = 5
 MARGINS = ("margin", "margin_low", "margin_high")
 MAX_BASE_CHANNELS = 256  # a billion weights; a file that claims more is broken or hostile
@@ -115,6 +117,9 @@ class ModelDescription:
     blocks : task -> the blocks that its SVM joins, and their numbers of columns (see `svm_inputs.py`). A task without
         blocks is answered matrix by matrix, from the network's features alone.
     chosen : task -> what the recipe ``auto`` chose. A committee answers these tasks, person by person.
+    training : what the training data looked like; None before training ends, and in runs of early versions.
+    note : what every answer of this model must be read with, a sentence, such as that it was trained on simulated
+        people.
     """
 
     network: NetworkConfig
@@ -127,10 +132,12 @@ class ModelDescription:
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
+    training: TrainingData | None = None
+    note: str = ""
 
     @classmethod
     def from_json(cls, content: dict[str, Any], source: str) -> ModelDescription:
-        """The inverse of `to_json`; runs of early versions have no ``blocks`` and no ``longest_s``.
+        """The inverse of `to_json`; runs of early versions lack ``blocks``, ``longest_s``, ``training`` and ``note``.
 
         Raises
         ------
@@ -155,6 +162,8 @@ class ModelDescription:
                     for task, widths in content.get("blocks", {}).items()
                 },
                 chosen={task: Chosen.from_json(chosen) for task, chosen in content.get("chosen", {}).items()},
+                training=None if content.get("training") is None else TrainingData.from_json(content["training"]),
+                note=str(content.get("note", "")),
             )
             n_names = len(description.classes[description.encoder_task])
             if not set(description.chosen) <= set(description.blocks) & set(description.classes):
@@ -181,6 +190,8 @@ class ModelDescription:
             "calibration": {task: asdict(calibration) for task, calibration in self.calibration.items()},
             "blocks": {task: dict(widths) for task, widths in self.blocks.items()},
             "chosen": {task: asdict(chosen) for task, chosen in self.chosen.items()},
+            **({} if self.training is None else {"training": self.training.to_json()}),
+            **({"note": self.note} if self.note else {}),
         }
 
     @property

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ from semg_hht.system.progress import Track, untracked
 log = logging.getLogger(__name__)
 
 Indices = NDArray[np.intp]
+CHANNEL_NUMBER = re.compile(r"_ch(\d+)\.npz$")  # at the end of the names that `prepare` gives
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Dataset:
     references : reference amplitudes of each example, one value per plane; empty for matrices without them.
     covariance, profile : log covariance and power profile of the channels of each example's repetition,
         (n_examples, n); None where one lacks it.
+    channel_orders : repetition -> names of its channels in the order of the recording; of unknown repetitions none.
     """
 
     matrices: NDArray[np.float32] | PackedMatrices
@@ -68,6 +71,7 @@ class Dataset:
     references: tuple[tuple[float, ...], ...] = ()
     covariance: NDArray[np.float64] | None = None
     profile: NDArray[np.float64] | None = None
+    channel_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -84,6 +88,7 @@ class Dataset:
             references=tuple(self.references[i] for i in indices) if self.references else (),
             covariance=None if self.covariance is None else self.covariance[indices],
             profile=None if self.profile is None else self.profile[indices],
+            channel_orders=self.channel_orders,
         )
 
     def labelled(self) -> Dataset:
@@ -283,7 +288,8 @@ def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
             failures.append(result)
         else:
             loaded += [
-                replace(_loaded(e.row, e.matrix), repetition=e.repetition_key, channel=e.channel) for e in result
+                replace(_loaded(e.row, e.matrix), repetition=e.repetition_key, channel=e.channel, number=number)
+                for number, e in enumerate(result)
             ]
     return _assemble(loaded, failures)
 
@@ -300,6 +306,7 @@ class _Loaded:
     repetition: str
     channel: str
     facts: Matrix | PackEntry  # the matrix itself, or its entry in a pack
+    number: int = 0  # of the channel in its recording
 
     @property
     def sort_key(self) -> tuple[str, float, float, str, str]:
@@ -311,7 +318,18 @@ class _Loaded:
 
 
 def _loaded(row: ManifestRow, facts: Matrix | PackEntry) -> _Loaded:
-    return _Loaded(row, _repetition_key(row), row.extra.get("channel", ""), facts)
+    if isinstance(facts, Matrix):
+        row = replace(row, rate_hz=row.rate_hz or facts.rate_hz, units=row.units or facts.units)
+    number = CHANNEL_NUMBER.search(row.file)
+    return _Loaded(row, _repetition_key(row), row.extra.get("channel", ""), facts, int(number[1]) if number else 0)
+
+
+def _channel_orders(loaded: list[_Loaded]) -> dict[str, tuple[str, ...]]:
+    """Repetition -> names of its channels in the order of the recording, where they are known."""
+    orders: dict[str, list[str]] = {}
+    for item in sorted(loaded, key=lambda item: item.number):
+        orders.setdefault(item.repetition, []).extend(item.channel.split("+"))
+    return {repetition: tuple(names) for repetition, names in orders.items() if all(names)}
 
 
 def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatrices | None = None) -> Dataset:
@@ -351,6 +369,7 @@ def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatr
         tuple(item.facts.reference for item in loaded),
         stack_if_alike([item.facts.covariance for item in loaded]),
         stack_if_alike([item.facts.profile for item in loaded]),
+        _channel_orders(loaded),
     )
 
 

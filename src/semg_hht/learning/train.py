@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import calibrate
 from semg_hht.evaluation.metrics import Report
-from semg_hht.inference.answers import answers, answers_json
+from semg_hht.inference.answers import Prediction, answers, halved
 from semg_hht.inference.description import Chosen, NetworkConfig
 from semg_hht.inference.svm_inputs import AUTO, NETWORK, RECIPES, block_widths, svm_table
 from semg_hht.learning.auto import Choosing, Half, Judged, Labelled, choose, reason_against, train_halves
@@ -28,6 +28,7 @@ from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.learning.split import Split, split_dataset, warn_of_few_people
 from semg_hht.learning.svm_training import MAX_ROWS, SvmOptions, fit_svm, spread
+from semg_hht.learning.training_data import reasons_of_matrix, training_data_of
 from semg_hht.recordings.manifest import TASKS, is_test_name
 from semg_hht.system.files import (
     LEFTOVERS,
@@ -79,12 +80,14 @@ class RunOptions:
     resume : continue the run in the folder; start one where there is none.
     overwrite : discard the run in the folder and start again.
     cpu : don't use a GPU.
+    note : what every answer of the run must be read with, a sentence (see `ModelDescription.note`).
     """
 
     task: str = "both"
     resume: bool = False
     overwrite: bool = False
     cpu: bool = False
+    note: str = ""
 
 
 def train(
@@ -143,7 +146,7 @@ def train(
         fit(fitting, progress)
         halves = train_halves(fitting, _shown(fitting), progress.on_step) if tasks else ()
         stop_other_processes(fitting.share)
-        return _finish(fitting, Choosing(tasks, halves), unlabelled)
+        return _finish(fitting, Choosing(tasks, halves), unlabelled, options.note)
 
 
 def _begin(fitting: Fitting, *, resuming: bool) -> None:
@@ -238,12 +241,12 @@ def _shown(fitting: Fitting) -> Indices:
     return np.concatenate([train, fitting.split.validation])
 
 
-def _finish(fitting: Fitting, choosing: Choosing, unlabelled: Dataset) -> Result:
+def _finish(fitting: Fitting, choosing: Choosing, unlabelled: Dataset, note: str) -> Result:
     """Fit what answers for the best and the final weights, score the best, and predict the files without labels."""
     folder = fitting.folder
-    final = complete(fitting.model(), fitting, choosing)
+    final = complete(_noted(fitting.model(), note), fitting, choosing)
     save_model(final, folder / "final")
-    best = complete(load_model(folder / "best"), fitting, choosing)
+    best = complete(_noted(load_model(folder / "best"), note), fitting, choosing)
     complete_model(best, folder / "best")
     test = fitting.dataset.subset(fitting.split.test)
     reports = _reports(best, test)
@@ -255,7 +258,7 @@ def _finish(fitting: Fitting, choosing: Choosing, unlabelled: Dataset) -> Result
             "best_epoch": fitting.best.epoch,
             "n_epochs": len(fitting.history),
             "split_by": fitting.split.by,
-            "notes": list(fitting.split.notes),
+            "notes": [*fitting.split.notes, *filter(None, [note])],
             "test": {name: report.to_json() for name, report in reports.items()},
             "chosen": {task: asdict(chosen) for task, chosen in best.description.chosen.items()},
             "validation_balanced_accuracy": fitting.best.validation_balanced_accuracy,
@@ -271,6 +274,10 @@ def _finish(fitting: Fitting, choosing: Choosing, unlabelled: Dataset) -> Result
         best.description.chosen,
         len(unlabelled),
     )
+
+
+def _noted(model: Model, note: str) -> Model:
+    return replace(model, description=replace(model.description, note=note))
 
 
 def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) -> Model:
@@ -313,7 +320,8 @@ def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) ->
         labels = [classes.index(people.rows[i].label(task)) for i in labelled]
         if len(set(labels)) > 1:
             calibration[task] = calibrate(probabilities[labelled], [people.repetitions[i] for i in labelled], labels)
-    description = replace(description, calibration=calibration, blocks=blocks, chosen=chosen)
+    training = training_data_of(everyone.people)
+    description = replace(description, calibration=calibration, blocks=blocks, chosen=chosen, training=training)
     return replace(model, description=description, svms=svms, committees=committees)
 
 
@@ -419,9 +427,11 @@ def predictions_of(model: Model, dataset: Dataset) -> dict[str, Any]:
     """File -> answers, in the format of the prediction JSON."""
     probabilities = model.probabilities(dataset.matrices, dataset.svm_inputs)
     classes, calibration = model.description.classes, model.description.calibration
-    return {
-        row.file: answers_json(
-            answers({task: of_task[i] for task, of_task in probabilities.items()}, classes, calibration)
-        )
-        for i, row in enumerate(dataset.rows)
-    }
+    content = {}
+    for i, row in enumerate(dataset.rows):
+        unlike = reasons_of_matrix(model.description.training, dataset, i)
+        own = {task: halved(of_task[i]) if unlike else of_task[i] for task, of_task in probabilities.items()}
+        answered = answers(own, classes, calibration, is_unlike=bool(unlike))
+        notes = tuple(filter(None, [model.description.note]))
+        content[row.file] = Prediction(row.file, answered, remarks=notes, unlike=unlike).to_json()
+    return content

@@ -42,6 +42,7 @@ class Matrix:
         matrices (see `semg_hht.signals.covariance`); None where unknown. Files call it ``mixing``.
     profile : logarithm of the power of each channel of the repetition in bands and parts, (n,), likewise the same for
         each of its matrices (see `semg_hht.signals.profile`); None where unknown.
+    rate_hz, units : of the recording, as the file states them; None and empty where it does not.
     """
 
     values: NDArray[np.float32]
@@ -52,6 +53,8 @@ class Matrix:
     reference: tuple[float, ...] = ()
     covariance: NDArray[np.float64] | None = None
     profile: NDArray[np.float64] | None = None
+    rate_hz: float | None = None
+    units: str = ""
 
     def plane(self, i: int) -> Matrix:
         """The matrix of one plane alone."""
@@ -115,7 +118,8 @@ def read_matrix(path: Path) -> Matrix:
     for name in VECTORS:
         if name in shapes and (len(shapes[name]) != 1 or shapes[name][0] > MAX_NUMBERS):
             raise InputError(f"{path}: expected {name!r} of shape (n,), n at most {MAX_NUMBERS}; found {shapes[name]}")
-    arrays = _load(path, {key, *(name for name in (*sides, *VECTORS) if name in shapes)})
+    stated = {name for name in ("rate_hz", "units") if shapes.get(name) == ()}
+    arrays = _load(path, {key, *stated, *(name for name in (*sides, *VECTORS) if name in shapes)})
     raw = arrays[key]
     if raw.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected numbers under {key!r}; found {raw.dtype}")
@@ -137,7 +141,15 @@ def read_matrix(path: Path) -> Matrix:
         reference=reference,
         covariance=_checked_vector(path, "mixing", arrays),
         profile=_checked_vector(path, "profile", arrays),
+        rate_hz=_rate_hz(arrays.get("rate_hz")),
+        units=str(arrays["units"]) if "units" in stated and arrays["units"].dtype.kind == "U" else "",
     )
+
+
+def _rate_hz(stored: NDArray[Any] | None) -> float | None:
+    """The rate, if it is a number above 0."""
+    rate_hz = float(stored) if stored is not None and stored.dtype.kind in "iuf" else 0.0
+    return rate_hz if 0 < rate_hz < np.inf else None
 
 
 def write_matrix(path: Path, matrix: Matrix, **facts: Any) -> None:

@@ -17,14 +17,18 @@ from numpy.typing import NDArray
 from semg_hht.datasets.find_inputs import InputOptions, find_inputs, with_long_names
 from semg_hht.errors import InputError, NoRepetition
 from semg_hht.inference.description import ModelDescription
+from semg_hht.inference.novelty import Reason
 from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.scaling import min_max
-from semg_hht.matrices.transform import PipelineConfig, transform, warn_of_clipped_band
+from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
+from semg_hht.prediction.unlike import reasons_of
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
+from semg_hht.recordings.quality import clipped_ends
+from semg_hht.recordings.recording import Recording
 from semg_hht.signals.filtered_recording import FilteredRecording
-from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 from semg_hht.system.processes import map_ahead
 from semg_hht.system.progress import Track, untracked
 
@@ -54,6 +58,11 @@ class LoadedInput:
     number : number of the first repetition that was loaded, counted from 1.
     n_repetitions : repetitions in the file, loaded or not.
     source : the filtered recording, where `Choice.keep_recordings` asked for it.
+    units : of the recording, ``counts`` where it holds whole numbers without units; empty: not stated.
+    is_foreign : whether the matrix was written by another tool.
+    clipped : of each matrix of a recording, the share of samples that lie at an end of the range; the largest of its
+        channels.
+    unlike : why each of its `repetitions` is unlike the training data of the model.
     """
 
     file: str
@@ -66,6 +75,10 @@ class LoadedInput:
     number: int = 1
     n_repetitions: int = 1
     source: FilteredRecording | None = None
+    units: str = ""
+    is_foreign: bool = False
+    clipped: tuple[float, ...] = ()
+    unlike: tuple[tuple[Reason, ...], ...] = ()
 
     def repetitions(self) -> list[list[int]]:
         """Indices of the matrices of each repetition, in order; a matrix file is one repetition."""
@@ -166,7 +179,12 @@ class InputLoader:
                     )
                 svm_inputs = SvmInputs.of_matrices([matrix], [name])
                 self._require_blocks(path, svm_inputs)
-                yield LoadedInput(name, values[None], svm_inputs, ((matrix.frequency_hz, matrix.time_s),))
+                axes = ((matrix.frequency_hz, matrix.time_s),)
+                item = LoadedInput(
+                    name, values[None], svm_inputs, axes,
+                    rate_hz=matrix.rate_hz, units=matrix.units, is_foreign=matrix.settings is None,
+                )  # fmt: skip
+                yield replace(item, unlike=reasons_of(self.model.training, item))
             except InputError as error:
                 yield Failure(name, str(error))
         if n_foreign:
@@ -251,7 +269,7 @@ class InputLoader:
         values = np.stack([example.matrix.values for example in examples])
         if self.model.preparation is None:  # trained on matrices stretched to 0..1, plane by plane
             values = np.stack([[min_max(plane) for plane in planes] for planes in values])
-        return LoadedInput(
+        item = LoadedInput(
             file=job.file,
             matrices=values,
             svm_inputs=svm_inputs,
@@ -262,7 +280,10 @@ class InputLoader:
             number=choice.repetition or 1,
             n_repetitions=len(times),
             source=source if choice.keep_recordings else None,
+            units=source.raw.units or ("counts" if _are_whole(source.raw) else ""),
+            clipped=tuple(_clipped_share(source.raw, example) for example in examples),
         )
+        return replace(item, unlike=reasons_of(self.model.training, item))
 
     def _require_blocks(self, path: Path, svm_inputs: SvmInputs) -> None:
         for widths in self.model.blocks.values():
@@ -277,6 +298,22 @@ class InputLoader:
         expected = self.model.network.n_planes
         if n_planes != expected:
             raise InputError(f"{path}: has {n_planes} channels; this run was trained on {expected}")
+
+
+def _are_whole(raw: Recording) -> bool:
+    """Whether all samples of the EMG channels are whole numbers, which are taken for counts of the converter."""
+    samples = raw.select(()).samples if set(raw.channel_names) - set(raw.non_emg) else raw.samples
+    return bool(np.array_equal(samples, np.rint(samples)))
+
+
+def _clipped_share(raw: Recording, example: Example) -> float:
+    """The largest share of samples at an end of the range, over the channels of an example."""
+    shares = [0.0]
+    for name in [example.channel] if example.channel in raw.channel_names else example.channel.split("+"):
+        if name in raw.channel_names:
+            channel = cut_repetition(raw, example.row.start_s, example.row.stop_s).cut(raw.select((name,)).samples)[0]
+            shares.append(sum(n for _, n in clipped_ends(channel)) / channel.size)
+    return max(shares)
 
 
 def require_repetition(file: str, repetition: int | None, n_repetitions: int) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError, missing_library
-from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers
+from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers, halved, reasons_of_file
 from semg_hht.inference.description import ModelDescription, Probabilities
 from semg_hht.inference.engines import BACKENDS, MANY
 from semg_hht.inference.exported import is_export, open_export
@@ -239,26 +239,34 @@ class Run:
         for item in batch:
             start, stop = stop, stop + len(item.matrices)
             own = {task: rows[start:stop] for task, rows in by_task.items()}
-            yield Prediction(item.file, self.pooled(own), self._parts(item, own), item.remarks)
+            own = {task: _doubted(rows, item) for task, rows in own.items()}
+            of_file = reasons_of_file(item.unlike)
+            yield Prediction(
+                item.file,
+                self.pooled(own, is_unlike=bool(of_file)),
+                self._parts(item, own),
+                (*filter(None, [self.description.note]), *item.remarks),
+                of_file,
+            )
 
-    def pooled(self, by_task: Probabilities) -> dict[str, Answer]:
+    def pooled(self, by_task: Probabilities, *, is_unlike: bool = False) -> dict[str, Answer]:
         """Task -> the answer of the mean, from task -> probabilities (n, n_classes)."""
         means = {task: rows.mean(axis=0) for task, rows in by_task.items()}
-        return answers(means, self.classes, self.description.calibration)
+        return answers(means, self.classes, self.description.calibration, is_unlike=is_unlike)
 
     def _parts(self, item: LoadedInput, by_task: Probabilities) -> tuple[Part, ...]:
         """The answers for each repetition of a recording, in order of appearance; none for a matrix file."""
         parts = []
-        for indices in item.repetitions() if item.origins else []:
+        for indices, reasons in zip(item.repetitions(), item.unlike, strict=True) if item.origins else []:
             row = item.origins[indices[0]].row
             channels = {
                 item.origins[i].channel: answers({task: rows[i] for task, rows in by_task.items()}, self.classes, {})
                 for i in indices
             }
-            pooled = self.pooled({task: rows[indices] for task, rows in by_task.items()})
+            pooled = self.pooled({task: rows[indices] for task, rows in by_task.items()}, is_unlike=bool(reasons))
             # An SVM that joins blocks gives all channels of a repetition the same answer.
             has_own = len(channels) > 1 and not self.description.blocks
-            parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if has_own else {}))
+            parts.append(Part(row.repetition, row.start_s, row.stop_s, pooled, channels if has_own else {}, reasons))
         return tuple(parts)
 
 
@@ -268,6 +276,17 @@ def _of_person(item: LoadedInput, person: str) -> SvmInputs:
     if not person or any(origin.row.subject for origin in item.origins):
         return inputs
     return replace(inputs, people=(person,) * len(inputs.repetitions))
+
+
+def _doubted(rows: NDArray[np.float64], item: LoadedInput) -> NDArray[np.float64]:
+    """Probabilities (n, n_classes) of the matrices of a file, halved for repetitions unlike the training data."""
+    if not any(item.unlike):
+        return rows
+    rows = rows.copy()
+    for indices, reasons in zip(item.repetitions(), item.unlike, strict=True):
+        if reasons:
+            rows[indices] = halved(rows[indices])
+    return rows
 
 
 def collect_predictions(answered: Iterable[tuple[LoadedInput, Prediction] | Failure]) -> Predictions:

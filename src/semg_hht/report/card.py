@@ -19,7 +19,7 @@ from semg_hht.explanation.explanation import Explanation
 from semg_hht.inference.answers import Answer
 from semg_hht.prediction.session import ChannelCard, Session
 from semg_hht.recordings.recording import Array
-from semg_hht.report.explanation_text import evidence_view
+from semg_hht.report.explanation_text import evidence_view, unlike_text
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
 from semg_hht.signals.trend import MIN_VALUES
@@ -29,7 +29,7 @@ ROW_S = 60.0  # of the signal in one row
 MAX_ROWS = 8
 N_COLUMNS = 700  # in one row; each shows the lowest and the highest sample of its interval
 MAX_CHANNELS = 8
-Span = tuple[float | None, float | None, bool]  # start and stop in seconds, whether the answer is unsure
+Span = tuple[float | None, float | None, bool]  # start and stop in seconds, whether the answer is unsure or unlike
 FEATURE_WORDS = {"mdf_hz": "card_median_frequency", "rms": "card_rms"}
 
 
@@ -58,8 +58,10 @@ def write_card(
 def render_card(session: Session, words: Words, evidence: Sequence[Explanation] = ()) -> str:
     """The card as HTML; the same session gives the same bytes."""
     task = next((task for task in ("action_quality", "gender") if task in session.answers), "")
-    spans = [(part.start_s, part.stop_s, part.answers[task].is_unsure) for part in session.parts]
-    by_answer = Counter(answer_text(part.answers[task], words, short=True) for part in session.parts)
+    spans = [(part.start_s, part.stop_s, part.answers[task].is_unsure or bool(part.unlike)) for part in session.parts]
+    by_answer = Counter(
+        words("unlike") if part.unlike else answer_text(part.answers[task], words, short=True) for part in session.parts
+    )
     counts = words.listed(f"{n} × {name}" for name, n in by_answer.most_common())
     gender = session.answers.get("gender") if task != "gender" else None
     return fill(
@@ -75,10 +77,15 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
             (part, answer_text(part.answers[task], words), part.answers[task], (part.start_s, part.stop_s))
             for part in session.parts
         ],
+        unlike=[
+            (number, unlike_text(part.unlike, words))
+            for number, part in enumerate(session.parts, start=1)
+            if part.unlike
+        ],
         channels=[_channel(channel, session.rate_hz, spans, words) for channel in session.channels[:MAX_CHANNELS]],
         hidden=len(session.channels) > MAX_CHANNELS,
         max_channels=MAX_CHANNELS,
-        remarks=session.remarks,
+        remarks=[words.known("notes", remark) for remark in session.remarks],
         evidence=[evidence_view(explanation, words) for explanation in _numbered(evidence, session)],
         all_explained=len(evidence) == len(session.parts),
     )

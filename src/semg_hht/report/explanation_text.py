@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from semg_hht.explanation.explanation import Explanation, Extent
+from semg_hht.inference.novelty import Reason
 from semg_hht.report.evaluation_page import framed
 from semg_hht.report.words import Words
 
@@ -102,9 +103,17 @@ def evidence_title(explanation: Explanation, words: Words) -> str:
     return f"{repetition.file}{where}: {answer}{unsure}"
 
 
+def unlike_text(reasons: Sequence[Reason], words: Words) -> str:
+    """Why a repetition is unlike the training data, and what that means for its answer; empty where it is not."""
+    if not reasons:
+        return ""
+    texts = [str(words.texts["unlike_reasons"][reason.name]).format(**reason.values) for reason in reasons]
+    return words("unlike_said", reasons=str(words.texts["unlike_joint"]).join(texts))
+
+
 def evidence_said(explanation: Explanation, words: Words) -> list[str]:
     """The sentences of an explanation, the most important first."""
-    sentences = []
+    sentences = list(filter(None, [unlike_text(explanation.unlike, words)]))
     if explanation.blocks:
         listed = words.listed(
             f"{words.known('blocks', name)} {_signed(value)}"

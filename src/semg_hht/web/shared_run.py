@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
+from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.run import Run
 from semg_hht.web import visit as steps
@@ -25,7 +26,7 @@ class Desk:
     """The run of a page and what it needs to answer.
 
     run : None until there is one.
-    practice : whether the run was trained on simulated recordings by ``make_run``.
+    practice : whether the run was trained on simulated people, also where the run itself does not say so.
     config : how recordings are prepared where no run states it.
     make_run : makes a run where there is none; it reports a share and a label of its progress.
     """
@@ -44,7 +45,8 @@ class Desk:
     def run_info(self) -> RunInfo:
         if self.run is None:
             return RunInfo(None, practice=False)
-        return RunInfo(self.name, self.practice, tuple(self.run.classes))
+        practice = self.practice or self.run.description.note == SIMULATED_NOTE
+        return RunInfo(self.name, practice, tuple(self.run.classes))
 
     @property
     def preparation(self) -> PipelineConfig:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from semg_hht.inference.answers import Answer, Part, Prediction
 from semg_hht.prediction.session import Session
 from semg_hht.report.card import answer_text, render_card, strips
-from semg_hht.report.explanation_text import evidence_view
+from semg_hht.report.explanation_text import evidence_view, unlike_text
 from semg_hht.report.template import fill
 from semg_hht.report.words import Words, read_words
 from semg_hht.web.repetition_table import Problem, cells_of, overlapping
@@ -133,12 +133,12 @@ def _signal(visit: Visit, recorded: UploadedRecording, words: Words) -> str:
 
 
 def _unsure_numbers(visit: Visit) -> set[int]:
-    """Return the numbers of the repetitions whose main answer is unsure."""
+    """Return the numbers of the repetitions whose main answer is unsure, or that are unlike the training data."""
     return {
         number
         for number, part in enumerate(_parts(visit), start=1)
         for task in shown_tasks(part.answers, visit.gender)[:1]
-        if part.answers[task].is_unsure
+        if part.answers[task].is_unsure or part.unlike
     }
 
 
@@ -168,18 +168,20 @@ def _answers(visit: Visit, run: RunInfo, words: Words) -> str:
     prediction = _prediction(visit)
     cards: list[dict[str, Any]] = []
     if prediction is not None:
-        parts = [(part.start_s, part.stop_s, part.answers) for part in _parts(visit)]
-        for number, (start_s, stop_s, answers) in enumerate(parts or [(None, None, prediction.answers)], start=1):
+        parts = _parts(visit)
+        whole = Part("", None, None, prediction.answers, unlike=prediction.unlike)
+        for number, part in enumerate(parts or [whole], start=1):
             cards.append(
                 {
                     "title": words("app_repetition", number=number) if parts else prediction.file,
-                    "start_s": start_s,
-                    "stop_s": stop_s,
-                    "answers": _answers_of(answers, visit, words),
+                    "start_s": part.start_s,
+                    "stop_s": part.stop_s,
+                    "unlike": unlike_text(part.unlike, words),
+                    "answers": _answers_of(part.answers, visit, words),
                     "picture": answered.pictures[number - 1] if number <= len(answered.pictures) else None,
                 }
             )
-    files = [(p.file, _answers_of(p.answers, visit, words)) for p in predictions.predictions]
+    files = [(p.file, _answers_of(p.answers, visit, words), bool(p.unlike)) for p in predictions.predictions]
     return fill(
         "app_answers.html.j2", words, cards=cards, files=files if len(files) > 1 else [],
         whole=[] if prediction is None or len(cards) < 2 else _answers_of(prediction.answers, visit, words),

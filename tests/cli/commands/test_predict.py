@@ -81,3 +81,19 @@ def test_no_usable_file_is_an_error(simulated_run: Path, tmp_path: Path, capsys:
     assert not (tmp_path / "o").exists()
     assert run(*words, "--input", tmp_path, "--batch_size", 0) == 1
     assert "batch_size must be at least 1; got 0" in capsys.readouterr().err
+
+
+def test_what_is_unlike_the_training_data_stands_in_the_line_and_in_the_table(
+    simulated: Simulated, simulated_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "curls.csv"
+    recording.write_bytes(next(simulated.manifest.parent.glob("S*.csv")).read_bytes())
+    words = ("predict", "--checkpoint", simulated_run, "--input", recording, "--units", "V", "--output")
+    assert run(*words, tmp_path / "o.csv") == 0
+    lines = capsys.readouterr().out.replace("\n", " ")
+    assert "unlike the training data: amplitude" in lines
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    for row in rows:
+        assert "times the largest of the training people" in row["unlike"]
+        assert float(row["action_quality_confidence"]) <= 0.67

@@ -20,6 +20,7 @@ from semg_hht.system.files import require_new_file, write_json, write_text
 
 if TYPE_CHECKING:
     from semg_hht.inference.answers import Answer, Prediction
+    from semg_hht.inference.novelty import Reason
     from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
 
@@ -169,10 +170,16 @@ def _lines(prediction: Prediction) -> list[str]:
     lines = [f"{prediction.file}: {_answers(prediction.answers)}"]
     if len(prediction.parts) > 1:
         lines[0] += f", all {len(prediction.parts)} repetitions together"
+    lines[0] += _unlike(prediction.unlike)
+    if len(prediction.parts) > 1:
         for number, part in enumerate(prediction.parts, start=1):
             times = "" if part.start_s is None or part.stop_s is None else f"{part.start_s:7.2f} to {part.stop_s:.2f} s"
-            lines.append(f"  {part.repetition or number:>3} {times}  {_answers(part.answers)}")
+            lines.append(f"  {part.repetition or number:>3} {times}  {_answers(part.answers)}{_unlike(part.unlike)}")
     return lines
+
+
+def _unlike(reasons: Sequence[Reason]) -> str:
+    return f"; unlike the training data: {'; '.join(map(str, reasons))}" if reasons else ""
 
 
 def _answers(answers: Mapping[str, Answer]) -> str:
