@@ -242,3 +242,26 @@ if not files:
 for path in sorted(folders.checkpoints.rglob("*")):
     if path.is_file():
         print(f"{path.stat().st_size / 1e6:9.2f} MB   {path.relative_to(folders.checkpoints)}")
+
+# %% [markdown]
+# ## A real recording / 一段真实的记录
+#
+# Real recordings come with the package (elbow flexion with two grips, CC0), and a small run that was trained on other men. Your own
+# recordings take the same steps: read, find the repetitions, answer. The first line below says what the run answers and how right it is.
+#
+# 软件包自带真实记录（用两种握法屈肘，CC0），以及一个用另外的人训练的小的训练结果。你自己的记录步骤相同：读取、检测每次动作、判断。下面的第一行说明
+# 这个训练结果判断什么，准确度如何（英文）。
+
+# %%
+import semg_hht as sh
+from semg_hht.figures.plots import draw_repetitions
+
+print(sh.samples.about_run().description, "\n")
+recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+rate_hz = recording.rate_hz
+spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in sh.find_repetitions(recording)]
+draw_repetitions(recording.samples[0], rate_hz, recording.units, spans, pictures / "real.png")
+for prediction in sh.open_run(sh.samples.RUN).predict(sh.samples.MANIFEST, track=notebook.track).predictions:
+    answer = prediction.answers["action_quality"]
+    print(f"{prediction.file:20} {answer.prediction} {answer.confidence:.0%}{' unsure' if answer.is_unsure else ''}")
+display(Image(pictures / "real.png", width=900))

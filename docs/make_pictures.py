@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from semg_hht import hht
+from semg_hht import hht, samples
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.label import LabelOptions
 from semg_hht.datasets.label import label as label_repetitions
@@ -65,13 +65,23 @@ def draw_biceps(data: Path, out: Path) -> None:
     """Draw the repetitions of a biceps recording, and the IMFs and the matrix of one of them."""
     recording = read_recording(data / "formats" / "biosignalsnotebooks" / "emg_bursts.h5")
     rate_hz = recording.rate_hz
-    samples = filter_steps(recording.samples, rate_hz, FilterConfig())[-1][1]
-    repetitions = repetitions_in(samples, rate_hz, SegmentConfig())
+    filtered = filter_steps(recording.samples, rate_hz, FilterConfig())[-1][1]
+    repetitions = repetitions_in(filtered, rate_hz, SegmentConfig())
     spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in repetitions]
-    draw_repetitions(samples[0], rate_hz, recording.units, spans, out / "repetitions.png")
-    contraction = repetitions[1].cut(samples)[0]
+    draw_repetitions(filtered[0], rate_hz, recording.units, spans, out / "repetitions.png")
+    contraction = repetitions[1].cut(filtered)[0]
     draw_imfs(contraction, hht.emd(contraction), rate_hz, out / "imfs.png")
     draw_spectrum(contraction, rate_hz, out / "spectrum.png")
+
+
+def draw_sample(out: Path) -> None:
+    """Draw the repetitions of a recording that comes with the package."""
+    recording = read_recording(samples.recordings()["P30_supinated"])
+    rate_hz = recording.rate_hz
+    filtered = filter_steps(recording.samples, rate_hz, FilterConfig())[-1][1]
+    repetitions = repetitions_in(filtered, rate_hz, SegmentConfig())
+    spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in repetitions]
+    draw_repetitions(filtered[0], rate_hz, recording.units, spans, out / "sample.png")
 
 
 def draw_imfs(signal: Array, imfs: Array, rate_hz: float, path: Path) -> None:
@@ -154,6 +164,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     draw_forearm(args.data, args.out)
     draw_biceps(args.data, args.out)
+    draw_sample(args.out)
     draw_people(args.out, args.epochs)
     draw_labels(args.out)
 

@@ -93,6 +93,8 @@ class World:
         recordings = self.simulated.manifest.parent
         first = sorted(recordings.glob("*.csv"))[0]
         target = folder / name
+        if name == "nothing":
+            return
         if name == "recordings":
             shutil.copytree(recordings, target)
         elif name == "prepared":

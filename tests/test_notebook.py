@@ -43,7 +43,7 @@ def execute(folder: Path, kaggle: Path, monkeypatch: pytest.MonkeyPatch, setting
     shown.cells.append(nbformat.v4.new_code_cell(more))
     NotebookClient(shown, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     outputs = [output for cell in shown.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
     return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
@@ -58,7 +58,7 @@ def test_the_notebook_shows_what_it_did_and_stays_small() -> None:
     kept = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in kept] == list(range(1, len(kept) + 1))
     outputs = [output for cell in kept for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
     assert not [output for output in outputs if output.output_type == "error"]
 
 

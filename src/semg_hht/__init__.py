@@ -3,7 +3,7 @@
 Importing this loads neither torch nor matplotlib.
 """
 
-from semg_hht import hht
+from semg_hht import hht, samples
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource, label
 from semg_hht.errors import InputError
@@ -33,5 +33,6 @@ __all__ = [
     "label",
     "open_run",
     "read_recording",
+    "samples",
     "write_recording",
 ]

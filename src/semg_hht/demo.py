@@ -1,10 +1,11 @@
-"""All steps on simulated people: simulate, segment, prepare, train, evaluate, predict, report.
+"""All steps on simulated people: simulate, segment, prepare, train, evaluate, predict, report. Or three on real ones.
 
 It knows the order of the steps. Each step is the one that a user's own recordings take.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +18,17 @@ from semg_hht.datasets.prepare import MATRIX_FOLDER, prepare
 from semg_hht.datasets.segment import segment
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.figures.plots import draw_answers, draw_confusion, draw_history
-from semg_hht.inference.answers import Predictions
+from semg_hht.inference.answers import Prediction, Predictions
 from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.run import open_run
+from semg_hht.prediction.inputs import Choice, LoadedInput
+from semg_hht.prediction.run import Run, open_run
+from semg_hht.prediction.session import session_of
+from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
 from semg_hht.recordings.recording import read_recording
+from semg_hht.report.card import write_card
 from semg_hht.report.evaluation_page import write_page
 from semg_hht.report.summary import gather
 from semg_hht.signals.repetitions import SegmentConfig
@@ -121,6 +126,67 @@ def run_demo(
     n_right = sum(true == predicted for _, _, true, predicted, _ in answers)
     n_repetitions = sum(row.subject in held_out for row in truth)  # one that was not found counts as wrong
     return Demo(result, predictions, n_right, n_repetitions, out / "demo.png", out / "predictions.json", report)
+
+
+@dataclass(frozen=True)
+class RealDemo:
+    """What the demo on real recordings computed and wrote.
+
+    answered : the true class and the prediction of each recording.
+    cards : a report for each recording, in the same order.
+    pictures : folder with a picture of each recording and its repetitions.
+    """
+
+    answered: tuple[tuple[str, Prediction], ...]
+    cards: tuple[Path, ...]
+    pictures: Path
+    predictions_file: Path
+
+
+def run_real_demo(
+    out: Path,
+    recordings: Path,
+    run: Run,
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+    track: Track = untracked,
+) -> RealDemo:
+    """Find the repetitions of real recordings, answer them with ``run``, and write a report on each recording.
+
+    recordings : folder of recordings with a manifest.csv that states their true classes.
+    """
+    require_new_folder(out, overwrite=overwrite)
+    say(f"1/3  copying the recordings: {out / 'recordings'}")
+    shutil.copytree(recordings, out / "recordings", dirs_exist_ok=True)
+    manifest = out / "recordings" / "manifest.csv"
+    truth = {f"recordings/{row.file}": row.movement for row in read_manifest(manifest)}
+
+    say(f"2/3  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording next to it")
+    (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
+    filters = PipelineConfig().filter
+    segmented = segment(find_jobs(manifest), out / "reps.csv", SegmentConfig(), filters, track=track)
+    assert segmented.pictures is not None
+
+    say(f"3/3  predicting each repetition, and writing a report on each recording: {out / 'cards'}")
+    answered, cards, failures = [], [], {}
+    loaded = run.loader.load(out / "reps.csv", choice=Choice(keep_recordings=True))
+    for item in track(run.answers(loaded), len(truth), "recordings"):
+        if isinstance(item, Failure):
+            failures[item.file] = item.reason
+            continue
+        answered.append((truth[item[1].file], item[1]))
+        cards.append(_write_card(out / "cards", *item, overwrite=overwrite))
+    predictions = Predictions(tuple(prediction for _, prediction in answered), failures)
+    write_json(out / "predictions.json", predictions.to_json())
+    return RealDemo(tuple(answered), tuple(cards), segmented.pictures, out / "predictions.json")
+
+
+def _write_card(folder: Path, loaded: LoadedInput, prediction: Prediction, *, overwrite: bool) -> Path:
+    assert loaded.source is not None
+    path = folder / f"{Path(loaded.file).stem}.html"
+    write_card(session_of(loaded.source, prediction, is_percent=False), path, overwrite=overwrite)
+    return path
 
 
 def practice_run(

@@ -118,7 +118,7 @@ def test_without_a_verb_it_says_where_to_start(capsys: pytest.CaptureFixture[str
     assert run() == 0
     printed = capsys.readouterr()
     assert [line.split("  ")[0] for line in printed.out.splitlines()] == [
-        "semg-hht demo", "semg-hht segment RECORDINGS --out reps.csv", "semg-hht --help",
+        "semg-hht demo", "semg-hht demo --real", "semg-hht segment RECORDINGS --out reps.csv", "semg-hht --help",
     ]  # fmt: skip
     assert not printed.err
 

@@ -14,7 +14,7 @@ import pytest
 
 import semg_hht
 from conftest import REPOSITORY as ROOT
-from semg_hht import hht
+from semg_hht import hht, samples
 from semg_hht.cli.main import VERBS
 from snippets import blocks_of
 
@@ -101,7 +101,7 @@ def test_options_are_described_from_the_program(hooks: Any) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(("prefix", "module"), [("sh", semg_hht), ("sh.hht", hht)])
+@pytest.mark.parametrize(("prefix", "module"), [("sh", semg_hht), ("sh.hht", hht), ("sh.samples", samples)])
 def test_the_page_of_python_names_everything_public(language: str, prefix: str, module: ModuleType) -> None:
     text = (ROOT / "docs" / language / "api.md").read_text(encoding="utf-8")
     public = [name for name in module.__all__ if callable(getattr(module, name))]

@@ -373,6 +373,7 @@ from semg_hht.web.shared_run import Desk, tracked
 from semg_hht.web.page import serve
 from semg_hht.errors import InputError
 from semg_hht.prediction.run import open_run
+from semg_hht.samples import recordings
 
 attempts = []
 
@@ -390,7 +391,7 @@ def make_run(tell):
     return open_run(sys.argv[1], cpu=True)
 
 with visitors:
-    desk = Desk(None, make_run=make_run)
+    desk = Desk(None, make_run=make_run, sample=recordings()["P30_supinated"])
     serve(desk, visitors, PageAddress(port=int(sys.argv[2])), max_upload_mb=1, announce=print)
 """
 
@@ -401,6 +402,10 @@ def test_a_practice_run_can_be_made_on_the_page(client: Any, simulated_run: Path
     try:
         with client.Visitor(f"http://127.0.0.1:{port}") as visitor:
             assert "no trained model yet" in visitor.shown["intro"]
+            assert "</svg>" in visitor.shown["sample"]
+            visitor.take("open_sample", [])
+            assert "11 repetitions" in visitor.shown["signal"]
+            assert not visitor.shown["sample"]
             visitor.take("make_run", [])
             assert "no room today" in visitor.shown["notes"]
             visitor.take("make_run", [])

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from page_builders import CONFIG
+from semg_hht import samples
 from semg_hht.errors import InputError
 from semg_hht.prediction.run import Run
 from semg_hht.web.shared_run import Desk, tracked
-from semg_hht.web.view import RunInfo
+from semg_hht.web.view import RunInfo, ShippedFacts, page_content
 from semg_hht.web.visit import Visit
 
 
@@ -76,3 +77,50 @@ def test_progress_is_reported_as_a_share_of_the_whole() -> None:
     track = tracked(lambda share, _: shares.append(share), 0.2, 0.6)
     assert list(track("abcd", 4, "reading")) == list("abcd")
     assert shares == pytest.approx([0.2, 0.3, 0.4, 0.5])
+
+
+FACTS = ShippedFacts(n_trained=17, balanced_accuracy=0.8, low=0.7, high=0.9, n_people=20)
+
+
+def test_the_shipped_run_is_offered_and_answers_once_it_is_chosen(visit: Visit, curl: Path, run: Run) -> None:
+    desk = Desk(None, config=CONFIG, shipped=FACTS, open_shipped=lambda: run)
+    assert desk.run_info == RunInfo(None, practice=False, shipped=FACTS)
+    assert desk.take_shipped() == ()
+    assert desk.run_info == RunInfo("", practice=False, tasks=tuple(run.classes), shipped=FACTS)
+    assert desk.answer(desk.receive(visit, [curl], None, ""), gender=False).answered is not None
+
+
+def test_the_shipped_run_never_replaces_another(run: Run) -> None:
+    desk = Desk(run, "mine", shipped=FACTS, open_shipped=lambda: pytest.fail("opened"))
+    assert desk.take_shipped() == ()
+    assert desk.run_info == RunInfo("mine", practice=False, tasks=tuple(run.classes))
+
+
+def test_a_shipped_run_that_can_not_be_opened_leaves_a_message() -> None:
+    def fail() -> Run:
+        raise InputError("a file is missing")
+
+    (problem,) = Desk(None, shipped=FACTS, open_shipped=fail).take_shipped()
+    assert problem.values == {"said": "a file is missing"}
+
+
+def test_the_sample_recording_is_shown_before_and_opened_by_one_click(visit: Visit) -> None:
+    first = next(iter(samples.recordings().values()))
+    desk = Desk(None, sample=first)
+    recorded = desk.sample_recorded
+    assert recorded is not None
+    assert len(recorded.rows) == 13
+    assert "</svg>" in page_content(visit, desk.run_info, recorded).sample
+    opened = desk.open_sample(visit)
+    assert [file.path.name for file in opened.files] == [first.name]
+    page = page_content(opened, desk.run_info, recorded)
+    assert "</svg>" in page.signal
+    assert page.sample == ""
+    assert first.is_file()  # the visit removes its own link, not the file of the package
+
+
+def test_without_a_sample_nothing_is_offered(visit: Visit) -> None:
+    desk = Desk(None)
+    assert desk.sample_recorded is None
+    assert desk.open_sample(visit) is visit
+    assert page_content(visit, desk.run_info, None).sample == ""

@@ -14,7 +14,7 @@ from page_builders import CONFIG, RUN_INFO
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.report.words import LANGUAGES, read_words
-from semg_hht.web.view import RunInfo, answers_text, card_text, page_content
+from semg_hht.web.view import RunInfo, ShippedFacts, answers_text, card_text, page_content
 from semg_hht.web.visit import Visit, answer, receive
 
 
@@ -58,6 +58,11 @@ def test_the_introduction_says_which_run_answers(visit: Visit) -> None:
         visit = replace(visit, language=language)
         assert words("app_practice") in page_content(visit, RunInfo("run", practice=True)).intro
         assert words("app_no_run_how") in page_content(visit, RunInfo(None, practice=False)).intro
+        facts = ShippedFacts(17, 0.8, 0.7, 0.9, 20)
+        for name in (None, ""):
+            intro = page_content(visit, RunInfo(name, practice=False, shipped=facts)).intro
+            for said in ("neutral", "supinated", "17", "80%", "70%", "90%", "20"):
+                assert said in intro
         assert words("app_run", name="forearm") in page_content(visit, RunInfo("forearm", practice=False)).intro
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
@@ -122,6 +123,17 @@ class TerminalTrainingBar:
 def counted(n: int, one: str, many: str = "") -> str:
     """``1 file``, ``2 files``; ``many`` is the plural where it is not formed with an s."""
     return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def chosen_run(checkpoint: Path | None) -> Path:
+    """The run that the user named, else the one that comes with the package, with a note on what it is."""
+    if checkpoint is not None:
+        return checkpoint
+    from semg_hht.samples import RUN, about_run
+
+    err.print("[cyan]note:[/] ", end="")
+    err.print(f"no --checkpoint is named. {about_run().description}", markup=False)
+    return RUN
 
 
 def list_failures(failures: Sequence[Failure]) -> None:

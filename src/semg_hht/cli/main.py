@@ -112,6 +112,7 @@ app = _program(
 
 WHERE_TO_START = (
     "[bold]semg-hht demo[/]                                 all steps on simulated people, in about two minutes",
+    "[bold]semg-hht demo --real[/]                          real recordings, answered in half a minute",
     "[bold]semg-hht segment RECORDINGS --out reps.csv[/]    your own recordings: find the repetitions first",
     "[bold]semg-hht --help[/]                               all commands; COMMAND --help explains one of them",
 )

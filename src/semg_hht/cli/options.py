@@ -49,6 +49,13 @@ _CHANNELS = f"{CHANNELS[0]}: one matrix per channel; {CHANNELS[1]}: all channels
 Channels = Annotated[str | None, _setting(_CHANNELS, CHANNELS[0])]
 RunChannels = Annotated[str | None, _setting(_CHANNELS, OF_RUN)]
 RunSeed = Annotated[int | None, _setting("Random seed of the noise in ensemble decompositions.", OF_RUN)]
+RunOrShipped = Annotated[
+    Path | None,
+    typer.Option(
+        help="A run directory, one of its checkpoints, or an export.  [default: the run that comes with semg-hht (grip "
+        "technique of elbow flexion)]"
+    ),
+]
 Segment = Annotated[
     bool, typer.Option("--segment", help="Find the repetitions in recordings whose manifest states no times.")
 ]

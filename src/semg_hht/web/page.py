@@ -71,7 +71,9 @@ def _parts() -> dict[str, Any]:
         languages = [(LANGUAGE_NAMES[code], code) for code in LANGUAGES]
         put("language", gr.Radio, choices=languages, value="en", show_label=False, container=False)
     put("intro", gr.HTML)
-    put("make_run", gr.Button, visible=False)
+    with gr.Row():
+        put("take_shipped", gr.Button, visible=False)
+        put("make_run", gr.Button, visible=False)
     put("head", gr.HTML)
     put("drop", gr.File, file_count="multiple", height=160)
     put("drop_how", gr.HTML)
@@ -79,6 +81,8 @@ def _parts() -> dict[str, Any]:
         put("rate", gr.Number, value=None, placeholder="1000")
         put("units", gr.Dropdown, choices=list(UNITS), value="")
         put("read", gr.Button)
+    put("sample", gr.HTML)
+    put("open_sample", gr.Button, visible=False)
     put("notes", gr.HTML)
     with gr.Row():
         put("file", gr.Dropdown, choices=[], visible=False, min_width=260)
@@ -112,6 +116,9 @@ def _values(view: PageContent, visit: Visit, desk: Desk, max_upload_mb: int) -> 
         "title": f"<h1>{w('app_title')}</h1>",
         "language": gr.update(label=w("app_language"), value=w.language),
         "intro": view.intro,
+        "take_shipped": gr.update(
+            value=w("app_take_shipped"), visible=desk.run is None and desk.open_shipped is not None
+        ),
         "make_run": gr.update(value=w("app_make_run"), visible=desk.run is None and desk.make_run is not None),
         "head": f"<h2>{w('app_step_drop')}</h2><style>:root {{ --drop-here: '{w('app_drop_here')}'; }}</style>",
         "drop": gr.update(label=w("app_drop"), value=None),
@@ -121,6 +128,8 @@ def _values(view: PageContent, visit: Visit, desk: Desk, max_upload_mb: int) -> 
             label=w("app_units"), info=w("app_rate_how"), choices=[(w("app_units_none"), ""), *UNITS[1:]]
         ),
         "read": gr.update(value=w("app_read"), interactive=bool(visit.files)),
+        "sample": view.sample,
+        "open_sample": gr.update(value=w("app_open_sample"), visible=bool(view.sample)),
         "notes": view.notes,
         "file": _choice(w("app_file"), view.files, view.shown),
         "channel": _choice(w("app_channel"), view.channels, view.channel),
@@ -175,7 +184,7 @@ class _Handlers:
 
     def values_of(self, visit: Visit, *, typed: Any = None) -> dict[Any, Any]:
         """Return the values of all parts; the table keeps its value, and the focus, where it equals what was typed."""
-        view = page_content(visit, self.desk.run_info)
+        view = page_content(visit, self.desk.run_info, self.desk.sample_recorded)
         values = _values(view, visit, self.desk, self.max_upload_mb)
         if typed is not None and typed == view.table:
             del values["table"]
@@ -197,6 +206,10 @@ class _Handlers:
         number = int(event.index[0]) + 1
         button = gr.update(value=words("app_delete", number=number), interactive=True)
         return {self.parts["tapped"]: number, self.parts["delete"]: button}
+
+    def take_shipped(self, request: gr.Request) -> dict[Any, Any]:
+        problems = self.desk.take_shipped()
+        return self.values_of(self.update(request, lambda visit: replace(visit, problems=problems)))
 
     def make_run(self, request: gr.Request, progress: Any = gr.Progress()) -> dict[Any, Any]:
         problems = self.desk.make(lambda share, what: progress(share, desc=what))
@@ -243,6 +256,7 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
     page.load(handlers.load, **quick, api_name="came")
     parts["language"].input(step(set_language), parts["language"], **quick, api_name="language")
     parts["drop"].upload(step(drop), [parts["drop"], *rate_and_units], **reading, api_name="drop")
+    parts["open_sample"].click(step(desk.open_sample), None, **reading, api_name="open_sample")
     parts["read"].click(step(read_again), rate_and_units, **reading, api_name="read")
     parts["file"].input(step(show_file), parts["file"], **details, api_name="file")
     parts["channel"].input(step(show_channel), parts["channel"], **details, api_name="channel")
@@ -255,6 +269,7 @@ def _wire(page: gr.Blocks, parts: dict[str, Any], desk: Desk, visitors: Visitors
     slow_answers = slow | {"show_progress_on": [parts["answers"]]}
     parts["answer"].click(step(desk.answer), parts["gender"], **slow_answers, api_name="answer")
     parts["why"].click(step(explain), parts["which"], **slow_answers, api_name="why")
+    parts["take_shipped"].click(handlers.take_shipped, None, **slow, api_name="take_shipped")
     parts["make_run"].click(handlers.make_run, None, **slow, show_progress_on=[parts["intro"]], api_name="make_run")
 
 

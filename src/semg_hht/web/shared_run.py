@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.run import Run
 from semg_hht.web import visit as steps
 from semg_hht.web.repetition_table import Problem
-from semg_hht.web.view import RunInfo
+from semg_hht.web.uploads import UploadedRecording, read_uploads
+from semg_hht.web.view import RunInfo, ShippedFacts
 from semg_hht.web.visit import Visit
 
 
@@ -29,6 +31,9 @@ class Desk:
     practice : whether the run was trained on simulated people, also where the run itself does not say so.
     config : how recordings are prepared where no run states it.
     make_run : makes a run where there is none; it reports a share and a label of its progress.
+    sample : a recording that a visitor without files may open.
+    shipped : what the page says about the run that comes with the package; ``open_shipped`` opens it where there is no
+        run, and ``is_shipped`` states that it answers.
     """
 
     run: Run | None
@@ -37,6 +42,10 @@ class Desk:
     references: Path | None = None
     config: PipelineConfig | None = None
     make_run: Callable[[Callable[[float, str], None]], Run] | None = None
+    sample: Path | None = None
+    shipped: ShippedFacts | None = None
+    open_shipped: Callable[[], Run] | None = None
+    is_shipped: bool = False
     making: threading.Lock = field(default_factory=threading.Lock)
     answering: threading.Lock = field(default_factory=threading.Lock)  # one answer at a time: each takes much memory
     closing: threading.Event = field(default_factory=threading.Event)
@@ -44,9 +53,10 @@ class Desk:
     @property
     def run_info(self) -> RunInfo:
         if self.run is None:
-            return RunInfo(None, practice=False)
+            return RunInfo(None, practice=False, shipped=self.shipped)
         practice = self.practice or self.run.description.note == SIMULATED_NOTE
-        return RunInfo(self.name, practice, tuple(self.run.classes))
+        shipped = self.shipped if self.is_shipped else None
+        return RunInfo(self.name, practice, tuple(self.run.classes), shipped)
 
     @property
     def preparation(self) -> PipelineConfig:
@@ -58,6 +68,17 @@ class Desk:
 
     def read_again(self, visit: Visit, rate_hz: float | None, units: str) -> Visit:
         return steps.read_again(visit, rate_hz, units, self.preparation)
+
+    @cached_property
+    def sample_recorded(self) -> UploadedRecording | None:
+        """The sample recording with its repetitions, read once for all visitors."""
+        if self.sample is None:
+            return None
+        files, _ = read_uploads([self.sample], None, "", self.preparation.filter)
+        return files[0].recorded
+
+    def open_sample(self, visit: Visit) -> Visit:
+        return visit if self.sample is None else self.receive(visit, [self.sample], None, "")
 
     def look_closer(self, visit: Visit) -> Visit:
         """Show the session card of the file and channel on display, where there are answers."""
@@ -92,6 +113,16 @@ class Desk:
                 try:
                     self.run = self.make_run(report)
                     self.practice = True
+                except InputError as error:
+                    return (Problem("app_says", {"said": str(error)}),)
+        return ()
+
+    def take_shipped(self) -> tuple[Problem, ...]:
+        """Answer with the run that comes with the package, unless there is a run by now."""
+        with self.making:
+            if self.run is None and self.open_shipped is not None:
+                try:
+                    self.run, self.is_shipped = self.open_shipped(), True
                 except InputError as error:
                     return (Problem("app_says", {"said": str(error)}),)
         return ()

@@ -65,6 +65,11 @@ class UploadedRecording:
     units: str
     remarks: tuple[str, ...]
 
+    @property
+    def strongest(self) -> int:
+        """The number of the channel that varies most."""
+        return int(np.argmax([channel.extremes.std() for channel in self.channels]))
+
     def drawn(self, channel: int) -> tuple[DrawnChannel, float]:
         """Return a channel and its number of points per second."""
         chosen = self.all_channels if channel == ALL_CHANNELS else self.channels[channel]

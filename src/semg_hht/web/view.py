@@ -28,29 +28,48 @@ T = TypeVar("T", Prediction, Session)
 
 
 @dataclass(frozen=True)
+class ShippedFacts:
+    """What the page says about the run that comes with the package.
+
+    n_trained : men it was trained on.
+    balanced_accuracy, low, high : of a repetition of a new man, and the 95 % interval over ``n_people`` men.
+    """
+
+    n_trained: int
+    balanced_accuracy: float
+    low: float
+    high: float
+    n_people: int
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """The run that answers all visitors.
 
     name : None where there is no run yet.
     practice : whether the run was trained on simulated people.
     tasks : the tasks that the run answers.
+    shipped : of the run that comes with the package, where it answers or may be chosen.
     """
 
     name: str | None
     practice: bool
     tasks: tuple[str, ...] = ()
+    shipped: ShippedFacts | None = None
 
 
 @dataclass(frozen=True)
 class PageContent:
     """The content of each part of the page.
 
+    sample : a picture of the sample recording, while nothing is shown.
     files, channels : (text, value) of each choice; empty where there is only one.
     table : the repetitions; None while a matrix or nothing is shown.
     """
 
     words: Words
     intro: str
+    sample: str
     notes: str
     files: list[tuple[str, int]]
     shown: int
@@ -65,7 +84,8 @@ class PageContent:
     has_files: bool
 
 
-def page_content(visit: Visit, run: RunInfo) -> PageContent:
+def page_content(visit: Visit, run: RunInfo, sample: UploadedRecording | None = None) -> PageContent:
+    """What the page shows; ``sample`` is the recording that it offers to a visitor without files."""
     words = read_words(visit.language or "en")
     recorded = visit.recorded
     channels = []
@@ -79,6 +99,7 @@ def page_content(visit: Visit, run: RunInfo) -> PageContent:
     return PageContent(
         words,
         intro=fill("app_intro.html.j2", words, run=run),
+        sample="" if sample is None or visit.files else _sample(sample, words),
         notes=_notes(visit, words),
         files=files if len(files) > 1 else [],
         shown=visit.shown,
@@ -130,6 +151,16 @@ def _signal(visit: Visit, recorded: UploadedRecording, words: Words) -> str:
         units=recorded.units.replace("uV", "\N{MICRO SIGN}V") or "–", duration=f"{recorded.duration_s:.1f}",
         rate=f"{recorded.shared.rate_hz:g}",
     )  # fmt: skip
+
+
+def _sample(sample: UploadedRecording, words: Words) -> str:
+    """The strongest channel of the sample recording, with its repetitions."""
+    number = sample.strongest
+    channel, points_per_s = sample.drawn(number)
+    spans = [(row.start_s, row.stop_s, False) for row in sample.rows]
+    count = words.counted("repetitions", len(sample.rows))
+    pictures = strips(channel.extremes, points_per_s, spans)
+    return fill("app_sample.html.j2", words, channel=channel.name, strips=pictures, count=count)
 
 
 def _unsure_numbers(visit: Visit) -> set[int]:

@@ -124,8 +124,7 @@ def show(visit: Visit, shown: int) -> Visit:
     visit = replace(visit, shown=shown, channel=0, cells=None, problems=problems)
     if visit.recorded is None:
         return visit
-    strongest = int(np.argmax([channel.extremes.std() for channel in visit.recorded.channels]))
-    return replace(visit, channel=strongest)
+    return replace(visit, channel=visit.recorded.strongest)
 
 
 def edit(visit: Visit, cells: Sequence[Sequence[Any]]) -> Visit:

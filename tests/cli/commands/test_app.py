@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from command_line import run
+from semg_hht import samples
+from semg_hht.cli.commands.app import _desk
+from semg_hht.cli.options import StatedTransform
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,22 @@ def test_what_gradio_can_not_import_is_told_in_its_words(
     assert run("app", "--checkpoint", simulated_run, "--cpu") == 1
     told = " ".join(capsys.readouterr().err.split())
     assert told == "error: the web page can't start: the 'socksio' package is not installed"
+
+
+def test_without_a_run_it_offers_the_shipped_run_and_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # there is no demo/run
+    desk = _desk(None, StatedTransform(), None, True, tmp_path / "practice")
+    assert desk.run is None
+    assert desk.sample in samples.recordings().values()
+    assert desk.shipped is not None
+    assert desk.shipped.n_trained == len(samples.about_run().trained_on)
+    assert desk.take_shipped() == ()
+    assert desk.run_info.tasks == ("action_quality",)
+    assert desk.run_info.shipped == desk.shipped
+
+
+def test_a_named_run_is_not_said_to_be_the_shipped_one(simulated_run: Path, tmp_path: Path) -> None:
+    desk = _desk(simulated_run, StatedTransform(), None, True, tmp_path / "practice")
+    assert desk.run_info.name == simulated_run.name
+    assert desk.run_info.shipped is None
+    assert desk.sample is not None

@@ -10,6 +10,7 @@ import pytest
 
 from command_line import run
 from conftest import Simulated
+from semg_hht import samples
 
 
 @pytest.mark.parametrize("checkpoint", ["", "best", "final"])
@@ -97,3 +98,20 @@ def test_what_is_unlike_the_training_data_stands_in_the_line_and_in_the_table(
     for row in rows:
         assert "times the largest of the training people" in row["unlike"]
         assert float(row["action_quality_confidence"]) <= 0.67
+
+
+def test_without_a_run_the_shipped_run_answers_and_says_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "grips.json"
+    assert run("predict", "--input", samples.RECORDINGS / "P30_supinated.mat", "--output", out, "--json") == 0
+    printed = capsys.readouterr()
+    about = samples.about_run()
+    of_new_men = f"it answers {about.alone.balanced_accuracy:.0%} ("
+    for said in ("neutral or supinated", f"trained on {len(about.trained_on)} men", of_new_men):
+        assert said in " ".join(printed.err.split())
+    assert "can't tell full, half and invalid apart" in " ".join(printed.err.split())
+    content = json.loads(printed.out)  # the note does not disturb it
+    assert content == json.loads(out.read_text(encoding="utf-8"))
+    assert set(content["P30_supinated.mat"]["action_quality"]["probabilities"]) == {"neutral", "supinated"}
+    assert len(content["P30_supinated.mat"]["parts"]) == 11

@@ -9,6 +9,7 @@ import pytest
 
 from command_line import run
 from conftest import Simulated
+from semg_hht import samples
 from semg_hht.recordings.manifest import read_manifest
 
 
@@ -40,7 +41,7 @@ def test_a_card_with_evidence(
     assert "--explain needs --card" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["", "run --card a.csv", "--card a.csv", "run --checkpoint r", "--checkpoint r"])
+@pytest.mark.parametrize("words", ["", "run --card a.csv", "run --checkpoint r", "--checkpoint r"])
 def test_a_page_is_about_one_thing(words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("report", *words.split(), "--out", tmp_path / "x.html") == 1
     assert "nothing to report; expected RUN_OR_EVALUATION, or --card" in capsys.readouterr().err
@@ -55,3 +56,10 @@ def test_an_evaluation_is_reported(evaluation: Path, tmp_path: Path, capsys: pyt
     assert run(*words) == 1
     assert "say --overwrite" in capsys.readouterr().err
     assert run(*words, "--overwrite") == 0
+
+
+def test_without_a_run_the_shipped_run_answers_for_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "card.html"
+    assert run("report", "--card", samples.RECORDINGS / "P30_supinated.mat", "--out", out) == 0
+    assert "no --checkpoint is named. This is the run that comes with semg-hht" in capsys.readouterr().err
+    assert "Brachioradialis" in out.read_text(encoding="utf-8")

@@ -30,8 +30,8 @@ def app(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="The run or export that predicts.  [default: demo/run; if there is none, the page trains a practice "
-            "run on simulated people]"
+            help="The run or export that predicts.  [default: demo/run; if there is none, the page offers the run that "
+            "comes with semg-hht, and trains a practice run on simulated people]"
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to serve at; 0.0.0.0 serves the whole network.")] = "127.0.0.1",
@@ -78,10 +78,12 @@ def app(
 def _desk(
     checkpoint: Path | None, stated: flags.StatedTransform, references: Path | None, cpu: bool, practice: Path
 ) -> Desk:
-    """The run in ``checkpoint``, else the run of the demo, else a way to train one in the folder ``practice``."""
+    """The run in ``checkpoint``, else the run of the demo, else the shipped run or one trained in ``practice``."""
     from semg_hht.datasets.mvc import with_references
     from semg_hht.prediction.run import open_run
+    from semg_hht.samples import RUN, about_run, recordings
     from semg_hht.web.shared_run import Desk, tracked
+    from semg_hht.web.view import ShippedFacts
 
     config = stated.config() if stated else None
 
@@ -114,6 +116,15 @@ def _desk(
 
     from_demo = checkpoint is None and (DEMO_RUN / "metrics.json").is_file()
     folder = DEMO_RUN if from_demo else checkpoint
+    sample = next(iter(recordings().values()))
     if folder is None:
-        return Desk(None, references=references, config=config, make_run=make_run)
-    return Desk(opened(folder), folder.resolve().name, practice=from_demo, references=references, config=config)
+        about = about_run()
+        score = about.alone  # visitors drop recordings without saying whose they are
+        facts = ShippedFacts(len(about.trained_on), score.balanced_accuracy, score.low, score.high, score.n_people)
+        return Desk(
+            None, references=references, config=config, make_run=make_run, sample=sample, shipped=facts,
+            open_shipped=lambda: opened(RUN),
+        )  # fmt: skip
+    return Desk(
+        opened(folder), folder.resolve().name, practice=from_demo, references=references, config=config, sample=sample
+    )

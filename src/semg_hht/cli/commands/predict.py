@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Option(help="A run directory, one of its checkpoints, or an export.")],
     input: Annotated[Path, typer.Option(help="A matrix or recording, a folder of them, or a manifest.csv.")],
+    checkpoint: flags.RunOrShipped = None,
     output: Annotated[Path, typer.Option(help="Predictions: .json, or .csv with a line a repetition.")] = Path(
         "predictions.json"
     ),
@@ -79,7 +79,7 @@ def predict(
     if _is_table(output) and explain is not None:
         raise InputError(f"{output}: the evidence is written into a .json file; a .csv has no place for it")
     require_new_file(output, overwrite=overwrite)
-    run = open_run(checkpoint, cpu=cpu, engine=engine)
+    run = open_run(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
     if stated:
         run = _with_config(run, stated.config(run.recording_config))

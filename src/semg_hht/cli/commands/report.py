@@ -30,7 +30,10 @@ def report(
         Path | None,
         typer.Option(help="Report one recording, or a manifest of one, predicted by --checkpoint.  [default: none]"),
     ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="The run that predicts for --card.  [default: none]")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="The run that predicts for --card.  [default: the run that comes with semg-hht]"),
+    ] = None,
     lang: flags.Lang = "en",
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of the matrices, if it was moved.  [default: where it was]")
@@ -55,11 +58,11 @@ def report(
         from semg_hht.report.evaluation_page import write_page
 
         write_page(source, out, language=lang, data_dir=data_dir, overwrite=overwrite)
-    elif source is None and card is not None and checkpoint is not None:
+    elif source is None and card is not None:
         options = InputOptions(rate_hz, units, references, SegmentConfig())
-        _write_card(_Card(card, checkpoint, options, explain, cpu), out, lang, overwrite)
+        _write_card(_Card(card, console.chosen_run(checkpoint), options, explain, cpu), out, lang, overwrite)
     else:
-        raise InputError("nothing to report; expected RUN_OR_EVALUATION, or --card RECORDING with --checkpoint RUN")
+        raise InputError("nothing to report; expected RUN_OR_EVALUATION, or --card RECORDING")
     console.out.print(f"report      {out}")
 
 
