@@ -5,8 +5,8 @@
 FOLDER holds the folders that experiment.py names, each with its manifest.csv. Every person is held out once, in groups.
 All methods answer for the same people after training on all others: the network by each recipe, the baselines of
 `semg-hht evaluate`, and with ``--peers`` MultiRocketHydra and EEGNet on the raw channels (peers.py says what to
-install). Intervals are 95 % over people. ``--quick``: a smaller network, fewer epochs, folds, kernels and channels; at
-most 20 minutes on two idle cores. Started again with the same --out, it continues.
+install). Intervals are 95 % over people. ``--quick``: a smaller network, fewer epochs, folds and kernels; at most 20
+minutes on two idle cores. Started again with the same --out, it continues.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from experiment import (
     EXERCISE,
     FORCE,
     FORCE_SUBJECT,
-    FOREARM,
     TECHNIQUE,
     Experiment,
     folder_or_temporary,
@@ -39,7 +38,6 @@ from semg_hht.learning.folds import make_folds
 from semg_hht.learning.train import NetworkSize
 
 PLAIN = "plain"  # the recipe that is the network alone
-QUICK_CHANNELS = ("1", "5")  # of the forearm's eight
 
 
 @dataclass(frozen=True)
@@ -56,14 +54,19 @@ class Goal:
     quick_epochs: int
 
 
+def stacked(experiment: Experiment) -> Experiment:
+    """The same with all channels of a repetition in one matrix, for a network that compares them."""
+    return replace(experiment, settings={**experiment.settings, "channels": "stack"})
+
+
 GOALS = (
-    Goal(TECHNIQUE, 0.85, "0.74", 8),
+    Goal(stacked(TECHNIQUE), 0.85, "0.74", 8),
     Goal(FORCE, 0.88, "0.76", 10),
     Goal(FORCE_SUBJECT, 0.97, "0.955", 10),
     Goal(EXERCISE, 0.92, "0.80", 5),
-    Goal(EFFORT_MVC, 0.98, "0.98", 6),
-    Goal(EFFORT_SUBJECT, 0.98, "0.97", 6),
-    Goal(EFFORT_LOG, 0.68, "0.62", 6),
+    Goal(stacked(EFFORT_MVC), 0.98, "0.98", 6),
+    Goal(stacked(EFFORT_SUBJECT), 0.98, "0.97", 6),
+    Goal(stacked(EFFORT_LOG), 0.68, "0.62", 6),
     Goal(ARMBAND_GENDER, 0.92, "0.87-0.89", 2),
 )
 
@@ -79,11 +82,9 @@ class Methods:
     n_jobs: int
     peers: Effort | None
 
-    def answers(
-        self, experiment: Experiment, data: Path, out: Path, channels: tuple[str, ...]
-    ) -> dict[str, HeldOutAnswers]:
+    def answers(self, experiment: Experiment, data: Path, out: Path) -> dict[str, HeldOutAnswers]:
         """Method -> its answers: recipes first, then the baselines and the peers, all for the same folds."""
-        jobs = experiment.jobs(data, out, channels)
+        jobs = experiment.jobs(data, out)
         dataset = experiment.prepared(jobs, out / "prepared")
         options = FoldOptions(protocol="grouped", n_folds=self.n_folds, task=experiment.task)
         ours, others = {}, {}
@@ -183,11 +184,9 @@ def main() -> None:
     rows = []
     with folder_or_temporary(options.out) as out:
         for goal in (goal for goal in GOALS if goal.experiment.name in options.rows):
-            experiment, channels = goal.experiment, ()
             if options.quick:
-                channels = QUICK_CHANNELS if experiment.folder == FOREARM else ()
                 methods = replace(methods, training=replace(methods.training, epochs=goal.quick_epochs))
-            rows.append((goal, methods.answers(experiment, options.data, out / experiment.folder_name, channels)))
+            rows.append((goal, methods.answers(goal.experiment, options.data, out / goal.experiment.folder_name)))
             show(*rows[-1])
     show_table(rows)
 

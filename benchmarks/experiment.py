@@ -103,7 +103,7 @@ class Experiment:
 
 LOW_BAND = {"band_hz": (5.0, 100.0)}  # of an armband of 200 Hz
 _EFFORT = Experiment("effort", FOREARM, QUALITY, without=("C1",))  # C1 is rest, whatever its label
-TECHNIQUE = Experiment("grip technique", ELBOW, QUALITY, {"channels": "stack"}, segmented=True)
+TECHNIQUE = Experiment("grip technique", ELBOW, QUALITY, segmented=True)
 FORCE = Experiment("half or full", GRIP, QUALITY, LOW_BAND, segmented=True, sensor="Force", labels=("full", "half"))
 FORCE_SUBJECT = replace(FORCE, name="half or full, subject", settings={**LOW_BAND, "scaling": "subject"})
 EXERCISE = Experiment("exercise of three", KNEE, QUALITY, segmented=True)
