@@ -60,10 +60,10 @@ def stacked(experiment: Experiment) -> Experiment:
 
 
 GOALS = (
-    Goal(stacked(TECHNIQUE), 0.85, "0.74", 8),
+    Goal(stacked(TECHNIQUE), 0.85, "0.74", 12),
     Goal(FORCE, 0.88, "0.76", 10),
     Goal(FORCE_SUBJECT, 0.97, "0.955", 10),
-    Goal(EXERCISE, 0.92, "0.80", 5),
+    Goal(stacked(EXERCISE), 0.92, "0.80", 10),
     Goal(stacked(EFFORT_MVC), 0.98, "0.98", 6),
     Goal(stacked(EFFORT_SUBJECT), 0.98, "0.97", 6),
     Goal(stacked(EFFORT_LOG), 0.68, "0.62", 6),

@@ -120,7 +120,7 @@ CHOICES = {
 
 def load(data: Path) -> Dataset:
     """Effort of six people relative to maximal contractions."""
-    return from_examples(transform_all(EFFORT_MVC.jobs(data, channels=CHANNELS), EFFORT_MVC.config))
+    return from_examples(transform_all(replace(EFFORT_MVC, channels=CHANNELS).jobs(data), EFFORT_MVC.config))
 
 
 def thinned(dataset: Dataset, split: Split, kind: str) -> Split:

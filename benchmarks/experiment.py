@@ -37,6 +37,7 @@ class Experiment:
     segmented : whether a recording holds several repetitions, which `segment` finds; else it is one repetition.
     sensor : channel from which `label` labels these repetitions; empty: they have the label of the recording.
     labels : those that are told apart; empty: all.
+    channels : names or numbers of the channels to use; empty: all that are EMG.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Experiment:
     segmented: bool = False
     sensor: str = ""
     labels: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
 
     @property
     def folder_name(self) -> str:
@@ -58,8 +60,8 @@ class Experiment:
     def config(self) -> PipelineConfig:
         return configure(mains_hz=50.0, **self.settings)
 
-    def jobs(self, data: Path, out: Path | None = None, channels: tuple[str, ...] = ()) -> list[Job]:
-        """The recordings below ``data``; only these channels where any are named.
+    def jobs(self, data: Path, out: Path | None = None) -> list[Job]:
+        """The recordings below ``data``.
 
         ``out`` : folder of the table of repetitions, where the recordings are segmented.
 
@@ -70,7 +72,7 @@ class Experiment:
             assert out is not None
             table = self._repetitions(table, out)
         jobs = [
-            replace(job, rows=tuple(replace(row, channels=channels or row.channels) for row in job.rows))
+            replace(job, rows=tuple(replace(row, channels=self.channels or row.channels) for row in job.rows))
             for job in find_jobs(table)
             if job.rows[0].extra.get("motion") not in self.without
         ]
@@ -106,7 +108,8 @@ _EFFORT = Experiment("effort", FOREARM, QUALITY, without=("C1",))  # C1 is rest,
 TECHNIQUE = Experiment("grip technique", ELBOW, QUALITY, segmented=True)
 FORCE = Experiment("half or full", GRIP, QUALITY, LOW_BAND, segmented=True, sensor="Force", labels=("full", "half"))
 FORCE_SUBJECT = replace(FORCE, name="half or full, subject", settings={**LOW_BAND, "scaling": "subject"})
-EXERCISE = Experiment("exercise of three", KNEE, QUALITY, segmented=True)
+# Half of the recordings name the muscles RF, BF, VM, ST, the others write them out.
+EXERCISE = Experiment("exercise of three", KNEE, QUALITY, segmented=True, channels=("1", "2", "3", "4"))
 EFFORT_MVC = replace(_EFFORT, name="effort, mvc", settings={"scaling": "mvc"}, references="manifest_mvc.csv")
 EFFORT_SUBJECT = replace(_EFFORT, name="effort, subject", settings={"scaling": "subject"})
 EFFORT_LOG = replace(_EFFORT, name="effort, no reference")

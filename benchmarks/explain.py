@@ -155,7 +155,7 @@ def main() -> None:
     with folder_or_temporary(options.out) as out:
         for experiment in (e for e in EXPERIMENTS if e.name in options.rows):
             folder = out / experiment.name
-            jobs = experiment.jobs(options.data, channels=tuple(options.channels))
+            jobs = replace(experiment, channels=tuple(options.channels)).jobs(options.data)
             dataset = experiment.prepared(jobs, folder / "prepared")
             rows = list(measured(experiment, dataset, folder, options))
             with (folder / "areas.csv").open("w", newline="", encoding="utf-8") as handle:
