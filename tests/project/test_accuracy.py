@@ -37,6 +37,7 @@ def test_recordings_with_a_sensor_are_segmented_labelled_and_scored_and_finished
     goals = accuracy.Goal(force, 0.88, "0.76", 1), accuracy.Goal(gender, 0.92, "0.87", 1)
     monkeypatch.setattr(accuracy, "GOALS", goals)
     command = ["accuracy.py", "--data", tmp_path, "--out", tmp_path / "out", "--quick", "--jobs", "1"]
+    command += ["--recipe", "plain", "best"]
     monkeypatch.setattr(sys, "argv", [str(word) for word in command])
     accuracy.main()
     first = capsys.readouterr().out
