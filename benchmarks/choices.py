@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from experiment import FOREARM, Experiment, folder_or_temporary
+from experiment import EFFORT_MVC, QUALITY, folder_or_temporary
 from lightning_fabric import Fabric
 from scipy import stats
 from torch import nn
@@ -37,8 +37,7 @@ from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.split import Split
 from semg_hht.matrices.transform import transform_all
 
-TASK = "action_quality"
-EFFORT = Experiment("effort", FOREARM, TASK, {"scaling": "mvc"}, "manifest_mvc.csv")
+TASK = QUALITY
 CHANNELS = ("1", "5")  # two of the eight, to keep an epoch short
 N_FOLDS = 3
 SMALL = TrainingConfig(epochs=4, learning_rate=1e-3)
@@ -120,8 +119,8 @@ CHOICES = {
 
 
 def load(data: Path) -> Dataset:
-    """Effort of six people relative to maximal contractions; without the motion C1, which is rest."""
-    return from_examples(transform_all(EFFORT.jobs(data, CHANNELS, without=("C1",)), EFFORT.config))
+    """Effort of six people relative to maximal contractions."""
+    return from_examples(transform_all(replace(EFFORT_MVC, channels=CHANNELS).jobs(data), EFFORT_MVC.config))
 
 
 def thinned(dataset: Dataset, split: Split, kind: str) -> Split:

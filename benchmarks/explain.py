@@ -15,13 +15,13 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy
-from experiment import ARMBAND, FOREARM, Experiment, folder_or_temporary, parser_of
+from experiment import ARMBAND_GENDER, EFFORT_SUBJECT, Experiment, folder_or_temporary, parser_of
 from numpy.typing import NDArray
 
 from semg_hht.explanation.attribution import METHODS, attribute
@@ -40,10 +40,7 @@ Row = dict[str, Any]  # a line of areas.csv: one method on one matrix
 VALUES, RANDOM = "values", "random"
 STEPS = 10  # of the curves; each empties or fills a tenth of the patches
 BLUR = 16.0  # cells
-EXPERIMENTS = (
-    Experiment("effort", FOREARM, "action_quality", {"scaling": "subject"}),
-    Experiment("gender", ARMBAND, "gender", {"band_hz": (5.0, 100.0)}),
-)
+EXPERIMENTS = (replace(EFFORT_SUBJECT, name="effort", without=()), ARMBAND_GENDER)
 
 
 @dataclass(frozen=True)
@@ -158,7 +155,7 @@ def main() -> None:
     with folder_or_temporary(options.out) as out:
         for experiment in (e for e in EXPERIMENTS if e.name in options.rows):
             folder = out / experiment.name
-            jobs = experiment.jobs(options.data, channels=tuple(options.channels))
+            jobs = replace(experiment, channels=tuple(options.channels)).jobs(options.data)
             dataset = experiment.prepared(jobs, folder / "prepared")
             rows = list(measured(experiment, dataset, folder, options))
             with (folder / "areas.csv").open("w", newline="", encoding="utf-8") as handle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from builders import make_dataset, with_features
@@ -14,6 +16,18 @@ def test_all_features_are_concatenated_and_a_single_one_is_averaged() -> None:
     assert (len(keys), table.shape) == (3, (3, 6))
     _, mean = repetition_features(dataset, "RMS alone") or ([], np.zeros(0))
     assert mean.ravel().tolist() == [0, 1, 2], "amplitudes are compared by ratio"
+
+
+def test_features_are_concatenated_in_the_order_of_the_recording_whatever_its_channels_are_called() -> None:
+    dataset = with_features(make_dataset(n_subjects=2, n_repetitions=1, movements=("full", "half"), n_channels=12))
+    numbered = tuple(features | {"rms": (10.0 ** (i % 12),)} for i, features in enumerate(dataset.features))
+    in_order = replace(dataset, features=numbered)
+    # In the second half of the recordings the channels have other names, so that the data set has another order.
+    by_name = [*range(24), *(i for start in (24, 36) for i in range(start + 11, start - 1, -1))]
+    keys, table = repetition_features(in_order, "classical features") or ([], np.zeros(0))
+    others = repetition_features(in_order.subset(np.array(by_name)), "classical features") or ([], np.zeros(0))
+    assert keys == others[0] and np.array_equal(table, others[1])
+    assert table[:, 1::3].tolist() == [list(range(12))] * 4
 
 
 def test_labels_of_test_people_do_not_change_a_baseline() -> None:

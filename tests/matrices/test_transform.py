@@ -58,6 +58,13 @@ def test_stacked_channels_are_planes_of_one(tmp_path: Path) -> None:
     assert_allclose(stacked.dropped, np.mean([e.dropped for e in separate]))
 
 
+def test_stacked_channels_have_the_names_or_numbers_that_the_row_states(tmp_path: Path) -> None:
+    (by_name,) = examples_of(job(tmp_path), replace(CONFIG, channels="stack"))
+    (stated,) = examples_of(job(tmp_path, ManifestRow("a.npz", channels=("1", "2"))), replace(CONFIG, channels="stack"))
+    assert stated.channel == "1+2"
+    assert_array_equal(stated.matrix.values, by_name.matrix.values)
+
+
 def test_repetitions_are_cut_after_the_filter(tmp_path: Path) -> None:
     rows = [ManifestRow("a.npz", repetition=str(i), start_s=s, stop_s=s + 1) for i, s in enumerate((0.0, 1.0))]
     examples = examples_of(job(tmp_path, *rows, n_channels=1), CONFIG)

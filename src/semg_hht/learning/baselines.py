@@ -32,8 +32,8 @@ def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array
     """Repetition keys in order of appearance, and features (n_repetitions, n); None where the data has none.
 
     A single feature is averaged over channels, weighted by their reference amplitudes as the network's features are
-    (`semg_hht.inference.svm_inputs`). All features are concatenated over channels if every repetition has the same
-    number of channels. ``channels together`` is the log covariance of the channels
+    (`semg_hht.inference.svm_inputs`). All features are concatenated over channels, in the order of the recording, if
+    every repetition has the same number of channels. ``channels together`` is the log covariance of the channels
     (`semg_hht.signals.covariance.log_covariance`).
     """
     if method == TOGETHER:
@@ -48,7 +48,7 @@ def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array
     chosen = names or tuple(dataset.features[0])
     by_repetition: dict[str, list[Array]] = {}
     weights: dict[str, list[float]] = {}
-    inputs = dataset.svm_inputs
+    inputs = dataset.svm_inputs.subset(_in_order_of_recording(dataset))
     for key, features, reference in zip(inputs.repetitions, inputs.features, inputs.references, strict=True):
         planes = np.array([features[name] for name in chosen]).T  # (n_planes, n_features)
         by_repetition.setdefault(key, []).extend(planes)
@@ -59,6 +59,17 @@ def repetition_features(dataset: Dataset, method: str) -> tuple[list[str], Array
         rows = [np.average(row, axis=0, weights=weights[key]) for key, row in zip(by_repetition, rows, strict=True)]
     table = np.array([np.where(is_ratio, np.log10(np.maximum(row, SMALLEST)), row).reshape(-1) for row in rows])
     return list(by_repetition), np.nan_to_num(table)
+
+
+def _in_order_of_recording(dataset: Dataset) -> list[int]:
+    """The examples with the channels of each repetition in the order of the recording.
+
+    A data set has them in the order of their names, which may differ between the recordings of one set ("RF" and "Recto
+    Femoral"). The files of `prepare` end with the number of the channel.
+    """
+    place = {key: i for i, key in enumerate(dict.fromkeys(dataset.repetitions))}
+    files = [row.file for row in dataset.rows]
+    return sorted(range(len(files)), key=lambda i: (place[dataset.repetitions[i]], len(files[i]), files[i]))
 
 
 def baseline_probabilities(

@@ -125,7 +125,8 @@ class Example:
 
     matrix : (n_planes, 256, 256); one plane, or with stacked channels one per channel.
     row : labels and provenance; ``row.file`` is the recording as the manifest names it.
-    channel : name of the channel, or the names of all stacked channels joined by ``+``.
+    channel : name of the channel; of stacked channels, the names or numbers that the row states, or all their names,
+        joined by ``+``. By numbers, recordings that name their channels differently fit together.
     dropped : share of energy outside the band, mean over planes.
     remarks : what a person should know of the recording, one short sentence each.
     """
@@ -164,7 +165,7 @@ def transform(source: FilteredRecording, config: PipelineConfig, *, n_threads: i
         row = replace(row, rate_hz=source.raw.rate_hz, units=source.raw.units)
         if config.channels == "stack":
             dropped = float(np.mean([spectrum.dropped for spectrum in spectra]))
-            channel = "+".join(repetition.channel_names)
+            channel = "+".join(row.channels or repetition.channel_names)
             examples.append(Example(matrix, row, channel, repetition.rate_hz, dropped, remarks))
         else:
             examples += [
