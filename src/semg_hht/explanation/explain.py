@@ -114,13 +114,13 @@ def explain_loaded(
         own = {task: rows[indices] for task, rows in together.items()}
         reasons = item.unlike[number - item.number]
         for explanation in _explain_repetition(
-            run, model, _Repetition(item, indices, number, own, bool(reasons)), question
+            run, model, _MatricesToExplain(item, indices, number, own, bool(reasons)), question
         ):
             yield replace(explanation, unlike=reasons)
 
 
 @dataclass(frozen=True)
-class _Repetition:
+class _MatricesToExplain:
     """The matrices ``indices`` of one file, the number of the repetition, and its answer where it was given already."""
 
     item: LoadedInput
@@ -130,7 +130,7 @@ class _Repetition:
     is_unlike: bool
 
 
-def _explain_repetition(run: Run, model: Model, one: _Repetition, question: Question) -> Iterator[Explanation]:
+def _explain_repetition(run: Run, model: Model, one: _MatricesToExplain, question: Question) -> Iterator[Explanation]:
     """Explain each task's answer for one repetition."""
     from semg_hht.explanation.attribution import METHODS, attribute
 

@@ -24,7 +24,7 @@ from semg_hht.learning.discriminant_training import (
     Array,
     Directions,
     MissingClass,
-    Rows,
+    RepetitionRows,
     discriminant_of,
     probabilities_of_people_left_out,
     scores_of_people_left_out,
@@ -69,7 +69,7 @@ class Choosing:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledExamples:
     """Labelled examples of one task: features of the run's network, and of the half networks (none: not trained)."""
 
     people: Dataset
@@ -92,14 +92,16 @@ class Labelled:
         lacking |= {AMPLITUDE, FEATURES} if not named else set()
         return {name: sets for name, sets in CANDIDATES.items() if not lacking & {b for blocks in sets for b in blocks}}
 
-    def rows(self, blocks: tuple[str, ...], features: NDArray[np.float32]) -> tuple[Rows, Indices]:
+    def rows(self, blocks: tuple[str, ...], features: NDArray[np.float32]) -> tuple[RepetitionRows, Indices]:
         """One row per repetition, and the number of its first example."""
         row_of_example, table = svm_table(blocks, features, self.people.svm_inputs)
         first = np.unique(row_of_example, return_index=True)[1]
         labels = self.people.labels(self.task)
         numbers = np.array([self.classes.index(labels[i]) for i in first])
         together = self.people.svm_inputs.together(self.task, self.classes, first.tolist())
-        return Rows(table, numbers, np.array(together.people), np.array(together.recordings), len(self.classes)), first
+        return RepetitionRows(
+            table, numbers, np.array(together.people), np.array(together.recordings), len(self.classes)
+        ), first
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ class _Member:
     probabilities: Array
 
 
-def _member(labelled: Labelled, blocks: tuple[str, ...], *, centred: bool) -> _Member | None:
+def _member(labelled: LabelledExamples, blocks: tuple[str, ...], *, centred: bool) -> _Member | None:
     """Fit a discriminant, and answer about each person from the others; None where a class is missing then."""
     rows, _ = labelled.rows(blocks, labelled.features)
     try:
@@ -200,7 +202,7 @@ def _member(labelled: Labelled, blocks: tuple[str, ...], *, centred: bool) -> _M
         return None
 
 
-def choose(labelled: Labelled) -> tuple[Judged, Chosen] | None:
+def choose(labelled: LabelledExamples) -> tuple[Judged, Chosen] | None:
     """The candidate with the best answers about people left out, and how it compares; None where none can be judged."""
     candidates = labelled.candidates()
     members: dict[tuple[str, ...], list[_Member]] = {}
@@ -218,7 +220,7 @@ def choose(labelled: Labelled) -> tuple[Judged, Chosen] | None:
     return winner, _compared(winner.name, {candidate.name: _held_out(labelled, candidate) for candidate in judged})
 
 
-def _judged(labelled: Labelled, name: str, members: Mapping[tuple[str, ...], Sequence[_Member]]) -> Judged:
+def _judged(labelled: LabelledExamples, name: str, members: Mapping[tuple[str, ...], Sequence[_Member]]) -> Judged:
     """The committee of these members, which read one table with all of their blocks."""
     joined = tuple(dict.fromkeys(block for blocks in members for block in blocks))
     widths = block_widths(joined, labelled.features.shape[1], labelled.people.svm_inputs)
@@ -240,7 +242,7 @@ def _on_columns(discriminant: Discriminant, columns: NDArray[np.intp], n_columns
     return replace(discriminant, mean=mean, scale=scale, weights=weights)
 
 
-def _held_out(labelled: Labelled, judged: Judged) -> HeldOutAnswers:
+def _held_out(labelled: LabelledExamples, judged: Judged) -> HeldOutAnswers:
     _, first = labelled.rows(tuple(judged.widths), labelled.features)
     rows = [labelled.people.rows[i] for i in first]
     return HeldOutAnswers(

@@ -30,7 +30,7 @@ class MissingClass(ValueError):
 
 
 @dataclass(frozen=True)
-class Rows:
+class RepetitionRows:
     """One row per repetition.
 
     table : (n, n_columns).
@@ -45,8 +45,8 @@ class Rows:
     recordings: NDArray[np.str_]
     n_classes: int
 
-    def subset(self, chosen: NDArray[np.bool_]) -> Rows:
-        return Rows(
+    def subset(self, chosen: NDArray[np.bool_]) -> RepetitionRows:
+        return RepetitionRows(
             self.table[chosen], self.labels[chosen], self.people[chosen], self.recordings[chosen], self.n_classes
         )
 
@@ -69,7 +69,7 @@ class Directions:
     offset: Array
 
     @classmethod
-    def of(cls, rows: Rows, *, centred: bool) -> Directions:
+    def of(cls, rows: RepetitionRows, *, centred: bool) -> Directions:
         """Linear discriminant analysis with shrinkage (Ledoit and Wolf 2004, doi 10.1016/S0047-259X(03)00096-4).
 
         centred : subtract each person's mean row first, so that only differences within people count.
@@ -96,7 +96,7 @@ class Directions:
         return ((table - self.mean) / self.scale) @ self.weights + self.offset
 
 
-def scores_of_people_left_out(rows: Rows, *, centred: bool) -> Array:
+def scores_of_people_left_out(rows: RepetitionRows, *, centred: bool) -> Array:
     """(n, d): the scores of each person from directions that were fitted without the person's group."""
     scores: Array | None = None
     for held_out in _groups(rows.people):
@@ -108,7 +108,7 @@ def scores_of_people_left_out(rows: Rows, *, centred: bool) -> Array:
     return scores
 
 
-def discriminant_of(directions: Directions, scores: Array, rows: Rows, *, one_class: bool) -> Discriminant:
+def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool) -> Discriminant:
     """The discriminant of ``directions``, with centres and covariances of scores of people left out.
 
     Expectation and maximisation of a linear mixed model: scores are the centre of the class, a shift of the person and
@@ -145,7 +145,9 @@ def discriminant_of(directions: Directions, scores: Array, rows: Rows, *, one_cl
     )  # fmt: skip
 
 
-def probabilities_of_people_left_out(directions: Directions, scores: Array, rows: Rows, *, one_class: bool) -> Array:
+def probabilities_of_people_left_out(
+    directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool
+) -> Array:
     """(n, n_classes): answers about each person from centres and covariances of the other people."""
     answers = np.empty((len(scores), rows.n_classes))
     for held_out in _groups(rows.people):

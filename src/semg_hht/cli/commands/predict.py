@@ -19,7 +19,7 @@ from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_new_file, write_json, write_text
 
 if TYPE_CHECKING:
-    from semg_hht.inference.answers import Answer, Prediction
+    from semg_hht.inference.answers import Answer, Prediction, Predictions
     from semg_hht.inference.novelty import Reason
     from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
@@ -74,11 +74,7 @@ def predict(
     from semg_hht.prediction.inputs import Choice
     from semg_hht.prediction.run import collect_predictions, open_run
 
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1; got {batch_size}")
-    if _is_table(output) and explain is not None:
-        raise InputError(f"{output}: the evidence is written into a .json file; a .csv has no place for it")
-    require_new_file(output, overwrite=overwrite)
+    _require_output(output, batch_size, explain, overwrite=overwrite)
     run = open_run(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
     if stated:
@@ -100,11 +96,7 @@ def predict(
     console.list_failures(failures)
     if not predictions.predictions:
         raise none_usable(failures, "files")
-    content = predictions.to_json()
-    if _is_table(output):
-        write_text(output, predictions.to_csv())
-    else:
-        write_json(output, content)  # before the explanations, so that the predictions are kept if these fail
+    content = _write(predictions, output)  # before the explanations, so that the predictions are kept if these fail
     if explain is not None:
         _add_evidence(content, run, kept, explain, lang, output)
     if as_json:
@@ -113,6 +105,23 @@ def predict(
         _show(predictions.predictions)
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
+
+
+def _require_output(output: Path, batch_size: int, explain: Path | None, *, overwrite: bool) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1; got {batch_size}")
+    if _is_table(output) and explain is not None:
+        raise InputError(f"{output}: the evidence is written into a .json file; a .csv has no place for it")
+    require_new_file(output, overwrite=overwrite)
+
+
+def _write(predictions: Predictions, output: Path) -> dict[str, Any]:
+    content = predictions.to_json()
+    if _is_table(output):
+        write_text(output, predictions.to_csv())
+    else:
+        write_json(output, content)
+    return content
 
 
 def _is_table(output: Path) -> bool:
