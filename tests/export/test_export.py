@@ -20,6 +20,7 @@ from builders import foreign_matrix, make_dataset, truncate
 from conftest import TINY, Simulated
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
+from semg_hht.inference.discriminant import COMMITTEE_FILES
 from semg_hht.inference.engines import installed, open_network
 from semg_hht.inference.exported import DESCRIPTION_FILE, EXPORT_FILES, ExportedModel, open_export
 from semg_hht.inference.streamed import TABLE_FILE
@@ -32,7 +33,8 @@ from semg_hht.prediction.run import open_run
 exporting = pytest.importorskip("semg_hht.export.export")  # where onnx is not installed
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
            for name in ("openvino", "onnxruntime", "numpy")]  # fmt: skip
-PLAIN = set(EXPORT_FILES) - {"action.npz"}  # files of an export without a recipe
+JOINED = set(EXPORT_FILES) - set(COMMITTEE_FILES.values())  # files of an export of the recipe best
+PLAIN = JOINED - {"action.npz"}  # without a recipe
 
 
 @pytest.fixture(scope="module")
@@ -342,7 +344,7 @@ def test_what_a_recipe_joins_is_exported(joining_run: Path, simulated: Simulated
     assert set(model.description.blocks) == {"action_quality", "gender"}
     done = exporting.export(model, joining_run, tmp_path / "out", data=data)
     assert done.difference[engine] <= 1e-5
-    assert set(EXPORT_FILES) == {path.name for path in (tmp_path / "out").iterdir()}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == JOINED
     exported = open_run(tmp_path / "out", engine=engine)
     assert exported.description.blocks == model.description.blocks
     expected = open_run(joining_run, cpu=True).predict(simulated.manifest, n_jobs=1)

@@ -116,7 +116,7 @@ def test_inputs_that_a_recipe_lacks_are_refused(curl: Path, tmp_path: Path) -> N
         (failure,) = loaded(foreign_matrix(tmp_path / "Test1_1_001.npz"), loader=loader)
         assert isinstance(failure, Failure) and reason in failure.reason
     (failure,) = loaded(curl, loader=loader)
-    assert isinstance(failure, Failure) and "a channel covariance of 10 numbers (they have 36)" in failure.reason
+    assert isinstance(failure, Failure) and "a covariance of 10 numbers (they have 36)" in failure.reason
 
 
 def test_rows_that_stack_different_channels_are_one_files_error(tmp_path: Path) -> None:

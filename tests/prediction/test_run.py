@@ -303,9 +303,12 @@ def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Pa
         def ready(self, n_matrices: int) -> Spy:
             return self
 
-        def probabilities(self, matrices: np.ndarray, *_: object) -> dict[str, np.ndarray]:
+        def features_and_logits(self, matrices: np.ndarray, *_: object) -> tuple[np.ndarray, np.ndarray]:
             seen.append(matrices)
-            return {"action_quality": np.full((len(matrices), 3), 1 / 3)}
+            return np.zeros((len(matrices), 1)), np.zeros((len(matrices), 3))
+
+        def combine(self, features: np.ndarray, logits: np.ndarray, *_: object) -> dict[str, np.ndarray]:
+            return {"action_quality": np.full((len(logits), 3), 1 / 3)}
 
     told = replace(run, engine=Spy(), recording_config=configure(band_hz=(20, 200)))
     told.predict(tmp_path / "curl.csv", InputOptions(500), n_jobs=1)
