@@ -89,7 +89,8 @@ class LabelledExamples:
         named = all(inputs.features) and len({tuple(features) for features in inputs.features}) == 1
         lacking = {block for block in (COVARIANCE, PROFILE) if inputs.vectors(block) is None}
         lacking |= {NETWORK} if not self.halves else set()
-        lacking |= {AMPLITUDE, FEATURES} if not named else set()
+        lacking |= {FEATURES} if not named else set()
+        lacking |= {AMPLITUDE} if inputs.missing({AMPLITUDE: 1}) else set()
         return {name: sets for name, sets in CANDIDATES.items() if not lacking & {b for blocks in sets for b in blocks}}
 
     def rows(self, blocks: tuple[str, ...], features: NDArray[np.float32]) -> tuple[RepetitionRows, Indices]:

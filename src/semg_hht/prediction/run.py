@@ -150,7 +150,8 @@ class Run:
                 raise InputError(f"{manifest}: expected recordings as examples; found the matrix {item.file}")
             labels = {task: tuple(origin.row.label(task) for origin in item.origins) for task in self.classes}
             if labelled := [i for i in range(len(item.matrices)) if any(labels[task][i] for task in labels)]:
-                named = replace(item.svm_inputs, known=labels, recordings=item.svm_inputs.repetitions)
+                keys = tuple(f"example|{key}" for key in item.svm_inputs.repetitions)  # an input may have the same name
+                named = replace(item.svm_inputs, repetitions=keys, recordings=keys, known=labels)
                 known.append(named.subset(labelled))
                 outputs.append(self._encoded(self.engine, item.matrices[labelled], BATCH_SIZE))
         stated = {name for part in known for task in part.known for name in part.known[task]} - {""}
@@ -339,7 +340,7 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     model = load_model(checkpoint)
     if use_gpu(cpu=cpu):
         model.network.to("cuda")
-    lacks_svm = "gender" in model.description.classes and "gender" not in model.svms
+    lacks_svm = "gender" in model.description.classes and "gender" not in {*model.svms, *model.committees}
     if lacks_svm and model.description.encoder_task == "gender":
         raise InputError(f"{checkpoint}: has no gender SVM, which is fitted at the end of training; use best or final")
     if lacks_svm:
