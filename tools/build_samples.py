@@ -1,6 +1,6 @@
 """Make the recordings and the run that come with the package, in src/semg_hht/samples.
 
-    python tools/build_samples.py --data FOLDER [--recipe best] [--channels separate] [--out FOLDER]
+    python tools/build_samples.py --data FOLDER [--recipe auto] [--channels separate] [--out FOLDER]
 
 FOLDER holds the 40 recordings and the manifest.csv of elbow_flexors (informacja/Collegium-Medicum, CC0). The same
 command writes the same bytes with the same versions on the same kind of processor. ``--recordings`` makes the
@@ -205,7 +205,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=PACKAGE)
     parser.add_argument("--recordings", action="store_true", help="make the recordings alone")
-    parser.add_argument("--recipe", default="best")
+    parser.add_argument("--recipe", default="auto")
     parser.add_argument("--channels", default="separate", choices=["separate", "stack"])
     parser.add_argument("--base_channels", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=8)
