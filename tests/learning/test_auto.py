@@ -13,6 +13,7 @@ from builders import make_dataset, with_features
 from semg_hht.inference.svm_inputs import NETWORK
 from semg_hht.learning.auto import ALONE, Choosing, Half, LabelledExamples, choose, reason_against, train_halves
 from semg_hht.learning.checkpoint import load_model
+from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
@@ -170,3 +171,9 @@ def test_half_networks_see_half_of_the_people(monkeypatch: pytest.MonkeyPatch, t
 
 def test_other_recipes_choose_nothing() -> None:
     assert Choosing().tasks == {} and Choosing().halves == ()
+
+
+def test_an_evaluation_counts_what_was_chosen_in_its_folds(tmp_path: Path) -> None:
+    more = people(8)
+    answers = cross_validate(more, tmp_path / "f", AUTO, SMALL, FoldOptions("grouped", 2, cpu=True), n_jobs=1)
+    assert sum(describe(more, tmp_path / "f", answers)["chosen"]["action_quality"].values()) == 2

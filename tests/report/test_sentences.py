@@ -129,3 +129,22 @@ def test_the_methods_paragraph_names_the_inputs_of_the_support_vector_machines(t
         plain = read_page(evaluated(tmp_path / f"plain_{language}", loso=protocol("loso")), language=language).text
         for key, of_best in (("methods_action_best", True), ("methods_gender_best", True), ("methods_gender", False)):
             assert (texts[key] in best, texts[key] in plain) == (of_best, not of_best), key
+
+
+def test_what_was_chosen_stands_in_the_methods_paragraph(tmp_path: Path, simulated_run: Path) -> None:
+    folds = {"action_quality": {"measures": 17, "the network alone": 3}}
+    content = protocol("loso") | {"chosen": folds}
+    content["training"]["recipe"] = "auto"
+    page = read_page(evaluated(tmp_path / "evaluation", loso=content)).text
+    assert "was chosen on people left out of the training: measures of the channels (17 folds)" in page
+    assert "the network alone (3 folds)" in page
+    run = copy_of_run(simulated_run, tmp_path)
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    chosen = {
+        "name": "measures", "scores": {"measures": 0.9, "the network alone": 0.7}, "n_people": 16,
+        "margin": 0.2, "margin_low": 0.05, "margin_high": 0.35,
+    }  # fmt: skip
+    write_json(run / "metrics.json", metrics | {"chosen": {"action_quality": chosen}})
+    page = read_page(run).text
+    assert "action quality, 16 people left out in turn): measures of the channels 0.90, the network alone 0.70" in page
+    assert "+0.20 over the network alone (95 % interval +0.05 to +0.35)" in page

@@ -34,6 +34,16 @@ def test_recorded_gender_is_shown_only_where_the_visitor_asked_for_it(visit: Vis
     assert json.loads(answers_text(visit))["curl.csv"] == content
 
 
+def test_what_answers_is_said_on_the_page(visit: Visit, curl: Path, run: Run) -> None:
+    visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
+    chosen = {"action_quality": "measures", "gender": "the network alone"}
+    answers = page_content(
+        visit, RunInfo("run", practice=False, tasks=("action_quality", "gender"), chosen=chosen)
+    ).answers
+    assert "action quality: answered from measures of the channels" in answers
+    assert "the network alone" not in answers  # gender was not asked for
+
+
 def test_a_run_that_answers_only_gender_says_how_to_show_it(visit: Visit, curl: Path, run: Run) -> None:
     visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
     assert "Tick the box above" in page_content(visit, RunInfo("run", practice=False, tasks=("gender",))).answers

@@ -186,6 +186,7 @@ def _answer_fold(
             "held_out": list(fold.held_out),
             "notes": notes,
             "network": _network_answers(model, dataset, fold.split.test),
+            "chosen": {name: chosen.name for name, chosen in model.description.chosen.items()},
             "calibration": {name: asdict(found) for name, found in model.description.calibration.items()},
             "baselines": _baseline_answers(dataset, fold, config.seed, model.description.classes),
         }
@@ -298,6 +299,15 @@ def _all_folds(
     )
 
 
+def _chosen(folder: Path) -> dict[str, dict[str, int]]:
+    """Task -> what the recipe ``auto`` chose, and in how many folds."""
+    counts: dict[str, Counter[str]] = {}
+    for path in sorted((folder / FOLDS).glob(f"*/{ANSWERS}")):
+        for task, name in read_json(path).get("chosen", {}).items():
+            counts.setdefault(task, Counter())[name] += 1
+    return {task: dict(names.most_common()) for task, names in counts.items()}
+
+
 def describe(
     dataset: Dataset,
     folder: Path,
@@ -325,6 +335,7 @@ def describe(
             "preparation": dataset.settings,
         },
         "tasks": task_findings(answers),
+        "chosen": _chosen(folder),
         "notes": list(notes),
         "fold_notes": read_json(folder / NOTES),
         "versions": versions(),

@@ -102,6 +102,8 @@ def _run(folder: Path) -> Evaluation:
                 task: {"classes": config["classes"][task], "network": report}
                 for task, report in metrics["test"].items()
             },
+            "chosen": {task: {chosen["name"]: 1} for task, chosen in metrics.get("chosen", {}).items()},
+            "margins": {task: chosen for task, chosen in metrics.get("chosen", {}).items()},
             "versions": metrics["versions"],
         }
     except (KeyError, TypeError, AttributeError) as error:

@@ -112,10 +112,12 @@ def methods(evaluation: Evaluation, words: Words) -> str:
     """Return a paragraph for a methods section from what the files state."""
     main = evaluation.protocols[evaluation.protocol]
     sentences = [_subjects(main, words), *_preparation(main["data"].get("preparation"), words), _network(main, words)]
-    best = main["training"].get("recipe") == "best"
+    best, chosen = main["training"].get("recipe") == "best", main.get("chosen") or {}
+    sentences += [chosen_text(task, chosen[task], words) for task in main["tasks"] if task in chosen]
+    sentences += [margin_text(task, margin, words) for task, margin in (main.get("margins") or {}).items()]
     if best and "action_quality" in main["tasks"]:
         sentences.append(words("methods_action_best"))
-    if "gender" in main["tasks"]:
+    if "gender" in main["tasks"] and "gender" not in chosen:
         sentences.append(words("methods_gender_best" if best else "methods_gender"))
     sentences.append(_validation(evaluation, main, words))
     sentences.append(words("methods_scores"))
@@ -123,6 +125,30 @@ def methods(evaluation: Evaluation, words: Words) -> str:
     listed = words.listed(f"{name} {version}" for name, version in versions.items() if name != "semg-hht")
     sentences.append(words("methods_versions", version=versions.get("semg-hht", "?"), listed=listed))
     return words.joined(sentences)
+
+
+def chosen_text(task: str, folds: Mapping[str, int], words: Words) -> str:
+    """What the recipe ``auto`` chose for a task, in how many folds."""
+    names = [words.known("candidates", name) for name in folds]
+    if len(folds) > 1:
+        names = [f"{name} ({words.counted('folds', n)})" for name, n in zip(names, folds.values(), strict=True)]
+    return words("chosen", task=words.known("tasks", task), names=words.listed(names))
+
+
+def margin_text(task: str, chosen: Mapping[str, Any], words: Words) -> str:
+    """The scores of all candidates, and the margin of the winner over the network alone."""
+    listed = words.listed(f"{words.known('candidates', name)} {score:.2f}" for name, score in chosen["scores"].items())
+    values = {
+        "task": words.known("tasks", task),
+        "scores": listed,
+        "people": words.counted("people", chosen["n_people"]),
+    }
+    if chosen["margin"] is None:
+        return words("chosen_scores", **values)
+    if chosen["margin_low"] is None:
+        return words("chosen_margin", margin=f"{chosen['margin']:+.2f}", **values)
+    low, high = f"{chosen['margin_low']:+.2f}", f"{chosen['margin_high']:+.2f}"
+    return words("chosen_interval", margin=f"{chosen['margin']:+.2f}", low=low, high=high, **values)
 
 
 def _validation(evaluation: Evaluation, main: Mapping[str, Any], words: Words) -> str:

@@ -56,7 +56,8 @@ class Desk:
             return RunInfo(None, practice=False, shipped=self.shipped)
         practice = self.practice or self.run.description.note == SIMULATED_NOTE
         shipped = self.shipped if self.is_shipped else None
-        return RunInfo(self.name, practice, tuple(self.run.classes), shipped)
+        chosen = {task: chosen.name for task, chosen in self.run.description.chosen.items()}
+        return RunInfo(self.name, practice, tuple(self.run.classes), shipped, chosen)
 
     @property
     def preparation(self) -> PipelineConfig:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -50,12 +50,14 @@ class RunInfo:
     practice : whether the run was trained on simulated people.
     tasks : the tasks that the run answers.
     shipped : of the run that comes with the package, where it answers or may be chosen.
+    chosen : task -> name of what the recipe ``auto`` chose; empty for other recipes.
     """
 
     name: str | None
     practice: bool
     tasks: tuple[str, ...] = ()
     shipped: ShippedFacts | None = None
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ def _parts(visit: Visit) -> list[Part]:
     return [] if prediction is None else sorted(prediction.parts, key=lambda part: part.start_s or 0.0)
 
 
-def shown_tasks(answers: Mapping[str, Answer], gender: bool) -> list[str]:
+def shown_tasks(answers: Collection[str], gender: bool) -> list[str]:
     """Action quality first; recorded gender only where the visitor asked for it."""
     return [task for task in ("action_quality", "gender") if task in answers and (gender or task != "gender")]
 
@@ -217,6 +219,10 @@ def _answers(visit: Visit, run: RunInfo, words: Words) -> str:
         "app_answers.html.j2", words, cards=cards, files=files if len(files) > 1 else [],
         whole=[] if prediction is None or len(cards) < 2 else _answers_of(prediction.answers, visit, words),
         failures=list(predictions.errors.values()), warnings=answered.warnings, run=run,
+        chosen=[
+            words("chosen_page", task=words.known("tasks", task), name=words.known("candidates", run.chosen[task]))
+            for task in shown_tasks(run.chosen, visit.gender)
+        ],
         gender_shown=visit.gender and "gender" in run.tasks, only_gender=run.tasks == ("gender",) and not visit.gender,
         promises=any(answer.possible for p in predictions.predictions for answer in p.answers.values()),
         why=[evidence_view(why, words) for why in answered.why if visit.gender or why.task != "gender"],
