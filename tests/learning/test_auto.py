@@ -74,7 +74,7 @@ def test_gender_is_one_class_of_a_person() -> None:
     dataset = people()
     winner, _ = choose(labelled(dataset, noise(dataset), "gender")) or (None, None)
     assert winner is not None
-    answers = winner.probabilities.argmax(axis=1)
+    answers = winner.probabilities[0].argmax(axis=1)
     who = np.array(dataset.subjects)
     assert all(len(set(answers[who == person])) == 1 for person in set(who))
 

@@ -107,7 +107,11 @@ class LabelledExamples:
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate, its committee, and its answers (n_repetitions, n_classes) about people left out."""
+    """A candidate, its committee, and its answers about people left out.
+
+    probabilities : (2, n_repetitions, n_classes): a person's repetitions together, and each recording alone.
+    labels : (n_repetitions,) their classes.
+    """
 
     name: str
     widths: dict[str, int]
@@ -116,11 +120,17 @@ class Judged:
     labels: NDArray[np.intp]
 
     @property
+    def answers(self) -> tuple[Array, list[str], list[int]]:
+        """Probabilities (2 n_repetitions, n_classes) of both kinds, a key for each, and the classes."""
+        labels = [*self.labels.tolist()] * 2
+        return np.concatenate(self.probabilities), [str(i) for i in range(len(labels))], labels
+
+    @property
     def score(self) -> float:
         """Mean logarithm of the probability of the true class, at the best temperature: a committee is too unsure."""
-        keys = [str(i) for i in range(len(self.labels))]
-        temperature = fit_temperature(self.probabilities, keys, self.labels.tolist())
-        true = with_temperature(self.probabilities, temperature)[np.arange(len(self.labels)), self.labels]
+        probabilities, keys, labels = self.answers
+        temperature = fit_temperature(probabilities, keys, labels)
+        true = with_temperature(probabilities, temperature)[np.arange(len(labels)), labels]
         return float(np.mean(np.log(np.maximum(true, TINY))))
 
 
@@ -251,7 +261,7 @@ def _held_out(labelled: LabelledExamples, judged: Judged) -> HeldOutAnswers:
         repetitions=tuple(labelled.people.repetitions[i] for i in first),
         labels=tuple(row.label(labelled.task) for row in rows), subjects=tuple(row.subject for row in rows),
         muscles=tuple(row.muscle for row in rows), genders=tuple(row.gender for row in rows),
-        files=tuple(row.file for row in rows), probabilities=judged.probabilities,
+        files=tuple(row.file for row in rows), probabilities=judged.probabilities[0],
     )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) ->
     """The model with SVMs, and with probabilities calibrated on the validation people.
 
     choosing : for the recipe ``auto``. The committees that it chooses are calibrated on all training and validation
-        people, left out in turn.
+        people, left out in turn: on answers to all repetitions of a person and on those to each recording alone, which
+        would seem too sure otherwise.
 
     The SVMs are fitted on the training and validation people, on features of the trained encoder, and on at most
     `MAX_ROWS` training repetitions. Calibration uses people held out from training: the calibrated SVMs are fitted on
@@ -75,8 +76,7 @@ def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) ->
         if task in choosing.tasks and (choice := _choose(everyone, choosing.halves, task, classes)) is not None:
             winner, chosen[task] = choice
             blocks[task], committees[task] = winner.widths, winner.committee
-            keys = [str(i) for i in range(len(winner.labels))]
-            calibration[task] = calibrate(winner.probabilities, keys, winner.labels.tolist())
+            calibration[task] = calibrate(*winner.answers)
             continue
         judged = model
         if task == "gender" or task in description.blocks:

@@ -50,6 +50,11 @@ class RepetitionRows:
             self.table[chosen], self.labels[chosen], self.people[chosen], self.recordings[chosen], self.n_classes
         )
 
+    def apart(self, *, one_class: bool) -> RepetitionRows:
+        """The same rows as if each recording were all that is known of a person; with ``one_class`` each repetition."""
+        alone = np.arange(len(self.labels)).astype(str) if one_class else self.recordings
+        return RepetitionRows(self.table, self.labels, alone, alone, self.n_classes)
+
     def require_all_classes(self) -> None:
         if len(set(self.labels)) < self.n_classes:
             raise MissingClass
@@ -148,11 +153,16 @@ def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows,
 def probabilities_of_people_left_out(
     directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool
 ) -> Array:
-    """(n, n_classes): answers about each person from centres and covariances of the other people."""
-    answers = np.empty((len(scores), rows.n_classes))
+    """(2, n, n_classes): answers about each person from centres and covariances of the other people.
+
+    First with all repetitions of the person together, then with those of each recording alone.
+    """
+    answers = np.empty((2, len(scores), rows.n_classes))
     for held_out in _groups(rows.people):
         others = discriminant_of(directions, scores[~held_out], rows.subset(~held_out), one_class=one_class)
-        answers[held_out] = others.probabilities(scores[held_out], rows.subset(held_out).together)
+        own = rows.subset(held_out)
+        for number, of_people in enumerate((own, own.apart(one_class=one_class))):
+            answers[number, held_out] = others.probabilities(scores[held_out], of_people.together)
     return answers
 
 
