@@ -171,9 +171,9 @@ def test_a_pack_with_an_inconsistent_index_is_an_error(edit: Any, message: str, 
 def test_a_pack_of_another_format_is_replaced(folder: Path, tmp_path: Path) -> None:
     first = packed(folder).matrices[:]
     path = tmp_path / "pack" / INDEX_FILE
-    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    path.write_text(path.read_text().replace('"format": 3', '"format": 2'))
     assert_array_equal(packed(folder).matrices[:], first)
-    assert read_json(path)["format"] == 2
+    assert read_json(path)["format"] == 3
     assert sorted(p.name for p in (tmp_path / "pack").iterdir()) == sorted([INDEX_FILE, VALUES_FILE])
 
 

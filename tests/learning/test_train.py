@@ -20,7 +20,6 @@ from numpy.testing import assert_allclose
 
 from builders import make_dataset, write_dataset
 from semg_hht.errors import InputError
-from semg_hht.learning import train as runs
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import Epoch, TrainingConfig, encoder_task
 from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
@@ -503,28 +502,6 @@ def test_the_order_of_a_manifest_changes_nothing(tmp_path: Path) -> None:
     after = load_folder(tmp_path / "data")
     assert [row.file for row in before.rows] == [row.file for row in after.rows]
     assert before.fingerprint() == after.fingerprint()
-
-
-def test_at_most_max_rows_repetitions_are_encoded_for_the_svm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = make_dataset(n_subjects=6, n_repetitions=4, n_channels=2)
-    seen: list[Dataset] = []
-    of = runs._Encoded.of
-
-    def spy(model: Any, people: Dataset) -> Any:
-        seen.append(people)
-        return of(model, people)
-
-    monkeypatch.setattr(runs._Encoded, "of", spy)
-    monkeypatch.setattr(runs, "MAX_ROWS", 18)
-    run(dataset, tmp_path, replace(CONFIG, epochs=1))
-    split = read(tmp_path / "split.json")
-    n_validation = 24 * len(split["validation"]["subjects"])
-    assert n_validation > 0
-    for people in seen:
-        assert len(people) == n_validation + 2 * 18  # both channels of each repetition
-        trained_on = [(row.subject, row.movement) for row in people.rows[: 2 * 18]]
-        counts = [trained_on.count(kind) for kind in set(trained_on)]
-        assert max(counts) - min(counts) <= 2
 
 
 def test_the_work_on_labels_does_not_grow_with_the_square_of_the_examples(
