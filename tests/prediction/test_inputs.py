@@ -10,12 +10,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from builders import SETTINGS, as_json, foreign_matrix, make_dataset, noise, write_dataset
+from conftest import Simulated
 from semg_hht.datasets.find_inputs import InputOptions
-from semg_hht.inference.description import ModelDescription, NetworkConfig
+from semg_hht.inference.description import Chosen, ModelDescription, NetworkConfig
 from semg_hht.inference.svm_inputs import AMPLITUDE, COVARIANCE
 from semg_hht.matrices.scaling import min_max
 from semg_hht.matrices.transform import configure, transform_job
 from semg_hht.prediction.inputs import Choice, InputLoader, LoadedInput
+from semg_hht.prediction.run import open_run
 from semg_hht.recordings.jobs import Failure, Job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
@@ -157,3 +159,20 @@ def test_a_recording_is_cut_only_if_it_is_longer_than_two_training_repetitions(t
     (item,) = loaded(tmp_path / "curls.npz", InputOptions(whole=True), loader=loader)
     assert isinstance(item, LoadedInput)
     assert item.n_repetitions == 1
+
+
+def test_a_matrix_of_one_channel_is_refused_where_all_channels_answer_together(
+    simulated: Simulated, simulated_run: Path
+) -> None:
+    run = open_run(simulated_run)
+    path = next(iter(sorted(simulated.matrices.iterdir())))
+    assert run.description.training is not None
+    several = replace(run.description.training, n_channels=(2,))
+    for chosen, refused in (({"action_quality": Chosen("measures", {}, 5)}, True), ({}, False)):
+        model = replace(run.description, training=several, chosen=chosen)
+        (loaded,) = InputLoader(model, run.recording_config).load(path, n_jobs=1)
+        assert isinstance(loaded, Failure) == refused
+        if isinstance(loaded, Failure):
+            assert (
+                "holds 1 of the 2 channels that this run answers from together; expected the recording" in loaded.reason
+            )

@@ -178,6 +178,7 @@ class InputLoader:
                         "expected the same settings, or the recording itself"
                     )
                 svm_inputs = SvmInputs.of_matrices([matrix], [name])
+                self._require_all_channels(path, matrix)
                 self._require_blocks(path, svm_inputs)
                 axes = ((matrix.frequency_hz, matrix.time_s),)
                 item = LoadedInput(
@@ -284,6 +285,15 @@ class InputLoader:
             clipped=tuple(_clipped_share(source.raw, example) for example in examples),
         )
         return replace(item, unlike=reasons_of(self.model.training, item))
+
+    def _require_all_channels(self, path: Path, matrix: Matrix) -> None:
+        """Refuse one of several channels where the recipe ``auto`` chose: it averages features over all channels."""
+        n_channels = min(self.model.training.n_channels, default=1) if self.model.training is not None else 1
+        if self.model.chosen and len(matrix.values) < n_channels:
+            raise InputError(
+                f"{path}: holds {len(matrix.values)} of the {n_channels} channels that this run answers from together; "
+                "expected the recording, or a run of the recipe plain"
+            )
 
     def _require_blocks(self, path: Path, svm_inputs: SvmInputs) -> None:
         for widths in self.model.blocks.values():
