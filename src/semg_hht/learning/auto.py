@@ -61,11 +61,26 @@ class Half:
 
 
 @dataclass(frozen=True)
+class _Member:
+    """A discriminant of some blocks, and its answers about people left out."""
+
+    discriminant: Discriminant
+    probabilities: Array
+
+
+Members = dict[tuple[str, tuple[str, ...]], list[_Member]]  # task and blocks -> discriminants
+
+
+@dataclass(frozen=True)
 class Choosing:
-    """The tasks to choose for, with their classes, and the half networks; nothing for other recipes."""
+    """The tasks to choose for, with their classes, and the half networks; nothing for other recipes.
+
+    members : discriminants without the network, which the best and the final weights share.
+    """
 
     tasks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     halves: tuple[Half, ...] = ()
+    members: Members = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -183,14 +198,6 @@ def train_halves(fitting: Fitting, indices: Indices, on_step: Callable[[], None]
     return tuple(halves)
 
 
-@dataclass(frozen=True)
-class _Member:
-    """A discriminant of some blocks, and its answers about people left out."""
-
-    discriminant: Discriminant
-    probabilities: Array
-
-
 def _member(labelled: LabelledExamples, blocks: tuple[str, ...], *, centred: bool) -> _Member | None:
     """Fit a discriminant, and answer about each person from the others; None where a class is missing then."""
     rows, _ = labelled.rows(blocks, labelled.features)
@@ -213,13 +220,23 @@ def _member(labelled: LabelledExamples, blocks: tuple[str, ...], *, centred: boo
         return None
 
 
-def choose(labelled: LabelledExamples) -> tuple[Judged, Chosen] | None:
-    """The candidate with the best answers about people left out, and how it compares; None where none can be judged."""
+def choose(labelled: LabelledExamples, known: Members | None = None) -> tuple[Judged, Chosen] | None:
+    """The candidate with the best answers about people left out, and how it compares; None where none can be judged.
+
+    known : discriminants of the same examples without the network; those that are fitted here are added.
+    """
     candidates = labelled.candidates()
+    known = {} if known is None else known
     members: dict[tuple[str, ...], list[_Member]] = {}
     for blocks in dict.fromkeys(blocks for sets in candidates.values() for blocks in sets):
+        key = labelled.task, blocks
+        if key in known:
+            members[blocks] = known[key]
+            continue
         fitted = [_member(labelled, blocks, centred=c) for c in ((False,) if labelled.one_class else (False, True))]
         members[blocks] = [member for member in fitted if member is not None]
+        if NETWORK not in blocks:
+            known[key] = members[blocks]
     judged = [
         _judged(labelled, name, {blocks: members[blocks] for blocks in sets})
         for name, sets in candidates.items()

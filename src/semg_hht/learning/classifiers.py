@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from semg_hht.evaluation.calibration import calibrate
 from semg_hht.inference.description import Chosen
 from semg_hht.inference.svm_inputs import AUTO, NETWORK, RECIPES, block_widths, svm_table
-from semg_hht.learning.auto import Choosing, Half, Judged, LabelledExamples, choose, reason_against
+from semg_hht.learning.auto import Choosing, Judged, LabelledExamples, choose, reason_against
 from semg_hht.learning.checkpoint import Model
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.epochs import Fitting
@@ -73,7 +73,7 @@ def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) ->
     svms, calibration, chosen, committees = {}, {}, {}, {}
     blocks = dict(description.blocks)
     for task, classes in fitting.classes.items():
-        if task in choosing.tasks and (choice := _choose(everyone, choosing.halves, task, classes)) is not None:
+        if task in choosing.tasks and (choice := _choose(everyone, choosing, task, classes)) is not None:
             winner, chosen[task] = choice
             blocks[task], committees[task] = winner.widths, winner.committee
             calibration[task] = calibrate(*winner.answers)
@@ -95,11 +95,14 @@ def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) ->
 
 
 def _choose(
-    everyone: _Encoded, halves: tuple[Half, ...], task: str, classes: tuple[str, ...]
+    everyone: _Encoded, choosing: Choosing, task: str, classes: tuple[str, ...]
 ) -> tuple[Judged, Chosen] | None:
     labelled = np.flatnonzero([bool(label) for label in everyone.people.labels(task)])
     own = everyone.subset(labelled)
-    return choose(LabelledExamples(own.people, own.features, tuple(h.subset(labelled) for h in halves), task, classes))
+    return choose(
+        LabelledExamples(own.people, own.features, tuple(h.subset(labelled) for h in choosing.halves), task, classes),
+        choosing.members,
+    )
 
 
 def _limited(dataset: Dataset, train: Indices, seed: int) -> Indices:
