@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
 
 from command_line import run
 from conftest import Simulated
 from semg_hht.cli.main import VERBS, main
+from semg_hht.cli.main import script as run_script
 
 
 def script(repository: Path, name: str, *words: object) -> subprocess.CompletedProcess[str]:
@@ -174,3 +178,19 @@ def test_a_root_script_fails_with_one_sentence(repository: Path, tmp_path: Path)
         "expected npz matrices or a manifest.csv; found none. Recordings become matrices with: semg-hht prep" in error
     )
     assert "Traceback" not in done.stderr
+
+
+def test_a_script_may_have_another_default_which_a_flag_still_changes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def verb(recipe: str = "auto") -> None:
+        sys.stdout.write(recipe)
+
+    verb.__annotations__["recipe"] = Annotated[str, typer.Option()]  # Typer reads the names of a module alone
+
+    for words, expected in (([], "plain"), (["--recipe", "best"], "best")):
+        monkeypatch.setattr(sys, "argv", ["train.py", *words])
+        with contextlib.suppress(SystemExit):
+            run_script(verb, "train.py", recipe="plain")
+        assert capsys.readouterr().out.strip() == expected
+    assert 'recipe="plain"' in (Path(__file__).parents[2] / "train.py").read_text(encoding="utf-8")
