@@ -103,7 +103,7 @@ def _run(folder: Path) -> Evaluation:
                 for task, report in metrics["test"].items()
             },
             "chosen": {task: {chosen["name"]: 1} for task, chosen in metrics.get("chosen", {}).items()},
-            "margins": {task: chosen for task, chosen in metrics.get("chosen", {}).items()},
+            "margins": metrics.get("chosen", {}),
             "versions": metrics["versions"],
         }
     except (KeyError, TypeError, AttributeError) as error:
