@@ -89,6 +89,25 @@ def test_effort_stays_visible_and_devices_cancel(folder: Path) -> None:
     assert_allclose(values(louder), weaker, rtol=1e-4, atol=1e-5)
 
 
+def test_recordings_of_another_gain_have_a_reference_of_their_own(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, gain in (("a.npz", 1), ("b.npz", 128), ("c.npz", 100)):
+        recording = replace(noise(2), units="adc")
+        write_recording(replace(recording, samples=gain * recording.samples), folder / name)
+    first, second, _ = references_of(folder, REFERENCES, SUBJECT)
+    assert_allclose(second.amplitude["ch1"] / first.amplitude["ch1"], 128)
+    assert "b.npz: 128 times as loud as a.npz of the same person" in caplog.text
+
+
+def test_recordings_in_volts_share_a_reference_however_quiet_one_is(folder: Path) -> None:
+    for name, gain in (("a.npz", 1), ("b.npz", 128)):
+        recording = replace(noise(2), units="uV")
+        write_recording(replace(recording, samples=gain * recording.samples), folder / name)
+    first, second, _ = references_of(folder, REFERENCES, SUBJECT)
+    assert first == second
+
+
 def test_other_scalings_need_none(folder: Path) -> None:
     jobs = find_jobs(folder)
     assert with_references(jobs, configure(band_hz=(20, 200)), None) is jobs

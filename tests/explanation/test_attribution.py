@@ -65,7 +65,7 @@ def model(task: str, blocks: tuple[str, ...] = (), n_planes: int = 1, temperatur
     repetitions = tuple(map(str, range(24)))
     amplitudes = [{"mav": (float(m),)} for m in rng.uniform(0.5, 3, 24)]
     inputs = SvmInputs(repetitions, amplitudes, [()] * 24, rng.normal(size=(24, 3)))
-    table = svm_table(blocks, features, inputs)[1] if blocks else features
+    table = svm_table(chosen[task], features, inputs)[1] if blocks else features
     svm = fit_svm(table, labels, list(repetitions), what=task, by="repetition", seed=0)
     return replace(bare, svms={task: svm})
 
@@ -103,7 +103,7 @@ def test_of_three_classes_the_mean_decision_of_the_svm_is_explained() -> None:
     pipeline = run.svms["action_quality"]
     svc = pipeline.steps[1][1].calibrated_classifiers_[0].estimator
     svc.decision_function_shape = "ovo"
-    row = svm_table((NETWORK, AMPLITUDE), run.features_and_logits(matrices())[0], svm_inputs())[1]
+    row = svm_table(run.description.blocks["action_quality"], run.features_and_logits(matrices())[0], svm_inputs())[1]
     full_half, full_invalid, half_invalid = svc.decision_function(pipeline.steps[0][1].transform(row))[0]
     expected = {
         "full": (full_half + full_invalid) / 2,

@@ -129,7 +129,7 @@ def test_answers_combine_the_head_and_the_svms() -> None:
 
     answers = DESCRIPTION.combine(features, logits, inputs, {"gender": svm}, {})
     assert_allclose(answers["action_quality"], with_temperature(softmax(logits), 2.0))
-    assert_array_equal(tables[0], svm_table((NETWORK, AMPLITUDE), features, inputs)[1])
+    assert_array_equal(tables[0], svm_table({NETWORK: 8, AMPLITUDE: 1}, features, inputs)[1])
     assert_array_equal(answers["gender"][0], answers["gender"][1])  # channels of one repetition
     assert not np.array_equal(answers["gender"][0], answers["gender"][2])
     plain = replace(DESCRIPTION, blocks={}, encoder_task="gender").combine(features, logits, None, {"gender": svm}, {})

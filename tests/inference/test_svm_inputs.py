@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from semg_hht.errors import InputError
 from semg_hht.inference.svm_inputs import (
     AMPLITUDE,
     COVARIANCE,
+    FEATURES,
     NETWORK,
     SvmInputs,
     block_widths,
@@ -47,30 +49,56 @@ def svm_inputs(**changes: Any) -> SvmInputs:
 
 
 def test_channels_are_weighted_by_their_references() -> None:
-    row_of_example, table = svm_table((NETWORK, AMPLITUDE), NETWORK_FEATURES, svm_inputs())
+    row_of_example, table = svm_table({NETWORK: 2, AMPLITUDE: 1}, NETWORK_FEATURES, svm_inputs())
     assert row_of_example.tolist() == [0, 0, 1]
     assert_allclose(table[0, :2], (1.5 * NETWORK_FEATURES[0] + 0.5 * NETWORK_FEATURES[1]) / 2)
     assert_allclose(table[:, 2], np.log10([(1.5 * 0.4 + 0.5 * 2.0) / 2, 1.0]))
 
 
 def test_without_references_all_channels_weigh_the_same() -> None:
-    _, table = svm_table((NETWORK, AMPLITUDE), NETWORK_FEATURES, svm_inputs(references=[(), (), ()]))
+    _, table = svm_table({NETWORK: 2, AMPLITUDE: 1}, NETWORK_FEATURES, svm_inputs(references=[(), (), ()]))
     assert_allclose(table[0], [2.0, 4.0, np.log10(1.2)])
 
 
 def test_stacked_channels_have_the_amplitude_of_separate_ones() -> None:
-    separate = svm_table((AMPLITUDE,), NETWORK_FEATURES, svm_inputs())[1]
+    separate = svm_table({AMPLITUDE: 1}, NETWORK_FEATURES, svm_inputs())[1]
     stacked = SvmInputs(("a",), [{"mav": (0.4, 2.0)}], [(1.5, 0.5)], None)
-    assert_allclose(svm_table((AMPLITUDE,), NETWORK_FEATURES[:1], stacked)[1][0], separate[0])
+    assert_allclose(svm_table({AMPLITUDE: 1}, NETWORK_FEATURES[:1], stacked)[1][0], separate[0])
 
 
 def test_silence_has_a_finite_amplitude() -> None:
     silent = SvmInputs(("a",), [{"mav": (0.0,)}], [()], None)
-    assert np.isfinite(svm_table((AMPLITUDE,), NETWORK_FEATURES[:1], silent)[1]).all()
+    assert np.isfinite(svm_table({AMPLITUDE: 1}, NETWORK_FEATURES[:1], silent)[1]).all()
+
+
+def measured(**values: Sequence[float]) -> SvmInputs:
+    """Two repetitions of two channels, each channel an example."""
+    features = [{name: (numbers[i],) for name, numbers in values.items()} for i in range(4)]
+    return SvmInputs(("a", "a", "b", "b"), features, [(1.0,), (3.0,)] * 2, None)
+
+
+def test_features_of_the_channels_of_a_repetition_stand_side_by_side() -> None:
+    inputs = measured(rms=[1.0, 10.0, 100.0, 1000.0], mdf_hz=[50.0, 60.0, 70.0, 80.0])
+    widths = block_widths((FEATURES,), 2, inputs)
+    assert widths == {FEATURES: 4}
+    table = svm_table(widths, np.zeros((4, 2)), inputs)[1]
+    assert_allclose(table, [[0, 50, 1, 60], [2, 70, 3, 80]])
+    stacked = SvmInputs(("a",), [{"rms": (1.0, 10.0), "mdf_hz": (50.0, 60.0)}], [(1.0, 3.0)], None)
+    assert_allclose(svm_table(widths, np.zeros((1, 2)), stacked)[1], table[:1])
+    assert not stacked.missing(widths)
+    assert measured(rms=[1.0] * 4, mdf_hz=[1.0] * 4).subset([0, 1, 2]).missing(widths) == "4 features"
+
+
+def test_features_are_averaged_where_repetitions_have_other_channels() -> None:
+    inputs = measured(rms=[1.0, 10.0, 100.0, 1000.0], mdf_hz=[50.0, 60.0, 70.0, 80.0])
+    widths = block_widths((FEATURES,), 2, inputs.subset([0, 1, 2]))
+    assert widths == {FEATURES: 2}
+    assert not inputs.missing(widths)
+    assert_allclose(svm_table(widths, np.zeros((4, 2)), inputs)[1], [[0.75, 57.5], [2.75, 77.5]])
 
 
 def test_the_covariance_appears_once_for_each_repetition() -> None:
-    assert svm_table((COVARIANCE,), NETWORK_FEATURES, svm_inputs())[1].tolist() == [[1, 2], [3, 4]]
+    assert svm_table({COVARIANCE: 2}, NETWORK_FEATURES, svm_inputs())[1].tolist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize(

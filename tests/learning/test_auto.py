@@ -10,8 +10,21 @@ import numpy as np
 import pytest
 
 from builders import make_dataset, with_features
+from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.svm_inputs import NETWORK
-from semg_hht.learning.auto import ALONE, Choosing, Half, LabelledExamples, choose, reason_against, train_halves
+from semg_hht.learning.auto import (
+    ALONE,
+    CANDIDATES,
+    PREFERRED,
+    Choosing,
+    Half,
+    Judged,
+    LabelledExamples,
+    best_of,
+    choose,
+    reason_against,
+    train_halves,
+)
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
 from semg_hht.learning.dataset import Dataset
@@ -68,6 +81,26 @@ def test_a_network_that_knows_more_wins() -> None:
     assert chosen.name == ALONE
     assert chosen.margin is None
     assert "over the network alone" not in chosen.sentence
+
+
+def candidate(name: str, surely_right: list[float]) -> Judged:
+    """A candidate that gives the true class of one repetition of each person these probabilities."""
+    right = np.array(surely_right)
+    probabilities = np.stack([right, 1 - right], axis=1)
+    n_people = len(right)
+    return Judged(
+        name, {}, Committee(()), np.stack([probabilities] * 2), np.zeros(n_people, dtype=np.intp),
+        np.array([f"S{i}" for i in range(n_people)]),
+    )  # fmt: skip
+
+
+def test_a_single_method_wins_only_if_it_is_ahead_in_more_than_a_few_people() -> None:
+    committee = candidate("measures", [0.7, 0.6, 0.7, 0.6, 0.7, 0.6])
+    by_chance = candidate("classical features", [0.99, 0.6, 0.65, 0.6, 0.7, 0.6])
+    always = candidate("classical features", [0.99, 0.97, 0.98, 0.96, 0.99, 0.98])
+    assert set(PREFERRED) == set(CANDIDATES)
+    assert best_of([by_chance, committee]).name == "measures"
+    assert best_of([always, committee]).name == "classical features"
 
 
 def test_gender_is_one_class_of_a_person() -> None:

@@ -7,7 +7,9 @@ Which reference a recording gets:
 2. Groups are divided further by muscle, and then by motion (columns ``muscle`` and ``motion``), as the effort of a grip
    says nothing about that of turning the wrist. A column is used only if every recording states exactly one value and
    finds references of its subject with that value.
-3. The repetitions of a group give one reference per channel: the largest RMS over 0.5 s (``mvc``), so that rest in the
+3. For ``subject``, recordings of a group whose unit is no voltage and whose amplitudes differ more than contractions
+   do (`MAX_RATIO`) are of several units or gains: each unit has a reference of its own, and a warning names them.
+4. The repetitions of a group give one reference per channel: the largest RMS over 0.5 s (``mvc``), so that rest in the
    recording of a maximal contraction does not lower it, or the root of the mean power (``subject``).
 
 It knows rows and amplitudes. It does not know spectra.
@@ -15,6 +17,7 @@ It knows rows and amplitudes. It does not know spectra.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from dataclasses import dataclass, replace
@@ -37,7 +40,9 @@ from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 log = logging.getLogger(__name__)
 
 GROUP_COLUMNS = ("muscle", "motion")
+MAX_RATIO = 60.0  # between recordings of a person; a weak and a maximal contraction differ by 10 or 20
 _MAXIMAL = re.compile(r"mvi?c|max|最大", re.IGNORECASE)  # in the name of a maximal voluntary contraction
+NONE = Reference({}, True)
 _Group = tuple[str, ...]  # subject, and the value of each column of a `_Grouping`
 
 
@@ -74,7 +79,7 @@ def with_references(
         segmentation = None  # a row of the manifest is one contraction
         _warn_if_not_maximal(sources, jobs, references)
     grouping = _grouping(sources, jobs, is_mvc)
-    amplitudes: dict[_Group, list[_Amplitudes]] = {}
+    amplitudes: dict[_Group, dict[Path, list[_Amplitudes]]] = {}
     results = for_each(_measure_amplitudes, sources, config.filter, segmentation, is_mvc, n_jobs=n_jobs)
     for job, result in zip(sources, results, strict=True):
         if isinstance(result, Failure):
@@ -82,10 +87,45 @@ def with_references(
                 raise InputError(result.reason)
             continue  # the recording becomes a failure when it is transformed
         for measured in result:
-            amplitudes.setdefault(grouping.group_of(job, measured.row), []).append(measured)
-    reference_of = {group: _pool(measured, is_mvc) for group, measured in amplitudes.items()}
-    missing = Reference({}, True)
-    return [replace(job, reference=reference_of.get(grouping.group_of(job, job.rows[0]), missing)) for job in jobs]
+            amplitudes.setdefault(grouping.group_of(job, measured.row), {}).setdefault(job.path, []).append(measured)
+    if is_mvc:
+        of_group = {group: _pool(sum(of_path.values(), []), is_mvc) for group, of_path in amplitudes.items()}
+        return [replace(job, reference=of_group.get(grouping.group_of(job, job.rows[0]), NONE)) for job in jobs]
+    of_recording: dict[tuple[_Group, Path], Reference] = {}
+    for group, of_path in amplitudes.items():
+        for alike in _alike_in_amplitude(of_path):
+            reference = _pool([measured for path in alike for measured in of_path[path]], is_mvc)
+            of_recording |= {(group, path): reference for path in alike}
+    return [
+        replace(job, reference=of_recording.get((grouping.group_of(job, job.rows[0]), job.path), NONE)) for job in jobs
+    ]
+
+
+def _alike_in_amplitude(of_path: dict[Path, list[_Amplitudes]]) -> list[list[Path]]:
+    """The recordings of a group, divided where the next louder one is louder by more than `MAX_RATIO`.
+
+    Amplitudes in volts are not divided: they are of one unit, and a quiet recording is one of rest.
+    """
+    if any(own.in_microvolts for measured in of_path.values() for own in measured):
+        return [list(of_path)]
+    level = {
+        path: float(np.sqrt(np.mean([np.square(list(own.rms.values())).mean() for own in measured])))
+        for path, measured in of_path.items()
+    }
+    groups: list[list[Path]] = []
+    for path in sorted(of_path, key=level.__getitem__):
+        if groups and level[path] <= MAX_RATIO * level[groups[-1][-1]]:
+            groups[-1].append(path)
+        else:
+            groups.append([path])
+    for quiet, loud in itertools.pairwise(groups):
+        if level[quiet[-1]] > 0:
+            log.warning(
+                "%s: %.3g times as loud as %s of the same person; expected the same unit and gain, so each is compared "
+                "with its own amplitude alone",
+                loud[0], level[loud[0]] / level[quiet[-1]], quiet[-1].name,
+            )  # fmt: skip
+    return groups
 
 
 def _warn_if_not_maximal(sources: list[Job], jobs: list[Job], references: Path) -> None:

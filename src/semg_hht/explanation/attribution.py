@@ -156,7 +156,7 @@ def _rows(model: Model, inputs: SvmInputs, task: str) -> Callable[[Tensor], Tens
     """A function from features (k, n, n_features) of one repetition to rows (k, width) of its SVM; see `svm_table`."""
     widths = model.description.blocks[task]
     zeros = np.zeros((len(inputs.repetitions), model.description.network.n_features))
-    fixed = torch.from_numpy(svm_table(tuple(widths), zeros, inputs)[1])  # (1, width)
+    fixed = torch.from_numpy(svm_table(widths, zeros, inputs)[1])  # (1, width)
     weight = torch.tensor([sum(reference or (1.0,)) for reference in inputs.references], dtype=torch.float64)
     weight /= weight.sum()
     start = sum(list(widths.values())[: list(widths).index(NETWORK)]) if NETWORK in widths else None
@@ -267,7 +267,7 @@ def _blocks(
     if not widths:
         return {}, 0.0
     temperature, answer, mean = model.description.temperature(task), *_of_table(model, task)
-    _, table = svm_table(tuple(widths), model.features_and_logits(matrices)[0], inputs)
+    _, table = svm_table(widths, model.features_and_logits(matrices)[0], inputs)
     edges = np.cumsum([0, *widths.values()])
 
     def value(kept: frozenset[str]) -> float:
@@ -297,7 +297,7 @@ def _covariance(model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, 
     """Evidence of each number of the block ``mixing``, with the other blocks fixed."""
     widths, temperature = model.description.blocks[task], model.description.temperature(task)
     joined = _joined(model, task, index)
-    row = _tensor(svm_table(tuple(widths), model.features_and_logits(matrices)[0], inputs)[1])  # (1, width)
+    row = _tensor(svm_table(widths, model.features_and_logits(matrices)[0], inputs)[1])  # (1, width)
     start = sum(list(widths.values())[: list(widths).index(COVARIANCE)])
     block = slice(start, start + widths[COVARIANCE])
     baseline = row.clone()

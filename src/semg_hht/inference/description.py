@@ -232,13 +232,13 @@ class ModelDescription:
         for task, probabilities in svms.items():
             if task in self.blocks:
                 assert inputs is not None
-                row_of_example, table = svm_table(tuple(self.blocks[task]), features, inputs)
+                row_of_example, table = svm_table(self.blocks[task], features, inputs)
                 answers[task] = probabilities(table)[row_of_example]
             else:
                 answers[task] = probabilities(features)
         for task, committee in committees.items():
             assert inputs is not None
-            row_of_example, table = svm_table(tuple(self.blocks[task]), features, inputs)
+            row_of_example, table = svm_table(self.blocks[task], features, inputs)
             first = np.unique(row_of_example, return_index=True)[1].tolist()
             together = inputs.together(task, self.classes[task], first)
             answers[task] = committee.probabilities(table, together)[row_of_example]

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 COMMITTEE_FILES = {"action_quality": "action_committee.npz", "gender": "gender_committee.npz"}
 MAX_STEPS = 200
-CONVERGED = 1e-6  # change of a shift, in units of the scores
+CONVERGED = 1e-4  # change of a shift, in standard deviations of the noise
 MAX_STARTS = 8  # recordings of a person from which the search for the shift starts
 IMPOSSIBLE = -1e9  # log-likelihood of a class that contradicts a label
 SAME = 1e-3  # difference of probabilities between two results of the search that are one
@@ -96,7 +96,7 @@ class Discriminant:
         away = scores[:, None] - self.centres  # (n, n_classes, d)
         noise, person = np.linalg.inv(self.within), np.linalg.inv(self.between)
         gain = np.linalg.inv(person + len(scores) * noise) @ noise
-        alpha = float(self.concentration)
+        alpha, enough = float(self.concentration), CONVERGED * np.sqrt(np.diag(self.within))
 
         def classes_of(shift: Array, counts: Array) -> tuple[Array, float]:
             expected = scipy.special.digamma(counts) - scipy.special.digamma(counts.sum(axis=1, keepdims=True))
@@ -112,7 +112,7 @@ class Discriminant:
                 shares, _ = classes_of(shift, counts)
                 counts = alpha + member.T @ shares
                 before, shift = shift, gain @ np.einsum("nc,ncd->d", shares, away)
-                if np.abs(shift - before).max() < CONVERGED:
+                if (np.abs(shift - before) < enough).all():
                     break
             shares, evidence = classes_of(shift, counts)
             evidence -= _dirichlet_divergence(counts, alpha) + 0.5 * float(shift @ person @ shift)

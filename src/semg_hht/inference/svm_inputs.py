@@ -5,6 +5,7 @@ It works on arrays and names. It does not read files, run networks or fit classi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,8 +97,10 @@ class SvmInputs:
         """
         if AMPLITUDE in widths and not all("mav" in features for features in self.features):
             return "their features"
-        if FEATURES in widths and any(len(features) != widths[FEATURES] for features in self.features):
-            return f"{widths[FEATURES]} features"
+        if FEATURES in widths:
+            sizes = {len(features) for features in self.features}
+            if len(sizes) != 1 or widths[FEATURES] not in (min(sizes), min(sizes) * self.n_side_by_side):
+                return f"{widths[FEATURES]} features"
         for name, what in ((COVARIANCE, "covariance"), (PROFILE, "power profile")):
             if name not in widths:
                 continue
@@ -107,6 +110,14 @@ class SvmInputs:
             if vectors.shape[1] != widths[name]:
                 return f"a {what} of {widths[name]} numbers (they have {vectors.shape[1]})"
         return ""
+
+    @property
+    def n_side_by_side(self) -> int:
+        """Number of channels of each repetition; 1 where repetitions differ: then channels are averaged."""
+        counts = Counter[str]()
+        for key, features in zip(self.repetitions, self.features, strict=True):
+            counts[key] += len(next(iter(features.values()), ()))
+        return next(iter(counts.values())) if len(set(counts.values())) == 1 else 1
 
     def together(self, task: str, classes: Sequence[str], rows: Sequence[int]) -> Together:
         """Whose repetitions the examples ``rows`` are. A person has one gender, a recording its own movements."""
@@ -170,7 +181,7 @@ def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> d
         AMPLITUDE: 1,
         COVARIANCE: 0 if inputs.covariance is None else inputs.covariance.shape[1],
         PROFILE: 0 if inputs.profile is None else inputs.profile.shape[1],
-        FEATURES: len(inputs.features[0]) if len(inputs.features) else 0,
+        FEATURES: len(inputs.features[0]) * inputs.n_side_by_side if len(inputs.features) else 0,
     }
     widths = {name: n_columns[name] for name in blocks}
     missing = inputs.missing(widths)
@@ -179,15 +190,17 @@ def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> d
     return widths
 
 
-def svm_table(blocks: Sequence[str], network: NDArray[Any], inputs: SvmInputs) -> tuple[NDArray[np.intp], Array]:
+def svm_table(widths: Mapping[str, int], network: NDArray[Any], inputs: SvmInputs) -> tuple[NDArray[np.intp], Array]:
     """A table with one row per repetition, for an SVM or a discriminant.
 
     A channel with a strong signal counts more than one that holds mostly noise: the network's features are averaged
     with the reference amplitude of each channel as weight, and the block ``amplitude`` is the logarithm of the summed
-    mean absolute value over the summed references. Without references all channels have the same weight.
+    mean absolute value over the summed references. Without references all channels have the same weight. The block
+    ``features`` has the channels side by side, or their weighted mean where its width is that of one channel.
 
     Parameters
     ----------
+    widths : block -> its number of columns, see `block_widths`.
     network : features of the encoder, (n_examples, n_features).
 
     Returns
@@ -209,13 +222,15 @@ def svm_table(blocks: Sequence[str], network: NDArray[Any], inputs: SvmInputs) -
         return table
 
     parts = []
-    for name in blocks:
+    for name, width in widths.items():
         if name == NETWORK:
             parts.append(summed(network * weight[:, None]) / total[:, None])
         elif name == AMPLITUDE:
             parts.append(np.log10(np.maximum(summed(amplitude[:, None]) / total[:, None], SMALLEST)))
-        elif name == FEATURES:
+        elif name == FEATURES and width == len(inputs.features[0]):
             parts.append(summed(_mean_features(inputs) * weight[:, None]) / total[:, None])
+        elif name == FEATURES:
+            parts.append(_side_by_side(inputs))
         else:
             vectors = inputs.vectors(name)
             assert vectors is not None
@@ -225,9 +240,22 @@ def svm_table(blocks: Sequence[str], network: NDArray[Any], inputs: SvmInputs) -
 
 
 def _mean_features(inputs: SvmInputs) -> Array:
-    """(n_examples, n_features): the mean over planes of each feature, of its logarithm where ratios count."""
+    """(n_examples, n_features): the mean over planes of each feature."""
     names = list(inputs.features[0])
-    table = np.array([[np.mean(features[name]) for name in names] for features in inputs.features])
+    return _on_scales(names, np.array([[np.mean(features[name]) for name in names] for features in inputs.features]))
+
+
+def _side_by_side(inputs: SvmInputs) -> Array:
+    """(n_repetitions, n_channels * n_features): the features of each channel, in the order of the examples."""
+    names = list(inputs.features[0])
+    of_repetition: dict[str, list[Array]] = {key: [] for key in inputs.repetitions}
+    for key, features in zip(inputs.repetitions, inputs.features, strict=True):
+        of_repetition[key].append(_on_scales(names, np.array([features[name] for name in names]).T))  # (planes, names)
+    return np.array([np.concatenate(parts).ravel() for parts in of_repetition.values()])
+
+
+def _on_scales(names: list[str], table: Array) -> Array:
+    """Features (n, n_features), with the logarithm of those whose ratios count."""
     ratios = np.isin(names, MULTIPLICATIVE)
     table[:, ratios] = np.log10(np.maximum(table[:, ratios], SMALLEST))
     return np.asarray(np.nan_to_num(table))

@@ -47,6 +47,8 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "classical features": ((FEATURES,),),
     "amplitude alone": ((AMPLITUDE,),),
 }
+# Committees before single methods, and what needs no network before what does.
+PREFERRED = ("measures", "network and measures", ALONE, "classical features", "amplitude alone")
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,12 @@ class LabelledExamples:
 
     def rows(self, blocks: tuple[str, ...], features: NDArray[np.float32]) -> tuple[RepetitionRows, Indices]:
         """One row per repetition, and the number of its first example."""
-        row_of_example, table = svm_table(blocks, features, self.people.svm_inputs)
+        inputs = self.people.svm_inputs
+        row_of_example, table = svm_table(block_widths(blocks, features.shape[1], inputs), features, inputs)
         first = np.unique(row_of_example, return_index=True)[1]
         labels = self.people.labels(self.task)
         numbers = np.array([self.classes.index(labels[i]) for i in first])
-        together = self.people.svm_inputs.together(self.task, self.classes, first.tolist())
+        together = inputs.together(self.task, self.classes, first.tolist())
         return RepetitionRows(
             table, numbers, np.array(together.people), np.array(together.recordings), len(self.classes)
         ), first
@@ -125,7 +128,7 @@ class Judged:
     """A candidate, its committee, and its answers about people left out.
 
     probabilities : (2, n_repetitions, n_classes): a person's repetitions together, and each recording alone.
-    labels : (n_repetitions,) their classes.
+    labels, people : (n_repetitions,) their classes and persons.
     """
 
     name: str
@@ -133,6 +136,7 @@ class Judged:
     committee: Committee
     probabilities: Array
     labels: NDArray[np.intp]
+    people: NDArray[np.str_]
 
     @property
     def answers(self) -> tuple[Array, list[str], list[int]]:
@@ -141,12 +145,31 @@ class Judged:
         return np.concatenate(self.probabilities), [str(i) for i in range(len(labels))], labels
 
     @property
-    def score(self) -> float:
-        """Mean logarithm of the probability of the true class, at the best temperature: a committee is too unsure."""
+    def score_of_people(self) -> Array:
+        """(n_people,) mean logarithm of the probability of the true class of each person's repetitions.
+
+        At the temperature that is best for all: a committee is too unsure.
+        """
         probabilities, keys, labels = self.answers
         temperature = fit_temperature(probabilities, keys, labels)
         true = with_temperature(probabilities, temperature)[np.arange(len(labels)), labels]
-        return float(np.mean(np.log(np.maximum(true, TINY))))
+        scores, who = np.log(np.maximum(true, TINY)), np.tile(self.people, 2)
+        return np.array([scores[who == person].mean() for person in np.unique(who)])
+
+
+def best_of(judged: Sequence[Judged]) -> Judged:
+    """The first of `PREFERRED` that is not worse than the best by more than one standard error over people.
+
+    With few people the best is often so by chance. The rule of one standard error (Breiman et al. 1984, Classification
+    and Regression Trees, section 3.4.3) then takes what depends on chance least.
+    """
+    scores = {candidate.name: candidate.score_of_people for candidate in judged}
+    best = max(scores.values(), key=lambda own: float(own.mean()))
+    for candidate in sorted(judged, key=lambda candidate: PREFERRED.index(candidate.name)):
+        behind = best - scores[candidate.name]
+        if behind.mean() <= behind.std(ddof=1) / np.sqrt(len(behind)):
+            return candidate
+    raise AssertionError("the best is not behind itself")
 
 
 def reason_against(people: Dataset, task: str, classes: Sequence[str]) -> str:
@@ -244,7 +267,7 @@ def choose(labelled: LabelledExamples, known: Members | None = None) -> tuple[Ju
     ]
     if not judged:
         return None
-    winner = max(judged, key=lambda candidate: candidate.score)
+    winner = best_of(judged)
     return winner, _compared(winner.name, {candidate.name: _held_out(labelled, candidate) for candidate in judged})
 
 
@@ -259,7 +282,7 @@ def _judged(labelled: LabelledExamples, name: str, members: Mapping[tuple[str, .
         everyone += [_on_columns(member.discriminant, columns, sum(widths.values())) for member in own]
     answers = [member.probabilities for own in members.values() for member in own]
     rows, _ = labelled.rows(joined, labelled.features)
-    return Judged(name, widths, Committee(tuple(everyone)), np.mean(answers, axis=0), rows.labels)
+    return Judged(name, widths, Committee(tuple(everyone)), np.mean(answers, axis=0), rows.labels, rows.people)
 
 
 def _on_columns(discriminant: Discriminant, columns: NDArray[np.intp], n_columns: int) -> Discriminant:

@@ -152,7 +152,7 @@ def _svm(model: Model, fitting: Fitting, task: str, encoded: _Encoded) -> Any:
     options = SvmOptions()
     if task in model.description.blocks:
         widths = model.description.blocks[task]
-        row_of_example, table = svm_table(tuple(widths), features, people.svm_inputs)
+        row_of_example, table = svm_table(widths, features, people.svm_inputs)
         first = np.unique(row_of_example, return_index=True)[1]
         features, labels, groups = table, labels[first], groups[first]
         options = replace(WITH_NETWORK if NETWORK in widths else WITHOUT_NETWORK, widths=tuple(widths.values()))
