@@ -102,7 +102,7 @@ class Discriminant:
             expected = scipy.special.digamma(counts) - scipy.special.digamma(counts.sum(axis=1, keepdims=True))
             logs = expected[index] - 0.5 * _squares(away - shift, noise)
             logs[excluded] = IMPOSSIBLE
-            total = scipy.special.logsumexp(logs, axis=1, keepdims=True)
+            total = np.logaddexp.reduce(logs, axis=1, keepdims=True)
             return np.exp(logs - total), float(total.sum())
 
         found: list[tuple[Array, float]] = []
@@ -166,7 +166,7 @@ def _squares(difference: Array, precision: NDArray[Any]) -> Array:
 
 
 def _normalised(logs: Array) -> Array:
-    return np.exp(logs - scipy.special.logsumexp(logs, axis=1, keepdims=True))
+    return np.exp(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
 
 
 def _dirichlet_divergence(counts: Array, alpha: float) -> float:
