@@ -1,0 +1,94 @@
+// Requests to the server. The key of the visit is sent as a header and never stands in an address.
+
+const KEY = "semg-hht-visit";
+let visit = sessionStorage.getItem(KEY) || "";
+let startAgain = async () => {};
+
+export class RequestError extends Error {}
+
+export function onLostVisit(work) {
+  startAgain = work;
+}
+
+export const hasVisit = () => visit !== "";
+
+async function errorOf(answer) {
+  try {
+    return new RequestError((await answer.json()).error);
+  } catch {
+    return new RequestError(`${answer.status} ${answer.statusText}`);
+  }
+}
+
+async function send(path, options = {}) {
+  const answer = await fetch(path, { ...options, headers: { ...options.headers, "X-Visit": visit } });
+  if (answer.status === 404 && visit) {
+    const error = await errorOf(answer);
+    await startAgain(error);
+    throw error;
+  }
+  if (!answer.ok) throw await errorOf(answer);
+  return answer;
+}
+
+export async function startVisit(language) {
+  const answer = await fetch("api/visit", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ language }),
+  });
+  if (!answer.ok) throw await errorOf(answer);
+  const { visit: key, state } = await answer.json();
+  visit = key;
+  sessionStorage.setItem(KEY, key);
+  return state;
+}
+
+// The state of the visit that this tab had before a reload, or null where the server has removed it.
+export async function findVisit() {
+  const answer = await fetch("api/state", { headers: { "X-Visit": visit } });
+  if (answer.status === 404 || answer.status === 403) return null;
+  if (!answer.ok) throw await errorOf(answer);
+  return answer.json();
+}
+
+export async function get(path, values = {}) {
+  const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined));
+  return (await send(`api/${path}?${query}`)).json();
+}
+
+export async function getBlob(path, values = {}) {
+  return (await send(`api/${path}?${new URLSearchParams(values)}`)).blob();
+}
+
+export async function post(path, body = {}, keepalive = false) {
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return (await send(`api/${path}`, { ...options, keepalive })).json();
+}
+
+// Send a file; `tell` receives the share that has arrived. (fetch can't tell how much of a body is sent.)
+export function upload(file, tell) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `api/file?name=${encodeURIComponent(file.name)}`);
+    request.setRequestHeader("X-Visit", visit);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "json";
+    request.upload.onprogress = (event) => event.lengthComputable && tell(event.loaded / event.total);
+    request.onload = () => {
+      if (request.status < 300) resolve(request.response);
+      else reject(new RequestError(request.response?.error || `${request.status}`));
+    };
+    request.onerror = () => reject(new TypeError("network"));
+    request.send(file);
+  });
+}
+
+export async function download(path, values, name) {
+  const address = URL.createObjectURL(await getBlob(path, values));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

@@ -1,0 +1,168 @@
+// The recordings of the visit: the list at the side, what is on its way, and the table of all.
+
+import * as api from "./api.js";
+import { byId, h, say } from "./dom.js";
+import { rateForm, removeFile } from "./heading.js";
+import { act, changed, chooseFile, markUnsaved, store, take } from "./store.js";
+import { seconds, w } from "./words.js";
+
+const AT_ONCE = 2; // uploads under way together
+const queue = [];
+let running = 0;
+
+// Add files: each is sent, read and shown for itself, and a bad one costs only itself.
+export function addFiles(list) {
+  const { limits, files } = store.state;
+  for (const file of list) {
+    const item = { name: file.name, share: 0, problem: "", file };
+    if (file.size > limits.mb * 1e6) item.problem = w("too_big", { file: file.name, mb: limits.mb });
+    else if (files.length + queue.length + running >= limits.files) item.problem = w("too_many", { file: file.name, n: limits.files });
+    else queue.push(item);
+    store.uploads.push(item);
+  }
+  if (list.length) say(w("said_sending", { n: list.length }));
+  if (list.length > 1) store.showView("all");
+  changed();
+  next();
+}
+
+function next() {
+  while (running < AT_ONCE && queue.length) {
+    running += 1;
+    sendOne(queue.shift()).finally(() => {
+      running -= 1;
+      if (running + queue.length === 0) finished();
+      else next();
+    });
+  }
+}
+
+async function sendOne(item) {
+  item.sending = true;
+  try {
+    const before = new Set(store.state.files.map((file) => file.id));
+    const state = await api.upload(item.file, (share) => {
+      item.share = share;
+      changed();
+    });
+    store.uploads = store.uploads.filter((one) => one !== item);
+    take(state);
+    const added = state.files.filter((file) => !before.has(file.id));
+    if (added.length && store.view === "recording") chooseFile(added.at(-1).id);
+    for (const file of added) {
+      if (file.kind === "failed") say(file.problem);
+      else say(w("said_read", { file: file.name, n: file.repetitions.length }));
+    }
+  } catch (error) {
+    item.problem = error instanceof TypeError ? w("no_server") : error.message;
+    item.sending = false;
+    say(`${item.name}: ${item.problem}`);
+  }
+  markUnsaved(store.unsaved || store.state.files.length > 0);
+  changed();
+}
+
+function finished() {
+  const bad = store.uploads.filter((item) => item.problem).length + store.state.files.filter((file) => file.kind === "failed").length;
+  if (bad) say(w("said_all_read_bad", { n: store.state.files.length, bad }));
+}
+
+export async function openSample() {
+  if (await act("sample", {})) {
+    chooseFile(store.state.files.at(-1).id);
+    say(w("said_read", { file: store.state.files.at(-1).name, n: store.state.files.at(-1).repetitions.length }));
+    byId("signal").focus({ preventScroll: true });
+  }
+}
+
+// One line on how far a file is.
+function standing(file) {
+  if (file.kind === "failed") return file.problem;
+  if (store.job?.kind === "answer" && store.job.file === file.id) return w("state_answering");
+  const n = file.repetitions?.length || 0;
+  const labelled = (file.repetitions || []).filter((one) => one.label).length;
+  if (file.answered) return file.verdict.text;
+  if (file.kind === "matrix") return w("state_matrix");
+  return labelled ? w("state_labelled", { n: labelled, of: n }) : w("state_repetitions", { n });
+}
+
+function uploadItem(item) {
+  const share = item.share;
+  return h("li", { class: item.problem ? "upload bad" : "upload", "data-key": `up ${item.name} ${store.uploads.indexOf(item)}` },
+    h("span", { class: "name" }, item.name),
+    item.problem
+      ? [h("span", { class: "state" }, item.problem), h("button", { type: "button", class: "quiet small", onclick: () => forget(item), "aria-label": w("dismiss", { file: item.name }) }, w("close"))]
+      : [h("progress", share < 1 ? { max: 1, value: share, "aria-label": item.name } : { "aria-label": item.name }),
+        h("span", { class: "state" }, share < 1 ? (item.sending ? w("state_sending") : w("state_waiting")) : w("state_reading"))]);
+}
+
+function forget(item) {
+  store.uploads = store.uploads.filter((one) => one !== item);
+  changed();
+}
+
+export function fileList() {
+  const { files } = store.state;
+  const items = files.map((file) => {
+    const current = file.id === store.fileId && store.view === "recording";
+    const about = [file.about?.person, file.about?.muscle, file.about?.date].filter(Boolean).join(" · ");
+    return h("li", { class: file.kind, "data-key": `file ${file.id}` },
+      h("button", { type: "button", class: "file", "aria-current": current ? "true" : null, onclick: () => chooseFile(file.id) },
+        h("span", { class: "name" }, file.name), about && h("span", { class: "who" }, about), h("span", { class: "state" }, standing(file))));
+  });
+  return [
+    h("h2", { class: "side-title", "data-key": "title" }, w("files")),
+    h("ul", { "data-key": "list" }, items, store.uploads.map(uploadItem)),
+    h("button", { type: "button", class: "add-files", "data-key": "add", onclick: () => byId("chooser").click() }, w("add_files")),
+    h("p", { class: "note", "data-key": "note" }, w("add_files_how")),
+  ];
+}
+
+export function allFiles() {
+  const { files } = store.state;
+  const columns = ["column_file", "about_person", "about_muscle", "about_date", "column_length", "column_repetitions", "column_labelled", "column_state"];
+  return [
+    h("h2", { "data-key": "title" }, w("view_all")),
+    h("p", { class: "lead", "data-key": "lead" }, w("all_lead", { n: files.length })),
+    store.uploads.length > 0 && h("ul", { class: "uploads", "data-key": "uploads" }, store.uploads.map(uploadItem)),
+    h("div", { class: "scroll", "data-key": "table", tabindex: 0, role: "region", "aria-label": w("view_all") },
+      h("table", { class: "all" },
+        h("thead", {}, h("tr", {}, columns.map((key) => h("th", { scope: "col" }, w(key))), h("th", { scope: "col" }, h("span", { class: "unseen" }, w("remove_file"))))),
+        h("tbody", {}, files.map((file) => h("tr", { "data-key": `all ${file.id}`, class: file.kind },
+          h("th", { scope: "row" }, h("button", { type: "button", class: "quiet link", onclick: () => chooseFile(file.id) }, file.name)),
+          h("td", {}, file.about?.person || "–"),
+          h("td", {}, [file.about?.muscle, file.about?.side && w(`side_${file.about.side}`)].filter(Boolean).join(", ") || "–"),
+          h("td", {}, file.about?.date || "–"),
+          h("td", { class: "figure" }, file.duration_s ? `${seconds(file.duration_s, 1)} s` : "–"),
+          h("td", { class: "figure" }, file.kind === "recording" ? file.repetitions.length : "–"),
+          h("td", { class: "figure" }, file.kind === "recording" ? file.repetitions.filter((one) => one.label).length : "–"),
+          h("td", { class: "standing" }, standing(file), file.needs === "rate" && rateForm(file, "all")),
+          h("td", {}, h("button", { type: "button", class: "quiet small", "aria-label": w("remove_named", { file: file.name }), onclick: () => removeFile(file) }, "✕"))))))),
+  ];
+}
+
+export function watchDrops() {
+  const chooser = byId("chooser");
+  chooser.addEventListener("change", () => {
+    addFiles([...chooser.files]);
+    chooser.value = "";
+  });
+  let depth = 0;
+  const hold = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragenter", (event) => {
+    if (!hold(event)) return;
+    depth += 1;
+    document.body.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (hold(event) && (depth -= 1) <= 0) document.body.classList.remove("dropping");
+  });
+  document.addEventListener("dragover", (event) => hold(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!hold(event)) return;
+    event.preventDefault();
+    depth = 0;
+    document.body.classList.remove("dropping");
+    addFiles([...event.dataTransfer.files]);
+  });
+}

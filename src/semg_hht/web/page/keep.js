@@ -1,0 +1,107 @@
+// Keeping: the session as one file, the card of a recording, tables; and leaving the page.
+
+import * as api from "./api.js";
+import { byId, h, say } from "./dom.js";
+import { sendEdits, sendWhileLeaving } from "./edits.js";
+import { sendFields, sendFieldsWhileLeaving } from "./heading.js";
+import { act, complain, markUnsaved, store } from "./store.js";
+import { w } from "./words.js";
+
+const stamp = () => new Date().toISOString().slice(0, 10);
+
+async function settled(work) {
+  try {
+    await Promise.all([sendEdits(), sendFields()]);
+    await work();
+  } catch (error) {
+    complain(error);
+  }
+}
+
+export function saveSession() {
+  return settled(async () => {
+    const people = [...new Set(store.state.files.map((file) => file.about?.person).filter(Boolean))];
+    const who = people.length === 1 ? `${people[0].replace(/[^\p{L}\p{N}_-]+/gu, "-")}_` : "";
+    await api.download("session", {}, `${who}${stamp()}.semg.zip`);
+    markUnsaved(false);
+    say(w("said_saved"));
+  });
+}
+
+async function keepHere() {
+  await settled(async () => {
+    if (await act("keep", {}, w("said_kept"))) markUnsaved(false);
+  });
+}
+
+const base = (file) => file.name.replace(/\.[^.]+$/, "");
+
+export function keeping(file) {
+  const { state } = store;
+  const button = (key, work, kind = "") => h("button", { type: "button", class: kind, onclick: work, "data-key": key }, w(key));
+  return [
+    h("h3", { id: "keep-title", "data-key": "title" }, w("keep")),
+    h("div", { class: "row", "data-key": "row" },
+      button("save_session", saveSession, "primary"),
+      state.keeps && button("keep_here", keepHere),
+      button("show_card", () => showCard(file)),
+      button("save_table", () => settled(() => api.download("table", {}, "reps.csv"))),
+      button("save_json", () => settled(() => api.download("predictions", {}, "predictions.json")))),
+    h("p", { class: "note", "data-key": "note" }, state.keeps ? w("keep_how_folder", { folder: state.keeps }) : w("keep_how")),
+    (state.kept || []).length > 0 && h("details", { "data-key": "kept" }, h("summary", {}, w("kept", { n: state.kept.length })),
+      h("ul", { class: "kept" }, state.kept.map((name) => h("li", {}, h("button", { type: "button", class: "quiet link", onclick: () => act("open", { name }, w("said_opened", { name })) }, name))))),
+  ];
+}
+
+// The card is a page of its own. Its style sheet is taken over as a constructed one, which the page's rules allow;
+// scripts in it never run, because parsed documents don't run scripts.
+export async function showCard(file) {
+  await settled(async () => {
+    const blob = await api.getBlob("card", { file: file.id, gender: store.gender ? 1 : 0 });
+    const parsed = new DOMParser().parseFromString(await blob.text(), "text/html");
+    const sheet = new CSSStyleSheet();
+    const rules = [...parsed.querySelectorAll("style")].map((style) => style.textContent).join("\n");
+    sheet.replaceSync(rules.replace(/:root\b/g, ":host").replace(/\bbody\s*\{/g, ".sheet {").replace(/\bhtml\b/g, ":host"));
+    const holder = h("div", { class: "card-holder" });
+    const shadow = holder.attachShadow({ mode: "open" });
+    shadow.adoptedStyleSheets = [sheet];
+    const body = h("div", { class: "sheet" });
+    for (const node of parsed.querySelectorAll("script, style, link, meta")) node.remove();
+    body.append(...[...parsed.body.childNodes].map((node) => document.importNode(node, true)));
+    shadow.append(body);
+    const dialog = byId("card");
+    const close = () => dialog.close();
+    dialog.replaceChildren(
+      h("div", { class: "row card-tools" },
+        h("button", { type: "button", class: "primary", onclick: () => window.print() }, w("print")),
+        h("button", { type: "button", onclick: () => saveBlob(blob, `${base(file)}_card.html`) }, w("save_card")),
+        h("button", { type: "button", class: "quiet", onclick: close }, w("close"))),
+      holder);
+    dialog.setAttribute("aria-label", w("card_of", { file: file.name }));
+    dialog.showModal();
+    document.body.classList.add("card-open");
+    dialog.onclose = () => document.body.classList.remove("card-open");
+  });
+}
+
+function saveBlob(blob, name) {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+export function watchLeaving() {
+  window.addEventListener("beforeunload", (event) => {
+    if (!store.unsaved || !store.state?.files.length) return;
+    event.preventDefault();
+  });
+  window.addEventListener("pagehide", () => {
+    sendWhileLeaving();
+    sendFieldsWhileLeaving();
+    // The server waits a while before it removes the visit: this may be a reload.
+    if (api.hasVisit()) api.post("leave", {}, true).catch(() => {});
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+}

@@ -1,0 +1,143 @@
+// What the page knows: the state that the server sent, and what only this tab decides (which file, which repetition).
+
+import * as api from "./api.js";
+import { byId, h, say } from "./dom.js";
+import { loadWords, w } from "./words.js";
+
+export const store = {
+  state: null,
+  fileId: null, // of the recording that is shown
+  selected: -1, // index of the repetition that is chosen, -1 for none
+  edge: "start", // which edge the arrow keys move
+  view: "recording", // recording, all, weeks, training
+  uploads: [], // {name, share, problem}
+  job: null,
+  mark: null, // [from, until] in seconds, marked on the signal
+  channel: {}, // file id -> channel whose measures are shown
+  gender: false,
+  openWhy: new Set(), // "file:start" of the rows whose reasons are shown
+  unsaved: sessionStorage.getItem("semg-hht-unsaved") === "1",
+  ownWords: JSON.parse(localStorage.getItem("semg-hht-words") || "[]"),
+};
+
+const listeners = [];
+let scheduled = false;
+
+export function onChange(listener) {
+  listeners.push(listener);
+}
+
+export function changed() {
+  if (scheduled) return;
+  scheduled = true;
+  queueMicrotask(() => {
+    scheduled = false;
+    for (const listener of listeners) listener();
+  });
+}
+
+export function currentFile() {
+  return store.state?.files.find((file) => file.id === store.fileId) || null;
+}
+
+export function select(index) {
+  store.selected = index;
+  changed();
+}
+
+export function chooseFile(id) {
+  store.fileId = id;
+  store.selected = -1;
+  store.mark = null;
+  store.view = "recording";
+  sessionStorage.setItem("semg-hht-file", id);
+  changed();
+}
+
+// Repetitions that were changed here and are on their way to the server: file id -> repetitions.
+export const pending = new Map();
+
+// Take a state from the server. A state that is older than the shown one is dropped.
+export function take(state) {
+  if (!state || (store.state && state.changed < store.state.changed && state.language === store.state.language)) return;
+  for (const file of state.files) if (pending.has(file.id)) file.repetitions = pending.get(file.id);
+  store.state = state;
+  if (!currentFile()) {
+    const wanted = Number(sessionStorage.getItem("semg-hht-file"));
+    const file = state.files.find((one) => one.id === wanted) || state.files.at(-1);
+    store.fileId = file ? file.id : null;
+    store.selected = -1;
+  }
+  const n = currentFile()?.repetitions.length || 0;
+  if (store.selected >= n) store.selected = n - 1;
+  changed();
+}
+
+export function markUnsaved(unsaved) {
+  store.unsaved = unsaved;
+  sessionStorage.setItem("semg-hht-unsaved", unsaved ? "1" : "");
+}
+
+// Say what went wrong where it can be seen, and to a screen reader.
+export function complain(error) {
+  const text = error instanceof TypeError ? w("no_server") : error.message;
+  const close = h("button", { class: "quiet", type: "button", onclick: () => notice.remove() }, w("close"));
+  const notice = h("div", { class: "alert" }, h("p", {}, text), close);
+  byId("alerts").replaceChildren(notice);
+}
+
+// Send a change and take the state that answers it.
+export async function act(path, body, sentence) {
+  try {
+    take(await api.post(path, body));
+    if (!["language", "answer", "why", "stop", "run"].includes(path)) markUnsaved(true);
+    byId("alerts").replaceChildren();
+    if (sentence) say(sentence);
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  }
+}
+
+export async function setLanguage(language) {
+  await loadWords(language);
+  localStorage.setItem("semg-hht-language", language);
+  const address = new URL(location.href);
+  address.searchParams.set("lang", language);
+  history.replaceState(null, "", address);
+  await act("language", { language });
+  changed();
+}
+
+let polling = false;
+
+// Ask about the work in the background until it ends.
+export async function follow(atEnd) {
+  if (polling) return;
+  polling = true;
+  let stage = "";
+  try {
+    for (let turn = 1; ; turn += 1) {
+      const job = await api.get("job");
+      store.job = job.kind && !job.done ? job : null;
+      if (job.stage && job.stage !== stage && !job.done) say(job.stage);
+      stage = job.stage;
+      changed();
+      if (job.done || !job.kind) {
+        take(await api.get("state"));
+        if (job.error) complain(new Error(job.error));
+        else if (job.kind) atEnd?.(job);
+        return;
+      }
+      if (turn % 4 === 0 && job.kind === "answer" && store.state.files.length > 1) take(await api.get("state"));
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+  } catch (error) {
+    store.job = null;
+    changed();
+    complain(error);
+  } finally {
+    polling = false;
+  }
+}
