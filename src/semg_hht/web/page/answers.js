@@ -116,12 +116,12 @@ export const reasons = {
   },
 };
 
-function bars({ task, bars: shares }) {
+function bars({ task, task_name: name, bars: shares }) {
   return h("div", { class: "bars" },
-    h("p", { class: "note" }, taskName(task)),
-    h("dl", {}, (shares || []).map(([name, share]) => [
-      h("dt", {}, className(name)),
-      h("dd", {}, h("meter", { min: 0, max: 1, value: share, "aria-label": className(name) }), ` ${percent(share)}`),
+    h("p", { class: "note" }, name || taskName(task)),
+    h("dl", {}, (shares || []).map(([label, share]) => [
+      h("dt", {}, className(label)),
+      h("dd", {}, h("meter", { min: 0, max: 1, value: share, "aria-label": className(label) }), ` ${percent(share)}`),
     ])));
 }
 

@@ -22,7 +22,7 @@ export function ticks(low, high) {
 }
 
 // points: [[x, y]], line: [[x, y]], band: [[x, low, high]], xLabels: [[x, text]]
-export function lineChart({ points = [], line = [], band = [], xLabels = [], title, width = 420, height = 170, joined = false }) {
+export function lineChart({ points = [], line = [], band = [], xLabels = [], title, width = 330, height = 150, joined = false }) {
   const ys = [...points, ...line].map(([, y]) => y).concat(band.flatMap(([, low, high]) => [low, high])).filter(Number.isFinite);
   const xs = [...points, ...line].map(([x]) => x);
   if (!ys.length) return null;

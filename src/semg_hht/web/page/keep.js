@@ -92,7 +92,8 @@ function saveBlob(blob, name) {
 
 export function watchLeaving() {
   window.addEventListener("beforeunload", (event) => {
-    if (!store.unsaved || !store.state?.files.length) return;
+    // A folder for sessions keeps everything by itself.
+    if (!store.unsaved || !store.state?.files.length || store.state.keeps) return;
     event.preventDefault();
   });
   window.addEventListener("pagehide", () => {

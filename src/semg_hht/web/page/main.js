@@ -10,7 +10,7 @@ import { addInGap, chooseRepetition, watchKeys } from "./keys.js";
 import { keeping, saveSession, watchLeaving } from "./keep.js";
 import { drawMarks, markBar, watchPointer } from "./marks.js";
 import { fit, hiddenChannels, onDraw, showSignal, toggleChannel, toggleEnvelope, view, watchSize, zoom } from "./signal.js";
-import { act, changed, complain, currentFile, onChange, setLanguage, store, take, follow } from "./store.js";
+import { act, changed, complain, currentFile, onChange, setLanguage, stopJob, store, take, follow } from "./store.js";
 import { table } from "./table.js";
 import { training } from "./training.js";
 import { fatigue, weeks } from "./trends.js";
@@ -113,13 +113,14 @@ function backgroundBar() {
   const { job, view: name } = store;
   if (!job || (name === "training" && ["train", "practice"].includes(job.kind)) || (name === "recording" && job.kind !== "train")) return [];
   return [h("p", {}, job.stage || w(`job_${job.kind}`)), h("progress", { max: 1, value: job.share, "aria-label": w(`job_${job.kind}`) }),
-    h("button", { type: "button", class: "small", onclick: () => act("stop", {}, w("said_stopped")) }, w("stop"))];
+    h("button", { type: "button", class: "small", onclick: () => stopJob() }, w("stop"))];
 }
 
 function renderRecording(file) {
   show(byId("heading"), heading(file));
   const recorded = file.kind === "recording";
-  for (const id of ["signal-panel", "fatigue", "table", "maximum"]) byId(id).hidden = !recorded;
+  byId("table").hidden = !recorded && !file.repetitions.length;
+  for (const id of ["signal-panel", "fatigue", "maximum"]) byId(id).hidden = !recorded;
   byId("verdict").hidden = file.kind === "failed";
   byId("keep").hidden = file.kind === "failed";
   if (recorded) {
@@ -128,9 +129,9 @@ function renderRecording(file) {
     show(byId("repetition-bar"), repetitionBar(file));
     drawMarks();
     show(byId("fatigue"), fatigue(file));
-    show(byId("table"), table(file));
     show(byId("maximum"), maximum(file));
   }
+  if (!byId("table").hidden) show(byId("table"), table(file));
   if (file.kind !== "failed") {
     show(byId("verdict"), verdict(file));
     show(byId("keep"), keeping(file));

@@ -256,7 +256,7 @@ export function watchSize() {
   const resized = debounced(() => {
     const width = Math.max(200, byId("plots").clientWidth);
     for (const { chart } of view.plots) if (chart.width !== width) chart.setSize({ width, height: chart.height });
-    afterDraw();
+    requestAnimationFrame(afterDraw); // the charts take their new size a moment later
   }, 60);
   new ResizeObserver(resized).observe(byId("plots"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", build);

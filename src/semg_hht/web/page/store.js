@@ -110,12 +110,22 @@ export async function setLanguage(language) {
   changed();
 }
 
-let polling = false;
+let polling = Promise.resolve();
+let stopping = false;
+
+export function stopJob() {
+  stopping = true;
+  act("stop", {}, w("said_stopped"));
+}
 
 // Ask about the work in the background until it ends.
-export async function follow(atEnd) {
-  if (polling) return;
-  polling = true;
+export function follow(atEnd) {
+  polling = polling.then(() => poll(atEnd));
+  return polling;
+}
+
+async function poll(atEnd) {
+  stopping = false;
   let stage = "";
   try {
     for (let turn = 1; ; turn += 1) {
@@ -126,7 +136,8 @@ export async function follow(atEnd) {
       changed();
       if (job.done || !job.kind) {
         take(await api.get("state"));
-        if (job.error) complain(new Error(job.error));
+        if (job.error && stopping) say(job.error);
+        else if (job.error) complain(new Error(job.error));
         else if (job.kind) atEnd?.(job);
         return;
       }
@@ -137,7 +148,5 @@ export async function follow(atEnd) {
     store.job = null;
     changed();
     complain(error);
-  } finally {
-    polling = false;
   }
 }

@@ -1,11 +1,11 @@
 // The compact table: one row for each repetition, with what was measured, how it is labelled and what was answered.
 
-import { byId, h, say } from "./dom.js";
+import { h, say } from "./dom.js";
 import { edit, label, labelsOf, movedEdge } from "./edits.js";
 import { chooseRepetition } from "./keys.js";
 import { reasons } from "./answers.js";
 import { complain, currentFile, store } from "./store.js";
-import { className, number, percent, seconds, taskName, units, w } from "./words.js";
+import { className, measure, percent, seconds, taskName, units, w } from "./words.js";
 
 export function channelOf(file) {
   const names = file.channels.filter((channel) => !channel.is_sensor).map((channel) => channel.name);
@@ -49,46 +49,54 @@ function labelField(file, index) {
     h("option", { value: "" }, "–"), options);
 }
 
+// A cell says its column itself: on a phone a row is laid out in lines, without the head of the table.
+function cell(kind, name, ...content) {
+  return h("td", { role: "cell", class: kind, "data-name": name }, content);
+}
+
 function answerCells(repetition) {
   const answers = shownAnswers(repetition);
-  if (!answers.length) return [h("td", { class: "answer empty" }, "–"), h("td", { class: "figure empty" }, "–")];
+  if (!answers.length) return [cell("answer empty", "", "–"), cell("figure confidence empty", "", "–")];
   const texts = answers.map((answer) => h("span", { class: answer.unsure ? "unsure" : "sure" },
-    answers.length > 1 ? `${taskName(answer.task)}: ` : "", className(answer.text),
-    answer.unsure ? h("em", {}, ` ${w("unsure")}`) : ""));
+    answers.length > 1 ? `${answer.task_name || taskName(answer.task)}: ` : "", className(answer.text),
+    answer.unsure ? h("em", {}, ` (${w("unsure")})`) : ""));
   const unlike = (repetition.unlike || []).length > 0 && h("span", { class: "unlike" }, w("unlike"));
   return [
-    h("td", { class: "answer" }, texts, unlike),
-    h("td", { class: "figure" }, answers.map((answer) => h("span", { class: "line" }, percent(answer.confidence)))),
+    cell("answer", "", texts, unlike),
+    cell("figure confidence", "", answers.map((answer) => h("span", { class: "line" }, percent(answer.confidence)))),
   ];
 }
 
-function row(file, index, channel, share) {
+function row(file, index, columns) {
+  const { channel, share, heads } = columns;
   const repetition = file.repetitions[index];
   const measures = repetition.measures?.[channel];
   const key = whyKey(file, repetition);
   const open = store.openWhy.has(key);
   const answered = shownAnswers(repetition).length > 0;
-  const choose = () => chooseRepetition(index);
+  const recorded = file.kind === "recording";
   const by = repetition.label && repetition.label_by !== "person" && repetition.label_by;
+  const value = (found) => (measures ? measure(found) : recorded ? "…" : "–");
   const cells = [
-    h("th", { scope: "row" }, h("button", {
-      type: "button", class: "quiet pick", onclick: choose, "aria-pressed": String(index === store.selected),
+    h("th", { scope: "row", role: "rowheader", class: "number" }, h("button", {
+      type: "button", class: "quiet pick", onclick: () => chooseRepetition(index), "aria-pressed": String(index === store.selected),
       "aria-label": w("choose_repetition", { n: index + 1 }),
     }, index + 1)),
-    h("td", {}, timeField(file, index, "start")),
-    h("td", {}, timeField(file, index, "stop")),
-    h("td", {}, labelField(file, index), by && h("span", { class: "by" }, w(`label_by_${by}`))),
-    h("td", { class: "figure" }, measures ? (share ? number(measures.percent_mvc, 3) : number(measures.rms, 3)) : "…"),
-    h("td", { class: "figure" }, measures ? number(measures.mdf_hz, 3) : "…"),
+    cell("time", "", recorded ? timeField(file, index, "start") : "–"),
+    cell("time until", "", recorded ? timeField(file, index, "stop") : "–"),
+    cell("label", "", recorded && labelField(file, index), by && h("span", { class: "by" }, w(`label_by_${by}`))),
+    cell("figure measure", heads[4], value(share ? measures?.percent_mvc : measures?.rms)),
+    cell("figure measure", heads[5], value(measures?.mdf_hz)),
     ...answerCells(repetition),
-    h("td", { class: "act" }, answered && h("button", {
+    cell("act", "", answered && h("button", {
       type: "button", class: "small quiet", "aria-expanded": String(open), onclick: () => reasons.toggle(file, index, key),
       "aria-label": w("why_of", { n: index + 1 }),
     }, w("why"))),
   ];
-  const rows = [h("tr", { "data-key": `row ${index}`, class: index === store.selected ? "chosen" : "" }, cells)];
+  const rows = [h("tr", { role: "row", "data-key": `row ${index}`, class: index === store.selected ? "chosen" : "" }, cells)];
   if (open && answered) {
-    rows.push(h("tr", { class: "why", "data-key": `why ${key}` }, h("td", { colspan: cells.length }, reasons.of(file, index))));
+    const spanning = h("td", { role: "cell", colspan: cells.length }, reasons.of(file, index));
+    rows.push(h("tr", { role: "row", class: "why", "data-key": `why ${key}` }, spanning));
   }
   return rows;
 }
@@ -97,31 +105,26 @@ export function table(file) {
   const channel = channelOf(file);
   const names = file.channels.filter((one) => !one.is_sensor).map((one) => one.name);
   const share = Boolean(file.maximum) && file.repetitions.some((one) => (one.measures?.[channel]?.percent_mvc ?? null) !== null);
-  const unit = units(file.channels.find((one) => one.name === channel)?.units || file.units);
-  const heads = [
-    ["number", "column_number"], ["", "column_from"], ["", "column_until"], ["", "column_label"],
-    ["figure", share ? "column_mvc" : "column_rms"], ["figure", "column_mdf"],
-    ["", "column_answer"], ["figure", "column_confidence"], ["", "column_why"],
-  ];
+  const unit = units(file.channels.find((one) => one.name === channel)?.units || file.units) || "–";
+  const figures = [4, 5, 7];
+  const heads = ["column_number", "column_from", "column_until", "column_label", share ? "column_mvc" : "column_rms", "column_mdf",
+    "column_answer", "column_confidence", "column_why"].map((key) => w(key, { units: unit }));
+  const columns = { channel, share, heads };
+  const title = h("h3", { id: "table-title" }, w("repetitions", { n: file.repetitions.length }));
+  if (!file.repetitions.length) return [title, h("p", { class: "note" }, w("no_repetitions"))];
   return [
-    h("div", { class: "head" },
-      h("h3", { id: "table-title" }, w("repetitions", { n: file.repetitions.length })),
+    h("div", { class: "head" }, title,
       names.length > 1 && h("label", { class: "inline" }, w("measures_of"), " ",
         h("select", { value: channel, onchange: (event) => chooseChannel(file, event.target.value) }, names.map((name) => h("option", { value: name }, name))))),
-    file.repetitions.length === 0
-      ? h("p", { class: "note" }, w("no_repetitions"))
-      : h("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "table-title" },
-        h("table", { class: "repetitions" },
-          h("thead", {}, h("tr", {}, heads.map(([kind, key]) => h("th", { scope: "col", class: kind }, w(key, { units: unit || "–" }))))),
-          h("tbody", {}, file.repetitions.map((_, index) => row(file, index, channel, share))))),
+    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "table-title" },
+      h("table", { class: "repetitions", role: "table" },
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((name, index) =>
+          h("th", { scope: "col", role: "columnheader", class: figures.includes(index) ? "figure" : "" }, name)))),
+        h("tbody", { role: "rowgroup" }, file.repetitions.map((_, index) => row(file, index, columns))))),
   ];
 }
 
 function chooseChannel(file, name) {
   store.channel[file.id] = name;
   store.redrawPanels();
-}
-
-export function focusSignal() {
-  byId("signal").focus({ preventScroll: false });
 }

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { sendEdits } from "./edits.js";
 import { sendFields } from "./heading.js";
-import { act, follow, store } from "./store.js";
+import { act, follow, stopJob, store } from "./store.js";
 import { runName, takeRun } from "./answers.js";
 import { className, percent, remaining, w } from "./words.js";
 
@@ -13,7 +13,7 @@ export function progress(job) {
     h("progress", { max: 1, value: job.share, "aria-label": w(`job_${job.kind}`) }),
     h("div", { class: "row" },
       h("span", { class: "note figures" }, [percent(job.share), remaining(job.remaining_s)].filter(Boolean).join(" · ")),
-      h("button", { type: "button", class: "small", onclick: () => act("stop", {}, w("said_stopped")) }, w("stop"))));
+      h("button", { type: "button", class: "small", onclick: () => stopJob() }, w("stop"))));
 }
 
 async function train(body) {

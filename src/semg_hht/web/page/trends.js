@@ -5,7 +5,7 @@ import { countLabels, lineChart } from "./charts.js";
 import { h } from "./dom.js";
 import { changed, complain, store } from "./store.js";
 import { channelOf } from "./table.js";
-import { number, percent, units, w } from "./words.js";
+import { measure, percent, units, w } from "./words.js";
 
 export function fatigue(file) {
   const channel = channelOf(file);
@@ -85,5 +85,5 @@ function ofPerson({ person, muscle, sessions }) {
           h("th", { scope: "row" }, session.date || "–"),
           h("td", {}, session.name),
           h("td", { class: "figure" }, session.n),
-          shown.map(([key]) => h("td", { class: "figure" }, key === "best_label_share" ? percent(session[key]) : number(session[key], 3)))))))));
+          shown.map(([key]) => h("td", { class: "figure" }, key === "best_label_share" ? percent(session[key]) : measure(session[key])))))))));
 }
