@@ -13,9 +13,9 @@ function s(tag, attributes, ...children) {
 
 // About four round numbers that span an interval.
 export function ticks(low, high) {
-  const rough = (high - low) / 3 || 1;
+  const rough = (high - low) / 3.4 || 1;
   const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = unit * ([1, 2, 5, 10].find((factor) => factor * unit >= rough) || 10);
+  const step = unit * ([1, 2, 2.5, 5, 10].find((factor) => factor * unit >= rough) || 10);
   const found = [];
   for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step) found.push(Number(value.toPrecision(12)));
   return found;

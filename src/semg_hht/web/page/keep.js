@@ -58,10 +58,12 @@ export function keeping(file) {
 export async function showCard(file) {
   await settled(async () => {
     const blob = await api.getBlob("card", { file: file.id, gender: store.gender ? 1 : 0 });
-    const parsed = new DOMParser().parseFromString(await blob.text(), "text/html");
+    const rules = [];
+    const keepRules = (_, text) => (rules.push(text), "");
+    const markup = (await blob.text()).replace(/<style[^>]*>([\s\S]*?)<\/style>/gi, keepRules);
+    const parsed = new DOMParser().parseFromString(markup, "text/html");
     const sheet = new CSSStyleSheet();
-    const rules = [...parsed.querySelectorAll("style")].map((style) => style.textContent).join("\n");
-    sheet.replaceSync(rules.replace(/:root\b/g, ":host").replace(/\bbody\s*\{/g, ".sheet {").replace(/\bhtml\b/g, ":host"));
+    sheet.replaceSync(rules.join("\n").replace(/:root\b/g, ":host").replace(/\bbody\s*\{/g, ".sheet {").replace(/\bhtml\b/g, ":host"));
     const holder = h("div", { class: "card-holder" });
     const shadow = holder.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];

@@ -116,7 +116,7 @@ export function table(file) {
     h("div", { class: "head" }, title,
       names.length > 1 && h("label", { class: "inline" }, w("measures_of"), " ",
         h("select", { value: channel, onchange: (event) => chooseChannel(file, event.target.value) }, names.map((name) => h("option", { value: name }, name))))),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "table-title" },
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "table-title" },
       h("table", { class: "repetitions", role: "table" },
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((name, index) =>
           h("th", { scope: "col", role: "columnheader", class: figures.includes(index) ? "figure" : "" }, name)))),

@@ -38,7 +38,7 @@ function labelled() {
     for (const { label } of file.repetitions) if (label) counts.set(label, (counts.get(label) || 0) + 1);
     people.set(person, counts);
   }
-  return h("div", { class: "scroll", "data-key": "facts", tabindex: 0, role: "region", "aria-label": w("train_table") },
+  return h("div", { class: "scroll", "data-key": "facts", tabindex: 0, role: "group", "aria-label": w("train_table") },
     h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, w("about_person")), labels.map((label) => h("th", { scope: "col", class: "figure" }, className(label))))),
       h("tbody", {}, [...people].map(([person, counts]) => h("tr", {}, h("th", { scope: "row" }, person),

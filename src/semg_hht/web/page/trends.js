@@ -76,7 +76,7 @@ function ofPerson({ person, muscle, sessions }) {
   return h("section", { class: "panel", "data-key": `person ${name}`, "aria-label": name },
     h("h3", {}, name),
     h("div", { class: "pair" }, charts.filter(Boolean)),
-    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": w("weeks_table", { name }) },
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": w("weeks_table", { name }) },
       h("table", {},
         h("thead", {}, h("tr", {}, ["column_date", "column_file"].map((key) => h("th", { scope: "col" }, w(key))),
           h("th", { scope: "col", class: "figure" }, w("column_repetitions")),
