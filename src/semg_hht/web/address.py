@@ -1,6 +1,6 @@
 """The addresses of the page: where its server listens, what a browser opens, and which host names a request may state.
 
-This module knows addresses and environment variables, but neither Gradio nor what a visit is.
+This module does not know what a visit is.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import re
 import socket
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +15,6 @@ from semg_hht.errors import InputError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LOOPBACK_OF_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # a browser can't open the address that stands for all
-PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 URL = r"https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^?#\s]*)?"
 NO_ADDRESS = (
     "this computer has no such address; --host must be 127.0.0.1, an address of this computer, or 0.0.0.0 (all of them)"
@@ -98,18 +96,6 @@ class PageAddress:
         else:
             return
         raise InputError(f"the page can't be served at {self.server_name}:{self.port}; {reason}")
-
-    def bypass_proxies(self, environment: MutableMapping[str, str]) -> None:
-        """Change environment variables so that programs reach the server directly.
-
-        Gradio asks its own server for an answer as it starts. The page needs no other server, so the proxies are
-        removed: Gradio would create a client for them that it never uses, and fail if a SOCKS client is missing.
-        """
-        for name in [name for name in environment if name.lower() in PROXY_VARIABLES]:
-            del environment[name]
-        names = [*environment.get("no_proxy", environment.get("NO_PROXY", "")).split(","), *LOOPBACK, self.host]
-        without = ",".join(dict.fromkeys(name.strip() for name in names if name.strip()))
-        environment["NO_PROXY"] = environment["no_proxy"] = without  # where both are set, libraries read one of them
 
 
 def _bracketed(host: str) -> str:

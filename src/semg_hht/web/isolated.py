@@ -20,7 +20,6 @@ T = TypeVar("T")
 # The fork server imports these once for all processes: importing takes five times as long as reading a small file.
 PRELOADED = (
     "semg_hht.web.uploads",
-    "semg_hht.cli.main",
     "scipy.signal",
     "scipy.io",
     "scipy.ndimage",

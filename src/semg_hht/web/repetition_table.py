@@ -1,4 +1,4 @@
-"""A table of repetitions as a visitor typed it -> rows of a manifest, or what is wrong with it.
+"""Repetitions as a visitor drew or typed them -> rows of a manifest, or what is wrong with them.
 
 It works on times in seconds and manifest rows, and does not know about signals or pages.
 """
@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from semg_hht.recordings.manifest import ManifestRow
 
-DECIMALS = 3  # of a second, as the table shows them
-Times = tuple[float, float]  # start and stop of a repetition in seconds
+DECIMALS = 3  # of a second
+MAX_REPETITIONS = 500  # of one file
+MAX_LABEL = 40  # characters
+LABELLED_BY, PERSON = "labelled_by", "person"  # the column of `semg-hht label` that says who set the movement
+WHO = (PERSON, "sensor", "file")  # who may have set it; a file states it without that column
 
 
 @dataclass(frozen=True)
@@ -26,82 +27,108 @@ class Problem:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def read_times(cells: Sequence[Sequence[Any]], duration_s: float) -> tuple[list[Times], list[Problem]]:
-    """Return the repetitions of a table, sorted, and a problem for each invalid row; empty rows are skipped."""
-    times: dict[Times, int] = {}
-    problems: list[Problem] = []
-    for number, row in enumerate(cells, start=1):
-        typed = ["" if cell is None else str(cell).strip() for cell in row[:2]]
-        if not any(typed):
-            continue
-        parsed = [_number(text) for text in typed]
-        start, stop = (math.nan if value is None else value for value in parsed)
-        stop = duration_s if duration_s < stop < duration_s + 0.5 * 10**-DECIMALS else stop  # the end, rounded up
-        if None in parsed:
-            text = typed[parsed.index(None)]
-            problems.append(Problem("app_no_number" if text else "app_empty_cell", {"row": number, "found": text}))
-        elif start < 0 or stop > duration_s:
-            outside = start if start < 0 else stop
-            problems.append(
-                Problem("app_outside", {"row": number, "found": f"{outside:g}", "duration": f"{duration_s:.2f}"})
-            )
-        elif stop <= start:
-            problems.append(Problem("app_backwards", {"row": number, "start": f"{start:g}", "stop": f"{stop:g}"}))
-        elif (start, stop) in times:
-            problems.append(Problem("app_twice", {"row": number, "other": times[start, stop]}))
-        else:
-            times[start, stop] = number
-    return sorted(times), problems
+class Refused(Exception):
+    """A step of a visitor that can't be done; nothing has changed."""
+
+    def __init__(self, name: str, /, **values: Any) -> None:
+        super().__init__(name)
+        self.problem = Problem(name, values)
 
 
-def _number(text: str) -> float | None:
+@dataclass(frozen=True)
+class DrawnRepetition:
+    """A repetition as the page sends it; times in seconds from the start of the recording."""
+
+    start_s: float
+    stop_s: float
+    label: str = ""
+    label_by: str = ""
+
+    @property
+    def times(self) -> tuple[float, float]:
+        return round(self.start_s, DECIMALS), round(self.stop_s, DECIMALS)
+
+
+def read_repetitions(items: Any, duration_s: float) -> list[DrawnRepetition]:
+    """Return the repetitions in order of time.
+
+    Raises
+    ------
+    Refused
+        A time is missing, no number, outside the recording or before its start; or a repetition occurs twice.
+    """
+    if not isinstance(items, list) or len(items) > MAX_REPETITIONS:
+        raise Refused("app_too_many_repetitions", most=MAX_REPETITIONS)
+    found: dict[tuple[float, float], int] = {}
+    repetitions = []
+    for number, item in enumerate(items, start=1):
+        repetition = _repetition(item, number, duration_s)
+        if repetition.times in found:
+            raise Refused("app_twice", row=number, other=found[repetition.times])
+        found[repetition.times] = number
+        repetitions.append(repetition)
+    return sorted(repetitions, key=lambda repetition: repetition.times)
+
+
+def _repetition(item: Any, number: int, duration_s: float) -> DrawnRepetition:
+    cells = item if isinstance(item, dict) else {}
+    start, stop = (_number(cells.get(name), number) for name in ("start_s", "stop_s"))
+    stop = duration_s if duration_s < stop < duration_s + 0.5 * 10**-DECIMALS else stop  # the end, rounded up
+    if start < 0 or stop > duration_s:
+        outside = start if start < 0 else stop
+        raise Refused("app_outside", row=number, found=f"{outside:g}", duration=f"{duration_s:.2f}")
+    if round(stop, DECIMALS) <= round(start, DECIMALS):
+        raise Refused("app_backwards", row=number, start=f"{start:g}", stop=f"{stop:g}")
+    by = cells.get("label_by")
+    return DrawnRepetition(start, stop, one_line(cells.get("label"), MAX_LABEL), by if by in WHO else "")
+
+
+def one_line(text: Any, most: int) -> str:
+    """Text that a visitor typed, on one line, without control characters, cut to ``most`` characters."""
+    words = "".join(c if c.isprintable() else " " for c in text).split() if isinstance(text, str) else []
+    return " ".join(words)[:most].strip()
+
+
+def _number(cell: Any, row: int) -> float:
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        raise Refused("app_empty_cell", row=row)
     try:
-        value = float(text.replace(",", "."))  # a decimal comma
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        value = float(cell.replace(",", ".") if isinstance(cell, str) else cell)  # a decimal comma
+    except (TypeError, ValueError):
+        value = math.nan
+    if isinstance(cell, bool) or not math.isfinite(value):
+        raise Refused("app_no_number", row=row, found=str(cell)[:40])
+    return value
 
 
-def rows_at(times: Sequence[Times], shared: ManifestRow, previous: Sequence[ManifestRow]) -> tuple[ManifestRow, ...]:
-    """Return manifest rows at these times; a row whose times did not change keeps its measures and exact times."""
-    row_of = {_rounded_times(row): row for row in previous}
-    rows = [row_of.get(_rounded(span)) or replace(shared, start_s=span[0], stop_s=span[1]) for span in times]
-    return tuple(replace(row, repetition=str(number)) for number, row in enumerate(rows, start=1))
+def rows_of(
+    drawn: Sequence[DrawnRepetition], shared: ManifestRow, previous: Sequence[ManifestRow]
+) -> tuple[ManifestRow, ...]:
+    """Return manifest rows; one whose times did not change keeps its columns, a moved one keeps who labelled it."""
+    rows = []
+    for number, repetition in enumerate(drawn, start=1):
+        same = next((row for row in previous if times_of(row) == repetition.times), None)
+        row = same or replace(shared, start_s=repetition.start_s, stop_s=repetition.stop_s, movement="", extra={})
+        before = same or _most_overlapping(repetition, previous)
+        if not repetition.label or repetition.label_by == "file":
+            by = ""
+        elif before is not None and before.movement == repetition.label and not repetition.label_by:
+            by = before.extra.get(LABELLED_BY, "")
+        else:
+            by = repetition.label_by or PERSON
+        extra = {name: value for name, value in row.extra.items() if name != LABELLED_BY}
+        extra |= {LABELLED_BY: by} if by else {}
+        rows.append(replace(row, repetition=str(number), movement=repetition.label, extra=extra))
+    return tuple(rows)
 
 
-def cells_of(rows: Sequence[ManifestRow]) -> list[list[str]]:
-    """Return start, stop, and the confidence of the segmentation, where the program found the repetition itself."""
-    return [[*(f"{time:.{DECIMALS}f}" for time in _rounded_times(row)), _percent(row)] for row in rows]
+def times_of(row: ManifestRow) -> tuple[float, float]:
+    return round(row.start_s or 0.0, DECIMALS), round(row.stop_s or 0.0, DECIMALS)
 
 
-def _percent(row: ManifestRow) -> str:
-    confidence = _number(row.extra.get("confidence", ""))
-    return "" if confidence is None else f"{confidence:.0%}"
+def _most_overlapping(drawn: DrawnRepetition, rows: Sequence[ManifestRow]) -> ManifestRow | None:
+    def overlap_s(row: ManifestRow) -> float:
+        return min(drawn.stop_s, row.stop_s or 0.0) - max(drawn.start_s, row.start_s or 0.0)
 
-
-def _rounded_times(row: ManifestRow) -> Times:
-    return _rounded((row.start_s or 0.0, row.stop_s or 0.0))
-
-
-def _rounded(times: Times) -> Times:
-    return round(times[0], DECIMALS), round(times[1], DECIMALS)
-
-
-def overlapping(rows: Sequence[ManifestRow]) -> list[tuple[int, int]]:
-    """Return the numbers of neighbouring repetitions that overlap in time."""
-    times = [_rounded_times(row) for row in rows]
-    return [(i + 1, i + 2) for i in range(len(times) - 1) if times[i + 1][0] < times[i][1]]
-
-
-def times_for_new(rows: Sequence[ManifestRow], duration_s: float) -> Times:
-    """Suggest the times of one more repetition: in the longest rest, with the median duration where that fits."""
-    times = sorted(_rounded_times(row) for row in rows)
-    starts = [0.0, *(stop for _, stop in times)]
-    stops = [*(start for start, _ in times), duration_s]
-    left, right = max(zip(starts, stops, strict=True), key=lambda rest: rest[1] - rest[0])
-    usual = float(np.median([stop - start for start, stop in times])) if times else duration_s / 2
-    length = min(usual, 0.8 * (right - left))
-    if length <= 0:  # there is no rest: overlap with an existing repetition
-        left, right, length = 0.0, duration_s, duration_s / 10
-    middle = (left + right) / 2
-    return _rounded((middle - length / 2, middle + length / 2))
+    best = max(rows, key=overlap_s, default=None)
+    return best if best is not None and overlap_s(best) > 0 else None

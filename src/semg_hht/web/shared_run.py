@@ -1,132 +1,138 @@
-"""The run that all visitors share: the steps of a visit that need it, for one visitor at a time.
+"""The runs that visitors share: the owner's, the one that comes with the package, and a practice run made on demand.
 
-It does not know the page or browsers.
+It opens and makes runs. It does not know browsers or what a visit holds.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semg_hht.errors import InputError
-from semg_hht.inference.description import SIMULATED_NOTE
-from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.run import Run
-from semg_hht.web import visit as steps
-from semg_hht.web.repetition_table import Problem
-from semg_hht.web.uploads import UploadedRecording, read_uploads
-from semg_hht.web.view import RunInfo, ShippedFacts
-from semg_hht.web.visit import Visit
+
+if TYPE_CHECKING:
+    from semg_hht.matrices.transform import PipelineConfig
+    from semg_hht.prediction.run import Run
+
+OWN, SHIPPED, PRACTICE, TRAINED = "own", "shipped", "practice", "trained"
+Tell = Callable[[float, str], None]  # a share of the work, and what is done
+
+
+@dataclass(frozen=True)
+class ShippedFacts:
+    """What the page says about the run that comes with the package.
+
+    n_trained : men it was trained on.
+    balanced_accuracy, low, high : of a repetition of a new man, and the 95 % interval over ``n_people`` men.
+    """
+
+    n_trained: int
+    balanced_accuracy: float
+    low: float
+    high: float
+    n_people: int
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The run that answers a visitor.
+
+    kind : ``own``, ``shipped``, ``practice`` or ``trained``; empty: there is none yet.
+    classes : task -> class names. chosen : task -> name of what the recipe ``auto`` chose.
+    """
+
+    kind: str = ""
+    name: str = ""
+    is_practice: bool = False
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Desk:
-    """The run of a page and what it needs to answer.
+    """The runs of a page and what they need to answer.
 
-    run : None until there is one.
-    practice : whether the run was trained on simulated people, also where the run itself does not say so.
+    own : the run that the owner named; None: there is none. is_practice : whether it was trained on simulated people.
     config : how recordings are prepared where no run states it.
-    make_run : makes a run where there is none; it reports a share and a label of its progress.
-    sample : a recording that a visitor without files may open.
-    shipped : what the page says about the run that comes with the package; ``open_shipped`` opens it where there is no
-        run, and ``is_shipped`` states that it answers.
+    make_practice : makes a practice run; it reports its progress. open_shipped : opens the run of the package.
+    open_trained : opens the run that a visitor trained, in a folder; None: training is not installed.
+    sample : a recording that a visitor may open.
     """
 
-    run: Run | None
+    own: Run | None = None
     name: str = ""
-    practice: bool = False
+    is_practice: bool = False
     references: Path | None = None
     config: PipelineConfig | None = None
-    make_run: Callable[[Callable[[float, str], None]], Run] | None = None
-    sample: Path | None = None
-    shipped: ShippedFacts | None = None
+    make_practice: Callable[[Tell], Run] | None = None
     open_shipped: Callable[[], Run] | None = None
-    is_shipped: bool = False
+    open_trained: Callable[[Path], Run] | None = None
+    shipped: ShippedFacts | None = None
+    sample: Path | None = None
+    opened: dict[str, Run] = field(default_factory=dict)
     making: threading.Lock = field(default_factory=threading.Lock)
     answering: threading.Lock = field(default_factory=threading.Lock)  # one answer at a time: each takes much memory
+    training: threading.Lock = field(default_factory=threading.Lock)  # one training at a time: it takes all cores
     closing: threading.Event = field(default_factory=threading.Event)
 
-    @property
-    def run_info(self) -> RunInfo:
-        if self.run is None:
-            return RunInfo(None, practice=False, shipped=self.shipped)
-        practice = self.practice or self.run.description.note == SIMULATED_NOTE
-        shipped = self.shipped if self.is_shipped else None
-        chosen = {task: chosen.name for task, chosen in self.run.description.chosen.items()}
-        return RunInfo(self.name, practice, tuple(self.run.classes), shipped, chosen)
+    def run(self, kind: str) -> Run | None:
+        return self.own if kind == OWN else self.opened.get(kind)
 
     @property
-    def preparation(self) -> PipelineConfig:
-        of_run = None if self.run is None else self.run.recording_config
-        return of_run or self.config or PipelineConfig()
+    def first_kind(self) -> str:
+        """The run that answers a new visitor."""
+        return OWN if self.own is not None else ""
 
-    def receive(self, visit: Visit, uploads: Sequence[Path], rate_hz: float | None, units: str) -> Visit:
-        return steps.receive(replace(visit, rate_hz=rate_hz, units=units), uploads, self.preparation)
+    @property
+    def filters(self) -> Any:
+        """The filters of recordings that are drawn and measured."""
+        from semg_hht.matrices.transform import PipelineConfig
 
-    def read_again(self, visit: Visit, rate_hz: float | None, units: str) -> Visit:
-        return steps.read_again(visit, rate_hz, units, self.preparation)
+        of_run = None if self.own is None else self.own.recording_config
+        return (of_run or self.config or PipelineConfig()).filter
 
-    @cached_property
-    def sample_recorded(self) -> UploadedRecording | None:
-        """The sample recording with its repetitions, read once for all visitors."""
-        if self.sample is None:
-            return None
-        files, _ = read_uploads([self.sample], None, "", self.preparation.filter)
-        return files[0].recorded
+    def info(self, kind: str, trained: Run | None = None) -> RunInfo:
+        run = trained if kind == TRAINED else self.run(kind)
+        if run is None:
+            return RunInfo()
+        from semg_hht.inference.description import SIMULATED_NOTE
 
-    def open_sample(self, visit: Visit) -> Visit:
-        return visit if self.sample is None else self.receive(visit, [self.sample], None, "")
+        is_practice = kind == PRACTICE or (kind == OWN and self.is_practice) or run.description.note == SIMULATED_NOTE
+        chosen = {task: chosen.name for task, chosen in run.description.chosen.items()}
+        return RunInfo(kind, self.name if kind == OWN else "", is_practice, dict(run.classes), chosen)
 
-    def look_closer(self, visit: Visit) -> Visit:
-        """Show the session card of the file and channel on display, where there are answers."""
-        if self.run is None or visit.answered is None:
-            return visit
-        with self.answering:
-            return steps.look_closer(visit, self.run, self.references)
+    def take_shipped(self) -> Run:
+        """Open the run that comes with the package, once for all visitors."""
+        with self.making:
+            if SHIPPED not in self.opened:
+                if self.open_shipped is None:
+                    raise InputError("this page has no run of the package; the run of its owner answers")
+                self.opened[SHIPPED] = self.open_shipped()
+            return self.opened[SHIPPED]
 
-    def answer(self, visit: Visit, gender: bool) -> Visit:
-        visit = replace(visit, gender=gender)
-        if self.run is None:
-            return visit
-        with self.answering:
-            return steps.answer(visit, self.run, self.references)
+    def make(self, tell: Tell) -> Run:
+        """Train a practice run on simulated people, once for all visitors.
 
-    def look_why(self, visit: Visit, number: int) -> Visit:
-        if self.run is None:
-            return visit
-        with self.answering:
-            return steps.look_why(visit, self.run, number, self.references)
+        Raises
+        ------
+        InputError
+            It can't be made, or the page is being closed.
+        """
 
-    def make(self, progress: Callable[[float, str], None]) -> tuple[Problem, ...]:
-        """Make a run, unless there is one by now; the reason where it can't be made."""
-
-        def report(share: float, label: str) -> None:
+        def report(share: float, what: str) -> None:
             if self.closing.is_set():
                 raise InputError("the page is being closed")
-            progress(share, label)
+            tell(share, what)
 
         with self.making:
-            if self.run is None and self.make_run is not None and not self.closing.is_set():
-                try:
-                    self.run = self.make_run(report)
-                    self.practice = True
-                except InputError as error:
-                    return (Problem("app_says", {"said": str(error)}),)
-        return ()
-
-    def take_shipped(self) -> tuple[Problem, ...]:
-        """Answer with the run that comes with the package, unless there is a run by now."""
-        with self.making:
-            if self.run is None and self.open_shipped is not None:
-                try:
-                    self.run, self.is_shipped = self.open_shipped(), True
-                except InputError as error:
-                    return (Problem("app_says", {"said": str(error)}),)
-        return ()
+            if PRACTICE not in self.opened:
+                if self.make_practice is None or self.closing.is_set():
+                    raise InputError("this page trains no practice run; the run of its owner answers")
+                self.opened[PRACTICE] = self.make_practice(report)
+            return self.opened[PRACTICE]
 
     def close(self) -> None:
         """Stop making a run and wait until it is stopped: its folder is about to be removed."""
@@ -135,7 +141,7 @@ class Desk:
             pass
 
 
-def tracked(report: Callable[[float, str], None], start: float, stop: float) -> Callable[..., Iterator[Any]]:
+def tracked(report: Tell, start: float, stop: float) -> Callable[..., Iterator[Any]]:
     """A `Track` that reports work on items as a share of the whole, from ``start`` to ``stop``."""
 
     def track(items: Iterable[Any], total: int, label: str) -> Iterator[Any]:

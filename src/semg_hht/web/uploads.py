@@ -1,4 +1,4 @@
-"""Uploaded files: each is read once, and of a recording only what drawing and editing its repetitions needs is kept.
+"""Uploaded files: each is read once, in a process of its own, and of a recording the filtered channels are kept.
 
 This module works on files and samples, and does not know about visits, answers or pages.
 """
@@ -6,164 +6,127 @@ This module works on files and samples, and does not know about visits, answers 
 from __future__ import annotations
 
 import os
-import shutil
-import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from semg_hht.datasets.find_inputs import find_jobs, is_manifest
-from semg_hht.datasets.segment import SegmentedRecording, segment_recording
 from semg_hht.errors import InputError, RateUnknown
-from semg_hht.matrices.matrix import is_matrix_file, read_matrix
-from semg_hht.recordings.formats.wfdb import segment_headers
-from semg_hht.recordings.manifest import ManifestRow, read_manifest
-from semg_hht.signals.filtered_recording import open_filtered
-from semg_hht.signals.filters import FilterConfig
-from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.files import file_as_named
+from semg_hht.recordings.manifest import ManifestRow
+from semg_hht.web.drawn_signal import MAX_CHANNELS, write_samples
 from semg_hht.web.isolated import run_isolated
-from semg_hht.web.repetition_table import Problem, read_times, rows_at
+from semg_hht.web.repetition_table import MAX_REPETITIONS, Problem, Refused, read_repetitions, rows_of
+from semg_hht.web.visit import Channel, ReadRecording
 
 T = TypeVar("T")
 MAX_UNPACKED = 2**30  # bytes of an npz archive once unpacked: a small archive can hold arrays of any size
 MAX_READ_BYTES = 3 * 2**29  # memory for reading one file; a text table of 100 MB takes two thirds of that
-READ_TIMEOUT_S, READ_TIMEOUT_S_PER_MB = 20.0, 0.4  # for reading all files of an upload together
-MAX_REPETITIONS = 500  # drawn and listed for one file
-MAX_POINTS = 12_000  # drawn for one channel
-MAX_CHANNELS = 16  # that can be drawn; all channels are answered
-ALL_CHANNELS = -1  # the channel number that stands for all channels together
+READ_TIMEOUT_S, READ_TIMEOUT_S_PER_MB = 20.0, 0.4  # for reading a file
+MAX_NAME = 120  # characters
 
 
 @dataclass(frozen=True)
-class DrawnChannel:
-    """A filtered channel for drawing: (n_points,) samples, or the minimum and maximum of each block of a long one."""
+class ReadFile:
+    """What reading a file found: a recording with its repetitions, a matrix, the rows of a table, or a problem.
 
-    name: str
-    extremes: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class UploadedRecording:
-    """The repetitions of a recording as table rows, and its channels for drawing.
-
-    shared : the values that all rows have in common.
-    n_channels : all channels, including those that are not drawn.
+    parts : names of other files that belong to this one.
     """
 
-    rows: tuple[ManifestRow, ...]
-    shared: ManifestRow
-    n_channels: int
-    duration_s: float
-    channels: tuple[DrawnChannel, ...]
-    all_channels: DrawnChannel
-    units: str
-    remarks: tuple[str, ...]
-
-    @property
-    def strongest(self) -> int:
-        """The number of the channel that varies most."""
-        return int(np.argmax([channel.extremes.std() for channel in self.channels]))
-
-    def drawn(self, channel: int) -> tuple[DrawnChannel, float]:
-        """Return a channel and its number of points per second."""
-        chosen = self.all_channels if channel == ALL_CHANNELS else self.channels[channel]
-        return chosen, chosen.extremes.size / self.duration_s
-
-
-@dataclass(frozen=True)
-class UploadedFile:
-    """A recording, a matrix (``recorded`` is None), or a file that can't be used (``problem`` says why)."""
-
-    path: Path
-    recorded: UploadedRecording | None = None
+    recorded: ReadRecording | None = None
+    rows: tuple[ManifestRow, ...] = ()
+    table: dict[str, tuple[ManifestRow, ...]] | None = None
     problem: Problem | None = None
+    needs_rate: bool = False
+    parts: tuple[str, ...] = ()
 
 
-def store_upload(upload: Path, folder: Path) -> Path:
-    """Link or copy an upload into the visit's folder; it is not moved, because another visitor may have sent it too."""
-    target = folder / upload.name
-    target.unlink(missing_ok=True)
-    try:
-        os.link(upload, target)
-    except OSError:  # another disk, or a file system without hard links
-        shutil.copyfile(upload, target)
-    return target
+@dataclass(frozen=True)
+class Stated:
+    """What is known of a file before it is read: rows of a table, and rate and units for a file without them."""
+
+    rows: tuple[ManifestRow, ...] = ()
+    rate_hz: float | None = None
+    units: str = ""
 
 
-def read_uploads(
-    paths: Sequence[Path], rate_hz: float | None, units: str, filters: FilterConfig
-) -> tuple[tuple[UploadedFile, ...], tuple[Problem, ...]]:
-    """Read every recording and matrix, and return them with the problems of the tables among the files.
+def safe_name(name: str) -> str:
+    """A file name of a visitor without folders, control characters and what systems forbid.
 
-    Tables of repetitions and the parts of multi-file formats are not listed as files of their own. Each file is read
-    in a separate process, because an uploaded file may exhaust memory, take forever or crash its reader.
+    Raises
+    ------
+    Refused
+        Nothing is left of the name, or it begins with a dot.
     """
-    end = time.monotonic() + READ_TIMEOUT_S + READ_TIMEOUT_S_PER_MB * sum(path.stat().st_size for path in paths) / 1e6
-
-    def limited(path: Path, read: Callable[..., T], *arguments: Any) -> T | Problem:
-        try:
-            return run_isolated(read, *arguments, timeout_s=end - time.monotonic(), max_bytes=MAX_READ_BYTES)
-        except (MemoryError, TimeoutError) as error:
-            name = "app_too_big" if isinstance(error, MemoryError) else "app_too_slow"
-            return Problem(name, {"file": path.name})
-
-    if not paths:
-        return (), ()
-    tables = limited(max(paths, key=lambda path: path.stat().st_size), _read_tables, paths)
-    if isinstance(tables, Problem):
-        return (), (tables,)
-    stated_rows, parts, problems = tables
-    files = []
-    for path in paths:
-        if path not in parts:
-            file = limited(path, _read_file, path, stated_rows.get(path.name, ()), rate_hz, units, filters)
-            files.append(UploadedFile(path, problem=file) if isinstance(file, Problem) else file)
-    return tuple(files), problems
+    base = PurePosixPath(name.replace("\\", "/")).name
+    kept = "".join(c for c in base if c.isprintable() and c not in '<>:"|?*').strip()
+    path = PurePosixPath(kept)
+    kept = f"{path.stem[: MAX_NAME - len(path.suffix[:12])]}{path.suffix[:12]}" if kept else ""
+    if not kept or kept.startswith(".") or len(kept.encode()) > 240:
+        raise Refused("app_bad_name")
+    return kept
 
 
-def _read_tables(paths: Sequence[Path]) -> tuple[dict[str, tuple[ManifestRow, ...]], set[Path], tuple[Problem, ...]]:
-    """Return rows by recording name, all files that are not recordings of their own, and problems of the tables.
+def read_upload(path: Path, stated: Stated, filters: Any, drawn: Path) -> ReadFile:
+    """Read a recording, a matrix or a table in a separate process: it may exhaust memory, take forever or crash.
 
-    A row names its recording by file name alone: a table must not lead to files that the visitor has not uploaded.
+    filters : `FilterConfig` of the EMG. drawn : the file that gets the channels for drawing.
     """
-    rows: dict[str, tuple[ManifestRow, ...]] = {}
-    tables, problems = {path for path in paths if is_manifest(path)}, []
-    for table in sorted(tables):
-        try:
-            for row in read_manifest(table):
-                name = file_as_named(table.parent, PurePosixPath(row.file).name).name
-                rows[name] = (*rows.get(name, ()), row)
-        except InputError as error:
-            problems.append(problem_of(error, table.parent))
-    headers = [path for path in paths if path.suffix.lower() == ".hea"]
-    parts = tables | set(segment_headers(headers))
-    parts |= {signals for header in headers for signals in header.parent.glob(f"{header.stem}*.dat")}
-    return rows, parts, tuple(problems)
+    timeout_s = READ_TIMEOUT_S + READ_TIMEOUT_S_PER_MB * path.stat().st_size / 1e6
+    return limited(path.name, timeout_s, _read, path, stated, filters, drawn)
 
 
-def _read_file(
-    path: Path, stated: tuple[ManifestRow, ...], rate_hz: float | None, units: str, filters: FilterConfig
-) -> UploadedFile:
+def limited(name: str, timeout_s: float, read: Callable[..., ReadFile], *arguments: Any) -> ReadFile:
     try:
+        return run_isolated(read, *arguments, timeout_s=timeout_s, max_bytes=MAX_READ_BYTES)
+    except (MemoryError, TimeoutError) as error:
+        reason = "app_too_big" if isinstance(error, MemoryError) else "app_too_slow"
+        return ReadFile(problem=Problem(reason, {"file": name}))
+
+
+def _read(path: Path, stated: Stated, filters: Any, drawn: Path) -> ReadFile:
+    from semg_hht.datasets.find_inputs import find_jobs, is_manifest
+    from semg_hht.datasets.segment import segment_recording
+    from semg_hht.matrices.matrix import is_matrix_file, read_matrix
+    from semg_hht.recordings.recording import files_of
+    from semg_hht.signals.filtered_recording import open_filtered
+    from semg_hht.signals.repetitions import SegmentConfig
+
+    try:
+        if is_manifest(path):
+            return ReadFile(table=_rows_by_name(path))
         _require_modest_archive(path)
         if is_matrix_file(path):
             read_matrix(path)
-            return UploadedFile(path)
-        (job,) = find_jobs(path, rate_hz=rate_hz, units=units)
-        if stated:
-            own = [replace(row, file=path.name, units=row.units or units, channels=()) for row in stated]
-            job = replace(job, rows=tuple(replace(row, rate_hz=row.rate_hz or rate_hz) for row in own))
-        return UploadedFile(path, _for_page(segment_recording(open_filtered(job, filters), SegmentConfig()), job.rows))
+            return ReadFile()
+        (job,) = find_jobs(path, rate_hz=stated.rate_hz, units=stated.units)
+        if stated.rows:
+            own = [replace(row, file=path.name, units=row.units or stated.units, channels=()) for row in stated.rows]
+            job = replace(job, rows=tuple(replace(row, rate_hz=row.rate_hz or stated.rate_hz) for row in own))
+        segmented = segment_recording(open_filtered(job, filters), SegmentConfig())
+        recorded = _kept(segmented, job.rows, drawn)
+        rows = segmented.rows if not job.states_times else _stated_rows(job.rows, recorded)
+        if len(rows) > MAX_REPETITIONS:
+            raise InputError(f"{path}: {len(rows)} repetitions; this page takes at most {MAX_REPETITIONS}")
+        parts = tuple(part.name for part in files_of(path) if part != path)
+        return ReadFile(recorded, tuple(replace(row, file=path.name) for row in rows), parts=parts)
     except RateUnknown:
-        return UploadedFile(path, problem=Problem("app_rate_unknown", {"file": path.name}))
+        return ReadFile(problem=Problem("app_rate_unknown", {"file": path.name}), needs_rate=True)
     except InputError as error:
-        return UploadedFile(path, problem=problem_of(error, path.parent))
+        return ReadFile(problem=problem_of(error, path.parent))
+    except Refused as refused:
+        return ReadFile(problem=refused.problem)
+
+
+def _rows_by_name(path: Path) -> dict[str, tuple[ManifestRow, ...]]:
+    """The rows of a table by the name of their recording alone: a table must not lead to files outside the visit."""
+    from semg_hht.recordings.manifest import read_manifest
+
+    rows: dict[str, tuple[ManifestRow, ...]] = {}
+    for row in read_manifest(path):
+        name = PurePosixPath(row.file).name
+        rows[name] = (*rows.get(name, ()), replace(row, file=name, rate_source=path.name))
+    return rows
 
 
 def _require_modest_archive(path: Path) -> None:
@@ -184,54 +147,39 @@ def without_folder(text: str, folder: Path) -> str:
     return text.replace(f"{folder}{os.sep}", "")
 
 
-def _for_page(segmented: SegmentedRecording, stated: tuple[ManifestRow, ...]) -> UploadedRecording:
-    """Keep of a recording what the page needs; times in ``stated`` rows replace the repetitions that were found."""
-    recording, samples = segmented.recording, segmented.recording.samples  # (n_channels, n_samples)
+def _kept(segmented: Any, stated: Sequence[ManifestRow], drawn: Path) -> ReadRecording:
+    """Write the channels of a recording for drawing, and keep what the page needs to know."""
+    import numpy as np
+
+    from semg_hht.datasets.segment import clearest_channel
+
+    recording, raw = segmented.recording, segmented.source.raw  # the filtered EMG; all channels as they were recorded
     factor = recording.microvolts_per_unit or 1.0
-    drawn = extremes(factor * samples[:MAX_CHANNELS])
-    together = extremes(factor * np.sqrt((samples**2).mean(axis=0, keepdims=True)))
+    units = recording.units if recording.microvolts_per_unit is None else "uV"
+    sensors = [i for i, name in enumerate(raw.channel_names) if name in raw.non_emg][:MAX_CHANNELS]
+    write_samples(np.concatenate([factor * recording.samples, raw.samples[sensors]]), drawn)
+    emg = [Channel(name, units, is_sensor=False) for name in recording.channel_names]
+    others = [Channel(raw.channel_names[i], _sensor_units(raw.channel_names[i]), is_sensor=True) for i in sensors]
     shared = replace(stated[0], repetition="", start_s=None, stop_s=None, extra={}, rate_hz=recording.rate_hz,
-                     units=recording.units)  # fmt: skip
-    rows = segmented.rows
-    if any(row.start_s is not None or row.stop_s is not None for row in stated):
-        complete = [
-            replace(row, start_s=row.start_s or 0.0, stop_s=row.stop_s or recording.duration_s, rate_hz=shared.rate_hz,
-                    units=shared.units)
-            for row in stated
-        ]  # fmt: skip
-        times, problems = read_times([(row.start_s, row.stop_s) for row in complete], recording.duration_s)
-        outside = [problem.values for problem in problems if problem.name == "app_outside"]
-        if outside:
-            raise InputError(
-                f"{recording.source}: row {outside[0]['row']} of its table says {outside[0]['found']} s; expected "
-                f"times within the recording of {recording.duration_s:.2f} s"
-            )
-        rows = rows_at(times, shared, complete)
-    if len(rows) > MAX_REPETITIONS:
-        raise InputError(f"{recording.source}: {len(rows)} repetitions; this page takes at most {MAX_REPETITIONS}")
-    return UploadedRecording(
-        rows,
-        shared,
-        len(recording.samples),
-        recording.duration_s,
-        tuple(DrawnChannel(name, points) for name, points in zip(recording.channel_names, drawn, strict=False)),
-        DrawnChannel("", together[0]),
-        recording.units if recording.microvolts_per_unit is None else "uV",
-        segmented.remarks,
-    )
+                     units=recording.units, movement="", channels=())  # fmt: skip
+    return ReadRecording(
+        shared, drawn, recording.rate_hz, recording.duration_s, (*emg, *others),
+        clearest_channel(recording.samples, segmented.found), units, tuple(dict.fromkeys(segmented.remarks)),
+    )  # fmt: skip
 
 
-def extremes(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Reduce (n_channels, n_samples) to (n_channels, n_points): the minimum and maximum of each of equal blocks.
+def _sensor_units(name: str) -> str:
+    """The units that a name such as ``Knee angle [deg]`` states."""
+    opening = max(name.rfind("["), name.rfind("("))
+    return name[opening + 1 : -1] if opening > 0 and name.rstrip().endswith(("]", ")")) else ""
 
-    A short recording is returned as it is. Recordings of more than `MAX_CHANNELS` channels get fewer points each, so
-    that the memory of a visit is bounded.
-    """
-    n_points = MAX_POINTS * MAX_CHANNELS // max(MAX_CHANNELS, len(samples))
-    step = -(-samples.shape[1] // max(1, n_points // 2))
-    if step <= 2:
-        return samples.copy()
-    padded = np.pad(samples, ((0, 0), (0, -samples.shape[1] % step)), mode="edge")
-    blocks = padded.reshape(len(samples), -1, step)  # (n_channels, n_samples) -> (n_channels, n_blocks, step)
-    lowest_highest = np.stack([blocks.min(axis=2), blocks.max(axis=2)], axis=2)  # (n_channels, n_blocks, 2)
-    return lowest_highest.reshape(len(samples), -1)  # -> (n_channels, 2 n_blocks)
+
+def _stated_rows(rows: Sequence[ManifestRow], recorded: ReadRecording) -> tuple[ManifestRow, ...]:
+    """The repetitions that a table states, checked against the duration of the recording."""
+    complete = [
+        replace(row, start_s=row.start_s or 0.0, stop_s=row.stop_s or recorded.duration_s,
+                rate_hz=recorded.rate_hz, units=recorded.shared.units)
+        for row in rows
+    ]  # fmt: skip
+    items = [{"start_s": row.start_s, "stop_s": row.stop_s, "label": row.movement} for row in complete]
+    return rows_of(read_repetitions(items, recorded.duration_s), recorded.shared, complete)

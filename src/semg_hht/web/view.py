@@ -1,191 +1,190 @@
-"""A visit -> what its page shows: charts, tables, sentences and files to download, in one language.
+"""A visit -> the state that its page shows, in one language: numbers, class names and sentences, never markup.
 
-This module does not know about browsers or Gradio. Pictures and downloads are embedded in the page, so the server has
-no files of visitors to serve.
+This module does not know about browsers or requests.
 """
 
 from __future__ import annotations
 
-import base64
-import json
+import math
+import time
+from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import PurePath
-from typing import Any, TypeVar
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from semg_hht.inference.answers import Answer, Part, Prediction
-from semg_hht.prediction.session import Session
-from semg_hht.report.card import answer_text, render_card, strips
-from semg_hht.report.explanation_text import evidence_view, unlike_text
-from semg_hht.report.template import fill
 from semg_hht.report.words import Words, read_words
-from semg_hht.web.repetition_table import Problem, cells_of, overlapping
-from semg_hht.web.uploads import ALL_CHANNELS, UploadedRecording
-from semg_hht.web.visit import MAX_PICTURES, Visit, table_of
+from semg_hht.web.repetition_table import LABELLED_BY, Problem, times_of
+from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, RunInfo
+from semg_hht.web.visit import MAX_FILES, Job, Visit, VisitFile
 
-UNITS = ("", "V", "mV", "uV")
-T = TypeVar("T", Prediction, Session)
+if TYPE_CHECKING:
+    from semg_hht.inference.answers import Answer, Part
 
-
-@dataclass(frozen=True)
-class ShippedFacts:
-    """What the page says about the run that comes with the package.
-
-    n_trained : men it was trained on.
-    balanced_accuracy, low, high : of a repetition of a new man, and the 95 % interval over ``n_people`` men.
-    """
-
-    n_trained: int
-    balanced_accuracy: float
-    low: float
-    high: float
-    n_people: int
+FEATURES = {"rms": "card_rms", "mdf_hz": "card_median_frequency"}
 
 
-@dataclass(frozen=True)
-class RunInfo:
-    """The run that answers all visitors.
-
-    name : None where there is no run yet.
-    practice : whether the run was trained on simulated people.
-    tasks : the tasks that the run answers.
-    shipped : of the run that comes with the package, where it answers or may be chosen.
-    chosen : task -> name of what the recipe ``auto`` chose; empty for other recipes.
-    """
-
-    name: str | None
-    practice: bool
-    tasks: tuple[str, ...] = ()
-    shipped: ShippedFacts | None = None
-    chosen: Mapping[str, str] = field(default_factory=dict)
+def in_language(message: str, language: str) -> str:
+    """A message of the library in the visitor's language."""
+    return message
 
 
-@dataclass(frozen=True)
-class PageContent:
-    """The content of each part of the page.
-
-    sample : a picture of the sample recording, while nothing is shown.
-    files, channels : (text, value) of each choice; empty where there is only one.
-    table : the repetitions; None while a matrix or nothing is shown.
-    """
-
-    words: Words
-    intro: str
-    sample: str
-    notes: str
-    files: list[tuple[str, int]]
-    shown: int
-    channels: list[tuple[str, int]]
-    channel: int
-    signal: str
-    table: list[list[Any]] | None
-    table_notes: str
-    answers: str
-    n_answered: int
-    downloads: str
-    has_files: bool
+def sentence(problem: Problem, words: Words) -> str:
+    values = dict(problem.values)
+    if "said" in values:
+        values["said"] = in_language(str(values["said"]), words.language)
+    for name, value in values.items():
+        if isinstance(value, Problem):
+            values[name] = sentence(value, words)
+    return words(problem.name, **values)
 
 
-def page_content(visit: Visit, run: RunInfo, sample: UploadedRecording | None = None) -> PageContent:
-    """What the page shows; ``sample`` is the recording that it offers to a visitor without files."""
-    words = read_words(visit.language or "en")
-    recorded = visit.recorded
-    channels = []
-    if recorded is not None and len(recorded.channels) > 1:
-        channels = [(channel.name, i) for i, channel in enumerate(recorded.channels)]
-        channels.append((words("app_all_channels"), ALL_CHANNELS))
-    files = [(file.path.name, i) for i, file in enumerate(visit.files)]
-    rows = None
-    if recorded is not None:
-        rows = cells_of(recorded.rows) if visit.cells is None else [*map(list, visit.cells)]
-    return PageContent(
-        words,
-        intro=fill("app_intro.html.j2", words, run=run),
-        sample="" if sample is None or visit.files else _sample(sample, words),
-        notes=_notes(visit, words),
-        files=files if len(files) > 1 else [],
-        shown=visit.shown,
-        channels=channels,
-        channel=visit.channel,
-        signal="" if recorded is None else _signal(visit, recorded, words),
-        table=rows,
-        table_notes=_table_notes(visit, words),
-        answers=_answers(visit, run, words),
-        n_answered=0 if _prediction(visit) is None else max(1, len(_parts(visit))),
-        downloads=_downloads(visit, words),
-        has_files=any(file.problem is None for file in visit.files),
-    )
-
-
-def _notes(visit: Visit, words: Words) -> str:
-    """Problems of the files, and remarks on the recording that is shown."""
-    is_of_table = visit.cells is not None
-    problems = [*(() if is_of_table else visit.problems), *(file.problem for file in visit.files if file.problem)]
-    remarks = () if visit.recorded is None else visit.recorded.remarks
-    texts = [problem_text(problem, words) for problem in problems]
-    return fill("app_notes.html.j2", words, problems=texts, remarks=remarks)
-
-
-def _table_notes(visit: Visit, words: Words) -> str:
-    """Problems of the table, shown beside it."""
-    if visit.recorded is None:
-        return ""
-    if visit.cells is not None:
-        texts = [problem_text(problem, words) for problem in visit.problems]
-    else:
-        pairs = overlapping(visit.recorded.rows)
-        texts = [words("app_overlap", first=first, second=second) for first, second in pairs]
-    return fill("app_notes.html.j2", words, problems=texts, remarks=())
-
-
-def problem_text(problem: Problem, words: Words) -> str:
-    return words(problem.name, **problem.values)
-
-
-def _signal(visit: Visit, recorded: UploadedRecording, words: Words) -> str:
-    channel, points_per_s = recorded.drawn(visit.channel)
-    unsure = _unsure_numbers(visit)
-    spans = [(row.start_s, row.stop_s, number in unsure) for number, row in enumerate(recorded.rows, start=1)]
-    name = channel.name or words("app_all_channels")
-    return fill(
-        "app_signal.html.j2", words, channel=name, strips=strips(channel.extremes, points_per_s, spans),
-        count=words.counted("repetitions", len(recorded.rows)) if recorded.rows else words("app_none_found"),
-        units=recorded.units.replace("uV", "\N{MICRO SIGN}V") or "–", duration=f"{recorded.duration_s:.1f}",
-        rate=f"{recorded.shared.rate_hz:g}",
-    )  # fmt: skip
-
-
-def _sample(sample: UploadedRecording, words: Words) -> str:
-    """The strongest channel of the sample recording, with its repetitions."""
-    number = sample.strongest
-    channel, points_per_s = sample.drawn(number)
-    spans = [(row.start_s, row.stop_s, False) for row in sample.rows]
-    count = words.counted("repetitions", len(sample.rows))
-    pictures = strips(channel.extremes, points_per_s, spans)
-    return fill("app_sample.html.j2", words, channel=channel.name, strips=pictures, count=count)
-
-
-def _unsure_numbers(visit: Visit) -> set[int]:
-    """Return the numbers of the repetitions whose main answer is unsure, or that are unlike the training data."""
+def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: list[str] | None = None) -> dict[str, Any]:
+    """Everything that the page shows of a visit but signals and pictures."""
+    words = read_words(visit.language)
+    run = desk.info(visit.run, visit.trained)
+    files = [file_view(visit, file, run, words) for file in visit.files.values()]
+    needs, facts = train_needs(visit, words)
     return {
-        number
-        for number, part in enumerate(_parts(visit), start=1)
-        for task in shown_tasks(part.answers, visit.gender)[:1]
-        if part.answers[task].is_unsure or part.unlike
+        "language": visit.language,
+        "run": _run_view(visit, desk, run, words),
+        "files": files,
+        "limits": {"files": MAX_FILES, "mb": max_mb},
+        "has_training": desk.open_trained is not None,
+        "train_needs": needs,
+        "train_facts": facts,
+        "resumable": (visit.folder / "train" / "run" / "last").is_dir()
+        and not (visit.folder / "train" / "run" / "metrics.json").is_file(),
+        "keeps": keeps,
+        "kept": kept or [],
+        "problems": [sentence(problem, words) for problem in visit.problems],
+        "changed": visit.changed,
     }
 
 
-def _prediction(visit: Visit) -> Prediction | None:
-    """Return the prediction of the file that is shown."""
-    if visit.answered is None or visit.file is None:
-        return None
-    return next((p for p in visit.answered.predictions.predictions if p.file == visit.file.path.name), None)
+def _run_view(visit: Visit, desk: Desk, run: RunInfo, words: Words) -> dict[str, Any]:
+    shipped = "" if desk.shipped is None else _shipped_sentence(desk, words)
+    choices = [{"take": SHIPPED, "name": words("app_name_shipped"), "sentence": shipped}] if shipped else []
+    if desk.make_practice is not None:
+        choices.append({"take": PRACTICE, "name": words("app_name_practice"), "sentence": words("app_practice_means")})
+    if visit.trained is not None:
+        score = "" if visit.score is None else sentence(visit.score, words)
+        choices.append({"take": TRAINED, "name": words("app_name_trained"), "sentence": score})
+    name = run.name or (words(f"app_name_{run.kind}") if run.kind else "")
+    told = next((choice["sentence"] for choice in choices if choice["take"] == run.kind), "")
+    return {
+        "name": name,
+        "kind": run.kind or "none",
+        "note": words("app_practice_means") if run.is_practice else "",
+        "tasks": {task: list(names) for task, names in run.classes.items()},
+        "sentence": told or words("app_run" if run.kind else "app_no_run", name=name),
+        "can_practice": desk.make_practice is not None,
+        "shipped_sentence": shipped,
+        "choices": choices,
+    }
 
 
-def _parts(visit: Visit) -> list[Part]:
-    """Return the answered repetitions of the recording that is shown, in order of time."""
-    prediction = _prediction(visit)
-    return [] if prediction is None else sorted(prediction.parts, key=lambda part: part.start_s or 0.0)
+def _shipped_sentence(desk: Desk, words: Words) -> str:
+    facts = desk.shipped
+    assert facts is not None
+    return words(
+        "app_shipped", trained=facts.n_trained, right=f"{facts.balanced_accuracy:.0%}", low=f"{facts.low:.0%}",
+        high=f"{facts.high:.0%}", people=facts.n_people,
+    )  # fmt: skip
+
+
+def file_view(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict[str, Any]:
+    found = file.recorded
+    maximum = visit.maximum(file)
+    of_maximum = None if maximum is None else visit.files.get(maximum.file)
+    parts = _parts(file)
+    is_answered = file.prediction is not None and len(parts) == len(file.rows)
+    remarks = [] if found is None else [in_language(remark, words.language) for remark in found.remarks]
+    return {
+        "id": file.number,
+        "name": file.name,
+        "kind": "failed" if file.problem else "matrix" if found is None else "recording",
+        "problem": "" if file.problem is None else sentence(file.problem, words),
+        "needs": "rate" if file.needs_rate else "",
+        "remarks": remarks + [in_language(warning, words.language) for warning in file.warnings],
+        "duration_s": 0.0 if found is None else found.duration_s,
+        "rate_hz": None if found is None else found.rate_hz,
+        "units": "" if found is None else found.units,
+        "channels": [] if found is None else [asdict(channel) for channel in found.channels],
+        "strongest": 0 if found is None else found.strongest,
+        "about": asdict(file.about) | {"rate_hz": file.about.rate_hz or ""},
+        "maximum": None if maximum is None or of_maximum is None else
+        {"of": maximum.file, "name": of_maximum.name, "start_s": None if maximum.is_whole else maximum.start_s,
+         "stop_s": None if maximum.is_whole else maximum.stop_s},
+        "repetitions": _repetitions(visit, file, parts, words),
+        "trends": _trends(file, words),
+        "answered": is_answered,
+        "verdict": _verdict(visit, file, run, words) if is_answered else
+        {"text": "", "detail": "", "unlike": [], "warning": ""},
+        "has_card": is_answered and found is not None,
+    }  # fmt: skip
+
+
+def _parts(file: VisitFile) -> dict[tuple[float, float], Part]:
+    """The answers of repetitions whose times have not changed since, by their times."""
+    if file.prediction is None:
+        return {}
+    known = {times_of(row) for row in file.rows}
+    found = {(round(p.start_s or 0.0, 3), round(p.stop_s or 0.0, 3)): p for p in file.prediction.parts}
+    return {times: part for times, part in found.items() if times in known}
+
+
+def _repetitions(
+    visit: Visit, file: VisitFile, parts: dict[tuple[float, float], Part], words: Words
+) -> list[dict[str, Any]]:
+    found = []
+    for number, row in enumerate(file.rows, start=1):
+        part = parts.get(times_of(row))
+        confidence = row.extra.get("confidence", "")
+        found.append(
+            {
+                "number": number,
+                "start_s": row.start_s,
+                "stop_s": row.stop_s,
+                "label": row.movement,
+                "label_by": row.extra.get(LABELLED_BY) or ("file" if row.movement else ""),
+                "found": float(confidence) if confidence.replace(".", "", 1).isdigit() else None,
+                "measures": _measures(file, number - 1),
+                "answers": [] if part is None else answers_view(part.answers, visit.gender, words),
+                "unlike": [] if part is None or not part.unlike else [_unlike(part.unlike, words)],
+                "why": _why(file, number, visit.gender, words),
+            }
+        )
+    if not file.rows and file.prediction is not None:  # a matrix, or a recording without repetitions
+        whole = file.prediction
+        times = (0.0, file.recorded.duration_s) if file.recorded is not None else (0.0, 0.0)
+        found.append({
+            "number": 1, "start_s": times[0], "stop_s": times[1], "label": "", "label_by": "", "found": None,
+            "measures": {}, "answers": answers_view(whole.answers, visit.gender, words),
+            "unlike": [_unlike(whole.unlike, words)] if whole.unlike else [],
+            "why": _why(file, 1, visit.gender, words),
+        })  # fmt: skip
+    return found
+
+
+def _unlike(reasons: Any, words: Words) -> str:
+    from semg_hht.report.explanation_text import unlike_text
+
+    return unlike_text(reasons, words)
+
+
+def _measures(file: VisitFile, index: int) -> dict[str, Any]:
+    own = file.measured
+    if own is None or index >= len(own.rms):
+        return {}
+    percent = own.percent_mvc[index] if own.percent_mvc else (math.nan,) * len(own.names)
+    return {
+        name: {"rms": _number(rms), "percent_mvc": _number(share), "mdf_hz": _number(hz)}
+        for name, rms, share, hz in zip(own.names, own.rms[index], percent, own.mdf_hz[index], strict=True)
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
 def shown_tasks(answers: Collection[str], gender: bool) -> list[str]:
@@ -193,105 +192,157 @@ def shown_tasks(answers: Collection[str], gender: bool) -> list[str]:
     return [task for task in ("action_quality", "gender") if task in answers and (gender or task != "gender")]
 
 
-def _answers(visit: Visit, run: RunInfo, words: Words) -> str:
-    answered = visit.answered
-    if answered is None:
-        return ""
-    predictions = answered.predictions
-    prediction = _prediction(visit)
-    cards: list[dict[str, Any]] = []
-    if prediction is not None:
-        parts = _parts(visit)
-        whole = Part("", None, None, prediction.answers, unlike=prediction.unlike)
-        for number, part in enumerate(parts or [whole], start=1):
-            cards.append(
-                {
-                    "title": words("app_repetition", number=number) if parts else prediction.file,
-                    "start_s": part.start_s,
-                    "stop_s": part.stop_s,
-                    "unlike": unlike_text(part.unlike, words),
-                    "answers": _answers_of(part.answers, visit, words),
-                    "picture": answered.pictures[number - 1] if number <= len(answered.pictures) else None,
-                }
-            )
-    files = [(p.file, _answers_of(p.answers, visit, words), bool(p.unlike)) for p in predictions.predictions]
-    return fill(
-        "app_answers.html.j2", words, cards=cards, files=files if len(files) > 1 else [],
-        whole=[] if prediction is None or len(cards) < 2 else _answers_of(prediction.answers, visit, words),
-        failures=list(predictions.errors.values()), warnings=answered.warnings, run=run,
-        chosen=[
-            words("chosen_page", task=words.known("tasks", task), name=words.known("candidates", run.chosen[task]))
-            for task in shown_tasks(run.chosen, visit.gender)
-        ],
-        gender_shown=visit.gender and "gender" in run.tasks, only_gender=run.tasks == ("gender",) and not visit.gender,
-        promises=any(answer.possible for p in predictions.predictions for answer in p.answers.values()),
-        why=[evidence_view(why, words) for why in answered.why if visit.gender or why.task != "gender"],
-        all_pictures=len(cards) <= MAX_PICTURES, max_pictures=MAX_PICTURES,
-    )  # fmt: skip
-
-
-def _answers_of(answers: Mapping[str, Answer], visit: Visit, words: Words) -> list[dict[str, Any]]:
-    """Return what the template shows of each answer."""
+def answers_view(answers: Mapping[str, Answer], gender: bool, words: Words) -> list[dict[str, Any]]:
     return [
         {
-            "task": words.known("tasks", task),
+            "task": task,
+            "task_name": words.known("tasks", task),
             "text": answer_text(answers[task], words),
             "unsure": answers[task].is_unsure,
-            "likeliest": answers[task].prediction,
             "confidence": answers[task].confidence,
-            "bars": list(answers[task].probabilities.items()),
+            "bars": [[class_name(name, words), p] for name, p in answers[task].probabilities.items()],
         }
-        for task in shown_tasks(answers, visit.gender)
+        for task in shown_tasks(answers, gender)
     ]
 
 
-def answers_text(visit: Visit) -> str:
-    """Return the JSON that `predict` writes; without recorded gender unless the visitor asked for it."""
-    if visit.answered is None:
-        return ""
-    answered = visit.answered.predictions
-    if not visit.gender:
-        answered = replace(answered, predictions=tuple(map(_without_gender, answered.predictions)))
-    return json.dumps(answered.to_json(), indent=2, ensure_ascii=False) + "\n"
+def class_name(name: str, words: Words) -> str:
+    return words.known("app_classes", name)
 
 
-def card_text(visit: Visit) -> str:
-    """Return the session card of the recording that is shown, as `report --card` writes it, or an empty string."""
-    session = None if visit.answered is None else visit.answered.session
-    if session is None:
-        return ""
-    if not visit.gender:
-        session = _without_gender(session)
-    return render_card(session, read_words(visit.language or "en")) if session.answers else ""
+def answer_text(answer: Answer, words: Words) -> str:
+    """The class of an answer; for an unsure answer, that it is unsure and between which classes."""
+    if not answer.is_unsure:
+        return class_name(answer.prediction, words)
+    possible = str(words.texts["card_or"]).join(class_name(name, words) for name in answer.possible)
+    return words("app_unsure_between", names=possible)
 
 
-def _without_gender(answered: T) -> T:
-    """Return the answers for one file without recorded gender, also those of its repetitions and channels."""
+def _verdict(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict[str, Any]:
+    """What all repetitions of a file together say, the warning of a practice run with it."""
+    assert file.prediction is not None
+    answers, parts = file.prediction.answers, file.prediction.parts
+    warning = words("app_practice_means") if run.is_practice else ""
+    unlike = [_unlike(file.prediction.unlike, words)] if file.prediction.unlike else []
+    tasks = shown_tasks(answers, visit.gender)
+    if not tasks:
+        return {"text": words("app_only_gender"), "detail": "", "unlike": unlike, "warning": warning}
+    task = tasks[0]
+    detail = [words("app_confidence", share=f"{answers[task].confidence:.0%}")]
+    text = answer_text(answers[task], words)
+    if len(parts) > 1:
+        counts = Counter(
+            words("unlike") if part.unlike else words("card_unsure") if part.answers[task].is_unsure else
+            class_name(part.answers[task].prediction, words)
+            for part in parts
+        )  # fmt: skip
+        text = words("app_verdict_of", n=len(parts), counts=words.listed(f"{n} × {name}" for name, n in counts.most_common()))
+        detail.insert(0, words("app_together_is", name=answer_text(answers[task], words)))
+    if not any(answer.possible for part in parts for answer in part.answers.values()):
+        detail.append(words("card_no_promise"))
+    return {"text": text, "detail": words.joined(detail), "unlike": unlike, "warning": warning}
 
-    def others(answers: Mapping[str, Answer]) -> dict[str, Answer]:
-        return {task: answer for task, answer in answers.items() if task != "gender"}
 
-    parts = tuple(
-        replace(
-            part,
-            answers=others(part.answers),
-            channels={name: others(answers) for name, answers in part.channels.items()},
-        )
-        for part in answered.parts
-    )
-    return replace(answered, answers=others(answered.answers), parts=parts)
+def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
+    """The trend of each measure over the repetitions, with its 95 % interval at each of them."""
+    found = []
+    own = file.measured
+    for drift in () if own is None else own.drifts:
+        line = drift.trend
+        slope, low, high = (f"{value:+.1f} %".replace("-", "\N{MINUS SIGN}") for value in line.percent)
+        direction = "card_falls" if line.high < 0 else "card_rises" if line.low > 0 else "card_steady"
+        numbers = range(1, line.n + 1)
+        middle = (line.n + 1) / 2
+        spread = sum((x - middle) ** 2 for x in numbers) / line.n
+        points = []
+        for x in numbers:
+            y = line.start + line.slope * (x - 1)
+            # The level of the line at the middle is as uncertain as its slope, scaled by the spread of the numbers.
+            half = (line.high - line.low) / 2 * math.sqrt(spread + (x - middle) ** 2)
+            points.append([x, *map(_number, (y, y - half, y + half))])
+        units = drift.units.replace("uV", "\N{MICRO SIGN}V")
+        found.append(
+            {
+                "channel": drift.channel,
+                "feature": drift.feature,
+                "unit": units,
+                "percent_per_repetition": line.percent[0],
+                "low": line.percent[1],
+                "high": line.percent[2],
+                "sentence": words.joined((
+                    words("card_trend", feature=words(FEATURES[drift.feature]), start=f"{line.start:.3g}",
+                          units=units or "–", slope=slope, low=low, high=high),
+                    words(direction),
+                )),
+                "line": points,
+            }
+        )  # fmt: skip
+    return found
 
 
-def _downloads(visit: Visit, words: Words) -> str:
-    stem = "" if visit.file is None else PurePath(visit.file.path.name).stem
-    downloads = [
-        ("app_card", f"{stem}_card.html", "text/html", card_text(visit)),
-        ("app_reps", "reps.csv", "text/csv", table_of(visit)),
-        ("app_json", "predictions.json", "application/json", answers_text(visit)),
+def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[str, Any]]:
+    explanations = [why for why in file.why.get(number, ()) if gender or why.task != "gender"]
+    if not explanations:
+        return []
+    from semg_hht.web.why import why_view
+
+    return [why_view(explanation, words) for explanation in explanations]
+
+
+def train_needs(visit: Visit, words: Words) -> tuple[str, str]:
+    """What is missing to train from the labelled files, empty where nothing is; and what there is."""
+    from semg_hht.web.trained_run import labelled, missing
+
+    found = labelled(visit)
+    facts = words("app_train_facts", people=words.counted("people", found.n_people),
+                  repetitions=words.counted("repetitions", found.n_repetitions))  # fmt: skip
+    problem = missing(found)
+    return ("" if problem is None else sentence(problem, words)), facts
+
+
+def job_view(job: Job, words: Words) -> dict[str, Any]:
+    elapsed_s = time.monotonic() - job.started_s
+    is_told = job.kind != "" and not job.done and 0.05 < job.share < 1
+    return {
+        "kind": job.kind,
+        "stage": "" if job.done else sentence(job.stage, words),
+        "share": round(job.share, 3),
+        "remaining_s": round(elapsed_s * (1 - job.share) / job.share) if is_told else None,
+        "done": job.done,
+        "error": "" if job.error is None else sentence(job.error, words),
+    }
+
+
+def trend_over_time(visit: Visit) -> list[dict[str, Any]]:
+    """The sessions of each person and muscle, in order of their dates, with means over the repetitions."""
+    groups: dict[tuple[str, str], list[VisitFile]] = {}
+    for file in visit.files.values():
+        if file.recorded is not None and file.measured is not None and file.about.person:
+            muscle = " ".join(filter(None, [file.about.side, file.about.muscle]))
+            groups.setdefault((file.about.person, muscle), []).append(file)
+    return [
+        {"person": person, "muscle": muscle, "sessions": [_session_of(file) for file in sorted(files, key=_date)]}
+        for (person, muscle), files in sorted(groups.items())
     ]
-    links = [
-        (words(label), name, f"data:{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode('ascii')}")
-        for label, name, kind, text in downloads
-        if text
-    ]
-    return fill("app_downloads.html.j2", words, links=links) if links else ""
+
+
+def _date(file: VisitFile) -> tuple[str, int]:
+    return file.about.date or "9999", file.number
+
+
+def _session_of(file: VisitFile) -> dict[str, Any]:
+    own, recorded = file.measured, file.recorded
+    assert own is not None and recorded is not None
+    strongest = min(recorded.strongest, max(0, len(own.names) - 1))
+
+    def mean(table: tuple[tuple[float, ...], ...]) -> float | None:
+        values = [row[strongest] for row in table if math.isfinite(row[strongest])]
+        return _number(sum(values) / len(values)) if values else None
+
+    labels = Counter(row.movement for row in file.rows if row.movement)
+    share = labels["full"] / sum(labels.values()) if labels.get("full") else None
+    return {
+        "file": file.number, "name": file.name, "date": file.about.date, "n": len(file.rows),
+        "mdf_hz": mean(own.mdf_hz), "rms": mean(own.rms), "percent_mvc": mean(own.percent_mvc),
+        "best_label_share": share,
+    }  # fmt: skip

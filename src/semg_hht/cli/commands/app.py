@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +41,13 @@ def app(
         typer.Option(help="Address that users open if a proxy serves the page, such as https://emg.example.org/semg."),
     ] = None,
     max_upload_mb: Annotated[int, typer.Option(help="Largest file that may be uploaded, in MB.")] = 100,
+    sessions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder in which the sessions of visitors are kept, recordings included; everybody who can open the "
+            "page can open them.  [default: none, nothing is kept]"
+        ),
+    ] = None,
     references: flags.References = None,
     band: flags.RunBand = None,
     mains: flags.RunMains = None,
@@ -59,18 +66,16 @@ def app(
     if max_upload_mb < 1:
         raise InputError(f"max_upload_mb must be at least 1; got {max_upload_mb}")
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
+    try:
+        from semg_hht.web.page_server import serve
+    except ImportError as error:
+        raise missing_library("the web page", error, "app") from None
     give_back_freed_memory()  # before threads start: the page may run for weeks
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that removes temporary files
     with Visitors() as visitors:
-        os.environ |= visitors.environment
-        address.bypass_proxies(os.environ)
-        try:
-            from semg_hht.web.page import serve
-        except ImportError as error:
-            raise missing_library("the web page", error, "app") from None
         serve(
             _desk(checkpoint, stated, references, cpu, visitors.folder / "practice"),
-            visitors, address, max_upload_mb=max_upload_mb,
+            visitors, address, max_upload_mb=max_upload_mb, sessions=sessions,
             announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
         )  # fmt: skip
 
@@ -78,21 +83,19 @@ def app(
 def _desk(
     checkpoint: Path | None, stated: flags.StatedTransform, references: Path | None, cpu: bool, practice: Path
 ) -> Desk:
-    """The run in ``checkpoint``, else the run of the demo, else the shipped run or one trained in ``practice``."""
-    from semg_hht.datasets.mvc import with_references
-    from semg_hht.prediction.run import open_run
+    """The run in ``checkpoint``, else the run of the demo; beside it the shipped run and one trained in ``practice``."""
     from semg_hht.samples import RUN, about_run, recordings
-    from semg_hht.web.shared_run import Desk, tracked
-    from semg_hht.web.view import ShippedFacts
-
-    config = stated.config() if stated else None
+    from semg_hht.web.shared_run import Desk, ShippedFacts, tracked
 
     def opened(folder: Path) -> Run:
+        from semg_hht.datasets.mvc import with_references
+        from semg_hht.prediction.run import open_run
+
         run = open_run(folder, cpu=cpu)
         if stated:
             run = replace(run, recording_config=stated.config(run.recording_config))
-        if run.recording_config is not None:
-            with_references([], run.recording_config, references, n_jobs=1)  # an error now if they are missing
+        if run.recording_config is not None and references is not None:
+            with_references([], run.recording_config, references, n_jobs=1)  # an error now if they can't be read
         return run
 
     def make_run(tell: Callable[[float, str], None]) -> Run:
@@ -116,15 +119,18 @@ def _desk(
 
     from_demo = checkpoint is None and (DEMO_RUN / "metrics.json").is_file()
     folder = DEMO_RUN if from_demo else checkpoint
-    sample = next(iter(recordings().values()))
-    if folder is None:
-        about = about_run()
-        score = about.alone  # visitors drop recordings without saying whose they are
-        facts = ShippedFacts(len(about.trained_on), score.balanced_accuracy, score.low, score.high, score.n_people)
-        return Desk(
-            None, references=references, config=config, make_run=make_run, sample=sample, shipped=facts,
-            open_shipped=lambda: opened(RUN),
-        )  # fmt: skip
+    about = about_run()
+    score = about.alone  # visitors drop recordings without saying whose they are
+    trains = find_spec("torch") is not None and find_spec("lightning_fabric") is not None
     return Desk(
-        opened(folder), folder.resolve().name, practice=from_demo, references=references, config=config, sample=sample
+        None if folder is None else opened(folder),
+        "" if folder is None else folder.resolve().name,
+        is_practice=from_demo,
+        references=references,
+        config=stated.config() if stated else None,
+        make_practice=make_run if trains else None,
+        open_shipped=lambda: opened(RUN),
+        open_trained=opened if trains else None,
+        shipped=ShippedFacts(len(about.trained_on), score.balanced_accuracy, score.low, score.high, score.n_people),
+        sample=next(iter(recordings().values())),
     )

@@ -1,0 +1,248 @@
+"""What a run says about the files of a visit: answers, explanations, pictures and the session card.
+
+It knows runs and files. It does not know browsers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semg_hht.errors import InputError
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
+from semg_hht.web.drawn_signal import read_samples
+from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.uploads import problem_of, without_folder
+from semg_hht.web.visit import Job, Stopped, Visit, VisitFile
+
+if TYPE_CHECKING:
+    from semg_hht.inference.answers import Answer, Part, Predictions
+    from semg_hht.prediction.run import Run
+    from semg_hht.prediction.session import Session
+
+MAX_ANSWERED = 8_000_000  # samples in all repetitions of all channels of one file: 3 GB of memory
+MAX_ANSWERED_TOGETHER = 60_000_000
+
+
+def answer(visit: Visit, run: Run, references: Path | None, job: Job) -> None:
+    """Answer for all files that can be used; a file that can't be answered keeps its reason as a problem.
+
+    Raises
+    ------
+    Refused
+        There is nothing to answer, or too much.
+    Stopped
+        The visitor stopped the work.
+    """
+    from semg_hht.prediction.run import collect_predictions
+    from semg_hht.recordings.jobs import Failure
+
+    with visit.lock:
+        files = visit.usable()
+    sizes = {file.name: _n_samples(file) for file in files}
+    if not files:
+        raise Refused("app_nothing_to_answer")
+    if max(sizes.values()) > MAX_ANSWERED or sum(sizes.values()) > MAX_ANSWERED_TOGETHER:
+        raise Refused("app_too_long", found=sum(sizes.values()), most=MAX_ANSWERED)
+    done = 0
+
+    def watched(loaded: Iterator[Any]) -> Iterator[Any]:
+        nonlocal done
+        for item in loaded:
+            done += 1
+            job.share = done / (len(files) + 1)
+            job.stage = Problem("app_stage_answer", {"done": done, "all": len(files)})
+            if job.stopping.is_set():
+                raise Stopped
+            yield item if isinstance(item, Failure) else replace(item, source=None)
+
+    with warnings_of_this_thread() as warnings, _inputs(visit, files, run, references) as (inputs, options):
+        loaded = run.loader.load(inputs, options, n_jobs=1)
+        predictions = collect_predictions(run.answers(watched(loaded)))
+    _take(visit, files, predictions, tuple(dict.fromkeys(warnings)))
+
+
+def _take(visit: Visit, files: list[VisitFile], predictions: Predictions, warnings: tuple[str, ...]) -> None:
+    """Give each file its answers, unless it has changed meanwhile."""
+    of_file = {prediction.file: prediction for prediction in predictions.predictions}
+    with visit.lock:
+        problems = []
+        for file in files:
+            now = visit.files.get(file.number)
+            if now is None or now.rows != file.rows or now.about != file.about:
+                continue
+            reason = predictions.errors.get(file.name)
+            if reason is not None:
+                problems.append(Problem("app_says", {"said": without_folder(reason, visit.recordings)}))
+            visit.put(replace(now, prediction=of_file.get(file.name), warnings=warnings, why={}))
+        visit.problems = tuple(problems)
+
+
+def _n_samples(file: VisitFile) -> int:
+    """Samples in all repetitions and channels of a recording."""
+    if file.recorded is None:
+        return 0
+    found = file.recorded
+    spans = [(row.stop_s or found.duration_s) - (row.start_s or 0.0) for row in file.rows] or [found.duration_s]
+    return round(sum(spans) * found.rate_hz * len(found.emg))
+
+
+@contextmanager
+def _inputs(visit: Visit, files: list[VisitFile], run: Run, references: Path | None) -> Iterator[tuple[list[Path], Any]]:
+    """The inputs of a run, which are the matrix files and a table of all repetitions, and its options."""
+    from semg_hht.datasets.find_inputs import InputOptions
+
+    inputs = [file.path for file in files if file.is_matrix]
+    rows = [row for file in files if file.recorded is not None for row in file.manifest_rows()]
+    with ExitStack() as written:
+        if rows:
+            inputs.append(written.enter_context(_table(visit, rows)))
+        if run.recording_config is not None and run.recording_config.scaling == "mvc" and (maxima := _maxima(visit)):
+            references = written.enter_context(_table(visit, maxima))
+        yield inputs, InputOptions(references=references)
+
+
+@contextmanager
+def _table(visit: Visit, rows: list[ManifestRow]) -> Iterator[Path]:
+    """A manifest beside the recordings, for the time of the block; no upload has a name that begins with a dot."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=visit.recordings, prefix=".reps", suffix=".csv", encoding="utf-8"
+    ) as table:
+        table.write(manifest_text(rows))
+        table.flush()
+        yield Path(table.name)
+
+
+def _maxima(visit: Visit) -> list[ManifestRow]:
+    """A row for the maximal contraction of each person, for runs that answer relative to it."""
+    rows = []
+    with visit.lock:
+        for file in visit.usable():
+            maximum = visit.maximum(file)
+            source = visit.files.get(maximum.file) if maximum is not None else None
+            if maximum is not None and source is not None:
+                own = replace(source.row, subject=file.about.person, muscle="", movement="mvc")
+                rows.append(replace(own, start_s=maximum.start_s, stop_s=maximum.stop_s))
+    return [row for i, row in enumerate(rows) if row not in rows[:i]]
+
+
+def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, repetition: int) -> None:
+    """Explain the answers for the repetition of this number, counted from 1."""
+    from semg_hht.explanation.explain import explain
+    from semg_hht.explanation.explanation import Explanation
+    from semg_hht.prediction.inputs import Choice
+
+    with visit.lock:
+        file = visit.file(number)
+    if file.prediction is None:
+        raise Refused("app_nothing_to_answer")
+    together = [other for other in visit.usable() if other.about.person and other.about.person == file.about.person]
+    with _inputs(visit, together or [file], run, references) as (inputs, options):
+        results = list(explain(run, inputs, options, choice=Choice(file.name, repetition)))
+    found = tuple(result for result in results if isinstance(result, Explanation))
+    with visit.lock:
+        now = visit.files.get(file.number)
+        if now is not None and now.prediction is file.prediction:
+            visit.put(replace(now, why={**now.why, repetition: found}))
+
+
+def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:
+    """A PNG of the matrix of a repetition, the mean of its channels; drawn from the kept channels, or a matrix file."""
+    from semg_hht.figures.plots import plane_png
+
+    file = visit.file(number)
+    if file.is_matrix:
+        from semg_hht.matrices.matrix import read_matrix
+
+        return plane_png(read_matrix(file.path).values.mean(axis=0))
+    file, recorded = visit.recording(number)
+    if not isinstance(repetition, int) or not 1 <= repetition <= max(1, len(file.rows)):
+        raise Refused("app_no_such_file")
+    row = file.manifest_rows()[repetition - 1]
+    import numpy as np
+
+    from semg_hht.matrices.transform import transform
+    from semg_hht.recordings.jobs import Job as RecordingJob
+    from semg_hht.recordings.recording import Recording
+    from semg_hht.signals.filtered_recording import FilteredRecording
+
+    start, stop = (row.start_s or 0.0), (row.stop_s or recorded.duration_s)
+    samples = read_samples(recorded.samples, round(start * recorded.rate_hz), round(stop * recorded.rate_hz))
+    names = tuple(recorded.channels[i].name for i in recorded.emg)
+    cut = Recording(samples[recorded.emg], recorded.rate_hz, names, recorded.units, str(file.path))
+    job = RecordingJob(file.path, (replace(row, start_s=None, stop_s=None, channels=()),))
+    examples = transform(FilteredRecording(job, cut, cut), replace(config, scaling="log"))
+    return plane_png(np.concatenate([example.matrix.values for example in examples]).mean(axis=0))
+
+
+def session_of_file(visit: Visit, number: Any, run: Run) -> Session:
+    """The session of a recording that was answered, for its card; the recording is read again."""
+    from semg_hht.prediction.session import session_of
+    from semg_hht.recordings.jobs import Job as RecordingJob
+    from semg_hht.signals.filtered_recording import open_filtered
+
+    file, _ = visit.recording(number)
+    if file.prediction is None or run.recording_config is None:
+        raise Refused("app_nothing_to_answer")
+    try:
+        source = open_filtered(RecordingJob(file.path, tuple(file.manifest_rows())), run.recording_config.filter)
+        return replace(session_of(source, file.prediction, is_percent=False), file=file.name)
+    except InputError as error:
+        raise Refused("app_says", said=problem_of(error, visit.recordings).values["said"]) from None
+
+
+@contextmanager
+def warnings_of_this_thread() -> Iterator[list[str]]:
+    """Collect the warnings that the library logs in this thread; other threads answer other visitors."""
+    warnings: list[str] = []
+    thread = threading.get_ident()
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread:
+                warnings.append(record.getMessage())
+
+    collector = Collector(logging.WARNING)
+    logger = logging.getLogger("semg_hht")
+    logger.addHandler(collector)
+    try:
+        yield warnings
+    finally:
+        logger.removeHandler(collector)
+
+
+def without_gender(session: Session) -> Session:
+    """The session without recorded gender, also of its repetitions and channels."""
+    parts = tuple(map(_part_without_gender, session.parts))
+    return replace(session, parts=parts, answers=_others(session.answers))
+
+
+def _part_without_gender(part: Part) -> Part:
+    channels = {name: _others(answers) for name, answers in part.channels.items()}
+    return replace(part, answers=_others(part.answers), channels=channels)
+
+
+def _others(answers: dict[str, Answer]) -> dict[str, Answer]:
+    return {task: answer for task, answer in answers.items() if task != "gender"}
+
+
+def predictions_json(visit: Visit, note: str) -> str:
+    """The JSON that `predict` writes; each file with ``note``, if there is one, and without gender unless asked for."""
+    from semg_hht.inference.answers import Predictions
+
+    with visit.lock:
+        found = [file.prediction for file in visit.files.values() if file.prediction is not None]
+        if not visit.gender:
+            found = [
+                replace(p, answers=_others(p.answers), parts=tuple(map(_part_without_gender, p.parts))) for p in found
+            ]
+        if note:
+            found = [replace(p, remarks=(note, *p.remarks)) for p in found]
+    return json.dumps(Predictions(tuple(found), {}).to_json(), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,59 @@
+"""One piece of work at a time in the background of a visit, in a thread, with its progress and its end.
+
+It does not know what the work is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from semg_hht.errors import InputError
+from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.uploads import problem_of
+from semg_hht.web.visit import Job, Stopped, Visit
+
+log = logging.getLogger(__name__)
+
+MAX_JOBS = 24  # of all visitors together, most of which wait for one that answers
+_running = threading.BoundedSemaphore(MAX_JOBS)
+
+
+def start(visit: Visit, kind: str, work: Callable[[Job], None], stage: Problem = Problem("app_stage_wait")) -> None:
+    """Run ``work(job)`` in a thread; it sets the stage and the share of the job.
+
+    Raises
+    ------
+    Refused
+        Other work of this visit has not ended, or too many visitors wait.
+    """
+    with visit.lock:
+        if not visit.job.done:
+            raise Refused("app_busy")
+        if not _running.acquire(blocking=False):
+            raise Refused("app_too_busy")
+        job = visit.job = Job(kind, stage, done=False, started_s=time.monotonic())
+    threading.Thread(target=_run, args=(visit, job, work), daemon=True, name=f"semg-hht {kind}").start()
+
+
+def _run(visit: Visit, job: Job, work: Callable[[Job], None]) -> None:
+    try:
+        work(job)
+    except Stopped:
+        job.error = Problem("app_stopped")
+    except Refused as refused:
+        job.error = refused.problem
+    except InputError as error:
+        job.error = problem_of(error, visit.recordings)
+    except MemoryError:
+        job.error = Problem("app_no_memory")
+    except Exception:
+        log.exception("the work %s in the background failed", job.kind)
+        job.error = Problem("app_failed")
+    finally:
+        _running.release()
+        with visit.lock:
+            job.share, job.done = 1.0, True
+            visit.touch()

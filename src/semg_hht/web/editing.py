@@ -1,0 +1,277 @@
+"""The steps of a visitor that change files: adding, describing, dividing into repetitions, labelling.
+
+It reads files in processes of their own. It does not know runs, requests or other visitors.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from semg_hht.errors import InputError
+from semg_hht.recordings.manifest import ManifestRow
+from semg_hht.web.isolated import run_isolated
+from semg_hht.web.measured_repetitions import maximal_amplitudes, measured, with_percent
+from semg_hht.web.repetition_table import Problem, Refused, one_line, read_repetitions, rows_of
+from semg_hht.web.uploads import MAX_READ_BYTES, ReadFile, Stated, problem_of, read_upload
+from semg_hht.web.visit import MAX_FILES, About, Maximum, Visit, VisitFile
+
+UNITS = ("", "V", "mV", "uV")
+MAX_TEXT = {"person": 60, "muscle": 60, "side": 20, "note": 500}
+RATE_HZ = (1.0, 1e6)
+SENSOR_TIMEOUT_S = 60.0
+
+
+def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
+    """Take a stored upload into the visit: a recording or a matrix as a file of its own, a table to its recordings.
+
+    Returns
+    -------
+    The number of the file, which may be gone again: a table, or a part of another file.
+    """
+    with visit.lock:
+        if len(visit.files) >= MAX_FILES:
+            raise Refused("app_too_many_files", most=MAX_FILES)
+        path = visit.next_path(name)
+        stored.rename(path)
+        visit.n_files += 1
+        number = visit.n_files
+        stated = Stated(visit.stated.get(path.name, ()))
+        # Its place in the list is taken now: several files may be read at once.
+        visit.files[number] = VisitFile(number, path, problem=Problem("app_reading", {"file": path.name}))
+    read = read_upload(path, stated, filters, visit.drawn / f"{number}.npy")
+    with visit.lock:
+        visit.problems = ()
+        if number not in visit.files:  # removed meanwhile
+            return number
+        if read.table is not None:
+            visit.remove(number)
+            _take_table(visit, path.name, read.table)
+            return number
+        _put_read(visit, visit.files[number], read)
+        _join_parts(visit, visit.files[number], read)
+    again = _failed_for_lack_of(visit, path)
+    if again is not None:
+        read_again(visit, again, filters)
+    return number
+
+
+def read_again(visit: Visit, file: VisitFile, filters: Any) -> None:
+    """Read a file again, with the rate and the units that the visitor states; no other file changes."""
+    stated = Stated(visit.stated.get(file.name, ()), file.about.rate_hz, file.about.units)
+    read = read_upload(file.path, stated, filters, visit.drawn / f"{file.number}.npy")
+    with visit.lock:
+        if file.number in visit.files:
+            _put_read(visit, visit.files[file.number], read)
+
+
+def _put_read(visit: Visit, file: VisitFile, read: ReadFile) -> None:
+    about = file.about
+    if read.recorded is not None:
+        shared = read.recorded.shared
+        about = replace(about, person=about.person or shared.subject, muscle=about.muscle or shared.muscle,
+                        date=about.date or _date(shared.session, lenient=True))  # fmt: skip
+    file = replace(file, about=about, recorded=read.recorded, problem=read.problem, needs_rate=read.needs_rate,
+                   rows=read.rows).without_answers()  # fmt: skip
+    visit.put(measured(file, reference_of(visit, file)))
+
+
+def _join_parts(visit: Visit, file: VisitFile, read: ReadFile) -> None:
+    """Drop files that turned out to be parts of another, such as the signals of a WFDB header; they stay stored."""
+    for other in [other for other in visit.files.values() if other.name in read.parts and other.number != file.number]:
+        del visit.files[other.number]
+
+
+def _failed_for_lack_of(visit: Visit, path: Path) -> VisitFile | None:
+    """The header that could not be read before this signal file arrived; and this file is then a part of it."""
+    if path.suffix.lower() != ".dat":
+        return None
+    with visit.lock:
+        header = next((f for f in visit.files.values() if f.name == f"{path.stem}.hea"), None)
+        if header is None:
+            return None
+        for own in [f for f in visit.files.values() if f.path == path]:
+            del visit.files[own.number]
+    return header if header.problem is not None else None
+
+
+def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, ...]]) -> None:
+    """The repetitions of a table: of files that are here now, and of those that come later."""
+    visit.stated |= table
+    problems = []
+    waiting = set(table)
+    for file in [f for f in visit.files.values() if f.name in table]:
+        waiting.discard(file.name)
+        if file.recorded is None:
+            continue
+        rows = table[file.name]
+        try:
+            items = [{"start_s": row.start_s or 0.0, "stop_s": row.stop_s or file.recorded.duration_s,
+                      "label": row.movement} for row in rows]  # fmt: skip
+            drawn = read_repetitions(items, file.recorded.duration_s)
+        except Refused as refused:
+            problems.append(Problem("app_in_table", {"file": name, "of": file.name, "why": refused.problem}))
+            continue
+        complete = [replace(row, start_s=d["start_s"], stop_s=d["stop_s"]) for row, d in zip(rows, items, strict=True)]
+        about = replace(file.about, person=rows[0].subject or file.about.person,
+                        muscle=rows[0].muscle or file.about.muscle)  # fmt: skip
+        file = replace(file, about=about, rows=rows_of(drawn, file.recorded.shared, complete)).without_answers()
+        visit.put(measured(file, reference_of(visit, file)))
+    if waiting:
+        problems.append(Problem("app_table_waits", {"file": name, "names": ", ".join(sorted(waiting)[:5])}))
+    visit.problems = tuple(problems)
+    visit.touch()
+
+
+def describe(visit: Visit, number: Any, stated: Mapping[str, Any], filters: Any) -> None:
+    """Take facts of one file; where the rate or the units change, that file is read again, and no other."""
+    with visit.lock:
+        file = visit.file(number)
+        about = _about(file.about, stated)
+        if about == file.about:
+            return
+        is_other_person = about.person != file.about.person
+        key = visit.person_key(file)
+        changed = replace(file, about=about)
+        if is_other_person:
+            changed = changed.without_answers()
+            if not file.about.person and key in visit.maxima:  # of the file, now of the person
+                visit.maxima.setdefault(about.person, visit.maxima.pop(key))
+        visit.put(with_percent(changed, reference_of(visit, changed)))
+    if (about.rate_hz, about.units) != (file.about.rate_hz, file.about.units):
+        read_again(visit, changed, filters)
+
+
+def _about(about: About, stated: Mapping[str, Any]) -> About:
+    values: dict[str, Any] = {
+        name: one_line(stated[name], most) for name, most in MAX_TEXT.items() if name in stated
+    }
+    if "date" in stated:
+        values["date"] = _date(stated["date"])
+    if "units" in stated:
+        if stated["units"] not in UNITS:
+            raise Refused("app_bad_units")
+        values["units"] = stated["units"]
+    if "rate_hz" in stated:
+        values["rate_hz"] = _rate(stated["rate_hz"])
+    return replace(about, **values)
+
+
+def _date(text: Any, *, lenient: bool = False) -> str:
+    """A date as YYYY-MM-DD, or nothing.
+
+    Raises
+    ------
+    Refused
+        It is no date; with ``lenient`` nothing is returned instead.
+    """
+    if not text:
+        return ""
+    try:
+        return datetime.date.fromisoformat(str(text)[:20]).isoformat()
+    except ValueError:
+        if lenient:
+            return ""
+        raise Refused("app_bad_date") from None
+
+
+def _rate(typed: Any) -> float | None:
+    if typed in (None, ""):
+        return None
+    try:
+        rate_hz = float(str(typed).replace(",", "."))
+    except ValueError:
+        rate_hz = math.nan
+    if not RATE_HZ[0] <= rate_hz <= RATE_HZ[1]:
+        raise Refused("app_bad_rate")
+    return rate_hz
+
+
+def set_repetitions(visit: Visit, number: Any, items: Any) -> None:
+    """Replace the repetitions of a recording; nothing changes where one of them can't be used."""
+    with visit.lock:
+        file, recorded = visit.recording(number)
+        rows = rows_of(read_repetitions(items, recorded.duration_s), recorded.shared, file.rows)
+        changed = replace(file, rows=rows, why={})
+        if [(row.start_s, row.stop_s) for row in rows] != [(row.start_s, row.stop_s) for row in file.rows]:
+            changed = measured(changed, reference_of(visit, file))
+        else:
+            changed = replace(changed, why=file.why)
+        visit.put(changed)
+
+
+def find_again(visit: Visit, number: Any, filters: Any) -> None:
+    """Find the repetitions in the signal, whatever a table or the visitor stated."""
+    with visit.lock:
+        file, _ = visit.recording(number)
+        visit.stated.pop(file.name, None)
+    read_again(visit, file, filters)
+
+
+def set_maximum(visit: Visit, number: Any, of: Any, start_s: Any, stop_s: Any) -> None:
+    """State the maximal contraction of a file's person: a whole file, an interval of one, or none (``of`` is None)."""
+    with visit.lock:
+        file, _ = visit.recording(number)
+        key = visit.person_key(file)
+        if of is None:
+            visit.maxima.pop(key, None)
+        else:
+            source, recorded = visit.recording(of)
+            start = 0.0 if start_s is None else start_s
+            stop = recorded.duration_s if stop_s is None else stop_s
+            (drawn,) = read_repetitions([{"start_s": start, "stop_s": stop}], recorded.duration_s)
+            maximum = Maximum(source.number, drawn.start_s, drawn.stop_s, is_whole=start_s is None)
+            if not maximal_amplitudes(source, maximum):
+                raise Refused("app_silent_maximum")
+            visit.maxima[key] = maximum
+        same = [other for other in visit.files.values() if visit.person_key(other) == key]
+        visit.change_each(lambda other: with_percent(other, reference_of(visit, other)), same)
+
+
+def reference_of(visit: Visit, file: VisitFile) -> dict[str, float]:
+    """The maximal amplitude of each channel of the file's person, where its units are those of the file."""
+    maximum = visit.maximum(file)
+    source = None if maximum is None else visit.files.get(maximum.file)
+    if maximum is None or source is None or source.recorded is None or file.recorded is None:
+        return {}
+    if source.recorded.units != file.recorded.units:
+        return {}
+    return maximal_amplitudes(source, maximum)
+
+
+def label_from_sensor(visit: Visit, number: Any, sensor: Any) -> None:
+    """Label the repetitions of a recording from one of its sensors; the label of a person stays."""
+    with visit.lock:
+        file, recorded = visit.recording(number)
+    name = one_line(sensor, 200)
+    if not file.rows:
+        raise Refused("app_nothing_to_label")
+    try:
+        rows, remarks = run_isolated(
+            _labelled, file.path, file.manifest_rows(), name, timeout_s=SENSOR_TIMEOUT_S, max_bytes=MAX_READ_BYTES
+        )
+    except InputError as error:
+        raise Refused("app_says", said=problem_of(error, visit.recordings).values["said"]) from None
+    except (MemoryError, TimeoutError):
+        raise Refused("app_too_slow", file=file.name) from None
+    with visit.lock:
+        now = visit.files.get(file.number)
+        if now is None or [r.start_s for r in now.rows] != [r.start_s for r in file.rows]:
+            raise Refused("app_changed_meanwhile")
+        known = (*recorded.remarks, *(remark for remark in remarks if remark not in recorded.remarks))
+        own = [replace(row, subject=before.subject, session=before.session, muscle=before.muscle)
+               for row, before in zip(rows, now.rows, strict=True)]  # fmt: skip
+        visit.put(replace(now, rows=tuple(own), recorded=replace(recorded, remarks=known)))
+
+
+def _labelled(path: Path, rows: list[ManifestRow], sensor: str) -> tuple[list[ManifestRow], list[str]]:
+    from semg_hht.datasets.label import LabelOptions, SensorSource, label_jobs
+    from semg_hht.recordings.jobs import Job
+
+    options = LabelOptions(pictures=False)
+    found = label_jobs([Job(path, tuple(rows))], SensorSource(sensor), None, options, n_jobs=1)
+    return list(found.rows), [remark.text for remark in found.remarks]

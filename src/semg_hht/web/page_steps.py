@@ -1,0 +1,352 @@
+"""What each address of the page does to a visit, and what it returns.
+
+It knows visits and the shared runs. It does not know HTTP.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from semg_hht.errors import InputError
+from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.system.memory import give_back_freed_memory
+from semg_hht.web import background, editing, trained_run
+from semg_hht.web.drawn_signal import MAX_POINTS, draw_interval
+from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.session_file import SUFFIX, KeptSessions, open_session, write_session
+from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk
+from semg_hht.web.view import job_view, state_of, trend_over_time
+from semg_hht.web.visit import Job, Stopped, Visit
+from semg_hht.web.visitors import Visitors
+
+log = logging.getLogger(__name__)
+
+Content = Mapping[str, Any]
+Read = Callable[["Page", Visit, Content], tuple[bytes, str]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A step that changes a visit. reads : whether it reads a recording, of which few are read at once."""
+
+    do: Callable[[Page, Visit, Content], None]
+    reads: bool = False
+
+
+@dataclass
+class Page:
+    """What all visits share. max_upload : bytes of one file. kept : the folder of kept sessions; None: nothing is kept."""
+
+    desk: Desk
+    visitors: Visitors
+    max_upload: int
+    kept: KeptSessions | None = None
+
+    def state(self, visit: Visit) -> dict[str, Any]:
+        with visit.lock:
+            keeps, names = ("", []) if self.kept is None else (str(self.kept.folder), self.kept.names())
+            return state_of(visit, self.desk, max_mb=self.max_upload // 1_000_000, keeps=keeps, kept=names)
+
+    def take_upload(self, visit: Visit, stored: Path, name: str) -> None:
+        if name.endswith(SUFFIX):
+            open_session(visit, stored, self.desk.filters, max_bytes=3 * self.max_upload)
+        else:
+            editing.add(visit, stored, name, self.desk.filters)
+
+    def keep_house(self) -> None:
+        """Keep the sessions that changed, and remove visitors who left."""
+        if self.kept is not None:
+            for visit in self.visitors.all():
+                try:
+                    self.kept.keep(visit)
+                except OSError as error:
+                    log.warning("a session could not be kept: %s", error)
+        self.visitors.remove_idle()
+
+    def warm_up(self) -> None:
+        """Import what the first recording and the first answer need, while the first visitor reads the page."""
+        import semg_hht.datasets.feature_table
+        import semg_hht.figures.plots
+        import semg_hht.prediction.run
+        import semg_hht.report.explanation_text  # noqa: F401
+
+
+def set_language(page: Page, visit: Visit, content: Content) -> None:
+    if content.get("language") not in LANGUAGES:
+        raise Refused("app_bad_request")
+    visit.language = content["language"]
+    visit.touch()
+
+
+def open_sample(page: Page, visit: Visit, content: Content) -> None:
+    import shutil
+
+    if page.desk.sample is None:
+        raise Refused("app_no_such_file")
+    stored = visit.folder / f"upload-{id(content):x}"
+    shutil.copyfile(page.desk.sample, stored)
+    editing.add(visit, stored, page.desk.sample.name, page.desk.filters)
+
+
+def remove(page: Page, visit: Visit, content: Content) -> None:
+    with visit.lock:
+        visit.remove(content.get("file"))
+        visit.problems = ()
+
+
+def describe(page: Page, visit: Visit, content: Content) -> None:
+    editing.describe(visit, content.get("file"), content, page.desk.filters)
+
+
+def set_repetitions(page: Page, visit: Visit, content: Content) -> None:
+    editing.set_repetitions(visit, content.get("file"), content.get("repetitions"))
+
+
+def find_again(page: Page, visit: Visit, content: Content) -> None:
+    editing.find_again(visit, content.get("file"), page.desk.filters)
+
+
+def set_maximum(page: Page, visit: Visit, content: Content) -> None:
+    editing.set_maximum(visit, content.get("file"), content.get("of"), content.get("start_s"), content.get("stop_s"))
+
+
+def label_from_sensor(page: Page, visit: Visit, content: Content) -> None:
+    editing.label_from_sensor(visit, content.get("file"), content.get("sensor"))
+
+
+def _run(page: Page, visit: Visit) -> Any:
+    run = visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+    if run is None:
+        raise Refused("app_no_run")
+    return run
+
+
+def answer(page: Page, visit: Visit, content: Content) -> None:
+    from semg_hht.web import answering
+
+    visit.gender = content.get("gender") is True
+    run = _run(page, visit)
+
+    def work(job: Job) -> None:
+        _wait(page.desk.answering, job)
+        try:
+            answering.answer(visit, run, page.desk.references, job)
+        finally:
+            page.desk.answering.release()
+            give_back_freed_memory()
+
+    background.start(visit, "answer", work)
+
+
+def explain(page: Page, visit: Visit, content: Content) -> None:
+    from semg_hht.web import answering
+
+    run, number, repetition = _run(page, visit), content.get("file"), content.get("repetition")
+    file = visit.file(number)
+    if not isinstance(repetition, int) or not 1 <= repetition <= max(1, len(file.rows)):
+        raise Refused("app_no_such_file")
+
+    def work(job: Job) -> None:
+        _wait(page.desk.answering, job)
+        job.stage, job.share = Problem("app_stage_why"), 0.3
+        try:
+            answering.explain_one(visit, run, page.desk.references, number, repetition)
+        finally:
+            page.desk.answering.release()
+
+    background.start(visit, "why", work)
+
+
+def _wait(lock: Any, job: Job) -> None:
+    while not lock.acquire(timeout=0.2):
+        if job.stopping.is_set():
+            raise Stopped
+
+
+def train(page: Page, visit: Visit, content: Content) -> None:
+    open_trained = page.desk.open_trained
+    if open_trained is None:
+        raise Refused("app_no_training")
+    found = trained_run.labelled(visit)
+    problem = trained_run.missing(found)
+    if problem is not None:
+        raise Refused(problem.name, **problem.values)
+
+    def work(job: Job) -> None:
+        _wait(page.desk.training, job)
+        try:
+            folder = trained_run.train(visit, job, resume=content.get("resume") is True)
+        finally:
+            page.desk.training.release()
+        run, score = open_trained(folder), trained_run.score_of(folder, found.n_people)
+        with visit.lock:
+            visit.trained, visit.score = run, score
+            _use(visit, TRAINED)
+
+    background.start(visit, "train", work, Problem("app_stage_prepare"))
+
+
+def take_run(page: Page, visit: Visit, content: Content) -> None:
+    kind = content.get("take")
+    if kind == SHIPPED:
+        page.desk.take_shipped()
+    elif kind == PRACTICE and PRACTICE not in page.desk.opened:
+        background.start(visit, "practice", partial(_practice, page, visit), Problem("app_stage_practice"))
+        return
+    elif kind == TRAINED and visit.trained is None:
+        raise Refused("app_no_run")
+    elif kind == "own" and page.desk.own is None:
+        raise Refused("app_no_run")
+    elif kind not in (PRACTICE, TRAINED, "own"):
+        raise Refused("app_bad_request")
+    with visit.lock:
+        _use(visit, str(kind))
+
+
+def _practice(page: Page, visit: Visit, job: Job) -> None:
+    def tell(share: float, what: str) -> None:
+        job.share, job.stage = share, Problem("app_stage_practice")
+        if job.stopping.is_set():
+            raise Stopped
+
+    page.desk.make(tell)
+    with visit.lock:
+        _use(visit, PRACTICE)
+
+
+def _use(visit: Visit, kind: str) -> None:
+    """Another run answers from now on, so the answers that are shown are not its."""
+    if visit.run != kind:
+        visit.run = kind
+        visit.change_each(lambda file: file.without_answers())
+    visit.touch()
+
+
+def stop(page: Page, visit: Visit, content: Content) -> None:
+    visit.job.stopping.set()
+
+
+def keep(page: Page, visit: Visit, content: Content) -> None:
+    if page.kept is None:
+        raise Refused("app_keeps_nothing")
+    page.kept.keep(visit)
+
+
+def open_kept(page: Page, visit: Visit, content: Content) -> None:
+    if page.kept is None:
+        raise Refused("app_keeps_nothing")
+    name = content.get("name")
+    open_session(visit, page.kept.path(name), page.desk.filters, max_bytes=3 * page.max_upload, kept=str(name))
+
+
+def leave(page: Page, visit: Visit, content: Content) -> None:
+    """The server marks the visit; here nothing changes."""
+
+
+def _as_json(content: Any) -> tuple[bytes, str]:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), "application/json"
+
+
+def state(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    return _as_json(page.state(visit))
+
+
+def job(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    return _as_json(job_view(visit.job, read_words(visit.language)))
+
+
+def _number(query: Content, name: str, otherwise: float | None = None) -> Any:
+    try:
+        value = float(query[name])
+        return int(value) if value == int(value) else value
+    except (KeyError, ValueError, OverflowError):
+        if otherwise is None:
+            raise Refused("app_bad_request") from None
+        return otherwise
+
+
+def signal(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    _, recorded = visit.recording(_number(query, "file"))
+    names = [(channel.name, channel.units, channel.is_sensor) for channel in recorded.channels]
+    interval = _number(query, "from", 0.0), _number(query, "to", recorded.duration_s)
+    n_points = max(2, int(_number(query, "points", MAX_POINTS)))
+    return _as_json(draw_interval(recorded.samples, recorded.rate_hz, names, interval, n_points))
+
+
+def picture(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    from semg_hht.matrices.transform import PipelineConfig
+    from semg_hht.web import answering
+
+    run = visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+    config = (None if run is None else run.recording_config) or page.desk.config or PipelineConfig()
+    try:
+        png = answering.picture(visit, _number(query, "file"), _number(query, "repetition", 1), config)
+    except InputError as error:
+        raise Refused("app_says", said=str(error)) from None
+    return png, "image/png"
+
+
+def card(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    from semg_hht.report.card import render_card
+    from semg_hht.web import answering
+
+    with page.desk.answering:
+        session = answering.session_of_file(visit, _number(query, "file"), _run(page, visit))
+    if query.get("gender") != "true":
+        session = answering.without_gender(session)
+    return render_card(session, read_words(visit.language)).encode(), "text/html"
+
+
+def table(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    return visit.table().encode(), "text/csv"
+
+
+def predictions(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    """What `semg-hht predict` writes, with what to know about a practice run; without gender unless asked for."""
+    from semg_hht.web import answering
+
+    info = page.desk.info(visit.run, visit.trained)
+    note = read_words(visit.language)("app_practice_means") if info.is_practice else ""
+    return answering.predictions_json(visit, note).encode(), "application/json"
+
+
+def session(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    out = io.BytesIO()
+    write_session(visit, out)
+    return out.getvalue(), "application/zip"
+
+
+def trend(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
+    with visit.lock:
+        return _as_json(trend_over_time(visit))
+
+
+CHANGES = {
+    "language": Change(set_language),
+    "sample": Change(open_sample, reads=True),
+    "remove": Change(remove),
+    "about": Change(describe, reads=True),
+    "repetitions": Change(set_repetitions),
+    "find": Change(find_again, reads=True),
+    "maximum": Change(set_maximum),
+    "from_sensor": Change(label_from_sensor, reads=True),
+    "answer": Change(answer),
+    "why": Change(explain),
+    "train": Change(train),
+    "run": Change(take_run),
+    "stop": Change(stop),
+    "keep": Change(keep),
+    "open": Change(open_kept, reads=True),
+    "leave": Change(leave),
+}
+READS: dict[str, Read] = {
+    "state": state, "job": job, "signal": signal, "picture": picture, "card": card, "table": table,
+    "predictions": predictions, "session": session, "trend": trend,
+}  # fmt: skip

@@ -1,0 +1,199 @@
+"""Train a run from the labelled recordings of a visit, by `semg-hht train` in a process of its own.
+
+It writes the table, watches the files of the run for progress, and says how right the run is on new people. It does not
+know networks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from semg_hht.recordings.manifest import ManifestRow, manifest_text
+from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.uploads import without_folder
+from semg_hht.web.visit import Job, Stopped, Visit
+
+MIN_PEOPLE = 3  # one to train on, one to choose the epoch, one to score
+MIN_CLASSES = 2
+GOOD_PEOPLE = 20  # with so many, the interval of the score is narrow enough to be of use
+# Of the run that comes with the package: a small network in few epochs, which the recipe `auto` joins with measures.
+SETTINGS = ("--recipe", "auto", "--base_channels", "4", "--epochs", "8", "--learning_rate", "0.001")
+N_EPOCHS = 8
+PREPARED, FITTED = 0.4, 0.8  # shares of the whole when the matrices are made, and when the epochs have ended
+POLL_S = 0.2
+STOP_WAIT_S = 15.0  # from an interrupt to the end of the process
+LIMIT_S = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The labelled repetitions of a visit. people : person -> classes. n_nameless : labelled files without a person."""
+
+    rows: tuple[ManifestRow, ...]
+    people: dict[str, set[str]]
+    n_nameless: int
+
+    @property
+    def n_people(self) -> int:
+        return len(self.people)
+
+    @property
+    def n_repetitions(self) -> int:
+        return len(self.rows)
+
+    @property
+    def classes(self) -> Counter[str]:
+        """Class -> number of people who show it."""
+        return Counter(name for names in self.people.values() for name in names)
+
+
+def labelled(visit: Visit) -> Labelled:
+    rows: list[ManifestRow] = []
+    people: dict[str, set[str]] = {}
+    n_nameless = 0
+    for file in visit.files.values():
+        own = [row for row in file.manifest_rows() if row.movement] if file.rows else []
+        if own and not file.about.person:
+            n_nameless += 1
+        elif own:
+            rows += [replace(row, gender="", extra={}) for row in own]
+            people.setdefault(file.about.person, set()).update(row.movement for row in own)
+    return Labelled(tuple(rows), people, n_nameless)
+
+
+def missing(found: Labelled) -> Problem | None:
+    """What training needs and is not there yet."""
+    if found.n_people < MIN_PEOPLE:
+        if found.n_nameless:
+            return Problem("app_needs_persons", {"n": found.n_nameless})
+        return Problem("app_needs_people", {"found": found.n_people, "least": MIN_PEOPLE,
+                                            "more": MIN_PEOPLE - found.n_people})  # fmt: skip
+    if len(found.classes) < MIN_CLASSES:
+        return Problem("app_needs_classes", {"found": next(iter(found.classes), "–")})
+    return None
+
+
+def train(visit: Visit, job: Job, *, resume: bool = False) -> Path:
+    """Train until the run is complete, and return its folder.
+
+    Raises
+    ------
+    Refused
+        Labels are missing, or training failed; it says why.
+    Stopped
+        The visitor stopped it; the run can be resumed.
+    """
+    with visit.lock:
+        found = labelled(visit)
+    problem = missing(found)
+    if problem is not None:
+        raise Refused(problem.name, **problem.values)
+    folder = visit.folder / "train"
+    folder.mkdir(exist_ok=True)
+    table, run, log = visit.recordings / ".train.csv", folder / "run", folder / "output.txt"
+    if not (resume and table.is_file()):
+        table.write_text(manifest_text(found.rows), encoding="utf-8")
+    how = "--resume" if resume and (run / "last").is_dir() else "--overwrite"
+    command = [sys.executable, "-m", "semg_hht", "train", "--manifest", str(table), "--checkpoint_dir", str(run),
+               "--task", "action_quality", *SETTINGS, how]  # fmt: skip
+    with log.open("wb") as output:
+        _watch(command, output, run, job)
+    if not (run / "metrics.json").is_file():
+        raise Refused("app_train_failed", said=_last_words(log, visit))
+    return run
+
+
+def _watch(command: Sequence[str], output: Any, run: Path, job: Job) -> None:
+    """Run the process until it ends or is stopped, and tell how far it is."""
+    begun = time.time()
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                               start_new_session=True)  # fmt: skip
+    try:
+        while process.poll() is None:
+            _tell(run, begun, job)
+            if job.stopping.wait(POLL_S) or time.time() - begun > LIMIT_S:
+                raise Stopped
+    finally:
+        end_process(process)
+
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt a process and those that it started, and wait for them; the training keeps what it has saved."""
+    if process.poll() is None:
+        _signal_group(process, signal.SIGINT)
+        try:
+            process.wait(STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            pass
+    if os.name != "nt":
+        _signal_group(process, signal.SIGKILL)
+    elif process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        if os.name == "nt":
+            process.terminate()
+        else:
+            os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _tell(run: Path, begun: float, job: Job) -> None:
+    """The stage from the files that the training writes: settings, one line for each epoch, scores."""
+    history = run / "history.jsonl"
+    config = run / "config.json"
+    if not config.is_file() or config.stat().st_mtime < begun - 1:
+        elapsed_s = time.time() - begun
+        job.share = PREPARED * elapsed_s / (elapsed_s + 20.0)
+        job.stage = Problem("app_stage_prepare")
+        return
+    n_done = len(history.read_bytes().splitlines()) if history.is_file() else 0
+    if n_done < N_EPOCHS:
+        job.share = max(job.share, PREPARED + (FITTED - PREPARED) * n_done / N_EPOCHS)
+        job.stage = Problem("app_stage_train", {"done": n_done, "all": N_EPOCHS})
+    else:
+        job.share = max(FITTED, job.share)
+        job.stage = Problem("app_stage_choose")
+
+
+def _last_words(log: Path, visit: Visit) -> str:
+    """The error that the training printed, without folders of the server."""
+    lines = [line for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
+    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
+    text = (errors or lines or ["?"])[-1][:500]
+    return without_folder(without_folder(text, visit.recordings), visit.folder)
+
+
+def score_of(run: Path, n_people: int) -> Problem:
+    """How right the run is on people it was not trained on, and what is missing for a firmer answer."""
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    task = next(iter(metrics["test"]))
+    report, chosen = metrics["test"][task], metrics["chosen"].get(task)
+    score, interval, n_held = report["balanced_accuracy"], report["balanced_accuracy_interval_95"], len(report["per_subject"])
+    chance = 1 / max(1, len(report["per_class"]))
+    values: dict[str, Any] = {"people": n_people, "held": n_held, "right": f"{score:.0%}", "chance": f"{chance:.0%}"}
+    if interval is None:
+        how_sure = Problem("app_score_alone")
+    else:
+        how_sure = Problem("app_score_interval", {"low": f"{interval[0]:.0%}", "high": f"{interval[1]:.0%}"})
+    left_out = Problem("app_score_nothing")
+    if chosen:
+        right = f"{chosen['scores'][chosen['name']]:.0%}"
+        left_out = Problem("app_score_left_out", {"n": chosen["n_people"], "right": right})
+    more = max(0, GOOD_PEOPLE - n_people)
+    advice = Problem("app_score_more", {"more": more}) if more else Problem("app_score_enough")
+    return Problem("app_score", values | {"how_sure": how_sure, "left_out": left_out, "advice": advice})

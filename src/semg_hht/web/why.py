@@ -1,0 +1,73 @@
+"""An explanation of one answer -> one sentence for a physiotherapist, the figures behind it, and a picture.
+
+It knows explanations. It does not know how they are computed.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from semg_hht.report.words import Words
+
+if TYPE_CHECKING:
+    from semg_hht.explanation.explanation import Explanation
+
+BROAD = 0.6  # share of an axis above which evidence is not said to lie in one part of it
+LOW_HZ, HIGH_HZ = 70.0, 130.0  # centres below and above which frequencies are called low and high
+
+
+def why_view(explanation: Explanation, words: Words) -> dict[str, Any]:
+    from semg_hht.report.explanation_text import evidence_said
+
+    picture = ""
+    if explanation.sees_matrices:
+        from semg_hht.figures.explanation_plot import evidence_png
+
+        png = evidence_png(explanation.grid.values, explanation.evidence)
+        picture = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    return {
+        "task": words.known("tasks", explanation.task),
+        "sentence": plain_sentence(explanation, words),
+        "details": evidence_said(explanation, words),
+        "picture": picture,
+    }
+
+
+def plain_sentence(explanation: Explanation, words: Words) -> str:
+    """Where in the movement, at which frequencies and on which muscle the reason lies, without percentages."""
+    name = words.known("app_classes", explanation.answer.prediction)
+    channel = _leading_channel(explanation)
+    muscle = words("app_why_channel", channel=channel) if channel else ""
+    if not explanation.sees_matrices:
+        return words("app_why_measures", name=name, channel=muscle)
+    if not explanation.evidence.any():
+        return words("app_why_nothing", name=name)
+    return words("app_why", name=name, when=_when(explanation, words), pitch=_pitch(explanation, words), channel=muscle,
+                 side=words("app_why_for" if explanation.leans > 0 else "app_why_against"))  # fmt: skip
+
+
+def _leading_channel(explanation: Explanation) -> str:
+    of_channels = explanation.of_channels
+    if len(of_channels) < 2:
+        return ""
+    return max(of_channels, key=lambda channel: explanation.leans * of_channels[channel])
+
+
+def _when(explanation: Explanation, words: Words) -> str:
+    span, times = explanation.span, explanation.grid.time_s
+    if span is None:
+        return words("app_why_all_through")
+    whole = float(times[-1]) if times is not None else float(explanation.evidence.shape[-1])
+    if whole <= 0 or span.high - span.low > BROAD * whole:
+        return words("app_why_all_through")
+    middle = (span.low + span.high) / 2 / whole
+    return words("app_why_first" if middle < 0.4 else "app_why_last" if middle > 0.6 else "app_why_middle")
+
+
+def _pitch(explanation: Explanation, words: Words) -> str:
+    band, centres = explanation.band, explanation.grid.frequency_hz
+    if band is None or centres is None or band.high - band.low > BROAD * float(centres[-1] - centres[0]):
+        return words("app_why_any_pitch")
+    middle = (band.low + band.high) / 2
+    return words("app_why_low" if middle < LOW_HZ else "app_why_high" if middle > HIGH_HZ else "app_why_mid")
