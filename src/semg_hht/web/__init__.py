@@ -1,8 +1,8 @@
 """The web page for people who write no code.
 
-visit.py holds what one visitor has uploaded and been answered, repetition_table.py the editable table of repetitions,
-view.py what the page shows of a visit. visitors.py keeps the visits and their folders, and shared_run.py the run that
-answers all visitors. request_filter.py decides which requests reach the server, cleanup.py removes what the server
-keeps of visitors who have left, and uploads.py reads files in separate processes (isolated.py). page.py is the only
-file that imports Gradio.
+page_server.py has the addresses and the server, request_filter.py what may reach them, page_steps.py what each address
+does. visit.py holds what one visitor has, visitors.py all visits and their folders. uploads.py reads files in processes
+of their own (isolated.py); editing.py, measured_repetitions.py and drawn_signal.py change, measure and draw them.
+answering.py, why.py and shared_run.py ask runs, trained_run.py trains one, background.py runs what takes long,
+session_file.py saves and opens sessions, and view.py says all of it in the visitor's language. page/ is the browser's.
 """

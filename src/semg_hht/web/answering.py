@@ -23,6 +23,8 @@ from semg_hht.web.uploads import problem_of, without_folder
 from semg_hht.web.visit import Job, Stopped, Visit, VisitFile
 
 if TYPE_CHECKING:
+    from semg_hht.datasets.find_inputs import InputOptions
+    from semg_hht.explanation.explanation import Explanation
     from semg_hht.inference.answers import Answer, Part, Predictions
     from semg_hht.prediction.run import Run
     from semg_hht.prediction.session import Session
@@ -95,7 +97,9 @@ def _n_samples(file: VisitFile) -> int:
 
 
 @contextmanager
-def _inputs(visit: Visit, files: list[VisitFile], run: Run, references: Path | None) -> Iterator[tuple[list[Path], Any]]:
+def _inputs(
+    visit: Visit, files: list[VisitFile], run: Run, references: Path | None
+) -> Iterator[tuple[list[Path], InputOptions]]:
     """The inputs of a run, which are the matrix files and a table of all repetitions, and its options."""
     from semg_hht.datasets.find_inputs import InputOptions
 
@@ -137,16 +141,19 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
     """Explain the answers for the repetition of this number, counted from 1."""
     from semg_hht.explanation.explain import explain
     from semg_hht.explanation.explanation import Explanation
+    from semg_hht.inference.exported import ExportedModel
     from semg_hht.prediction.inputs import Choice
 
     with visit.lock:
         file = visit.file(number)
     if file.prediction is None:
         raise Refused("app_nothing_to_answer")
-    together = [other for other in visit.usable() if other.about.person and other.about.person == file.about.person]
-    with _inputs(visit, together or [file], run, references) as (inputs, options):
-        results = list(explain(run, inputs, options, choice=Choice(file.name, repetition)))
-    found = tuple(result for result in results if isinstance(result, Explanation))
+    found: tuple[Explanation, ...] | None = None
+    if not isinstance(run.engine, ExportedModel):  # an export has no gradients; its measures are compared instead
+        people = [f for f in visit.usable() if f.about.person and f.about.person == file.about.person]
+        with _inputs(visit, people or [file], run, references) as (inputs, options):
+            results = explain(run, inputs, options, choice=Choice(file.name, repetition))
+            found = tuple(result for result in results if isinstance(result, Explanation))
     with visit.lock:
         now = visit.files.get(file.number)
         if now is not None and now.prediction is file.prediction:

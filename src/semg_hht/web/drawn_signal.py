@@ -26,7 +26,7 @@ def write_samples(samples: NDArray[np.float64], path: Path) -> None:
 
 def read_samples(path: Path, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
     """Return the samples [start, stop) of all channels, (n_channels, stop - start)."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)[:, start:stop].astype(np.float64)
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[:, start:stop], dtype=np.float64)
 
 
 def draw_interval(

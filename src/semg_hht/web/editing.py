@@ -108,18 +108,17 @@ def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, 
         waiting.discard(file.name)
         if file.recorded is None:
             continue
-        rows = table[file.name]
+        end_s = file.recorded.duration_s
+        rows = [replace(row, start_s=row.start_s or 0.0, stop_s=row.stop_s or end_s) for row in table[file.name]]
+        items = [{"start_s": row.start_s, "stop_s": row.stop_s, "label": row.movement} for row in rows]
         try:
-            items = [{"start_s": row.start_s or 0.0, "stop_s": row.stop_s or file.recorded.duration_s,
-                      "label": row.movement} for row in rows]  # fmt: skip
-            drawn = read_repetitions(items, file.recorded.duration_s)
+            drawn = read_repetitions(items, end_s)
         except Refused as refused:
             problems.append(Problem("app_in_table", {"file": name, "of": file.name, "why": refused.problem}))
             continue
-        complete = [replace(row, start_s=d["start_s"], stop_s=d["stop_s"]) for row, d in zip(rows, items, strict=True)]
         about = replace(file.about, person=rows[0].subject or file.about.person,
                         muscle=rows[0].muscle or file.about.muscle)  # fmt: skip
-        file = replace(file, about=about, rows=rows_of(drawn, file.recorded.shared, complete)).without_answers()
+        file = replace(file, about=about, rows=rows_of(drawn, file.recorded.shared, rows)).without_answers()
         visit.put(measured(file, reference_of(visit, file)))
     if waiting:
         problems.append(Problem("app_table_waits", {"file": name, "names": ", ".join(sorted(waiting)[:5])}))
@@ -138,7 +137,9 @@ def describe(visit: Visit, number: Any, stated: Mapping[str, Any], filters: Any)
         key = visit.person_key(file)
         changed = replace(file, about=about)
         if is_other_person:
-            changed = changed.without_answers()
+            others = {other.about.person for other in visit.files.values() if other.number != file.number} - {""}
+            if others & {about.person, file.about.person}:  # a run may answer the recordings of a person together
+                changed = changed.without_answers()
             if not file.about.person and key in visit.maxima:  # of the file, now of the person
                 visit.maxima.setdefault(about.person, visit.maxima.pop(key))
         visit.put(with_percent(changed, reference_of(visit, changed)))
@@ -147,9 +148,7 @@ def describe(visit: Visit, number: Any, stated: Mapping[str, Any], filters: Any)
 
 
 def _about(about: About, stated: Mapping[str, Any]) -> About:
-    values: dict[str, Any] = {
-        name: one_line(stated[name], most) for name, most in MAX_TEXT.items() if name in stated
-    }
+    values: dict[str, Any] = {name: one_line(stated[name], most) for name, most in MAX_TEXT.items() if name in stated}
     if "date" in stated:
         values["date"] = _date(stated["date"])
     if "units" in stated:

@@ -14,6 +14,7 @@ from semg_hht.web.drawn_signal import read_samples
 from semg_hht.web.visit import Maximum, MeasuredFile, ReadRecording, VisitFile
 
 if TYPE_CHECKING:
+    from semg_hht.datasets.feature_table import Drift
     from semg_hht.recordings.manifest import ManifestRow
 
 MIN_SAMPLES = 16  # in a repetition; fewer have no spectrum
@@ -63,11 +64,11 @@ def _frozen(table: list[list[float]]) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, table))
 
 
-def _drifts(file: VisitFile, found: MeasuredFile) -> tuple[object, ...]:
+def _drifts(file: VisitFile, found: MeasuredFile) -> tuple[Drift, ...]:
     from semg_hht.datasets.feature_table import Measures, drifts_of
 
     assert file.recorded is not None
-    drifts: list[object] = []
+    drifts: list[Drift] = []
     for i, name in enumerate(found.names[:MAX_TRENDS]):
         values = [
             Measures(row, name, file.recorded.units, {"rms": level[i], "mdf_hz": frequency[i]})

@@ -84,10 +84,17 @@ def application(page: Page, address: PageAddress) -> Starlette:
         Route("/api/words", partial(_words, server)),
         Route("/api/visit", partial(_new_visit, server), methods=["POST"]),
         Route("/api/file", partial(_upload, server), methods=["POST"]),
-        *(Route(f"/api/{name}", partial(_change, server, step), methods=["POST"]) for name, step in steps.CHANGES.items()),
+        *(
+            Route(f"/api/{name}", partial(_change, server, step), methods=["POST"])
+            for name, step in steps.CHANGES.items()
+        ),
         *(Route(f"/api/{name}", partial(_read, server, read)) for name, read in steps.READS.items()),
     ]
-    handlers = {Refused: partial(_refused, server), WrongVisit: _wrong_visit, ClientDisconnect: _incomplete}
+    handlers: dict[Any, Any] = {
+        Refused: partial(_refused, server),
+        WrongVisit: _wrong_visit,
+        ClientDisconnect: _incomplete,
+    }
     middleware = [Middleware(RequestFilter, address=address, max_upload=page.max_upload)]
     return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
 
@@ -324,5 +331,3 @@ def serve(
     finally:
         running.page.keep_house()
         running.close()
-
-

@@ -42,7 +42,7 @@ class Change:
 
 @dataclass
 class Page:
-    """What all visits share. max_upload : bytes of one file. kept : the folder of kept sessions; None: nothing is kept."""
+    """What all visits share. max_upload : bytes of one file. kept : kept sessions; None: nothing is kept."""
 
     desk: Desk
     visitors: Visitors
@@ -200,9 +200,7 @@ def take_run(page: Page, visit: Visit, content: Content) -> None:
     elif kind == PRACTICE and PRACTICE not in page.desk.opened:
         background.start(visit, "practice", partial(_practice, page, visit), Problem("app_stage_practice"))
         return
-    elif kind == TRAINED and visit.trained is None:
-        raise Refused("app_no_run")
-    elif kind == "own" and page.desk.own is None:
+    elif kind == TRAINED and visit.trained is None or kind == "own" and page.desk.own is None:
         raise Refused("app_no_run")
     elif kind not in (PRACTICE, TRAINED, "own"):
         raise Refused("app_bad_request")

@@ -6,6 +6,7 @@ know networks.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -131,25 +132,19 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
     """Interrupt a process and those that it started, and wait for them; the training keeps what it has saved."""
     if process.poll() is None:
         _signal_group(process, signal.SIGINT)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_WAIT_S)
-        except subprocess.TimeoutExpired:
-            pass
-    if os.name != "nt":
-        _signal_group(process, signal.SIGKILL)
-    elif process.poll() is None:
-        process.kill()
+    if sys.platform != "win32":
+        _signal_group(process, signal.SIGKILL)  # processes that the training started
     process.wait()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    try:
-        if os.name == "nt":
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
             process.terminate()
         else:
             os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _tell(run: Path, begun: float, job: Job) -> None:
@@ -183,7 +178,11 @@ def score_of(run: Path, n_people: int) -> Problem:
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     task = next(iter(metrics["test"]))
     report, chosen = metrics["test"][task], metrics["chosen"].get(task)
-    score, interval, n_held = report["balanced_accuracy"], report["balanced_accuracy_interval_95"], len(report["per_subject"])
+    score, interval, n_held = (
+        report["balanced_accuracy"],
+        report["balanced_accuracy_interval_95"],
+        len(report["per_subject"]),
+    )
     chance = 1 / max(1, len(report["per_class"]))
     values: dict[str, Any] = {"people": n_people, "held": n_held, "right": f"{score:.0%}", "chance": f"{chance:.0%}"}
     if interval is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ def sentence(problem: Problem, words: Words) -> str:
     return words(problem.name, **values)
 
 
-def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: list[str] | None = None) -> dict[str, Any]:
+def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that the page shows of a visit but signals and pictures."""
     words = read_words(visit.language)
     run = desk.info(visit.run, visit.trained)
@@ -55,7 +55,7 @@ def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: li
         "resumable": (visit.folder / "train" / "run" / "last").is_dir()
         and not (visit.folder / "train" / "run" / "metrics.json").is_file(),
         "keeps": keeps,
-        "kept": kept or [],
+        "kept": list(kept),
         "problems": [sentence(problem, words) for problem in visit.problems],
         "changed": visit.changed,
     }
@@ -236,7 +236,9 @@ def _verdict(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict[
             class_name(part.answers[task].prediction, words)
             for part in parts
         )  # fmt: skip
-        text = words("app_verdict_of", n=len(parts), counts=words.listed(f"{n} × {name}" for name, n in counts.most_common()))
+        text = words(
+            "app_verdict_of", n=len(parts), counts=words.listed(f"{n} × {name}" for name, n in counts.most_common())
+        )
         detail.insert(0, words("app_together_is", name=answer_text(answers[task], words)))
     if not any(answer.possible for part in parts for answer in part.answers.values()):
         detail.append(words("card_no_promise"))
@@ -281,12 +283,14 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
 
 
 def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[str, Any]]:
-    explanations = [why for why in file.why.get(number, ()) if gender or why.task != "gender"]
-    if not explanations:
+    if number not in file.why or file.prediction is None:
         return []
-    from semg_hht.web.why import why_view
+    from semg_hht.web.why import measures_view, why_view
 
-    return [why_view(explanation, words) for explanation in explanations]
+    explanations = file.why[number]
+    if explanations is None:
+        return measures_view(file, number, shown_tasks(file.prediction.answers, gender)[:1], words)
+    return [why_view(explanation, words) for explanation in explanations if gender or explanation.task != "gender"]
 
 
 def train_needs(visit: Visit, words: Words) -> tuple[str, str]:

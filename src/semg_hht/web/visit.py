@@ -88,7 +88,8 @@ class VisitFile:
     """A file of a visit: a recording, a matrix (neither ``recorded`` nor ``problem``), or a file that can't be used.
 
     number : stays as long as the file does. path : where it is stored, under a name that no other file has.
-    rows : the repetitions of a recording. kept : the name of the kept session that it belongs to.
+    rows : the repetitions of a recording. why : explanations by repetition; None: the run can't give any.
+    kept : the name of the kept session that it belongs to.
     """
 
     number: int
@@ -101,7 +102,7 @@ class VisitFile:
     measured: MeasuredFile | None = None
     prediction: Prediction | None = None
     warnings: tuple[str, ...] = ()
-    why: dict[int, tuple[Explanation, ...]] = field(default_factory=dict)
+    why: dict[int, tuple[Explanation, ...] | None] = field(default_factory=dict)
     kept: str = ""
 
     @property
@@ -122,8 +123,9 @@ class VisitFile:
     def manifest_rows(self) -> list[ManifestRow]:
         """The repetitions as a manifest states them; a recording without any is one repetition."""
         common = self.row
-        own = {"subject": common.subject, "session": common.session, "muscle": common.muscle}
-        return [replace(row, **own) for row in self.rows] if self.rows else [common]
+        return [
+            replace(row, subject=common.subject, session=common.session, muscle=common.muscle) for row in self.rows
+        ] or [common]
 
     def without_answers(self) -> VisitFile:
         return replace(self, prediction=None, warnings=(), why={})

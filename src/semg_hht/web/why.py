@@ -12,6 +12,9 @@ from semg_hht.report.words import Words
 
 if TYPE_CHECKING:
     from semg_hht.explanation.explanation import Explanation
+    from semg_hht.web.visit import VisitFile
+
+ALIKE = 0.1  # share by which a repetition differs from the median of its set before it is called different
 
 BROAD = 0.6  # share of an axis above which evidence is not said to lie in one part of it
 LOW_HZ, HIGH_HZ = 70.0, 130.0  # centres below and above which frequencies are called low and high
@@ -71,3 +74,34 @@ def _pitch(explanation: Explanation, words: Words) -> str:
         return words("app_why_any_pitch")
     middle = (band.low + band.high) / 2
     return words("app_why_low" if middle < LOW_HZ else "app_why_high" if middle > HIGH_HZ else "app_why_mid")
+
+
+def measures_view(file: VisitFile, number: int, tasks: list[str], words: Words) -> list[dict[str, Any]]:
+    """For a run that can't say where its reasons lie: how the repetition differs from the others of its set."""
+    own = file.measured
+    if own is None or not 1 <= number <= len(own.rms):
+        return []
+    durations = [(row.stop_s or 0.0) - (row.start_s or 0.0) for row in file.rows]
+    compared = [_compared("app_why_duration", durations, number, words)]
+    for i, channel in enumerate(own.names):
+        for name, table in (("app_why_strength", own.rms), ("app_why_frequency", own.mdf_hz)):
+            compared.append(_compared(name, [row[i] for row in table], number, words, channel=channel))
+    told = [text for text, is_different in compared if is_different]
+    said = words.listed(told) if told else words("app_why_alike")
+    details = [text for text, is_different in compared if not is_different and text]
+    sentence = words("app_why_of_measures", number=number, said=said)
+    return [
+        {"task": words.known("tasks", task), "sentence": sentence, "details": details, "picture": ""} for task in tasks
+    ]
+
+
+def _compared(name: str, values: list[float], number: int, words: Words, **others: str) -> tuple[str, bool]:
+    """A measure of a repetition against the median of the set, in words; and whether they differ."""
+    import statistics
+
+    usual, value = statistics.median(values), values[number - 1]
+    if not usual > 0 or value != value:
+        return "", False
+    share = value / usual - 1
+    how = "app_why_more" if share > 0 else "app_why_less"
+    return words(name, how=words(how, share=f"{abs(share):.0%}"), **others), abs(share) > ALIKE

@@ -83,7 +83,7 @@ def app(
 def _desk(
     checkpoint: Path | None, stated: flags.StatedTransform, references: Path | None, cpu: bool, practice: Path
 ) -> Desk:
-    """The run in ``checkpoint``, else the run of the demo; beside it the shipped run and one trained in ``practice``."""
+    """The run in ``checkpoint``, else of the demo; beside it the shipped run, and one trained in ``practice``."""
     from semg_hht.samples import RUN, about_run, recordings
     from semg_hht.web.shared_run import Desk, ShippedFacts, tracked
 
