@@ -21,11 +21,17 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
-// Show the given nodes in a container.
+// Show the given nodes in a container. Where the focused control goes away, the container takes the focus, so that the
+// next press of Tab goes on from there.
 export function show(container, ...nodes) {
+  const held = container.contains(document.activeElement) && document.activeElement !== container;
   const wanted = document.createElement(container.tagName);
   for (const node of nodes.flat(3)) if (node) wanted.append(node);
   mergeChildren(container, wanted);
+  if (held && !container.contains(document.activeElement)) {
+    container.tabIndex = -1;
+    container.focus({ preventScroll: true });
+  }
 }
 
 function keyOf(node) {

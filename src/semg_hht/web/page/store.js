@@ -127,17 +127,19 @@ export function follow(atEnd) {
 async function poll(atEnd) {
   stopping = false;
   let stage = "";
+  let ours = Boolean(atEnd); // the error of earlier work is not told again after a reload
   try {
     for (let turn = 1; ; turn += 1) {
       const job = await api.get("job");
       store.job = job.kind && !job.done ? job : null;
+      ours ||= store.job !== null;
       if (job.stage && job.stage !== stage && !job.done) say(job.stage);
       stage = job.stage;
       changed();
       if (job.done || !job.kind) {
         take(await api.get("state"));
         if (job.error && stopping) say(job.error);
-        else if (job.error) complain(new Error(job.error));
+        else if (job.error && ours) complain(new Error(job.error));
         else if (job.kind) atEnd?.(job);
         return;
       }

@@ -15,7 +15,7 @@ export async function loadWords(wanted) {
   }
 }
 
-// w("repetition", {n: 3}): a text with its parameters. A count of one may have words of its own: "key_one".
+// The text of a key with its parameters. A count of one may have words of its own: "key_one".
 export function w(key, values = {}) {
   const text = (values.n === 1 && texts[`${key}_one`]) || texts[key] || key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));

@@ -1,0 +1,465 @@
+"""The page in a real Chromium: the whole loop by mouse and by keyboard alone, narrow, in Chinese, and for a reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from semg_hht.recordings.recording import Recording, read_recording, write_recording
+from semg_hht.samples import recordings
+from semg_hht.signals.repetitions import find_repetitions
+
+PAGE = Path(str(files("semg_hht.web"))) / "page"
+SCRIPTS = sorted(PAGE.glob("*.js"))
+MOST_BYTES = 300_000
+BANDS = "document.querySelectorAll('#overlay .band').length"
+ROWS = "document.querySelectorAll('.repetitions tbody tr:not(.why)').length"
+PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def words(language: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((PAGE / f"{language}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_both_languages_have_the_same_words_with_the_same_parameters() -> None:
+    english, chinese = words("en"), words("zh")
+    assert english.keys() == chinese.keys()
+    for key, text in english.items():
+        assert set(PARAMETER.findall(text)) >= set(PARAMETER.findall(chinese[key])), key
+        assert text and chinese[key], key
+    plain = re.compile(r"[A-Za-z]{2,}")
+    names = {
+        "RMS",
+        "MVC",
+        "Hz",
+        "MB",
+        "CSV",
+        "JSON",
+        "EMG",
+        "JavaScript",
+        "Tab",
+        "Delete",
+        "Esc",
+        "Ctrl",
+        "Shift",
+        "Page",
+    }
+    names |= {"Up", "Down", "reps", "csv", *plain.findall(chinese["formats"])}
+    without = {key: PARAMETER.sub("", text) for key, text in chinese.items()}
+    assert {
+        key: sorted(set(plain.findall(text)) - names)
+        for key, text in without.items()
+        if set(plain.findall(text)) - names
+    } == {}
+
+
+def test_each_word_that_the_script_uses_exists() -> None:
+    known = words("en")
+    script = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+    shell = (PAGE / "shell.html.j2").read_text(encoding="utf-8")
+    used = set(re.findall(r'\bw\("(\w+)"', script)) | set(re.findall(r'data-word(?:-label)?="(\w+)"', shell))
+    assert sorted(used - known.keys()) == []
+    assert len(used) > 150
+
+
+def test_the_page_is_small_and_its_rules_are_kept() -> None:
+    parts = [path for path in PAGE.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in parts) < MOST_BYTES
+    assert (PAGE / "uplot" / "LICENSE").read_text(encoding="utf-8").startswith("The MIT License")
+    shell = (PAGE / "shell.html.j2").read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|https?://", shell)
+    for path in SCRIPTS:
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") < 400, path.name
+        assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text), path.name
+
+
+def test_the_picture_of_the_sample_shows_the_repetitions_that_are_found_in_it() -> None:
+    sample = next(iter(recordings().values()))
+    picture = (PAGE / "sample.svg").read_text(encoding="utf-8")
+    assert picture.count('class="span"') == len(find_repetitions(read_recording(sample)))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A served page without a run."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("served")
+    command = [sys.executable, "-m", "semg_hht", "app", "--cpu", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(folder)})
+    try:
+        served = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            with suppress(OSError), urllib.request.urlopen(f"{served}/", timeout=5):
+                break
+            time.sleep(0.1)
+        yield served
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Headless Chromium; its language is English."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium to drive a browser with")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("no chromium with its chromedriver here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(flag)
+    folder = tmp_path_factory.mktemp("downloads")
+    options.add_experimental_option("prefs", {"download.default_directory": str(folder)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    page.downloads = folder
+    try:
+        yield page
+    finally:
+        page.quit()
+        page.service.stop()
+
+
+def set_width(browser: Any, width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def until(browser: Any, script: str, timeout_s: float = 60.0) -> Any:
+    """Return the value of a script as soon as it is true."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        value = browser.execute_script(f"return {script}")
+        if value:
+            return value
+        time.sleep(0.05)
+    shown = browser.execute_script("return document.body.innerText")
+    raise AssertionError(f"never true: {script}; the page shows {shown}")
+
+
+def value(browser: Any, script: str) -> Any:
+    return browser.execute_script(f"return {script}")
+
+
+def spoken(text: str) -> str:
+    return f"document.querySelector('#live').textContent.includes({json.dumps(text)})"
+
+
+def open_page(browser: Any, address: str, language: str = "en") -> None:
+    """A new visit at first sight, as in a new tab."""
+    browser.get(f"{address}/?lang={language}")
+    browser.execute_script("sessionStorage.clear(); localStorage.clear()")
+    browser.get(f"{address}/?lang={language}")
+    until(browser, "document.body.classList.contains('ready')")
+
+
+def open_sample(browser: Any) -> int:
+    browser.find_element("css selector", "#open-sample").click()
+    return int(until(browser, BANDS))
+
+
+def press(browser: Any, *keys: str) -> None:
+    from selenium.webdriver import ActionChains
+
+    ActionChains(browser).send_keys(*keys).perform()
+
+
+def tab_to(browser: Any, selector: str) -> None:
+    """Press the tab key until an element has the focus."""
+    from selenium.webdriver.common.keys import Keys
+
+    for _ in range(60):
+        if value(browser, f"document.activeElement.matches({json.dumps(selector)})"):
+            return
+        press(browser, Keys.TAB)
+    raise AssertionError(f"no tab reaches {selector}")
+
+
+def times(browser: Any) -> list[str]:
+    """The times in the table, in order."""
+    return [
+        str(v) for v in value(browser, "[...document.querySelectorAll('.repetitions td.time input')].map(i => i.value)")
+    ]
+
+
+def settled(browser: Any) -> list[str]:
+    """The times after what was changed has reached the server."""
+    time.sleep(0.6)
+    until(browser, "![...document.querySelectorAll('.repetitions td.measure')].some(cell => cell.textContent == '…')")
+    return times(browser)
+
+
+@pytest.mark.slow
+def test_the_whole_loop_by_keyboard_alone(browser: Any, address: str) -> None:
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    set_width(browser, 1280)
+    open_page(browser, address)
+    tab_to(browser, "#open-sample")
+    press(browser, Keys.ENTER)
+    n = until(browser, BANDS)
+    until(browser, spoken(f"{n} repetitions"))
+    found = settled(browser)
+    tab_to(browser, "#signal")
+    press(browser, "]", "]")
+    until(browser, spoken(f"Repetition 2 of {n}"))
+    press(browser, Keys.ARROW_DOWN, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    until(browser, spoken("Repetition 2 ends at"))
+    moved = settled(browser)
+    assert [a == b for a, b in zip(found, moved, strict=True)].count(False) == 1
+    assert 0 < float(found[3]) - float(moved[3]) < 0.5
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+    until(browser, spoken("Undone"))
+    assert settled(browser) == found
+    ActionChains(browser).key_down(Keys.CONTROL).key_down(Keys.SHIFT).send_keys("z").key_up(Keys.SHIFT).key_up(
+        Keys.CONTROL
+    ).perform()
+    until(browser, spoken("Redone"))
+    assert settled(browser) == moved
+    press(browser, "2")
+    until(browser, spoken("Repetition 2: half"))
+    press(browser, Keys.DELETE)
+    until(browser, f"{BANDS} == {n - 1}")
+    press(browser, "n")
+    until(browser, f"{BANDS} == {n}")
+    press(browser, "+", "+", "0", Keys.ESCAPE)
+    until(browser, spoken("No repetition is chosen"))
+    tab_to(browser, "#verdict .offer button")
+    press(browser, Keys.ENTER)
+    until(browser, "document.querySelector('#answer')")
+    tab_to(browser, "#answer")
+    press(browser, Keys.ENTER)
+    verdict = until(browser, "document.querySelector('p.verdict')?.textContent")
+    until(browser, spoken(verdict))
+    tab_to(browser, "td.act button")
+    press(browser, Keys.ENTER)
+    until(
+        browser, "document.querySelector('td.act button').ariaExpanded == 'true' && document.querySelector('.reasons')"
+    )
+    assert value(browser, "document.querySelector('.reasons details').open") is False  # percentages behind a fold
+
+
+@pytest.mark.slow
+def test_edges_are_dragged_intervals_marked_and_the_signal_zoomed_with_the_mouse(browser: Any, address: str) -> None:
+    from selenium.webdriver import ActionChains
+
+    set_width(browser, 1280)
+    open_page(browser, address)
+    n = open_sample(browser)
+    found = settled(browser)
+    edge = browser.find_element("css selector", "#overlay .band[data-index='2'] .edge.start")
+    ActionChains(browser).click_and_hold(edge).move_by_offset(12, 0).release().perform()
+    dragged = settled(browser)
+    assert [a == b for a, b in zip(found, dragged, strict=True)].count(False) == 1
+    assert 0.1 < float(dragged[4]) - float(found[4]) < 2
+    tag = browser.find_element("css selector", "#overlay .band[data-index='3']")
+    ActionChains(browser).click(tag).perform()
+    until(browser, "document.querySelector('.repetitions tr.chosen button').textContent == '4'")
+    buttons = "[...document.querySelectorAll('#repetition-bar button')]"
+    browser.execute_script(f"{buttons}.find(b => b.textContent == 'Delete').click()")
+    until(browser, f"{BANDS} == {n - 1}")
+    gap = "(()=>{const b=document.querySelectorAll('#overlay .band');return b[2].getBoundingClientRect().right + 15})()"
+    x, signal_at = value(browser, gap), browser.find_element("css selector", "#signal")
+    middle = signal_at.rect["x"] + signal_at.rect["width"] / 2
+    ActionChains(browser).move_to_element_with_offset(signal_at, int(x - middle), -40).click_and_hold().move_by_offset(
+        25, 0
+    ).release().perform()
+    until(browser, "document.querySelector('.bar')?.textContent.includes('Use as the maximum')")
+    browser.execute_script(f"{buttons}.find(b => b.textContent == 'Add as a repetition').click()")
+    until(browser, f"{BANDS} == {n}")
+    browser.get_log("performance")
+    for _ in range(3):
+        browser.execute_script("document.querySelector('#view-tools button:nth-child(2)').click()")
+    until(browser, f"{BANDS} < {n}")
+    time.sleep(1)
+    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [e["params"]["request"]["url"] for e in asked if e["method"] == "Network.requestWillBeSent"]
+    assert any("api/signal" in url and "from=" in url and "to=" in url for url in urls)  # finer data of what is seen
+
+
+@pytest.mark.slow
+def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
+    browser: Any, address: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    samples = 0.01 * rng.standard_normal((1, 20_000))
+    for start in range(2000, 20_000, 5000):
+        samples[:, start : start + 2000] += rng.standard_normal((1, 2000))
+    write_recording(Recording(samples, 1000.0, ("biceps",), "mV", "b"), tmp_path / "stated.npz")
+    np.savetxt(tmp_path / "unstated.csv", samples.T, header="biceps", comments="")
+    (tmp_path / "broken.edf").write_bytes(bytes(range(256)) * 8)
+    set_width(browser, 1280)
+    open_page(browser, address)
+    n = open_sample(browser)
+    browser.find_element("css selector", "#about-person").send_keys("P-07")
+    browser.find_element("css selector", "#about-note").send_keys("after the ice")
+    asks = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert value(browser, asks) is True
+    names = ("stated.npz", "unstated.csv", "broken.edf")
+    browser.find_element("css selector", "#chooser").send_keys("\n".join(str(tmp_path / name) for name in names))
+    until(browser, "document.querySelectorAll('.all tbody tr').length == 4")
+    until(browser, "document.querySelectorAll('#files .upload').length == 0")
+    states = value(browser, "[...document.querySelectorAll('.all tbody tr')].map(r => r.innerText)")
+    assert sum("broken.edf" in text for text in states) >= 1
+    assert value(browser, "document.querySelectorAll('.all tr.failed').length") == 2
+    rate = browser.find_element("css selector", ".all form.rate input")
+    rate.send_keys("500")
+    rate.submit()
+    until(browser, "document.querySelectorAll('.all tr.failed').length == 1")
+    lengths = value(browser, "[...document.querySelectorAll('.all tbody tr')].map(r => r.cells[4].textContent)")
+    assert {"20.0 s", "40.0 s"} < set(lengths)  # the rate that was typed changes only its own file
+    browser.get(f"{address}/?lang=en")  # a reload
+    until(browser, "document.querySelectorAll('#files .file').length == 4")
+    browser.find_element("css selector", "#files .file").click()
+    until(browser, f"{BANDS} == {n}")
+    assert value(browser, "document.querySelector('#about-person').value") == "P-07"
+    assert value(browser, "document.querySelector('#about-note').value") == "after the ice"
+    browser.find_element("css selector", "#save").click()
+    until(browser, spoken("saved as a file"))
+    assert value(browser, asks) is False
+    for _ in range(100):
+        saved = list(browser.downloads.glob("P-07_*.semg.zip"))
+        if saved:
+            break
+        time.sleep(0.1)
+    with zipfile.ZipFile(saved[0]) as session:
+        assert "session.json" in session.namelist()
+    open_page(browser, address)
+    browser.find_element("css selector", "#chooser").send_keys(str(saved[0]))
+    until(browser, "document.querySelectorAll('#files .file').length >= 3")
+    browser.find_element("css selector", "#files .file").click()
+    until(browser, "document.querySelector('#about-person').value == 'P-07'")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_page_fits_is_whole_in_chinese_and_loads_nothing_from_elsewhere(
+    browser: Any, address: str, width: int
+) -> None:
+    set_width(browser, width)
+    browser.get_log("performance")
+    browser.get_log("browser")
+    open_page(browser, address, "zh")
+    assert value(browser, "document.documentElement.lang") == "zh-CN"
+    shown = [value(browser, "document.body.innerText")]
+    n = open_sample(browser)
+    settled(browser)
+    browser.execute_script("document.querySelector('#signal').focus()")
+    press(browser, "]", "1", "]", "2", "]", "3")
+    until(browser, "[...document.querySelectorAll('.repetitions select')].filter(s => s.value).length == 3")
+    browser.find_element("css selector", "#verdict .offer button").click()
+    until(browser, "document.querySelector('#answer')")
+    browser.find_element("css selector", "#answer").click()
+    until(browser, "document.querySelector('p.verdict')")
+    assert value(browser, ROWS) == n
+    for view in ("recording", "all", "weeks", "training"):
+        browser.find_element("css selector", f"#to-{view}").click()
+        time.sleep(0.3)
+        assert value(browser, "document.documentElement.scrollWidth") == width
+        shown.append(value(browser, "document.body.innerText"))
+    text = "\n".join(shown)
+    assert "半程" in text and "完整" in text
+    assert [
+        word for word in ("full", "half", "invalid", "Repetition", "Confidence", "Judge", "channel") if word in text
+    ] == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert asked
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:", "chrome:", "about:"))] == []
+    assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+# What every reader needs, checked without a library: a name for each control, and contrast of AA.
+UNNAMED = """[...document.querySelectorAll('button,input,select,[role=application],progress,meter')]
+.filter(e => e.checkVisibility({visibilityProperty: true}) && e.id != 'chooser')
+.filter(e => !(e.ariaLabel || e.textContent.trim() && e.matches('button') || e.labels && e.labels.length))
+.map(e => e.outerHTML)"""
+FAINT = """(() => {
+const curve = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+const light = c => { const [r, g, b] = c.map(v => curve(v / 255));
+  return .2126 * r + .7152 * g + .0722 * b; };
+const parse = s => s.match(/[\\d.]+/g).map(Number);
+const back = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+  if (c.length == 3 || c[3] == 1) return c.slice(0, 3); } return [255, 255, 255]; };
+return [...document.querySelectorAll('main *, header *, aside *')]
+.filter(e => e.checkVisibility() && !e.closest('svg,:disabled,#overlay,.u-wrap') &&
+  [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()))
+.map(e => { const a = light(parse(getComputedStyle(e).color).slice(0, 3)), b = light(back(e));
+  return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.textContent.trim().slice(0, 40)]; })
+.filter(([ratio]) => ratio < 4.5); })()"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_reader_finds_names_contrast_and_order(browser: Any, address: str, scheme: str) -> None:
+    set_width(browser, 1280)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    open_page(browser, address)
+    axe = os.environ.get("AXE_CORE")  # the path of axe.min.js, where axe-core is installed
+    script = Path(axe).read_text(encoding="utf-8") if axe else ""
+
+    def check() -> None:
+        assert value(browser, UNNAMED) == []
+        assert value(browser, FAINT) == []
+        assert value(browser, "[...document.querySelectorAll('[tabindex]')].filter(e => e.tabIndex > 0).length") == 0
+        assert value(browser, "document.querySelector('[aria-live]').getAttribute('role')") == "status"
+        if script:
+            browser.execute_script(script)
+            run = "axe.run(document, {resultTypes: ['violations']})"
+            found = browser.execute_async_script(
+                f"const done = arguments[0]; {run}.then(r => done(r.violations.map(v => v.id)))"
+            )
+            assert found == []
+
+    check()
+    open_sample(browser)
+    settled(browser)
+    browser.execute_script("document.querySelector('#signal').focus()")
+    press(browser, "]", "1")
+    check()
+    browser.find_element("css selector", "#verdict .offer button").click()
+    until(browser, "document.querySelector('#answer')")
+    browser.find_element("css selector", "#answer").click()
+    until(browser, "document.querySelector('p.verdict')")
+    browser.find_element("css selector", "td.act button").click()
+    until(browser, "document.querySelector('.reasons')")
+    browser.execute_script("document.querySelectorAll('main details').forEach(fold => fold.open = true)")
+    time.sleep(1)
+    check()
+    for view in ("all", "weeks", "training"):
+        browser.find_element("css selector", f"#to-{view}").click()
+        time.sleep(0.3)
+        check()
+    browser.find_element("css selector", "#to-recording").click()
+    browser.execute_script(
+        "[...document.querySelectorAll('#keep button')].find(b => b.textContent == 'Card to print').click()"
+    )
+    until(browser, "document.querySelector('#card[open] .card-holder')?.shadowRoot.querySelector('h1')")
+    assert value(browser, "document.querySelector('.card-holder').shadowRoot.adoptedStyleSheets[0].cssRules.length") > 5
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
