@@ -29,6 +29,16 @@ export function runName() {
   return run.kind === "none" ? "" : w(`run_${run.kind}`, { name: run.name });
 }
 
+// The first sentence is enough to choose by; the others are one click away.
+function firstSentence(text) {
+  const [first, ...rest] = text.split(/(?<=[.。])\s*(?=\p{Lu}|\p{Script=Han})/u);
+  if (!rest.length) return h("p", { class: "note" }, first);
+  return [
+    h("p", { class: "note" }, first),
+    h("details", {}, h("summary", {}, w("more")), h("p", { class: "note" }, rest.join(" "))),
+  ];
+}
+
 // Nothing can answer yet: the runs that can be had, each with a sentence what it is.
 function choices() {
   const { run } = store.state;
@@ -37,12 +47,24 @@ function choices() {
   if (run.can_practice) offers.push(["practice", "take_practice", w("practice_is")]);
   return [
     h("p", {}, w("no_run")),
-    offers.map(([take, key, sentence]) => h("div", { class: "offer", "data-key": take },
-      h("button", { type: "button", class: take === "shipped" ? "primary" : "", onclick: () => takeRun(take) }, w(key)),
-      h("p", { class: "note" }, sentence))),
-    h("div", { class: "offer", "data-key": "own" },
+    offers.map(([take, key, sentence]) =>
+      h(
+        "div",
+        { class: "offer", "data-key": take },
+        h(
+          "button",
+          { type: "button", class: take === "shipped" ? "primary" : "", onclick: () => takeRun(take) },
+          w(key),
+        ),
+        firstSentence(sentence),
+      ),
+    ),
+    h(
+      "div",
+      { class: "offer", "data-key": "own" },
       h("button", { type: "button", onclick: () => store.showView("training") }, w("train_own")),
-      h("p", { class: "note" }, w("train_own_is"))),
+      h("p", { class: "note" }, w("train_own_is")),
+    ),
   ];
 }
 
@@ -61,17 +83,37 @@ export function verdict(file) {
     answered && said.detail && h("p", { "data-key": "detail" }, said.detail),
     unlike.length > 0 && h("ul", { class: "unlike-list", "data-key": "unlike" }, unlike),
     (said?.warning || run.note) && h("p", { class: "warning", "data-key": "warning" }, said?.warning || run.note),
-    h("div", { class: "row", "data-key": "act" },
-      h("button", { type: "button", class: "primary", id: "answer", onclick: answer, disabled: Boolean(store.job) },
-        w(answered ? "answer_again" : "answer")),
-      asks && h("label", { class: "check" },
-        h("input", { type: "checkbox", onchange: (event) => { store.gender = event.target.checked; changed(); }, checked: store.gender }),
-        w("also_gender"))),
+    h(
+      "div",
+      { class: "row", "data-key": "act" },
+      h(
+        "button",
+        { type: "button", class: "primary", id: "answer", onclick: answer, disabled: Boolean(store.job) },
+        w(answered ? "answer_again" : "answer"),
+      ),
+      asks &&
+        h(
+          "label",
+          { class: "check" },
+          h("input", {
+            type: "checkbox",
+            onchange: (event) => {
+              store.gender = event.target.checked;
+              changed();
+            },
+            checked: store.gender,
+          }),
+          w("also_gender"),
+        ),
+    ),
     asks && store.gender && h("p", { class: "note", "data-key": "gendernote" }, w("gender_how")),
-    h("details", { class: "run", "data-key": "run" },
+    h(
+      "details",
+      { class: "run", "data-key": "run" },
       h("summary", {}, runName()),
       run.sentence && h("p", { class: "note" }, run.sentence),
-      h("button", { type: "button", class: "small", onclick: () => store.showView("training") }, w("other_run"))),
+      h("button", { type: "button", class: "small", onclick: () => store.showView("training") }, w("other_run")),
+    ),
   ];
 }
 
@@ -100,29 +142,57 @@ export const reasons = {
     const answers = repetition.answers.filter((one) => one.task !== "gender" || store.gender);
     const key = `${file.id}:${repetition.start_s}`;
     const waiting = !views.length && store.job?.kind === "why";
-    return h("div", { class: "reasons" },
+    return h(
+      "div",
+      { class: "reasons" },
       waiting && progress(store.job),
       views.map((view) => h("p", { class: "sentence" }, view.sentence)),
       (repetition.unlike || []).map((sentence) => h("p", { class: "unlike" }, sentence)),
-      h("details", { "data-key": `numbers ${key}` },
+      h(
+        "details",
+        { "data-key": `numbers ${key}` },
         h("summary", {}, w("numbers")),
         answers.map((one) => bars(one)),
-        views.map((view) => (view.details || []).length > 0 && h("ul", {}, view.details.map((detail) => h("li", {}, detail)))),
-        views.map((view) => view.picture && h("img", { src: view.picture, alt: w("evidence_picture", { n: index + 1 }) }))),
-      h("details", { "data-key": `picture ${key}`, ontoggle: (event) => event.target.open && picture(file, index, key) },
+        views.map(
+          (view) =>
+            (view.details || []).length > 0 &&
+            h(
+              "ul",
+              {},
+              view.details.map((detail) => h("li", {}, detail)),
+            ),
+        ),
+        views.map(
+          (view) => view.picture && h("img", { src: view.picture, alt: w("evidence_picture", { n: index + 1 }) }),
+        ),
+      ),
+      h(
+        "details",
+        { "data-key": `picture ${key}`, ontoggle: (event) => event.target.open && picture(file, index, key) },
         h("summary", {}, w("picture")),
-        pictures.has(key) ? h("img", { src: pictures.get(key), alt: w("picture_of", { n: index + 1 }) }) : h("p", { class: "note" }, w("drawing")),
-        h("p", { class: "note" }, w("picture_is"))));
+        pictures.has(key)
+          ? h("img", { src: pictures.get(key), alt: w("picture_of", { n: index + 1 }) })
+          : h("p", { class: "note" }, w("drawing")),
+        h("p", { class: "note" }, w("picture_is")),
+      ),
+    );
   },
 };
 
 function bars({ task, task_name: name, bars: shares }) {
-  return h("div", { class: "bars" },
+  return h(
+    "div",
+    { class: "bars" },
     h("p", { class: "note" }, name || taskName(task)),
-    h("dl", {}, (shares || []).map(([label, share]) => [
-      h("dt", {}, className(label)),
-      h("dd", {}, h("meter", { min: 0, max: 1, value: share, "aria-label": className(label) }), ` ${percent(share)}`),
-    ])));
+    h(
+      "dl",
+      {},
+      (shares || []).map(([label, share]) => [
+        h("dt", {}, className(label)),
+        h("dd", {}, h("meter", { min: 0, max: 1, value: share, "aria-label": className(label) }), ` ${percent(share)}`),
+      ]),
+    ),
+  );
 }
 
 async function picture(file, index, key) {

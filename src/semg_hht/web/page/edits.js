@@ -44,7 +44,10 @@ function put(file, repetitions) {
   markUnsaved(true);
   changed();
   clearTimeout(timers.get(file.id));
-  timers.set(file.id, setTimeout(() => send(file.id), SEND_AFTER_MS));
+  timers.set(
+    file.id,
+    setTimeout(() => send(file.id), SEND_AFTER_MS),
+  );
 }
 
 const timers = new Map();
@@ -119,7 +122,17 @@ export function add(file, from, until) {
   const start_s = Math.max(0, Math.min(from, until));
   const stop_s = Math.min(file.duration_s, Math.max(from, until));
   if (stop_s - start_s < SHORTEST_S) return;
-  const made = { start_s, stop_s, label: "", label_by: "", found: null, measures: {}, answers: [], unlike: [], why: [] };
+  const made = {
+    start_s,
+    stop_s,
+    label: "",
+    label_by: "",
+    found: null,
+    measures: {},
+    answers: [],
+    unlike: [],
+    why: [],
+  };
   edit(file, [...file.repetitions, made], "");
   const index = file.repetitions.findIndex((one) => one.start_s === start_s && one.stop_s === stop_s);
   select(index);
@@ -157,6 +170,13 @@ export function label(file, index, text) {
   next[index] = { ...repetition, label: text, label_by: text ? "person" : "" };
   edit(file, next, "");
   say(text ? w("said_labelled", { n: index + 1, label: className(text) }) : w("said_unlabelled", { n: index + 1 }));
+}
+
+// A set that was done in one way takes one press.
+export function labelAll(file, text) {
+  const next = file.repetitions.map((one) => ({ ...one, label: text, label_by: "person" }));
+  edit(file, next, "");
+  say(w("said_all_labelled", { n: next.length, label: className(text) }));
 }
 
 // The server changes the repetitions (finds them anew, labels them): what was there can be brought back.

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, h, say } from "./dom.js";
-import { rateForm, removeFile } from "./heading.js";
+import { aboutInput, rateForm, removeFile } from "./heading.js";
 import { act, changed, chooseFile, markUnsaved, store, take } from "./store.js";
 import { seconds, w } from "./words.js";
 
@@ -16,7 +16,8 @@ export function addFiles(list) {
   for (const file of list) {
     const item = { name: file.name, share: 0, problem: "", file };
     if (file.size > limits.mb * 1e6) item.problem = w("too_big", { file: file.name, mb: limits.mb });
-    else if (files.length + queue.length + running >= limits.files) item.problem = w("too_many", { file: file.name, n: limits.files });
+    else if (files.length + queue.length + running >= limits.files)
+      item.problem = w("too_many", { file: file.name, n: limits.files });
     else queue.push(item);
     store.uploads.push(item);
   }
@@ -63,7 +64,9 @@ async function sendOne(item) {
 }
 
 function finished() {
-  const bad = store.uploads.filter((item) => item.problem).length + store.state.files.filter((file) => file.kind === "failed").length;
+  const bad =
+    store.uploads.filter((item) => item.problem).length +
+    store.state.files.filter((file) => file.kind === "failed").length;
   if (bad) say(w("said_all_read_bad", { n: store.state.files.length, bad }));
 }
 
@@ -87,13 +90,41 @@ function standing(file) {
 }
 
 function uploadItem(item) {
-  const share = item.share;
-  return h("li", { class: item.problem ? "upload bad" : "upload", "data-key": `up ${item.name} ${store.uploads.indexOf(item)}` },
+  return h(
+    "li",
+    { class: item.problem ? "upload bad" : "upload", "data-key": `up ${item.name} ${store.uploads.indexOf(item)}` },
     h("span", { class: "name" }, item.name),
-    item.problem
-      ? [h("span", { class: "state" }, item.problem), h("button", { type: "button", class: "quiet small", onclick: () => forget(item), "aria-label": w("dismiss", { file: item.name }) }, w("close"))]
-      : [h("progress", share < 1 ? { max: 1, value: share, "aria-label": item.name } : { "aria-label": item.name }),
-        h("span", { class: "state" }, share < 1 ? (item.sending ? w("state_sending") : w("state_waiting")) : w("state_reading"))]);
+    uploadState(item),
+  );
+}
+
+function uploadState(item) {
+  const { share, sending, problem } = item;
+  const dismiss = `${w("close")}: ${w("dismiss", { file: item.name })}`;
+  if (problem) {
+    return [
+      h("span", { class: "state" }, problem),
+      " ",
+      h(
+        "button",
+        { type: "button", class: "quiet small", onclick: () => forget(item), "aria-label": dismiss },
+        w("close"),
+      ),
+    ];
+  }
+  return [
+    h("progress", share < 1 ? { max: 1, value: share, "aria-label": item.name } : { "aria-label": item.name }),
+    h("span", { class: "state" }, share < 1 ? w(sending ? "state_sending" : "state_waiting") : w("state_reading")),
+  ];
+}
+
+function uploadRow(item) {
+  return h(
+    "tr",
+    { class: item.problem ? "failed" : "", "data-key": `up ${store.uploads.indexOf(item)}` },
+    h("th", { scope: "row" }, item.name),
+    h("td", { colspan: 9, class: "standing" }, uploadState(item)),
+  );
 }
 
 function forget(item) {
@@ -106,38 +137,114 @@ export function fileList() {
   const items = files.map((file) => {
     const current = file.id === store.fileId && store.view === "recording";
     const about = [file.about?.person, file.about?.muscle, file.about?.date].filter(Boolean).join(" · ");
-    return h("li", { class: file.kind, "data-key": `file ${file.id}` },
-      h("button", { type: "button", class: "file", "aria-current": current ? "true" : null, onclick: () => chooseFile(file.id) },
-        h("span", { class: "name" }, file.name), about && h("span", { class: "who" }, about), h("span", { class: "state" }, standing(file))));
+    return h(
+      "li",
+      { class: file.kind, "data-key": `file ${file.id}` },
+      h(
+        "button",
+        { type: "button", class: "file", "aria-current": current ? "true" : null, onclick: () => chooseFile(file.id) },
+        h("span", { class: "name" }, file.name),
+        about && h("span", { class: "who" }, about),
+        h("span", { class: "state" }, standing(file)),
+      ),
+    );
   });
   return [
     h("h2", { class: "side-title", "data-key": "title" }, w("files")),
     h("ul", { "data-key": "list" }, items, store.uploads.map(uploadItem)),
-    h("button", { type: "button", class: "add-files", "data-key": "add", onclick: () => byId("chooser").click() }, w("add_files")),
+    h(
+      "button",
+      { type: "button", class: "add-files", "data-key": "add", onclick: () => byId("chooser").click() },
+      w("add_files"),
+    ),
     h("p", { class: "note", "data-key": "note" }, w("add_files_how")),
   ];
 }
 
 export function allFiles() {
   const { files } = store.state;
-  const columns = ["column_file", "about_person", "about_muscle", "about_date", "column_length", "column_repetitions", "column_labelled", "column_state"];
+  const columns = [
+    "column_file",
+    "about_person",
+    "about_muscle",
+    "about_side",
+    "about_date",
+    "column_length",
+    "column_repetitions",
+    "column_labelled",
+    "column_state",
+  ];
   return [
     h("h2", { "data-key": "title" }, w("view_all")),
     h("p", { class: "lead", "data-key": "lead" }, w("all_lead", { n: files.length })),
-    store.uploads.length > 0 && h("ul", { class: "uploads", "data-key": "uploads" }, store.uploads.map(uploadItem)),
-    h("div", { class: "scroll panel", "data-key": "table", tabindex: 0, role: "group", "aria-label": w("view_all") },
-      h("table", { class: "all" },
-        h("thead", {}, h("tr", {}, columns.map((key) => h("th", { scope: "col" }, w(key))), h("th", { scope: "col" }, h("span", { class: "unseen" }, w("remove_file"))))),
-        h("tbody", {}, files.map((file) => h("tr", { "data-key": `all ${file.id}`, class: file.kind },
-          h("th", { scope: "row" }, h("button", { type: "button", class: "quiet link", onclick: () => chooseFile(file.id) }, file.name)),
-          h("td", {}, file.about?.person || "–"),
-          h("td", {}, [file.about?.muscle, file.about?.side && w(`side_${file.about.side}`)].filter(Boolean).join(", ") || "–"),
-          h("td", {}, file.about?.date || "–"),
-          h("td", { class: "figure" }, file.duration_s ? w("fact_seconds", { n: seconds(file.duration_s, 1) }) : "–"),
-          h("td", { class: "figure" }, file.kind === "recording" ? file.repetitions.length : "–"),
-          h("td", { class: "figure" }, file.kind === "recording" ? file.repetitions.filter((one) => one.label).length : "–"),
-          h("td", { class: "standing" }, standing(file), file.needs === "rate" && rateForm(file, "all")),
-          h("td", {}, h("button", { type: "button", class: "quiet small", "aria-label": w("remove_named", { file: file.name }), onclick: () => removeFile(file) }, "✕"))))))),
+    h(
+      "div",
+      { class: "scroll panel", "data-key": "table", tabindex: 0, role: "group", "aria-label": w("view_all") },
+      h(
+        "table",
+        { class: "all" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            columns.map((key) => h("th", { scope: "col" }, w(key))),
+            h("th", { scope: "col" }, h("span", { class: "unseen" }, w("remove_file"))),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          files.map((file) =>
+            h(
+              "tr",
+              { "data-key": `all ${file.id}`, class: file.kind },
+              h(
+                "th",
+                { scope: "row" },
+                h("button", { type: "button", class: "quiet link", onclick: () => chooseFile(file.id) }, file.name),
+              ),
+              ["person", "muscle", "side", "date"].map((name) =>
+                h(
+                  "td",
+                  {},
+                  file.kind !== "failed" &&
+                    aboutInput(file, name, { "aria-label": `${w(`about_${name}`)}, ${file.name}` }),
+                ),
+              ),
+              h(
+                "td",
+                { class: "figure" },
+                file.duration_s ? w("fact_seconds", { n: seconds(file.duration_s, 1) }) : "–",
+              ),
+              h("td", { class: "figure" }, file.kind === "recording" ? file.repetitions.length : "–"),
+              h(
+                "td",
+                { class: "figure" },
+                file.kind === "recording" ? file.repetitions.filter((one) => one.label).length : "–",
+              ),
+              h("td", { class: "standing" }, standing(file), file.needs === "rate" && rateForm(file, "all")),
+              h(
+                "td",
+                {},
+                h(
+                  "button",
+                  {
+                    type: "button",
+                    class: "quiet small",
+                    "aria-label": w("remove_named", { file: file.name }),
+                    onclick: () => removeFile(file),
+                  },
+                  "✕",
+                ),
+              ),
+            ),
+          ),
+          store.uploads.map(uploadRow),
+        ),
+      ),
+    ),
   ];
 }
 

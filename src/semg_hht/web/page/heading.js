@@ -37,28 +37,51 @@ export function sendFieldsWhileLeaving() {
   for (const { body } of waiting.values()) api.post("about", body, true).catch(() => {});
 }
 
-// A code that no one else in the visit has yet is still a person: only names are discouraged.
+// A field of what was recorded. Its value is what is typed, also where the server has not heard of it yet.
+export function aboutInput(file, name, attributes = {}) {
+  const key = `${file.id} ${name}`;
+  const value = waiting.get(key)?.body[name] ?? file.about[name] ?? "";
+  const send = (event) => {
+    typed(file, name, event.target.value);
+    sendField(key);
+  };
+  const common = { ...attributes, value, autocomplete: "off", onchange: send };
+  if (name === "side") {
+    return h(
+      "select",
+      common,
+      ["", "left", "right", "both"].map((side) => h("option", { value: side }, side ? w(`side_${side}`) : "–")),
+    );
+  }
+  const oninput = (event) => typed(file, name, event.target.value);
+  if (name === "date") return h("input", { ...common, oninput, type: "date", max: "9999-12-31" });
+  return h("input", {
+    ...common,
+    oninput,
+    type: "text",
+    maxlength: name === "note" ? 500 : 60,
+    list: name === "person" ? "people" : null,
+  });
+}
+
 function field(file, name) {
   const id = `about-${name}`;
-  const waits = waiting.get(`${file.id} ${name}`);
-  const value = waits ? waits.body[name] : file.about[name] || "";
-  const common = {
-    id,
-    value,
-    autocomplete: "off",
-    oninput: (event) => typed(file, name, event.target.value),
-    onchange: () => sendField(`${file.id} ${name}`),
-  };
-  let input;
-  if (name === "date") input = h("input", { ...common, type: "date", max: "9999-12-31" });
-  else if (name === "side") {
-    const options = ["", "left", "right", "both"].map((side) => h("option", { value: side }, side ? w(`side_${side}`) : "–"));
-    input = h("select", { ...common, oninput: null, onchange: (event) => {
-      typed(file, name, event.target.value);
-      sendField(`${file.id} ${name}`);
-    } }, options);
-  } else input = h("input", { ...common, type: "text", maxlength: name === "note" ? 500 : 60, list: name === "person" ? "people" : null });
-  return h("div", { class: `field ${name}`, "data-key": `${file.id} ${name}` }, h("label", { for: id }, w(`about_${name}`)), input);
+  return h(
+    "div",
+    { class: `field ${name}`, "data-key": `${file.id} ${name}` },
+    h("label", { for: id }, w(`about_${name}`)),
+    aboutInput(file, name, { id }),
+  );
+}
+
+// The codes that are used already, to choose from.
+export function peopleList() {
+  const people = [...new Set(store.state.files.map((one) => one.about?.person).filter(Boolean))];
+  return h(
+    "datalist",
+    { id: "people", "data-key": "people" },
+    people.map((person) => h("option", { value: person })),
+  );
 }
 
 export function rateForm(file, place = "head") {
@@ -73,7 +96,14 @@ export function rateForm(file, place = "head") {
     "form",
     { class: "rate", onsubmit: submit, "data-key": id },
     h("label", { for: id }, w("rate_of", { file: file.name })),
-    h("input", { id, type: "text", inputmode: "decimal", size: 7, value: file.about.rate_hz || "", autocomplete: "off" }),
+    h("input", {
+      id,
+      type: "text",
+      inputmode: "decimal",
+      size: 7,
+      value: file.about.rate_hz || "",
+      autocomplete: "off",
+    }),
     h("button", { type: "submit" }, w("read_again")),
     h("p", { class: "note" }, w("rate_how")),
   );
@@ -82,27 +112,39 @@ export function rateForm(file, place = "head") {
 export function heading(file) {
   const channels = (file.channels || []).filter((channel) => !channel.is_sensor);
   const sensors = (file.channels || []).filter((channel) => channel.is_sensor);
-  const facts = file.kind === "recording" ? [
-    w("fact_seconds", { n: seconds(file.duration_s, 1) }),
-    `${number(file.rate_hz, 6)} Hz`,
-    w("fact_channels", { n: channels.length }),
-    units(file.units),
-    sensors.length ? w("fact_sensor", { name: sensors.map((sensor) => sensor.name).join(", ") }) : "",
-  ] : [];
+  const facts =
+    file.kind === "recording"
+      ? [
+          w("fact_seconds", { n: seconds(file.duration_s, 1) }),
+          `${number(file.rate_hz, 6)} Hz`,
+          w("fact_channels", { n: channels.length }),
+          units(file.units),
+          sensors.length ? w("fact_sensor", { name: sensors.map((sensor) => sensor.name).join(", ") }) : "",
+        ]
+      : [];
   const remarks = (file.remarks || []).map((remark) => h("li", {}, remark));
-  const people = [...new Set(store.state.files.map((one) => one.about?.person).filter(Boolean))];
   return [
-    h("div", { class: "title", "data-key": "title" },
+    h(
+      "div",
+      { class: "title", "data-key": "title" },
       h("h2", { id: "file-name" }, file.name),
       h("p", { class: "facts" }, facts.filter(Boolean).join(" · ")),
-      h("button", { class: "quiet danger", type: "button", onclick: () => removeFile(file) }, w("remove_file"))),
+      h("button", { class: "quiet danger", type: "button", onclick: () => removeFile(file) }, w("remove_file")),
+    ),
     file.problem && h("p", { class: "problem", "data-key": "problem" }, file.problem),
     file.needs === "rate" && rateForm(file),
-    h("div", { class: "about", "data-key": `about ${file.id}`, role: "group", "aria-label": w("about") },
-      FIELDS.map((name) => field(file, name))),
-    h("datalist", { id: "people", "data-key": "people" }, people.map((person) => h("option", { value: person }))),
-    remarks.length > 0 && h("details", { class: "remarks", "data-key": `remarks ${file.id}` },
-      h("summary", {}, w("remarks", { n: remarks.length })), h("ul", {}, remarks)),
+    h(
+      "div",
+      { class: "about", "data-key": `about ${file.id}`, role: "group", "aria-label": w("about") },
+      FIELDS.map((name) => field(file, name)),
+    ),
+    remarks.length > 0 &&
+      h(
+        "details",
+        { class: "remarks", "data-key": `remarks ${file.id}` },
+        h("summary", {}, w("remarks", { n: remarks.length })),
+        h("ul", {}, remarks),
+      ),
   ];
 }
 
@@ -128,13 +170,37 @@ export function maximum(file) {
   return [
     h("h3", { id: "maximum-title" }, w("maximum")),
     h("p", { class: "note" }, said),
-    h("div", { class: "row" },
-      others.length > 0 && h("select", { "aria-label": w("maximum_file"), value: "", onchange: choose },
-        h("option", { value: "" }, w("maximum_file")),
-        others.map((one) => h("option", { value: one.id }, one.name))),
-      repetition && h("button", { type: "button", class: "small", onclick: () => use({ of: file.id, start_s: repetition.start_s, stop_s: repetition.stop_s }) },
-        w("maximum_repetition", { n: store.selected + 1 })),
-      set && h("button", { type: "button", class: "small quiet", onclick: () => act("maximum", { file: file.id, of: null }, w("said_no_maximum")) }, w("maximum_remove"))),
+    h(
+      "div",
+      { class: "row" },
+      others.length > 0 &&
+        h(
+          "select",
+          { "aria-label": w("maximum_file"), value: "", onchange: choose },
+          h("option", { value: "" }, w("maximum_file")),
+          others.map((one) => h("option", { value: one.id }, one.name)),
+        ),
+      repetition &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small",
+            onclick: () => use({ of: file.id, start_s: repetition.start_s, stop_s: repetition.stop_s }),
+          },
+          w("maximum_repetition", { n: store.selected + 1 }),
+        ),
+      set &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small quiet",
+            onclick: () => act("maximum", { file: file.id, of: null }, w("said_no_maximum")),
+          },
+          w("maximum_remove"),
+        ),
+    ),
     !set && h("p", { class: "note" }, w("maximum_how")),
   ];
 }

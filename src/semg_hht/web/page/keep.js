@@ -38,18 +38,49 @@ const base = (file) => file.name.replace(/\.[^.]+$/, "");
 
 export function keeping(file) {
   const { state } = store;
-  const button = (key, work, kind = "") => h("button", { type: "button", class: kind, onclick: work, "data-key": key }, w(key));
+  const button = (key, work, kind = "") =>
+    h("button", { type: "button", class: kind, onclick: work, "data-key": key }, w(key));
   return [
     h("h3", { id: "keep-title", "data-key": "title" }, w("keep")),
-    h("div", { class: "row", "data-key": "row" },
+    h(
+      "div",
+      { class: "row", "data-key": "row" },
       button("save_session", saveSession, "primary"),
       state.keeps && button("keep_here", keepHere),
       button("show_card", () => showCard(file)),
       button("save_table", () => settled(() => api.download("table", {}, "reps.csv"))),
-      button("save_json", () => settled(() => api.download("predictions", {}, "predictions.json")))),
-    h("p", { class: "note", "data-key": "note" }, state.keeps ? w("keep_how_folder", { folder: state.keeps }) : w("keep_how")),
-    (state.kept || []).length > 0 && h("details", { "data-key": "kept" }, h("summary", {}, w("kept", { n: state.kept.length })),
-      h("ul", { class: "kept" }, state.kept.map((name) => h("li", {}, h("button", { type: "button", class: "quiet link", onclick: () => act("open", { name }, w("said_opened", { name })) }, name))))),
+      button("save_json", () => settled(() => api.download("predictions", {}, "predictions.json"))),
+    ),
+    h(
+      "p",
+      { class: "note", "data-key": "note" },
+      state.keeps ? w("keep_how_folder", { folder: state.keeps }) : w("keep_how"),
+    ),
+    (state.kept || []).length > 0 &&
+      h(
+        "details",
+        { "data-key": "kept" },
+        h("summary", {}, w("kept", { n: state.kept.length })),
+        h(
+          "ul",
+          { class: "kept" },
+          state.kept.map((name) =>
+            h(
+              "li",
+              {},
+              h(
+                "button",
+                {
+                  type: "button",
+                  class: "quiet link",
+                  onclick: () => act("open", { name }, w("said_opened", { name })),
+                },
+                name,
+              ),
+            ),
+          ),
+        ),
+      ),
   ];
 }
 
@@ -63,7 +94,13 @@ export async function showCard(file) {
     const markup = (await blob.text()).replace(/<style[^>]*>([\s\S]*?)<\/style>/gi, keepRules);
     const parsed = new DOMParser().parseFromString(markup, "text/html");
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(rules.join("\n").replace(/:root\b/g, ":host").replace(/\bbody\s*\{/g, ".sheet {").replace(/\bhtml\b/g, ":host"));
+    sheet.replaceSync(
+      rules
+        .join("\n")
+        .replace(/:root\b/g, ":host")
+        .replace(/\bbody\s*\{/g, ".sheet {")
+        .replace(/\bhtml\b/g, ":host"),
+    );
     const holder = h("div", { class: "card-holder" });
     const shadow = holder.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];
@@ -74,11 +111,15 @@ export async function showCard(file) {
     const dialog = byId("card");
     const close = () => dialog.close();
     dialog.replaceChildren(
-      h("div", { class: "row card-tools" },
+      h(
+        "div",
+        { class: "row card-tools" },
         h("button", { type: "button", class: "primary", onclick: () => window.print() }, w("print")),
         h("button", { type: "button", onclick: () => saveBlob(blob, `${base(file)}_card.html`) }, w("save_card")),
-        h("button", { type: "button", class: "quiet", onclick: close }, w("close"))),
-      holder);
+        h("button", { type: "button", class: "quiet", onclick: close }, w("close")),
+      ),
+      holder,
+    );
     dialog.setAttribute("aria-label", w("card_of", { file: file.name }));
     dialog.showModal();
     document.body.classList.add("card-open");

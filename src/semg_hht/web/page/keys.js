@@ -15,7 +15,12 @@ export function chooseRepetition(index) {
   if (!repetition) return;
   select(index);
   reveal(repetition);
-  const values = { n: index + 1, of: file.repetitions.length, from: seconds(repetition.start_s), until: seconds(repetition.stop_s) };
+  const values = {
+    n: index + 1,
+    of: file.repetitions.length,
+    from: seconds(repetition.start_s),
+    until: seconds(repetition.stop_s),
+  };
   say(w("said_chosen", { ...values, label: repetition.label ? className(repetition.label) : w("no_label") }));
 }
 
@@ -42,20 +47,39 @@ function action(event, file) {
   const n = file.repetitions.length;
   const chosen = store.selected;
   switch (event.key) {
-    case "]": return () => chooseRepetition(Math.min(n - 1, chosen + 1));
-    case "[": return () => chooseRepetition(chosen < 0 ? n - 1 : Math.max(0, chosen - 1));
-    case "ArrowLeft": return () => arrow(file, -1, event.shiftKey);
-    case "ArrowRight": return () => arrow(file, 1, event.shiftKey);
-    case "ArrowUp": return chosen < 0 ? undefined : () => chooseEdge("start");
-    case "ArrowDown": return chosen < 0 ? undefined : () => chooseEdge("stop");
-    case "PageUp": return () => pan(-0.8);
-    case "PageDown": return () => pan(0.8);
-    case "+": case "=": return () => zoom(0.6, middle(file));
-    case "-": case "_": return () => zoom(1 / 0.6, middle(file));
-    case "0": case "Home": return fit;
-    case "Delete": case "Backspace": return chosen < 0 ? undefined : () => remove(file, chosen);
-    case "n": case "N": return () => addHere(file);
-    case "Escape": return () => leave();
+    case "]":
+      return () => chooseRepetition(Math.min(n - 1, chosen + 1));
+    case "[":
+      return () => chooseRepetition(chosen < 0 ? n - 1 : Math.max(0, chosen - 1));
+    case "ArrowLeft":
+      return () => arrow(file, -1, event.shiftKey);
+    case "ArrowRight":
+      return () => arrow(file, 1, event.shiftKey);
+    case "ArrowUp":
+      return chosen < 0 ? undefined : () => chooseEdge("start");
+    case "ArrowDown":
+      return chosen < 0 ? undefined : () => chooseEdge("stop");
+    case "PageUp":
+      return () => pan(-0.8);
+    case "PageDown":
+      return () => pan(0.8);
+    case "+":
+    case "=":
+      return () => zoom(0.6, middle(file));
+    case "-":
+    case "_":
+      return () => zoom(1 / 0.6, middle(file));
+    case "0":
+    case "Home":
+      return fit;
+    case "Delete":
+    case "Backspace":
+      return chosen < 0 ? undefined : () => remove(file, chosen);
+    case "n":
+    case "N":
+      return () => addHere(file);
+    case "Escape":
+      return () => leave();
     default:
   }
   const place = Number(event.key);

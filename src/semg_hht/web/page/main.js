@@ -3,13 +3,23 @@
 import * as api from "./api.js";
 import { verdict } from "./answers.js";
 import { byId, h, say, show } from "./dom.js";
-import { addWord, byServer, canRedo, canUndo, label, labelsOf, redo, remove, undo } from "./edits.js";
+import { addWord, byServer, canRedo, canUndo, label, labelAll, labelsOf, redo, remove, undo } from "./edits.js";
 import { addFiles, allFiles, fileList, openSample, watchDrops } from "./files.js";
-import { heading, maximum } from "./heading.js";
+import { heading, maximum, peopleList } from "./heading.js";
 import { addInGap, chooseRepetition, watchKeys } from "./keys.js";
 import { keeping, saveSession, watchLeaving } from "./keep.js";
 import { drawMarks, markBar, watchPointer } from "./marks.js";
-import { fit, hiddenChannels, onDraw, showSignal, toggleChannel, toggleEnvelope, view, watchSize, zoom } from "./signal.js";
+import {
+  fit,
+  hiddenChannels,
+  onDraw,
+  showSignal,
+  toggleChannel,
+  toggleEnvelope,
+  view,
+  watchSize,
+  zoom,
+} from "./signal.js";
 import { act, changed, complain, currentFile, onChange, setLanguage, stopJob, store, take, follow } from "./store.js";
 import { table } from "./table.js";
 import { training } from "./training.js";
@@ -29,19 +39,72 @@ store.showView = (name) => {
 
 function viewTools(file) {
   const hidden = hiddenChannels();
-  const tool = (key, sign, work) => h("button", { type: "button", class: "small", onclick: work, "aria-label": w(key), title: w(key) }, sign);
-  const chips = file.channels.length > 1 && h("div", { class: "chips", role: "group", "aria-label": w("channels") },
-    file.channels.map(({ name }) => h("button", {
-      type: "button", class: "chip", "aria-pressed": String(!hidden.has(name)), onclick: () => { toggleChannel(name); changed(); },
-    }, name)));
+  const tool = (key, sign, work) =>
+    h("button", { type: "button", class: "small", onclick: work, "aria-label": w(key), title: w(key) }, sign);
+  const chips =
+    file.channels.length > 1 &&
+    h(
+      "div",
+      { class: "chips", role: "group", "aria-label": w("channels") },
+      file.channels.map(({ name }) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "chip",
+            "aria-pressed": String(!hidden.has(name)),
+            onclick: () => {
+              toggleChannel(name);
+              changed();
+            },
+          },
+          name,
+        ),
+      ),
+    );
   return [
-    h("div", { class: "row", "data-key": "view" },
-      tool("zoom_out", "−", () => zoom(1 / 0.6)), tool("zoom_in", "+", () => zoom(0.6)),
+    h(
+      "div",
+      { class: "row", "data-key": "view" },
+      tool("zoom_out", "−", () => zoom(1 / 0.6)),
+      tool("zoom_in", "+", () => zoom(0.6)),
       h("button", { type: "button", class: "small", onclick: fit }, w("fit")),
-      h("button", { type: "button", class: "small", "aria-pressed": String(view.envelope), onclick: () => { toggleEnvelope(); changed(); } }, w("envelope"))),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          "aria-pressed": String(view.envelope),
+          onclick: () => {
+            toggleEnvelope();
+            changed();
+          },
+        },
+        w("envelope"),
+      ),
+    ),
     chips,
     h("p", { id: "readout", class: "figures", "aria-hidden": "true", "data-keep": "", "data-key": "readout" }),
   ];
+}
+
+// A label for the chosen repetition, or for all where none is chosen.
+function labelButton(file, text, place) {
+  const repetition = file.repetitions[store.selected];
+  const pressed = repetition ? repetition.label === text : file.repetitions.every((one) => one.label === text);
+  const work = repetition ? () => label(file, store.selected, pressed ? "" : text) : () => labelAll(file, text);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `small label ${text}`,
+      "aria-pressed": String(pressed),
+      "data-key": `label ${text}`,
+      onclick: work,
+    },
+    repetition && h("kbd", { "aria-hidden": "true" }, place + 1),
+    ` ${className(text)}`,
+  );
 }
 
 // What can be done with the chosen repetition, under the signal.
@@ -54,32 +117,89 @@ function repetitionBar(file) {
   const sensors = file.channels.filter((channel) => channel.is_sensor);
   return [
     markBar(),
-    h("div", { class: "row", "data-key": "edit" },
+    h(
+      "div",
+      { class: "row", "data-key": "edit" },
       button("undo", () => undo(file), !canUndo(file)),
       button("redo", () => redo(file), !canRedo(file)),
       button("add", () => addInGap(file) || say(w("said_no_room")), false),
       button("find", () => byServer(file, "find", {}, w("said_found")), false),
-      sensors.map(({ name }) => h("button", {
-        type: "button", class: "small", "data-key": `sensor ${name}`,
-        onclick: () => byServer(file, "from_sensor", { sensor: name }, w("said_from_sensor")),
-      }, w("from_sensor", { name })))),
-    h("div", { class: "row chosen-bar", role: "group", "aria-label": w("chosen"), "data-key": "chosen" },
-      h("button", { type: "button", class: "small", "aria-label": w("previous"), disabled: index <= 0, onclick: () => chooseRepetition(index - 1) }, "‹"),
-      h("button", { type: "button", class: "small", "aria-label": w("next"), disabled: index >= file.repetitions.length - 1, onclick: () => chooseRepetition(index + 1) }, "›"),
+      sensors.map(({ name }) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small",
+            "data-key": `sensor ${name}`,
+            onclick: () => byServer(file, "from_sensor", { sensor: name }, w("said_from_sensor")),
+          },
+          w("from_sensor", { name }),
+        ),
+      ),
+    ),
+    h(
+      "div",
+      { class: "row chosen-bar", role: "group", "aria-label": w("chosen"), "data-key": "chosen" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          "aria-label": w("previous"),
+          disabled: index <= 0,
+          onclick: () => chooseRepetition(index - 1),
+        },
+        "‹",
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "small",
+          "aria-label": w("next"),
+          disabled: index >= file.repetitions.length - 1,
+          onclick: () => chooseRepetition(index + 1),
+        },
+        "›",
+      ),
       repetition
-        ? h("span", { class: "figures chosen-name" }, w("chosen_is", { n: index + 1, from: seconds(repetition.start_s), until: seconds(repetition.stop_s) }))
+        ? h(
+            "span",
+            { class: "figures chosen-name" },
+            w("chosen_is", { n: index + 1, from: seconds(repetition.start_s), until: seconds(repetition.stop_s) }),
+          )
         : h("span", { class: "note chosen-name" }, w("none_chosen")),
-      repetition && labels.map((text, place) => h("button", {
-        type: "button", class: `small label ${text}`, "aria-pressed": String(repetition.label === text), "data-key": `label ${text}`,
-        onclick: () => label(file, index, repetition.label === text ? "" : text),
-      }, h("kbd", { "aria-hidden": "true" }, place + 1), ` ${className(text)}`)),
-      repetition && h("button", { type: "button", class: "small danger", "data-key": "delete", onclick: () => remove(file, index) }, w("delete")),
-      repetition && h("form", { class: "word", "data-key": "word", onsubmit: (event) => {
-        event.preventDefault();
-        addWord(event.target.elements.word.value);
-        event.target.elements.word.value = "";
-      } }, h("input", { name: "word", type: "text", maxlength: 40, size: 10, placeholder: w("own_word"), "aria-label": w("own_word"), autocomplete: "off" }),
-        h("button", { type: "submit", class: "small" }, w("add_word")))),
+      !repetition && file.repetitions.length > 0 && h("span", { class: "note", "data-key": "all" }, w("label_all")),
+      (repetition || file.repetitions.length > 0) && labels.map((text, place) => labelButton(file, text, place)),
+      repetition &&
+        h(
+          "button",
+          { type: "button", class: "small danger", "data-key": "delete", onclick: () => remove(file, index) },
+          w("delete"),
+        ),
+      h(
+        "form",
+        {
+          class: "word",
+          "data-key": "word",
+          onsubmit: (event) => {
+            event.preventDefault();
+            addWord(event.target.elements.word.value);
+            event.target.elements.word.value = "";
+          },
+        },
+        h("input", {
+          name: "word",
+          type: "text",
+          maxlength: 40,
+          size: 10,
+          placeholder: w("own_word"),
+          "aria-label": w("own_word"),
+          autocomplete: "off",
+        }),
+        h("button", { type: "submit", class: "small" }, w("add_word")),
+      ),
+    ),
   ];
 }
 
@@ -99,9 +219,13 @@ function render() {
     if (store.view === name) byId(`to-${name}`).setAttribute("aria-current", "page");
   }
   byId("language").value = state.language;
-  show(byId("problems"), (state.problems || []).map((problem) => h("p", { class: "problem" }, problem)));
+  show(
+    byId("problems"),
+    (state.problems || []).map((problem) => h("p", { class: "problem" }, problem)),
+  );
   if (!empty) show(byId("files"), fileList());
   show(byId("background"), backgroundBar());
+  show(byId("lists"), peopleList());
   if (store.view === "all") show(byId("all"), allFiles());
   if (store.view === "weeks") show(byId("weeks"), weeks());
   if (store.view === "training") show(byId("training"), training());
@@ -111,9 +235,17 @@ function render() {
 // Work in the background is seen from every view but the one that shows it large.
 function backgroundBar() {
   const { job, view: name } = store;
-  if (!job || (name === "training" && ["train", "practice"].includes(job.kind)) || (name === "recording" && job.kind !== "train")) return [];
-  return [h("p", {}, job.stage || w(`job_${job.kind}`)), h("progress", { max: 1, value: job.share, "aria-label": w(`job_${job.kind}`) }),
-    h("button", { type: "button", class: "small", onclick: () => stopJob() }, w("stop"))];
+  if (
+    !job ||
+    (name === "training" && ["train", "practice"].includes(job.kind)) ||
+    (name === "recording" && job.kind !== "train")
+  )
+    return [];
+  return [
+    h("p", {}, job.stage || w(`job_${job.kind}`)),
+    h("progress", { max: 1, value: job.share, "aria-label": w(`job_${job.kind}`) }),
+    h("button", { type: "button", class: "small", onclick: () => stopJob() }, w("stop")),
+  ];
 }
 
 function renderRecording(file) {
@@ -154,7 +286,10 @@ function wire() {
 }
 
 async function start() {
-  const language = new URL(location.href).searchParams.get("lang") || localStorage.getItem("semg-hht-language") || document.documentElement.lang.slice(0, 2);
+  const language =
+    new URL(location.href).searchParams.get("lang") ||
+    localStorage.getItem("semg-hht-language") ||
+    document.documentElement.lang.slice(0, 2);
   await loadWords(language === "zh" ? "zh" : "en");
   const begin = async () => {
     store.state = null;

@@ -48,7 +48,11 @@ function band(repetition, index, from, until) {
   const name = repetition.label && wide ? `${index + 1} · ${className(repetition.label)}` : `${index + 1}`;
   return h(
     "div",
-    { class: `band ${look_of(repetition.label)}${chosen ? " chosen" : ""}`, "data-index": index, "data-key": `band ${index}` },
+    {
+      class: `band ${look_of(repetition.label)}${chosen ? " chosen" : ""}`,
+      "data-index": index,
+      "data-key": `band ${index}`,
+    },
     h("span", { class: "tag" }, name),
     h("i", { class: `edge start${chosen && store.edge === "start" ? " active" : ""}`, "data-edge": "start" }),
     h("i", { class: `edge stop${chosen && store.edge === "stop" ? " active" : ""}`, "data-edge": "stop" }),
@@ -76,7 +80,14 @@ function down(event) {
   const index = Number(event.target.closest(".band")?.dataset.index ?? -1);
   const file = currentFile();
   if (edge) {
-    drag = { kind: "edge", edge, index, before: file.repetitions, x, grip: timeAt(x) - file.repetitions[index][`${edge}_s`] };
+    drag = {
+      kind: "edge",
+      edge,
+      index,
+      before: file.repetitions,
+      x,
+      grip: timeAt(x) - file.repetitions[index][`${edge}_s`],
+    };
     store.edge = edge;
     select(index);
   } else if (event.pointerType === "touch" || event.button === 1 || event.altKey) {
@@ -103,7 +114,12 @@ function move(event) {
   const file = currentFile();
   if (drag.kind === "edge") {
     file.repetitions = [...drag.before];
-    file.repetitions[drag.index] = movedEdge({ ...file, repetitions: drag.before }, drag.index, drag.edge, timeAt(x) - drag.grip);
+    file.repetitions[drag.index] = movedEdge(
+      { ...file, repetitions: drag.before },
+      drag.index,
+      drag.edge,
+      timeAt(x) - drag.grip,
+    );
     changed();
   } else if (drag.kind === "mark") {
     const clip = (time) => Math.max(0, Math.min(file.duration_s, time));
@@ -177,7 +193,18 @@ export function markBar() {
     changed();
   };
   const button = (key, work) =>
-    h("button", { type: "button", class: "small", onclick: () => { work(); close(); } }, w(key));
+    h(
+      "button",
+      {
+        type: "button",
+        class: "small",
+        onclick: () => {
+          work();
+          close();
+        },
+      },
+      w(key),
+    );
   const file = currentFile();
   return h(
     "div",
@@ -185,7 +212,9 @@ export function markBar() {
     h("span", { class: "figures" }, w("marked_from", { from: seconds(from), until: seconds(until) })),
     button("zoom_to", () => look(from, until)),
     button("add_marked", () => add(file, from, until)),
-    button("maximum_marked", () => act("maximum", { file: file.id, of: file.id, start_s: from, stop_s: until }, w("said_maximum"))),
+    button("maximum_marked", () =>
+      act("maximum", { file: file.id, of: file.id, start_s: from, stop_s: until }, w("said_maximum")),
+    ),
     button("close", () => {}),
   );
 }

@@ -11,7 +11,16 @@ const RIGHT_PX = 10;
 const SHORTEST_VIEW_S = 0.02;
 
 // What is drawn now. `whole` covers the recording, `detail` the visible interval more finely.
-export const view = { file: null, from: 0, until: 1, envelope: false, hidden: new Map(), plots: [], whole: null, detail: null };
+export const view = {
+  file: null,
+  from: 0,
+  until: 1,
+  envelope: false,
+  hidden: new Map(),
+  plots: [],
+  whole: null,
+  detail: null,
+};
 let reset = "";
 let afterDraw = () => {};
 
@@ -120,7 +129,13 @@ function chart(row, holder, height, last) {
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, focus: { prox: -1 } },
     scales: { x: { time: false, range: () => [view.from, view.until] }, y: { range: extremes(row) } },
     axes: [
-      { ...axis, font, show: true, size: last ? 26 : 0, values: (_, ticks) => (last ? ticks.map((t) => number(t, 6)) : ticks.map(() => "")) },
+      {
+        ...axis,
+        font,
+        show: true,
+        size: last ? 26 : 0,
+        values: (_, ticks) => (last ? ticks.map((t) => number(t, 6)) : ticks.map(() => "")),
+      },
       { ...axis, font, size: AXIS_PX, space: 34, values: (_, ticks) => ticks.map((t) => number(t, 3)) },
     ],
     series: [

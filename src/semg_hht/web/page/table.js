@@ -36,7 +36,11 @@ function timeField(file, index, edge) {
     if (Math.abs(got - time) > 0.001) say(w("said_limited", { time: seconds(got) }));
   };
   return h("input", {
-    type: "text", inputmode: "decimal", size: 6, value: seconds(repetition[`${edge}_s`]), onchange: change,
+    type: "text",
+    inputmode: "decimal",
+    size: 6,
+    value: seconds(repetition[`${edge}_s`]),
+    onchange: change,
     "aria-label": w(edge === "start" ? "from_of" : "until_of", { n: index + 1 }),
   });
 }
@@ -45,8 +49,12 @@ function labelField(file, index) {
   const repetition = file.repetitions[index];
   const choose = (event) => label(currentFile(), index, event.target.value);
   const options = labelsOf(file).map((one) => h("option", { value: one }, className(one)));
-  return h("select", { "aria-label": w("label_of", { n: index + 1 }), value: repetition.label || "", onchange: choose },
-    h("option", { value: "" }, "–"), options);
+  return h(
+    "select",
+    { "aria-label": w("label_of", { n: index + 1 }), value: repetition.label || "", onchange: choose },
+    h("option", { value: "" }, "–"),
+    options,
+  );
 }
 
 // A cell says its column itself: on a phone a row is laid out in lines, without the head of the table.
@@ -57,13 +65,23 @@ function cell(kind, name, ...content) {
 function answerCells(repetition) {
   const answers = shownAnswers(repetition);
   if (!answers.length) return [cell("answer empty", "", "–"), cell("figure confidence empty", "", "–")];
-  const texts = answers.map((answer) => h("span", { class: answer.unsure ? "unsure" : "sure" },
-    answers.length > 1 ? `${answer.task_name || taskName(answer.task)}: ` : "", className(answer.text),
-    answer.unsure ? h("em", {}, ` (${w("unsure")})`) : ""));
+  const texts = answers.map((answer) =>
+    h(
+      "span",
+      { class: answer.unsure ? "unsure" : "sure" },
+      answers.length > 1 ? `${answer.task_name || taskName(answer.task)}: ` : "",
+      className(answer.text),
+      answer.unsure ? h("em", {}, ` (${w("unsure")})`) : "",
+    ),
+  );
   const unlike = (repetition.unlike || []).length > 0 && h("span", { class: "unlike" }, w("unlike"));
   return [
     cell("answer", "", texts, unlike),
-    cell("figure confidence", "", answers.map((answer) => h("span", { class: "line" }, percent(answer.confidence)))),
+    cell(
+      "figure confidence",
+      "",
+      answers.map((answer) => h("span", { class: "line" }, percent(answer.confidence))),
+    ),
   ];
 }
 
@@ -78,22 +96,47 @@ function row(file, index, columns) {
   const by = repetition.label && repetition.label_by !== "person" && repetition.label_by;
   const value = (found) => (measures ? measure(found) : recorded ? "…" : "–");
   const cells = [
-    h("th", { scope: "row", role: "rowheader", class: "number" }, h("button", {
-      type: "button", class: "quiet pick", onclick: () => chooseRepetition(index), "aria-pressed": String(index === store.selected),
-      "aria-label": w("choose_repetition", { n: index + 1 }),
-    }, index + 1)),
+    h(
+      "th",
+      { scope: "row", role: "rowheader", class: "number" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "quiet pick",
+          onclick: () => chooseRepetition(index),
+          "aria-pressed": String(index === store.selected),
+          "aria-label": w("choose_repetition", { n: index + 1 }),
+        },
+        index + 1,
+      ),
+    ),
     cell("time", "", recorded ? timeField(file, index, "start") : "–"),
     cell("time until", "", recorded ? timeField(file, index, "stop") : "–"),
     cell("label", "", recorded && labelField(file, index), by && h("span", { class: "by" }, w(`label_by_${by}`))),
     cell("figure measure", heads[4], value(share ? measures?.percent_mvc : measures?.rms)),
     cell("figure measure", heads[5], value(measures?.mdf_hz)),
     ...answerCells(repetition),
-    cell("act", "", answered && h("button", {
-      type: "button", class: "small quiet", "aria-expanded": String(open), onclick: () => reasons.toggle(file, index, key),
-      "aria-label": w("why_of", { n: index + 1 }),
-    }, w("why"))),
+    cell(
+      "act",
+      "",
+      answered &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small quiet",
+            "aria-expanded": String(open),
+            onclick: () => reasons.toggle(file, index, key),
+            "aria-label": w("why_of", { n: index + 1 }),
+          },
+          w("why"),
+        ),
+    ),
   ];
-  const rows = [h("tr", { role: "row", "data-key": `row ${index}`, class: index === store.selected ? "chosen" : "" }, cells)];
+  const rows = [
+    h("tr", { role: "row", "data-key": `row ${index}`, class: index === store.selected ? "chosen" : "" }, cells),
+  ];
   if (open && answered) {
     const spanning = h("td", { role: "cell", colspan: cells.length }, reasons.of(file, index));
     rows.push(h("tr", { role: "row", class: "why", "data-key": `why ${key}` }, spanning));
@@ -104,23 +147,66 @@ function row(file, index, columns) {
 export function table(file) {
   const channel = channelOf(file);
   const names = file.channels.filter((one) => !one.is_sensor).map((one) => one.name);
-  const share = Boolean(file.maximum) && file.repetitions.some((one) => (one.measures?.[channel]?.percent_mvc ?? null) !== null);
+  const share =
+    Boolean(file.maximum) && file.repetitions.some((one) => (one.measures?.[channel]?.percent_mvc ?? null) !== null);
   const unit = units(file.channels.find((one) => one.name === channel)?.units || file.units) || "–";
   const figures = [4, 5, 7];
-  const heads = ["column_number", "column_from", "column_until", "column_label", share ? "column_mvc" : "column_rms", "column_mdf",
-    "column_answer", "column_confidence", "column_why"].map((key) => w(key, { units: unit }));
+  const heads = [
+    "column_number",
+    "column_from",
+    "column_until",
+    "column_label",
+    share ? "column_mvc" : "column_rms",
+    "column_mdf",
+    "column_answer",
+    "column_confidence",
+    "column_why",
+  ].map((key) => w(key, { units: unit }));
   const columns = { channel, share, heads };
   const title = h("h3", { id: "table-title" }, w("repetitions", { n: file.repetitions.length }));
   if (!file.repetitions.length) return [title, h("p", { class: "note" }, w("no_repetitions"))];
   return [
-    h("div", { class: "head" }, title,
-      names.length > 1 && h("label", { class: "inline" }, w("measures_of"), " ",
-        h("select", { value: channel, onchange: (event) => chooseChannel(file, event.target.value) }, names.map((name) => h("option", { value: name }, name))))),
-    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "table-title" },
-      h("table", { class: "repetitions", role: "table" },
-        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((name, index) =>
-          h("th", { scope: "col", role: "columnheader", class: figures.includes(index) ? "figure" : "" }, name)))),
-        h("tbody", { role: "rowgroup" }, file.repetitions.map((_, index) => row(file, index, columns))))),
+    h(
+      "div",
+      { class: "head" },
+      title,
+      names.length > 1 &&
+        h(
+          "label",
+          { class: "inline" },
+          w("measures_of"),
+          " ",
+          h(
+            "select",
+            { value: channel, onchange: (event) => chooseChannel(file, event.target.value) },
+            names.map((name) => h("option", { value: name }, name)),
+          ),
+        ),
+    ),
+    h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "table-title" },
+      h(
+        "table",
+        { class: "repetitions", role: "table" },
+        h(
+          "thead",
+          { role: "rowgroup" },
+          h(
+            "tr",
+            { role: "row" },
+            heads.map((name, index) =>
+              h("th", { scope: "col", role: "columnheader", class: figures.includes(index) ? "figure" : "" }, name),
+            ),
+          ),
+        ),
+        h(
+          "tbody",
+          { role: "rowgroup" },
+          file.repetitions.map((_, index) => row(file, index, columns)),
+        ),
+      ),
+    ),
   ];
 }
 

@@ -15,8 +15,17 @@ export function fatigue(file) {
   return [
     title,
     h("p", { class: "note", "data-key": "channel" }, w("fatigue_channel", { channel })),
-    h("div", { class: "pair", "data-key": "charts" }, trends.map((trend) => fatigueChart(file, trend))),
-    h("details", { class: "how", "data-key": "how" }, h("summary", {}, w("fatigue_reading")), h("p", { class: "note" }, w("fatigue_how"))),
+    h(
+      "div",
+      { class: "pair", "data-key": "charts" },
+      trends.map((trend) => fatigueChart(file, trend)),
+    ),
+    h(
+      "details",
+      { class: "how", "data-key": "how" },
+      h("summary", {}, w("fatigue_reading")),
+      h("p", { class: "note" }, w("fatigue_how")),
+    ),
   ];
 }
 
@@ -33,7 +42,13 @@ function fatigueChart(file, trend) {
     xLabels: countLabels(file.repetitions.length),
     title: `${name}. ${trend.sentence}`,
   });
-  return h("figure", { "data-key": `${channel} ${feature}` }, h("figcaption", {}, name), drawn, h("p", {}, trend.sentence));
+  return h(
+    "figure",
+    { "data-key": `${channel} ${feature}` },
+    h("figcaption", {}, name),
+    drawn,
+    h("p", {}, trend.sentence),
+  );
 }
 
 let people = null; // answer of api/trend
@@ -51,7 +66,12 @@ async function ask() {
   }
 }
 
-const MEASURES = [["mdf_hz", "Hz"], ["percent_mvc", "%"], ["rms", ""], ["best_label_share", ""]];
+const MEASURES = [
+  ["mdf_hz", "Hz"],
+  ["percent_mvc", "%"],
+  ["rms", ""],
+  ["best_label_share", ""],
+];
 
 export function weeks() {
   ask();
@@ -65,25 +85,71 @@ function ofPerson({ person, muscle, sessions }) {
   const name = [person || w("no_person"), muscle].filter(Boolean).join(" · ");
   const dated = sessions.filter((session) => session.date && !Number.isNaN(Date.parse(session.date)));
   const shown = MEASURES.filter(([key]) => sessions.some((session) => Number.isFinite(session[key])));
-  const charts = dated.length < 2 ? [] : shown.map(([key, unit]) => {
-    const points = dated.filter((session) => Number.isFinite(session[key]))
-      .map((session) => [Date.parse(session.date), key === "best_label_share" ? 100 * session[key] : session[key]]);
-    if (points.length < 2) return null;
-    const title = `${w(`weeks_${key}`)}${unit ? ` (${unit})` : ""}`;
-    const labels = [dated[0], dated.at(-1)].map((session) => [Date.parse(session.date), session.date]);
-    return h("figure", { "data-key": key }, h("figcaption", {}, title), lineChart({ points, xLabels: labels, title: `${name}: ${title}`, joined: true }));
-  });
-  return h("section", { class: "panel", "data-key": `person ${name}`, "aria-label": name },
+  const charts =
+    dated.length < 2
+      ? []
+      : shown.map(([key, unit]) => {
+          const points = dated
+            .filter((session) => Number.isFinite(session[key]))
+            .map((session) => [
+              Date.parse(session.date),
+              key === "best_label_share" ? 100 * session[key] : session[key],
+            ]);
+          if (points.length < 2) return null;
+          const title = `${w(`weeks_${key}`)}${unit ? ` (${unit})` : ""}`;
+          const labels = [dated[0], dated.at(-1)].map((session) => [Date.parse(session.date), session.date]);
+          return h(
+            "figure",
+            { "data-key": key },
+            h("figcaption", {}, title),
+            lineChart({ points, xLabels: labels, title: `${name}: ${title}`, joined: true }),
+          );
+        });
+  return h(
+    "section",
+    { class: "panel", "data-key": `person ${name}`, "aria-label": name },
     h("h3", {}, name),
     h("div", { class: "pair" }, charts.filter(Boolean)),
-    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": w("weeks_table", { name }) },
-      h("table", {},
-        h("thead", {}, h("tr", {}, ["column_date", "column_file"].map((key) => h("th", { scope: "col" }, w(key))),
-          h("th", { scope: "col", class: "figure" }, w("column_repetitions")),
-          shown.map(([key, unit]) => h("th", { scope: "col", class: "figure" }, `${w(`weeks_${key}`)}${unit ? ` (${unit})` : ""}`)))),
-        h("tbody", {}, sessions.map((session) => h("tr", {},
-          h("th", { scope: "row" }, session.date || "–"),
-          h("td", {}, session.name),
-          h("td", { class: "figure" }, session.n),
-          shown.map(([key]) => h("td", { class: "figure" }, key === "best_label_share" ? percent(session[key]) : measure(session[key])))))))));
+    h(
+      "div",
+      { class: "scroll", tabindex: 0, role: "group", "aria-label": w("weeks_table", { name }) },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ["column_date", "column_file"].map((key) => h("th", { scope: "col" }, w(key))),
+            h("th", { scope: "col", class: "figure" }, w("column_repetitions")),
+            shown.map(([key, unit]) =>
+              h("th", { scope: "col", class: "figure" }, `${w(`weeks_${key}`)}${unit ? ` (${unit})` : ""}`),
+            ),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          sessions.map((session) =>
+            h(
+              "tr",
+              {},
+              h("th", { scope: "row" }, session.date || "–"),
+              h("td", {}, session.name),
+              h("td", { class: "figure" }, session.n),
+              shown.map(([key]) =>
+                h(
+                  "td",
+                  { class: "figure" },
+                  key === "best_label_share" ? percent(session[key]) : measure(session[key]),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }

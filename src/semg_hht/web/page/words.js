@@ -45,7 +45,8 @@ export function percent(share) {
 // A measure in a table: always three digits, so that columns can be compared.
 export function measure(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (Math.abs(value) >= 1000) return new Intl.NumberFormat(language, { maximumFractionDigits: 0, useGrouping: false }).format(value);
+  if (Math.abs(value) >= 1000)
+    return new Intl.NumberFormat(language, { maximumFractionDigits: 0, useGrouping: false }).format(value);
   return new Intl.NumberFormat(language, { minimumSignificantDigits: 3, maximumSignificantDigits: 3 }).format(value);
 }
 
