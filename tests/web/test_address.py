@@ -1,9 +1,8 @@
-"""The addresses of the page: the port and the host, proxies in the environment, and the address behind a proxy."""
+"""The addresses of the page: the port and the host, and the address behind a proxy."""
 
 from __future__ import annotations
 
 import socket
-import urllib.request
 
 import pytest
 
@@ -63,19 +62,3 @@ def test_a_port_in_use_is_an_error() -> None:
         with pytest.raises(InputError, match=f"can't be served at 127.0.0.1:{port}; another program uses this port"):
             PageAddress(port=port).require_free()
     PageAddress(port=port).require_free()
-
-
-@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
-def test_the_server_is_reached_without_a_proxy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = {name: "example.org, localhost", "PATH": "/bin"}
-    environment |= {
-        "http_proxy": "http://127.0.0.1:9",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-        "all_proxy": "socks5://a:9",
-    }
-    PageAddress("10.1.2.3").bypass_proxies(environment)
-    expected = "example.org,localhost,127.0.0.1,::1,10.1.2.3"
-    assert environment == {"NO_PROXY": expected, "no_proxy": expected, "PATH": "/bin"}
-    for variable in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(variable, expected)
-    assert all(urllib.request.proxy_bypass(host) for host in ("127.0.0.1", "localhost", "10.1.2.3", "example.org"))

@@ -1,56 +1,62 @@
-"""The table of repetitions: what a visitor types becomes rows of a manifest or a message about the row."""
+"""Repetitions as they are drawn: what is refused, and which columns of a row survive a change."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from semg_hht.recordings.manifest import ManifestRow
-from semg_hht.report.words import read_words
-from semg_hht.web.repetition_table import cells_of, overlapping, read_times, rows_at, times_for_new
-from semg_hht.web.view import problem_text
+from semg_hht.web.repetition_table import MAX_REPETITIONS, Refused, one_line, read_repetitions, rows_of
 
-WORDS = read_words("en")
-
-
-def test_times_are_sorted_decimal_commas_read_and_empty_rows_skipped() -> None:
-    cells = [["5,5", "7", ""], ["", None, ""], [1, 2.25, "99%"], ["9", "10.0004", ""]]
-    assert read_times(cells, 10.0) == ([(1.0, 2.25), (5.5, 7.0), (9.0, 10.0)], [])
+SHARED = ManifestRow("a.csv", rate_hz=500.0)
 
 
 @pytest.mark.parametrize(
-    ("row", "message"),
+    ("items", "name", "values"),
     [
-        (["abc", "3"], "Row 2 of the table: “abc” is not a number; expected seconds"),
-        (["nan", "3"], "Row 2 of the table: “nan” is not a number"),
-        (["3", ""], "Row 2 of the table: a time is missing"),
-        (["-1", "3"], "Row 2 of the table: -1 s is outside the recording, which lasts from 0 to 10.00 s"),
-        (["3", "10.1"], "Row 2 of the table: 10.1 s is outside"),
-        (["3", "3"], "Row 2 of the table: the repetition ends at 3 s but starts at 3 s"),
-        (["1", "2"], "Row 2 of the table has the same times as row 1"),
+        ([{"start_s": -1, "stop_s": 2}], "app_outside", {"row": 1, "found": "-1", "duration": "10.00"}),
+        ([{"start_s": 1, "stop_s": 10.2}], "app_outside", {"row": 1, "found": "10.2", "duration": "10.00"}),
+        ([{"start_s": 3, "stop_s": 2}], "app_backwards", {"row": 1, "start": "3", "stop": "2"}),
+        ([{"start_s": 3, "stop_s": 3.0001}], "app_backwards", {"row": 1, "start": "3", "stop": "3.0001"}),
+        ([{"start_s": "soon", "stop_s": 2}], "app_no_number", {"row": 1, "found": "soon"}),
+        ([{"start_s": float("nan"), "stop_s": 2}], "app_no_number", {"row": 1, "found": "nan"}),
+        ([{"start_s": True, "stop_s": 2}], "app_no_number", {"row": 1, "found": "True"}),
+        ([{"start_s": [1], "stop_s": 2}], "app_no_number", {"row": 1, "found": "[1]"}),
+        ([{"start_s": 1}], "app_empty_cell", {"row": 1}),
+        (["a"], "app_empty_cell", {"row": 1}),
+        ([{"start_s": 1, "stop_s": 2}] * 2, "app_twice", {"row": 2, "other": 1}),
+        ([{"start_s": 1, "stop_s": 2}] * (MAX_REPETITIONS + 1), "app_too_many_repetitions", {"most": MAX_REPETITIONS}),
+        ("all", "app_too_many_repetitions", {"most": MAX_REPETITIONS}),
     ],
 )
-def test_an_invalid_row_gets_a_message_with_its_number(row: list[str], message: str) -> None:
-    times, problems = read_times([["1", "2"], row], 10.0)
-    assert times == [(1.0, 2.0)]
-    (problem,) = problems
-    assert message in problem_text(problem, WORDS)
-    assert problem_text(problem, read_words("zh")) != problem_text(problem, WORDS)
+def test_a_repetition_that_can_not_be_used_is_refused_with_its_number(
+    items: Any, name: str, values: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused, match=name) as refused:
+        read_repetitions(items, 10.0)
+    assert refused.value.problem.values == values
 
 
-def test_rows_keep_their_measures_while_their_times_stay() -> None:
-    previous = [ManifestRow("a.csv", start_s=1.00049, stop_s=2.0, extra={"confidence": "0.97", "rms": "3"})]
-    assert cells_of(previous) == [["1.000", "2.000", "97%"]]
-    rows = rows_at([(0.2, 0.5), (1.0, 2.0)], ManifestRow("a.csv", subject="S01"), previous)
-    assert [(row.repetition, row.start_s, row.extra) for row in rows] == [
-        ("1", 0.2, {}), ("2", 1.00049, {"confidence": "0.97", "rms": "3"}),
-    ]  # fmt: skip
-    assert rows[0].subject == "S01"
+def test_repetitions_are_sorted_and_labels_kept_on_one_line() -> None:
+    items = [{"start_s": "4,5", "stop_s": 10.0004, "label": "  too\nfast "}, {"start_s": 1, "stop_s": 2}]
+    first, second = read_repetitions(items, 10.0)
+    assert (first.times, first.label) == ((1.0, 2.0), "")
+    assert (second.times, second.label) == ((4.5, 10.0), "too fast")
+    assert one_line("a\x00b\u202e" * 50, 5) == "a b a" and one_line(None, 5) == ""
 
 
-def test_a_new_repetition_is_put_into_the_longest_rest() -> None:
-    rows = [ManifestRow("a.csv", start_s=1.0, stop_s=2.0), ManifestRow("a.csv", start_s=8.0, stop_s=9.0)]
-    assert times_for_new(rows, 10.0) == (4.5, 5.5)
-    assert times_for_new([], 10.0) == (2.5, 7.5)
-    assert times_for_new([ManifestRow("a.csv", start_s=0.0, stop_s=10.0)], 10.0) == (4.5, 5.5)
-    assert overlapping(rows) == []
-    assert overlapping([*rows, ManifestRow("a.csv", start_s=8.5, stop_s=9.5)]) == [(2, 3)]
+def test_a_row_keeps_its_columns_and_who_labelled_it() -> None:
+    extra = {"confidence": "0.90", "labelled_by": "sensor"}
+    before = [ManifestRow("a.csv", movement="full", start_s=1.0, stop_s=2.0, extra=extra)]
+
+    def after(start_s: float, label: str, by: str = "") -> ManifestRow:
+        items = [{"start_s": start_s, "stop_s": 2.0, "label": label, "label_by": by}]
+        return rows_of(read_repetitions(items, 10.0), SHARED, before)[0]
+
+    assert after(1.0, "full").extra == extra
+    assert after(1.2, "full").extra == {"labelled_by": "sensor"}  # it was found elsewhere, with another confidence
+    assert after(1.0, "half").extra == {"confidence": "0.90", "labelled_by": "person"}
+    assert after(1.0, "half", "sensor").extra["labelled_by"] == "sensor"  # an undone change
+    assert after(1.0, "").extra == after(1.0, "full", "file").extra == {"confidence": "0.90"}
+    assert after(1.0, "").repetition == "1"

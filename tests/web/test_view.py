@@ -1,91 +1,84 @@
-"""What the page shows of a visit."""
+"""What the page shows: in the visitor's language, with the trend's band as wide as its uncertainty."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import replace
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from evaluation_builders import HOSTILE
-from page_builders import CONFIG, RUN_INFO
+from page_builders import PageVisitor, page_of
 from semg_hht.prediction.run import Run
-from semg_hht.recordings.recording import Recording, read_recording, write_recording
-from semg_hht.report.words import LANGUAGES, read_words
-from semg_hht.web.view import RunInfo, ShippedFacts, answers_text, card_text, page_content
-from semg_hht.web.visit import Visit, answer, receive
+from semg_hht.report.words import read_words
+from semg_hht.web.repetition_table import Problem
+from semg_hht.web.view import job_view, sentence
+from semg_hht.web.visit import BackgroundJob
+from semg_hht.web.visitors import Visitors
+
+FOLDER = Path(__file__).resolve().parents[2] / "src" / "semg_hht" / "web"
 
 
-def test_recorded_gender_is_shown_only_where_the_visitor_asked_for_it(visit: Visit, curl: Path, run: Run) -> None:
-    visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
-    asked = replace(visit, gender=True)
-    assert "recorded gender" in page_content(asked, RUN_INFO).answers
-    assert "recorded gender" not in page_content(visit, RUN_INFO).answers
-    assert '"gender"' in answers_text(asked)
-    assert '"gender"' not in answers_text(visit)
-    assert "Recorded gender" in card_text(asked)
-    assert "gender" not in card_text(visit).lower()
-    content = json.loads(answers_text(asked))["curl.csv"]
-    del content["gender"]
-    for part in content["parts"]:
-        del part["gender"]
-    assert json.loads(answers_text(visit))["curl.csv"] == content
+def test_both_languages_have_every_text_that_the_server_uses_with_the_same_values() -> None:
+    english, chinese = read_words("en").texts, read_words("zh").texts
+    code = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.py"))
+    used = set(re.findall(r'"(app_[a-z_]+)"', code))
+    known = {name for name in english if name.startswith("app_")}
+    assert sorted(used - known) == [] and known == {name for name in chinese if name.startswith("app_")}
+    for name in sorted(known):
+        values = [set(re.findall(r"\{(\w+)\}", str(texts[name]))) for texts in (english, chinese)]
+        assert values[0] == values[1] or name == "app_classes", name
+    unused = known - used - {f"app_name_{kind}" for kind in ("own", "shipped", "practice", "trained")} - {"app_classes"}
+    assert sorted(unused) == []
 
 
-def test_what_answers_is_said_on_the_page(visit: Visit, curl: Path, run: Run) -> None:
-    visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
-    chosen = {"action_quality": "measures", "gender": "the network alone"}
-    answers = page_content(
-        visit, RunInfo("run", practice=False, tasks=("action_quality", "gender"), chosen=chosen)
-    ).answers
-    assert "action quality: answered from measures of the channels" in answers
-    assert "the network alone" not in answers  # gender was not asked for
+def test_a_chinese_visitor_reads_chinese(visitors: Visitors, run: Run, curl: Path) -> None:
+    visitor = PageVisitor(page_of(visitors, run), "zh")
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+    verdict = visitor.files[0]["verdict"]
+    assert re.search("完整|半程|无效|不确定", verdict["text"]) and not re.search("[a-z]", verdict["text"])
+    error = visitor.post("repetitions", 400, file=1, repetitions=[{"start_s": 3, "stop_s": 2}])["error"]
+    assert error == "第 1 次动作：结束时间 2 秒，开始时间 3 秒；结束应晚于开始。"
+    visitor.post("language", language="en")
+    assert re.search("full|half|invalid|unsure", visitor.files[0]["verdict"]["text"])
 
 
-def test_a_run_that_answers_only_gender_says_how_to_show_it(visit: Visit, curl: Path, run: Run) -> None:
-    visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
-    assert "Tick the box above" in page_content(visit, RunInfo("run", practice=False, tasks=("gender",))).answers
+def test_the_band_of_a_trend_is_nowhere_narrower_than_its_uncertainty(visitor: PageVisitor, angled: Path) -> None:
+    for trend in visitor.drop(angled)["trends"]:
+        x, y, low, high = np.array(trend["line"]).T
+        assert list(x) == [1, 2, 3, 4]
+        assert np.all(high - low > 0.5 * (high - low).max()) and np.all((low < y) & (y < high))
+        assert (high - low)[0] > (high - low)[1] and "95% interval" in trend["sentence"]
+        assert trend["low"] < trend["percent_per_repetition"] < trend["high"]
 
 
-def test_names_from_a_visitor_never_become_markup(visit: Visit, run: Run, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    names = (HOSTILE.format(1), "${alert(1)}")
-    recording = Recording(rng.normal(0, 5, (2, 2000)), 500.0, names, "uV")
-    write_recording(recording, tmp_path / "a.npz")
-    hostile = Path(shutil.copy(tmp_path / "a.npz", tmp_path / "<img src=x onerror=alert(1)>.npz"))
-    visit = replace(answer(receive(visit, [hostile], run.recording_config or CONFIG), run), gender=True)
-    page = page_content(visit, RUN_INFO)
-    for text in (page.signal, page.answers, page.notes, page.downloads):
-        assert "<script" not in text
-        assert "<img" not in text
+def test_sessions_of_a_person_are_in_order_of_their_dates(visitor: PageVisitor, angled: Path) -> None:
+    for number, (person, date) in enumerate([("P1", "2026-11-20"), ("P1", "2026-11-02"), ("", "")], start=1):
+        visitor.drop(angled)
+        visitor.post("about", file=number, person=person, date=date, muscle="biceps")
+    visitor.post("from_sensor", file=1, sensor="angle [deg]")
+    (trend,) = visitor.client.get("/api/trend").json()
+    assert (trend["person"], trend["muscle"]) == ("P1", "biceps")
+    assert [(s["file"], s["date"], s["n"], s["best_label_share"]) for s in trend["sessions"]] == [
+        (2, "2026-11-02", 4, None), (1, "2026-11-20", 4, 0.75)]  # fmt: skip
+    assert all(session["rms"] > 0 and session["percent_mvc"] is None for session in trend["sessions"])
 
 
-def test_the_introduction_says_which_run_answers(visit: Visit) -> None:
-    for language in LANGUAGES:
-        words = read_words(language)
-        visit = replace(visit, language=language)
-        assert words("app_practice") in page_content(visit, RunInfo("run", practice=True)).intro
-        assert words("app_no_run_how") in page_content(visit, RunInfo(None, practice=False)).intro
-        facts = ShippedFacts(17, 0.8, 0.7, 0.9, 20)
-        for name in (None, ""):
-            intro = page_content(visit, RunInfo(name, practice=False, shipped=facts)).intro
-            for said in ("neutral", "supinated", "17", "80%", "70%", "90%", "20"):
-                assert said in intro
-        assert words("app_run", name="forearm") in page_content(visit, RunInfo("forearm", practice=False)).intro
+def test_the_state_of_many_repetitions_is_small(visitor: PageVisitor, angled: Path) -> None:
+    visitor.drop(angled)
+    items = [{"start_s": i / 10, "stop_s": i / 10 + 0.09} for i in range(150)]
+    visitor.post("repetitions", file=1, repetitions=items)
+    assert len(json.dumps(visitor.state)) < 100_000 and len(visitor.files[0]["repetitions"]) == 150
 
 
-def test_an_answer_unlike_the_training_data_is_marked_with_its_reasons(
-    visit: Visit, curl: Path, run: Run, tmp_path: Path
-) -> None:
-    recording = read_recording(curl, units="uV")
-    write_recording(replace(recording, samples=1e4 * recording.samples), tmp_path / "loud.npz")
-    visit = answer(receive(visit, [tmp_path / "loud.npz"], run.recording_config or CONFIG), run)
-    page = page_content(visit, RUN_INFO)
-    assert page.answers.count("Unlike the training data: amplitude") == page.n_answered
-    assert "与训练数据不同" in page_content(replace(visit, language="zh"), RUN_INFO).answers
-    assert "unlike" in json.loads(answers_text(visit))["loud.npz"]
-    assert "Unlike the training data" in card_text(visit)
-    visit = answer(receive(visit, [curl], run.recording_config or CONFIG), run)
-    assert "Unlike the training data" not in page_content(visit, RUN_INFO).answers
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_job_tells_its_stage_and_end(language: str) -> None:
+    words = read_words(language)
+    job = BackgroundJob("answer", Problem("app_stage_answer", {"done": 1, "all": 2}), share=0.5, done=False)
+    assert "2" in job_view(job, words)["stage"] and job_view(job, words)["remaining_s"] is not None
+    job.done, job.error = True, Problem("app_in_table", {"file": "a", "of": "b", "why": Problem("app_stopped")})
+    assert job_view(job, words)["stage"] == "" and words("app_stopped") in job_view(job, words)["error"]
+    assert sentence(Problem("app_says", {"said": "x"}), words).endswith("x")

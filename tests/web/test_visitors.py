@@ -7,85 +7,55 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from semg_hht.errors import InputError
 from semg_hht.system.files import LOCK_FILE
 from semg_hht.web import visitors
-from semg_hht.web.visit import Visit
+from semg_hht.web.repetition_table import Refused
 from semg_hht.web.visitors import Visitors
 
 
-def test_each_visitor_has_a_private_folder_that_is_removed_at_the_end() -> None:
-    everybody = Visitors()
-    try:
-        folders = [everybody.update(key, lambda visit: visit).folder for key in "aba"]
-        assert folders[0] == folders[2] != folders[1]
-        assert all(folder.stat().st_mode & 0o077 == 0 for folder in (everybody.folder, *folders))
-        (folders[0] / "a.csv").write_text("1", encoding="utf-8")
-        everybody.remove("a")
-        assert not folders[0].exists()
+def test_each_visitor_has_a_secret_key_and_a_private_folder_that_is_removed_at_the_end() -> None:
+    with Visitors() as everybody:
+        (ana, of_ana), (ben, of_ben) = everybody.create(), everybody.create()
+        assert ana != ben and min(len(ana), len(ben)) >= 43  # 256 bits
+        assert everybody.get(ana) is of_ana and everybody.get(ben) is of_ben and everybody.get("nobody") is None
+        assert all(f.stat().st_mode & 0o077 == 0 for f in (everybody.folder, of_ana.folder, of_ben.folder))
+        everybody.remove(ana)
+        assert not of_ana.folder.exists() and everybody.get(ana) is None
         everybody.remove("nobody")
-        assert everybody.update("a", lambda visit: visit).folder != folders[0]
-    finally:
-        everybody.close()
     assert not everybody.folder.exists()
 
 
-def test_idle_visitors_and_old_uploads_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_visitors_who_are_idle_or_have_left_are_removed() -> None:
     now = [0.0]
-    everybody = Visitors(max_visitors=2, min_idle_s=3.0, max_idle_s=10.0, clock=lambda: now[0])
-    try:
-        first = everybody.update("first", lambda visit: visit).folder
+    with Visitors(max_visitors=2, min_idle_s=3.0, max_idle_s=100.0, clock=lambda: now[0]) as everybody:
+        first, second = everybody.create()[0], everybody.create()[0]
+        with pytest.raises(Refused, match="app_too_many_visitors"):
+            everybody.create()
         now[0] = 5.0
-        second = everybody.update("second", lambda visit: visit).folder
-        upload = everybody.uploads / "hash" / "a.csv"
-        upload.parent.mkdir()
-        upload.write_text("1", encoding="utf-8")
-        (everybody.uploads / "half").write_text("1", encoding="utf-8")
-        now[0] = 11.0
+        assert everybody.get(second)
+        third = everybody.create()[0]  # in the place of the first, who has been idle longest
+        assert everybody.get(first) is None
+        everybody.leave(third)
+        now[0] += visitors.LEAVING_S - 1
         everybody.remove_idle()
-        assert (first.exists(), second.exists(), upload.exists()) == (False, True, True)
-        monkeypatch.setattr(visitors, "MAX_UPLOAD_AGE_S", -1.0)
+        assert everybody.get(third)  # the page was only loaded anew
+        everybody.leave(third)
+        now[0] += visitors.LEAVING_S + 1
         everybody.remove_idle()
-        assert list(everybody.uploads.iterdir()) == []
-        everybody.update("third", lambda visit: visit)
-        now[0] = 12.0
-        everybody.update("fourth", lambda visit: visit)
-        assert not second.exists()
-        with pytest.raises(InputError, match="2 visitors are busy here; expected fewer"):
-            everybody.update("fifth", lambda visit: visit)
-        now[0] = 12.0 + visitors.CLOSED_PAGE_S + 0.5
-        everybody.update("third", lambda visit: visit)
-        everybody._max_idle_s = 100.0
-        everybody.remove_idle(open_pages={"third"})  # the fourth has closed the page
-        assert set(everybody._active) == {"third"}
-    finally:
-        everybody.close()
-
-
-def test_a_click_during_a_long_step_gets_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visitors, "STEP_WAIT_S", 0.05)
-    held, done = threading.Event(), threading.Event()
-
-    def slow(visit: Visit) -> Visit:
-        held.set()
-        done.wait(60)
-        return visit
-
-    with Visitors() as everybody, ThreadPoolExecutor(1) as pool:
-        first = pool.submit(everybody.update, "ana", slow)
-        held.wait(60)
-        with pytest.raises(InputError, match="your last step is still under way"):
-            everybody.update("ana", lambda visit: visit)
-        everybody.update("ben", lambda visit: visit)
-        done.set()
-        first.result()
-        everybody.update("ana", lambda visit: visit)
+        assert everybody.get(third) is None
+        working = everybody.get(second)
+        assert working is not None
+        working.job.done = False
+        now[0] += 200
+        everybody.remove_idle()
+        assert len(everybody) == 1  # a training goes on while nobody looks
+        working.job.done = True
+        everybody.remove_idle()
+        assert len(everybody) == 0
 
 
 KILLED = """

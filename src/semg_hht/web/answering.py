@@ -20,7 +20,7 @@ from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.web.drawn_signal import read_samples
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.uploads import problem_of, without_folder
-from semg_hht.web.visit import Job, Stopped, Visit, VisitFile
+from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile
 
 if TYPE_CHECKING:
     from semg_hht.datasets.find_inputs import InputOptions
@@ -33,7 +33,7 @@ MAX_ANSWERED = 8_000_000  # samples in all repetitions of all channels of one fi
 MAX_ANSWERED_TOGETHER = 60_000_000
 
 
-def answer(visit: Visit, run: Run, references: Path | None, job: Job) -> None:
+def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) -> None:
     """Answer for all files that can be used; a file that can't be answered keeps its reason as a problem.
 
     Raises
@@ -176,7 +176,7 @@ def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:
     import numpy as np
 
     from semg_hht.matrices.transform import transform
-    from semg_hht.recordings.jobs import Job as RecordingJob
+    from semg_hht.recordings.jobs import Job
     from semg_hht.recordings.recording import Recording
     from semg_hht.signals.filtered_recording import FilteredRecording
 
@@ -184,7 +184,7 @@ def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:
     samples = read_samples(recorded.samples, round(start * recorded.rate_hz), round(stop * recorded.rate_hz))
     names = tuple(recorded.channels[i].name for i in recorded.emg)
     cut = Recording(samples[recorded.emg], recorded.rate_hz, names, recorded.units, str(file.path))
-    job = RecordingJob(file.path, (replace(row, start_s=None, stop_s=None, channels=()),))
+    job = Job(file.path, (replace(row, start_s=None, stop_s=None, channels=()),))
     examples = transform(FilteredRecording(job, cut, cut), replace(config, scaling="log"))
     return plane_png(np.concatenate([example.matrix.values for example in examples]).mean(axis=0))
 
@@ -192,14 +192,14 @@ def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:
 def session_of_file(visit: Visit, number: Any, run: Run) -> Session:
     """The session of a recording that was answered, for its card; the recording is read again."""
     from semg_hht.prediction.session import session_of
-    from semg_hht.recordings.jobs import Job as RecordingJob
+    from semg_hht.recordings.jobs import Job
     from semg_hht.signals.filtered_recording import open_filtered
 
     file, _ = visit.recording(number)
     if file.prediction is None or run.recording_config is None:
         raise Refused("app_nothing_to_answer")
     try:
-        source = open_filtered(RecordingJob(file.path, tuple(file.manifest_rows())), run.recording_config.filter)
+        source = open_filtered(Job(file.path, tuple(file.manifest_rows())), run.recording_config.filter)
         return replace(session_of(source, file.prediction, is_percent=False), file=file.name)
     except InputError as error:
         raise Refused("app_says", said=problem_of(error, visit.recordings).values["said"]) from None

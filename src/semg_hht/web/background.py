@@ -13,7 +13,7 @@ from collections.abc import Callable
 from semg_hht.errors import InputError
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.uploads import problem_of
-from semg_hht.web.visit import Job, Stopped, Visit
+from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ MAX_JOBS = 24  # of all visitors together, most of which wait for one that answe
 _running = threading.BoundedSemaphore(MAX_JOBS)
 
 
-def start(visit: Visit, kind: str, work: Callable[[Job], None], stage: Problem = Problem("app_stage_wait")) -> None:
+def start(visit: Visit, kind: str, work: Callable[[BackgroundJob], None], stage: Problem = Problem("app_stage_wait")) -> None:
     """Run ``work(job)`` in a thread; it sets the stage and the share of the job.
 
     Raises
@@ -34,11 +34,11 @@ def start(visit: Visit, kind: str, work: Callable[[Job], None], stage: Problem =
             raise Refused("app_busy")
         if not _running.acquire(blocking=False):
             raise Refused("app_too_busy")
-        job = visit.job = Job(kind, stage, done=False, started_s=time.monotonic())
+        job = visit.job = BackgroundJob(kind, stage, done=False, started_s=time.monotonic())
     threading.Thread(target=_run, args=(visit, job, work), daemon=True, name=f"semg-hht {kind}").start()
 
 
-def _run(visit: Visit, job: Job, work: Callable[[Job], None]) -> None:
+def _run(visit: Visit, job: BackgroundJob, work: Callable[[BackgroundJob], None]) -> None:
     try:
         work(job)
     except Stopped:

@@ -17,7 +17,7 @@ from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.web.isolated import run_isolated
 from semg_hht.web.measured_repetitions import maximal_amplitudes, measured, with_percent
 from semg_hht.web.repetition_table import Problem, Refused, one_line, read_repetitions, rows_of
-from semg_hht.web.uploads import MAX_READ_BYTES, ReadFile, Stated, problem_of, read_upload
+from semg_hht.web.uploads import MAX_READ_BYTES, ReadFile, StatedFacts, problem_of, read_upload
 from semg_hht.web.visit import MAX_FILES, About, Maximum, Visit, VisitFile
 
 UNITS = ("", "V", "mV", "uV")
@@ -40,7 +40,7 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
         stored.rename(path)
         visit.n_files += 1
         number = visit.n_files
-        stated = Stated(visit.stated.get(path.name, ()))
+        stated = StatedFacts(visit.stated.get(path.name, ()))
         # Its place in the list is taken now: several files may be read at once.
         visit.files[number] = VisitFile(number, path, problem=Problem("app_reading", {"file": path.name}))
     read = read_upload(path, stated, filters, visit.drawn / f"{number}.npy")
@@ -54,15 +54,12 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
             return number
         _put_read(visit, visit.files[number], read)
         _join_parts(visit, visit.files[number], read)
-    again = _failed_for_lack_of(visit, path)
-    if again is not None:
-        read_again(visit, again, filters)
     return number
 
 
 def read_again(visit: Visit, file: VisitFile, filters: Any) -> None:
     """Read a file again, with the rate and the units that the visitor states; no other file changes."""
-    stated = Stated(visit.stated.get(file.name, ()), file.about.rate_hz, file.about.units)
+    stated = StatedFacts(visit.stated.get(file.name, ()), file.about.rate_hz, file.about.units)
     read = read_upload(file.path, stated, filters, visit.drawn / f"{file.number}.npy")
     with visit.lock:
         if file.number in visit.files:
@@ -84,19 +81,6 @@ def _join_parts(visit: Visit, file: VisitFile, read: ReadFile) -> None:
     """Drop files that turned out to be parts of another, such as the signals of a WFDB header; they stay stored."""
     for other in [other for other in visit.files.values() if other.name in read.parts and other.number != file.number]:
         del visit.files[other.number]
-
-
-def _failed_for_lack_of(visit: Visit, path: Path) -> VisitFile | None:
-    """The header that could not be read before this signal file arrived; and this file is then a part of it."""
-    if path.suffix.lower() != ".dat":
-        return None
-    with visit.lock:
-        header = next((f for f in visit.files.values() if f.name == f"{path.stem}.hea"), None)
-        if header is None:
-            return None
-        for own in [f for f in visit.files.values() if f.path == path]:
-            del visit.files[own.number]
-    return header if header.problem is not None else None
 
 
 def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, ...]]) -> None:

@@ -21,15 +21,16 @@ from typing import Any
 import jinja2
 import uvicorn
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semg_hht.errors import InputError
 from semg_hht.report.words import LANGUAGES, read_words
-from semg_hht.version import __version__
 from semg_hht.web import page_steps as steps
 from semg_hht.web.address import PageAddress
 from semg_hht.web.isolated import start_forkserver
@@ -52,7 +53,7 @@ HOUSEKEEPING_S = 5.0
 MAX_PENDING = 8  # requests of one visitor at once
 N_READING = 2  # files that are read at once, of all visitors; uploads.py limits the memory of each
 MAX_CONNECTIONS = 2000
-KEEP_ALIVE_S = 20
+HEADER_TIMEOUT_S = 20.0  # from the opening of a connection to the end of its header
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 SHELL = "shell.html.j2"
 
@@ -90,11 +91,8 @@ def application(page: Page, address: PageAddress) -> Starlette:
         ),
         *(Route(f"/api/{name}", partial(_read, server, read)) for name, read in steps.READS.items()),
     ]
-    handlers: dict[Any, Any] = {
-        Refused: partial(_refused, server),
-        WrongVisit: _wrong_visit,
-        ClientDisconnect: _incomplete,
-    }
+    handlers: dict[Any, Any] = {Refused: partial(_refused, server), InputError: partial(_impossible, server)}
+    handlers |= {WrongVisit: _wrong_visit, ClientDisconnect: _incomplete}
     middleware = [Middleware(RequestFilter, address=address, max_upload=page.max_upload)]
     return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
 
@@ -130,7 +128,7 @@ def language_of(request: Request) -> str:
 async def _shell(server: Server, request: Request) -> Response:
     language = language_of(request)
     words = json.loads(server.static[f"{language}.json"][0])
-    text = server.shell.render(language=language, words=words, version=__version__)
+    text = server.shell.render(language=language, words=words)
     return Response(text, media_type="text/html")
 
 
@@ -205,6 +203,8 @@ async def _read(server: Server, read: steps.Read, request: Request) -> Response:
 
     async def work() -> Response:
         content, kind = await run_in_threadpool(read, server.page, visit, dict(request.query_params))
+        if isinstance(content, Path):
+            return FileResponse(content, media_type=kind, background=BackgroundTask(content.unlink))
         return Response(content, media_type=kind)
 
     return await _in_turn(server, key, work)
@@ -258,6 +258,10 @@ async def _refused(server: Server, request: Request, refused: Exception) -> Resp
     return JSONResponse({"error": sentence(refused.problem, read_words(language))}, 400)
 
 
+async def _impossible(server: Server, request: Request, error: Exception) -> Response:
+    return await _refused(server, request, Refused("app_says", said=str(error)))
+
+
 async def _wrong_visit(request: Request, _: Exception) -> Response:
     words = read_words(language_of(request))
     return JSONResponse({"error": sentence(Problem("app_no_visit"), words)}, 404)
@@ -265,6 +269,26 @@ async def _wrong_visit(request: Request, _: Exception) -> Response:
 
 async def _incomplete(request: Request, _: Exception) -> Response:
     return JSONResponse({"error": "the request did not arrive completely"}, 400)
+
+
+class TimedProtocol(H11Protocol):
+    """HTTP on a connection that must send a header in time; each answer closes its connection (`HEADERS`)."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.last_bytes = b""
+        self.deadline = asyncio.get_running_loop().call_later(HEADER_TIMEOUT_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.deadline.cancelled():
+            self.last_bytes = self.last_bytes[-3:] + data
+            if b"\r\n\r\n" in self.last_bytes:
+                self.deadline.cancel()
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.deadline.cancel()
+        super().connection_lost(exc)
 
 
 @dataclass
@@ -300,8 +324,8 @@ def launch(
     config = uvicorn.Config(
         application(page, address), host=address.host, port=address.port, log_level="warning", access_log=False,
         server_header=False, date_header=False, ws="none", lifespan="off", limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=KEEP_ALIVE_S, h11_max_incomplete_event_size=32_768, proxy_headers=False,
-        timeout_graceful_shutdown=2, http="h11", loop="asyncio",
+        h11_max_incomplete_event_size=32_768, proxy_headers=False, timeout_graceful_shutdown=2, http=TimedProtocol,
+        loop="asyncio",
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True, name="semg-hht page")

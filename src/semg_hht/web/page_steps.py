@@ -5,9 +5,10 @@ It knows visits and the shared runs. It does not know HTTP.
 
 from __future__ import annotations
 
-import io
 import json
 import logging
+import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,13 +24,13 @@ from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.session_file import SUFFIX, KeptSessions, open_session, write_session
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk
 from semg_hht.web.view import job_view, state_of, trend_over_time
-from semg_hht.web.visit import Job, Stopped, Visit
+from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 from semg_hht.web.visitors import Visitors
 
 log = logging.getLogger(__name__)
 
 Content = Mapping[str, Any]
-Read = Callable[["Page", Visit, Content], tuple[bytes, str]]
+Read = Callable[["Page", Visit, Content], tuple[bytes | Path, str]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Page:
 
     def state(self, visit: Visit) -> dict[str, Any]:
         with visit.lock:
-            keeps, names = ("", []) if self.kept is None else (str(self.kept.folder), self.kept.names())
+            keeps, names = ("", []) if self.kept is None else (self.kept.folder.name, self.kept.names())
             return state_of(visit, self.desk, max_mb=self.max_upload // 1_000_000, keeps=keeps, kept=names)
 
     def take_upload(self, visit: Visit, stored: Path, name: str) -> None:
@@ -86,11 +87,9 @@ def set_language(page: Page, visit: Visit, content: Content) -> None:
 
 
 def open_sample(page: Page, visit: Visit, content: Content) -> None:
-    import shutil
-
     if page.desk.sample is None:
         raise Refused("app_no_such_file")
-    stored = visit.folder / f"upload-{id(content):x}"
+    stored = visit.folder / f"upload-{secrets.token_hex(8)}"
     shutil.copyfile(page.desk.sample, stored)
     editing.add(visit, stored, page.desk.sample.name, page.desk.filters)
 
@@ -134,7 +133,7 @@ def answer(page: Page, visit: Visit, content: Content) -> None:
     visit.gender = content.get("gender") is True
     run = _run(page, visit)
 
-    def work(job: Job) -> None:
+    def work(job: BackgroundJob) -> None:
         _wait(page.desk.answering, job)
         try:
             answering.answer(visit, run, page.desk.references, job)
@@ -153,7 +152,7 @@ def explain(page: Page, visit: Visit, content: Content) -> None:
     if not isinstance(repetition, int) or not 1 <= repetition <= max(1, len(file.rows)):
         raise Refused("app_no_such_file")
 
-    def work(job: Job) -> None:
+    def work(job: BackgroundJob) -> None:
         _wait(page.desk.answering, job)
         job.stage, job.share = Problem("app_stage_why"), 0.3
         try:
@@ -164,7 +163,7 @@ def explain(page: Page, visit: Visit, content: Content) -> None:
     background.start(visit, "why", work)
 
 
-def _wait(lock: Any, job: Job) -> None:
+def _wait(lock: Any, job: BackgroundJob) -> None:
     while not lock.acquire(timeout=0.2):
         if job.stopping.is_set():
             raise Stopped
@@ -179,7 +178,7 @@ def train(page: Page, visit: Visit, content: Content) -> None:
     if problem is not None:
         raise Refused(problem.name, **problem.values)
 
-    def work(job: Job) -> None:
+    def work(job: BackgroundJob) -> None:
         _wait(page.desk.training, job)
         try:
             folder = trained_run.train(visit, job, resume=content.get("resume") is True)
@@ -208,7 +207,7 @@ def take_run(page: Page, visit: Visit, content: Content) -> None:
         _use(visit, str(kind))
 
 
-def _practice(page: Page, visit: Visit, job: Job) -> None:
+def _practice(page: Page, visit: Visit, job: BackgroundJob) -> None:
     def tell(share: float, what: str) -> None:
         job.share, job.stage = share, Problem("app_stage_practice")
         if job.stopping.is_set():
@@ -261,13 +260,13 @@ def job(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
 
 
 def _number(query: Content, name: str, otherwise: float | None = None) -> Any:
+    """A finite number in the query, whole where it can be; ``otherwise`` where it is not stated."""
+    text = query.get(name, otherwise)
     try:
-        value = float(query[name])
+        value = float(text)
         return int(value) if value == int(value) else value
-    except (KeyError, ValueError, OverflowError):
-        if otherwise is None:
-            raise Refused("app_bad_request") from None
-        return otherwise
+    except (TypeError, ValueError, OverflowError):
+        raise Refused("app_bad_request") from None
 
 
 def signal(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
@@ -315,10 +314,12 @@ def predictions(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     return answering.predictions_json(visit, note).encode(), "application/json"
 
 
-def session(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
-    out = io.BytesIO()
-    write_session(visit, out)
-    return out.getvalue(), "application/zip"
+def session(page: Page, visit: Visit, query: Content) -> tuple[Path, str]:
+    """The saved session, in a file that is removed when it has been sent."""
+    path = visit.folder / f"session-{secrets.token_hex(8)}"
+    with path.open("wb") as to:
+        write_session(visit, to)
+    return path, "application/zip"
 
 
 def trend(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:

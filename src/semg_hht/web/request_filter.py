@@ -21,6 +21,7 @@ UPLOAD = "/api/file"
 MAX_BODY = 2**18  # bytes of a request other than an upload; a table of 500 repetitions takes a fifth of that
 CHUNK_TIMEOUT_S = 20.0  # to wait for the next chunk of a request's body
 BODY_TIMEOUT_S = 600.0  # to wait for the whole body
+SEND_TIMEOUT_S = 120.0  # to wait until a browser takes a part of the answer
 WRONG_HOST = (
     "the page does not answer under this host name; behind a proxy, start it by "
     "semg-hht app --public-url with the address that users open"
@@ -33,6 +34,7 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "connection": "close",  # a connection has one request, so that it can be given one time limit
 }
 
 
@@ -74,10 +76,12 @@ class RequestFilter:
         async def send_once(message: Message) -> None:
             nonlocal is_begun
             is_begun = True
-            await send(message)
+            await asyncio.wait_for(send(message), SEND_TIMEOUT_S)
 
         try:
             await self._app(scope, _limited(receive, max_bytes), send_once)
+        except TimeoutError:
+            return  # the browser does not take its answer; uvicorn closes the connection
         except TooLarge:
             if not is_begun:
                 await _refuse(send, 413, f"the request is too large; at most {max_bytes} bytes are taken")
@@ -131,6 +135,6 @@ def _with_headers(send: Send) -> Send:
 
 
 async def _refuse(send: Send, status: int, reason: str) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f'{{"error": "{reason}"}}'.encode()})

@@ -53,7 +53,7 @@ def write_session(visit: Visit, to: BinaryIO, files: Iterable[VisitFile] | None 
     with zipfile.ZipFile(to, "w", zipfile.ZIP_STORED) as archive:
         for i, file in enumerate(chosen):
             archive.write(file.path, f"recordings/{i}")
-        beside = [p for name, p in parts.items() if name not in own and p.suffix.lower() == ".dat"]
+        beside = [p for name, p in parts.items() if name not in own and p.suffix.lower() in (".hea", ".dat")]
         for i, part in enumerate(beside):
             archive.write(part, f"parts/{i}")
         content = {"version": VERSION, "files": listed,

@@ -22,7 +22,7 @@ from typing import Any
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.uploads import without_folder
-from semg_hht.web.visit import Job, Stopped, Visit
+from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 
 MIN_PEOPLE = 3  # one to train on, one to choose the epoch, one to score
 MIN_CLASSES = 2
@@ -37,7 +37,7 @@ LIMIT_S = 6 * 3600.0
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledRepetitions:
     """The labelled repetitions of a visit. people : person -> classes. n_nameless : labelled files without a person."""
 
     rows: tuple[ManifestRow, ...]
@@ -58,7 +58,7 @@ class Labelled:
         return Counter(name for names in self.people.values() for name in names)
 
 
-def labelled(visit: Visit) -> Labelled:
+def labelled(visit: Visit) -> LabelledRepetitions:
     rows: list[ManifestRow] = []
     people: dict[str, set[str]] = {}
     n_nameless = 0
@@ -69,10 +69,10 @@ def labelled(visit: Visit) -> Labelled:
         elif own:
             rows += [replace(row, gender="", extra={}) for row in own]
             people.setdefault(file.about.person, set()).update(row.movement for row in own)
-    return Labelled(tuple(rows), people, n_nameless)
+    return LabelledRepetitions(tuple(rows), people, n_nameless)
 
 
-def missing(found: Labelled) -> Problem | None:
+def missing(found: LabelledRepetitions) -> Problem | None:
     """What training needs and is not there yet."""
     if found.n_people < MIN_PEOPLE:
         if found.n_nameless:
@@ -84,7 +84,7 @@ def missing(found: Labelled) -> Problem | None:
     return None
 
 
-def train(visit: Visit, job: Job, *, resume: bool = False) -> Path:
+def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
     """Train until the run is complete, and return its folder.
 
     Raises
@@ -114,7 +114,7 @@ def train(visit: Visit, job: Job, *, resume: bool = False) -> Path:
     return run
 
 
-def _watch(command: Sequence[str], output: Any, run: Path, job: Job) -> None:
+def _watch(command: Sequence[str], output: Any, run: Path, job: BackgroundJob) -> None:
     """Run the process until it ends or is stopped, and tell how far it is."""
     begun = time.time()
     process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -147,7 +147,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
             os.killpg(process.pid, number)
 
 
-def _tell(run: Path, begun: float, job: Job) -> None:
+def _tell(run: Path, begun: float, job: BackgroundJob) -> None:
     """The stage from the files that the training writes: settings, one line for each epoch, scores."""
     history = run / "history.jsonl"
     config = run / "config.json"

@@ -42,7 +42,7 @@ class ReadFile:
 
 
 @dataclass(frozen=True)
-class Stated:
+class StatedFacts:
     """What is known of a file before it is read: rows of a table, and rate and units for a file without them."""
 
     rows: tuple[ManifestRow, ...] = ()
@@ -67,7 +67,7 @@ def safe_name(name: str) -> str:
     return kept
 
 
-def read_upload(path: Path, stated: Stated, filters: Any, drawn: Path) -> ReadFile:
+def read_upload(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> ReadFile:
     """Read a recording, a matrix or a table in a separate process: it may exhaust memory, take forever or crash.
 
     filters : `FilterConfig` of the EMG. drawn : the file that gets the channels for drawing.
@@ -84,7 +84,7 @@ def limited(name: str, timeout_s: float, read: Callable[..., ReadFile], *argumen
         return ReadFile(problem=Problem(reason, {"file": name}))
 
 
-def _read(path: Path, stated: Stated, filters: Any, drawn: Path) -> ReadFile:
+def _read(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> ReadFile:
     from semg_hht.datasets.find_inputs import find_jobs, is_manifest
     from semg_hht.datasets.segment import segment_recording
     from semg_hht.matrices.matrix import is_matrix_file, read_matrix

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from semg_hht.report.words import Words, read_words
 from semg_hht.web.repetition_table import LABELLED_BY, Problem, times_of
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, RunInfo
-from semg_hht.web.visit import MAX_FILES, Job, Visit, VisitFile
+from semg_hht.web.visit import MAX_FILES, BackgroundJob, Visit, VisitFile
 
 if TYPE_CHECKING:
     from semg_hht.inference.answers import Answer, Part
@@ -304,7 +304,7 @@ def train_needs(visit: Visit, words: Words) -> tuple[str, str]:
     return ("" if problem is None else sentence(problem, words)), facts
 
 
-def job_view(job: Job, words: Words) -> dict[str, Any]:
+def job_view(job: BackgroundJob, words: Words) -> dict[str, Any]:
     elapsed_s = time.monotonic() - job.started_s
     is_told = job.kind != "" and not job.done and 0.05 < job.share < 1
     return {

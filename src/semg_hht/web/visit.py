@@ -142,7 +142,7 @@ class Maximum:
 
 
 @dataclass
-class Job:
+class BackgroundJob:
     """Work in the background of a visit, which the page shows.
 
     kind : ``answer``, ``why``, ``train``, ``practice``; empty: nothing ran yet. share : done, from 0 to 1.
@@ -186,7 +186,7 @@ class Visit:
     changed: int = 0
     saved: int = 0
     n_files: int = 0
-    job: Job = field(default_factory=Job)
+    job: BackgroundJob = field(default_factory=BackgroundJob)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:

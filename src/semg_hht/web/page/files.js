@@ -78,10 +78,12 @@ export async function openSample() {
   }
 }
 
+const isAnswering = (file) => store.job?.kind === "answer" && store.job.file === file.id;
+
 // One line on how far a file is.
 function standing(file) {
   if (file.kind === "failed") return file.problem;
-  if (store.job?.kind === "answer" && store.job.file === file.id) return w("state_answering");
+  if (isAnswering(file)) return w("state_answering");
   const n = file.repetitions?.length || 0;
   const labelled = (file.repetitions || []).filter((one) => one.label).length;
   if (file.answered) return file.verdict.text;
@@ -123,7 +125,7 @@ function uploadRow(item) {
     "tr",
     { class: item.problem ? "failed" : "", "data-key": `up ${store.uploads.indexOf(item)}` },
     h("th", { scope: "row" }, item.name),
-    h("td", { colspan: 9, class: "standing" }, uploadState(item)),
+    h("td", { colspan: 8, class: "standing" }, uploadState(item)),
   );
 }
 
@@ -161,19 +163,49 @@ export function fileList() {
   ];
 }
 
+function removeButton(file) {
+  const attributes = { type: "button", class: "quiet small", "aria-label": w("remove_named", { file: file.name }) };
+  return h("td", { class: "drop-file" }, h("button", { ...attributes, onclick: () => removeFile(file) }, "✕"));
+}
+
+function fileRow(file) {
+  const open = h("button", { type: "button", class: "quiet link", onclick: () => chooseFile(file.id) }, file.name);
+  const name = h("th", { scope: "row" }, open);
+  const attributes = { "data-key": `all ${file.id}`, class: file.kind };
+  if (file.kind === "failed") {
+    const rate = file.needs === "rate" && rateForm(file, "all");
+    return h(
+      "tr",
+      attributes,
+      name,
+      h("td", { class: "standing", colspan: 7 }, file.problem, rate),
+      removeButton(file),
+    );
+  }
+  const recorded = file.kind === "recording";
+  const about = ["person", "muscle", "side", "date"].map((key) => {
+    const input = aboutInput(file, key, { "aria-label": `${w(`about_${key}`)}, ${file.name}` });
+    return h("td", { "data-name": w(`about_${key}`) }, input);
+  });
+  const figure = (text) => h("td", { class: "figure" }, text);
+  return h(
+    "tr",
+    attributes,
+    name,
+    about,
+    figure(file.duration_s ? w("fact_seconds", { n: seconds(file.duration_s, 1) }) : "–"),
+    figure(recorded ? `${file.repetitions.filter((one) => one.label).length} / ${file.repetitions.length}` : "–"),
+    h("td", { class: "standing" }, recorded && !file.answered && !isAnswering(file) ? w("state_open") : standing(file)),
+    removeButton(file),
+  );
+}
+
 export function allFiles() {
   const { files } = store.state;
-  const columns = [
-    "column_file",
-    "about_person",
-    "about_muscle",
-    "about_side",
-    "about_date",
-    "column_length",
-    "column_repetitions",
-    "column_labelled",
-    "column_state",
-  ];
+  const about = ["column_file", "about_person", "about_muscle", "about_side", "about_date"];
+  const columns = [...about, "column_length", "column_labelled", "column_state"];
+  const heads = columns.map((key) => h("th", { scope: "col" }, w(key)));
+  const last = h("th", { scope: "col" }, h("span", { class: "unseen" }, w("remove_file")));
   return [
     h("h2", { "data-key": "title" }, w("view_all")),
     h("p", { class: "lead", "data-key": "lead" }, w("all_lead", { n: files.length })),
@@ -183,66 +215,8 @@ export function allFiles() {
       h(
         "table",
         { class: "all" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            columns.map((key) => h("th", { scope: "col" }, w(key))),
-            h("th", { scope: "col" }, h("span", { class: "unseen" }, w("remove_file"))),
-          ),
-        ),
-        h(
-          "tbody",
-          {},
-          files.map((file) =>
-            h(
-              "tr",
-              { "data-key": `all ${file.id}`, class: file.kind },
-              h(
-                "th",
-                { scope: "row" },
-                h("button", { type: "button", class: "quiet link", onclick: () => chooseFile(file.id) }, file.name),
-              ),
-              ["person", "muscle", "side", "date"].map((name) =>
-                h(
-                  "td",
-                  {},
-                  file.kind !== "failed" &&
-                    aboutInput(file, name, { "aria-label": `${w(`about_${name}`)}, ${file.name}` }),
-                ),
-              ),
-              h(
-                "td",
-                { class: "figure" },
-                file.duration_s ? w("fact_seconds", { n: seconds(file.duration_s, 1) }) : "–",
-              ),
-              h("td", { class: "figure" }, file.kind === "recording" ? file.repetitions.length : "–"),
-              h(
-                "td",
-                { class: "figure" },
-                file.kind === "recording" ? file.repetitions.filter((one) => one.label).length : "–",
-              ),
-              h("td", { class: "standing" }, standing(file), file.needs === "rate" && rateForm(file, "all")),
-              h(
-                "td",
-                {},
-                h(
-                  "button",
-                  {
-                    type: "button",
-                    class: "quiet small",
-                    "aria-label": w("remove_named", { file: file.name }),
-                    onclick: () => removeFile(file),
-                  },
-                  "✕",
-                ),
-              ),
-            ),
-          ),
-          store.uploads.map(uploadRow),
-        ),
+        h("thead", {}, h("tr", {}, heads, last)),
+        h("tbody", {}, files.map(fileRow), store.uploads.map(uploadRow)),
       ),
     ),
   ];

@@ -1,0 +1,84 @@
+"""Answers of a run for the files of a visit: those of `predict`, for each file its own, without gender unless asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from page_builders import PageVisitor
+from semg_hht.prediction.run import Run
+from semg_hht.web import answering
+
+
+def test_answers_are_those_of_predict_and_a_bad_file_costs_only_itself(
+    visitor: PageVisitor, run: Run, curl: Path, tmp_path: Path
+) -> None:
+    visitor.drop(curl)
+    (tmp_path / "bad.csv").write_text("nothing", encoding="utf-8")
+    visitor.drop(tmp_path / "bad.csv")
+    visitor.post("answer", gender=False)
+    assert visitor.wait()["error"] == ""
+    first, bad = visitor.files
+    assert first["answered"] and first["has_card"] and not bad["answered"] and bad["kind"] == "failed"
+    (tmp_path / "reps.csv").write_text(visitor.client.get("/api/table").text, encoding="utf-8")
+    (expected,) = run.predict(tmp_path / "reps.csv", n_jobs=1).predictions
+    content = json.loads(visitor.client.get("/api/predictions").text)["curl.csv"]
+    assert content["action_quality"] == expected.to_json()["action_quality"]
+    assert "gender" not in json.dumps(content)
+    assert [row["answers"][0]["confidence"] for row in first["repetitions"]] == [
+        part.answers["action_quality"].confidence for part in expected.parts]  # fmt: skip
+    visitor.post("answer", gender=True)
+    visitor.wait()
+    assert "gender" in visitor.client.get("/api/predictions").text
+    assert [answer["task"] for answer in visitor.files[0]["repetitions"][0]["answers"]] == ["action_quality", "gender"]
+
+
+def test_what_is_too_much_or_nothing_is_refused_in_words(
+    visitor: PageVisitor, curl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.post("answer")
+    assert visitor.wait()["error"].startswith("There is nothing to answer yet")
+    visitor.drop(curl)
+    monkeypatch.setattr(answering, "MAX_ANSWERED", 10)
+    visitor.post("answer")
+    assert "this page answers at most 10 of one file" in visitor.wait()["error"]
+
+
+def test_moved_repetitions_lose_their_answers_and_the_others_keep_them(visitor: PageVisitor, curl: Path) -> None:
+    before = visitor.drop(curl)["repetitions"]
+    visitor.post("answer")
+    visitor.wait()
+    moved = [{**before[0], "start_s": before[0]["start_s"] + 0.05}, *before[1:]]
+    visitor.post("repetitions", file=1, repetitions=moved)
+    (file,) = visitor.files
+    assert [bool(row["answers"]) for row in file["repetitions"]] == [False, True, True]
+    assert not file["answered"] and file["verdict"]["text"] == ""
+    visitor.post("repetitions", file=1, repetitions=[{**row, "label": "full"} for row in before])
+    assert visitor.files[0]["answered"]  # a label moves nothing
+
+
+def test_pictures_and_cards_are_made_on_demand(visitor: PageVisitor, curl: Path) -> None:
+    visitor.drop(curl)
+    picture = visitor.client.get("/api/picture?file=1&repetition=2")
+    assert picture.content.startswith(b"\x89PNG") and picture.headers["content-type"] == "image/png"
+    assert visitor.client.get("/api/picture?file=1&repetition=9").status_code == 400
+    assert visitor.client.get("/api/card?file=1").status_code == 400
+    visitor.post("answer")
+    visitor.wait()
+    card = visitor.client.get("/api/card?file=1").text
+    assert "curl.csv" in card and "<svg" in card and "gender" not in card.split("</style>")[1]
+    assert str(visitor.client.get("/api/card?file=1&gender=true").status_code) == "200"
+
+
+@pytest.mark.slow
+def test_one_answer_is_explained_in_a_sentence_without_percentages(visitor: PageVisitor, curl: Path) -> None:
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+    visitor.post("why", file=1, repetition=2)
+    assert visitor.wait()["error"] == ""
+    (why,) = visitor.files[0]["repetitions"][1]["why"]
+    assert "%" not in why["sentence"] and why["details"] and why["picture"].startswith("data:image/png;base64,")
+    assert visitor.files[0]["repetitions"][0]["why"] == []

@@ -1,0 +1,131 @@
+"""The steps that change files: one bad file costs only itself, and a fact of one file is of no other."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from page_builders import FILTERS
+from semg_hht.web import editing
+from semg_hht.web.repetition_table import Refused
+from semg_hht.web.visit import MAX_FILES, Visit, VisitFile
+
+
+def add(visit: Visit, path: Path, name: str = "") -> VisitFile:
+    stored = visit.folder / "upload-1"
+    shutil.copy(path, stored)
+    number = editing.add(visit, stored, name or path.name, FILTERS)
+    return visit.files.get(number) or VisitFile(number, path)
+
+
+def text(path: Path, content: str) -> Path:
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_files_are_added_and_one_bad_file_costs_only_itself(visit: Visit, curl: Path, tmp_path: Path) -> None:
+    add(visit, curl)
+    add(visit, text(tmp_path / "bad.csv", "nothing"))
+    add(visit, curl)
+    assert [(f.number, f.name, f.problem is None) for f in visit.files.values()] == [
+        (1, "curl.csv", True), (2, "bad.csv", False), (3, "curl (2).csv", True)]  # fmt: skip
+    visit.remove(2)
+    assert list(visit.files) == [1, 3] and not (visit.recordings / "bad.csv").exists()
+    visit.files |= {number: visit.files[1] for number in range(10, 10 + MAX_FILES)}
+    with pytest.raises(Refused, match="app_too_many_files"):
+        add(visit, curl)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_table_states_repetitions_before_and_after_its_recording(
+    visit: Visit, curl: Path, tmp_path: Path, is_first: bool
+) -> None:
+    table = text(
+        tmp_path / "reps.csv", "file,subject,start_s,stop_s,movement\nx/curl.csv,P1,1,2,half\ngone.csv,P2,1,2,\n"
+    )
+    for path in (table, curl) if is_first else (curl, table):
+        add(visit, path)
+        if path is table:
+            assert "gone.csv" in visit.problems[0].values["names"]
+    (file,) = visit.files.values()
+    assert [(row.start_s, row.stop_s, row.movement) for row in file.rows] == [(1.0, 2.0, "half")]
+    assert file.about.person == "P1" and file.measured is not None and len(file.measured.rms) == 1
+    editing.find_again(visit, file.number, FILTERS)
+    assert len(visit.files[file.number].rows) == 3
+    add(visit, text(tmp_path / "wrong.csv", "file,start_s,stop_s\ncurl.csv,1,5000\n"))
+    assert visit.problems[0].name == "app_in_table" and len(visit.files[file.number].rows) == 3
+
+
+def test_the_rate_of_one_file_is_never_that_of_the_next(visit: Visit, tmp_path: Path) -> None:
+    path = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(4000)))
+    first, second = add(visit, path), add(visit, path)
+    assert first.needs_rate and second.needs_rate
+    editing.describe(visit, first.number, {"rate_hz": "1000"}, FILTERS)
+    known, other = visit.files[first.number], visit.files[second.number]
+    assert known.recorded is not None and known.recorded.rate_hz == 1000.0 and not known.needs_rate
+    assert other.needs_rate and other.about.rate_hz is None
+    assert add(visit, path).needs_rate
+
+
+@pytest.mark.parametrize(
+    ("stated", "name"),
+    [({"rate_hz": "fast"}, "app_bad_rate"), ({"rate_hz": -1}, "app_bad_rate"), ({"rate_hz": "nan"}, "app_bad_rate"),
+     ({"units": "furlong"}, "app_bad_units"), ({"date": "yesterday"}, "app_bad_date")],
+)  # fmt: skip
+def test_a_fact_that_can_not_be_used_changes_nothing(
+    visit: Visit, curl: Path, stated: dict[str, Any], name: str
+) -> None:
+    file = add(visit, curl)
+    with pytest.raises(Refused, match=name):
+        editing.describe(visit, file.number, {"person": "P1", **stated}, FILTERS)
+    assert visit.files[file.number] == file
+
+
+def test_a_maximum_is_of_a_person_and_gives_shares_of_it(visit: Visit, angled: Path) -> None:
+    first, second, third = (add(visit, angled) for _ in range(3))
+    for file, person in ((first, "P1"), (second, "P1"), (third, "P2")):
+        editing.describe(visit, file.number, {"person": person, "date": "2026-11-28"}, FILTERS)
+    editing.set_maximum(visit, first.number, second.number, 1.9, 3.1)
+    for file, has in ((first, True), (second, True), (third, False)):
+        own = visit.files[file.number].measured
+        assert own is not None and bool(own.percent_mvc) is has
+        if has:
+            assert all(70 < share[0] < 100 for share in own.percent_mvc)
+    with pytest.raises(Refused, match="app_outside"):
+        editing.set_maximum(visit, first.number, second.number, 1.0, 100.0)
+    editing.describe(visit, third.number, {"person": "P1"}, FILTERS)
+    assert (own := visit.files[third.number].measured) is not None and own.percent_mvc
+    visit.remove(second.number)
+    editing.set_maximum(visit, first.number, None, None, None)
+    assert visit.maxima == {}
+
+
+def test_labels_come_from_the_sensor_and_those_of_a_person_stay(visit: Visit, angled: Path) -> None:
+    file = add(visit, angled)
+    items = [
+        {"start_s": r.start_s, "stop_s": r.stop_s, "label": "invalid" if i == 0 else ""}
+        for i, r in enumerate(file.rows)
+    ]
+    editing.set_repetitions(visit, file.number, items)
+    editing.label_from_sensor(visit, file.number, "angle [deg]")
+    rows = visit.files[file.number].rows
+    assert [row.movement for row in rows] == ["invalid", "full", "half", "full"]
+    assert [row.extra["labelled_by"] for row in rows] == ["person", "sensor", "sensor", "sensor"]
+    with pytest.raises(Refused, match="app_says") as refused:
+        editing.label_from_sensor(visit, file.number, "no such channel")
+    assert str(visit.folder) not in refused.value.problem.values["said"]
+
+
+def test_a_header_and_its_signals_are_one_file(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(bytes(range(1, 251)) * 80)
+    text(tmp_path / "a.hea", "a 1 1000 10000\na.dat 16 200/mV 16 0 0 0 0 biceps\n")
+    for names in (("a.hea", "a.dat"), ("a.dat", "a.hea")):
+        visit.files.clear()
+        for path in visit.recordings.iterdir():
+            path.unlink()
+        for name in names:
+            add(visit, tmp_path / name)
+        assert [f.problem for f in visit.files.values()] == [None], names

@@ -1,0 +1,92 @@
+"""The steps of the page: which run answers, what is kept, and that a change needs a sensible request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from page_builders import PageVisitor, page_of
+from semg_hht import samples
+from semg_hht.prediction.run import Run, open_run
+from semg_hht.web.session_file import KeptSessions
+from semg_hht.web.shared_run import ShippedFacts
+from semg_hht.web.visitors import Visitors
+
+FACTS = ShippedFacts(n_trained=17, balanced_accuracy=0.8, low=0.7, high=0.9, n_people=20)
+
+
+def test_first_sight_a_sample_and_the_shipped_run_without_a_command_line(visitors: Visitors) -> None:
+    first = next(iter(samples.recordings().values()))
+    page = page_of(visitors, sample=first, shipped=FACTS, open_shipped=lambda: open_run(samples.RUN))
+    visitor = PageVisitor(page)
+    assert visitor.state["run"]["kind"] == "none" and "80%" in visitor.state["run"]["shipped_sentence"]
+    visitor.post("sample")
+    (file,) = visitor.files
+    assert file["name"] == first.name and len(file["repetitions"]) == 13 and len(file["trends"]) == 4
+    assert visitor.client.get("/api/picture?file=1&repetition=1").status_code == 200
+    assert "No model answers yet" in visitor.post("answer", 400)["error"]
+    visitor.post("run", take="shipped")
+    assert visitor.state["run"]["tasks"] == {"action_quality": ["neutral", "supinated"]}
+    visitor.post("answer")
+    visitor.wait()
+    assert "neutral grip" in visitor.files[0]["verdict"]["text"]
+    visitor.post("why", file=1, repetition=2)  # an export has no gradients
+    assert visitor.wait()["error"] == ""
+    (why,) = visitor.files[0]["repetitions"][1]["why"]
+    assert why["sentence"].startswith("This model can't show which part of the signal decided. Repetition 2 compared")
+    assert first.is_file()
+
+
+def test_another_run_takes_the_answers_of_the_first_away(visitors: Visitors, run: Run, curl: Path) -> None:
+    page = page_of(visitors, run, make_practice=lambda tell: run)
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+    assert visitor.files[0]["answered"] and visitor.state["run"]["kind"] == "own"
+    visitor.post("run", take="practice")
+    visitor.wait()
+    assert visitor.state["run"]["kind"] == "practice" and not visitor.files[0]["answered"]
+    visitor.post("answer")
+    visitor.wait()
+    assert "simulated people only" in visitor.files[0]["verdict"]["warning"]
+    assert "simulated people only" in visitor.client.get("/api/predictions").text
+    assert PageVisitor(page).state["run"]["kind"] == "own"  # another visitor's choice is his own
+    visitor.post("run", take="own")
+    assert visitor.state["run"]["kind"] == "own"
+
+
+@pytest.mark.parametrize(
+    ("step", "content"),
+    [("run", {"take": "trained"}), ("run", {"take": "../x"}), ("language", {"language": "xx"}), ("remove", {}),
+     ("repetitions", {"file": 9}), ("keep", {}), ("open", {"name": "x"}), ("why", {"file": 1}), ("train", {}),
+     ("sample", {}), ("maximum", {"file": 1, "of": 1})],
+)  # fmt: skip
+def test_a_step_that_can_not_be_done_is_a_sentence_and_changes_nothing(
+    visitor: PageVisitor, step: str, content: dict[str, object]
+) -> None:
+    assert visitor.post(step, 400, **content)["error"].endswith((".", "]'."))
+    assert visitor.client.get("/api/state").json() == visitor.state
+
+
+def test_sessions_are_kept_where_the_owner_names_a_folder(
+    visitors: Visitors, run: Run, curl: Path, tmp_path: Path
+) -> None:
+    page = page_of(visitors, run)
+    page.kept = KeptSessions(tmp_path / "kept")
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+    visitor.post("about", file=1, person="P1", date="2026-11-02")
+    page.keep_house()
+    visitor.post("keep")
+    (name,) = visitor.state["kept"]
+    assert name.startswith("P1_2026-11-02_") and visitor.state["keeps"] == "kept"
+    later = PageVisitor(page)
+    later.post("open", name=name)
+    assert later.files[0]["about"]["person"] == "P1" and later.files[0]["name"] == "curl.csv"
+    later.post("about", file=1, note="better")
+    page.keep_house()
+    assert [path.name for path in (tmp_path / "kept").glob("*.zip")] == [f"{name}.semg.zip"]
+    for other in ("../kept/" + name, name + ".semg.zip", "", 5):
+        later.post("open", 400, name=other)

@@ -1,0 +1,90 @@
+"""A session is saved and opened again; what a stranger wrote into one leads nowhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from page_builders import FILTERS, PageVisitor
+from semg_hht.web.repetition_table import Refused
+from semg_hht.web.session_file import open_session
+from semg_hht.web.visit import Visit
+
+MOST = 10_000_000
+
+
+def written(tmp_path: Path, **members: Any) -> Path:
+    path = tmp_path / "x.semg.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content if isinstance(content, bytes) else json.dumps(content))
+    return path
+
+
+def described(**changes: Any) -> dict[str, Any]:
+    file = {"name": "a.csv", "member": "data", "about": {}, "repetitions": None, "maximum": None, **changes}
+    return {"version": 1, "files": [file]}
+
+
+def test_a_session_is_reopened_as_it_was(visitor: PageVisitor, angled: Path, run: Any) -> None:
+    visitor.drop(angled)
+    visitor.drop(angled)
+    visitor.post("about", file=1, person="王", date="2026-11-02", muscle="biceps", side="left", note="a\nb")
+    visitor.post("from_sensor", file=1, sensor="angle [deg]")
+    visitor.post("repetitions", file=2, repetitions=[{"start_s": 1, "stop_s": 2, "label": "my own"}])
+    visitor.post("maximum", file=1, of=2, start_s=1.9, stop_s=3.1)
+    saved = visitor.client.get("/api/session").content
+    assert set(zipfile.ZipFile(io.BytesIO(saved)).namelist()) == {"session.json", "recordings/0", "recordings/1"}
+    before = visitor.files
+    for file in (1, 2):
+        visitor.post("remove", file=file)
+    answer = visitor.client.post("/api/file?name=again.semg.zip", content=saved)
+    assert answer.status_code == 200
+    after = answer.json()["files"]
+    for one, other in zip(before, after, strict=True):
+        for name in ("name", "about", "repetitions", "trends"):
+            assert one[name] == other[name]
+    assert after[0]["maximum"] == {**before[0]["maximum"], "of": after[1]["id"]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"version": 2, "files": []}, {"files": []}, [], None, {"version": 1, "files": [5]},
+        described(member="nowhere"), described(name=5), described(name="../../.bashrc"),
+        {"version": 1, "files": [described()["files"][0]] * 41}, described(maximum="x" * 4),
+    ],
+)  # fmt: skip
+def test_a_session_that_is_none_is_refused(visit: Visit, tmp_path: Path, content: Any) -> None:
+    path = written(tmp_path, **{"session.json": content, "data": b"time_s,a\n0,1\n"})
+    with pytest.raises(Refused, match="app_no_session|app_too_many_files|app_bad_name"):
+        open_session(visit, path, FILTERS, max_bytes=MOST)
+    (tmp_path / "y.semg.zip").write_bytes(path.read_bytes()[:60])
+    with pytest.raises(Refused, match="app_no_session"):
+        open_session(visit, tmp_path / "y.semg.zip", FILTERS, max_bytes=MOST)
+
+
+def test_names_of_a_session_lead_nowhere_and_its_size_is_bounded(visit: Visit, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.csv"
+    path = written(tmp_path, **{"session.json": described(name=f"../../{outside}"), "data": b"a"})
+    open_session(visit, path, FILTERS, max_bytes=MOST)
+    assert not outside.exists() and (visit.recordings / "outside.csv").exists()
+    bomb = written(tmp_path, **{"session.json": described(), "data": bytes(MOST + 1)})
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(Refused, match="app_session_too_big"):
+        open_session(visit, bomb, FILTERS, max_bytes=MOST)
+    assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+
+
+def test_repetitions_of_a_session_are_checked_as_drawn_ones(visit: Visit, angled: Path, tmp_path: Path) -> None:
+    bad = [{"start_s": 1, "stop_s": 9e9, "label": "x", "extra": {"confidence": "<b>"}}]
+    content = described(name="angled.npz", repetitions=bad, about={"date": "2026-01-01", "person": "P" * 500})
+    path = written(tmp_path, **{"session.json": content, "data": angled.read_bytes()})
+    open_session(visit, path, FILTERS, max_bytes=MOST)
+    (file,) = visit.files.values()
+    assert len(file.rows) == 4 and visit.problems[0].name == "app_in_table" and len(file.about.person) == 60

@@ -1,0 +1,120 @@
+"""Training from labelled recordings: what is missing, progress, stopping, resuming, and the score in a sentence."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from page_builders import PageVisitor, page_of
+from semg_hht.prediction.run import open_run
+from semg_hht.recordings.manifest import ManifestRow, read_manifest
+from semg_hht.report.words import read_words
+from semg_hht.web import trained_run
+from semg_hht.web.repetition_table import Refused
+from semg_hht.web.trained_run import labelled, missing, score_of, train
+from semg_hht.web.view import sentence
+from semg_hht.web.visit import About, BackgroundJob, Stopped, Visit, VisitFile
+from semg_hht.web.visitors import Visitors
+
+ROW = ManifestRow("a.csv", start_s=1.0, stop_s=2.0)
+
+
+def with_labels(visit: Visit, *labels: tuple[str, str]) -> None:
+    """One recording for each person and label."""
+    for number, (person, label) in enumerate(labels, start=1):
+        rows = (replace(ROW, movement=label), replace(ROW, start_s=3.0, stop_s=4.0))
+        visit.put(VisitFile(number, Path(f"{number}.csv"), About(person=person), rows=rows))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([], "at least 3 people, one of them to test on; here are 0. Label recordings of 3 more."),
+        ([("P1", "full"), ("P1", "half"), ("P2", "full")], "here are 2. Label recordings of 1 more."),
+        ([("P1", "full"), ("", "half"), ("", "full")], "2 labelled files name nobody"),
+        ([("P1", "full"), ("P2", "full"), ("P3", "full")], "All labels are “full”."),
+        ([("P1", "full"), ("P2", "full"), ("P3", "half")], ""),
+    ],
+)
+def test_it_says_what_is_missing(visit: Visit, labels: list[tuple[str, str]], said: str) -> None:
+    with_labels(visit, *labels)
+    found = labelled(visit)
+    problem = missing(found)
+    assert (said in sentence(problem, read_words("en"))) if problem is not None else said == ""
+    assert found.n_repetitions == sum(bool(person) for person, _ in labels)
+    if problem is not None:
+        with pytest.raises(Refused, match=problem.name):
+            train(visit, BackgroundJob())
+
+
+def test_a_training_can_be_stopped_and_ends_with_all_its_processes(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_labels(visit, ("P1", "full"), ("P2", "full"), ("P3", "half"))
+    job, begun = BackgroundJob(), visit.folder / "begun"
+    code = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(60)"
+    commands: list[list[str]] = []
+
+    def popen(command: list[str], **how: Any) -> Any:
+        commands.append(command)
+        return started([sys.executable, "-c", code], **how)
+
+    started = trained_run.subprocess.Popen
+    monkeypatch.setattr(trained_run.subprocess, "Popen", popen)
+    threading.Timer(0.5, job.stopping.set).start()
+    with pytest.raises(Stopped):
+        train(visit, job)
+    assert commands[0][-1] == "--overwrite" and "train" in commands[0] and job.stage.name == "app_stage_prepare"
+    (visit.folder / "train" / "run" / "last").mkdir(parents=True)
+    with pytest.raises(Stopped):
+        train(visit, job, resume=True)
+    assert commands[1][-1] == "--resume"
+
+
+def test_progress_is_read_from_the_files_of_the_run(tmp_path: Path) -> None:
+    job = BackgroundJob()
+    trained_run._tell(tmp_path, 0.0, job)
+    assert job.stage.name == "app_stage_prepare" and job.share < trained_run.PREPARED
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "history.jsonl").write_text("{}\n{}\n", encoding="utf-8")
+    trained_run._tell(tmp_path, 0.0, job)
+    assert job.stage.values == {"done": 2, "all": 8} and job.share == pytest.approx(0.5)
+    (tmp_path / "history.jsonl").write_text("{}\n" * 8, encoding="utf-8")
+    trained_run._tell(tmp_path, 0.0, job)
+    assert job.stage.name == "app_stage_choose"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_score_is_one_honest_sentence(tmp_path: Path, language: str) -> None:
+    report = {"balanced_accuracy": 0.7, "balanced_accuracy_interval_95": None, "per_subject": {"P1": 0.7},
+              "per_class": {"full": {}, "half": {}}}  # fmt: skip
+    chosen = {"action_quality": {"name": "measures", "scores": {"measures": 0.8}, "n_people": 5}}
+    for own, interval in (({}, None), (chosen, [0.5, 0.9])):
+        report["balanced_accuracy_interval_95"] = interval
+        content = {"test": {"action_quality": report}, "chosen": own}
+        (tmp_path / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+        said = sentence(score_of(tmp_path, 6), read_words(language))
+        assert all(text in said for text in ("70%", "50%", "6", "14"))
+        assert ("80%" in said) is bool(own) and ("90%" in said) is (interval is not None)
+
+
+@pytest.mark.slow
+def test_a_visitor_trains_a_run_and_answers_with_it(visitors: Visitors, simulated: Any) -> None:
+    visitor = PageVisitor(page_of(visitors, open_trained=lambda folder: open_run(folder, cpu=True)))
+    for number, row in enumerate(read_manifest(simulated.manifest), start=1):
+        shown = visitor.drop(simulated.manifest.parent / row.file, f"{number}.csv")
+        visitor.post("about", file=number, person=row.subject)
+        found = [{**repetition, "label": row.movement} for repetition in shown["repetitions"]]
+        visitor.post("repetitions", file=number, repetitions=found)
+    visitor.post("train")
+    job = visitor.wait(300)
+    assert job["error"] == ""
+    assert visitor.state["run"]["kind"] == "trained" and "was trained with 4 people" in visitor.state["run"]["sentence"]
+    visitor.post("answer")
+    assert visitor.wait()["error"] == "" and visitor.files[0]["answered"]
