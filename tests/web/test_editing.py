@@ -59,6 +59,18 @@ def test_a_table_states_repetitions_before_and_after_its_recording(
     assert visit.problems[0].name == "app_in_table" and len(visit.files[file.number].rows) == 3
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_row_without_times_labels_all_repetitions_of_its_recording(
+    visit: Visit, curl: Path, tmp_path: Path, is_first: bool
+) -> None:
+    table = text(tmp_path / "manifest.csv", "file,subject,muscle,movement\ncurl.csv,P1,biceps,half\n")
+    for path in (table, curl) if is_first else (curl, table):
+        add(visit, path)
+    (file,) = visit.files.values()
+    assert [row.movement for row in file.rows] == ["half"] * 3
+    assert (file.about.person, file.about.muscle) == ("P1", "biceps")
+
+
 def test_the_rate_of_one_file_is_never_that_of_the_next(visit: Visit, tmp_path: Path) -> None:
     path = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(4000)))
     first, second = add(visit, path), add(visit, path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,22 +92,37 @@ def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, 
         waiting.discard(file.name)
         if file.recorded is None:
             continue
-        end_s = file.recorded.duration_s
-        rows = [replace(row, start_s=row.start_s or 0.0, stop_s=row.stop_s or end_s) for row in table[file.name]]
-        items = [{"start_s": row.start_s, "stop_s": row.stop_s, "label": row.movement} for row in rows]
+        stated = table[file.name]
         try:
-            drawn = read_repetitions(items, end_s)
+            rows = _rows_with_times(file, stated) if _states_times(stated) else _labelled_as(file.rows, stated[0])
         except Refused as refused:
             problems.append(Problem("app_in_table", {"file": name, "of": file.name, "why": refused.problem}))
             continue
-        about = replace(file.about, person=rows[0].subject or file.about.person,
-                        muscle=rows[0].muscle or file.about.muscle)  # fmt: skip
-        file = replace(file, about=about, rows=rows_of(drawn, file.recorded.shared, rows)).without_answers()
+        about = replace(file.about, person=stated[0].subject or file.about.person,
+                        muscle=stated[0].muscle or file.about.muscle)  # fmt: skip
+        file = replace(file, about=about, rows=rows).without_answers()
         visit.put(measured(file, reference_of(visit, file)))
     if waiting:
         problems.append(Problem("app_table_waits", {"file": name, "names": ", ".join(sorted(waiting)[:5])}))
     visit.problems = tuple(problems)
     visit.touch()
+
+
+def _states_times(rows: Sequence[ManifestRow]) -> bool:
+    return any(row.start_s is not None or row.stop_s is not None for row in rows)
+
+
+def _rows_with_times(file: VisitFile, stated: Sequence[ManifestRow]) -> tuple[ManifestRow, ...]:
+    assert file.recorded is not None
+    end_s = file.recorded.duration_s
+    rows = [replace(row, start_s=row.start_s or 0.0, stop_s=row.stop_s or end_s) for row in stated]
+    items = [{"start_s": row.start_s, "stop_s": row.stop_s, "label": row.movement} for row in rows]
+    return rows_of(read_repetitions(items, end_s), file.recorded.shared, rows)
+
+
+def _labelled_as(rows: Sequence[ManifestRow], stated: ManifestRow) -> tuple[ManifestRow, ...]:
+    """The repetitions that were found, with the label of a whole recording where nobody gave them another."""
+    return tuple(row if row.movement else replace(row, movement=stated.movement) for row in rows)
 
 
 def describe(visit: Visit, number: Any, stated: Mapping[str, Any], filters: Any) -> None:
