@@ -197,6 +197,13 @@ class Fitting:
 
     def run_epoch(self, epoch: int, on_step: Callable[[], None]) -> Epoch:
         """Train on every example once (``epoch`` from 0), then score the validation people."""
+        rate, train_loss, train_accuracy = self.train_epoch(epoch, on_step)
+        self.recalibrate()
+        validation_loss, accuracy, balanced = self._validate()
+        return Epoch(epoch + 1, rate, train_loss, train_accuracy, validation_loss, accuracy, balanced)
+
+    def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> tuple[float, float, float]:
+        """Train on every example once; return the last learning rate, the mean loss and the accuracy."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))  # dropout
         sums = torch.zeros(2, dtype=torch.float64)  # loss, number of correct predictions
         self.wrapped.train()
@@ -229,9 +236,11 @@ class Fitting:
             on_step()
         share_batch(self.network, None)  # from here on all processes compute the same values
         train_loss, train_accuracy = (self._summed(sums) / len(self.train)).tolist()
+        return rate, train_loss, train_accuracy
+
+    def recalibrate(self) -> None:
+        """Compute the statistics of batch norm with the present weights."""
         recalibrate_batch_norm(self.network.encoder, self._recalibration_batches())
-        validation_loss, accuracy, balanced = self._validate()
-        return Epoch(epoch + 1, rate, train_loss, train_accuracy, validation_loss, accuracy, balanced)
 
     def _summed(self, sums: Tensor) -> Tensor:
         if self.share.n > 1:
