@@ -5,6 +5,7 @@ It works on arrays. `attribution.py` and `explain.py` compute the evidence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,13 @@ class Measure:
     channel: str
     kind: str
     evidence: float
+
+    def name(self, texts: Mapping[str, Any]) -> str:
+        """Such as "amplitude of BICEPS", in the language of ``texts`` (see ``report/en.json``)."""
+        if self.kind == "duration":  # the same for all channels
+            return str(texts["measures"][self.kind])
+        channel = self.channel or texts["measure_all"]
+        return str(texts["measure_of"]).format(measure=texts["measures"][self.kind], channel=channel)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
-from semg_hht.figures.measure_names import measure_name
 from semg_hht.figures.plots import BLUE, ORANGE, bin_edges, save
 
 Array = NDArray[np.float64]
@@ -123,7 +122,7 @@ def _bars(explanation: Any, labels: Mapping[str, Any]) -> list[tuple[str, list[s
         panels.append((labels["evidence_by_imf"], names, [imf.evidence for imf in drawn]))
     if explanation.attribution.measures:
         drawn_measures = explanation.attribution.measures[:MAX_BARS]
-        names = [measure_name(measure.kind, measure.channel, labels) for measure in drawn_measures]
+        names = [measure.name(labels) for measure in drawn_measures]
         panels.append((labels["evidence_by_measure"], names, [measure.evidence for measure in drawn_measures]))
     if len(explanation.of_channels) > 1:
         largest = dict(sorted(explanation.of_channels.items(), key=lambda item: -abs(item[1]))[:MAX_BARS])

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from semg_hht.explanation.explanation import Explanation, Extent
-from semg_hht.figures.measure_names import measure_name
 from semg_hht.inference.novelty import Reason
 from semg_hht.report.evaluation_page import framed
 from semg_hht.report.words import Words
@@ -154,9 +153,7 @@ def _measures(explanation: Explanation, words: Words) -> list[str]:
     for name, sign in (("evidence_measures_for", 1), ("evidence_measures_against", -1)):
         own = [m for m in explanation.attribution.measures if sign * m.evidence > SLIGHT * total][:NAMED_MEASURES]
         if own:
-            listed = words.listed(
-                f"{measure_name(m.kind, m.channel, words.texts)} {_percent(abs(m.evidence) / total)}" for m in own
-            )
+            listed = words.listed(f"{m.name(words.texts)} {_percent(abs(m.evidence) / total)}" for m in own)
             sentences.append(words(name, name=explanation.answer.prediction, listed=listed))
     return sentences
 
