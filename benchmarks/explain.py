@@ -24,8 +24,8 @@ import scipy
 from experiment import ARMBAND_GENDER, EFFORT_SUBJECT, Experiment, folder_or_temporary, parser_of
 from numpy.typing import NDArray
 
-from semg_hht.explanation.attribution import METHODS, attribute
-from semg_hht.explanation.explanation import PATCH, in_patches
+from semg_hht.explanation.attribution import attribute
+from semg_hht.explanation.explanation import METHODS, PATCH, in_patches
 from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import Dataset

@@ -1,6 +1,7 @@
 """Which answers a run calls unlike its training data: those for new people of the same kind, and those for strangers.
 
-    python benchmarks/strangers.py --data FOLDER [--rows ...] [--n_each 12] [--n_strangers 16] [--quick]
+    python benchmarks/strangers.py --data FOLDER [--rows ...] [--recipe auto] [--n_each 12] [--n_strangers 16]
+        [--quick]
 
 FOLDER holds contraction_intensity/, myo_armband/, elbow_flexors/, grip_force/, knee_angle/ and formats/hilbert_matrix/.
 For each set a small run is trained on two thirds of its people and answers the last third, three times in turn, so that
@@ -26,6 +27,7 @@ from semg_hht.datasets.segment import open_segmented
 from semg_hht.errors import InputError
 from semg_hht.evaluation.metrics import ece
 from semg_hht.inference.answers import Prediction
+from semg_hht.inference.svm_inputs import AUTO, RECIPES
 from semg_hht.learning.dataset import Dataset, from_examples
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.split import Split
@@ -227,7 +229,9 @@ def trained(dataset: Dataset, new: set[str], folder: Path, kind: Kind, options: 
         np.flatnonzero([person in side for person in dataset.subjects])
         for side in (set(people) - validation, validation, new)
     ]
-    config = TrainingConfig(epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed)
+    config = TrainingConfig(
+        epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed, recipe=options.recipe
+    )
     size, own = NetworkSize(base_channels=options.base_channels), RunOptions(kind.task, cpu=True)
     train(dataset, folder, config, size, own, split=Split(*sides, "subject"))
     return open_run(folder, cpu=True)
@@ -316,6 +320,7 @@ def strangers(kind: Kind, everyone: list[Repetition], options: argparse.Namespac
 def main() -> None:
     parser = parser_of(__doc__, [])
     parser.set_defaults(rows=[kind.name for kind in KINDS], epochs=3, base_channels=4)
+    parser.add_argument("--recipe", choices=list(RECIPES), default=AUTO)
     parser.add_argument("--n_each", type=int, default=12, help="repetitions of each person")
     parser.add_argument("--n_strangers", type=int, default=16, help="repetitions of each kind of stranger")
     options = parser.parse_args()

@@ -3,6 +3,7 @@
     python benchmarks/training.py                       # 64 channels, batch 16; about three minutes on two cores
     python benchmarks/training.py --only step --precision bfloat16 --layouts
     python benchmarks/training.py --only step --seed_repo PATH      # also a clone of PRIMOCOSMOS/sEMGHHT-NN
+    python benchmarks/training.py --only recipes --prepared FOLDER --base_channels 8    # the cost of --recipe auto
 
 The other sides: the same network and the same arithmetic in plain eager PyTorch (its convolutions, its default AdamW,
 memory given back to the system); scikit-learn's RBF SVM, alone and calibrated; npz files read with NumPy. Every side
@@ -172,6 +173,23 @@ def loading_of(side: str, folder: Path) -> Callable[[], None]:
     return (lambda: read(matrices)) if side == "pack, read" else lambda: read(opened())
 
 
+def run_of(recipe: str, prepared: Path, channels: int) -> Callable[[], None]:
+    """A whole run on the matrices of a folder that `semg-hht prepare` wrote, with its choice and its calibration."""
+    import tempfile
+
+    from semg_hht.learning.dataset import load_folder
+    from semg_hht.learning.epochs import TrainingConfig
+    from semg_hht.learning.train import NetworkSize, RunOptions, train
+
+    dataset, config = load_folder(prepared), TrainingConfig(epochs=10, learning_rate=1e-3, recipe=recipe)
+
+    def whole_run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            train(dataset, Path(folder) / "run", config, NetworkSize(base_channels=channels), RunOptions(cpu=True))
+
+    return whole_run
+
+
 def serve(work: Callable[[], None]) -> None:
     """Call ``work`` for each line of the standard input and print how long it took; the first call is not counted."""
     work()
@@ -213,7 +231,8 @@ def main() -> None:
     parser.add_argument("--base_channels", type=int, default=64)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=("step", "svm", "calibrated", "loading"))
+    parser.add_argument("--only", choices=("step", "svm", "calibrated", "loading", "recipes"))
+    parser.add_argument("--prepared", type=Path, help="labelled matrices of several people, for the recipes")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "training", help="for matrices to load")
     parser.add_argument(
         "--precision", choices=("float32", "bfloat16"), default="float32", help="bfloat16: as a further side"
@@ -233,6 +252,7 @@ def main() -> None:
             "svm": lambda: svm_of(side),
             "calibrated": lambda: calibrated_of(side),
             "loading": lambda: loading_of(side, options.folder / "matrices"),
+            "recipes": lambda: run_of(side, options.prepared, options.base_channels),
         }
         serve(work[what]())
         return
@@ -242,13 +262,16 @@ def main() -> None:
     arguments = ["--base_channels", str(options.base_channels), "--batch_size", str(options.batch_size)]
     arguments += ["--folder", str(options.folder)]
     arguments += [] if options.seed_repo is None else ["--seed_repo", str(options.seed_repo)]
+    if options.prepared is not None:
+        arguments += ["--prepared", str(options.prepared)]
     for what, sides, rounds in (
         ("step", steps, options.rounds),
         ("svm", ("scikit-learn", "ours"), min(3, options.rounds)),
         ("calibrated", ("scikit-learn", "ours"), min(3, options.rounds)),
         ("loading", ("npz, NumPy", "pack, opened and read", "pack, read"), options.rounds),
+        ("recipes", ("plain", "auto"), min(3, options.rounds)),
     ):
-        if options.only in (None, what):
+        if what == options.only or (options.only is None and (what != "recipes" or options.prepared)):
             compare(what, sides, rounds, arguments)
 
 

@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose
 from builders import make_dataset
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration
-from semg_hht.explanation.attribution import GRAD_CAM, INTEGRATED, METHODS, attribute
-from semg_hht.explanation.explanation import in_patches
+from semg_hht.explanation.attribution import attribute
+from semg_hht.explanation.explanation import GRAD_CAM, INTEGRATED, METHODS, in_patches
 from semg_hht.inference.description import ModelDescription, NetworkConfig
 from semg_hht.inference.svm_inputs import AMPLITUDE, COVARIANCE, NETWORK, SvmInputs, svm_table
 from semg_hht.learning.checkpoint import Model, load_model

@@ -8,7 +8,7 @@ not know files, frequencies or pictures.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations, permutations
+from itertools import combinations
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from semg_hht.errors import InputError, missing_library
 from semg_hht.evaluation.calibration import with_temperature
-from semg_hht.explanation.explanation import Array, Attribution
+from semg_hht.explanation.explanation import INTEGRATED, METHODS, Array, Attribution
+from semg_hht.explanation.measure_evidence import block_shares
 from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.svm_inputs import COVARIANCE, NETWORK, SvmInputs, svm_table
 from semg_hht.learning.checkpoint import Model
@@ -29,8 +30,6 @@ from semg_hht.matrices.matrix import SIZE
 
 Scored = Callable[[Tensor, Tensor], Tensor]  # features (k, n, n_features), logits (k, n, n_classes) -> scores (k,)
 
-INTEGRATED, GRAD_CAM = "integrated_gradients", "grad_cam"
-METHODS = (INTEGRATED, GRAD_CAM)
 STEPS = 32  # of the path from an empty matrix; doubled until the evidence adds up
 MAX_STEPS = 256
 TOLERANCE = 0.02  # of the score's change that may be missing from the sum
@@ -262,27 +261,13 @@ def _tensor(array: Any) -> Tensor:
 def _blocks(
     model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, task: str, index: int
 ) -> tuple[dict[str, float], float]:
-    """Shapley values of the blocks, and the probability where every block is the training people's mean."""
+    """`block_shares` of a task; nothing where its answer joins no blocks."""
     widths = model.description.blocks.get(task, {})
     if not widths:
         return {}, 0.0
     temperature, answer, mean = model.description.temperature(task), *_of_table(model, task)
     _, table = svm_table(widths, model.features_and_logits(matrices)[0], inputs)
-    edges = np.cumsum([0, *widths.values()])
-
-    def value(kept: frozenset[str]) -> float:
-        row = table.copy()
-        for block, start, stop in zip(widths, edges[:-1], edges[1:], strict=True):
-            if block not in kept:
-                row[:, start:stop] = mean[start:stop]
-        return float(with_temperature(answer(row), temperature)[:, index].mean())
-
-    orders = list(permutations(widths))
-    shares = dict.fromkeys(widths, 0.0)
-    for order in orders:
-        for i, block in enumerate(order):
-            shares[block] += (value(frozenset(order[: i + 1])) - value(frozenset(order[:i]))) / len(orders)
-    return shares, value(frozenset())
+    return block_shares(lambda row: with_temperature(answer(row), temperature)[:, index], table, mean, widths)
 
 
 def _of_table(model: Model, task: str) -> tuple[Callable[[Array], Array], Array]:

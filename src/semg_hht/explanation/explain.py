@@ -13,10 +13,21 @@ import numpy as np
 
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError
-from semg_hht.explanation.explanation import Array, ExplainedRepetition, Explanation, Grid, Imf
+from semg_hht.explanation.explanation import (
+    INTEGRATED,
+    METHODS,
+    Array,
+    Attribution,
+    ExplainedRepetition,
+    Explanation,
+    Grid,
+    Imf,
+)
+from semg_hht.explanation.measure_evidence import attribute_measures, reads_measures_alone
 from semg_hht.hht import imf_powers
 from semg_hht.inference.answers import halved
 from semg_hht.inference.description import Probabilities
+from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.density import power_density
 from semg_hht.matrices.matrix import SIZE
 from semg_hht.matrices.transform import PipelineConfig
@@ -35,7 +46,7 @@ class Question:
     """What to explain.
 
     task : empty: all tasks that the run answers.
-    method : one of `semg_hht.explanation.attribution.METHODS`; empty: the first of them.
+    method : one of `semg_hht.explanation.explanation.METHODS`; empty: the first of them.
     """
 
     task: str = ""
@@ -65,10 +76,11 @@ def explain(
     Raises
     ------
     InputError
-        An export (it has no gradients), an unknown task or method, or nothing to explain. Where ``choice`` names a
+        An export whose network is part of an answer (it has no gradients), an unknown task or method, or nothing to
+        explain. Where ``choice`` names a
         repetition: a file that can't be used or does not have that repetition.
     """
-    model = model_of(run)
+    model = model_of(run, question.task)
     n_jobs = -1 if choice.file else 1  # the caller may stop after the first file
     kept = replace(choice, keep_recordings=True)
     if run.description.chosen:
@@ -83,14 +95,18 @@ def explain(
             yield item
 
 
-def model_of(run: Run) -> Model:
-    """The model of a run, if its answers can be explained.
+def model_of(run: Run, task: str = "") -> Model | None:
+    """The model of a run, if its answers can be explained; None where no answer needs its network.
+
+    task : the only task to explain; empty: all.
 
     Raises
     ------
     InputError
-        The run is an export, or Captum is not installed.
+        An export whose network is part of an answer, or Captum is not installed.
     """
+    if all(_of_measures(run, name) for name in ([task] if task else run.classes)):
+        return None
     try:
         from semg_hht.explanation.attribution import captum_methods
         from semg_hht.learning.checkpoint import Model
@@ -103,8 +119,13 @@ def model_of(run: Run) -> Model:
     raise InputError(f"{run.folder}: an export has no gradients to explain an answer by; name the run it was made of")
 
 
+def _of_measures(run: Run, task: str) -> bool:
+    """Whether a task is answered from measures alone."""
+    return reads_measures_alone(run.description.blocks.get(task, {}), run.engine.committees, task)
+
+
 def explain_loaded(
-    run: Run, model: Model, item: LoadedInput, question: Question, *, only: int | None = None
+    run: Run, model: Model | None, item: LoadedInput, question: Question, *, only: int | None = None
 ) -> Iterator[Explanation]:
     """`explain` for the matrices of one file; ``model`` is that of `model_of`, ``only`` the repetition to explain."""
     together = run.engine.probabilities(item.matrices, item.svm_inputs) if run.description.chosen else {}
@@ -130,10 +151,10 @@ class _MatricesToExplain:
     is_unlike: bool
 
 
-def _explain_repetition(run: Run, model: Model, one: _MatricesToExplain, question: Question) -> Iterator[Explanation]:
+def _explain_repetition(
+    run: Run, model: Model | None, one: _MatricesToExplain, question: Question
+) -> Iterator[Explanation]:
     """Explain each task's answer for one repetition."""
-    from semg_hht.explanation.attribution import METHODS, attribute
-
     item, indices, number = one.item, one.indices, one.number
     matrices = item.matrices[indices]
     inputs = item.svm_inputs if len(indices) == len(item.matrices) else item.svm_inputs.subset(indices)
@@ -145,13 +166,23 @@ def _explain_repetition(run: Run, model: Model, one: _MatricesToExplain, questio
         probabilities = {name: halved(rows) for name, rows in probabilities.items()}
     answers = run.pooled(probabilities, is_unlike=one.is_unlike)
     method = question.method or METHODS[0]
+    if method not in METHODS:
+        raise InputError(f"--method must be one of {', '.join(METHODS)}; got {method!r}")
     channels, (frequency_hz, time_s) = _channels(item, indices), item.axes[indices[0]]
     grid = Grid(channels, matrices.reshape(-1, SIZE, SIZE), frequency_hz, time_s)  # (n, n_planes, 256, 256) -> channels
     repetition = _repetition(item, indices[0], number)
     no_imfs = _why_no_imfs(item, run.recording_config)
     powers: list[Array] | None = None
     for name in [task] if task else list(answers):
-        attribution = attribute(model, matrices, inputs, name, answers[name].prediction, method=method)
+        if _of_measures(run, name):
+            if method != INTEGRATED:
+                raise InputError(f"--method {method} needs matrices; {name} is answered from measures alone")
+            attribution = _measures(run, name, answers[name].prediction, inputs, channels)
+        else:
+            from semg_hht.explanation.attribution import attribute
+
+            assert model is not None
+            attribution = attribute(model, matrices, inputs, name, answers[name].prediction, method=method)
         evidence = attribution.evidence.reshape(-1, SIZE, SIZE)  # (n, n_planes, 256, 256) -> (n_channels, 256, 256)
         if not no_imfs and powers is None and evidence.any():
             powers = _imf_powers(item, indices[0], run.recording_config)
@@ -167,6 +198,12 @@ def _explain_repetition(run: Run, model: Model, one: _MatricesToExplain, questio
             imfs=None if powers is None else evidence_of_imfs(evidence, powers, frequency_hz),
             no_imfs=no_imfs,
         )
+
+
+def _measures(run: Run, task: str, name: str, inputs: SvmInputs, channels: tuple[str, ...]) -> Attribution:
+    described = run.description
+    chosen = described.classes[task].index(name), described.temperature(task)
+    return attribute_measures(run.engine.committees[task], described.blocks[task], inputs, channels, chosen)
 
 
 def _repetition(item: LoadedInput, index: int, number: int) -> ExplainedRepetition:

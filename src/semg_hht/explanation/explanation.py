@@ -5,6 +5,7 @@ It works on arrays. `attribution.py` and `explain.py` compute the evidence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from semg_hht.matrices.matrix import SIZE
 
 Array = NDArray[np.float64]
 
+INTEGRATED, GRAD_CAM = "integrated_gradients", "grad_cam"
+METHODS = (INTEGRATED, GRAD_CAM)
 PATCH = 8  # cells along each side of a patch: evidence of single cells is mostly noise
 HELD = 0.6  # share of the evidence for (or against) an answer that lies in the band and in the span
 DIGITS = 4  # decimals of evidence in JSON
@@ -47,6 +50,25 @@ class Imf:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """The evidence of one kind of measure (amplitude, frequencies, course, relation, duration) of one channel.
+
+    channel : empty: all channels together.
+    """
+
+    channel: str
+    kind: str
+    evidence: float
+
+    def name(self, texts: Mapping[str, Any]) -> str:
+        """Such as "amplitude of BICEPS", in the language of ``texts`` (see ``report/en.json``)."""
+        if self.kind == "duration":  # the same for all channels
+            return str(texts["measures"][self.kind])
+        channel = self.channel or texts["measure_all"]
+        return str(texts["measure_of"]).format(measure=texts["measures"][self.kind], channel=channel)
+
+
+@dataclass(frozen=True)
 class Attribution:
     """Evidence for and against one class of one repetition.
 
@@ -61,6 +83,8 @@ class Attribution:
     average : probability of the class for the mean of the training people; with all blocks it sums to the answer.
     covariance : (n_numbers,) evidence of each number of the block ``mixing``, in units of the score: integrated
         gradients from the mean of the training people. None without that block.
+    measures : evidence of the measures, the strongest first, for an answer that reads no matrices; it sums to the
+        difference to the log-odds of the mean of the training people.
     """
 
     evidence: Array
@@ -70,6 +94,7 @@ class Attribution:
     blocks: dict[str, float]
     average: float
     covariance: Array | None = None
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +172,7 @@ class Explanation:
     def leans(self) -> int:
         """1 where most of the evidence is for the answer, -1 where most is against it."""
         if not self.sees_matrices:
-            return 1 if sum(self.channel_covariance or ()) >= 0 else -1
+            return 1 if sum(self.of_channels.values()) >= 0 else -1
         return 1 if self.share_for >= 0.5 else -1
 
     @property
@@ -177,7 +202,12 @@ class Explanation:
 
     @property
     def of_channels(self) -> dict[str, float]:
-        """Evidence of each channel in its matrix or, for an answer without matrices, in the channel covariance."""
+        """Evidence of each channel in its matrix or, for an answer without matrices, in its measures."""
+        if self.attribution.measures:
+            return {
+                name: sum(measure.evidence for measure in self.attribution.measures if measure.channel == name)
+                for name in self.grid.channels
+            }
         evidence = self.evidence.sum(axis=(1, 2)) if self.sees_matrices else self.channel_covariance or ()
         return dict(zip(self.grid.channels, map(float, evidence), strict=False))
 
@@ -206,6 +236,11 @@ class Explanation:
                     {"imf": i.number, "frequency_hz": round(i.frequency_hz, 1), "evidence": round(i.evidence, DIGITS)}
                     for i in self.imfs
                 ]
+        if self.attribution.measures:
+            content["measures"] = [
+                {"channel": measure.channel, "measure": measure.kind, "evidence": round(measure.evidence, DIGITS)}
+                for measure in self.attribution.measures
+            ]
         if len(self.of_channels) > 1:
             content["channels"] = {name: round(value, DIGITS) for name, value in self.of_channels.items()}
         if self.blocks:

@@ -120,6 +120,10 @@ def _bars(explanation: Any, labels: Mapping[str, Any]) -> list[tuple[str, list[s
         drawn = explanation.imfs[: min(n_drawn, MAX_BARS)]
         names = [f"{imf.number} ({imf.frequency_hz:.0f} Hz)" for imf in drawn]
         panels.append((labels["evidence_by_imf"], names, [imf.evidence for imf in drawn]))
+    if explanation.attribution.measures:
+        drawn_measures = explanation.attribution.measures[:MAX_BARS]
+        names = [measure.name(labels) for measure in drawn_measures]
+        panels.append((labels["evidence_by_measure"], names, [measure.evidence for measure in drawn_measures]))
     if len(explanation.of_channels) > 1:
         largest = dict(sorted(explanation.of_channels.items(), key=lambda item: -abs(item[1]))[:MAX_BARS])
         names = [name for name in explanation.of_channels if name in largest]

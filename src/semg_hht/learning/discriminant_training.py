@@ -124,25 +124,25 @@ def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows,
     """
     rows.require_all_classes()
     labels, n_classes, d = rows.labels, rows.n_classes, scores.shape[1]
-    members = [np.flatnonzero(rows.people == person) for person in np.unique(rows.people)]
+    names, of_row = np.unique(rows.people, return_inverse=True)
+    counts = np.bincount(of_row)  # (n_people,) repetitions of each
     centres = np.array([scores[labels == c].mean(axis=0) for c in range(n_classes)])
     residue = scores - centres[labels]
     within = residue.T @ residue / len(scores) + SMALLEST * np.eye(d)
     between = within.copy()
     for _ in range(N_ITERATIONS):
         noise, person = np.linalg.inv(within), np.linalg.inv(between)
-        shifts = np.zeros_like(scores)
-        spread, of_people = np.zeros((d, d)), within.copy()
-        for own in members:
-            covariance = np.linalg.inv(person + len(own) * noise)
-            shift = covariance @ noise @ (scores[own] - centres[labels[own]]).sum(axis=0)
-            shifts[own] = shift
-            spread += len(own) * covariance
-            of_people += np.outer(shift, shift) + covariance
+        covariance = np.linalg.inv(person + counts[:, None, None] * noise)  # (n_people, d, d)
+        sums = np.zeros((len(names), d))
+        np.add.at(sums, of_row, scores - centres[labels])
+        of_people = np.einsum("pde,ef,pf->pd", covariance, noise, sums)
+        shifts = of_people[of_row]
         centres = np.array([(scores - shifts)[labels == c].mean(axis=0) for c in range(n_classes)])
         residue = scores - shifts - centres[labels]
+        spread = np.einsum("p,pde->de", counts, covariance)
+        squares = within + of_people.T @ of_people + covariance.sum(axis=0)
         within = (residue.T @ residue + spread) / len(scores) + SMALLEST * np.eye(d)
-        between = of_people / (len(members) + 1) + SMALLEST * np.eye(d)
+        between = squares / (len(names) + 1) + SMALLEST * np.eye(d)
     concentration = OF_ONE_CLASS if one_class else _concentration(labels, rows.recordings, n_classes)
     return Discriminant(
         directions.mean, directions.scale, directions.weights, directions.offset, centres, within, between,

@@ -183,9 +183,7 @@ class Fitting:
         )
         sizes = [len(batch) for batch in epoch_batches(len(self.train), self.config.batch_size, self.config.seed, 0)]
         if min(sizes) < self.share.n:
-            raise InputError(
-                f"a batch of {min(sizes)} is too small for {self.share.n} processes; choose another --batch_size"
-            )
+            raise InputError(f"a batch of {min(sizes)} is too small for {self.share.n} processes; change --batch_size")
         self.n_steps_per_epoch = len(sizes)
 
     def _labelled(self, indices: Indices) -> Indices:
@@ -197,6 +195,12 @@ class Fitting:
 
     def run_epoch(self, epoch: int, on_step: Callable[[], None]) -> Epoch:
         """Train on every example once (``epoch`` from 0), then score the validation people."""
+        rate, loss, accuracy = self.train_epoch(epoch, on_step)
+        self.recalibrate()
+        return Epoch(epoch + 1, rate, loss, accuracy, *self._validate())
+
+    def train_epoch(self, epoch: int, on_step: Callable[[], None]) -> tuple[float, float, float]:
+        """Train on every example once; return the last learning rate, the mean loss and the accuracy."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))  # dropout
         sums = torch.zeros(2, dtype=torch.float64)  # loss, number of correct predictions
         self.wrapped.train()
@@ -217,9 +221,7 @@ class Fitting:
             # Mean over the whole batch. Fabric averages gradients over the processes, hence the factor n.
             loss = loss * (self.share.n / self.class_weights[targets].sum())
             if not torch.isfinite(loss):
-                raise InputError(
-                    f"the loss became {loss.item()} in epoch {epoch + 1}; a lower --learning_rate may help"
-                )
+                raise InputError(f"the loss became {loss.item()} in epoch {epoch + 1}; lower --learning_rate")
             self.fabric.backward(loss)
             take_gradients(self.weights, self.network)
             clip_gradients(self.weights, self.config.clip_norm)
@@ -228,10 +230,8 @@ class Fitting:
             sums[1] += int((logits.argmax(dim=1) == target).sum())
             on_step()
         share_batch(self.network, None)  # from here on all processes compute the same values
-        train_loss, train_accuracy = (self._summed(sums) / len(self.train)).tolist()
-        recalibrate_batch_norm(self.network.encoder, self._recalibration_batches())
-        validation_loss, accuracy, balanced = self._validate()
-        return Epoch(epoch + 1, rate, train_loss, train_accuracy, validation_loss, accuracy, balanced)
+        mean_loss, accuracy = (self._summed(sums) / len(self.train)).tolist()
+        return rate, mean_loss, accuracy
 
     def _summed(self, sums: Tensor) -> Tensor:
         if self.share.n > 1:
@@ -246,10 +246,11 @@ class Fitting:
             group["lr"] = rate
         return rate
 
-    def _recalibration_batches(self) -> Iterator[Tensor]:
+    def recalibrate(self) -> None:
+        """Compute the statistics of batch norm with the present weights."""
         order = np.random.default_rng(self.config.seed).permutation(self.train)[:N_RECALIBRATION]
         n_batches = max(1, len(order) // self.config.batch_size)
-        return self.matrices(np.array_split(order, n_batches))
+        recalibrate_batch_norm(self.network.encoder, self.matrices(np.array_split(order, n_batches)))
 
     def _validate(self) -> tuple[float, float, float]:
         _, logits = self.model().features_and_logits(self.dataset.subset(self.validation).matrices)

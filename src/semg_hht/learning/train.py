@@ -18,7 +18,7 @@ from semg_hht.errors import InputError
 from semg_hht.evaluation.metrics import Report
 from semg_hht.inference.answers import Prediction, answers, halved
 from semg_hht.inference.description import Chosen, NetworkConfig
-from semg_hht.learning.auto import Choosing, train_halves
+from semg_hht.learning.auto import Choosing, shortened, train_halves
 from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_model, load_model, save_model, versions
 from semg_hht.learning.classifiers import blocks_of, complete, shown_examples, tasks_to_choose_for
 from semg_hht.learning.data_parallel import make_fabric, stop_other_processes
@@ -133,7 +133,7 @@ def train(
         _begin(fitting, resuming=resuming)
         n_steps, n_epochs, tasks = fitting.n_steps_per_epoch, config.epochs, tasks_to_choose_for(fitting)
         if tasks:
-            n_epochs += config.epochs // 2  # two networks with half of the steps, for half of the epochs
+            n_epochs += shortened(config.epochs)  # two networks with half of the steps
         progress.on_start(len(fitting.history) * n_steps, n_epochs * n_steps)
         fit(fitting, progress)
         halves = train_halves(fitting, shown_examples(fitting), progress.on_step) if tasks else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.errors import InputError, missing_library
 from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers, halved, reasons_of_file
 from semg_hht.inference.description import ModelDescription, Probabilities
+from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.engines import BACKENDS, MANY
 from semg_hht.inference.exported import is_export, open_export
 from semg_hht.inference.svm_inputs import SvmInputs, concatenate
@@ -39,6 +40,9 @@ class Engine(Protocol):
 
     @property
     def description(self) -> ModelDescription: ...
+
+    @property
+    def committees(self) -> Mapping[str, Committee]: ...
 
     def ready(self, n_matrices: int) -> Engine: ...
 

@@ -19,7 +19,7 @@ from semg_hht.report.evaluation_page import framed
 from semg_hht.report.words import Words
 
 MAX_EXPLAINED = 50  # repetitions that one call of predict explains
-NAMED = 2  # IMFs and channels that are named
+NAMED, NAMED_MEASURES = 2, 3  # IMFs and channels, and measures, that are named
 SLIGHT = 0.05  # share of the evidence below which an IMF or a channel is not named
 WEAK_ODDS = 0.5  # log-odds of all evidence, for and against, below which the picture shows little
 WIDE = 0.8  # share of an axis above which evidence counts as spread over all of it
@@ -113,7 +113,7 @@ def unlike_text(reasons: Sequence[Reason], words: Words) -> str:
 
 def evidence_said(explanation: Explanation, words: Words) -> list[str]:
     """The sentences of an explanation, the most important first."""
-    sentences = list(filter(None, [unlike_text(explanation.unlike, words)]))
+    sentences = list(filter(None, [unlike_text(explanation.unlike, words), *_measures(explanation, words)]))
     if explanation.blocks:
         listed = words.listed(
             f"{words.known('blocks', name)} {_signed(value)}"
@@ -126,6 +126,8 @@ def evidence_said(explanation: Explanation, words: Words) -> list[str]:
                 listed=listed, confidence=_percent(explanation.answer.confidence),
             )
         )  # fmt: skip
+    if explanation.attribution.measures:
+        return [*sentences, words("evidence_limit")]
     if not explanation.sees_matrices:
         sentences.append(words("evidence_no_matrix"))
         if len(explanation.of_channels) > 1:
@@ -142,6 +144,18 @@ def evidence_said(explanation: Explanation, words: Words) -> list[str]:
     if len(explanation.grid.channels) > 1:
         sentences += _leaders("evidence_channels", explanation.of_channels, explanation, words)
     return [*sentences, words("evidence_limit")]
+
+
+def _measures(explanation: Explanation, words: Words) -> list[str]:
+    """The measures with most evidence for the answer and against it, and their shares of it; without slight ones."""
+    sentences = []
+    total = sum(abs(measure.evidence) for measure in explanation.attribution.measures)
+    for name, sign in (("evidence_measures_for", 1), ("evidence_measures_against", -1)):
+        own = [m for m in explanation.attribution.measures if sign * m.evidence > SLIGHT * total][:NAMED_MEASURES]
+        if own:
+            listed = words.listed(f"{m.name(words.texts)} {_percent(abs(m.evidence) / total)}" for m in own)
+            sentences.append(words(name, name=explanation.answer.prediction, listed=listed))
+    return sentences
 
 
 def _direction(explanation: Explanation, words: Words) -> str:

@@ -1,7 +1,8 @@
 """Classical EMG features of a repetition: amplitude, complexity, spectrum and effort.
 
 Each feature is a function of filtered samples, (n_channels, n_samples) -> (n_channels,). Definitions follow Phinyomark,
-Phukpattaranont and Limsakul (2012, doi 10.1016/j.eswa.2012.01.102) unless another source is given.
+Phukpattaranont and Limsakul (2012, doi 10.1016/j.eswa.2012.01.102) unless another source is given. Spectral features
+take a ``spectrum`` of the same samples where there is one: computing it takes longer than all the rest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 
 Array = NDArray[np.float64]
+Spectrum = tuple[Array, Array]  # what `power_spectrum` returns
+_Feature = Callable[[Array, float, Spectrum | None], Array]
 
 MIN_SAMPLES = 16
 # ZC and SSC ignore steps smaller than this share of the channel's RMS. A threshold relative to the amplitude does not
@@ -84,7 +87,7 @@ def _threshold(samples: Array, threshold: float | None) -> Array:
     return NOISE_SHARE * rms(samples)[..., None] if threshold is None else np.full((1,), threshold)
 
 
-def power_spectrum(samples: Array, rate_hz: float) -> tuple[Array, Array]:
+def power_spectrum(samples: Array, rate_hz: float) -> Spectrum:
     """Frequencies in Hz (n_frequencies,) and power in squared units per Hz (n_channels, n_frequencies).
 
     Welch's estimate (1967, doi 10.1109/TAU.1967.1161901) with half overlapping Hann windows of 0.25 s, the mean of each
@@ -95,14 +98,15 @@ def power_spectrum(samples: Array, rate_hz: float) -> tuple[Array, Array]:
     return frequency_hz, power
 
 
-def mnf(samples: Array, rate_hz: float) -> Array:
+def mnf(samples: Array, rate_hz: float, spectrum: Spectrum | None = None) -> Array:
     """Mean frequency in Hz; NaN for a constant channel."""
-    return _ratio(_moment(samples, rate_hz, 1), _moment(samples, rate_hz, 0))
+    spectrum = spectrum or power_spectrum(samples, rate_hz)
+    return _ratio(_moment(spectrum, 1), _moment(spectrum, 0))
 
 
-def mdf(samples: Array, rate_hz: float) -> Array:
+def mdf(samples: Array, rate_hz: float, spectrum: Spectrum | None = None) -> Array:
     """Median frequency in Hz (half the power on either side), interpolated in its bin; NaN for a constant channel."""
-    frequency_hz, power = power_spectrum(samples, rate_hz)
+    frequency_hz, power = spectrum or power_spectrum(samples, rate_hz)
     width_hz = frequency_hz[1]
     edges_hz = np.append(0.0, frequency_hz + width_hz / 2)
     below = np.cumsum(np.insert(power, 0, 0.0, axis=-1), axis=-1)  # (n_channels, n_frequencies + 1), up to each edge
@@ -111,30 +115,31 @@ def mdf(samples: Array, rate_hz: float) -> Array:
     return np.array(medians).reshape(below.shape[:-1])
 
 
-def pkf(samples: Array, rate_hz: float) -> Array:
+def pkf(samples: Array, rate_hz: float, spectrum: Spectrum | None = None) -> Array:
     """Peak frequency in Hz, on a grid of 4 Hz; NaN for a constant channel."""
-    frequency_hz, power = power_spectrum(samples, rate_hz)
+    frequency_hz, power = spectrum or power_spectrum(samples, rate_hz)
     return np.where(power.any(axis=-1), frequency_hz[power.argmax(axis=-1)], np.nan)
 
 
-def ttp(samples: Array, rate_hz: float) -> Array:
+def ttp(samples: Array, rate_hz: float, spectrum: Spectrum | None = None) -> Array:
     """Total power, in squared units of the samples."""
-    frequency_hz, _ = power_spectrum(samples, rate_hz)
-    return np.asarray(_moment(samples, rate_hz, 0) * frequency_hz[1])
+    spectrum = spectrum or power_spectrum(samples, rate_hz)
+    return np.asarray(_moment(spectrum, 0) * spectrum[0][1])
 
 
-def finsm5(samples: Array, rate_hz: float) -> Array:
+def finsm5(samples: Array, rate_hz: float, spectrum: Spectrum | None = None) -> Array:
     """Dimitrov's fatigue index: spectral moment of order -1 over that of order 5, 8-500 Hz, in s^6.
 
     It rises with fatigue (Dimitrov et al. 2006, doi 10.1249/01.mss.0000193560.34022.04). NaN for a constant channel.
     """
-    low, high = (_moment(samples, rate_hz, order, DIMITROV_HZ) for order in (-1, 5))
+    spectrum = spectrum or power_spectrum(samples, rate_hz)
+    low, high = (_moment(spectrum, order, DIMITROV_HZ) for order in (-1, 5))
     return _ratio(low, high)
 
 
-def _moment(samples: Array, rate_hz: float, order: int, band_hz: tuple[float, float] = (0.0, np.inf)) -> Array:
+def _moment(spectrum: Spectrum, order: int, band_hz: tuple[float, float] = (0.0, np.inf)) -> Array:
     """Spectral moment: sum of ``frequency**order * power`` over the bins in the band."""
-    frequency_hz, power = power_spectrum(samples, rate_hz)
+    frequency_hz, power = spectrum
     inside = (frequency_hz >= band_hz[0]) & (frequency_hz <= band_hz[1])
     return np.asarray(np.sum(frequency_hz[inside] ** order * power[..., inside], axis=-1))
 
@@ -157,19 +162,19 @@ def percent_mvc(samples: Array, reference: Array) -> Array:
     return np.asarray(100 * rms(samples) / reference)
 
 
-def _without_rate(function: Callable[[Array], Array]) -> Callable[[Array, float], Array]:
-    return lambda samples, rate_hz: function(samples)
+def _of_samples(function: Callable[[Array], Array]) -> _Feature:
+    return lambda samples, rate_hz, spectrum: function(samples)
 
 
-# Name -> (function of samples and rate, unit), in the order of every feature table; u is the unit of the samples.
-FEATURES: dict[str, tuple[Callable[[Array, float], Array], str]] = {
-    "duration_s": (lambda samples, rate_hz: np.full(samples.shape[:-1], samples.shape[-1] / rate_hz), "s"),
-    "rms": (_without_rate(rms), "u"),
-    "mav": (_without_rate(mav), "u"),
-    "var": (_without_rate(var), "u^2"),
-    "wl": (_without_rate(wl), "u"),
-    "zc": (_without_rate(zc), "count"),
-    "ssc": (_without_rate(ssc), "count"),
+# Name -> (function of samples, rate and spectrum, unit), in the order of every table; u is the unit of the samples.
+FEATURES: dict[str, tuple[_Feature, str]] = {
+    "duration_s": (lambda samples, rate_hz, _: np.full(samples.shape[:-1], samples.shape[-1] / rate_hz), "s"),
+    "rms": (_of_samples(rms), "u"),
+    "mav": (_of_samples(mav), "u"),
+    "var": (_of_samples(var), "u^2"),
+    "wl": (_of_samples(wl), "u"),
+    "zc": (_of_samples(zc), "count"),
+    "ssc": (_of_samples(ssc), "count"),
     "mnf_hz": (mnf, "Hz"),
     "mdf_hz": (mdf, "Hz"),
     "pkf_hz": (pkf, "Hz"),
@@ -190,7 +195,8 @@ def repetition_features(samples: Array, rate_hz: float, reference: Array | None 
     """
     if samples.shape[-1] < MIN_SAMPLES:
         raise InputError(f"features need a repetition of at least {MIN_SAMPLES} samples; got {samples.shape[-1]}")
-    values = {name: function(samples, rate_hz) for name, (function, _) in FEATURES.items()}
+    spectrum = power_spectrum(samples, rate_hz)
+    values = {name: function(samples, rate_hz, spectrum) for name, (function, _) in FEATURES.items()}
     if reference is not None:
         values["percent_mvc"] = percent_mvc(samples, reference)
     return values

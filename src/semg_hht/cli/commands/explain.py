@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def explain(
-    checkpoint: Annotated[Path, typer.Option(help="A run directory, or one of its checkpoints.")],
     input: Annotated[
         Path, typer.Option(help="A matrix or recording; or a folder or manifest, and --file names one of it.")
     ],
+    checkpoint: flags.RunOrShipped = None,
     out: Annotated[Path, typer.Option(help="PNG of the evidence over the matrix, with a text.")] = Path("evidence.png"),
     task: Annotated[str, typer.Option(help="action_quality or gender.  [default: all tasks of the run]")] = "",
     file: Annotated[str, typer.Option(help="Name of the file in a folder or manifest.  [default: the only one]")] = "",
@@ -53,7 +53,7 @@ def explain(
 
     require_new_file(out, overwrite=overwrite)
     words = read_words(lang)
-    run = open_run(checkpoint, cpu=cpu)
+    run = open_run(console.chosen_run(checkpoint), cpu=cpu)
     options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None, whole)
     explanations: list[Explanation] = []
     with console.err.status("explaining"):
