@@ -126,20 +126,19 @@ def test_many_requests_of_one_visitor_do_not_hold_up_the_others(
 ) -> None:
     running, port = served
     key, visit = visitors.create()
-    held = threading.Event()
+    held, begun = threading.Event(), threading.Semaphore(0)
 
-    def slow(*_: object) -> tuple[bytes, str]:
-        held.wait(20)
-        return b"{}", "application/json"
+    def slow(_: object) -> str:
+        begun.release()
+        held.wait(60)
+        return "x"
 
     monkeypatch.setattr(page_server, "MAX_PENDING", 2)
-    monkeypatch.setattr(visit.__class__, "table", lambda self: held.wait(20) and "x")
+    monkeypatch.setattr(visit.__class__, "table", slow)
     threads = [threading.Thread(target=get, args=(port, "/api/table"), kwargs={"X-Visit": key}) for _ in range(2)]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + 10
-    while get(port, "/api/state", **{"X-Visit": key})[0] != 429 and time.monotonic() < end:
-        time.sleep(0.05)
+    assert begun.acquire(timeout=30) and begun.acquire(timeout=30)
     assert get(port, "/api/state", **{"X-Visit": key})[0] == 429
     other, _ = visitors.create()
     assert get(port, "/api/state", **{"X-Visit": other})[0] == 200

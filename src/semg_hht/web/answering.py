@@ -141,7 +141,6 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
     """Explain the answers for the repetition of this number, counted from 1."""
     from semg_hht.explanation.explain import explain
     from semg_hht.explanation.explanation import Explanation
-    from semg_hht.inference.exported import ExportedModel
     from semg_hht.prediction.inputs import Choice
 
     with visit.lock:
@@ -149,7 +148,7 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
     if file.prediction is None:
         raise Refused("app_nothing_to_answer")
     found: tuple[Explanation, ...] | None = None
-    if not isinstance(run.engine, ExportedModel):  # an export has no gradients; its measures are compared instead
+    if _can_explain(run):
         people = [f for f in visit.usable() if f.about.person and f.about.person == file.about.person]
         with _inputs(visit, people or [file], run, references) as (inputs, options):
             results = explain(run, inputs, options, choice=Choice(file.name, repetition))
@@ -158,6 +157,17 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
         now = visit.files.get(file.number)
         if now is not None and now.prediction is file.prediction:
             visit.put(replace(now, why={**now.why, repetition: found}))
+
+
+def _can_explain(run: Run) -> bool:
+    """Whether a run can say where its reasons lie; an export whose network is part of its answers can't."""
+    from semg_hht.explanation.explain import model_of
+
+    try:
+        model_of(run)
+    except InputError:
+        return False
+    return True
 
 
 def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:

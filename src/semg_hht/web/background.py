@@ -21,7 +21,9 @@ MAX_JOBS = 24  # of all visitors together, most of which wait for one that answe
 _running = threading.BoundedSemaphore(MAX_JOBS)
 
 
-def start(visit: Visit, kind: str, work: Callable[[BackgroundJob], None], stage: Problem = Problem("app_stage_wait")) -> None:
+def start(
+    visit: Visit, kind: str, work: Callable[[BackgroundJob], None], stage: Problem = Problem("app_stage_wait")
+) -> None:
     """Run ``work(job)`` in a thread; it sets the stage and the share of the job.
 
     Raises

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ALIKE = 0.1  # share by which a repetition differs from the median of its set before it is called different
 
+NAMED_SHARE = 0.1  # of all evidence; a measure with less is not named in the sentence
 BROAD = 0.6  # share of an axis above which evidence is not said to lie in one part of it
 LOW_HZ, HIGH_HZ = 70.0, 130.0  # centres below and above which frequencies are called low and high
 
@@ -42,12 +43,27 @@ def plain_sentence(explanation: Explanation, words: Words) -> str:
     name = words.known("app_classes", explanation.answer.prediction)
     channel = _leading_channel(explanation)
     muscle = words("app_why_channel", channel=channel) if channel else ""
+    if explanation.attribution.measures:
+        return _of_measures(explanation, name, words)
     if not explanation.sees_matrices:
         return words("app_why_measures", name=name, channel=muscle)
     if not explanation.evidence.any():
         return words("app_why_nothing", name=name)
     return words("app_why", name=name, when=_when(explanation, words), pitch=_pitch(explanation, words), channel=muscle,
                  side=words("app_why_for" if explanation.leans > 0 else "app_why_against"))  # fmt: skip
+
+
+def _of_measures(explanation: Explanation, name: str, words: Words) -> str:
+    """The measures that speak most for the answer and, where they weigh as much, against it."""
+    measures = explanation.attribution.measures
+    total = sum(abs(measure.evidence) for measure in measures) or 1.0
+    told = []
+    for key, sign in (("app_why_measures_for", 1), ("app_why_measures_against", -1)):
+        own = [measure for measure in measures if sign * measure.evidence > NAMED_SHARE * total][:2]
+        if own:
+            listed = words("app_and").join(measure.name(words.texts) for measure in own)
+            told.append(words(key, name=name, listed=listed))
+    return words.joined(told) if told else words("app_why_many", name=name)
 
 
 def _leading_channel(explanation: Explanation) -> str:
