@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { h } from "./dom.js";
 import { sendEdits } from "./edits.js";
 import { sendFields } from "./heading.js";
-import { act, changed, complain, follow, store } from "./store.js";
+import { act, changed, complain, currentFile, follow, store } from "./store.js";
 import { className, percent, taskName, w } from "./words.js";
 import { progress } from "./training.js";
 
@@ -119,7 +119,8 @@ export function verdict(file) {
 
 // Why: a sentence in the words of the profession first; numbers and the picture only for who asks.
 export const reasons = {
-  async toggle(file, index, key) {
+  async toggle(index, key) {
+    const file = currentFile();
     if (store.openWhy.delete(key)) {
       changed();
       return;

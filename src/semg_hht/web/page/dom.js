@@ -21,6 +21,17 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+// A node whose content is built only where its signature is new: long tables change in one row at a time.
+export function lazy(tag, attributes, signature, build) {
+  const node = h(tag, { ...attributes, "data-lazy": "" });
+  node.signature = signature;
+  node.build = () => {
+    node.append(...build());
+    node.build = null;
+  };
+  return node;
+}
+
 // Show the given nodes in a container. Where the focused control goes away, the container takes the focus, so that the
 // next press of Tab goes on from there.
 export function show(container, ...nodes) {
@@ -48,6 +59,7 @@ function mergeChildren(shown, wanted) {
     if (match && !key && keyOf(match)) match = null;
     if (match && (match.nodeName !== node.nodeName || match.nodeType !== node.nodeType)) match = null;
     if (!match) {
+      for (const part of [node, ...(node.querySelectorAll?.("[data-lazy]") || [])]) part.build?.();
       shown.insertBefore(node, at);
       continue;
     }
@@ -68,6 +80,11 @@ function merge(shown, wanted) {
     return;
   }
   if (shown.nodeType !== Node.ELEMENT_NODE) return;
+  if (wanted.build) {
+    if (shown.signature === wanted.signature) return;
+    wanted.build();
+    shown.signature = wanted.signature;
+  }
   for (const { name } of [...shown.attributes]) {
     // An open fold stays open: only the reader closes it.
     if (!wanted.hasAttribute(name) && !(name === "open" && shown.nodeName === "DETAILS") && name !== "data-value") {

@@ -282,6 +282,7 @@ function wire() {
   watchLeaving();
   watchSize();
   onDraw(drawMarks);
+  window.addEventListener("beforeprint", fit); // paper shows the whole recording
   onChange(render);
 }
 

@@ -25,8 +25,8 @@ export function drawMarks() {
   overlay.style.left = `${left}px`;
   overlay.style.width = `${width}px`;
   const bands = file.repetitions.flatMap((repetition, index) => {
-    const from = xOf(repetition.start_s);
-    const until = xOf(repetition.stop_s);
+    const from = xOf(repetition.start_s, width);
+    const until = xOf(repetition.stop_s, width);
     return until < 0 || from > width ? [] : [band(repetition, index, from, until)];
   });
   const nodes = [...bands, store.mark && h("div", { class: "marked", "data-key": "mark" })];
@@ -34,9 +34,9 @@ export function drawMarks() {
   // Positions are set from script: the page's rules allow no style in markup.
   for (const node of overlay.children) {
     const times = node.classList.contains("marked") ? store.mark : timesOf(file, Number(node.dataset.index));
-    const start = Math.max(-4, xOf(times[0]));
+    const start = Math.max(-4, xOf(times[0], width));
     node.style.left = `${start}px`;
-    node.style.width = `${Math.min(width + 4, xOf(times[1])) - start}px`;
+    node.style.width = `${Math.min(width + 4, xOf(times[1], width)) - start}px`;
   }
 }
 

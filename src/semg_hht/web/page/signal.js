@@ -242,8 +242,9 @@ export function timeAt(x) {
   return view.from + ((x - left) / width) * (view.until - view.from);
 }
 
-export function xOf(time) {
-  return ((time - view.from) / (view.until - view.from)) * area().width;
+// The place of a time from the left of the drawn part, which is `width` wide.
+export function xOf(time, width) {
+  return ((time - view.from) / (view.until - view.from)) * width;
 }
 
 // The cursor at a time in all channels, and what they show there; null removes it.

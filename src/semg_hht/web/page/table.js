@@ -1,11 +1,11 @@
 // The compact table: one row for each repetition, with what was measured, how it is labelled and what was answered.
 
-import { h, say } from "./dom.js";
+import { h, lazy, say } from "./dom.js";
 import { edit, label, labelsOf, movedEdge } from "./edits.js";
 import { chooseRepetition } from "./keys.js";
 import { reasons } from "./answers.js";
 import { complain, currentFile, store } from "./store.js";
-import { className, measure, percent, seconds, taskName, units, w } from "./words.js";
+import { className, currentLanguage, measure, percent, seconds, taskName, units, w } from "./words.js";
 
 export function channelOf(file) {
   const names = file.channels.filter((channel) => !channel.is_sensor).map((channel) => channel.name);
@@ -95,7 +95,7 @@ function row(file, index, columns) {
   const recorded = file.kind === "recording";
   const by = repetition.label && repetition.label_by !== "person" && repetition.label_by;
   const value = (found) => (measures ? measure(found) : recorded ? "…" : "–");
-  const cells = [
+  const cells = () => [
     h(
       "th",
       { scope: "row", role: "rowheader", class: "number" },
@@ -127,18 +127,29 @@ function row(file, index, columns) {
             type: "button",
             class: "small quiet",
             "aria-expanded": String(open),
-            onclick: () => reasons.toggle(file, index, key),
+            onclick: () => reasons.toggle(index, key),
             "aria-label": w("why_of", { n: index + 1 }),
           },
           w("why"),
         ),
     ),
   ];
-  const rows = [
-    h("tr", { role: "row", "data-key": `row ${index}`, class: index === store.selected ? "chosen" : "" }, cells),
-  ];
+  const chosen = index === store.selected;
+  const attributes = { role: "row", "data-key": `row ${index}`, class: chosen ? "chosen" : "" };
+  const { why, ...shown } = repetition;
+  const signature = JSON.stringify([
+    shown,
+    columns,
+    chosen,
+    open,
+    store.gender,
+    recorded,
+    labelsOf(file),
+    currentLanguage(),
+  ]);
+  const rows = [lazy("tr", attributes, signature, cells)];
   if (open && answered) {
-    const spanning = h("td", { role: "cell", colspan: cells.length }, reasons.of(file, index));
+    const spanning = h("td", { role: "cell", colspan: heads.length }, reasons.of(file, index));
     rows.push(h("tr", { role: "row", class: "why", "data-key": `why ${key}` }, spanning));
   }
   return rows;
