@@ -54,11 +54,12 @@ class Tally:
                 keys.append(visitor.key)
                 try:
                     visitor.drop(recording, rate_hz=rate_hz)
-                    visitor.take("answer", [False])
+                    visitor.answers()
+                    told = visitor.open("/api/predictions").read().decode()
                 finally:
                     keys.remove(visitor.key)
-                if 'class="card"' not in visitor.shown["answers"]:
-                    raise RuntimeError(f"no answer; {visitor.shown['notes']}")
+                if not visitor.state["files"][-1]["answered"]:
+                    raise RuntimeError(f"no answer; {visitor.state['files'][-1]['problem']}")
         except REFUSED as error:
             body = error.read(300) if isinstance(error, urllib.error.HTTPError) else ""
             with self.lock:
@@ -66,8 +67,7 @@ class Tally:
             return
         with self.lock:
             self.waited.append(time.monotonic() - start)
-            link = visitor.shown["downloads"].split('" download="predictions.json"')[0]
-            self.answers.add(link.rsplit("base64,", 1)[1])
+            self.answers.add(told)
 
     def attack(self, target: Target, rng: random.Random, attack: Attack) -> None:
         try:
@@ -145,7 +145,7 @@ def visit_in_rounds(load: Load) -> Tally:
 def visit_and_attack(load: Load) -> Tally:
     """Visitors and attackers who come again and again for ``--minutes``; prints a line every half minute."""
     options = load.options
-    target = Target(load.address, load.folder, most=3_000_000 * options.max_upload_mb).arm()
+    target = Target(load.address, load.folder, most=1_000_000 * options.max_upload_mb).arm()
     tally = load.warmed_up()
     end = time.monotonic() + 60 * options.minutes
 

@@ -6,23 +6,22 @@ An attack that is refused or cut off has failed, as it should; one that succeeds
 from __future__ import annotations
 
 import http.client
-import json
 import random
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from bombs import BOMBS, MARKER, MEGABYTE
-from page_client import Visitor, uploaded_file
+from page_client import Visitor
 
-BOUNDARY = "x" * 20
-FORM = f"Content-Type: multipart/form-data; boundary={BOUNDARY}"
-UPLOAD = "/gradio_api/upload"
-JOIN = "/gradio_api/queue/join"
+UPLOAD = "/api/file?name=a.csv"
+STEPS = ("language", "sample", "remove", "about", "repetitions", "find", "maximum", "from_sensor", "answer", "why",
+         "train", "run", "stop", "keep", "open")  # fmt: skip
+READS = ("state", "job", "signal", "picture", "card", "table", "predictions", "session", "trend")
 
 
 class Breach(Exception):
@@ -33,7 +32,7 @@ class Breach(Exception):
 class Target:
     """A page, the bombs to upload to it, its limit, and what the attackers know of other visitors.
 
-    most : bytes that the page accepts in one upload.
+    most : bytes that the page accepts in one file.
     keys : of the visits in progress, as if they had leaked.
     paths : where uploads and folders of visits lie, as if they had leaked.
     patience_s : seconds that an attacker holds a connection open for nothing.
@@ -80,13 +79,8 @@ class Target:
 Attack = Callable[[Target, random.Random], None]
 
 
-def _post(path: str, *headers: str) -> bytes:
-    cookie = f"Cookie: semg_hht_visitor={'a' * 32}"  # of a browser that has opened the page; others are refused
-    return "\r\n".join((f"POST {path} HTTP/1.1", "Host: localhost", cookie, *headers, "", "")).encode()
-
-
-def _part(name: str) -> bytes:
-    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'.encode()
+def _post(key: str, *headers: str, path: str = UPLOAD) -> bytes:
+    return "\r\n".join((f"POST {path} HTTP/1.1", "Host: localhost", f"X-Visit: {key}", *headers, "", "")).encode()
 
 
 # Hostile files and requests
@@ -95,185 +89,141 @@ def _part(name: str) -> bytes:
 def drop_a_bomb(target: Target, rng: random.Random) -> None:
     """Upload files that unpack to gigabytes, lie or carry code, and ask for an answer."""
     with Visitor(target.address) as visitor:
-        visitor.drop(*rng.sample(target.bombs, min(len(target.bombs), rng.choice((1, 1, 1, 3)))), rate_hz=1000.0)
-        visitor.take("answer", [True])
+        chosen = rng.sample(target.bombs, min(len(target.bombs), rng.choice((1, 1, 1, 3))))
+        visitor.drop(*chosen, rate_hz=1000.0)
+        with suppress(OSError, RuntimeError):
+            visitor.answers(gender=True)
+        path = rng.choice(chosen)
+        visitor.open("/api/file?name=x.semg.zip", path.read_bytes()).close()
     if target.marker.exists():
         raise Breach("reading a file ran code that it carries")
 
 
-def declare_too_much(target: Target, rng: random.Random) -> None:
-    """An upload that declares a length above the limit."""
-    for length in (target.most + 1, 10**15):
-        answer = target.send(_post(UPLOAD, FORM, f"Content-Length: {length}"), _part("a.csv"), MEGABYTE)
-        if b" 200 " in answer[:15]:
-            raise Breach("an upload above the limit was accepted")
-
-
 def send_too_much(target: Target, rng: random.Random) -> None:
-    """An upload above the limit that declares no length."""
-    chunk = b"100000\r\n" + MEGABYTE + b"\r\n"
-    first = _part("endless.csv")
-    head = _post(UPLOAD, FORM, "Transfer-Encoding: chunked")
-    answer = target.send(head, b"%x\r\n" % len(first) + first + b"\r\n", *[chunk] * (target.most // 2**20 + 2))
-    if b" 200 " in answer[:15]:
-        raise Breach("an upload that grew above the limit was accepted")
-
-
-def malform(target: Target, rng: random.Random) -> None:
-    """Malformed uploads and requests."""
-    bodies = [
-        b"no parts at all", f"--{BOUNDARY}".encode(), _part("a.csv"), _part("a" * 100_000),
-        f"--{BOUNDARY}\r\nA: ".encode() + b"b" * 2**20, f"--{BOUNDARY}\r\n".encode() + b"A: b\r\n" * 10_000,
-        b"".join(_part(f"{i}.csv") + b"1\r\n" for i in range(1200)) + f"--{BOUNDARY}--\r\n".encode(),
-        rng.randbytes(5000),
-    ]  # fmt: skip
-    body = rng.choice(bodies)
-    head = rng.choice((FORM, "Content-Type: multipart/form-data", "Content-Type: text/plain", "X: y"))
-    target.send(_post(UPLOAD, head, f"Content-Length: {len(body)}"), body)
-    target.send(rng.randbytes(200) + b"\r\n\r\n", timeout_s=5.0)
-
-
-def confuse_the_queue(target: Target, rng: random.Random) -> None:
-    """Send nonsense to the queue, with an open visit and without one."""
-    texts = [
-        "", "null", "[]", "[" * 50_000, "{}", '{"session_hash": 1}', '{"session_hash": null, "fn_index": 1e999}',
-        '{"data": [], "fn_index": 0, "session_hash": "nobody"}', "\x00\xff", "9" * 10_000,
-    ]  # fmt: skip
-    for text in texts:
-        body = text.encode("latin-1")
-        target.send(_post(JOIN, f"Content-Length: {len(body)}"), body)
+    """An upload above the limit that declares its length, or declares none; more files than a visit may have."""
     with Visitor(target.address) as visitor:
-        for _ in range(10):
-            data = rng.choice(([], [None] * 50, ["a" * 10_000], [[[[[]]]]], [{"path": "/etc/passwd"}], [10**400]))
-            step = rng.choice((-1, 0, 3, 5, 99, 10**9, "a", None))
-            event = rng.choice((None, {}, {"index": "a"}, []))
-            content = {"data": data, "fn_index": step, "session_hash": visitor.key, "event_data": event}
+        for length in (target.most + 1, 10**15, -1):
+            if b" 200 " in target.send(_post(visitor.key, f"Content-Length: {length}"), MEGABYTE)[:15]:
+                raise Breach("an upload above the limit was accepted")
+        chunk = b"100000\r\n" + MEGABYTE + b"\r\n"
+        head = _post(visitor.key, "Transfer-Encoding: chunked")
+        if b" 200 " in target.send(head, *[chunk] * (target.most // 2**20 + 2))[:15]:
+            raise Breach("an upload that grew above the limit was accepted")
+        with suppress(OSError):
+            for _ in range(50):
+                visitor.open(UPLOAD, b"nothing").close()
+            raise Breach("a visit was given 50 files")
+
+
+def confuse_the_steps(target: Target, rng: random.Random) -> None:
+    """Send nonsense to every address, with a visit and without one."""
+    texts = ["", "null", "[]", "[" * 50_000, "{}", '{"file": 1e999}', '{"file": "../../x"}', "\x00\xff", "9" * 10_000,
+             '{"file": 1, "repetitions": [{"start_s": NaN}]}', '{"name": "../../passwd"}', '{"file": [[[]]]}']  # fmt: skip
+    with Visitor(target.address) as visitor:
+        for step in rng.sample(STEPS, 5):
+            text = rng.choice(texts).encode("utf-8", "replace")
+            for key in (visitor.key, "", "nobody"):
+                with suppress(OSError, ValueError):
+                    visitor.open(f"/api/{step}", text, key or "x").close()
+        for read in READS:
             with suppress(OSError):
-                visitor.post(JOIN, content)
+                visitor.open(f"/api/{read}?file={rng.choice(('1', '-1', 'x', '1e999', '../a'))}&from=nan").close()
+        target.send(rng.randbytes(200) + b"\r\n\r\n", timeout_s=5.0)
+        for host in ("evil.example.org", "localhost.evil.example.org"):
+            if b" 200 " in target.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())[:15]:
+                raise Breach("the page answered under the name of another site")
 
 
 def flood(target: Target, rng: random.Random) -> None:
-    """Ask for 40 steps at once and wait for none."""
-    with Visitor(target.address) as visitor:
-        n_accepted = 0
-        for _ in range(40):
-            with suppress(OSError):
-                visitor.join_queue("answer", [True])
-                n_accepted += 1
-        if n_accepted > 20:
-            raise Breach("one visitor filled the queue")
+    """Many visits, and many requests of one at once."""
+    visitors = [Visitor(target.address) for _ in range(rng.randint(1, 10))]
+    for _ in range(30):
+        with suppress(OSError):
+            rng.choice(visitors).open("/api/sample", b"{}").close()
+    for visitor in visitors:
+        visitor.__exit__()
 
 
 # Files and visits of others
 
 
-def escape(target: Target, rng: random.Random) -> None:
-    """Upload files whose names lead out of the folder of the visit."""
-    elsewhere = Path("/tmp/escaped.csv")
-    names = ("../../escaped.csv", "..\\..\\escaped.csv", str(elsewhere), "%2e%2e%2fescaped.csv", ".", "..", "a\x00b")
-    for name in rng.sample(names, 3):
-        body = _part(name) + b"1,2\r\n" * 100 + f"--{BOUNDARY}--\r\n".encode()
-        target.send(_post(UPLOAD, FORM, f"Content-Length: {len(body)}"), body)
-    if elsewhere.exists() or (target.folder / "escaped.csv").exists():
-        raise Breach("an upload was written outside the folder of its visit")
-
-
-ROUTES = (
-    "/gradio_api/file={}", "/file={}", "/gradio_api/file/{}", "/gradio_api/proxy={}", "/static/{}", "/assets/{}",
-    "/svelte/{}", "/gradio_api/stream/{}/1", "/gradio_api/deep_link?session_hash={}", "/?deep_link={}",
-    "/custom_component/{}", "/gradio_api/upload_progress?upload_id={}", "/theme.css/{}", "/gradio_api/call/{}",
-)  # fmt: skip
-
-
-def mutations(path: str) -> Iterator[str]:
-    """Other spellings of a path, and paths beside it."""
-    *folders, name = path.strip("/").split("/")
-    yield path
-    yield path.replace("/", "//")
-    yield "../" * 12 + path.lstrip("/")
-    yield "..%2f" * 12 + quote(path.lstrip("/"), safe="")
-    yield quote(path, safe="")
-    yield quote(quote(path, safe=""), safe="")
-    yield "file://" + path
-    yield "/".join(["", *folders, ".", name])
-    yield "/".join(["", *folders, "x", "..", name])
-    yield "/".join(["", *folders])
-    yield path.swapcase()
-    yield path + "%00.css"
-    yield "/proc/self/root" + path
-
-
 def read_files_of_others(target: Target, rng: random.Random) -> None:
-    """Ask for files of the system and of other visits by their paths."""
+    """Ask for files of the system and of other visits by their paths, in requests and in the names of uploads."""
     path = rng.choice([*target.paths[-20:], "/etc/passwd", "/proc/self/environ"])
     secret = Path(path).read_bytes()[:40] if Path(path).is_file() else b""
-    for spelling in mutations(path):
-        status, body = target.get(rng.choice(ROUTES).format(spelling).replace(" ", "%20"))
-        if (status == 200 and secret and secret in body) or b"root:x:0" in body:
-            raise Breach(f"{path} was served")
-    with Visitor(target.address) as visitor, suppress(RuntimeError, OSError):
-        visitor.take("drop", [[uploaded_file(path, "a.csv")], 1000.0, ""])
-        if "/visits/" in path and "<svg" in visitor.shown["signal"]:
-            raise Breach("a visitor was shown the file of another")
+    name = quote(path, safe="")
+    with Visitor(target.address) as visitor:
+        table = f"file,start_s,stop_s\n{path},0,1\n".encode()
+        visitor.open("/api/file?name=reps.csv", table).close()
+        for route in (path, f"/static/{path}", f"/static/..{path}", f"/static/{name}", f"/static/%2e%2e/{name}",
+                      f"/static//{path}", f"/api/picture?file={name}", f"/api/signal?file={name}", f"/file={path}",
+                      "/proc/self/root" + path):  # fmt: skip
+            status, body = target.get(route.replace(" ", "%20"))
+            with suppress(OSError):
+                body += visitor.open(route.replace(" ", "%20")).read(2000)
+            if (status == 200 and secret and secret in body) or b"root:x:0" in body:
+                raise Breach(f"{path} was served")
+        for stolen in (path, f"../../{path}", f"..\\..\\{Path(path).name}"):
+            with suppress(OSError):
+                visitor.open(f"/api/file?name={quote(stolen, safe='')}", b"time_s,a\n0,1\n").close()
+        if secret and Path(path).is_file() and Path(path).read_bytes()[:40] != secret:
+            raise Breach(f"{path} was overwritten")
+        if secret and len(secret) > 8 and secret in visitor.open("/api/session").read():
+            raise Breach("a visitor was sent the file of another")
 
 
 def impersonate(target: Target, rng: random.Random) -> None:
-    """Use the leaked key of another visit: listen to it, take a step in it, cancel its step."""
+    """Use keys that are almost those of others, and whole keys in all places but the header."""
     if not target.keys:
         return
+    victim = rng.choice(target.keys)
     with Visitor(target.address) as visitor:
-        victim = rng.choice(target.keys)
-        join = {"data": ["zh"], "fn_index": visitor.step_number("language"), "session_hash": victim}
-        cancel = {"session_hash": victim, "fn_index": 0, "event_id": "a"}
-        for path, body in (
-            (f"/gradio_api/queue/data?session_hash={victim}", None),
-            (f"/gradio_api/queue/data?session_hash={visitor.key}&session_hash={victim}", None),
-            (f"/gradio_api/heartbeat/{victim}", None),
-            (JOIN, json.dumps(join).encode()),
-            ("/gradio_api/cancel", json.dumps(cancel).encode()),
-        ):
-            with suppress(OSError), visitor.open(path, body, "application/json") as answer:
-                if victim in target.keys:  # a visitor who has left has given up the key
-                    raise Breach(f"{path.split('?')[0]} accepted the key of another visit: {answer.status}")
+        for read in READS:
+            for path in (f"/api/{read}?file=1&visit={victim}", f"/api/{read}?X-Visit={victim}&file=1"):
+                with suppress(OSError), visitor.open(path) as answer:
+                    if b'"id":1' in answer.read():
+                        raise Breach(f"{path.split('?')[0]} accepted the key of another visit outside the header")
+        for key in (victim[:-1], victim.swapcase(), victim + "x", f"{victim}, {visitor.key}"):
+            with suppress(OSError), visitor.open("/api/state", None, key) as answer:
+                raise Breach(f"a wrong key was accepted: {answer.status}")
 
 
 # Slow and broken connections
 
 
 def dawdle(target: Target, rng: random.Random) -> None:
-    """Hold connections open with half a header, half a body, or an upload that trickles."""
-    part = _part("slow.csv")
-    beginnings = [
-        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 50,),
-        (_post(UPLOAD, FORM, "Content-Length: 100000"), part),
-        (_post(UPLOAD, FORM, "Content-Length: 100000"), part, b"1\n", b"2\n"),
-        (_post(JOIN, "Content-Length: 1000"), b"{"),
-        (b"",),
-    ]
-    connections = [socket.create_connection(target.host, timeout=60) for _ in range(10)]
-    try:
-        for connection in connections:
-            for piece in rng.choice(beginnings):
-                with suppress(OSError):
-                    connection.sendall(piece)
-                    time.sleep(0.2)
-        time.sleep(rng.uniform(0, target.patience_s))
-    finally:
-        for connection in connections:
-            connection.close()
+    """Hold connections open with nothing, half a header, half a body, or an upload that trickles."""
+    with Visitor(target.address) as visitor:
+        head = _post(visitor.key, "Content-Length: 100000")
+        beginnings: list[tuple[bytes, ...]] = [
+            (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 50,), (head,), (head, b"1\n", b"2\n"), (b"",),
+            (_post(visitor.key, "Content-Length: 1000", path="/api/answer"), b"{"),
+        ]  # fmt: skip
+        connections = [socket.create_connection(target.host, timeout=60) for _ in range(10)]
+        try:
+            for connection in connections:
+                for piece in rng.choice(beginnings):
+                    with suppress(OSError):
+                        connection.sendall(piece)
+                        time.sleep(0.2)
+            time.sleep(rng.uniform(0, target.patience_s))
+        finally:
+            for connection in connections:
+                connection.close()
 
 
 def hang_up(target: Target, rng: random.Random) -> None:
-    """Close the connection in the middle of an upload, of a step, or of listening for its end."""
-    with closing(socket.create_connection(target.host, timeout=30)) as connection:
-        connection.sendall(_post(UPLOAD, FORM, "Content-Length: 10000000") + _part("half.csv") + MEGABYTE)
+    """Close the connection in the middle of an upload, leave in the middle of an answer, and come back with the key."""
     with Visitor(target.address) as visitor:
-        visitor.join_queue("drop", [visitor.upload(rng.choice(target.bombs)), 1000.0, ""])
-        if rng.random() < 0.5:
-            visitor.open(f"/gradio_api/queue/data?session_hash={visitor.key}").close()
+        with closing(socket.create_connection(target.host, timeout=30)) as connection:
+            connection.sendall(_post(visitor.key, "Content-Length: 10000000") + MEGABYTE)
+        visitor.step("sample")
+        for step in ("run", "answer"):
+            with suppress(OSError):
+                visitor.step(step, take="own")
 
 
 ATTACKS: tuple[Attack, ...] = (
-    drop_a_bomb, drop_a_bomb, declare_too_much, send_too_much, malform, confuse_the_queue, flood, escape,
-    read_files_of_others, impersonate, dawdle, hang_up,
+    drop_a_bomb, drop_a_bomb, send_too_much, confuse_the_steps, flood, read_files_of_others, impersonate, dawdle,
+    hang_up,
 )  # fmt: skip

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -19,86 +19,51 @@ from typing import Any
 
 
 class Visitor:
-    """One visitor of the page at ``address``.
-
-    ``key`` identifies the visit to the server; ``shown`` holds the newest content of each named part of the page.
-    """
+    """One visitor of the page at ``address``; ``state`` holds what the page shows."""
 
     def __init__(self, address: str, timeout_s: float = 300.0) -> None:
-        self.address, self.key, self._timeout_s = address, secrets.token_hex(6), timeout_s
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        config = json.loads(self.open("/config").read())
-        self._steps = {step["api_name"]: step for step in config["dependencies"] if step.get("api_name")}
-        self._names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
-        self.shown: dict[str, Any] = {}
+        self.address, self._timeout_s, self.key = address, timeout_s, ""
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opened = json.loads(self.open("/api/visit", b'{"language": "en"}').read())
+        self.key, self.state = opened["visit"], opened["state"]
 
     def __enter__(self) -> Visitor:
-        """Keep a connection open: without it the server assumes that the visitor has closed the page."""
-        self._heartbeat = self.open(f"/gradio_api/heartbeat/{self.key}")
-        self.take("came", [])
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._heartbeat.close()
-
-    def upload(self, *paths: Path) -> list[dict[str, Any]]:
-        """Upload files; returns them as the page refers to them."""
-        boundary = secrets.token_hex(16)
-        body = b""
-        for path in paths:
-            head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{path.name}"\r\n\r\n'
-            body += head.encode() + path.read_bytes() + b"\r\n"
-        body += f"--{boundary}--\r\n".encode()
-        answer = self.open("/gradio_api/upload", body, f"multipart/form-data; boundary={boundary}")
-        return [uploaded_file(place, path.name) for place, path in zip(json.loads(answer.read()), paths, strict=True)]
+        with suppress(OSError, ValueError):
+            self.open("/api/leave", b"{}").close()
 
     def drop(self, *paths: Path, rate_hz: float | None = None) -> None:
-        self.take("drop", [self.upload(*paths), rate_hz, ""])
+        """Upload files one after the other, and state the rate of those that do not state it."""
+        for path in paths:
+            answer = self.open(f"/api/file?name={urllib.parse.quote(path.name)}", path.read_bytes())
+            self.state = json.loads(answer.read())
+        for file in self.state["files"]:
+            if file["needs"] == "rate" and rate_hz is not None:
+                self.step("about", file=file["id"], rate_hz=rate_hz)
 
-    def step_number(self, step: str) -> int:
-        return int(self._steps[step]["id"])
+    def step(self, name: str, **content: Any) -> None:
+        self.state = json.loads(self.open(f"/api/{name}", json.dumps(content).encode()).read())
 
-    def join_queue(self, step: str, values: list[Any]) -> None:
-        """Ask for a step of the page without waiting for its end."""
-        body = {
-            "data": values, "fn_index": self.step_number(step), "session_hash": self.key, "event_data": None,
-        }  # fmt: skip
-        self.post("/gradio_api/queue/join", body)
-
-    def take(self, step: str, values: list[Any]) -> None:
-        """Take a step of the page, wait for its end and keep what it shows, by the name of the part.
+    def answers(self, *, gender: bool = False) -> None:
+        """Have all files answered, and wait for the end.
 
         Raises
         ------
         RuntimeError
-            The step failed, or the queue was full.
+            The work failed.
         """
-        self.join_queue(step, values)
-        with self.open(f"/gradio_api/queue/data?session_hash={self.key}") as events:
-            for line in events:
-                if not line.startswith(b"data:"):
-                    continue
-                event = json.loads(line[5:])
-                if event["msg"] == "process_completed":
-                    if not event["success"]:
-                        raise RuntimeError(f"{step}: {event['output']}")
-                    shown = zip(self._steps[step]["outputs"], event["output"]["data"], strict=True)
-                    self.shown |= {self._names[part]: value for part, value in shown if self._names.get(part)}
-                    return
-        raise RuntimeError(f"{step}: the server closed the connection")
+        self.step("answer", gender=gender)
+        while not (job := json.loads(self.open("/api/job").read()))["done"]:
+            time.sleep(0.2)
+        if job["error"]:
+            raise RuntimeError(job["error"])
+        self.state = json.loads(self.open("/api/state").read())
 
-    def post(self, path: str, content: object) -> None:
-        self.open(path, json.dumps(content).encode(), "application/json").read()
-
-    def open(self, path: str, body: bytes | None = None, content_type: str = "") -> Any:
-        headers = {"Content-Type": content_type} if content_type else {}
-        request = urllib.request.Request(self.address + path, body, headers)
+    def open(self, path: str, body: bytes | None = None, key: str = "") -> Any:
+        request = urllib.request.Request(self.address + path, body, {"X-Visit": key or self.key})
         return self._opener.open(request, timeout=self._timeout_s)
-
-
-def uploaded_file(path: str, name: str) -> dict[str, Any]:
-    """An uploaded file as the page refers to it."""
-    return {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
 
 def free_port() -> int:

@@ -34,4 +34,4 @@ def test_a_practice_run_answers_both_tasks(tmp_path: Path) -> None:
     (prediction,) = run.predict(next((tmp_path / "prepared" / "hht_matrices").glob("*.npz")), n_jobs=1).predictions
     assert prediction.remarks == (SIMULATED_NOTE,)
     assert SIMULATED_NOTE in read_json(folder / "metrics.json")["notes"]  # the report shows these
-    assert Desk(run).run_info.practice  # the page shows it wherever the run is opened from
+    assert Desk(run).info("own").is_practice  # the page shows it wherever the run is opened from

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from conftest import Simulated
+from page_builders import PageVisitor, page_of
 from semg_hht.cli.main import main
-from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.run import Run, open_run
+from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import read_manifest
 from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.filters import filter_steps
-from semg_hht.web.visit import Visit, answer, look_closer, look_why, receive
+from semg_hht.web.visitors import Visitors
 
 ONCE = {"read_recording": 1, "filter_steps": 1}
 
@@ -89,26 +89,16 @@ def test_a_command_that_answers_several_recordings_reads_each_once(
     assert all(len(entry["evidence"]) == 6 for entry in content.values())
 
 
-@pytest.fixture
-def run(simulated_run: Path) -> Run:
-    return open_run(simulated_run, cpu=True)
-
-
-@pytest.fixture
-def visit(recording: Path, run: Run, tmp_path: Path) -> Visit:
-    (tmp_path / "visit").mkdir()
-    return receive(Visit(tmp_path / "visit"), [recording], run.recording_config or PipelineConfig())
-
-
-def test_each_step_of_the_page_reads_and_filters_a_recording_once(
-    visit: Visit, run: Run, calls: Counter[str]
-) -> None:  # ``visit`` first: uploads are read in a process of their own
-    assert visit.recorded is not None and len(visit.recorded.rows) == 3
-    answered = answer(visit, run)
-    assert answered.answered is not None and answered.answered.session is not None
-    assert len(answered.answered.pictures) == 3
-    assert calls == ONCE, "answers, session card and pictures"
-    for step in (lambda: look_why(answered, run, 2), lambda: look_closer(answered, run)):
+def test_an_answer_of_the_page_reads_and_filters_a_recording_once(
+    recording: Path, simulated_run: Path, calls: Counter[str]
+) -> None:  # uploads are read in a process of their own; measures and pictures come from what it kept
+    with Visitors() as visitors:
+        visitor = PageVisitor(page_of(visitors, open_run(simulated_run, cpu=True)))
+        visitor.drop(recording)
+        visitor.post("repetitions", file=1, repetitions=visitor.files[0]["repetitions"][:2])
+        assert visitor.client.get("/api/picture?file=1&repetition=2").status_code == 200
+        assert calls == {}
+        visitor.post("answer")
+        assert visitor.wait()["error"] == "" and calls == ONCE
         calls.clear()
-        assert step().problems == ()
-        assert calls == ONCE
+        assert visitor.client.get("/api/card?file=1").status_code == 200 and calls == ONCE

@@ -151,10 +151,10 @@ def test_importing_the_package_loads_neither_torch_nor_matplotlib() -> None:
     assert not loaded_by("import semg_hht") & heavy
 
 
-@pytest.mark.parametrize("module", ["explanation.explain", "prediction.session", "cli.commands.predict", "web.visit"])
+@pytest.mark.parametrize("module", ["explanation.explain", "prediction.session", "cli.commands.predict", "web.page_server"])
 def test_what_needs_torch_loads_it_late(module: str) -> None:
     assert "torch" not in loaded_by(f"import semg_hht.{module}")
 
 
 def test_asking_the_command_line_for_help_loads_no_torch() -> None:
-    assert not loaded_by("import semg_hht.cli.main") & {"torch", "matplotlib", "sklearn", "jinja2", "gradio"}
+    assert not loaded_by("import semg_hht.cli.main") & {"torch", "matplotlib", "sklearn", "jinja2", "starlette"}

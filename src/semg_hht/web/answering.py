@@ -108,8 +108,11 @@ def _inputs(
     with ExitStack() as written:
         if rows:
             inputs.append(written.enter_context(_table(visit, rows)))
-        if run.recording_config is not None and run.recording_config.scaling == "mvc" and (maxima := _maxima(visit)):
-            references = written.enter_context(_table(visit, maxima))
+        if run.recording_config is not None and run.recording_config.scaling == "mvc":
+            if maxima := _maxima(visit):
+                references = written.enter_context(_table(visit, maxima))
+            elif references is None:
+                raise Refused("app_needs_maximum")
         yield inputs, InputOptions(references=references)
 
 

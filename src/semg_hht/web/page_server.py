@@ -322,7 +322,7 @@ def launch(
     kept = None if sessions is None else KeptSessions(sessions)
     page = Page(desk, visitors, max_upload=max_upload_mb * 1_000_000, kept=kept)
     config = uvicorn.Config(
-        application(page, address), host=address.host, port=address.port, log_level="warning", access_log=False,
+        application(page, address), host=address.host, port=address.port, log_level="error", access_log=False,
         server_header=False, date_header=False, ws="none", lifespan="off", limit_concurrency=MAX_CONNECTIONS,
         h11_max_incomplete_event_size=32_768, proxy_headers=False, timeout_graceful_shutdown=2, http=TimedProtocol,
         loop="asyncio",
