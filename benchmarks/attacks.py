@@ -118,7 +118,7 @@ def send_too_much(target: Target, rng: random.Random) -> None:
 def confuse_the_steps(target: Target, rng: random.Random) -> None:
     """Send nonsense to every address, with a visit and without one."""
     texts = ["", "null", "[]", "[" * 50_000, "{}", '{"file": 1e999}', '{"file": "../../x"}', "\x00\xff", "9" * 10_000,
-             '{"file": 1, "repetitions": [{"start_s": NaN}]}', '{"name": "../../passwd"}', '{"file": [[[]]]}']  # fmt: skip
+             '{"file": 1, "repetitions": [{"start_s": NaN}]}', '{"name": "../passwd"}', '{"file": [[[]]]}']  # fmt: skip
     with Visitor(target.address) as visitor:
         for step in rng.sample(STEPS, 5):
             text = rng.choice(texts).encode("utf-8", "replace")

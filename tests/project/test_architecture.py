@@ -151,7 +151,9 @@ def test_importing_the_package_loads_neither_torch_nor_matplotlib() -> None:
     assert not loaded_by("import semg_hht") & heavy
 
 
-@pytest.mark.parametrize("module", ["explanation.explain", "prediction.session", "cli.commands.predict", "web.page_server"])
+@pytest.mark.parametrize(
+    "module", ["explanation.explain", "prediction.session", "cli.commands.predict", "web.page_server"]
+)
 def test_what_needs_torch_loads_it_late(module: str) -> None:
     assert "torch" not in loaded_by(f"import semg_hht.{module}")
 

@@ -10,7 +10,7 @@ from explanation_builders import explanation
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.report.words import read_words
 from semg_hht.web.visit import MeasuredFile, VisitFile
-from semg_hht.web.why import measures_view, plain_sentence, why_view
+from semg_hht.web.why import measures_view, plain_sentence, why_text, why_view
 
 
 def test_a_reason_says_when_how_fast_and_on_which_muscle() -> None:
@@ -23,7 +23,7 @@ def test_a_reason_says_when_how_fast_and_on_which_muscle() -> None:
 
 
 def test_percentages_and_the_picture_stand_behind_the_sentence() -> None:
-    view = why_view(explanation(), read_words("en"))
+    view = why_view(why_text(explanation()), read_words("en"))
     assert view["task"] == "action quality" and any("%" in text for text in view["details"])
     assert view["picture"].startswith("data:image/png;base64,iVBOR")
 

@@ -20,11 +20,10 @@ from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.web.drawn_signal import read_samples
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.uploads import problem_of, without_folder
-from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile
+from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile, WhyText
 
 if TYPE_CHECKING:
     from semg_hht.datasets.find_inputs import InputOptions
-    from semg_hht.explanation.explanation import Explanation
     from semg_hht.inference.answers import Answer, Part, Predictions
     from semg_hht.prediction.run import Run
     from semg_hht.prediction.session import Session
@@ -145,17 +144,18 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
     from semg_hht.explanation.explain import explain
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.inputs import Choice
+    from semg_hht.web.why import why_text
 
     with visit.lock:
         file = visit.file(number)
     if file.prediction is None:
         raise Refused("app_nothing_to_answer")
-    found: tuple[Explanation, ...] | None = None
+    found: tuple[WhyText, ...] | None = None
     if _can_explain(run):
         people = [f for f in visit.usable() if f.about.person and f.about.person == file.about.person]
         with _inputs(visit, people or [file], run, references) as (inputs, options):
             results = explain(run, inputs, options, choice=Choice(file.name, repetition))
-            found = tuple(result for result in results if isinstance(result, Explanation))
+            found = tuple(why_text(result) for result in results if isinstance(result, Explanation))
     with visit.lock:
         now = visit.files.get(file.number)
         if now is not None and now.prediction is file.prediction:

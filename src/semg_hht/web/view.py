@@ -290,7 +290,7 @@ def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[
     explanations = file.why[number]
     if explanations is None:
         return measures_view(file, number, shown_tasks(file.prediction.answers, gender)[:1], words)
-    return [why_view(explanation, words) for explanation in explanations if gender or explanation.task != "gender"]
+    return [why_view(why, words) for why in explanations if gender or why.task != "gender"]
 
 
 def train_needs(visit: Visit, words: Words) -> tuple[str, str]:

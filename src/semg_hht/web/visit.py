@@ -16,7 +16,6 @@ from semg_hht.web.repetition_table import Problem, Refused
 
 if TYPE_CHECKING:  # a page without files needs none of them
     from semg_hht.datasets.feature_table import Drift
-    from semg_hht.explanation.explanation import Explanation
     from semg_hht.inference.answers import Prediction
     from semg_hht.prediction.run import Run
 
@@ -84,6 +83,16 @@ class MeasuredFile:
 
 
 @dataclass(frozen=True)
+class WhyText:
+    """The reasons for one answer: a sentence and details in each language, and a picture as a data URL or nothing."""
+
+    task: str
+    sentences: dict[str, str]
+    details: dict[str, list[str]]
+    picture: str = ""
+
+
+@dataclass(frozen=True)
 class VisitFile:
     """A file of a visit: a recording, a matrix (neither ``recorded`` nor ``problem``), or a file that can't be used.
 
@@ -102,7 +111,7 @@ class VisitFile:
     measured: MeasuredFile | None = None
     prediction: Prediction | None = None
     warnings: tuple[str, ...] = ()
-    why: dict[int, tuple[Explanation, ...] | None] = field(default_factory=dict)
+    why: dict[int, tuple[WhyText, ...] | None] = field(default_factory=dict)
     kept: str = ""
 
     @property

@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from semg_hht.report.words import Words
+from semg_hht.report.words import LANGUAGES, Words, read_words
+from semg_hht.web.visit import VisitFile, WhyText
 
 if TYPE_CHECKING:
     from semg_hht.explanation.explanation import Explanation
-    from semg_hht.web.visit import VisitFile
 
 ALIKE = 0.1  # share by which a repetition differs from the median of its set before it is called different
 
@@ -21,7 +21,8 @@ BROAD = 0.6  # share of an axis above which evidence is not said to lie in one p
 LOW_HZ, HIGH_HZ = 70.0, 130.0  # centres below and above which frequencies are called low and high
 
 
-def why_view(explanation: Explanation, words: Words) -> dict[str, Any]:
+def why_text(explanation: Explanation) -> WhyText:
+    """The reasons in both languages, and their picture: without the arrays that they were made from."""
     from semg_hht.report.explanation_text import evidence_said
 
     picture = ""
@@ -30,11 +31,21 @@ def why_view(explanation: Explanation, words: Words) -> dict[str, Any]:
 
         png = evidence_png(explanation.grid.values, explanation.evidence)
         picture = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    of_languages = {language: read_words(language) for language in LANGUAGES}
+    return WhyText(
+        explanation.task,
+        {language: plain_sentence(explanation, words) for language, words in of_languages.items()},
+        {language: evidence_said(explanation, words) for language, words in of_languages.items()},
+        picture,
+    )
+
+
+def why_view(why: WhyText, words: Words) -> dict[str, Any]:
     return {
-        "task": words.known("tasks", explanation.task),
-        "sentence": plain_sentence(explanation, words),
-        "details": evidence_said(explanation, words),
-        "picture": picture,
+        "task": words.known("tasks", why.task),
+        "sentence": why.sentences[words.language],
+        "details": why.details[words.language],
+        "picture": why.picture,
     }
 
 
