@@ -1,9 +1,12 @@
 // The recordings of the visit: the list at the side, what is on its way, and the table of all.
 
 import * as api from "./api.js";
+import { answer } from "./answers.js";
 import { byId, h, say } from "./dom.js";
 import { aboutInput, rateForm, removeFile } from "./heading.js";
 import { act, changed, chooseFile, markUnsaved, store, take } from "./store.js";
+import { saveAnswers, saveTable } from "./keep.js";
+import { progress } from "./training.js";
 import { seconds, w } from "./words.js";
 
 const AT_ONCE = 2; // uploads under way together
@@ -134,8 +137,14 @@ function forget(item) {
   changed();
 }
 
+// By name, since files arrive in the order in which they are read.
+function byName() {
+  const order = new Intl.Collator(undefined, { numeric: true });
+  return [...store.state.files].sort((a, b) => order.compare(a.name, b.name) || a.id - b.id);
+}
+
 export function fileList() {
-  const { files } = store.state;
+  const files = byName();
   const items = files.map((file) => {
     const current = file.id === store.fileId && store.view === "recording";
     const about = [file.about?.person, file.about?.muscle, file.about?.date].filter(Boolean).join(" · ");
@@ -200,8 +209,17 @@ function fileRow(file) {
   );
 }
 
+// What is done with all recordings together.
+function ofAll() {
+  const button = (key, work, kind) =>
+    h("button", { type: "button", class: kind, onclick: work, disabled: Boolean(store.job) }, w(key));
+  const judge =
+    store.state.run.kind === "none" ? ["choose_model", () => store.showView("training")] : ["answer_all", answer];
+  return [button(...judge, "primary"), button("save_table", saveTable, ""), button("save_json", saveAnswers, "")];
+}
+
 export function allFiles() {
-  const { files } = store.state;
+  const files = byName();
   const about = ["column_file", "about_person", "about_muscle", "about_side", "about_date"];
   const columns = [...about, "column_length", "column_labelled", "column_state"];
   const heads = columns.map((key) => h("th", { scope: "col" }, w(key)));
@@ -209,6 +227,8 @@ export function allFiles() {
   return [
     h("h2", { "data-key": "title" }, w("view_all")),
     h("p", { class: "lead", "data-key": "lead" }, w("all_lead", { n: files.length })),
+    store.job?.kind === "answer" && progress(store.job),
+    h("div", { class: "row", "data-key": "act" }, ofAll()),
     h(
       "div",
       { class: "scroll panel", "data-key": "table", tabindex: 0, role: "group", "aria-label": w("view_all") },

@@ -28,6 +28,9 @@ export function saveSession() {
   });
 }
 
+export const saveTable = () => settled(() => api.download("table", {}, "reps.csv"));
+export const saveAnswers = () => settled(() => api.download("predictions", {}, "predictions.json"));
+
 async function keepHere() {
   await settled(async () => {
     if (await act("keep", {}, w("said_kept"))) markUnsaved(false);
@@ -35,6 +38,17 @@ async function keepHere() {
 }
 
 const base = (file) => file.name.replace(/\.[^.]+$/, "");
+
+// Sessions in the folder of the owner, to go on with.
+export function keptSessions() {
+  const kept = store.state.kept || [];
+  if (!kept.length) return null;
+  const open = (name) => act("open", { name }, w("said_opened", { name }));
+  const items = kept.map((name) =>
+    h("li", {}, h("button", { type: "button", class: "quiet link", onclick: () => open(name) }, name)),
+  );
+  return h("details", { "data-key": "kept" }, h("summary", {}, w("kept", { n: kept.length })), h("ul", {}, items));
+}
 
 export function keeping(file) {
   const { state } = store;
@@ -48,39 +62,15 @@ export function keeping(file) {
       button("save_session", saveSession, "primary"),
       state.keeps && button("keep_here", keepHere),
       button("show_card", () => showCard(file)),
-      button("save_table", () => settled(() => api.download("table", {}, "reps.csv"))),
-      button("save_json", () => settled(() => api.download("predictions", {}, "predictions.json"))),
+      button("save_table", saveTable),
+      button("save_json", saveAnswers),
     ),
     h(
       "p",
       { class: "note", "data-key": "note" },
       state.keeps ? w("keep_how_folder", { folder: state.keeps }) : w("keep_how"),
     ),
-    (state.kept || []).length > 0 &&
-      h(
-        "details",
-        { "data-key": "kept" },
-        h("summary", {}, w("kept", { n: state.kept.length })),
-        h(
-          "ul",
-          { class: "kept" },
-          state.kept.map((name) =>
-            h(
-              "li",
-              {},
-              h(
-                "button",
-                {
-                  type: "button",
-                  class: "quiet link",
-                  onclick: () => act("open", { name }, w("said_opened", { name })),
-                },
-                name,
-              ),
-            ),
-          ),
-        ),
-      ),
+    keptSessions(),
   ];
 }
 

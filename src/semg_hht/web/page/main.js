@@ -7,7 +7,7 @@ import { addWord, byServer, canRedo, canUndo, label, labelAll, labelsOf, redo, r
 import { addFiles, allFiles, fileList, openSample, watchDrops } from "./files.js";
 import { heading, maximum, peopleList } from "./heading.js";
 import { addInGap, chooseRepetition, watchKeys } from "./keys.js";
-import { keeping, saveSession, watchLeaving } from "./keep.js";
+import { keeping, keptSessions, saveSession, watchLeaving } from "./keep.js";
 import { drawMarks, markBar, watchPointer } from "./marks.js";
 import {
   fit,
@@ -223,7 +223,8 @@ function render() {
     byId("problems"),
     (state.problems || []).map((problem) => h("p", { class: "problem" }, problem)),
   );
-  if (!empty) show(byId("files"), fileList());
+  if (empty) show(byId("kept"), keptSessions());
+  else show(byId("files"), fileList());
   show(byId("background"), backgroundBar());
   show(byId("lists"), peopleList());
   if (store.view === "all") show(byId("all"), allFiles());
@@ -238,7 +239,8 @@ function backgroundBar() {
   if (
     !job ||
     (name === "training" && ["train", "practice"].includes(job.kind)) ||
-    (name === "recording" && job.kind !== "train")
+    (["recording", "all"].includes(name) && job.kind === "answer") ||
+    (name === "recording" && ["why", "practice"].includes(job.kind))
   )
     return [];
   return [

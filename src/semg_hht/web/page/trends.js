@@ -102,7 +102,7 @@ function ofPerson({ person, muscle, sessions }) {
             "figure",
             { "data-key": key },
             h("figcaption", {}, title),
-            lineChart({ points, xLabels: labels, title: `${name}: ${title}`, joined: true }),
+            lineChart({ points, xLabels: labels, title: `${name}: ${title}`, joined: true, width: 430 }),
           );
         });
   return h(
