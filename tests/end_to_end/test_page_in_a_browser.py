@@ -337,7 +337,7 @@ def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
     )  # the rate that was typed changes only its own file
     browser.get(f"{address}/?lang=en")  # a reload
     until(browser, "document.querySelectorAll('#files .file').length == 4")
-    browser.find_element("css selector", "#files .file").click()
+    browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'P-07')]").click()
     until(browser, f"{BANDS} == {n}")
     assert value(browser, "document.querySelector('#about-person').value") == "P-07"
     assert value(browser, "document.querySelector('#about-note').value") == "after the ice"
@@ -354,7 +354,7 @@ def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
     open_page(browser, address)
     browser.find_element("css selector", "#chooser").send_keys(str(saved[0]))
     until(browser, "document.querySelectorAll('#files .file').length >= 3")
-    browser.find_element("css selector", "#files .file").click()
+    browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'P-07')]").click()
     until(browser, "document.querySelector('#about-person').value == 'P-07'")
 
 
