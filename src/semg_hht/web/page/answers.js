@@ -8,7 +8,7 @@ import { act, changed, complain, currentFile, follow, store } from "./store.js";
 import { className, percent, taskName, w } from "./words.js";
 import { progress } from "./training.js";
 
-const pictures = new Map(); // "file:start" -> address of the picture, drawn only where someone asks
+const pictures = new Map(); // "file:start:stop" -> address of the picture, drawn only where someone asks
 
 export async function answer() {
   await Promise.all([sendEdits(), sendFields()]);
@@ -141,7 +141,7 @@ export const reasons = {
     const repetition = file.repetitions[index];
     const views = repetition.why.filter((view) => view.task !== "gender" || store.gender);
     const answers = repetition.answers.filter((one) => one.task !== "gender" || store.gender);
-    const key = `${file.id}:${repetition.start_s}`;
+    const key = `${file.id}:${repetition.start_s}:${repetition.stop_s}`;
     const waiting = !views.length && store.job?.kind === "why";
     return h(
       "div",

@@ -11,8 +11,12 @@ const SEND_AFTER_MS = 300;
 const histories = new Map(); // file id -> {past, future, last, at}
 
 function historyOf(file) {
-  if (!histories.has(file.id)) histories.set(file.id, { past: [], future: [], last: "", at: 0 });
-  return histories.get(file.id);
+  const known = histories.get(file.id);
+  if (known && known.duration_s === file.duration_s) return known;
+  // A file that was read again with another rate has other times: former steps don't fit it.
+  const fresh = { past: [], future: [], last: "", at: 0, duration_s: file.duration_s };
+  histories.set(file.id, fresh);
+  return fresh;
 }
 
 export function canUndo(file) {

@@ -20,12 +20,25 @@ import {
   watchSize,
   zoom,
 } from "./signal.js";
-import { act, changed, complain, currentFile, onChange, setLanguage, stopJob, store, take, follow } from "./store.js";
+import {
+  act,
+  changed,
+  complain,
+  currentFile,
+  follow,
+  markUnsaved,
+  onChange,
+  setLanguage,
+  stopJob,
+  store,
+  take,
+} from "./store.js";
 import { table } from "./table.js";
 import { training } from "./training.js";
 import { fatigue, weeks } from "./trends.js";
 import { className, loadWords, seconds, w } from "./words.js";
 
+const TOLD = "semg-hht-told"; // what to say after the page begins anew
 const VIEWS = ["recording", "all", "weeks", "training"];
 
 store.speak = say;
@@ -294,18 +307,22 @@ async function start() {
     localStorage.getItem("semg-hht-language") ||
     document.documentElement.lang.slice(0, 2);
   await loadWords(language === "zh" ? "zh" : "en");
-  const begin = async () => {
-    store.state = null;
-    take(await api.startVisit(language === "zh" ? "zh" : "en"));
-  };
-  api.onLostVisit(begin);
+  api.onLostVisit(() => {
+    // The server has removed the visit: say so, and begin at first sight with nothing left over.
+    markUnsaved(false);
+    sessionStorage.setItem(TOLD, "visit_gone");
+    location.reload();
+  });
   wire();
   const found = api.hasVisit() ? await api.findVisit() : null;
   if (found) {
     take(found);
     if (found.language !== language) await act("language", { language });
     follow();
-  } else await begin();
+  } else take(await api.startVisit(language === "zh" ? "zh" : "en"));
+  const told = sessionStorage.getItem(TOLD);
+  sessionStorage.removeItem(TOLD);
+  if (told) complain(new Error(w(told)));
   document.body.classList.add("ready");
 }
 
