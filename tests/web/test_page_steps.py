@@ -35,6 +35,12 @@ def test_first_sight_a_sample_and_the_shipped_run_without_a_command_line(visitor
     assert visitor.wait()["error"] == ""
     (why,) = visitor.files[0]["repetitions"][1]["why"]
     assert why["sentence"].startswith("What speaks for “neutral grip” is above all the ") and why["details"]
+    rows = visitor.files[0]["repetitions"]
+    visitor.post("repetitions", file=1, repetitions=[{**rows[0], "stop_s": rows[0]["stop_s"] - 0.1}, *rows[2:]])
+    visitor.post("why", file=1, repetition=1)
+    assert visitor.wait()["error"].startswith("This repetition has changed since")
+    visitor.post("why", file=1, repetition=2)  # the third when it was answered
+    assert visitor.wait()["error"] == "" and visitor.files[0]["repetitions"][1]["why"]
     assert first.is_file()
 
 

@@ -9,7 +9,7 @@ import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.web.drawn_signal import read_samples
-from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.repetition_table import DECIMALS, Problem, Refused, times_of
 from semg_hht.web.uploads import problem_of, without_folder
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile, WhyText
 
 if TYPE_CHECKING:
     from semg_hht.datasets.find_inputs import InputOptions
     from semg_hht.inference.answers import Answer, Part, Predictions
+    from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
     from semg_hht.prediction.session import Session
 
@@ -42,6 +43,8 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     Stopped
         The visitor stopped the work.
     """
+    import numpy as np
+
     from semg_hht.prediction.run import collect_predictions
     from semg_hht.recordings.jobs import Failure
 
@@ -53,6 +56,8 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     if max(sizes.values()) > MAX_ANSWERED or sum(sizes.values()) > MAX_ANSWERED_TOGETHER:
         raise Refused("app_too_long", found=sum(sizes.values()), most=MAX_ANSWERED)
     done = 0
+    reads_measures_alone = bool(run.description.chosen) and not run.description.reads_matrices
+    kept: dict[str, LoadedInput] = {}
 
     def watched(loaded: Iterator[Any]) -> Iterator[Any]:
         nonlocal done
@@ -62,15 +67,23 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
             job.stage = Problem("app_stage_answer", {"done": done, "all": len(files)})
             if job.stopping.is_set():
                 raise Stopped
-            yield item if isinstance(item, Failure) else replace(item, source=None)
+            if isinstance(item, Failure):
+                yield item
+                continue
+            if reads_measures_alone:
+                kept[item.file] = replace(item, matrices=np.broadcast_to(np.float32(0), item.matrices.shape))
+            yield item
 
     with warnings_of_this_thread() as warnings, _inputs(visit, files, run, references) as (inputs, options):
         loaded = run.loader.load(inputs, options, n_jobs=1)
         predictions = collect_predictions(run.answers(watched(loaded)))
-    _take(visit, files, predictions, tuple(dict.fromkeys(warnings)))
+    found = [
+        replace(file, measures_read=kept.get(file.name), warnings=tuple(dict.fromkeys(warnings))) for file in files
+    ]
+    _take(visit, found, predictions)
 
 
-def _take(visit: Visit, files: list[VisitFile], predictions: Predictions, warnings: tuple[str, ...]) -> None:
+def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> None:
     """Give each file its answers, unless it has changed meanwhile."""
     of_file = {prediction.file: prediction for prediction in predictions.predictions}
     with visit.lock:
@@ -82,7 +95,8 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions, warnin
             reason = predictions.errors.get(file.name)
             if reason is not None:
                 problems.append(Problem("app_says", {"said": without_folder(reason, visit.recordings)}))
-            visit.put(replace(now, prediction=of_file.get(file.name), warnings=warnings, why={}))
+            now = replace(now, prediction=of_file.get(file.name), warnings=file.warnings, why={})
+            visit.put(replace(now, measures_read=file.measures_read))
         visit.problems = tuple(problems)
 
 
@@ -141,7 +155,7 @@ def _maxima(visit: Visit) -> list[ManifestRow]:
 
 def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, repetition: int) -> None:
     """Explain the answers for the repetition of this number, counted from 1."""
-    from semg_hht.explanation.explain import explain
+    from semg_hht.explanation.explain import Question, explain, explain_loaded
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.inputs import Choice
     from semg_hht.web.why import why_text
@@ -152,14 +166,30 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
         raise Refused("app_nothing_to_answer")
     found: tuple[WhyText, ...] | None = None
     if _can_explain(run):
-        people = [f for f in visit.usable() if f.about.person and f.about.person == file.about.person]
-        with _inputs(visit, people or [file], run, references) as (inputs, options):
-            results = explain(run, inputs, options, choice=Choice(file.name, repetition))
-            found = tuple(why_text(result) for result in results if isinstance(result, Explanation))
+        if file.measures_read is not None:
+            number_then = _number_when_answered(file, repetition)
+            results: Iterable[Any] = explain_loaded(run, None, file.measures_read, Question(), only=number_then)
+            found = tuple(map(why_text, results))
+        else:
+            with _inputs(visit, [file], run, references) as (inputs, options):
+                results = explain(run, inputs, options, choice=Choice(file.name, repetition))
+                found = tuple(why_text(result) for result in results if isinstance(result, Explanation))
     with visit.lock:
         now = visit.files.get(file.number)
         if now is not None and now.prediction is file.prediction:
             visit.put(replace(now, why={**now.why, repetition: found}))
+
+
+def _number_when_answered(file: VisitFile, repetition: int) -> int:
+    """The number that a repetition had when it was answered: others may have come or gone since."""
+    assert file.prediction is not None
+    if not file.rows:
+        return 1
+    times = times_of(file.rows[repetition - 1])
+    for number, part in enumerate(file.prediction.parts, start=1):
+        if (round(part.start_s or 0.0, DECIMALS), round(part.stop_s or 0.0, DECIMALS)) == times:
+            return number
+    raise Refused("app_answer_first")
 
 
 def _can_explain(run: Run) -> bool:

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 # The fork server imports these once for all processes: importing takes five times as long as reading a small file.
 PRELOADED = (
-    "semg_hht.web.uploads",
+    "semg_hht.web.editing",
+    "semg_hht.datasets.label",
+    "semg_hht.datasets.segment",
+    "semg_hht.matrices.transform",
     "scipy.signal",
     "scipy.io",
     "scipy.ndimage",

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from semg_hht.report.words import Words, read_words
-from semg_hht.web.repetition_table import LABELLED_BY, Problem, times_of
+from semg_hht.web.repetition_table import DECIMALS, LABELLED_BY, Problem, times_of
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, RunInfo
 from semg_hht.web.visit import MAX_FILES, BackgroundJob, Visit, VisitFile
 
@@ -129,7 +129,7 @@ def _parts(file: VisitFile) -> dict[tuple[float, float], Part]:
     if file.prediction is None:
         return {}
     known = {times_of(row) for row in file.rows}
-    found = {(round(p.start_s or 0.0, 3), round(p.stop_s or 0.0, 3)): p for p in file.prediction.parts}
+    found = {(round(p.start_s or 0.0, DECIMALS), round(p.stop_s or 0.0, DECIMALS)): p for p in file.prediction.parts}
     return {times: part for times, part in found.items() if times in known}
 
 

@@ -17,6 +17,7 @@ from semg_hht.web.repetition_table import Problem, Refused
 if TYPE_CHECKING:  # a page without files needs none of them
     from semg_hht.datasets.feature_table import Drift
     from semg_hht.inference.answers import Prediction
+    from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
 
 MAX_FILES = 40
@@ -98,6 +99,7 @@ class VisitFile:
 
     number : stays as long as the file does. path : where it is stored, under a name that no other file has.
     rows : the repetitions of a recording. why : explanations by repetition; None: the run can't give any.
+    measures_read : what a run that answers from measures alone has read, from which it explains its answers.
     kept : the name of the kept session that it belongs to.
     """
 
@@ -112,6 +114,7 @@ class VisitFile:
     prediction: Prediction | None = None
     warnings: tuple[str, ...] = ()
     why: dict[int, tuple[WhyText, ...] | None] = field(default_factory=dict)
+    measures_read: LoadedInput | None = None
     kept: str = ""
 
     @property
@@ -137,7 +140,7 @@ class VisitFile:
         ] or [common]
 
     def without_answers(self) -> VisitFile:
-        return replace(self, prediction=None, warnings=(), why={})
+        return replace(self, prediction=None, warnings=(), why={}, measures_read=None)
 
 
 @dataclass(frozen=True)
