@@ -359,6 +359,35 @@ def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
 
 
 @pytest.mark.slow
+def test_a_sensor_labels_and_a_repetition_is_the_maximum(browser: Any, address: str, tmp_path: Path) -> None:
+    seconds = np.arange(30_000) / 1000
+    effort = np.clip(np.sin(np.pi * ((seconds % 3) / 3 - 0.2) / 0.6), 0, None)
+    bend = np.where((seconds // 3) % 3 > 0, 120, 55) * effort**2 + 10
+    emg = np.random.default_rng(1).standard_normal(seconds.size) * (0.01 + 0.4 * effort)
+    table = np.column_stack([seconds, emg, bend])
+    header = "time (s),biceps (mV),elbow angle (deg)"
+    np.savetxt(tmp_path / "curl.csv", table, fmt="%.5f", delimiter=",", header=header, comments="")
+    set_width(browser, 1280)
+    open_page(browser, address)
+    browser.find_element("css selector", "#chooser").send_keys(str(tmp_path / "curl.csv"))
+    assert until(browser, BANDS) == 10
+    button = (
+        "[...document.querySelectorAll('#repetition-bar button')].find(b => b.textContent.startsWith('Label from'))"
+    )
+    until(browser, button).click()
+    labels = "[...document.querySelectorAll('.repetitions select')].map(s => s.value)"
+    until(browser, f"{labels}.every(label => label)")
+    assert value(browser, labels) == ["half" if n % 3 == 0 else "full" for n in range(10)]
+    browser.find_element("css selector", ".repetitions .pick").click()
+    until(
+        browser, "[...document.querySelectorAll('#maximum button')].find(b => b.textContent == 'Take repetition 1')"
+    ).click()
+    until(browser, "document.querySelector('.repetitions thead').textContent.includes('% MVC')")
+    shares = "[...document.querySelectorAll('.repetitions td.measure')].map(cell => parseFloat(cell.textContent))"
+    assert 50 < value(browser, shares)[0] <= 101
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_the_page_fits_is_whole_in_chinese_and_loads_nothing_from_elsewhere(
     browser: Any, address: str, width: int

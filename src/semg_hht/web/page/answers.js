@@ -1,10 +1,10 @@
 // Answers: the verdict of the recording, the run that gives it, and why a repetition was answered as it was.
 
 import * as api from "./api.js";
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { sendEdits } from "./edits.js";
 import { sendFields } from "./heading.js";
-import { act, changed, complain, currentFile, follow, store } from "./store.js";
+import { act, changed, complain, currentFile, follow, showView, store } from "./store.js";
 import { className, percent, taskName, w } from "./words.js";
 import { progress } from "./training.js";
 
@@ -17,11 +17,11 @@ export async function answer() {
 
 function spokenVerdict() {
   const file = store.state.files.find((one) => one.id === store.fileId);
-  if (file?.verdict?.text) store.speak([file.verdict.text, file.verdict.detail].filter(Boolean).join(" "));
+  if (file?.verdict?.text) say([file.verdict.text, file.verdict.detail].filter(Boolean).join(" "));
 }
 
 export async function takeRun(take) {
-  if (await act("run", { take })) follow(() => store.speak(w("said_run", { name: runName() })));
+  if (await act("run", { take })) follow(() => say(w("said_run", { name: runName() })));
 }
 
 export function runName() {
@@ -62,7 +62,7 @@ function choices() {
     h(
       "div",
       { class: "offer", "data-key": "own" },
-      h("button", { type: "button", onclick: () => store.showView("training") }, w("train_own")),
+      h("button", { type: "button", onclick: () => showView("training") }, w("train_own")),
       h("p", { class: "note" }, w("train_own_is")),
     ),
   ];
@@ -112,7 +112,7 @@ export function verdict(file) {
       { class: "run", "data-key": "run" },
       h("summary", {}, runName()),
       run.sentence && h("p", { class: "note" }, run.sentence),
-      h("button", { type: "button", class: "small", onclick: () => store.showView("training") }, w("other_run")),
+      h("button", { type: "button", class: "small", onclick: () => showView("training") }, w("other_run")),
     ),
   ];
 }
@@ -132,7 +132,7 @@ export const reasons = {
     if (await act("why", { file: file.id, repetition: index + 1 })) {
       follow(() => {
         const found = store.state.files.find((one) => one.id === file.id)?.repetitions[index];
-        if (found?.why?.length) store.speak(found.why.map((one) => one.sentence).join(" "));
+        if (found?.why?.length) say(found.why.map((one) => one.sentence).join(" "));
       });
     }
   },

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { answer } from "./answers.js";
 import { byId, h, say } from "./dom.js";
 import { aboutInput, rateForm, removeFile } from "./heading.js";
-import { act, changed, chooseFile, markUnsaved, store, take } from "./store.js";
+import { act, changed, chooseFile, markUnsaved, showView, store, take } from "./store.js";
 import { saveAnswers, saveTable } from "./keep.js";
 import { progress } from "./training.js";
 import { seconds, w } from "./words.js";
@@ -25,7 +25,7 @@ export function addFiles(list) {
     store.uploads.push(item);
   }
   if (list.length) say(w("said_sending", { n: list.length }));
-  if (list.length > 1) store.showView("all");
+  if (list.length > 1) showView("all");
   changed();
   next();
 }
@@ -213,8 +213,7 @@ function fileRow(file) {
 function ofAll() {
   const button = (key, work, kind) =>
     h("button", { type: "button", class: kind, onclick: work, disabled: Boolean(store.job) }, w(key));
-  const judge =
-    store.state.run.kind === "none" ? ["choose_model", () => store.showView("training")] : ["answer_all", answer];
+  const judge = store.state.run.kind === "none" ? ["choose_model", () => showView("training")] : ["answer_all", answer];
   return [button(...judge, "primary"), button("save_table", saveTable, ""), button("save_json", saveAnswers, "")];
 }
 

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { verdict } from "./answers.js";
 import { byId, h, say, show } from "./dom.js";
 import { addWord, byServer, canRedo, canUndo, label, labelAll, labelsOf, redo, remove, undo } from "./edits.js";
-import { addFiles, allFiles, fileList, openSample, watchDrops } from "./files.js";
+import { allFiles, fileList, openSample, watchDrops } from "./files.js";
 import { heading, maximum, peopleList } from "./heading.js";
 import { addInGap, chooseRepetition, watchKeys } from "./keys.js";
 import { keeping, keptSessions, saveSession, watchLeaving } from "./keep.js";
@@ -29,6 +29,7 @@ import {
   markUnsaved,
   onChange,
   setLanguage,
+  showView,
   stopJob,
   store,
   take,
@@ -40,15 +41,6 @@ import { className, loadWords, seconds, w } from "./words.js";
 
 const TOLD = "semg-hht-told"; // what to say after the page begins anew
 const VIEWS = ["recording", "all", "weeks", "training"];
-
-store.speak = say;
-store.redrawPanels = changed;
-store.showView = (name) => {
-  store.view = name;
-  changed();
-  byId("main").focus({ preventScroll: true });
-  window.scrollTo({ top: 0 });
-};
 
 function viewTools(file) {
   const hidden = hiddenChannels();
@@ -290,7 +282,7 @@ function wire() {
   byId("choose").addEventListener("click", () => byId("chooser").click());
   byId("save").addEventListener("click", saveSession);
   byId("language").addEventListener("change", (event) => setLanguage(event.target.value));
-  for (const name of VIEWS) byId(`to-${name}`).addEventListener("click", () => store.showView(name));
+  for (const name of VIEWS) byId(`to-${name}`).addEventListener("click", () => showView(name));
   watchDrops();
   watchPointer();
   watchKeys();
@@ -328,4 +320,3 @@ async function start() {
 
 start().catch(complain);
 window.addEventListener("unhandledrejection", (event) => complain(event.reason));
-store.addFiles = addFiles;

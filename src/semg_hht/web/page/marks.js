@@ -12,7 +12,7 @@ const touches = new Map(); // pointer id -> x
 let pinch = null;
 
 const known = new Set(["full", "half", "invalid"]);
-const look_of = (label) => (label ? (known.has(label) ? label : "own") : "none");
+const lookOf = (label) => (label ? (known.has(label) ? label : "own") : "none");
 
 export function drawMarks() {
   const overlay = byId("overlay");
@@ -49,7 +49,7 @@ function band(repetition, index, from, until) {
   return h(
     "div",
     {
-      class: `band ${look_of(repetition.label)}${chosen ? " chosen" : ""}`,
+      class: `band ${lookOf(repetition.label)}${chosen ? " chosen" : ""}`,
       "data-index": index,
       "data-key": `band ${index}`,
     },

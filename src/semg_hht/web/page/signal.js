@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, colour, debounced, h } from "./dom.js";
-import { complain, currentFile, store } from "./store.js";
+import { complain, currentFile } from "./store.js";
 import { number, seconds, units, w } from "./words.js";
 
 const MOST_CHANNELS = 4; // shown at first; the others one click away
@@ -100,11 +100,16 @@ export function build() {
   shown.forEach((row, index) => {
     const last = index === shown.length - 1;
     const holder = h("div", { class: row.sensor ? "plot sensor" : "plot" });
-    holder.append(h("span", { class: "plot-name" }, row.units ? `${row.name} (${units(row.units)})` : row.name));
+    holder.append(h("span", { class: "plot-name" }, title(row)));
     byId("plots").append(holder);
     view.plots.push({ name: row.name, sensor: row.sensor, chart: chart(row, holder, height, last) });
   });
   fill();
+}
+
+// Many a name holds the units already.
+function title({ name, units: unit }) {
+  return unit && !name.includes(unit) ? `${name} (${units(unit)})` : name;
 }
 
 function extremes(row) {
@@ -276,5 +281,4 @@ export function watchSize() {
   }, 60);
   new ResizeObserver(resized).observe(byId("plots"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", build);
-  store.redraw = build;
 }

@@ -45,6 +45,13 @@ export function select(index) {
   changed();
 }
 
+export function showView(name) {
+  store.view = name;
+  changed();
+  byId("main").focus({ preventScroll: true });
+  window.scrollTo({ top: 0 });
+}
+
 export function chooseFile(id) {
   store.fileId = id;
   store.selected = -1;

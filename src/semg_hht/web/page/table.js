@@ -4,7 +4,7 @@ import { h, lazy, say } from "./dom.js";
 import { edit, label, labelsOf, movedEdge } from "./edits.js";
 import { chooseRepetition } from "./keys.js";
 import { reasons } from "./answers.js";
-import { complain, currentFile, store } from "./store.js";
+import { changed, complain, currentFile, store } from "./store.js";
 import { className, currentLanguage, measure, percent, seconds, taskName, units, w } from "./words.js";
 
 export function channelOf(file) {
@@ -223,5 +223,5 @@ export function table(file) {
 
 function chooseChannel(file, name) {
   store.channel[file.id] = name;
-  store.redrawPanels();
+  changed();
 }

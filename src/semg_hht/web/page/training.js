@@ -1,6 +1,6 @@
 // Training: what is there to learn from, the progress of the work, its honest result, and which run answers.
 
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { sendEdits } from "./edits.js";
 import { sendFields } from "./heading.js";
 import { act, follow, stopJob, store } from "./store.js";
@@ -31,7 +31,7 @@ async function train(body) {
   if (await act("train", body)) {
     follow(() => {
       const { run } = store.state;
-      store.speak(run.kind === "trained" ? [w("said_trained"), run.sentence].join(" ") : w("said_stopped"));
+      say(run.kind === "trained" ? [w("said_trained"), run.sentence].join(" ") : w("said_stopped"));
     });
   }
 }
