@@ -14,7 +14,7 @@ import semg_hht
 from semg_hht.report.messages import MAX_LENGTH, catalogue, translated
 
 SOURCE = Path(semg_hht.__file__).parent
-ROOMS = ("recordings", "signals", "matrices", "datasets", "prediction", "inference", "web")
+ROOMS = ("recordings", "signals", "matrices", "datasets", "prediction", "inference", "learning", "explanation", "web")
 # What no visitor of the page sees: verbs of the command line alone, and help texts.
 NOT_SHOWN = ("datasets/bids_export.py", "datasets/bids_names.py", "matrices/scaling.py")
 HOLE = "\0"
@@ -83,7 +83,9 @@ def test_each_message_has_a_translation() -> None:
 
 
 def test_a_message_without_a_translation_is_found() -> None:
-    tree = ast.parse('raise InputError(f"{path}: expected five legs; found {n:g}")\nlog.warning("%s: has %d legs", a, 5)')
+    tree = ast.parse(
+        'raise InputError(f"{path}: expected five legs; found {n:g}")\nlog.warning("%s: has %d legs", a, 5)'
+    )
     assert [core(text) for text in texts(tree)] == [f"expected five legs; found {HOLE}".strip(HOLE), f"has {HOLE} legs"]
     assert not known() & {core(text) for text in texts(tree)}
 
@@ -117,7 +119,8 @@ def test_a_translation_has_the_holes_of_the_message() -> None:
         (
             "2 files of kinds that are not read were left alone (.gz, .mot): .gz: unpack it with gunzip; .mot: open it "
             "in Spike2 and export it as text (.txt)",
-            "有 2 个文件的格式不能读取，已跳过（.gz, .mot）：.gz：请先用 gunzip 解压；.mot：请用 Spike2 打开并导出为文本（.txt）",
+            "有 2 个文件的格式不能读取，已跳过（.gz, .mot）：.gz：请先用 gunzip 解压；.mot：请用 Spike2 打开并导出为文本"
+            "（.txt）",
         ),
         ("clipped here", "在此处削波"),
         ("lasts long; nobody knows", "lasts long; nobody knows"),
