@@ -119,8 +119,8 @@ def test_a_translation_has_the_holes_of_the_message() -> None:
         (
             "2 files of kinds that are not read were left alone (.gz, .mot): .gz: unpack it with gunzip; .mot: open it "
             "in Spike2 and export it as text (.txt)",
-            "有 2 个文件的格式不能读取，已跳过（.gz, .mot）：.gz：请先用 gunzip 解压；.mot：请用 Spike2 打开并导出为文本"
-            "（.txt）",
+            "有 2 个文件的格式不能读取，已跳过（.gz, .mot）：.gz：请先用 gunzip 解压；.mot：请用 Spike2 打开"
+            "并导出为文本（.txt）",
         ),
         ("clipped here", "在此处削波"),
         ("lasts long; nobody knows", "lasts long; nobody knows"),
