@@ -17,7 +17,7 @@ from semg_hht.recordings.manifest import TASKS
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_new_file
 
-MAX_ON_CARD = 12  # explained repetitions
+MAX_ON_CARD = 6  # explained repetitions: one printed page, and half a second of computing each
 
 
 def report(
