@@ -56,7 +56,7 @@ def test_the_summary_states_score_baselines_optimism_and_unsure_answers(tmp_path
         flattered = with_scores(protocol("random"), balanced_accuracy=0.86)
         text = read_page(evaluated(tmp_path / name, loso=honest, random=flattered)).text
         for expected in (
-            "36 repetitions of 4 people (BICEPS, TRICEPS), each answered by a network that was trained on other people only",
+            "36 repetitions of 4 people (BICEPS, TRICEPS), each answered by a network that was trained on other people",
             "Balanced accuracy is 71% (25 of 36 repetitions correct; 95% interval over people: 58% to 83%; ",
             "With the same people in training and test the score is 86% instead of 71%",
             "contains the correct class in 88% (32 of 36) of the repetitions (target: 90%). In 27% (10 of 36)",

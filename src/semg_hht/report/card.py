@@ -197,7 +197,7 @@ def answer_text(answer: Answer, words: Words, *, short: bool = False) -> str:
     return words("card_unsure_between", names=words("card_or").join(possible))
 
 
-def _channel(channel: ChannelCard, session: Session, spans: list[Span], words: Words) -> dict[str, Any]:
+def _channel(channel: ChannelCard, session: Session, spans: Sequence[Span], words: Words) -> dict[str, Any]:
     percent = all("percent_mvc" in measured.values for measured in channel.measures)
     amplitudes = [measured.values["percent_mvc" if percent else "rms"] for measured in channel.measures]
     best = max(amplitudes, default=0.0)
@@ -247,7 +247,7 @@ def _shown(units: str) -> str:
     return units.replace("uV", "\N{MICRO SIGN}V") or "–"
 
 
-def strips(samples: Array, rate_hz: float, spans: list[Span]) -> list[dict[str, Any]]:
+def strips(samples: Array, rate_hz: float, spans: Sequence[Span]) -> list[dict[str, Any]]:
     """The signal in rows of about a minute: extremes from -1 to 1, and the repetitions of each row from 0 to 1."""
     duration_s = samples.size / rate_hz
     stated = [(0.0 if start is None else start, duration_s if stop is None else stop, u) for start, stop, u in spans]
@@ -282,9 +282,9 @@ def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
     sentence = words("card_trend", feature=feature, start=f"{line.start:.3g}", units=_shown(drift.units), slope=slope,
                      low=low, high=high)  # fmt: skip
     values = np.array([measured.values[drift.feature] for measured in channel.measures])
-    numbers = np.arange(1, values.size + 1)
+    numbers = np.arange(1.0, values.size + 1)
     low_line, high_line = trend_band(values)
-    lines = {"is": line.start + line.slope * (numbers - 1), "low": low_line, "high": high_line}
+    lines: dict[str, Array] = {"is": line.start + line.slope * (numbers - 1), "low": low_line, "high": high_line}
     every = np.concatenate([values, *lines.values()])
     pad = 0.06 * float(np.ptp(every)) or 1.0
     bottom, top = float(every.min()) - pad, float(every.max()) + pad
@@ -302,6 +302,6 @@ def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
         "line": at(lines["is"]),
         "band": at(lines["low"]) + at(lines["high"])[::-1],
         "ticks": ticks(bottom, top, 4),
-        "numbers": [(str(n), (n - 0.5) / values.size) for n in numbers[:: -(-values.size // 12)].tolist()],
+        "numbers": [(f"{n:.0f}", (n - 0.5) / values.size) for n in numbers[:: -(-values.size // 12)].tolist()],
         "feature": words("mdf") if drift.feature == "mdf_hz" else words("rms", units=_shown(drift.units)),
     }  # fmt: skip

@@ -45,7 +45,8 @@ class Template:
         *middle, last = middle
         if not (message.startswith(first) and message.endswith(last)):
             return None
-        at, stop, found = len(first), len(message) - len(last), []
+        at, stop = len(first), len(message) - len(last)
+        found: list[str] = []
         # Holes may hold anything, so the first place of each part will do; the last one for a clause at the end.
         for part in reversed(middle) if self.is_clause else middle:
             place = message.rfind(part, at, stop) if self.is_clause else message.find(part, at, stop)

@@ -6,7 +6,7 @@ pages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from semg_hht.report.evaluations import SPLIT, Evaluation
@@ -26,7 +26,11 @@ def share(value: float, n: int, words: Words) -> str:
 def too_few(scores: Mapping[str, Any], words: Words) -> str:
     """Return the reason why there is no interval, with the classes that too few people performed."""
     rare = scores.get("too_few_people_of")
-    return words("too_few_of", classes=words.listed(rare)) if rare else words("too_few")
+    return words("too_few_of", classes=_classes(rare, words)) if rare else words("too_few")
+
+
+def _classes(names: Iterable[str], words: Words) -> str:
+    return words.listed(words.known("classes", name) for name in names)
 
 
 def measured(evaluation: Evaluation, words: Words) -> str:
@@ -51,7 +55,7 @@ def verdict(evaluation: Evaluation, task: str, words: Words) -> list[str]:
     right = words("n_of", hits=round(scores["accuracy"] * scores["n"]), n=scores["n"])
     values = {"score": percent(scores["balanced_accuracy"]), "right": right, "chance": percent(chance)}
     if len(occurring) < 2:
-        sentences = [words("one_class_shown", score=values["score"], right=right, name=words.listed(occurring))]
+        sentences = [words("one_class_shown", score=values["score"], right=right, name=_classes(occurring, words))]
     elif interval is None:
         sentences = [words("score_without_interval", too_few=too_few(scores, words), **values)]
     else:
@@ -157,7 +161,10 @@ def _subjects(main: Mapping[str, Any], words: Words) -> str:
     gap = words("gap")
     muscles = words.listed(data["muscles"]) if data.get("muscles") else gap
     rates = words.listed(f"{rate:g}" for rate in data["rates_hz"]) if data.get("rates_hz") else gap
-    genders = {name or words("not_recorded"): n for name, n in data.get("n_per_gender", {}).items()}
+    genders = {
+        words.known("classes", name) if name else words("not_recorded"): n
+        for name, n in data.get("n_per_gender", {}).items()
+    }
     counted = words.listed(f"{name}: {n}" for name, n in sorted(genders.items())) or gap
     people = words.counted("people", len(data["subjects"]))
     return words("methods_subjects", muscles=muscles, people=people, genders=counted, rates=rates)
