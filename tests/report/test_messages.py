@@ -18,7 +18,8 @@ ROOMS = ("recordings", "signals", "matrices", "datasets", "prediction", "inferen
 # What no visitor of the page sees: verbs of the command line alone, and help texts.
 NOT_SHOWN = ("datasets/bids_export.py", "datasets/bids_names.py", "matrices/scaling.py")
 HOLE = "\0"
-CODE = re.compile(r"[\\<>{}]|;.*;|=>|'self'|=/")  # patterns, markup, style sheets and headers of HTTP
+# Patterns, markup, style sheets, headers of HTTP and names of threads.
+CODE = re.compile(r"[\\<>{}]|;.*;|=>|'self'|=/|^semg-hht ")
 NAMES = {"Time Series", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"}
 
 

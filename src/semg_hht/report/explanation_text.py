@@ -78,7 +78,7 @@ def evidence_view(explanation: Explanation, words: Words) -> dict[str, Any]:
     return {
         "title": evidence_title(explanation, words),
         "picture": picture,
-        "short": (_places(explanation, words) if explanation.evidence.any() else []) or said[:1],
+        "short": (_places(explanation, words) if explanation.evidence.any() else []) or said[:2],
         "said": said,
     }
 
