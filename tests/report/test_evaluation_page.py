@@ -12,7 +12,7 @@ import pytest
 
 from evaluation_builders import PEOPLE, copy_of_run, evaluated, protocol, read_page, saved_matrices
 from semg_hht.errors import InputError
-from semg_hht.report.evaluation_page import matrix_path, write_page
+from semg_hht.report.evaluation_page import MAX_WORST, matrix_path, write_page
 from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.system.files import write_json
 
@@ -21,12 +21,12 @@ from semg_hht.system.files import write_json
 def test_the_report_has_every_part_in_both_languages(evaluation: Path, language: str) -> None:
     words = read_words(language)
     page = read_page(evaluation, language=language)
-    action = ("beside_baselines", "other_protocols", "confusion", "reliability", "per_subject", "per_class",
-              "per_muscle", "per_gender", "worst")  # fmt: skip
-    gender = ["scores", *(part for part in action[1:] if part != "per_gender")]  # it has no baselines
-    after = ("settings", "methods_section", "limits")
+    action = ("confusion", "per_subject", "reliability", "worst", "beside_baselines", "other_protocols", "per_class",
+              "per_muscle", "per_gender")  # fmt: skip
+    gender = ["scores" if part == "beside_baselines" else part for part in action if part != "per_gender"]
+    after = ("limits", "methods_section", "settings")
     tasks = list(words.texts["tasks"].values())
-    expected = [*tasks, tasks[0], *(words.texts[part] for part in action), tasks[1],
+    expected = [tasks[0], *(words.texts[part] for part in action), tasks[1],
                 *(words.texts[part] for part in (*gender, *after))]  # fmt: skip
     assert [heading for heading in page.headings if heading.strip()] == expected
     assert words.texts["limit_gender"] in page.text and words.texts["standards"] in page.text
@@ -94,7 +94,7 @@ def test_scores_of_the_report_equal_the_json(evaluation: Path) -> None:
     assert {group["interval_95"] is None for group in groups.values()} == {True, False}
     for name, value in action["network"]["per_subject"].items():
         assert re.search(rf"{name}\n{value:.2f}\n", page.text)
-    for row in action["worst"]:
+    for row in action["worst"][:MAX_WORST]:
         assert f"confidence {row['confidence']:.1%}" in page.text
     random = report["protocols"]["random"]["tasks"]["action_quality"]["network"]
     low, high = random["balanced_accuracy_interval_95"]
@@ -140,7 +140,7 @@ def test_a_report_without_baselines_random_split_and_calibration(tmp_path: Path)
 
 def test_matrices_are_drawn_with_their_axes_where_their_files_exist(tmp_path: Path, evaluation: Path) -> None:
     content = protocol("loso")
-    n = sum(len(findings["worst"]) for findings in content["tasks"].values())
+    n = sum(len(findings["worst"][:MAX_WORST]) for findings in content["tasks"].values())
     assert n > 2
     bare = read_page(evaluation)
     assert bare.text.count("The file of this matrix was not found.") == n
@@ -153,6 +153,19 @@ def test_matrices_are_drawn_with_their_axes_where_their_files_exist(tmp_path: Pa
     moved = (tmp_path / "data").rename(tmp_path / "moved")
     assert "image" not in {tag for tag, _ in read_page(evaluation).tags}
     assert "image" in {tag for tag, _ in read_page(evaluation, data_dir=moved / "hht_matrices").tags}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_verdict_and_its_picture_come_first_and_details_are_folded(evaluation: Path, language: str) -> None:
+    html = write_page(evaluation, language=language).read_text(encoding="utf-8")
+    body = html[html.index("<body>") :]
+    before = re.sub(r"<[^>]*>", " ", body[: body.index("<svg")])
+    assert len(before.split()) < 150
+    folded = "".join(re.findall(r"<details>.*?</details>", body, flags=re.DOTALL))
+    for part in ('class="methods"', 'class="settings"', 'class="references"', "<blockquote>"):
+        assert body.count(part) == folded.count(part) > 0
+    shown = re.sub(r"<[^>]*>", " ", re.sub(r"<details>.*?</details>", "", body, flags=re.DOTALL))
+    assert len(shown.split()) < 0.5 * len(re.sub(r"<[^>]*>", " ", body).split())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from semg_hht.errors import InputError
-from semg_hht.signals.trend import Trend, trend
+from semg_hht.signals.trend import Trend, trend, trend_band
 
 
 def test_the_trend_of_a_straight_line_is_the_line() -> None:
@@ -101,3 +101,36 @@ def test_invalid_values_are_refused(values: list[float], times: list[float] | No
 def test_a_confidence_in_percent_is_refused() -> None:
     with pytest.raises(InputError, match="confidence must lie between 0 and 1; got 95"):
         trend([1.0, 2.0, 3.0, 5.0], confidence=95)
+
+
+@pytest.mark.parametrize("autocorrelation", [0.0, 0.6])
+def test_the_band_contains_the_true_line_as_often_as_stated_at_each_repetition(autocorrelation: float) -> None:
+    true = 50.0 - np.arange(15)
+    bands = [trend_band(falling_values(autocorrelation, seed)) for seed in range(100)]
+    hits = np.array([(low <= true) & (true <= high) for low, high in bands])  # (n_trials, n)
+    assert hits.mean(axis=0).min() > 0.9  # 0.95 less two standard errors
+
+
+def test_the_band_holds_the_line_and_is_narrowest_but_not_zero_in_the_middle() -> None:
+    values = falling_values(0.3, 1)
+    line = trend(values)
+    low, high = trend_band(values)
+    fitted = line.start + line.slope * np.arange(15)
+    assert (low < fitted).all()
+    assert (fitted < high).all()
+    width = high - low
+    assert 5 < np.argmin(width) < 9
+    assert 0.3 * width[0] < width.min() < 0.9 * width[0]
+    assert width.min() > 0.5  # the mean of 15 values with deviations of 2 is no more certain
+
+
+def test_the_band_without_autocorrelation_is_that_of_least_squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semg_hht.signals.trend.AUTOCORRELATIONS", np.array([0.0]))
+    y, x = falling_values(0.0, 5, 9), np.arange(9.0)
+    fit = stats.linregress(x, y)
+    error = np.sqrt(np.sum((y - fit.intercept - fit.slope * x) ** 2) / 7)
+    half = stats.t.ppf(0.975, 7) * error * np.sqrt(1 / 9 + (x - 4) ** 2 / np.sum((x - 4) ** 2))
+    low, high = trend_band(y)
+    assert_allclose(low, fit.intercept + fit.slope * x - half)
+    assert_allclose(high, fit.intercept + fit.slope * x + half)
+    assert_allclose(trend_band([3.0] * 6), 3, atol=1e-12)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from semg_hht.figures.captions import in_chinese
 from semg_hht.matrices.matrix import SIZE, Matrix
+from semg_hht.signals.trend import trend_band
 from semg_hht.system.files import whole_file
 
 log = logging.getLogger(__name__)
@@ -240,18 +241,15 @@ def draw_trends(
 ) -> None:
     """Draw features of a recording over its repetitions, one row per channel, with trend lines and intervals.
 
-    panels : channel, feature, units, values and `semg_hht.signals.trend.Trend` of each panel.
+    panels : channel, feature, units, values and their `semg_hht.signals.trend.Trend`, of each panel.
     """
     n_rows = -(-len(panels) // n_columns)
     figure = Figure(figsize=(6 * n_columns, 0.6 + 2.6 * n_rows), layout="constrained")
     all_axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, (channel, feature, units, values, line) in zip(all_axes, panels, strict=False):
         numbers = np.arange(1, len(values) + 1)
-        middle = numbers.mean()
-        centre = line.start + line.slope * (middle - 1)
-        low, high = (centre + slope * (numbers - middle) for slope in (line.low, line.high))
-        axes.fill_between(numbers, low, high, color=BLUE, alpha=0.15, linewidth=0)
-        axes.plot(numbers, centre + line.slope * (numbers - middle), color=BLUE)
+        axes.fill_between(numbers, *trend_band(values), color=BLUE, alpha=0.15, linewidth=0)
+        axes.plot(numbers, line.start + line.slope * (numbers - 1), color=BLUE)
         axes.plot(numbers, values, "o", color=GREY, markersize=4)
         percent = line.percent
         axes.set_title(

@@ -47,8 +47,8 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "classical features": ((FEATURES,),),
     "amplitude alone": ((AMPLITUDE,),),
 }
-# Committees before single methods, and what needs no network before what does.
-PREFERRED = ("measures", "network and measures", ALONE, "classical features", "amplitude alone")
+# The simplest first; committees before single methods of many numbers, and what needs no network before what does.
+PREFERRED = ("amplitude alone", "measures", "network and measures", ALONE, "classical features")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def best_of(judged: Sequence[Judged]) -> Judged:
     """The first of `PREFERRED` that is not worse than the best by more than one standard error over people.
 
     With few people the best is often so by chance. The rule of one standard error (Breiman et al. 1984, Classification
-    and Regression Trees, section 3.4.3) then takes what depends on chance least.
+    and Regression Trees, section 3.4.3) takes the simplest that is as good.
     """
     scores = {candidate.name: candidate.score_of_people for candidate in judged}
     best = max(scores.values(), key=lambda own: float(own.mean()))

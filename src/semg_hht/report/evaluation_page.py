@@ -20,12 +20,13 @@ from semg_hht.errors import InputError
 from semg_hht.figures.plots import bin_edges, plane_png
 from semg_hht.matrices.matrix import read_matrix
 from semg_hht.report.evaluations import Evaluation, open_evaluation
-from semg_hht.report.sentences import measured, methods, too_few, verdict
+from semg_hht.report.sentences import measured, methods, too_few, unsure_said, verdict
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
 from semg_hht.system.files import file_as_named, require_new_file, write_text
 
 PAGE = "report.html"
+MAX_WORST = 4  # wrong answers with a picture, one row
 SCORES = ("balanced_accuracy", "accuracy", "macro_f1", "auroc", "ece")
 REFERENCES = (
     ("Merletti R. Standards for reporting EMG data. J Electromyogr Kinesiol 1999; 9(1): III-IV.", ""),
@@ -103,7 +104,7 @@ def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[s
             (measured(evaluation, words), words("protocol_is", protocol=words.known("protocols", evaluation.protocol)))
         ),
         "notes": [
-            *(words.known("notes", note) for note in main.get("notes", [])),
+            *(words.remark(note) for note in main.get("notes", [])),
             *(_fold_note(note, main["n_folds"], words) for note in main.get("fold_notes", [])),
         ],
         "tasks": [_task(evaluation, name, title, words, data_dir) for name, title in tasks.items()],
@@ -116,8 +117,8 @@ def _view(evaluation: Evaluation, words: Words, data_dir: Path | None) -> dict[s
 
 
 def _fold_note(note: Mapping[str, Any], n_folds: int, words: Words) -> str:
-    text = words.known("notes", note["text"])
-    return words("in_folds", n=note["n_folds"], folds=words.counted("folds", n_folds), text=text)
+    folds = words.counted("folds", n_folds)
+    return words("in_folds", n=note["n_folds"], folds=folds, text=words.remark(note["text"]))
 
 
 def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir: Path | None) -> dict[str, Any]:
@@ -130,6 +131,7 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
         "name": task,
         "title": title,
         "verdict": verdict(evaluation, task, words),
+        "unsure": unsure_said(findings, words),
         "methods": [
             {
                 "name": words.known("methods", name),
@@ -158,7 +160,9 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
             for kind in ("muscle", "gender")
             if (groups := findings.get(f"per_{kind}"))
         ],
-        "worst": [_wrong_answer(row, data_dir) for row in findings["worst"]] if "worst" in findings else None,
+        "worst": [_wrong_answer(row, data_dir) for row in findings["worst"][:MAX_WORST]]
+        if "worst" in findings
+        else None,
     }
 
 

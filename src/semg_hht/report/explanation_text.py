@@ -64,7 +64,7 @@ def write_evidence_of_all(
 
 
 def evidence_view(explanation: Explanation, words: Words) -> dict[str, Any]:
-    """Title, picture and sentences of an explanation, for a page."""
+    """Title, picture and sentences of an explanation, for a page; ``short``: those on where the evidence lies."""
     from semg_hht.figures.explanation_plot import evidence_png
 
     picture = None
@@ -74,10 +74,12 @@ def evidence_view(explanation: Explanation, words: Words) -> dict[str, Any]:
             explanation.grid.frequency_hz,
             explanation.grid.time_s,
         )
+    said = evidence_said(explanation, words)[:-1]
     return {
         "title": evidence_title(explanation, words),
         "picture": picture,
-        "said": evidence_said(explanation, words)[:-1],
+        "short": (_places(explanation, words) if explanation.evidence.any() else []) or said[:2],
+        "said": said,
     }
 
 
@@ -94,12 +96,15 @@ def evidence_title(explanation: Explanation, words: Words) -> str:
     answer = words(
         "evidence_answer",
         task=words.known("tasks", explanation.task),
-        name=explanation.answer.prediction,
+        name=_name(explanation, words),
         confidence=f"{explanation.answer.confidence:.0%}",
     )
     unsure = ""
     if explanation.answer.is_unsure:
-        unsure = words("evidence_unsure", names=words.texts["card_or"].join(explanation.answer.possible))
+        unsure = words(
+            "evidence_unsure",
+            names=words("card_or").join(words.known("classes", name) for name in explanation.answer.possible),
+        )
     return f"{repetition.file}{where}: {answer}{unsure}"
 
 
@@ -107,8 +112,12 @@ def unlike_text(reasons: Sequence[Reason], words: Words) -> str:
     """Why a repetition is unlike the training data, and what that means for its answer; empty where it is not."""
     if not reasons:
         return ""
+    return words("unlike_said", reasons=reasons_text(reasons, words))
+
+
+def reasons_text(reasons: Sequence[Reason], words: Words) -> str:
     texts = [str(words.texts["unlike_reasons"][reason.name]).format(**reason.values) for reason in reasons]
-    return words("unlike_said", reasons=str(words.texts["unlike_joint"]).join(texts))
+    return words("unlike_joint").join(texts)
 
 
 def evidence_said(explanation: Explanation, words: Words) -> list[str]:
@@ -121,7 +130,7 @@ def evidence_said(explanation: Explanation, words: Words) -> list[str]:
         )
         sentences.append(
             words(
-                "evidence_blocks", name=explanation.answer.prediction,
+                "evidence_blocks", name=_name(explanation, words),
                 average=_percent(explanation.attribution.average),
                 listed=listed, confidence=_percent(explanation.answer.confidence),
             )
@@ -154,20 +163,24 @@ def _measures(explanation: Explanation, words: Words) -> list[str]:
         own = [m for m in explanation.attribution.measures if sign * m.evidence > SLIGHT * total][:NAMED_MEASURES]
         if own:
             listed = words.listed(f"{m.name(words.texts)} {_percent(abs(m.evidence) / total)}" for m in own)
-            sentences.append(words(name, name=explanation.answer.prediction, listed=listed))
+            sentences.append(words(name, name=_name(explanation, words), listed=listed))
     return sentences
+
+
+def _name(explanation: Explanation, words: Words) -> str:
+    return words.known("classes", explanation.answer.prediction)
 
 
 def _direction(explanation: Explanation, words: Words) -> str:
     """The probability for an empty matrix, and the shares of the evidence for and against the answer."""
     shares = words(
-        "evidence_share", name=explanation.answer.prediction, share=_percent(explanation.share_for),
+        "evidence_share", name=_name(explanation, words), share=_percent(explanation.share_for),
         rest=_percent(1 - explanation.share_for),
     )  # fmt: skip
     if not explanation.attribution.is_odds:
-        return words.joined((words("evidence_pairs", name=explanation.answer.prediction), shares))
+        return words.joined((words("evidence_pairs", name=_name(explanation, words)), shares))
     empty, full = _probability(explanation.attribution.empty), _probability(explanation.attribution.score)
-    start = words("evidence_empty", name=explanation.answer.prediction, empty=_percent(empty), full=_percent(full))
+    start = words("evidence_empty", name=_name(explanation, words), empty=_percent(empty), full=_percent(full))
     return words.joined((start, shares))
 
 

@@ -6,11 +6,10 @@ pages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from semg_hht.report.evaluations import SPLIT, Evaluation
-from semg_hht.report.template import signed
 from semg_hht.report.words import Words
 from semg_hht.signals.filters import BAND_PASS_ORDER
 
@@ -27,7 +26,11 @@ def share(value: float, n: int, words: Words) -> str:
 def too_few(scores: Mapping[str, Any], words: Words) -> str:
     """Return the reason why there is no interval, with the classes that too few people performed."""
     rare = scores.get("too_few_people_of")
-    return words("too_few_of", classes=words.listed(rare)) if rare else words("too_few")
+    return words("too_few_of", classes=_classes(rare, words)) if rare else words("too_few")
+
+
+def _classes(names: Iterable[str], words: Words) -> str:
+    return words.listed(words.known("classes", name) for name in names)
 
 
 def measured(evaluation: Evaluation, words: Words) -> str:
@@ -43,7 +46,7 @@ def measured(evaluation: Evaluation, words: Words) -> str:
 
 
 def verdict(evaluation: Evaluation, task: str, words: Words) -> list[str]:
-    """State the score, the comparison with baselines, the effect of a random split, and how often it is unsure."""
+    """State the score, the comparison with baselines and the effect of a random split."""
     findings = evaluation.protocols[evaluation.protocol]["tasks"][task]
     scores = findings["network"]
     occurring = [name for name, row in scores["per_class"].items() if row["support"] > 0]
@@ -52,7 +55,7 @@ def verdict(evaluation: Evaluation, task: str, words: Words) -> list[str]:
     right = words("n_of", hits=round(scores["accuracy"] * scores["n"]), n=scores["n"])
     values = {"score": percent(scores["balanced_accuracy"]), "right": right, "chance": percent(chance)}
     if len(occurring) < 2:
-        sentences = [words("one_class_shown", score=values["score"], right=right, name=words.listed(occurring))]
+        sentences = [words("one_class_shown", score=values["score"], right=right, name=_classes(occurring, words))]
     elif interval is None:
         sentences = [words("score_without_interval", too_few=too_few(scores, words), **values)]
     else:
@@ -65,16 +68,19 @@ def verdict(evaluation: Evaluation, task: str, words: Words) -> list[str]:
         values = {key: percent(gap[key]) for key in ("random", "new_people")}
         is_optimistic = gap["random"] > gap["new_people"] and values["random"] != values["new_people"]
         sentences.append(words("optimism" if is_optimistic else "no_optimism", **values))
-    if "unsure" in findings:
-        sentences.append(_unsure(findings["unsure"], scores["n"], words))
     return sentences
+
+
+def unsure_said(findings: Mapping[str, Any], words: Words) -> list[str]:
+    """State how often the answers of a task are unsure, and how many of the others are correct."""
+    return [_unsure(findings["unsure"], findings["network"]["n"], words)] if "unsure" in findings else []
 
 
 def _against_baselines(duel: Mapping[str, Any], words: Words) -> list[str]:
     """Group the baselines by what the paired differences show, and name each group in a sentence."""
     groups: dict[str, list[str]] = {}
     for name, result in duel.items():
-        groups.setdefault(_conclusion(result), []).append(_difference(name, result, words))
+        groups.setdefault(_conclusion(result), []).append(words.known("methods", name))
     if list(groups) == ["beats"]:
         return [words("beats_baselines")]
     order = ("at_least_as_good", "not_shown_better", "not_known_better", "beats")
@@ -86,15 +92,6 @@ def _conclusion(result: Mapping[str, Any]) -> str:
         return "not_known_better"
     low, high = result["interval_95"]
     return "at_least_as_good" if high <= 0 else "beats" if low > 0 else "not_shown_better"
-
-
-def _difference(name: str, result: Mapping[str, Any], words: Words) -> str:
-    """Return a method with the difference to the network and its interval."""
-    values = {"method": words.known("methods", name), "difference": signed(result["network_is_better_by"])}
-    if result["interval_95"] is None:
-        return words("difference", **values)
-    low, high = result["interval_95"]
-    return words("difference_interval", low=signed(low), high=signed(high), **values)
 
 
 def _unsure(unsure: Mapping[str, Any] | None, n: int, words: Words) -> str:
@@ -164,7 +161,10 @@ def _subjects(main: Mapping[str, Any], words: Words) -> str:
     gap = words("gap")
     muscles = words.listed(data["muscles"]) if data.get("muscles") else gap
     rates = words.listed(f"{rate:g}" for rate in data["rates_hz"]) if data.get("rates_hz") else gap
-    genders = {name or words("not_recorded"): n for name, n in data.get("n_per_gender", {}).items()}
+    genders = {
+        words.known("classes", name) if name else words("not_recorded"): n
+        for name, n in data.get("n_per_gender", {}).items()
+    }
     counted = words.listed(f"{name}: {n}" for name, n in sorted(genders.items())) or gap
     people = words.counted("people", len(data["subjects"]))
     return words("methods_subjects", muscles=muscles, people=people, genders=counted, rates=rates)

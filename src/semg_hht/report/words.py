@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from semg_hht.errors import InputError
+from semg_hht.report.messages import translated
 
 LANGUAGES = ("en", "zh")
 
@@ -37,6 +38,10 @@ class Words:
     def known(self, group: str, name: str) -> str:
         """Return the text for a name of the program; any other name, such as a user's class, is returned unchanged."""
         return str(self.texts[group].get(name, name))
+
+    def remark(self, text: str) -> str:
+        """Return a remark, warning or error of the program, which is an English sentence."""
+        return str(self.texts["notes"].get(text) or translated(text, self.language))
 
     def joined(self, sentences: Iterable[str]) -> str:
         """Join sentences, with a space between them except in Chinese."""

@@ -59,6 +59,59 @@ def trend(values: ArrayLike, times: ArrayLike | None = None, confidence: float =
         Fewer than 4 values, values that are not finite, times that do not increase, a different number of times and
         values, or a confidence outside 0..1.
     """
+    y, x = _checked(values, times, confidence)
+    fits, value_range, duration = _fits(y, x)
+    spreads = np.sqrt(fits.covariances[:, 1, 1])
+    low, high = _interval(fits.lines[1], spreads, fits, confidence)
+    slope_scale = value_range / duration
+    return Trend(
+        slope=float(fits.weights @ fits.lines[1]) * slope_scale,
+        low=low * slope_scale,
+        high=high * slope_scale,
+        start=float(fits.weights @ fits.lines[0]) * value_range + float(y[0]),
+        n=y.size,
+    )
+
+
+def trend_band(values: ArrayLike, times: ArrayLike | None = None, confidence: float = 0.95) -> tuple[Array, Array]:
+    """The confidence interval of the line of `trend` at each of its times: low (n,) and high (n,).
+
+    It is narrowest near the middle of the times, where the level of the line alone is uncertain, and not zero there.
+
+    Raises
+    ------
+    InputError
+        As `trend`.
+    """
+    y, x = _checked(values, times, confidence)
+    fits, value_range, duration = _fits(y, x)
+    ends = []
+    for place in (x - x[0]) / duration:
+        at = np.array([1.0, place])
+        spreads = np.sqrt(np.einsum("i,nij,j->n", at, fits.covariances, at))
+        ends.append(_interval(at @ fits.lines, spreads, fits, confidence))
+    low, high = np.array(ends).T * value_range + y[0]  # (2, n)
+    return low, high
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """The fits of a line to values and times that both span 1, one for each autocorrelation.
+
+    lines : (2, n_autocorrelations), value at the first time and slope.
+    covariances : (n_autocorrelations, 2, 2), of the two.
+    weights : (n_autocorrelations,), with sum 1.
+    freedom : degrees of freedom of a fit.
+    """
+
+    lines: Array
+    covariances: Array
+    weights: Array
+    freedom: int
+
+
+def _checked(values: ArrayLike, times: ArrayLike | None, confidence: float) -> tuple[Array, Array]:
+    """Values and times (n,) that a line can be fitted to."""
     y = np.asarray(values, dtype=np.float64)
     x = np.arange(1.0, y.size + 1) if times is None else np.asarray(times, dtype=np.float64)
     if y.ndim != 1 or x.shape != y.shape:
@@ -69,40 +122,39 @@ def trend(values: ArrayLike, times: ArrayLike | None = None, confidence: float =
         raise InputError("a trend needs finite values at increasing times")
     if not 0 < confidence < 1:
         raise InputError(f"confidence must lie between 0 and 1; got {confidence:g}")
+    return y, x
+
+
+def _fits(y: Array, x: Array) -> tuple[_Fits, float, float]:
+    """The fits to values and times (n,), and the range of the values and of the times, by which both were divided."""
     # Normalised, so that the search for the quantiles also works for values of 1e-14.
     value_range, duration = float(np.ptp(y)) or 1.0, float(x[-1] - x[0])
-    slopes, spreads, starts, weights = _fits((y - y[0]) / value_range, (x - x[0]) / duration)
-    freedom = y.size - 2
-    sides = ((1 - confidence) / 2, (1 + confidence) / 2)
-    low, high = (_quantile(side, slopes, spreads, weights, freedom) for side in sides)
-    slope_scale = value_range / duration
-    return Trend(
-        slope=float(weights @ slopes) * slope_scale,
-        low=low * slope_scale,
-        high=high * slope_scale,
-        start=float(weights @ starts) * value_range + float(y[0]),
-        n=y.size,
-    )
-
-
-def _fits(y: Array, x: Array) -> tuple[Array, Array, Array, Array]:
-    """Slope, its standard error, value at x = 0 and weight for each autocorrelation, (n_autocorrelations,) each."""
+    y, x = (y - y[0]) / value_range, (x - x[0]) / duration
     design = np.stack([np.ones(x.size), x], axis=1)  # (n, 2)
-    slopes, spreads, starts, log_weights = [], [], [], []
+    lines, covariances, log_weights = [], [], []
     for autocorrelation in AUTOCORRELATIONS:
         white_x, white_y = _whitened(design, autocorrelation), _whitened(y[:, None], autocorrelation)[:, 0]
         inverse = np.linalg.inv(white_x.T @ white_x)
         start, slope = inverse @ white_x.T @ white_y
         residual = white_y - white_x @ (start, slope)
         variance = residual @ residual / (y.size - 2) + np.finfo(np.float64).eps ** 2  # above 0 for a perfect line too
-        slopes.append(slope)
-        starts.append(start)
-        spreads.append(np.sqrt(variance * inverse[1, 1]))
+        lines.append((start, slope))
+        covariances.append(variance * inverse)
         # Marginal likelihood, with line and variance integrated out: two determinants and the residual energy.
         determinants = np.linalg.slogdet(inverse)[1] + np.log(1 - autocorrelation**2)
         log_weights.append(0.5 * (determinants - (y.size - 2) * np.log(variance)))
     weights = np.exp(np.array(log_weights) - max(log_weights))
-    return np.array(slopes), np.array(spreads), np.array(starts), weights / weights.sum()
+    fits = _Fits(np.ascontiguousarray(np.array(lines).T), np.array(covariances), weights / weights.sum(), y.size - 2)
+    return fits, value_range, duration
+
+
+def _interval(centres: Array, spreads: Array, fits: _Fits, confidence: float) -> tuple[float, float]:
+    """The confidence interval of the mixture of all fits, with a centre and a spread of each."""
+    low, high = (
+        _quantile(side, centres, spreads, fits.weights, fits.freedom)
+        for side in ((1 - confidence) / 2, (1 + confidence) / 2)
+    )
+    return low, high
 
 
 def _whitened(columns: Array, autocorrelation: float) -> Array:

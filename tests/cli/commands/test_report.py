@@ -39,6 +39,16 @@ def test_a_card_with_evidence(
     assert page.count("data:image/png;base64,") == 1
     assert run("report", tmp_path, "--out", tmp_path / "b.html", "--explain") == 1
     assert "--explain needs --card" in capsys.readouterr().err
+    assert run("report", tmp_path, "--out", tmp_path / "b.html", "--gender") == 1
+    assert "--gender needs --card" in capsys.readouterr().err
+
+
+def test_a_card_tells_gender_with_its_flag_alone(recording: Path, simulated_run: Path, tmp_path: Path) -> None:
+    words = ("report", "--card", recording, "--checkpoint", simulated_run, "--out", tmp_path / "card.html", "--cpu")
+    for flag in ((), ("--gender", "--overwrite")):
+        assert run(*words, *flag) == 0
+        page = (tmp_path / "card.html").read_text(encoding="utf-8")
+        assert ("Recorded gender, all repetitions together" in page) == bool(flag)
 
 
 @pytest.mark.parametrize("words", ["", "run --card a.csv", "run --checkpoint r", "--checkpoint r"])

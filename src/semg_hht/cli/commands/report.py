@@ -17,7 +17,7 @@ from semg_hht.recordings.manifest import TASKS
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_new_file
 
-MAX_ON_CARD = 12  # explained repetitions
+MAX_ON_CARD = 6  # explained repetitions: one printed page, and half a second of computing each
 
 
 def report(
@@ -48,10 +48,15 @@ def report(
             help=f"With --card: show the evidence for the first {MAX_ON_CARD} predictions, in Hz and seconds.",
         ),
     ] = False,
+    gender: Annotated[
+        bool, typer.Option("--gender", help="With --card: show recorded gender too, if the run answers it.")
+    ] = False,
     cpu: flags.Cpu = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing page.")] = False,
 ) -> None:
     """Write a page on an evaluation, a run or one recording. Scores, errors, limits and a paragraph of methods."""
+    if gender and card is None:
+        raise InputError("--gender needs --card RECORDING: a report holds the tasks that were evaluated")
     if explain and card is None:
         raise InputError("--explain needs --card RECORDING: an evaluation holds no recording to explain")
     if source is not None and card is None and checkpoint is None:
@@ -60,7 +65,7 @@ def report(
         write_page(source, out, language=lang, data_dir=data_dir, overwrite=overwrite)
     elif source is None and card is not None:
         options = InputOptions(rate_hz, units, references, SegmentConfig())
-        _write_card(_Card(card, console.chosen_run(checkpoint), options, explain, cpu), out, lang, overwrite)
+        _write_card(_Card(card, console.chosen_run(checkpoint), options, explain, gender, cpu), out, lang, overwrite)
     else:
         raise InputError("nothing to report; expected RUN_OR_EVALUATION, or --card RECORDING")
     console.out.print(f"report      {out}")
@@ -74,6 +79,7 @@ class _Card:
     checkpoint: Path
     options: InputOptions
     explain: bool
+    gender: bool
     cpu: bool
 
 
@@ -82,7 +88,7 @@ def _write_card(card: _Card, out: Path, lang: str, overwrite: bool) -> None:
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.run import open_run
     from semg_hht.prediction.session import open_session
-    from semg_hht.report.card import write_card
+    from semg_hht.report.card import without_gender, write_card
     from semg_hht.report.words import read_words
 
     require_new_file(out, overwrite=overwrite)
@@ -91,10 +97,12 @@ def _write_card(card: _Card, out: Path, lang: str, overwrite: bool) -> None:
     if card.explain:
         model_of(run)
     session, loaded = open_session(run, card.recording, card.options)
+    if not card.gender:
+        session = without_gender(session)
     evidence: list[Explanation] = []
     if card.explain:
         task = next(task for task in TASKS if task in session.answers)
         with console.err.status("explaining"):
             explanations = explain_loaded(run, model_of(run), loaded, Question(task))
             evidence = list(islice(explanations, MAX_ON_CARD))
-    write_card(session, out, evidence=evidence, language=lang, overwrite=overwrite)
+    write_card(session, out, evidence=evidence, language=lang, gender=card.gender, overwrite=overwrite)
