@@ -3,8 +3,8 @@
 import { h, say } from "./dom.js";
 import { sendEdits } from "./edits.js";
 import { sendFields } from "./heading.js";
-import { act, follow, stopJob, store } from "./store.js";
-import { runName, takeRun } from "./answers.js";
+import { act, follow, showView, stopJob, store } from "./store.js";
+import { answer, runName, takeRun } from "./answers.js";
 import { className, percent, remaining, w } from "./words.js";
 
 export function progress(job) {
@@ -24,6 +24,11 @@ export function progress(job) {
       h("button", { type: "button", class: "small", onclick: () => stopJob() }, w("stop")),
     ),
   );
+}
+
+function answerAll() {
+  showView("all");
+  answer();
 }
 
 async function train(body) {
@@ -114,6 +119,9 @@ export function training() {
       state.run.kind === "trained" &&
         state.run.sentence &&
         h("p", { class: "score", "data-key": "score" }, state.run.sentence),
+      state.run.kind === "trained" &&
+        !running &&
+        h("button", { type: "button", id: "answer-all", "data-key": "use", onclick: answerAll }, w("answer_all")),
     ),
     h(
       "section",
