@@ -30,11 +30,11 @@ def test_first_sight_a_sample_and_the_shipped_run_without_a_command_line(visitor
     assert visitor.state["run"]["tasks"] == {"action_quality": ["neutral", "supinated"]}
     visitor.post("answer")
     visitor.wait()
-    assert "neutral grip" in visitor.files[0]["verdict"]["text"]
+    assert "neutral" in visitor.files[0]["verdict"]["text"]
     visitor.post("why", file=1, repetition=2)
     assert visitor.wait()["error"] == ""
     (why,) = visitor.files[0]["repetitions"][1]["why"]
-    assert why["sentence"].startswith("What speaks for “neutral grip” is above all the ") and why["details"]
+    assert why["sentence"].startswith("What speaks for “neutral” is above all the ") and why["details"]
     rows = visitor.files[0]["repetitions"]
     visitor.post("repetitions", file=1, repetitions=[{**rows[0], "stop_s": rows[0]["stop_s"] - 0.1}, *rows[2:]])
     visitor.post("why", file=1, repetition=1)

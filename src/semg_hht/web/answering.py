@@ -268,12 +268,6 @@ def warnings_of_this_thread() -> Iterator[list[str]]:
         logger.removeHandler(collector)
 
 
-def without_gender(session: Session) -> Session:
-    """The session without recorded gender, also of its repetitions and channels."""
-    parts = tuple(map(_part_without_gender, session.parts))
-    return replace(session, parts=parts, answers=_others(session.answers))
-
-
 def _part_without_gender(part: Part) -> Part:
     channels = {name: _others(answers) for name, answers in part.channels.items()}
     return replace(part, answers=_others(part.answers), channels=channels)

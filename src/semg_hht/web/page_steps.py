@@ -291,13 +291,13 @@ def picture(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
 
 
 def card(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
-    from semg_hht.report.card import render_card
+    from semg_hht.report.card import render_card, without_gender
     from semg_hht.web import answering
 
     with page.desk.answering:
         session = answering.session_of_file(visit, _number(query, "file"), _run(page, visit))
     if query.get("gender") != "true":
-        session = answering.without_gender(session)
+        session = without_gender(session)
     return render_card(session, read_words(visit.language)).encode(), "text/html"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from semg_hht.report.messages import translated
 from semg_hht.report.words import Words, read_words
 from semg_hht.web.repetition_table import DECIMALS, LABELLED_BY, Problem, times_of
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, RunInfo
@@ -23,15 +24,10 @@ if TYPE_CHECKING:
 FEATURES = {"rms": "card_rms", "mdf_hz": "card_median_frequency"}
 
 
-def in_language(message: str, language: str) -> str:
-    """A message of the library in the visitor's language."""
-    return message
-
-
 def sentence(problem: Problem, words: Words) -> str:
     values = dict(problem.values)
     if "said" in values:
-        values["said"] = in_language(str(values["said"]), words.language)
+        values["said"] = translated(str(values["said"]), words.language)
     for name, value in values.items():
         if isinstance(value, Problem):
             values[name] = sentence(value, words)
@@ -98,14 +94,14 @@ def file_view(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict
     of_maximum = None if maximum is None else visit.files.get(maximum.file)
     parts = _parts(file)
     is_answered = file.prediction is not None and len(parts) == len(file.rows)
-    remarks = [] if found is None else [in_language(remark, words.language) for remark in found.remarks]
+    remarks = [] if found is None else [translated(remark, words.language) for remark in found.remarks]
     return {
         "id": file.number,
         "name": file.name,
         "kind": "failed" if file.problem else "matrix" if found is None else "recording",
         "problem": "" if file.problem is None else sentence(file.problem, words),
         "needs": "rate" if file.needs_rate else "",
-        "remarks": remarks + [in_language(warning, words.language) for warning in file.warnings],
+        "remarks": remarks + [translated(warning, words.language) for warning in file.warnings],
         "duration_s": 0.0 if found is None else found.duration_s,
         "rate_hz": None if found is None else found.rate_hz,
         "units": "" if found is None else found.units,
@@ -193,6 +189,8 @@ def shown_tasks(answers: Collection[str], gender: bool) -> list[str]:
 
 
 def answers_view(answers: Mapping[str, Answer], gender: bool, words: Words) -> list[dict[str, Any]]:
+    from semg_hht.report.card import answer_text
+
     return [
         {
             "task": task,
@@ -207,19 +205,13 @@ def answers_view(answers: Mapping[str, Answer], gender: bool, words: Words) -> l
 
 
 def class_name(name: str, words: Words) -> str:
-    return words.known("app_classes", name)
-
-
-def answer_text(answer: Answer, words: Words) -> str:
-    """The class of an answer; for an unsure answer, that it is unsure and between which classes."""
-    if not answer.is_unsure:
-        return class_name(answer.prediction, words)
-    possible = str(words.texts["card_or"]).join(class_name(name, words) for name in answer.possible)
-    return words("app_unsure_between", names=possible)
+    return words.known("classes", name)
 
 
 def _verdict(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict[str, Any]:
     """What all repetitions of a file together say, the warning of a practice run with it."""
+    from semg_hht.report.card import answer_text
+
     assert file.prediction is not None
     answers, parts = file.prediction.answers, file.prediction.parts
     warning = words("app_practice_means") if run.is_practice else ""
@@ -247,21 +239,23 @@ def _verdict(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict[
 
 def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
     """The trend of each measure over the repetitions, with its 95 % interval at each of them."""
-    found = []
     own = file.measured
-    for drift in () if own is None else own.drifts:
+    if own is None or not own.drifts:
+        return []
+    from semg_hht.signals.trend import trend_band
+
+    found = []
+    for drift in own.drifts:
         line = drift.trend
         slope, low, high = (f"{value:+.1f} %".replace("-", "\N{MINUS SIGN}") for value in line.percent)
         direction = "card_falls" if line.high < 0 else "card_rises" if line.low > 0 else "card_steady"
-        numbers = range(1, line.n + 1)
-        middle = (line.n + 1) / 2
-        spread = sum((x - middle) ** 2 for x in numbers) / line.n
-        points = []
-        for x in numbers:
-            y = line.start + line.slope * (x - 1)
-            # The level of the line at the middle is as uncertain as its slope, scaled by the spread of the numbers.
-            half = (line.high - line.low) / 2 * math.sqrt(spread + (x - middle) ** 2)
-            points.append([x, *map(_number, (y, y - half, y + half))])
+        table = own.rms if drift.feature == "rms" else own.mdf_hz
+        lowest, highest = trend_band([row[own.names.index(drift.channel)] for row in table])
+        fitted = [line.start + line.slope * i for i in range(line.n)]
+        points = [
+            [number, *map(_number, (y, float(low_y), float(high_y)))]
+            for number, (y, low_y, high_y) in enumerate(zip(fitted, lowest, highest, strict=True), start=1)
+        ]
         units = drift.units.replace("uV", "\N{MICRO SIGN}V")
         found.append(
             {

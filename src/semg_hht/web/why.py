@@ -51,7 +51,7 @@ def why_view(why: WhyText, words: Words) -> dict[str, Any]:
 
 def plain_sentence(explanation: Explanation, words: Words) -> str:
     """Where in the movement, at which frequencies and on which muscle the reason lies, without percentages."""
-    name = words.known("app_classes", explanation.answer.prediction)
+    name = words.known("classes", explanation.answer.prediction)
     channel = _leading_channel(explanation)
     muscle = words("app_why_channel", channel=channel) if channel else ""
     if explanation.attribution.measures:
