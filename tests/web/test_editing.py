@@ -50,6 +50,7 @@ def test_a_table_states_repetitions_before_and_after_its_recording(
         add(visit, path)
         if path is table:
             assert "gone.csv" in visit.problems[0].values["names"]
+    assert [problem.name for problem in visit.problems] == ["app_table_waits"]  # for gone.csv, whatever else comes
     (file,) = visit.files.values()
     assert [(row.start_s, row.stop_s, row.movement) for row in file.rows] == [(1.0, 2.0, "half")]
     assert file.about.person == "P1" and file.measured is not None and len(file.measured.rms) == 1

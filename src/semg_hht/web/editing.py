@@ -45,7 +45,7 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
         visit.files[number] = VisitFile(number, path, problem=Problem("app_reading", {"file": path.name}))
     read = read_upload(path, stated, filters, visit.drawn / f"{number}.npy")
     with visit.lock:
-        visit.problems = ()
+        visit.problems = _still_waiting(visit)
         if number not in visit.files:  # removed meanwhile
             return number
         if read.table is not None:
@@ -55,6 +55,13 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
         _put_read(visit, visit.files[number], read)
         _join_parts(visit, visit.files[number], read)
     return number
+
+
+def _still_waiting(visit: Visit) -> tuple[Problem, ...]:
+    """Of the problems, those of tables that state the repetitions of recordings that are not here yet."""
+    here = {file.name for file in visit.files.values()}
+    tables = [problem for problem in visit.problems if problem.name == "app_table_waits"]
+    return tuple(table for table in tables if not set(table.values["names"].split(", ")) <= here)
 
 
 def read_again(visit: Visit, file: VisitFile, filters: Any) -> None:
