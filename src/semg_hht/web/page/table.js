@@ -71,7 +71,7 @@ function answerCells(repetition) {
       { class: answer.unsure ? "unsure" : "sure" },
       answers.length > 1 ? `${answer.task_name || taskName(answer.task)}: ` : "",
       className(answer.text),
-      answer.unsure ? h("em", {}, ` (${w("unsure")})`) : "",
+      answer.unsure && !answer.text.includes(w("unsure")) ? h("em", {}, ` (${w("unsure")})`) : "",
     ),
   );
   const unlike = (repetition.unlike || []).length > 0 && h("span", { class: "unlike" }, w("unlike"));
