@@ -29,7 +29,7 @@ from semg_hht.system.files import require_new_file, write_text
 
 ROW_S = 60.0  # of the signal in one row
 MAX_ROWS = 3
-MAX_NUMBERS = 8  # of repetitions that are unlike the training data for one reason
+MAX_NUMBERS = 3  # of repetitions that are unlike the training data for one reason
 MAX_CLASSES = 4  # with a colour of their own on the signal
 MIN_TWO_TABLES = 9  # repetitions of one channel: from here the table stands in two halves side by side
 LAST = 3  # repetitions at the end, whose amplitude is compared with the best
