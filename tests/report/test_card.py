@@ -107,7 +107,7 @@ def test_few_repetitions_no_promise_and_percent_mvc() -> None:
     page = card(replace(made, channels=(replace(made.channels[0], measures=measures),)))
     assert "A trend needs at least 4 repetitions." in page.text
     assert "the model calls none unsure" in page.text
-    assert page.tables["repetitions"][0][0][-3:] == ["% MVC", "of the best", "MDF (Hz)"]
+    assert page.tables["repetitions"][0][0][-3:] == ["% MVC", "of best", "MDF (Hz)"]
     assert page.tables["repetitions"][0][1][-3:] == ["12.5", "100%", "90"]
 
 

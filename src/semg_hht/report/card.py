@@ -29,7 +29,7 @@ from semg_hht.system.files import require_new_file, write_text
 
 ROW_S = 60.0  # of the signal in one row
 MAX_ROWS = 3
-MAX_UNLIKE = 4  # repetitions that are named
+MAX_NUMBERS = 3  # of repetitions that are unlike the training data for one reason
 MAX_CLASSES = 4  # with a colour of their own on the signal
 MIN_TWO_TABLES = 9  # repetitions of one channel: from here the table stands in two halves side by side
 LAST = 3  # repetitions at the end, whose amplitude is compared with the best
@@ -148,16 +148,21 @@ def _is_doubtful(part: Part, task: str) -> bool:
 
 
 def _unlike(parts: Sequence[Part], words: Words) -> str:
-    """Which repetitions are unlike the training data, and why; empty where none is."""
-    strange = [(number, part) for number, part in enumerate(parts, start=1) if part.unlike]
-    if not strange:
+    """Why repetitions are unlike the training data, each kind of reason once, with the numbers of the repetitions."""
+    numbers: dict[str, list[int]] = {}
+    texts: dict[str, str] = {}  # of the first repetition
+    for number, part in enumerate(parts, start=1):
+        for reason in part.unlike:
+            numbers.setdefault(reason.name, []).append(number)
+            texts.setdefault(reason.name, reasons_text([reason], words))
+    if not texts:
         return ""
-    listed = [
-        f"{words('card_repetition', number=number)}{words('colon')}{reasons_text(part.unlike, words)}"
-        for number, part in strange[:MAX_UNLIKE]
-    ]
-    if len(strange) > MAX_UNLIKE:
-        listed.append(words("card_unlike_more", n=len(strange) - MAX_UNLIKE))
+    listed = []
+    for name, text in texts.items():
+        shown = words.listed(map(str, numbers[name][:MAX_NUMBERS])) + (" …" if len(numbers[name]) > MAX_NUMBERS else "")
+        every = len(numbers[name]) == len(parts)
+        who = words("card_all_repetitions") if every else words("card_repetition", number=shown)
+        listed.append(f"{who}{words('colon')}{text}")
     return words("unlike_said", reasons=words("unlike_joint").join(listed))
 
 
