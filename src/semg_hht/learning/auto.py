@@ -47,8 +47,8 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], ...]] = {
     "classical features": ((FEATURES,),),
     "amplitude alone": ((AMPLITUDE,),),
 }
-# The simplest first; committees before single methods of many numbers, and what needs no network before what does.
-PREFERRED = ("amplitude alone", "measures", "network and measures", ALONE, "classical features")
+# Committees first, because a mean of many depends on chance least; of these, what needs no network before what does.
+PREFERRED = ("measures", "network and measures", ALONE, "classical features", "amplitude alone")
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ class Judged:
 def best_of(judged: Sequence[Judged]) -> Judged:
     """The first of `PREFERRED` that is not worse than the best by more than one standard error over people.
 
-    With few people the best is often so by chance. The rule of one standard error (Breiman et al. 1984, Classification
-    and Regression Trees, section 3.4.3) takes the simplest that is as good.
+    With few people the best is often so by chance. Of those within one standard error (Breiman et al. 1984,
+    Classification and Regression Trees, section 3.4.3) this takes what depends on chance least.
     """
     scores = {candidate.name: candidate.score_of_people for candidate in judged}
     best = max(scores.values(), key=lambda own: float(own.mean()))
