@@ -74,11 +74,11 @@ def test_without_an_interval_the_reason_is_stated(tmp_path: Path) -> None:
     scores |= {name: None for name in scores if name.endswith("interval_95")} | {"too_few_people_of": ["F", "M"]}
     for language, reason in (
         ("en", "There is no interval because there are too few people of F, M, so the true value"),
-        ("zh", "F、M 类的受试者太少，无法给出置信区间"),
+        ("zh", "女、男 类的受试者太少，无法给出置信区间"),
     ):
         page = read_page(evaluated(tmp_path / language, loso=content), language=language)
         assert reason in page.text
-        assert page.tables["methods"][1][1][1].endswith("F, M" if language == "en" else "F、M 类的受试者太少")
+        assert page.tables["methods"][1][1][1].endswith("F, M" if language == "en" else "女、男 类的受试者太少")
 
 
 def test_a_score_that_may_be_chance_is_called_so(tmp_path: Path) -> None:
