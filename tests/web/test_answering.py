@@ -59,6 +59,23 @@ def test_moved_repetitions_lose_their_answers_and_the_others_keep_them(visitor: 
     assert visitor.files[0]["answered"]  # a label moves nothing
 
 
+def test_answers_about_repetitions_that_were_deleted_are_neither_counted_nor_written(
+    visitor: PageVisitor, curl: Path
+) -> None:
+    before = visitor.drop(curl)["repetitions"]
+    visitor.post("answer")
+    visitor.wait()
+    for left in (before[1:], []):
+        visitor.post("repetitions", file=1, repetitions=left)
+        (file,) = visitor.files
+        assert not file["answered"] and file["verdict"]["text"] == "" and not file["has_card"]
+        assert [bool(row["answers"]) for row in file["repetitions"]] == [True] * len(left)
+        assert json.loads(visitor.client.get("/api/predictions").text) == {}
+        assert "Get the answers again" in visitor.client.get("/api/card?file=1").json()["error"]
+    visitor.post("repetitions", file=1, repetitions=before)
+    assert visitor.files[0]["answered"] and "curl.csv" in visitor.client.get("/api/predictions").text
+
+
 def test_pictures_and_cards_are_made_on_demand(visitor: PageVisitor, curl: Path) -> None:
     visitor.drop(curl)
     picture = visitor.client.get("/api/picture?file=1&repetition=2")

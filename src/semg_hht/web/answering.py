@@ -95,7 +95,9 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> Non
             reason = predictions.errors.get(file.name)
             if reason is not None:
                 problems.append(Problem("app_says", {"said": without_folder(reason, visit.recordings)}))
-            now = replace(now, prediction=of_file.get(file.name), warnings=file.warnings, why={})
+            now = replace(
+                now, prediction=of_file.get(file.name), answered_rows=file.rows, warnings=file.warnings, why={}
+            )
             visit.put(replace(now, measures_read=file.measures_read))
         visit.problems = tuple(problems)
 
@@ -241,6 +243,8 @@ def session_of_file(visit: Visit, number: Any, run: Run) -> Session:
     file, _ = visit.recording(number)
     if file.prediction is None or run.recording_config is None:
         raise Refused("app_nothing_to_answer")
+    if not file.is_answered:
+        raise Refused("app_answer_first")
     try:
         source = open_filtered(Job(file.path, tuple(file.manifest_rows())), run.recording_config.filter)
         return replace(session_of(source, file.prediction, is_percent=False), file=file.name)
@@ -278,11 +282,14 @@ def _others(answers: dict[str, Answer]) -> dict[str, Answer]:
 
 
 def predictions_json(visit: Visit, note: str) -> str:
-    """The JSON that `predict` writes; each file with ``note``, if there is one, and without gender unless asked for."""
+    """The JSON that `predict` writes, of the files whose answers are about their present repetitions.
+
+    note : a remark about each file, if there is one. Gender is left out unless the visitor asked for it.
+    """
     from semg_hht.inference.answers import Predictions
 
     with visit.lock:
-        found = [file.prediction for file in visit.files.values() if file.prediction is not None]
+        found = [file.prediction for file in visit.files.values() if file.prediction is not None and file.is_answered]
         if not visit.gender:
             found = [
                 replace(p, answers=_others(p.answers), parts=tuple(map(_part_without_gender, p.parts))) for p in found

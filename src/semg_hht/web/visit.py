@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
-from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.repetition_table import Problem, Refused, times_of
 
 if TYPE_CHECKING:  # a page without files needs none of them
     from semg_hht.datasets.feature_table import Drift
@@ -99,6 +99,7 @@ class VisitFile:
 
     number : stays as long as the file does. path : where it is stored, under a name that no other file has.
     rows : the repetitions of a recording. why : explanations by repetition; None: the run can't give any.
+    answered_rows : the repetitions that ``prediction`` is about; the visitor may have changed them since.
     measures_read : what a run that answers from measures alone has read, from which it explains its answers.
     kept : the name of the kept session that it belongs to.
     """
@@ -112,6 +113,7 @@ class VisitFile:
     rows: tuple[ManifestRow, ...] = ()
     measured: MeasuredFile | None = None
     prediction: Prediction | None = None
+    answered_rows: tuple[ManifestRow, ...] = ()
     warnings: tuple[str, ...] = ()
     why: dict[int, tuple[WhyText, ...] | None] = field(default_factory=dict)
     measures_read: LoadedInput | None = None
@@ -124,6 +126,15 @@ class VisitFile:
     @property
     def is_matrix(self) -> bool:
         return self.recorded is None and self.problem is None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answers are about exactly the repetitions that are here now."""
+        return self.prediction is not None and self.has_times_of(self.answered_rows)
+
+    def has_times_of(self, rows: tuple[ManifestRow, ...]) -> bool:
+        """Whether the repetitions have the times of these, whatever their labels."""
+        return list(map(times_of, self.rows)) == list(map(times_of, rows))
 
     @property
     def row(self) -> ManifestRow:
