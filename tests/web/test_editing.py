@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,54 @@ def test_the_rate_of_one_file_is_never_that_of_the_next(visit: Visit, tmp_path: 
     assert known.recorded is not None and known.recorded.rate_hz == 1000.0 and not known.needs_rate
     assert other.needs_rate and other.about.rate_hz is None
     assert add(visit, path).needs_rate
+
+
+def test_a_reading_leaves_the_drawn_channels_of_the_one_before_untouched(visit: Visit, curl: Path) -> None:
+    """A file that another thread has mapped must not be cut: the system would end the server."""
+    file = add(visit, curl)
+    assert file.recorded is not None
+    with file.recorded.samples.open("rb") as held:
+        before = os.fstat(held.fileno())
+        editing.find_again(visit, file.number, FILTERS)
+        after = os.fstat(held.fileno())
+    assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    again = visit.files[file.number]
+    assert again.recorded is not None and list(visit.drawn.iterdir()) == [again.recorded.samples]
+
+
+def test_of_two_readings_the_one_with_the_stated_rate_counts(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(4000)))
+    number = add(visit, path).number
+    read_upload = editing.read_upload
+
+    def slow(*arguments: Any) -> Any:
+        monkeypatch.setattr(editing, "read_upload", read_upload)
+        read = read_upload(*arguments)
+        editing.describe(visit, number, {"rate_hz": 2000}, FILTERS)  # corrected while the file was being read
+        return read
+
+    monkeypatch.setattr(editing, "read_upload", slow)
+    editing.describe(visit, number, {"rate_hz": 1000}, FILTERS)
+    file = visit.files[number]
+    assert file.about.rate_hz == 2000 and file.recorded is not None and file.recorded.rate_hz == 2000
+    assert list(visit.drawn.iterdir()) == [file.recorded.samples]
+
+
+def test_a_file_that_is_removed_while_it_is_read_leaves_nothing(
+    visit: Visit, curl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_upload = editing.read_upload
+
+    def removed(*arguments: Any) -> Any:
+        read = read_upload(*arguments)
+        visit.remove(1)
+        return read
+
+    monkeypatch.setattr(editing, "read_upload", removed)
+    add(visit, curl)
+    assert not visit.files and not [*visit.drawn.iterdir(), *visit.recordings.iterdir()]
 
 
 @pytest.mark.parametrize(

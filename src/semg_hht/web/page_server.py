@@ -92,7 +92,11 @@ def application(page: Page, address: PageAddress) -> Starlette:
         *(Route(f"/api/{name}", partial(_read, server, read)) for name, read in steps.READS.items()),
     ]
     handlers: dict[Any, Any] = {Refused: partial(_refused, server), InputError: partial(_impossible, server)}
-    handlers |= {WrongVisit: _wrong_visit, ClientDisconnect: _incomplete}
+    handlers |= {
+        WrongVisit: _wrong_visit,
+        ClientDisconnect: _incomplete,
+        FileNotFoundError: partial(_gone, server),
+    }
     middleware = [Middleware(RequestFilter, address=address, max_upload=page.max_upload)]
     return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
 
@@ -260,6 +264,11 @@ async def _refused(server: Server, request: Request, refused: Exception) -> Resp
 
 async def _impossible(server: Server, request: Request, error: Exception) -> Response:
     return await _refused(server, request, Refused("app_says", said=str(error)))
+
+
+async def _gone(server: Server, request: Request, _: Exception) -> Response:
+    """A file of the visit was removed or read again while the request used it."""
+    return await _refused(server, request, Refused("app_no_such_file"))
 
 
 async def _wrong_visit(request: Request, _: Exception) -> Response:

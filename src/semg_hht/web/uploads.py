@@ -73,7 +73,10 @@ def read_upload(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> R
     filters : `FilterConfig` of the EMG. drawn : the file that gets the channels for drawing.
     """
     timeout_s = READ_TIMEOUT_S + READ_TIMEOUT_S_PER_MB * path.stat().st_size / 1e6
-    return limited(path.name, timeout_s, _read, path, stated, filters, drawn)
+    found = limited(path.name, timeout_s, _read, path, stated, filters, drawn)
+    if found.recorded is None:
+        drawn.unlink(missing_ok=True)  # what a process that was ended has written
+    return found
 
 
 def limited(name: str, timeout_s: float, read: Callable[..., ReadFile], *arguments: Any) -> ReadFile:

@@ -209,6 +209,7 @@ class Visit:
     changed: int = 0
     saved: int = 0
     n_files: int = 0
+    n_readings: int = 0
     job: BackgroundJob = field(default_factory=BackgroundJob)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -261,6 +262,11 @@ class Visit:
             n += 1
             path = self.recordings / f"{Path(name).stem} ({n}){Path(name).suffix}"
         return path
+
+    def next_drawn(self, number: int) -> Path:
+        """Where the channels of a reading are written: another request may still draw those of the reading before."""
+        self.n_readings += 1
+        return self.drawn / f"{number}-{self.n_readings}.npy"
 
     def person_key(self, file: VisitFile) -> str:
         return file.about.person or f"\N{NULL}{file.number}"
