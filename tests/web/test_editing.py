@@ -181,6 +181,23 @@ def test_labels_come_from_the_sensor_and_those_of_a_person_stay(visit: Visit, an
     assert str(visit.folder) not in refused.value.problem.values["said"]
 
 
+def test_a_label_that_a_person_sets_while_a_sensor_is_read_stays(
+    visit: Visit, angled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = add(visit, angled)
+    run_isolated = editing.run_isolated
+
+    def slow(*arguments: Any, **limits: Any) -> Any:
+        rows = [{"start_s": r.start_s, "stop_s": r.stop_s, "label": "invalid"} for r in file.rows]
+        editing.set_repetitions(visit, file.number, rows)
+        return run_isolated(*arguments, **limits)
+
+    monkeypatch.setattr(editing, "run_isolated", slow)
+    with pytest.raises(Refused, match="app_changed_meanwhile"):
+        editing.label_from_sensor(visit, file.number, "angle [deg]")
+    assert {row.movement for row in visit.files[file.number].rows} == {"invalid"}
+
+
 def test_a_header_and_its_signals_are_one_file(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "a.dat").write_bytes(bytes(range(1, 251)) * 80)
     text(tmp_path / "a.hea", "a 1 1000 10000\na.dat 16 200/mV 16 0 0 0 0 biceps\n")

@@ -90,7 +90,7 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> Non
         problems = []
         for file in files:
             now = visit.files.get(file.number)
-            if now is None or now.rows != file.rows or now.about != file.about:
+            if now is None or not _is_as_asked(now, file):
                 continue
             reason = predictions.errors.get(file.name)
             if reason is not None:
@@ -100,6 +100,13 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> Non
             )
             visit.put(replace(now, measures_read=file.measures_read))
         visit.problems = tuple(problems)
+
+
+def _is_as_asked(now: VisitFile, file: VisitFile) -> bool:
+    """Whether nothing has changed that an answer depends on; it does not depend on labels and notes."""
+    readings = [None if of.recorded is None else of.recorded.samples for of in (now, file)]
+    is_same = now.has_times_of(file.rows) and replace(now.about, note=file.about.note) == file.about
+    return is_same and readings[0] == readings[1]
 
 
 def _n_samples(file: VisitFile) -> int:
@@ -178,7 +185,7 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
                 found = tuple(why_text(result) for result in results if isinstance(result, Explanation))
     with visit.lock:
         now = visit.files.get(file.number)
-        if now is not None and now.prediction is file.prediction:
+        if now is not None and now.prediction is file.prediction and now.has_times_of(file.rows):
             visit.put(replace(now, why={**now.why, repetition: found}))
 
 

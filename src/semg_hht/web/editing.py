@@ -279,7 +279,7 @@ def label_from_sensor(visit: Visit, number: Any, sensor: Any) -> None:
         raise Refused("app_too_slow", file=file.name) from None
     with visit.lock:
         now = visit.files.get(file.number)
-        if now is None or [r.start_s for r in now.rows] != [r.start_s for r in file.rows]:
+        if now is None or now.rows != file.rows or now.recorded is not recorded:
             raise Refused("app_changed_meanwhile")
         known = (*recorded.remarks, *(remark for remark in remarks if remark not in recorded.remarks))
         own = [replace(row, subject=before.subject, session=before.session, muscle=before.muscle)
