@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from page_builders import PageVisitor, page_of
 from semg_hht import samples
 from semg_hht.prediction.run import Run, open_run
+from semg_hht.web import session_file
 from semg_hht.web.session_file import KeptSessions
 from semg_hht.web.shared_run import ShippedFacts
 from semg_hht.web.visitors import Visitors
@@ -96,3 +98,22 @@ def test_sessions_are_kept_where_the_owner_names_a_folder(
     assert [path.name for path in (tmp_path / "kept").glob("*.zip")] == [f"{name}.semg.zip"]
     for other in ("../kept/" + name, name + ".semg.zip", "", 5):
         later.post("open", 400, name=other)
+
+
+def test_a_session_that_can_not_be_kept_does_not_end_the_server(
+    visitors: Visitors, run: Run, curl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(visitors, run)
+    page.kept = KeptSessions(tmp_path / "kept")
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session_file, "write_session", full)
+        page.keep_house()
+        assert "the disk is full" in visitor.post("keep", 400)["error"]
+    page.keep_house()
+    assert len(page.kept.names()) == 1

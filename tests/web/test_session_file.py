@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from page_builders import FILTERS, PageVisitor
-from semg_hht.web.repetition_table import Refused
-from semg_hht.web.session_file import open_session
+from semg_hht.web import editing
+from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.session_file import KeptSessions, open_session
+from semg_hht.web.uploads import ReadFile
 from semg_hht.web.visit import Visit
 
 MOST = 10_000_000
@@ -79,6 +81,39 @@ def test_names_of_a_session_lead_nowhere_and_its_size_is_bounded(visit: Visit, t
     with pytest.raises(Refused, match="app_session_too_big"):
         open_session(visit, bomb, FILTERS, max_bytes=MOST)
     assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["..", "a.csv"])
+def test_a_session_that_can_not_be_opened_leaves_no_file(visit: Visit, tmp_path: Path, name: str) -> None:
+    content = described(name=name)
+    content["files"].append({"name": "b.csv", "member": "data"})  # without what it is about
+    with pytest.raises(Refused):
+        open_session(visit, written(tmp_path, **{"session.json": content, "data": b"a"}), FILTERS, max_bytes=MOST)
+    assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+
+
+def test_a_kept_session_is_not_written_again_without_what_could_not_be_read(
+    visit: Visit, angled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = KeptSessions(tmp_path / "kept")
+    path = kept.folder / "P1_a.semg.zip"
+    content = described(name="angled.npz")
+    content["files"].append({**content["files"][0], "name": "other.npz"})
+    written(tmp_path, **{"session.json": content, "data": angled.read_bytes()}).rename(path)
+    before, add = path.read_bytes(), editing.add
+
+    def slow(*arguments: Any) -> int:
+        number = add(*arguments)
+        kept.keep(visit)  # while half of it is here
+        return number
+
+    monkeypatch.setattr(editing, "add", slow)
+    open_session(visit, path, FILTERS, max_bytes=MOST, kept="P1_a")
+    assert path.read_bytes() == before and kept.names() == ["P1_a"]
+    assert [file.kept for file in visit.files.values()] == ["P1_a", "P1_a"]
+    monkeypatch.setattr(editing, "read_upload", lambda *_: ReadFile(problem=Problem("app_too_slow", {"file": "x"})))
+    open_session(visit, path, FILTERS, max_bytes=MOST, kept="P1_a")
+    assert [file.kept for file in visit.files.values()] == ["P1_a", "P1_a", "", ""]
 
 
 def test_repetitions_of_a_session_are_checked_as_drawn_ones(visit: Visit, angled: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Page:
             for visit in self.visitors.all():
                 try:
                     self.kept.keep(visit)
-                except OSError as error:
+                except (OSError, InputError) as error:
                     log.warning("a session could not be kept: %s", error)
         self.visitors.remove_idle()
 

@@ -193,6 +193,7 @@ class Visit:
     maxima : maximal contractions by person; of a file whose person is not stated, by its number.
     run : which run answers: ``own``, ``shipped``, ``practice``, ``trained``; empty: none.
     gender : whether the visitor asked for recorded gender.
+    n_opening : sessions that are being opened; until they are whole, the visit is not kept.
     changed : counts the changes; ``saved`` is its value when the sessions were kept.
     """
 
@@ -210,6 +211,7 @@ class Visit:
     saved: int = 0
     n_files: int = 0
     n_readings: int = 0
+    n_opening: int = 0
     job: BackgroundJob = field(default_factory=BackgroundJob)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
