@@ -5,6 +5,7 @@ This module works on files and samples, and does not know about visits, answers 
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from semg_hht.web.repetition_table import MAX_REPETITIONS, Problem, Refused, rea
 from semg_hht.web.visit import Channel, ReadRecording
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 MAX_UNPACKED = 2**30  # bytes of an npz archive once unpacked: a small archive can hold arrays of any size
 MAX_READ_BYTES = 3 * 2**29  # memory for reading one file; a text table of 100 MB takes two thirds of that
 READ_TIMEOUT_S, READ_TIMEOUT_S_PER_MB = 20.0, 0.4  # for reading a file
@@ -85,6 +87,9 @@ def limited(name: str, timeout_s: float, read: Callable[..., ReadFile], *argumen
     except (MemoryError, TimeoutError) as error:
         reason = "app_too_big" if isinstance(error, MemoryError) else "app_too_slow"
         return ReadFile(problem=Problem(reason, {"file": name}))
+    except Exception:
+        log.exception("an uploaded file could not be read")
+        return ReadFile(problem=Problem("app_failed"))
 
 
 def _read(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> ReadFile:
