@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import shutil
 import socket
@@ -145,6 +146,34 @@ def test_many_requests_of_one_visitor_do_not_hold_up_the_others(
     held.set()
     for thread in threads:
         thread.join(20)
+
+
+def test_a_session_that_a_browser_does_not_take_is_removed(visitors: Visitors, run: Run, curl: Path) -> None:
+    visitor = PageVisitor(page_of(visitors, run))
+    visitor.drop(curl)
+    (visit,) = visitors.all()
+
+    async def stalled(_: object) -> None:
+        raise TimeoutError
+
+    async def silent() -> dict[str, str]:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def sent() -> None:
+        path = visit.folder / "session-x"
+        path.write_bytes(b"x")
+        scope = {"type": "http", "method": "GET", "headers": []}
+        with pytest.raises(TimeoutError):
+            await page_server.TemporaryFileResponse(path)(scope, silent, stalled)
+
+    asyncio.run(sent())
+    for name in ("session-1", "session-2"):
+        (visit.folder / name).touch()
+    assert "still running" in visitor.client.get("/api/session").json()["error"]
+    (visit.folder / "session-1").unlink()
+    assert visitor.client.get("/api/session").content.startswith(b"PK")
+    assert [path.name for path in visit.folder.iterdir() if path.is_file()] == ["session-2"]
 
 
 def test_connections_that_send_nothing_or_half_a_header_are_closed(served: tuple[Running, int]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from page_builders import FILTERS, PageVisitor
 from semg_hht.web import editing
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.session_file import KeptSessions, open_session
-from semg_hht.web.uploads import ReadFile
+from semg_hht.web.uploads import RESERVED_BYTES, ReadFile
 from semg_hht.web.visit import Visit
 
 MOST = 10_000_000
@@ -81,6 +83,23 @@ def test_names_of_a_session_lead_nowhere_and_its_size_is_bounded(visit: Visit, t
     with pytest.raises(Refused, match="app_session_too_big"):
         open_session(visit, bomb, FILTERS, max_bytes=MOST)
     assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+
+
+def test_a_session_leaves_the_disk_its_reserve_and_has_the_room_that_a_visit_has_left(
+    visitor: PageVisitor, curl: Path, visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, **{"session.json": described(), "data": bytes(15_000_000)})
+    visitor.drop(curl)
+    for _ in range(3):
+        assert visitor.client.post("/api/file?name=x.semg.zip", content=path.read_bytes()).status_code == 200
+    answer = visitor.client.post("/api/file?name=x.semg.zip", content=path.read_bytes())
+    assert "larger than this page accepts" in answer.json()["error"]
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, RESERVED_BYTES + 1000))
+    with pytest.raises(Refused, match="app_disk_full"):
+        open_session(visit, path, FILTERS, max_bytes=10**9)
+    assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+    assert "no space left" in visitor.client.get("/api/session").json()["error"]
 
 
 @pytest.mark.parametrize("name", ["..", "a.csv"])

@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import secrets
-import shutil
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,12 +20,12 @@ from typing import Any
 import jinja2
 import uvicorn
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semg_hht.errors import InputError
@@ -39,7 +38,7 @@ from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.request_filter import RequestFilter
 from semg_hht.web.session_file import KeptSessions
 from semg_hht.web.shared_run import Desk
-from semg_hht.web.uploads import safe_name
+from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.view import sentence
 from semg_hht.web.visit import Visit
 from semg_hht.web.visitors import Visitors
@@ -47,8 +46,6 @@ from semg_hht.web.visitors import Visitors
 log = logging.getLogger(__name__)
 
 MAX_UPLOAD_MB = 100  # of one file
-TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
-RESERVED_BYTES = 500_000_000  # of the disk, which uploads leave free
 HOUSEKEEPING_S = 5.0
 MAX_PENDING = 8  # requests of one visitor at once
 N_READING = 2  # files that are read at once, of all visitors; uploads.py limits the memory of each
@@ -208,10 +205,20 @@ async def _read(server: Server, read: steps.Read, request: Request) -> Response:
     async def work() -> Response:
         content, kind = await run_in_threadpool(read, server.page, visit, dict(request.query_params))
         if isinstance(content, Path):
-            return FileResponse(content, media_type=kind, background=BackgroundTask(content.unlink))
+            return TemporaryFileResponse(content, media_type=kind)
         return Response(content, media_type=kind)
 
     return await _in_turn(server, key, work)
+
+
+class TemporaryFileResponse(FileResponse):
+    """A file that is removed when it has been sent, or when the browser does not take it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
 
 
 async def _upload(server: Server, request: Request) -> Response:
@@ -233,15 +240,13 @@ async def _upload(server: Server, request: Request) -> Response:
 
 async def _store(server: Server, visit: Visit, request: Request, stored: Path) -> None:
     """Write the body of a request to a file, as long as the visit and the disk have space."""
-    most = TOTAL_UPLOAD_FACTOR * server.page.max_upload
-    room = most - sum(path.stat().st_size for path in visit.recordings.iterdir())
+    room = server.page.room(visit)
     with stored.open("wb") as out:
         async for chunk in request.stream():
             room -= len(chunk)
             if room < 0:
-                raise Refused("app_visit_full", most=most // 1_000_000)
-            if shutil.disk_usage(visit.folder).free < RESERVED_BYTES:
-                raise Refused("app_disk_full")
+                raise Refused("app_visit_full", most=server.page.max_stored // 1_000_000)
+            require_space(visit.folder, len(chunk))
             out.write(chunk)
 
 

@@ -23,12 +23,15 @@ from semg_hht.web.drawn_signal import MAX_POINTS, draw_interval
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.session_file import SUFFIX, KeptSessions, open_session, write_session
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk
+from semg_hht.web.uploads import require_space
 from semg_hht.web.view import job_view, state_of, trend_over_time
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 from semg_hht.web.visitors import Visitors
 
 log = logging.getLogger(__name__)
 
+TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
+MAX_SENT = 2  # saved sessions of one visit
 Content = Mapping[str, Any]
 Read = Callable[["Page", Visit, Content], tuple[bytes | Path, str]]
 
@@ -55,9 +58,18 @@ class Page:
             keeps, names = ("", []) if self.kept is None else (self.kept.folder.name, self.kept.names())
             return state_of(visit, self.desk, max_mb=self.max_upload // 1_000_000, keeps=keeps, kept=names)
 
+    @property
+    def max_stored(self) -> int:
+        """Bytes that all files of a visit may have together."""
+        return TOTAL_UPLOAD_FACTOR * self.max_upload
+
+    def room(self, visit: Visit) -> int:
+        """Bytes of further files that a visit has space for."""
+        return self.max_stored - visit.n_bytes
+
     def take_upload(self, visit: Visit, stored: Path, name: str) -> None:
         if name.endswith(SUFFIX):
-            open_session(visit, stored, self.desk.filters, max_bytes=3 * self.max_upload)
+            open_session(visit, stored, self.desk.filters, max_bytes=self.room(visit))
         else:
             editing.add(visit, stored, name, self.desk.filters)
 
@@ -89,9 +101,13 @@ def set_language(page: Page, visit: Visit, content: Content) -> None:
 def open_sample(page: Page, visit: Visit, content: Content) -> None:
     if page.desk.sample is None:
         raise Refused("app_no_such_file")
+    require_space(visit.folder)
     stored = visit.folder / f"upload-{secrets.token_hex(8)}"
     shutil.copyfile(page.desk.sample, stored)
-    editing.add(visit, stored, page.desk.sample.name, page.desk.filters)
+    try:
+        editing.add(visit, stored, page.desk.sample.name, page.desk.filters)
+    finally:
+        stored.unlink(missing_ok=True)
 
 
 def remove(page: Page, visit: Visit, content: Content) -> None:
@@ -240,7 +256,7 @@ def open_kept(page: Page, visit: Visit, content: Content) -> None:
     if page.kept is None:
         raise Refused("app_keeps_nothing")
     name = content.get("name")
-    open_session(visit, page.kept.path(name), page.desk.filters, max_bytes=3 * page.max_upload, kept=str(name))
+    open_session(visit, page.kept.path(name), page.desk.filters, max_bytes=page.room(visit), kept=str(name))
 
 
 def leave(page: Page, visit: Visit, content: Content) -> None:
@@ -315,7 +331,10 @@ def predictions(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
 
 
 def session(page: Page, visit: Visit, query: Content) -> tuple[Path, str]:
-    """The saved session, in a file that is removed when it has been sent."""
+    """The saved session, in a file that is removed when it has been sent; few of a visit are sent at once."""
+    if len(list(visit.folder.glob("session-*"))) >= MAX_SENT:
+        raise Refused("app_busy")
+    require_space(visit.folder, visit.n_bytes)
     path = visit.folder / f"session-{secrets.token_hex(8)}"
     with path.open("wb") as to:
         write_session(visit, to)

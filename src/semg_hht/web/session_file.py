@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO
 from semg_hht.system.files import whole_file
 from semg_hht.web import editing
 from semg_hht.web.repetition_table import Problem, Refused, one_line
-from semg_hht.web.uploads import safe_name
+from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.visit import MAX_FILES, Visit, VisitFile
 
 SUFFIX = ".semg.zip"
@@ -125,7 +124,8 @@ def _unpack(archive: zipfile.ZipFile, name: str, to: Path, most: int) -> int:
     with archive.open(name) as member, to.open("wb") as out:
         while chunk := member.read(CHUNK):
             n_bytes += len(chunk)
-            if n_bytes > most or shutil.disk_usage(to.parent).free < 4 * CHUNK:
+            require_space(to.parent, len(chunk))
+            if n_bytes > most:
                 to.unlink()
                 raise Refused("app_session_too_big")
             out.write(chunk)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ MAX_UNPACKED = 2**30  # bytes of an npz archive once unpacked: a small archive c
 MAX_READ_BYTES = 3 * 2**29  # memory for reading one file; a text table of 100 MB takes two thirds of that
 READ_TIMEOUT_S, READ_TIMEOUT_S_PER_MB = 20.0, 0.4  # for reading a file
 MAX_NAME = 120  # characters
+RESERVED_BYTES = 500_000_000  # of the disk, which files of visitors leave free
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,18 @@ class StatedFacts:
     rows: tuple[ManifestRow, ...] = ()
     rate_hz: float | None = None
     units: str = ""
+
+
+def require_space(folder: Path, n_bytes: int = 0) -> None:
+    """Require that the disk has `RESERVED_BYTES` left after writing so many more.
+
+    Raises
+    ------
+    Refused
+        It has not.
+    """
+    if shutil.disk_usage(folder).free < RESERVED_BYTES + n_bytes:
+        raise Refused("app_disk_full")
 
 
 def safe_name(name: str) -> str:
@@ -165,6 +179,8 @@ def _kept(segmented: Any, stated: Sequence[ManifestRow], drawn: Path) -> ReadRec
     factor = recording.microvolts_per_unit or 1.0
     units = recording.units if recording.microvolts_per_unit is None else "uV"
     sensors = [i for i, name in enumerate(raw.channel_names) if name in raw.non_emg][:MAX_CHANNELS]
+    n_channels = len(recording.samples) + len(sensors)
+    require_space(drawn.parent, n_channels * recording.samples.shape[1] * np.dtype(np.float32).itemsize)
     write_samples(np.concatenate([factor * recording.samples, raw.samples[sensors]]), drawn)
     emg = [Channel(name, units, is_sensor=False) for name in recording.channel_names]
     others = [Channel(raw.channel_names[i], _sensor_units(raw.channel_names[i]), is_sensor=True) for i in sensors]

@@ -224,6 +224,11 @@ class Visit:
         return self.folder / "recordings"
 
     @property
+    def n_bytes(self) -> int:
+        """Bytes of the stored files."""
+        return sum(path.stat().st_size for path in self.recordings.iterdir())
+
+    @property
     def drawn(self) -> Path:
         return self.folder / "drawn"
 
