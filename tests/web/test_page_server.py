@@ -93,6 +93,17 @@ def test_a_body_that_is_no_object_is_refused(visitor: PageVisitor, body: bytes) 
     assert visitor.client.post("/api/repetitions", content=body).status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_another_site_can_not_begin_visits(visitor: PageVisitor, visitors: Visitors, kind: str) -> None:
+    headers = {"Content-Type": kind, "Origin": "https://elsewhere.example"}
+    assert visitor.client.post("/api/visit", content=b"{}", headers=headers).status_code == 400
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST",
+             "Access-Control-Request-Headers": "content-type"}  # fmt: skip
+    answer = visitor.client.options("/api/visit", headers=asked)
+    assert answer.status_code == 405 and not any(name.startswith("access-control") for name in answer.headers)
+    assert len(visitors) == 1
+
+
 @pytest.mark.parametrize("query", ["file=x", "file=1&from=nan", "file=1&points=1e999", "file=-1", "", "file=1.5"])
 def test_a_query_that_makes_no_sense_is_refused(visitor: PageVisitor, curl: Path, query: str) -> None:
     visitor.drop(curl)

@@ -146,11 +146,14 @@ async def _words(server: Server, request: Request) -> Response:
 
 
 async def _new_visit(server: Server, request: Request) -> Response:
+    # Other sites can't send this type without asking first: else they would fill the page with visits.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refused("app_bad_request")
     content = await _json(request)
     language = content.get("language")
     language = language if language in LANGUAGES else language_of(request)
     try:
-        key, visit = server.page.visitors.create()
+        key, visit = await run_in_threadpool(server.page.visitors.create)  # which may remove the files of another
     except Refused as refused:
         return JSONResponse({"error": sentence(refused.problem, read_words(language))}, 503)
     visit.language, visit.run = language, server.page.desk.first_kind
