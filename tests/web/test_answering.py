@@ -46,6 +46,7 @@ def test_what_is_too_much_or_nothing_is_refused_in_words(
     monkeypatch.setattr(answering, "MAX_ANSWERED", 10)
     visitor.post("answer")
     assert "this page answers at most 10 of one file" in visitor.wait()["error"]
+    assert "at most 10" in visitor.client.get("/api/picture?file=1&repetition=1").json()["error"]
 
 
 def test_moved_repetitions_lose_their_answers_and_the_others_keep_them(visitor: PageVisitor, curl: Path) -> None:

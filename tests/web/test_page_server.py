@@ -159,6 +159,23 @@ def test_many_requests_of_one_visitor_do_not_hold_up_the_others(
         thread.join(20)
 
 
+def test_cards_that_wait_for_an_answer_do_not_hold_up_the_others(
+    served: tuple[Running, int], visitors: Visitors
+) -> None:
+    running, port = served
+    with running.page.desk.answering:  # as an answer that takes minutes
+        keys = [visitors.create()[0] for _ in range(8)]
+        threads = [threading.Thread(target=get, args=(port, "/api/card?file=1"), kwargs={"X-Visit": key})
+                   for key in keys for _ in range(6)]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        other, _ = visitors.create()
+        assert get(port, "/api/state", **{"X-Visit": other})[0] == 200
+    for thread in threads:
+        thread.join(20)
+
+
 def test_a_session_that_a_browser_does_not_take_is_removed(visitors: Visitors, run: Run, curl: Path) -> None:
     visitor = PageVisitor(page_of(visitors, run))
     visitor.drop(curl)

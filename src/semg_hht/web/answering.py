@@ -225,6 +225,8 @@ def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:
     if not isinstance(repetition, int) or not 1 <= repetition <= max(1, len(file.rows)):
         raise Refused("app_no_such_file")
     row = file.manifest_rows()[repetition - 1]
+    if (n_samples := _n_samples(replace(file, rows=(row,)))) > MAX_ANSWERED:
+        raise Refused("app_too_long", found=n_samples, most=MAX_ANSWERED)
     import numpy as np
 
     from semg_hht.matrices.transform import transform

@@ -6,6 +6,7 @@ Data is sent as JSON and pictures as PNG; markup is one page and the session car
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 MAX_UPLOAD_MB = 100  # of one file
 HOUSEKEEPING_S = 5.0
 MAX_PENDING = 8  # requests of one visitor at once
+N_DRAWING = 2  # pictures and cards that are made at once, of all visitors: a card waits for an answer that is under way
 N_READING = 2  # files that are read at once, of all visitors; uploads.py limits the memory of each
 MAX_CONNECTIONS = 2000
 HEADER_TIMEOUT_S = 20.0  # from the opening of a connection to the end of its header
@@ -64,6 +66,7 @@ class Server:
     shell: jinja2.Template
     pending: dict[str, int] = field(default_factory=dict)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(N_READING))
+    drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(N_DRAWING))
 
 
 class WrongVisit(Exception):
@@ -206,7 +209,8 @@ async def _read(server: Server, read: steps.Read, request: Request) -> Response:
     key, visit = _visit(server, request)
 
     async def work() -> Response:
-        content, kind = await run_in_threadpool(read, server.page, visit, dict(request.query_params))
+        async with server.drawing if read in steps.DRAWN else contextlib.nullcontext():
+            content, kind = await run_in_threadpool(read, server.page, visit, dict(request.query_params))
         if isinstance(content, Path):
             return TemporaryFileResponse(content, media_type=kind)
         return Response(content, media_type=kind)

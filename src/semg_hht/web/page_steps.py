@@ -364,6 +364,7 @@ CHANGES = {
     "open": Change(open_kept, reads=True),
     "leave": Change(leave),
 }
+DRAWN = (picture, card)  # reads that take long, of which few are done at once
 READS: dict[str, Read] = {
     "state": state, "job": job, "signal": signal, "picture": picture, "card": card, "table": table,
     "predictions": predictions, "session": session, "trend": trend,
