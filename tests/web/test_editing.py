@@ -161,8 +161,24 @@ def test_a_maximum_is_of_a_person_and_gives_shares_of_it(visit: Visit, angled: P
     editing.describe(visit, third.number, {"person": "P1"}, FILTERS)
     assert (own := visit.files[third.number].measured) is not None and own.percent_mvc
     visit.remove(second.number)
-    editing.set_maximum(visit, first.number, None, None, None)
     assert visit.maxima == {}
+    assert [f.measured is not None and f.measured.percent_mvc for f in visit.files.values()] == [(), ()]
+
+
+def test_a_maximum_does_not_outlive_the_rate_that_its_times_are_of(visit: Visit, tmp_path: Path) -> None:
+    path = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(8000)))
+    first, second = add(visit, path), add(visit, path)
+    for file in (first, second):
+        editing.describe(visit, file.number, {"rate_hz": 1000, "person": "P1"}, FILTERS)
+        rows = [{"start_s": 1, "stop_s": 2}]
+        editing.set_repetitions(visit, file.number, rows)
+    editing.set_maximum(visit, first.number, second.number, 5.0, 7.0)
+    assert (own := visit.files[first.number].measured) is not None and own.percent_mvc
+    editing.find_again(visit, second.number, FILTERS)
+    assert visit.maxima
+    editing.describe(visit, second.number, {"rate_hz": 2000}, FILTERS)
+    assert visit.maxima == {}
+    assert (own := visit.files[first.number].measured) is not None and own.percent_mvc == ()
 
 
 def test_labels_come_from_the_sensor_and_those_of_a_person_stay(visit: Visit, angled: Path) -> None:

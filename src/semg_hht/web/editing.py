@@ -86,15 +86,18 @@ def _is_as_read(visit: Visit, number: int, stated: StatedFacts) -> bool:
 
 
 def _put_read(visit: Visit, file: VisitFile, read: ReadFile) -> None:
-    about = file.about
-    if file.recorded is not None:
-        file.recorded.samples.unlink(missing_ok=True)
+    about, before = file.about, file.recorded
     if read.recorded is not None:
         shared = read.recorded.shared
         about = replace(about, person=about.person or shared.subject, muscle=about.muscle or shared.muscle,
                         date=about.date or _date(shared.session, lenient=True))  # fmt: skip
     file = replace(file, about=about, recorded=read.recorded, problem=read.problem, needs_rate=read.needs_rate,
                    rows=read.rows).without_answers()  # fmt: skip
+    visit.put(file)  # its own maximum may be in it
+    if before is not None:
+        before.samples.unlink(missing_ok=True)
+        if read.recorded is None or read.recorded.duration_s != before.duration_s:
+            visit.drop_maxima(file.number)  # their times are of the former rate
     visit.put(measured(file, reference_of(visit, file)))
 
 

@@ -287,8 +287,16 @@ class Visit:
         file.path.unlink(missing_ok=True)
         if file.recorded is not None:
             file.recorded.samples.unlink(missing_ok=True)
-        self.maxima = {key: maximum for key, maximum in self.maxima.items() if maximum.file != number}
+        self.drop_maxima(file.number)
         self.touch()
+
+    def drop_maxima(self, number: int) -> None:
+        """Forget the maximal contractions in a file, and the shares of them."""
+        gone = {key for key, maximum in self.maxima.items() if maximum.file == number}
+        self.maxima = {key: maximum for key, maximum in self.maxima.items() if key not in gone}
+        for other in [other for other in self.files.values() if self.person_key(other) in gone]:
+            if other.measured is not None:
+                self.put(replace(other, measured=replace(other.measured, percent_mvc=())))
 
     def usable(self) -> list[VisitFile]:
         return [file for file in self.files.values() if file.problem is None]
