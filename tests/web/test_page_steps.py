@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,21 @@ def test_another_run_takes_the_answers_of_the_first_away(visitors: Visitors, run
     assert PageVisitor(page).state["run"]["kind"] == "own"  # another visitor's choice is his own
     visitor.post("run", take="own")
     assert visitor.state["run"]["kind"] == "own"
+
+
+@pytest.mark.parametrize("scaling", ["log", "mvc"])
+def test_another_maximum_takes_answers_away_that_are_relative_to_it(
+    visitors: Visitors, run: Run, curl: Path, scaling: Any
+) -> None:
+    assert run.recording_config is not None
+    page = page_of(visitors, run)
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+    page.desk.own = replace(run, recording_config=replace(run.recording_config, scaling=scaling))
+    visitor.post("maximum", file=1, of=1, start_s=None, stop_s=None)
+    assert visitor.files[0]["maximum"] and visitor.files[0]["answered"] is (scaling == "log")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.web.drawn_signal import read_samples
 from semg_hht.web.repetition_table import DECIMALS, Problem, Refused, times_of
+from semg_hht.web.shared_run import is_relative
 from semg_hht.web.uploads import problem_of, without_folder
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile, WhyText
 
@@ -39,7 +40,7 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     Raises
     ------
     Refused
-        There is nothing to answer, or too much.
+        There is nothing to answer, or too much; or a maximum that the run answers relative to has changed meanwhile.
     Stopped
         The visitor stopped the work.
     """
@@ -49,7 +50,7 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     from semg_hht.recordings.jobs import Failure
 
     with visit.lock:
-        files = visit.usable()
+        files, maxima_then = visit.usable(), dict(visit.maxima)
     sizes = {file.name: _n_samples(file) for file in files}
     if not files:
         raise Refused("app_nothing_to_answer")
@@ -80,6 +81,8 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     found = [
         replace(file, measures_read=kept.get(file.name), warnings=tuple(dict.fromkeys(warnings))) for file in files
     ]
+    if is_relative(run) and visit.maxima != maxima_then:
+        raise Refused("app_changed_meanwhile")
     _take(visit, found, predictions)
 
 
@@ -130,7 +133,7 @@ def _inputs(
     with ExitStack() as written:
         if rows:
             inputs.append(written.enter_context(_table(visit, rows)))
-        if run.recording_config is not None and run.recording_config.scaling == "mvc":
+        if is_relative(run):
             if maxima := _maxima(visit):
                 references = written.enter_context(_table(visit, maxima))
             elif references is None:

@@ -9,11 +9,12 @@ import json
 import logging
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semg_hht.errors import InputError
 from semg_hht.report.words import LANGUAGES, read_words
@@ -22,11 +23,14 @@ from semg_hht.web import background, editing, trained_run
 from semg_hht.web.drawn_signal import MAX_POINTS, draw_interval
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.session_file import SUFFIX, KeptSessions, open_session, write_session
-from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk
+from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, is_relative
 from semg_hht.web.uploads import require_space
 from semg_hht.web.view import job_view, state_of, trend_over_time
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 from semg_hht.web.visitors import Visitors
+
+if TYPE_CHECKING:
+    from semg_hht.prediction.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -111,13 +115,14 @@ def open_sample(page: Page, visit: Visit, content: Content) -> None:
 
 
 def remove(page: Page, visit: Visit, content: Content) -> None:
-    with visit.lock:
+    with visit.lock, _maxima_watched(page, visit):
         visit.remove(content.get("file"))
         visit.problems = ()
 
 
 def describe(page: Page, visit: Visit, content: Content) -> None:
-    editing.describe(visit, content.get("file"), content, page.desk.filters)
+    with _maxima_watched(page, visit):
+        editing.describe(visit, content.get("file"), content, page.desk.filters)
 
 
 def set_repetitions(page: Page, visit: Visit, content: Content) -> None:
@@ -129,15 +134,32 @@ def find_again(page: Page, visit: Visit, content: Content) -> None:
 
 
 def set_maximum(page: Page, visit: Visit, content: Content) -> None:
-    editing.set_maximum(visit, content.get("file"), content.get("of"), content.get("start_s"), content.get("stop_s"))
+    file, of, start_s, stop_s = (content.get(name) for name in ("file", "of", "start_s", "stop_s"))
+    with _maxima_watched(page, visit):
+        editing.set_maximum(visit, file, of, start_s, stop_s)
+
+
+@contextmanager
+def _maxima_watched(page: Page, visit: Visit) -> Iterator[None]:
+    """Where the block changes a maximal contraction, answers that are relative to it are taken away."""
+    before = dict(visit.maxima)
+    yield
+    run = _run_or_none(page, visit)
+    with visit.lock:
+        if visit.maxima != before and run is not None and is_relative(run):
+            visit.change_each(lambda file: file.without_answers())
 
 
 def label_from_sensor(page: Page, visit: Visit, content: Content) -> None:
     editing.label_from_sensor(visit, content.get("file"), content.get("sensor"))
 
 
-def _run(page: Page, visit: Visit) -> Any:
-    run = visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+def _run_or_none(page: Page, visit: Visit) -> Run | None:
+    return visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+
+
+def _run(page: Page, visit: Visit) -> Run:
+    run = _run_or_none(page, visit)
     if run is None:
         raise Refused("app_no_run")
     return run
@@ -297,7 +319,7 @@ def picture(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     from semg_hht.matrices.transform import PipelineConfig
     from semg_hht.web import answering
 
-    run = visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+    run = _run_or_none(page, visit)
     config = (None if run is None else run.recording_config) or page.desk.config or PipelineConfig()
     try:
         png = answering.picture(visit, _number(query, "file"), _number(query, "repetition", 1), config)
