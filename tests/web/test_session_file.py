@@ -10,14 +10,18 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from page_builders import FILTERS, PageVisitor
+from page_builders import FILTERS, PageVisitor, page_of
+from semg_hht.prediction.run import Run
+from semg_hht.recordings.recording import Recording, write_recording
 from semg_hht.web import editing
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.session_file import KeptSessions, open_session
 from semg_hht.web.uploads import RESERVED_BYTES, ReadFile
 from semg_hht.web.visit import Visit
+from semg_hht.web.visitors import Visitors
 
 MOST = 10_000_000
 
@@ -83,6 +87,25 @@ def test_names_of_a_session_lead_nowhere_and_its_size_is_bounded(visit: Visit, t
     with pytest.raises(Refused, match="app_session_too_big"):
         open_session(visit, bomb, FILTERS, max_bytes=MOST)
     assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+
+
+def test_a_session_of_several_large_files_is_opened_again(visitors: Visitors, run: Run, tmp_path: Path) -> None:
+    page = page_of(visitors, run)
+    page.max_upload = 200_000
+    visitor = PageVisitor(page)
+    rng = np.random.default_rng(0)
+    for name in ("a.npz", "b.npz"):
+        recording = Recording(rng.standard_normal((1, 20_000)), 1000.0, ("biceps",), "mV", "x")
+        write_recording(recording, tmp_path / name)
+        visitor.drop(tmp_path / name)
+    saved = visitor.client.get("/api/session").content
+    assert page.max_upload < len(saved) < page.max_stored
+    assert visitor.client.post("/api/file?name=a.npz", content=saved).status_code == 413
+    for file in (1, 2):
+        visitor.post("remove", file=file)
+    answer = visitor.client.post("/api/file?name=all.semg.zip", content=saved)
+    assert answer.status_code == 200 and [file["name"] for file in answer.json()["files"]] == ["a.npz", "b.npz"]
+    assert visitor.client.post("/api/file?name=x.semg.zip", content=bytes(page.max_stored + 1)).status_code == 413
 
 
 def test_a_session_leaves_the_disk_its_reserve_and_has_the_room_that_a_visit_has_left(

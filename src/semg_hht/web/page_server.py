@@ -36,8 +36,8 @@ from semg_hht.web.address import PageAddress
 from semg_hht.web.isolated import start_forkserver
 from semg_hht.web.page_steps import Page
 from semg_hht.web.repetition_table import Problem, Refused
-from semg_hht.web.request_filter import RequestFilter
-from semg_hht.web.session_file import KeptSessions
+from semg_hht.web.request_filter import RequestFilter, TooLarge
+from semg_hht.web.session_file import SUFFIX, KeptSessions
 from semg_hht.web.shared_run import Desk
 from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.view import sentence
@@ -97,7 +97,7 @@ def application(page: Page, address: PageAddress) -> Starlette:
         ClientDisconnect: _incomplete,
         FileNotFoundError: partial(_gone, server),
     }
-    middleware = [Middleware(RequestFilter, address=address, max_upload=page.max_upload)]
+    middleware = [Middleware(RequestFilter, address=address, max_upload=page.max_stored)]
     return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
 
 
@@ -235,7 +235,7 @@ async def _upload(server: Server, request: Request) -> Response:
     async def work() -> Response:
         stored = visit.folder / f"upload-{secrets.token_hex(8)}"
         try:
-            await _store(server, visit, request, stored)
+            await _store(server, visit, request, stored, is_session=name.endswith(SUFFIX))
             async with server.reading:
                 await run_in_threadpool(server.page.take_upload, visit, stored, name)
         finally:
@@ -245,12 +245,21 @@ async def _upload(server: Server, request: Request) -> Response:
     return await _in_turn(server, key, work)
 
 
-async def _store(server: Server, visit: Visit, request: Request, stored: Path) -> None:
-    """Write the body of a request to a file, as long as the visit and the disk have space."""
+async def _store(server: Server, visit: Visit, request: Request, stored: Path, *, is_session: bool) -> None:
+    """Write the body of a request to a file, as long as the visit and the disk have space.
+
+    Raises
+    ------
+    TooLarge
+        It is larger than one file may be; a saved session may have the size of all files together.
+    """
     room = server.page.room(visit)
+    left = server.page.max_stored if is_session else server.page.max_upload
     with stored.open("wb") as out:
         async for chunk in request.stream():
-            room -= len(chunk)
+            room, left = room - len(chunk), left - len(chunk)
+            if left < 0:
+                raise TooLarge
             if room < 0:
                 raise Refused("app_visit_full", most=server.page.max_stored // 1_000_000)
             require_space(visit.folder, len(chunk))

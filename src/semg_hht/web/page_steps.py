@@ -60,7 +60,8 @@ class Page:
     def state(self, visit: Visit) -> dict[str, Any]:
         with visit.lock:
             keeps, names = ("", []) if self.kept is None else (self.kept.folder.name, self.kept.names())
-            return state_of(visit, self.desk, max_mb=self.max_upload // 1_000_000, keeps=keeps, kept=names)
+            max_mb, session_mb = self.max_upload // 1_000_000, self.max_stored // 1_000_000
+            return state_of(visit, self.desk, max_mb=max_mb, session_mb=session_mb, keeps=keeps, kept=names)
 
     @property
     def max_stored(self) -> int:

@@ -34,8 +34,13 @@ def sentence(problem: Problem, words: Words) -> str:
     return words(problem.name, **values)
 
 
-def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything that the page shows of a visit but signals and pictures."""
+def state_of(
+    visit: Visit, desk: Desk, *, max_mb: int, session_mb: int, keeps: str = "", kept: Sequence[str] = ()
+) -> dict[str, Any]:  # fmt: skip
+    """Everything that the page shows of a visit but signals and pictures.
+
+    max_mb, session_mb : size of the largest file and of the largest saved session that may be uploaded.
+    """
     words = read_words(visit.language)
     run = desk.info(visit.run, visit.trained)
     files = [file_view(visit, file, run, words) for file in visit.files.values()]
@@ -44,7 +49,7 @@ def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: Se
         "language": visit.language,
         "run": _run_view(visit, desk, run, words),
         "files": files,
-        "limits": {"files": MAX_FILES, "mb": max_mb},
+        "limits": {"files": MAX_FILES, "mb": max_mb, "session_mb": session_mb},
         "has_training": desk.open_trained is not None,
         "train_needs": needs,
         "train_facts": facts,
