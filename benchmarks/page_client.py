@@ -62,7 +62,8 @@ class Visitor:
         self.state = json.loads(self.open("/api/state").read())
 
     def open(self, path: str, body: bytes | None = None, key: str = "") -> Any:
-        request = urllib.request.Request(self.address + path, body, {"X-Visit": key or self.key})
+        headers = {"X-Visit": key or self.key, "Content-Type": "application/json"}
+        request = urllib.request.Request(self.address + path, body, headers)
         return self._opener.open(request, timeout=self._timeout_s)
 
 

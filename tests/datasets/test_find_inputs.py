@@ -155,3 +155,10 @@ def test_a_manifest_finds_a_file_that_a_mac_has_named(tmp_path: Path) -> None:
     assert (matrix, name) == (tmp_path / f"{decomposed}.npz", f"{composed}.npz")
     assert (job.path, job.file) == (tmp_path / f"{decomposed}.csv", f"{composed}.csv")
     assert not unlisted(tmp_path, path, read_manifest(path))
+
+
+@pytest.mark.parametrize("content", [bytes(200_000), b"x" * 200_000])
+def test_a_first_line_that_is_no_csv_is_no_manifest(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert not is_manifest(path)

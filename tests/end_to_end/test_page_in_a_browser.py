@@ -80,6 +80,11 @@ def test_each_word_that_the_script_uses_exists() -> None:
     assert len(used) > 150
 
 
+def test_the_card_is_asked_for_gender_as_the_server_reads_it() -> None:
+    asked = re.search(r'getBlob\("card", \{.*gender: store\.gender \}', (PAGE / "keep.js").read_text(encoding="utf-8"))
+    assert asked and 'query.get("gender") != "true"' in (PAGE.parent / "page_steps.py").read_text(encoding="utf-8")
+
+
 def test_the_page_is_small_and_its_rules_are_kept() -> None:
     parts = [path for path in PAGE.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in parts) < MOST_BYTES
@@ -356,6 +361,27 @@ def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
     until(browser, "document.querySelectorAll('#files .file').length >= 3")
     browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'P-07')]").click()
     until(browser, "document.querySelector('#about-person').value == 'P-07'")
+
+
+@pytest.mark.slow
+def test_what_the_server_does_not_hear_of_at_once_is_sent_again(browser: Any, address: str) -> None:
+    set_width(browser, 1280)
+    open_page(browser, address)
+    open_sample(browser)
+    script = "window.heard = fetch; window.fetch = () => Promise.reject(new TypeError('away'))"
+    browser.execute_script(script)
+    browser.find_element("css selector", "#about-note").send_keys("typed while away")
+    press(browser, "\t")
+    browser.find_element("css selector", "#signal").send_keys("]", "2")
+    until(browser, "document.querySelector('#alerts .alert')")
+    time.sleep(0.6)
+    browser.execute_script("window.fetch = window.heard")
+    said = "document.querySelector('.repetitions td.label select')?.value == 'half'"
+    until(browser, said)
+    time.sleep(6)
+    browser.get(f"{address}/?lang=en")
+    until(browser, said)
+    assert value(browser, "document.querySelector('#about-note').value") == "typed while away"
 
 
 @pytest.mark.slow

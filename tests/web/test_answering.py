@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from page_builders import PageVisitor
+from page_builders import FILTERS, PageVisitor
 from semg_hht.prediction.run import Run
-from semg_hht.web import answering
+from semg_hht.web import answering, editing
+from semg_hht.web.visitors import Visitors
 
 
 def test_answers_are_those_of_predict_and_a_bad_file_costs_only_itself(
@@ -44,6 +46,7 @@ def test_what_is_too_much_or_nothing_is_refused_in_words(
     monkeypatch.setattr(answering, "MAX_ANSWERED", 10)
     visitor.post("answer")
     assert "this page answers at most 10 of one file" in visitor.wait()["error"]
+    assert "at most 10" in visitor.client.get("/api/picture?file=1&repetition=1").json()["error"]
 
 
 def test_moved_repetitions_lose_their_answers_and_the_others_keep_them(visitor: PageVisitor, curl: Path) -> None:
@@ -57,6 +60,62 @@ def test_moved_repetitions_lose_their_answers_and_the_others_keep_them(visitor: 
     assert not file["answered"] and file["verdict"]["text"] == ""
     visitor.post("repetitions", file=1, repetitions=[{**row, "label": "full"} for row in before])
     assert visitor.files[0]["answered"]  # a label moves nothing
+
+
+def test_answers_about_repetitions_that_were_deleted_are_neither_counted_nor_written(
+    visitor: PageVisitor, curl: Path
+) -> None:
+    before = visitor.drop(curl)["repetitions"]
+    visitor.post("answer")
+    visitor.wait()
+    for left in (before[1:], []):
+        visitor.post("repetitions", file=1, repetitions=left)
+        (file,) = visitor.files
+        assert not file["answered"] and file["verdict"]["text"] == "" and not file["has_card"]
+        assert [bool(row["answers"]) for row in file["repetitions"]] == [True] * len(left)
+        assert json.loads(visitor.client.get("/api/predictions").text) == {}
+        assert "Get the answers again" in visitor.client.get("/api/card?file=1").json()["error"]
+    visitor.post("repetitions", file=1, repetitions=before)
+    assert visitor.files[0]["answered"] and "curl.csv" in visitor.client.get("/api/predictions").text
+
+
+def test_a_label_or_a_note_while_answering_costs_no_answer_but_a_new_repetition_does(
+    visitor: PageVisitor, curl: Path, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = visitor.drop(curl)["repetitions"]
+    take, visit = answering._take, visitors.all()[0]
+    for changed, is_answered in (([{**row, "label": "full"} for row in before], True), (before[1:], False)):
+
+        def meanwhile(*arguments: Any, changed: list[dict[str, Any]] = changed) -> None:
+            editing.describe(visit, 1, {"note": f"{len(changed)}"}, FILTERS)
+            editing.set_repetitions(visit, 1, changed)
+            take(*arguments)
+
+        monkeypatch.setattr(answering, "_take", meanwhile)
+        visitor.post("repetitions", file=1, repetitions=before)
+        visit.put(visit.files[1].without_answers())
+        visitor.post("answer")
+        assert visitor.wait()["error"] == ""
+        assert visitor.files[0]["answered"] is is_answered
+    assert visitor.files[0]["about"]["note"] == "2"
+
+
+def test_an_explanation_is_never_shown_for_another_repetition(
+    visitor: PageVisitor, curl: Path, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = visitor.drop(curl)["repetitions"]
+    visitor.post("answer")
+    visitor.wait()
+    visit = visitors.all()[0]
+
+    def slow(_: object) -> bool:
+        editing.set_repetitions(visit, 1, before[1:])  # the third is the second now
+        return False
+
+    monkeypatch.setattr(answering, "_can_explain", slow)
+    visitor.post("why", file=1, repetition=2)
+    visitor.wait()
+    assert [row["why"] for row in visitor.files[0]["repetitions"]] == [[], []]
 
 
 def test_pictures_and_cards_are_made_on_demand(visitor: PageVisitor, curl: Path) -> None:

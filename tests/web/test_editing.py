@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,54 @@ def test_the_rate_of_one_file_is_never_that_of_the_next(visit: Visit, tmp_path: 
     assert add(visit, path).needs_rate
 
 
+def test_a_reading_leaves_the_drawn_channels_of_the_one_before_untouched(visit: Visit, curl: Path) -> None:
+    """A file that another thread has mapped must not be cut: the system would end the server."""
+    file = add(visit, curl)
+    assert file.recorded is not None
+    with file.recorded.samples.open("rb") as held:
+        before = os.fstat(held.fileno())
+        editing.find_again(visit, file.number, FILTERS)
+        after = os.fstat(held.fileno())
+    assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    again = visit.files[file.number]
+    assert again.recorded is not None and list(visit.drawn.iterdir()) == [again.recorded.samples]
+
+
+def test_of_two_readings_the_one_with_the_stated_rate_counts(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(4000)))
+    number = add(visit, path).number
+    read_upload = editing.read_upload
+
+    def slow(*arguments: Any) -> Any:
+        monkeypatch.setattr(editing, "read_upload", read_upload)
+        read = read_upload(*arguments)
+        editing.describe(visit, number, {"rate_hz": 2000}, FILTERS)  # corrected while the file was being read
+        return read
+
+    monkeypatch.setattr(editing, "read_upload", slow)
+    editing.describe(visit, number, {"rate_hz": 1000}, FILTERS)
+    file = visit.files[number]
+    assert file.about.rate_hz == 2000 and file.recorded is not None and file.recorded.rate_hz == 2000
+    assert list(visit.drawn.iterdir()) == [file.recorded.samples]
+
+
+def test_a_file_that_is_removed_while_it_is_read_leaves_nothing(
+    visit: Visit, curl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_upload = editing.read_upload
+
+    def removed(*arguments: Any) -> Any:
+        read = read_upload(*arguments)
+        visit.remove(1)
+        return read
+
+    monkeypatch.setattr(editing, "read_upload", removed)
+    add(visit, curl)
+    assert not visit.files and not [*visit.drawn.iterdir(), *visit.recordings.iterdir()]
+
+
 @pytest.mark.parametrize(
     ("stated", "name"),
     [({"rate_hz": "fast"}, "app_bad_rate"), ({"rate_hz": -1}, "app_bad_rate"), ({"rate_hz": "nan"}, "app_bad_rate"),
@@ -112,8 +161,24 @@ def test_a_maximum_is_of_a_person_and_gives_shares_of_it(visit: Visit, angled: P
     editing.describe(visit, third.number, {"person": "P1"}, FILTERS)
     assert (own := visit.files[third.number].measured) is not None and own.percent_mvc
     visit.remove(second.number)
-    editing.set_maximum(visit, first.number, None, None, None)
     assert visit.maxima == {}
+    assert [f.measured is not None and f.measured.percent_mvc for f in visit.files.values()] == [(), ()]
+
+
+def test_a_maximum_does_not_outlive_the_rate_that_its_times_are_of(visit: Visit, tmp_path: Path) -> None:
+    path = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(8000)))
+    first, second = add(visit, path), add(visit, path)
+    for file in (first, second):
+        editing.describe(visit, file.number, {"rate_hz": 1000, "person": "P1"}, FILTERS)
+        rows = [{"start_s": 1, "stop_s": 2}]
+        editing.set_repetitions(visit, file.number, rows)
+    editing.set_maximum(visit, first.number, second.number, 5.0, 7.0)
+    assert (own := visit.files[first.number].measured) is not None and own.percent_mvc
+    editing.find_again(visit, second.number, FILTERS)
+    assert visit.maxima
+    editing.describe(visit, second.number, {"rate_hz": 2000}, FILTERS)
+    assert visit.maxima == {}
+    assert (own := visit.files[first.number].measured) is not None and own.percent_mvc == ()
 
 
 def test_labels_come_from_the_sensor_and_those_of_a_person_stay(visit: Visit, angled: Path) -> None:
@@ -130,6 +195,23 @@ def test_labels_come_from_the_sensor_and_those_of_a_person_stay(visit: Visit, an
     with pytest.raises(Refused, match="app_says") as refused:
         editing.label_from_sensor(visit, file.number, "no such channel")
     assert str(visit.folder) not in refused.value.problem.values["said"]
+
+
+def test_a_label_that_a_person_sets_while_a_sensor_is_read_stays(
+    visit: Visit, angled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = add(visit, angled)
+    run_isolated = editing.run_isolated
+
+    def slow(*arguments: Any, **limits: Any) -> Any:
+        rows = [{"start_s": r.start_s, "stop_s": r.stop_s, "label": "invalid"} for r in file.rows]
+        editing.set_repetitions(visit, file.number, rows)
+        return run_isolated(*arguments, **limits)
+
+    monkeypatch.setattr(editing, "run_isolated", slow)
+    with pytest.raises(Refused, match="app_changed_meanwhile"):
+        editing.label_from_sensor(visit, file.number, "angle [deg]")
+    assert {row.movement for row in visit.files[file.number].rows} == {"invalid"}
 
 
 def test_a_header_and_its_signals_are_one_file(visit: Visit, tmp_path: Path) -> None:

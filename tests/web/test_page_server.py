@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import shutil
 import socket
@@ -92,6 +93,17 @@ def test_a_body_that_is_no_object_is_refused(visitor: PageVisitor, body: bytes) 
     assert visitor.client.post("/api/repetitions", content=body).status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_another_site_can_not_begin_visits(visitor: PageVisitor, visitors: Visitors, kind: str) -> None:
+    headers = {"Content-Type": kind, "Origin": "https://elsewhere.example"}
+    assert visitor.client.post("/api/visit", content=b"{}", headers=headers).status_code == 400
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST",
+             "Access-Control-Request-Headers": "content-type"}  # fmt: skip
+    answer = visitor.client.options("/api/visit", headers=asked)
+    assert answer.status_code == 405 and not any(name.startswith("access-control") for name in answer.headers)
+    assert len(visitors) == 1
+
+
 @pytest.mark.parametrize("query", ["file=x", "file=1&from=nan", "file=1&points=1e999", "file=-1", "", "file=1.5"])
 def test_a_query_that_makes_no_sense_is_refused(visitor: PageVisitor, curl: Path, query: str) -> None:
     visitor.drop(curl)
@@ -145,6 +157,51 @@ def test_many_requests_of_one_visitor_do_not_hold_up_the_others(
     held.set()
     for thread in threads:
         thread.join(20)
+
+
+def test_cards_that_wait_for_an_answer_do_not_hold_up_the_others(
+    served: tuple[Running, int], visitors: Visitors
+) -> None:
+    running, port = served
+    with running.page.desk.answering:  # as an answer that takes minutes
+        keys = [visitors.create()[0] for _ in range(8)]
+        threads = [threading.Thread(target=get, args=(port, "/api/card?file=1"), kwargs={"X-Visit": key})
+                   for key in keys for _ in range(6)]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        other, _ = visitors.create()
+        assert get(port, "/api/state", **{"X-Visit": other})[0] == 200
+    for thread in threads:
+        thread.join(20)
+
+
+def test_a_session_that_a_browser_does_not_take_is_removed(visitors: Visitors, run: Run, curl: Path) -> None:
+    visitor = PageVisitor(page_of(visitors, run))
+    visitor.drop(curl)
+    (visit,) = visitors.all()
+
+    async def stalled(_: object) -> None:
+        raise TimeoutError
+
+    async def silent() -> dict[str, str]:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def sent() -> None:
+        path = visit.folder / "session-x"
+        path.write_bytes(b"x")
+        scope = {"type": "http", "method": "GET", "headers": []}
+        with pytest.raises(TimeoutError):
+            await page_server.TemporaryFileResponse(path)(scope, silent, stalled)
+
+    asyncio.run(sent())
+    for name in ("session-1", "session-2"):
+        (visit.folder / name).touch()
+    assert "still running" in visitor.client.get("/api/session").json()["error"]
+    (visit.folder / "session-1").unlink()
+    assert visitor.client.get("/api/session").content.startswith(b"PK")
+    assert [path.name for path in visit.folder.iterdir() if path.is_file()] == ["session-2"]
 
 
 def test_connections_that_send_nothing_or_half_a_header_are_closed(served: tuple[Running, int]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from page_builders import PageVisitor, page_of
 from semg_hht import samples
 from semg_hht.prediction.run import Run, open_run
+from semg_hht.web import session_file
 from semg_hht.web.session_file import KeptSessions
 from semg_hht.web.shared_run import ShippedFacts
 from semg_hht.web.visitors import Visitors
@@ -63,6 +67,21 @@ def test_another_run_takes_the_answers_of_the_first_away(visitors: Visitors, run
     assert visitor.state["run"]["kind"] == "own"
 
 
+@pytest.mark.parametrize("scaling", ["log", "mvc"])
+def test_another_maximum_takes_answers_away_that_are_relative_to_it(
+    visitors: Visitors, run: Run, curl: Path, scaling: Any
+) -> None:
+    assert run.recording_config is not None
+    page = page_of(visitors, run)
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+    page.desk.own = replace(run, recording_config=replace(run.recording_config, scaling=scaling))
+    visitor.post("maximum", file=1, of=1, start_s=None, stop_s=None)
+    assert visitor.files[0]["maximum"] and visitor.files[0]["answered"] is (scaling == "log")
+
+
 @pytest.mark.parametrize(
     ("step", "content"),
     [("run", {"take": "trained"}), ("run", {"take": "../x"}), ("language", {"language": "xx"}), ("remove", {}),
@@ -96,3 +115,22 @@ def test_sessions_are_kept_where_the_owner_names_a_folder(
     assert [path.name for path in (tmp_path / "kept").glob("*.zip")] == [f"{name}.semg.zip"]
     for other in ("../kept/" + name, name + ".semg.zip", "", 5):
         later.post("open", 400, name=other)
+
+
+def test_a_session_that_can_not_be_kept_does_not_end_the_server(
+    visitors: Visitors, run: Run, curl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(visitors, run)
+    page.kept = KeptSessions(tmp_path / "kept")
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session_file, "write_session", full)
+        page.keep_house()
+        assert "the disk is full" in visitor.post("keep", 400)["error"]
+    page.keep_house()
+    assert len(page.kept.names()) == 1

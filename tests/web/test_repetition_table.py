@@ -60,3 +60,10 @@ def test_a_row_keeps_its_columns_and_who_labelled_it() -> None:
     assert after(1.0, "half", "sensor").extra["labelled_by"] == "sensor"  # an undone change
     assert after(1.0, "").extra == after(1.0, "full", "file").extra == {"confidence": "0.90"}
     assert after(1.0, "").repetition == "1"
+
+
+def test_repetitions_together_last_a_bounded_time() -> None:
+    items = [{"start_s": i / 100, "stop_s": 10.0} for i in range(12)]
+    assert len(read_repetitions(items[:9], 10.0)) == 9
+    with pytest.raises(Refused, match="app_overlap"):
+        read_repetitions(items, 10.0)

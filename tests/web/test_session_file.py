@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from page_builders import FILTERS, PageVisitor
-from semg_hht.web.repetition_table import Refused
-from semg_hht.web.session_file import open_session
+from page_builders import FILTERS, PageVisitor, page_of
+from semg_hht.prediction.run import Run
+from semg_hht.recordings.recording import Recording, write_recording
+from semg_hht.web import editing
+from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.session_file import KeptSessions, open_session
+from semg_hht.web.uploads import RESERVED_BYTES, ReadFile
 from semg_hht.web.visit import Visit
+from semg_hht.web.visitors import Visitors
 
 MOST = 10_000_000
 
@@ -79,6 +87,75 @@ def test_names_of_a_session_lead_nowhere_and_its_size_is_bounded(visit: Visit, t
     with pytest.raises(Refused, match="app_session_too_big"):
         open_session(visit, bomb, FILTERS, max_bytes=MOST)
     assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+
+
+def test_a_session_of_several_large_files_is_opened_again(visitors: Visitors, run: Run, tmp_path: Path) -> None:
+    page = page_of(visitors, run)
+    page.max_upload = 200_000
+    visitor = PageVisitor(page)
+    rng = np.random.default_rng(0)
+    for name in ("a.npz", "b.npz"):
+        recording = Recording(rng.standard_normal((1, 20_000)), 1000.0, ("biceps",), "mV", "x")
+        write_recording(recording, tmp_path / name)
+        visitor.drop(tmp_path / name)
+    saved = visitor.client.get("/api/session").content
+    assert page.max_upload < len(saved) < page.max_stored
+    assert visitor.client.post("/api/file?name=a.npz", content=saved).status_code == 413
+    for file in (1, 2):
+        visitor.post("remove", file=file)
+    answer = visitor.client.post("/api/file?name=all.semg.zip", content=saved)
+    assert answer.status_code == 200 and [file["name"] for file in answer.json()["files"]] == ["a.npz", "b.npz"]
+    assert visitor.client.post("/api/file?name=x.semg.zip", content=bytes(page.max_stored + 1)).status_code == 413
+
+
+def test_a_session_leaves_the_disk_its_reserve_and_has_the_room_that_a_visit_has_left(
+    visitor: PageVisitor, curl: Path, visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, **{"session.json": described(), "data": bytes(15_000_000)})
+    visitor.drop(curl)
+    for _ in range(3):
+        assert visitor.client.post("/api/file?name=x.semg.zip", content=path.read_bytes()).status_code == 200
+    answer = visitor.client.post("/api/file?name=x.semg.zip", content=path.read_bytes())
+    assert "larger than this page accepts" in answer.json()["error"]
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12, RESERVED_BYTES + 1000))
+    with pytest.raises(Refused, match="app_disk_full"):
+        open_session(visit, path, FILTERS, max_bytes=10**9)
+    assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+    assert "no space left" in visitor.client.get("/api/session").json()["error"]
+
+
+@pytest.mark.parametrize("name", ["..", "a.csv"])
+def test_a_session_that_can_not_be_opened_leaves_no_file(visit: Visit, tmp_path: Path, name: str) -> None:
+    content = described(name=name)
+    content["files"].append({"name": "b.csv", "member": "data"})  # without what it is about
+    with pytest.raises(Refused):
+        open_session(visit, written(tmp_path, **{"session.json": content, "data": b"a"}), FILTERS, max_bytes=MOST)
+    assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
+
+
+def test_a_kept_session_is_not_written_again_without_what_could_not_be_read(
+    visit: Visit, angled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = KeptSessions(tmp_path / "kept")
+    path = kept.folder / "P1_a.semg.zip"
+    content = described(name="angled.npz")
+    content["files"].append({**content["files"][0], "name": "other.npz"})
+    written(tmp_path, **{"session.json": content, "data": angled.read_bytes()}).rename(path)
+    before, add = path.read_bytes(), editing.add
+
+    def slow(*arguments: Any) -> int:
+        number = add(*arguments)
+        kept.keep(visit)  # while half of it is here
+        return number
+
+    monkeypatch.setattr(editing, "add", slow)
+    open_session(visit, path, FILTERS, max_bytes=MOST, kept="P1_a")
+    assert path.read_bytes() == before and kept.names() == ["P1_a"]
+    assert [file.kept for file in visit.files.values()] == ["P1_a", "P1_a"]
+    monkeypatch.setattr(editing, "read_upload", lambda *_: ReadFile(problem=Problem("app_too_slow", {"file": "x"})))
+    open_session(visit, path, FILTERS, max_bytes=MOST, kept="P1_a")
+    assert [file.kept for file in visit.files.values()] == ["P1_a", "P1_a", "", ""]
 
 
 def test_repetitions_of_a_session_are_checked_as_drawn_ones(visit: Visit, angled: Path, tmp_path: Path) -> None:

@@ -96,3 +96,17 @@ def test_a_name_can_not_lead_out_of_the_folder_of_a_visit() -> None:
     for name in ("", "..", "/", ".hidden", "a/.reps.csv", "\x00", "膝" * 100 + ".csv"):
         with pytest.raises(Refused, match="app_bad_name"):
             safe_name(name)
+
+
+def test_a_fault_of_the_reader_is_a_message_and_no_file_that_is_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(bytes(200_000))
+    assert "NUL bytes" in problem(path)
+
+    def broken(*_: object, **__: object) -> ReadFile:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(uploads, "run_isolated", broken)
+    assert problem(path).startswith("app_failed")

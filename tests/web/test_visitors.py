@@ -58,6 +58,16 @@ def test_visitors_who_are_idle_or_have_left_are_removed() -> None:
         assert len(everybody) == 0
 
 
+def test_a_folder_that_stopped_work_makes_anew_is_removed() -> None:
+    with Visitors() as everybody:
+        key, visit = everybody.create()
+        _, other = everybody.create()
+        everybody.remove(key)
+        (visit.folder / "train" / "run").mkdir(parents=True)  # a training that saves what it has
+        everybody.remove_idle()
+        assert not visit.folder.exists() and other.recordings.is_dir()
+
+
 KILLED = """
 import os, signal, sys
 from semg_hht.web.visitors import Visitors

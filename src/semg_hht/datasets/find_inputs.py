@@ -161,9 +161,10 @@ def is_manifest(path: Path) -> bool:
         require_file(path)
         with path.open(encoding="utf-8-sig", errors="replace") as handle:
             first = handle.readline()
-    except (InputError, OSError):
+        cells = next(csv.reader([first], delimiter=separator_of(first)), [])
+    except (InputError, OSError, csv.Error):
         return False  # reading it as a recording raises the error
-    return "file" in [cell.strip() for cell in next(csv.reader([first], delimiter=separator_of(first)), [])]
+    return "file" in [cell.strip() for cell in cells]
 
 
 def _matrices_in(folder: Path) -> list[Path]:

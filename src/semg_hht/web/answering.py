@@ -19,6 +19,7 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.web.drawn_signal import read_samples
 from semg_hht.web.repetition_table import DECIMALS, Problem, Refused, times_of
+from semg_hht.web.shared_run import is_relative
 from semg_hht.web.uploads import problem_of, without_folder
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile, WhyText
 
@@ -39,7 +40,7 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     Raises
     ------
     Refused
-        There is nothing to answer, or too much.
+        There is nothing to answer, or too much; or a maximum that the run answers relative to has changed meanwhile.
     Stopped
         The visitor stopped the work.
     """
@@ -49,7 +50,7 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     from semg_hht.recordings.jobs import Failure
 
     with visit.lock:
-        files = visit.usable()
+        files, maxima_then = visit.usable(), dict(visit.maxima)
     sizes = {file.name: _n_samples(file) for file in files}
     if not files:
         raise Refused("app_nothing_to_answer")
@@ -80,6 +81,8 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     found = [
         replace(file, measures_read=kept.get(file.name), warnings=tuple(dict.fromkeys(warnings))) for file in files
     ]
+    if is_relative(run) and visit.maxima != maxima_then:
+        raise Refused("app_changed_meanwhile")
     _take(visit, found, predictions)
 
 
@@ -90,14 +93,23 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> Non
         problems = []
         for file in files:
             now = visit.files.get(file.number)
-            if now is None or now.rows != file.rows or now.about != file.about:
+            if now is None or not _is_as_asked(now, file):
                 continue
             reason = predictions.errors.get(file.name)
             if reason is not None:
                 problems.append(Problem("app_says", {"said": without_folder(reason, visit.recordings)}))
-            now = replace(now, prediction=of_file.get(file.name), warnings=file.warnings, why={})
+            now = replace(
+                now, prediction=of_file.get(file.name), answered_rows=file.rows, warnings=file.warnings, why={}
+            )
             visit.put(replace(now, measures_read=file.measures_read))
         visit.problems = tuple(problems)
+
+
+def _is_as_asked(now: VisitFile, file: VisitFile) -> bool:
+    """Whether nothing has changed that an answer depends on; it does not depend on labels and notes."""
+    readings = [None if of.recorded is None else of.recorded.samples for of in (now, file)]
+    is_same = now.has_times_of(file.rows) and replace(now.about, note=file.about.note) == file.about
+    return is_same and readings[0] == readings[1]
 
 
 def _n_samples(file: VisitFile) -> int:
@@ -121,7 +133,7 @@ def _inputs(
     with ExitStack() as written:
         if rows:
             inputs.append(written.enter_context(_table(visit, rows)))
-        if run.recording_config is not None and run.recording_config.scaling == "mvc":
+        if is_relative(run):
             if maxima := _maxima(visit):
                 references = written.enter_context(_table(visit, maxima))
             elif references is None:
@@ -176,7 +188,7 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
                 found = tuple(why_text(result) for result in results if isinstance(result, Explanation))
     with visit.lock:
         now = visit.files.get(file.number)
-        if now is not None and now.prediction is file.prediction:
+        if now is not None and now.prediction is file.prediction and now.has_times_of(file.rows):
             visit.put(replace(now, why={**now.why, repetition: found}))
 
 
@@ -216,6 +228,8 @@ def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:
     if not isinstance(repetition, int) or not 1 <= repetition <= max(1, len(file.rows)):
         raise Refused("app_no_such_file")
     row = file.manifest_rows()[repetition - 1]
+    if (n_samples := _n_samples(replace(file, rows=(row,)))) > MAX_ANSWERED:
+        raise Refused("app_too_long", found=n_samples, most=MAX_ANSWERED)
     import numpy as np
 
     from semg_hht.matrices.transform import transform
@@ -241,6 +255,8 @@ def session_of_file(visit: Visit, number: Any, run: Run) -> Session:
     file, _ = visit.recording(number)
     if file.prediction is None or run.recording_config is None:
         raise Refused("app_nothing_to_answer")
+    if not file.is_answered:
+        raise Refused("app_answer_first")
     try:
         source = open_filtered(Job(file.path, tuple(file.manifest_rows())), run.recording_config.filter)
         return replace(session_of(source, file.prediction, is_percent=False), file=file.name)
@@ -278,11 +294,14 @@ def _others(answers: dict[str, Answer]) -> dict[str, Answer]:
 
 
 def predictions_json(visit: Visit, note: str) -> str:
-    """The JSON that `predict` writes; each file with ``note``, if there is one, and without gender unless asked for."""
+    """The JSON that `predict` writes, of the files whose answers are about their present repetitions.
+
+    note : a remark about each file, if there is one. Gender is left out unless the visitor asked for it.
+    """
     from semg_hht.inference.answers import Predictions
 
     with visit.lock:
-        found = [file.prediction for file in visit.files.values() if file.prediction is not None]
+        found = [file.prediction for file in visit.files.values() if file.prediction is not None and file.is_answered]
         if not visit.gender:
             found = [
                 replace(p, answers=_others(p.answers), parts=tuple(map(_part_without_gender, p.parts))) for p in found

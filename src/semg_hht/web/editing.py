@@ -41,12 +41,14 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
         visit.n_files += 1
         number = visit.n_files
         stated = StatedFacts(visit.stated.get(path.name, ()))
+        drawn = visit.next_drawn(number)
         # Its place in the list is taken now: several files may be read at once.
         visit.files[number] = VisitFile(number, path, problem=Problem("app_reading", {"file": path.name}))
-    read = read_upload(path, stated, filters, visit.drawn / f"{number}.npy")
+    read = read_upload(path, stated, filters, drawn)
     with visit.lock:
         visit.problems = _still_waiting(visit)
-        if number not in visit.files:  # removed meanwhile
+        if not _is_as_read(visit, number, stated):
+            drawn.unlink(missing_ok=True)
             return number
         if read.table is not None:
             visit.remove(number)
@@ -66,21 +68,36 @@ def _still_waiting(visit: Visit) -> tuple[Problem, ...]:
 
 def read_again(visit: Visit, file: VisitFile, filters: Any) -> None:
     """Read a file again, with the rate and the units that the visitor states; no other file changes."""
-    stated = StatedFacts(visit.stated.get(file.name, ()), file.about.rate_hz, file.about.units)
-    read = read_upload(file.path, stated, filters, visit.drawn / f"{file.number}.npy")
     with visit.lock:
-        if file.number in visit.files:
+        stated = StatedFacts(visit.stated.get(file.name, ()), file.about.rate_hz, file.about.units)
+        drawn = visit.next_drawn(file.number)
+    read = read_upload(file.path, stated, filters, drawn)
+    with visit.lock:
+        if _is_as_read(visit, file.number, stated):
             _put_read(visit, visit.files[file.number], read)
+        else:
+            drawn.unlink(missing_ok=True)
+
+
+def _is_as_read(visit: Visit, number: int, stated: StatedFacts) -> bool:
+    """Whether the file is still here, with the rate and the units that it was read with."""
+    now = visit.files.get(number)
+    return now is not None and (now.about.rate_hz, now.about.units) == (stated.rate_hz, stated.units)
 
 
 def _put_read(visit: Visit, file: VisitFile, read: ReadFile) -> None:
-    about = file.about
+    about, before = file.about, file.recorded
     if read.recorded is not None:
         shared = read.recorded.shared
         about = replace(about, person=about.person or shared.subject, muscle=about.muscle or shared.muscle,
                         date=about.date or _date(shared.session, lenient=True))  # fmt: skip
     file = replace(file, about=about, recorded=read.recorded, problem=read.problem, needs_rate=read.needs_rate,
                    rows=read.rows).without_answers()  # fmt: skip
+    visit.put(file)  # its own maximum may be in it
+    if before is not None:
+        before.samples.unlink(missing_ok=True)
+        if read.recorded is None or read.recorded.duration_s != before.duration_s:
+            visit.drop_maxima(file.number)  # their times are of the former rate
     visit.put(measured(file, reference_of(visit, file)))
 
 
@@ -265,7 +282,7 @@ def label_from_sensor(visit: Visit, number: Any, sensor: Any) -> None:
         raise Refused("app_too_slow", file=file.name) from None
     with visit.lock:
         now = visit.files.get(file.number)
-        if now is None or [r.start_s for r in now.rows] != [r.start_s for r in file.rows]:
+        if now is None or now.rows != file.rows or now.recorded is not recorded:
             raise Refused("app_changed_meanwhile")
         known = (*recorded.remarks, *(remark for remark in remarks if remark not in recorded.remarks))
         own = [replace(row, subject=before.subject, session=before.session, muscle=before.muscle)

@@ -6,10 +6,10 @@ Data is sent as JSON and pictures as PNG; markup is one page and the session car
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
-import shutil
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ from typing import Any
 import jinja2
 import uvicorn
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semg_hht.errors import InputError
@@ -36,10 +36,10 @@ from semg_hht.web.address import PageAddress
 from semg_hht.web.isolated import start_forkserver
 from semg_hht.web.page_steps import Page
 from semg_hht.web.repetition_table import Problem, Refused
-from semg_hht.web.request_filter import RequestFilter
-from semg_hht.web.session_file import KeptSessions
+from semg_hht.web.request_filter import RequestFilter, TooLarge
+from semg_hht.web.session_file import SUFFIX, KeptSessions
 from semg_hht.web.shared_run import Desk
-from semg_hht.web.uploads import safe_name
+from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.view import sentence
 from semg_hht.web.visit import Visit
 from semg_hht.web.visitors import Visitors
@@ -47,10 +47,9 @@ from semg_hht.web.visitors import Visitors
 log = logging.getLogger(__name__)
 
 MAX_UPLOAD_MB = 100  # of one file
-TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
-RESERVED_BYTES = 500_000_000  # of the disk, which uploads leave free
 HOUSEKEEPING_S = 5.0
 MAX_PENDING = 8  # requests of one visitor at once
+N_DRAWING = 2  # pictures and cards that are made at once, of all visitors: a card waits for an answer that is under way
 N_READING = 2  # files that are read at once, of all visitors; uploads.py limits the memory of each
 MAX_CONNECTIONS = 2000
 HEADER_TIMEOUT_S = 20.0  # from the opening of a connection to the end of its header
@@ -67,6 +66,7 @@ class Server:
     shell: jinja2.Template
     pending: dict[str, int] = field(default_factory=dict)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(N_READING))
+    drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(N_DRAWING))
 
 
 class WrongVisit(Exception):
@@ -92,8 +92,12 @@ def application(page: Page, address: PageAddress) -> Starlette:
         *(Route(f"/api/{name}", partial(_read, server, read)) for name, read in steps.READS.items()),
     ]
     handlers: dict[Any, Any] = {Refused: partial(_refused, server), InputError: partial(_impossible, server)}
-    handlers |= {WrongVisit: _wrong_visit, ClientDisconnect: _incomplete}
-    middleware = [Middleware(RequestFilter, address=address, max_upload=page.max_upload)]
+    handlers |= {
+        WrongVisit: _wrong_visit,
+        ClientDisconnect: _incomplete,
+        FileNotFoundError: partial(_gone, server),
+    }
+    middleware = [Middleware(RequestFilter, address=address, max_upload=page.max_stored)]
     return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
 
 
@@ -145,11 +149,14 @@ async def _words(server: Server, request: Request) -> Response:
 
 
 async def _new_visit(server: Server, request: Request) -> Response:
+    # Other sites can't send this type without asking first: else they would fill the page with visits.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refused("app_bad_request")
     content = await _json(request)
     language = content.get("language")
     language = language if language in LANGUAGES else language_of(request)
     try:
-        key, visit = server.page.visitors.create()
+        key, visit = await run_in_threadpool(server.page.visitors.create)  # which may remove the files of another
     except Refused as refused:
         return JSONResponse({"error": sentence(refused.problem, read_words(language))}, 503)
     visit.language, visit.run = language, server.page.desk.first_kind
@@ -202,12 +209,23 @@ async def _read(server: Server, read: steps.Read, request: Request) -> Response:
     key, visit = _visit(server, request)
 
     async def work() -> Response:
-        content, kind = await run_in_threadpool(read, server.page, visit, dict(request.query_params))
+        async with server.drawing if read in steps.DRAWN else contextlib.nullcontext():
+            content, kind = await run_in_threadpool(read, server.page, visit, dict(request.query_params))
         if isinstance(content, Path):
-            return FileResponse(content, media_type=kind, background=BackgroundTask(content.unlink))
+            return TemporaryFileResponse(content, media_type=kind)
         return Response(content, media_type=kind)
 
     return await _in_turn(server, key, work)
+
+
+class TemporaryFileResponse(FileResponse):
+    """A file that is removed when it has been sent, or when the browser does not take it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
 
 
 async def _upload(server: Server, request: Request) -> Response:
@@ -217,7 +235,7 @@ async def _upload(server: Server, request: Request) -> Response:
     async def work() -> Response:
         stored = visit.folder / f"upload-{secrets.token_hex(8)}"
         try:
-            await _store(server, visit, request, stored)
+            await _store(server, visit, request, stored, is_session=name.endswith(SUFFIX))
             async with server.reading:
                 await run_in_threadpool(server.page.take_upload, visit, stored, name)
         finally:
@@ -227,17 +245,24 @@ async def _upload(server: Server, request: Request) -> Response:
     return await _in_turn(server, key, work)
 
 
-async def _store(server: Server, visit: Visit, request: Request, stored: Path) -> None:
-    """Write the body of a request to a file, as long as the visit and the disk have space."""
-    most = TOTAL_UPLOAD_FACTOR * server.page.max_upload
-    room = most - sum(path.stat().st_size for path in visit.recordings.iterdir())
+async def _store(server: Server, visit: Visit, request: Request, stored: Path, *, is_session: bool) -> None:
+    """Write the body of a request to a file, as long as the visit and the disk have space.
+
+    Raises
+    ------
+    TooLarge
+        It is larger than one file may be; a saved session may have the size of all files together.
+    """
+    room = server.page.room(visit)
+    left = server.page.max_stored if is_session else server.page.max_upload
     with stored.open("wb") as out:
         async for chunk in request.stream():
-            room -= len(chunk)
+            room, left = room - len(chunk), left - len(chunk)
+            if left < 0:
+                raise TooLarge
             if room < 0:
-                raise Refused("app_visit_full", most=most // 1_000_000)
-            if shutil.disk_usage(visit.folder).free < RESERVED_BYTES:
-                raise Refused("app_disk_full")
+                raise Refused("app_visit_full", most=server.page.max_stored // 1_000_000)
+            require_space(visit.folder, len(chunk))
             out.write(chunk)
 
 
@@ -260,6 +285,11 @@ async def _refused(server: Server, request: Request, refused: Exception) -> Resp
 
 async def _impossible(server: Server, request: Request, error: Exception) -> Response:
     return await _refused(server, request, Refused("app_says", said=str(error)))
+
+
+async def _gone(server: Server, request: Request, _: Exception) -> Response:
+    """A file of the visit was removed or read again while the request used it."""
+    return await _refused(server, request, Refused("app_no_such_file"))
 
 
 async def _wrong_visit(request: Request, _: Exception) -> Response:

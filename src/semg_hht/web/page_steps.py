@@ -9,11 +9,12 @@ import json
 import logging
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semg_hht.errors import InputError
 from semg_hht.report.words import LANGUAGES, read_words
@@ -22,13 +23,19 @@ from semg_hht.web import background, editing, trained_run
 from semg_hht.web.drawn_signal import MAX_POINTS, draw_interval
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.session_file import SUFFIX, KeptSessions, open_session, write_session
-from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk
+from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, is_relative
+from semg_hht.web.uploads import require_space
 from semg_hht.web.view import job_view, state_of, trend_over_time
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 from semg_hht.web.visitors import Visitors
 
+if TYPE_CHECKING:
+    from semg_hht.prediction.run import Run
+
 log = logging.getLogger(__name__)
 
+TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
+MAX_SENT = 2  # saved sessions of one visit
 Content = Mapping[str, Any]
 Read = Callable[["Page", Visit, Content], tuple[bytes | Path, str]]
 
@@ -53,11 +60,21 @@ class Page:
     def state(self, visit: Visit) -> dict[str, Any]:
         with visit.lock:
             keeps, names = ("", []) if self.kept is None else (self.kept.folder.name, self.kept.names())
-            return state_of(visit, self.desk, max_mb=self.max_upload // 1_000_000, keeps=keeps, kept=names)
+            max_mb, session_mb = self.max_upload // 1_000_000, self.max_stored // 1_000_000
+            return state_of(visit, self.desk, max_mb=max_mb, session_mb=session_mb, keeps=keeps, kept=names)
+
+    @property
+    def max_stored(self) -> int:
+        """Bytes that all files of a visit may have together."""
+        return TOTAL_UPLOAD_FACTOR * self.max_upload
+
+    def room(self, visit: Visit) -> int:
+        """Bytes of further files that a visit has space for."""
+        return self.max_stored - visit.n_bytes
 
     def take_upload(self, visit: Visit, stored: Path, name: str) -> None:
         if name.endswith(SUFFIX):
-            open_session(visit, stored, self.desk.filters, max_bytes=3 * self.max_upload)
+            open_session(visit, stored, self.desk.filters, max_bytes=self.room(visit))
         else:
             editing.add(visit, stored, name, self.desk.filters)
 
@@ -67,7 +84,7 @@ class Page:
             for visit in self.visitors.all():
                 try:
                     self.kept.keep(visit)
-                except OSError as error:
+                except (OSError, InputError) as error:
                     log.warning("a session could not be kept: %s", error)
         self.visitors.remove_idle()
 
@@ -89,19 +106,24 @@ def set_language(page: Page, visit: Visit, content: Content) -> None:
 def open_sample(page: Page, visit: Visit, content: Content) -> None:
     if page.desk.sample is None:
         raise Refused("app_no_such_file")
+    require_space(visit.folder)
     stored = visit.folder / f"upload-{secrets.token_hex(8)}"
     shutil.copyfile(page.desk.sample, stored)
-    editing.add(visit, stored, page.desk.sample.name, page.desk.filters)
+    try:
+        editing.add(visit, stored, page.desk.sample.name, page.desk.filters)
+    finally:
+        stored.unlink(missing_ok=True)
 
 
 def remove(page: Page, visit: Visit, content: Content) -> None:
-    with visit.lock:
+    with visit.lock, _maxima_watched(page, visit):
         visit.remove(content.get("file"))
         visit.problems = ()
 
 
 def describe(page: Page, visit: Visit, content: Content) -> None:
-    editing.describe(visit, content.get("file"), content, page.desk.filters)
+    with _maxima_watched(page, visit):
+        editing.describe(visit, content.get("file"), content, page.desk.filters)
 
 
 def set_repetitions(page: Page, visit: Visit, content: Content) -> None:
@@ -113,15 +135,32 @@ def find_again(page: Page, visit: Visit, content: Content) -> None:
 
 
 def set_maximum(page: Page, visit: Visit, content: Content) -> None:
-    editing.set_maximum(visit, content.get("file"), content.get("of"), content.get("start_s"), content.get("stop_s"))
+    file, of, start_s, stop_s = (content.get(name) for name in ("file", "of", "start_s", "stop_s"))
+    with _maxima_watched(page, visit):
+        editing.set_maximum(visit, file, of, start_s, stop_s)
+
+
+@contextmanager
+def _maxima_watched(page: Page, visit: Visit) -> Iterator[None]:
+    """Where the block changes a maximal contraction, answers that are relative to it are taken away."""
+    before = dict(visit.maxima)
+    yield
+    run = _run_or_none(page, visit)
+    with visit.lock:
+        if visit.maxima != before and run is not None and is_relative(run):
+            visit.change_each(lambda file: file.without_answers())
 
 
 def label_from_sensor(page: Page, visit: Visit, content: Content) -> None:
     editing.label_from_sensor(visit, content.get("file"), content.get("sensor"))
 
 
-def _run(page: Page, visit: Visit) -> Any:
-    run = visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+def _run_or_none(page: Page, visit: Visit) -> Run | None:
+    return visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+
+
+def _run(page: Page, visit: Visit) -> Run:
+    run = _run_or_none(page, visit)
     if run is None:
         raise Refused("app_no_run")
     return run
@@ -240,7 +279,7 @@ def open_kept(page: Page, visit: Visit, content: Content) -> None:
     if page.kept is None:
         raise Refused("app_keeps_nothing")
     name = content.get("name")
-    open_session(visit, page.kept.path(name), page.desk.filters, max_bytes=3 * page.max_upload, kept=str(name))
+    open_session(visit, page.kept.path(name), page.desk.filters, max_bytes=page.room(visit), kept=str(name))
 
 
 def leave(page: Page, visit: Visit, content: Content) -> None:
@@ -281,7 +320,7 @@ def picture(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     from semg_hht.matrices.transform import PipelineConfig
     from semg_hht.web import answering
 
-    run = visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
+    run = _run_or_none(page, visit)
     config = (None if run is None else run.recording_config) or page.desk.config or PipelineConfig()
     try:
         png = answering.picture(visit, _number(query, "file"), _number(query, "repetition", 1), config)
@@ -315,7 +354,10 @@ def predictions(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
 
 
 def session(page: Page, visit: Visit, query: Content) -> tuple[Path, str]:
-    """The saved session, in a file that is removed when it has been sent."""
+    """The saved session, in a file that is removed when it has been sent; few of a visit are sent at once."""
+    if len(list(visit.folder.glob("session-*"))) >= MAX_SENT:
+        raise Refused("app_busy")
+    require_space(visit.folder, visit.n_bytes)
     path = visit.folder / f"session-{secrets.token_hex(8)}"
     with path.open("wb") as to:
         write_session(visit, to)
@@ -345,6 +387,7 @@ CHANGES = {
     "open": Change(open_kept, reads=True),
     "leave": Change(leave),
 }
+DRAWN = (picture, card)  # reads that take long, of which few are done at once
 READS: dict[str, Read] = {
     "state": state, "job": job, "signal": signal, "picture": picture, "card": card, "table": table,
     "predictions": predictions, "session": session, "trend": trend,

@@ -14,6 +14,7 @@ from semg_hht.recordings.manifest import ManifestRow
 
 DECIMALS = 3  # of a second
 MAX_REPETITIONS = 500  # of one file
+MAX_COVERED = 10  # durations of the recording that its repetitions have together: each of them is measured
 MAX_LABEL = 40  # characters
 LABELLED_BY, PERSON = "labelled_by", "person"  # the column of `semg-hht label` that says who set the movement
 WHO = (PERSON, "sensor", "file")  # who may have set it; a file states it without that column
@@ -55,7 +56,8 @@ def read_repetitions(items: Any, duration_s: float) -> list[DrawnRepetition]:
     Raises
     ------
     Refused
-        A time is missing, no number, outside the recording or before its start; or a repetition occurs twice.
+        A time is missing, no number, outside the recording or before its start; a repetition occurs twice; or they
+        overlap too much.
     """
     if not isinstance(items, list) or len(items) > MAX_REPETITIONS:
         raise Refused("app_too_many_repetitions", most=MAX_REPETITIONS)
@@ -67,6 +69,8 @@ def read_repetitions(items: Any, duration_s: float) -> list[DrawnRepetition]:
             raise Refused("app_twice", row=number, other=found[repetition.times])
         found[repetition.times] = number
         repetitions.append(repetition)
+    if sum(repetition.stop_s - repetition.start_s for repetition in repetitions) > MAX_COVERED * duration_s:
+        raise Refused("app_overlap", most=MAX_COVERED)
     return sorted(repetitions, key=lambda repetition: repetition.times)
 
 

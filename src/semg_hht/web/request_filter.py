@@ -39,14 +39,14 @@ HEADERS = {
 
 
 class TooLarge(Exception):
-    """A request's body is longer than allowed."""
+    """A request's body is longer than allowed; the application may raise it, too."""
 
 
 class RequestFilter:
     """ASGI middleware around the application.
 
     address : its host names are the only ones that requests may state; a proxy may leave its path in front of paths.
-    max_upload : bytes of one file.
+    max_upload : bytes of an upload.
     """
 
     def __init__(self, app: Any, *, address: PageAddress, max_upload: int) -> None:
@@ -84,7 +84,7 @@ class RequestFilter:
             return  # the browser does not take its answer; uvicorn closes the connection
         except TooLarge:
             if not is_begun:
-                await _refuse(send, 413, f"the request is too large; at most {max_bytes} bytes are taken")
+                await _refuse(send, 413, "the request is too large")
 
 
 def _stated_length(scope: Scope) -> int:

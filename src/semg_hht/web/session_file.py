@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO
 from semg_hht.system.files import whole_file
 from semg_hht.web import editing
 from semg_hht.web.repetition_table import Problem, Refused, one_line
-from semg_hht.web.uploads import safe_name
+from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.visit import MAX_FILES, Visit, VisitFile
 
 SUFFIX = ".semg.zip"
@@ -71,7 +70,9 @@ def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept
     Refused
         It is no session, or it is too large.
     """
-    visit.problems = ()
+    with visit.lock:
+        visit.problems = ()
+        visit.n_opening += 1
     try:
         with zipfile.ZipFile(path) as archive:
             content = json.loads(_member(archive, DESCRIPTION, MAX_DESCRIPTION))
@@ -86,12 +87,27 @@ def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept
                     left -= _unpack(archive, part["member"], target, left)
             for i, item in enumerate(files):
                 stored = visit.folder / f"upload-{secrets.token_hex(8)}"
-                left -= _unpack(archive, item["member"], stored, left)
-                numbers[i] = _add(visit, stored, item, filters, kept)
+                try:
+                    left -= _unpack(archive, item["member"], stored, left)
+                    numbers[i] = _add(visit, stored, item, filters)
+                finally:
+                    stored.unlink(missing_ok=True)
             _restore_maxima(visit, files, numbers)
+        _mark_kept(visit, list(numbers.values()), kept)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, RuntimeError,
             ValueError, KeyError, TypeError, AttributeError, RecursionError):  # fmt: skip
         raise Refused("app_no_session", file=path.name if not path.name.startswith("upload-") else SUFFIX) from None
+    finally:
+        with visit.lock:
+            visit.n_opening -= 1
+
+
+def _mark_kept(visit: Visit, numbers: list[int], kept: str) -> None:
+    """From now on the kept session has what the visit has, unless a recording of it could not be read again."""
+    with visit.lock:
+        files = [visit.files[number] for number in numbers if number in visit.files]
+        if all(file.problem is None for file in files):
+            visit.change_each(lambda file: replace(file, kept=kept), files)
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -108,14 +124,15 @@ def _unpack(archive: zipfile.ZipFile, name: str, to: Path, most: int) -> int:
     with archive.open(name) as member, to.open("wb") as out:
         while chunk := member.read(CHUNK):
             n_bytes += len(chunk)
-            if n_bytes > most or shutil.disk_usage(to.parent).free < 4 * CHUNK:
+            require_space(to.parent, len(chunk))
+            if n_bytes > most:
                 to.unlink()
                 raise Refused("app_session_too_big")
             out.write(chunk)
     return n_bytes
 
 
-def _add(visit: Visit, stored: Path, item: dict[str, Any], filters: Any, kept: str) -> int:
+def _add(visit: Visit, stored: Path, item: dict[str, Any], filters: Any) -> int:
     """Add one recording of a session; its repetitions are checked as those that a visitor draws."""
     about = item["about"] if isinstance(item["about"], dict) else {}
     number = editing.add(visit, stored, safe_name(item["name"]), filters)
@@ -129,7 +146,6 @@ def _add(visit: Visit, stored: Path, item: dict[str, Any], filters: Any, kept: s
     except Refused as refused:
         visit.problems = (*visit.problems, Problem("app_in_table", {
             "file": DESCRIPTION, "of": visit.files[number].name, "why": refused.problem}))  # fmt: skip
-    visit.put(replace(visit.files[number], kept=kept))
     return number
 
 
@@ -178,7 +194,7 @@ class KeptSessions:
         """Write the sessions of a visit that changed since they were written."""
         with visit.lock:
             changed = visit.changed
-            if visit.saved == changed:
+            if visit.saved == changed or visit.n_opening:
                 return
             for file in [f for f in visit.usable() if not f.kept and f.recorded is not None]:
                 visit.files[file.number] = replace(file, kept=self._name_for(visit, file))
@@ -197,5 +213,5 @@ class KeptSessions:
         known = next(same, "")
         if known:
             return known
-        person = "".join(c for c in file.about.person if c.isalnum() or c in "-_") or "session"
+        person = "".join(c for c in file.about.person if c.isalnum() or c in "-_")[:40] or "session"
         return f"{person}_{file.about.date or 'undated'}_{secrets.token_hex(4)}"

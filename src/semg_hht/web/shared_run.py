@@ -21,6 +21,11 @@ OWN, SHIPPED, PRACTICE, TRAINED = "own", "shipped", "practice", "trained"
 Tell = Callable[[float, str], None]  # a share of the work, and what is done
 
 
+def is_relative(run: Run) -> bool:
+    """Whether a run answers relative to a maximal contraction."""
+    return run.recording_config is not None and run.recording_config.scaling == "mvc"
+
+
 @dataclass(frozen=True)
 class ShippedFacts:
     """What the page says about the run that comes with the package.

@@ -5,7 +5,9 @@ This module works on files and samples, and does not know about visits, answers 
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +22,12 @@ from semg_hht.web.repetition_table import MAX_REPETITIONS, Problem, Refused, rea
 from semg_hht.web.visit import Channel, ReadRecording
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 MAX_UNPACKED = 2**30  # bytes of an npz archive once unpacked: a small archive can hold arrays of any size
 MAX_READ_BYTES = 3 * 2**29  # memory for reading one file; a text table of 100 MB takes two thirds of that
 READ_TIMEOUT_S, READ_TIMEOUT_S_PER_MB = 20.0, 0.4  # for reading a file
 MAX_NAME = 120  # characters
+RESERVED_BYTES = 500_000_000  # of the disk, which files of visitors leave free
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,18 @@ class StatedFacts:
     units: str = ""
 
 
+def require_space(folder: Path, n_bytes: int = 0) -> None:
+    """Require that the disk has `RESERVED_BYTES` left after writing so many more.
+
+    Raises
+    ------
+    Refused
+        It has not.
+    """
+    if shutil.disk_usage(folder).free < RESERVED_BYTES + n_bytes:
+        raise Refused("app_disk_full")
+
+
 def safe_name(name: str) -> str:
     """A file name of a visitor without folders, control characters and what systems forbid.
 
@@ -73,7 +89,10 @@ def read_upload(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> R
     filters : `FilterConfig` of the EMG. drawn : the file that gets the channels for drawing.
     """
     timeout_s = READ_TIMEOUT_S + READ_TIMEOUT_S_PER_MB * path.stat().st_size / 1e6
-    return limited(path.name, timeout_s, _read, path, stated, filters, drawn)
+    found = limited(path.name, timeout_s, _read, path, stated, filters, drawn)
+    if found.recorded is None:
+        drawn.unlink(missing_ok=True)  # what a process that was ended has written
+    return found
 
 
 def limited(name: str, timeout_s: float, read: Callable[..., ReadFile], *arguments: Any) -> ReadFile:
@@ -82,6 +101,9 @@ def limited(name: str, timeout_s: float, read: Callable[..., ReadFile], *argumen
     except (MemoryError, TimeoutError) as error:
         reason = "app_too_big" if isinstance(error, MemoryError) else "app_too_slow"
         return ReadFile(problem=Problem(reason, {"file": name}))
+    except Exception:
+        log.exception("an uploaded file could not be read")
+        return ReadFile(problem=Problem("app_failed"))
 
 
 def _read(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> ReadFile:
@@ -157,6 +179,8 @@ def _kept(segmented: Any, stated: Sequence[ManifestRow], drawn: Path) -> ReadRec
     factor = recording.microvolts_per_unit or 1.0
     units = recording.units if recording.microvolts_per_unit is None else "uV"
     sensors = [i for i, name in enumerate(raw.channel_names) if name in raw.non_emg][:MAX_CHANNELS]
+    n_channels = len(recording.samples) + len(sensors)
+    require_space(drawn.parent, n_channels * recording.samples.shape[1] * np.dtype(np.float32).itemsize)
     write_samples(np.concatenate([factor * recording.samples, raw.samples[sensors]]), drawn)
     emg = [Channel(name, units, is_sensor=False) for name in recording.channel_names]
     others = [Channel(raw.channel_names[i], _sensor_units(raw.channel_names[i]), is_sensor=True) for i in sensors]

@@ -34,8 +34,13 @@ def sentence(problem: Problem, words: Words) -> str:
     return words(problem.name, **values)
 
 
-def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything that the page shows of a visit but signals and pictures."""
+def state_of(
+    visit: Visit, desk: Desk, *, max_mb: int, session_mb: int, keeps: str = "", kept: Sequence[str] = ()
+) -> dict[str, Any]:  # fmt: skip
+    """Everything that the page shows of a visit but signals and pictures.
+
+    max_mb, session_mb : size of the largest file and of the largest saved session that may be uploaded.
+    """
     words = read_words(visit.language)
     run = desk.info(visit.run, visit.trained)
     files = [file_view(visit, file, run, words) for file in visit.files.values()]
@@ -44,7 +49,7 @@ def state_of(visit: Visit, desk: Desk, *, max_mb: int, keeps: str = "", kept: Se
         "language": visit.language,
         "run": _run_view(visit, desk, run, words),
         "files": files,
-        "limits": {"files": MAX_FILES, "mb": max_mb},
+        "limits": {"files": MAX_FILES, "mb": max_mb, "session_mb": session_mb},
         "has_training": desk.open_trained is not None,
         "train_needs": needs,
         "train_facts": facts,
@@ -93,7 +98,6 @@ def file_view(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict
     maximum = visit.maximum(file)
     of_maximum = None if maximum is None else visit.files.get(maximum.file)
     parts = _parts(file)
-    is_answered = file.prediction is not None and len(parts) == len(file.rows)
     remarks = [] if found is None else [translated(remark, words.language) for remark in found.remarks]
     return {
         "id": file.number,
@@ -113,10 +117,10 @@ def file_view(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict
          "stop_s": None if maximum.is_whole else maximum.stop_s},
         "repetitions": _repetitions(visit, file, parts, words),
         "trends": _trends(file, words),
-        "answered": is_answered,
-        "verdict": _verdict(visit, file, run, words) if is_answered else
+        "answered": file.is_answered,
+        "verdict": _verdict(visit, file, run, words) if file.is_answered else
         {"text": "", "detail": "", "unlike": [], "warning": ""},
-        "has_card": is_answered and found is not None,
+        "has_card": file.is_answered and found is not None,
     }  # fmt: skip
 
 
@@ -150,8 +154,8 @@ def _repetitions(
                 "why": _why(file, number, visit.gender, words),
             }
         )
-    if not file.rows and file.prediction is not None:  # a matrix, or a recording without repetitions
-        whole = file.prediction
+    whole = file.prediction
+    if not file.rows and file.is_answered and whole is not None:  # a matrix, or a recording without repetitions
         times = (0.0, file.recorded.duration_s) if file.recorded is not None else (0.0, 0.0)
         found.append({
             "number": 1, "start_s": times[0], "stop_s": times[1], "label": "", "label_by": "", "found": None,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
-from semg_hht.web.repetition_table import Problem, Refused
+from semg_hht.web.repetition_table import Problem, Refused, times_of
 
 if TYPE_CHECKING:  # a page without files needs none of them
     from semg_hht.datasets.feature_table import Drift
@@ -99,6 +99,7 @@ class VisitFile:
 
     number : stays as long as the file does. path : where it is stored, under a name that no other file has.
     rows : the repetitions of a recording. why : explanations by repetition; None: the run can't give any.
+    answered_rows : the repetitions that ``prediction`` is about; the visitor may have changed them since.
     measures_read : what a run that answers from measures alone has read, from which it explains its answers.
     kept : the name of the kept session that it belongs to.
     """
@@ -112,6 +113,7 @@ class VisitFile:
     rows: tuple[ManifestRow, ...] = ()
     measured: MeasuredFile | None = None
     prediction: Prediction | None = None
+    answered_rows: tuple[ManifestRow, ...] = ()
     warnings: tuple[str, ...] = ()
     why: dict[int, tuple[WhyText, ...] | None] = field(default_factory=dict)
     measures_read: LoadedInput | None = None
@@ -124,6 +126,15 @@ class VisitFile:
     @property
     def is_matrix(self) -> bool:
         return self.recorded is None and self.problem is None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answers are about exactly the repetitions that are here now."""
+        return self.prediction is not None and self.has_times_of(self.answered_rows)
+
+    def has_times_of(self, rows: tuple[ManifestRow, ...]) -> bool:
+        """Whether the repetitions have the times of these, whatever their labels."""
+        return list(map(times_of, self.rows)) == list(map(times_of, rows))
 
     @property
     def row(self) -> ManifestRow:
@@ -182,6 +193,7 @@ class Visit:
     maxima : maximal contractions by person; of a file whose person is not stated, by its number.
     run : which run answers: ``own``, ``shipped``, ``practice``, ``trained``; empty: none.
     gender : whether the visitor asked for recorded gender.
+    n_opening : sessions that are being opened; until they are whole, the visit is not kept.
     changed : counts the changes; ``saved`` is its value when the sessions were kept.
     """
 
@@ -198,6 +210,8 @@ class Visit:
     changed: int = 0
     saved: int = 0
     n_files: int = 0
+    n_readings: int = 0
+    n_opening: int = 0
     job: BackgroundJob = field(default_factory=BackgroundJob)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -208,6 +222,11 @@ class Visit:
     @property
     def recordings(self) -> Path:
         return self.folder / "recordings"
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the stored files."""
+        return sum(path.stat().st_size for path in self.recordings.iterdir())
 
     @property
     def drawn(self) -> Path:
@@ -251,6 +270,11 @@ class Visit:
             path = self.recordings / f"{Path(name).stem} ({n}){Path(name).suffix}"
         return path
 
+    def next_drawn(self, number: int) -> Path:
+        """Where the channels of a reading are written: another request may still draw those of the reading before."""
+        self.n_readings += 1
+        return self.drawn / f"{number}-{self.n_readings}.npy"
+
     def person_key(self, file: VisitFile) -> str:
         return file.about.person or f"\N{NULL}{file.number}"
 
@@ -263,8 +287,16 @@ class Visit:
         file.path.unlink(missing_ok=True)
         if file.recorded is not None:
             file.recorded.samples.unlink(missing_ok=True)
-        self.maxima = {key: maximum for key, maximum in self.maxima.items() if maximum.file != number}
+        self.drop_maxima(file.number)
         self.touch()
+
+    def drop_maxima(self, number: int) -> None:
+        """Forget the maximal contractions in a file, and the shares of them."""
+        gone = {key for key, maximum in self.maxima.items() if maximum.file == number}
+        self.maxima = {key: maximum for key, maximum in self.maxima.items() if key not in gone}
+        for other in [other for other in self.files.values() if self.person_key(other) in gone]:
+            if other.measured is not None:
+                self.put(replace(other, measured=replace(other.measured, percent_mvc=())))
 
     def usable(self) -> list[VisitFile]:
         return [file for file in self.files.values() if file.problem is None]

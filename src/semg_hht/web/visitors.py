@@ -112,6 +112,11 @@ class Visitors:
             has_left = active.left_s is not None and now - active.left_s > LEAVING_S
             if has_left or (now - active.last_used_s > self._max_idle_s and active.visit.job.done):
                 self.remove(key)
+        with self._lock:
+            own = {active.visit.folder for active in self._active.values()}
+            strays = [folder for folder in self._visit_folders.iterdir() if folder not in own]
+        for folder in strays:  # work that was being stopped, such as a training, may have made it anew
+            shutil.rmtree(folder, ignore_errors=True)
 
     def __enter__(self) -> Visitors:
         return self

@@ -12,12 +12,19 @@ export function onLostVisit(work) {
 
 export const hasVisit = () => visit !== "";
 
+export const SEND_AGAIN_MS = 5000;
+
+// The server can't be reached, or has too many requests of this visit: the same request may succeed later.
+export const willPass = (error) => error instanceof TypeError || error.status === 429;
+
 async function errorOf(answer) {
+  let text = `${answer.status} ${answer.statusText}`;
   try {
-    return new RequestError((await answer.json()).error);
+    text = (await answer.json()).error;
   } catch {
-    return new RequestError(`${answer.status} ${answer.statusText}`);
+    // an answer of a proxy: its status has to do
   }
+  return Object.assign(new RequestError(text), { status: answer.status });
 }
 
 async function send(path, options = {}) {

@@ -67,9 +67,16 @@ async function send(id) {
       if (pending.get(id) === sent) pending.delete(id);
       take(state);
     } catch (error) {
-      pending.delete(id);
       complain(error);
-      take({ ...(await api.get("state")) });
+      if (api.willPass(error)) {
+        timers.set(
+          id,
+          setTimeout(() => send(id), api.SEND_AGAIN_MS),
+        );
+        return;
+      }
+      if (pending.get(id) === sent) pending.delete(id); // a later change is sent by itself
+      take(await api.get("state"));
     }
   })();
   sending.set(id, request);

@@ -18,7 +18,8 @@ export function addFiles(list) {
   const { limits, files } = store.state;
   for (const file of list) {
     const item = { name: file.name, share: 0, problem: "", file };
-    if (file.size > limits.mb * 1e6) item.problem = w("too_big", { file: file.name, mb: limits.mb });
+    const mb = file.name.endsWith(".semg.zip") ? limits.session_mb : limits.mb;
+    if (file.size > mb * 1e6) item.problem = w("too_big", { file: file.name, mb });
     else if (files.length + queue.length + running >= limits.files)
       item.problem = w("too_many", { file: file.name, n: limits.files });
     else queue.push(item);

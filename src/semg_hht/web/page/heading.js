@@ -26,6 +26,8 @@ async function sendField(key) {
     take(await api.post("about", body));
   } catch (error) {
     complain(error);
+    if (api.willPass(error) && !waiting.has(key))
+      waiting.set(key, { body, timer: setTimeout(() => sendField(key), api.SEND_AGAIN_MS) });
   }
 }
 

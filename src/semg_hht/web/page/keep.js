@@ -78,7 +78,7 @@ export function keeping(file) {
 // scripts in it never run, because parsed documents don't run scripts.
 export async function showCard(file) {
   await settled(async () => {
-    const blob = await api.getBlob("card", { file: file.id, gender: store.gender ? 1 : 0 });
+    const blob = await api.getBlob("card", { file: file.id, gender: store.gender });
     const rules = [];
     const keepRules = (_, text) => (rules.push(text), "");
     const markup = (await blob.text()).replace(/<style[^>]*>([\s\S]*?)<\/style>/gi, keepRules);
