@@ -241,6 +241,13 @@ def answered(run: Run, manifest: Path) -> list[Prediction]:
     return list(run.predict(manifest, InputOptions(whole=True)).predictions)
 
 
+def named(run: Run, inputs: Path) -> tuple[int, int]:
+    """How many of how many are called unlike, or refused: a run of measures says what a file lacks."""
+    found = run.predict(inputs, InputOptions(whole=True))
+    n_unlike = sum(bool(prediction.unlike) for prediction in found.predictions)
+    return n_unlike + len(found.errors), len(found.predictions) + len(found.errors)
+
+
 @dataclass
 class Counts:
     """How many of how many were called unlike the training data: of new people, and of each stranger."""
@@ -284,12 +291,10 @@ def measured(kind: Kind, out: Path, options: argparse.Namespace) -> Counts:
         counts.calibration = f"{ece(np.array(true), table):.3f} ({right:.2f} right at a mean confidence of "
         counts.calibration += f"{table.max(axis=1).mean():.2f}; {len(true)} answers for {len(people)} people)"
     for name, repetitions in strangers(kind, everyone, options).items():
-        found = answered(first, write(repetitions, out / "strangers" / name.replace(" ", "_").replace(",", "")))
-        counts.strangers[name] = (sum(bool(p.unlike) for p in found), len(repetitions))
-    matrices = first.predict(options.data / "formats" / "hilbert_matrix", InputOptions(whole=True))
-    n_refused = len(matrices.errors)  # a run that answers from measures says that such a matrix has none
-    n_named = n_refused + sum(bool(p.unlike) for p in matrices.predictions)
-    counts.strangers["a matrix of another tool"] = (n_named, n_refused + len(matrices.predictions))
+        counts.strangers[name] = named(
+            first, write(repetitions, out / "strangers" / name.replace(" ", "_").replace(",", ""))
+        )
+    counts.strangers["a matrix of another tool"] = named(first, options.data / "formats" / "hilbert_matrix")
     return counts
 
 
