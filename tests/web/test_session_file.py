@@ -77,6 +77,23 @@ def test_a_session_that_is_none_is_refused(visit: Visit, tmp_path: Path, content
         open_session(visit, tmp_path / "y.semg.zip", FILTERS, max_bytes=MOST)
 
 
+@pytest.mark.parametrize("what", ["stream", "method"])
+def test_a_damaged_session_is_refused(visit: Visit, tmp_path: Path, what: str) -> None:
+    path = written(tmp_path, **{"session.json": described(), "data": b"1,2\n" * 1000})
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("session.json").header_offset
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\1\2")
+    if what == "stream":  # 30 bytes of the local header and the name come before the deflated bytes
+        content[start + 30 + len("session.json")] = 0xFF
+    else:
+        content[directory + 10 : directory + 12] = (97).to_bytes(2, "little")  # no method of zipfile
+    path.write_bytes(content)
+    with pytest.raises(Refused, match="app_no_session"):
+        open_session(visit, path, FILTERS, max_bytes=MOST)
+    assert not visit.files and not list(visit.recordings.iterdir())
+
+
 def test_names_of_a_session_lead_nowhere_and_its_size_is_bounded(visit: Visit, tmp_path: Path) -> None:
     outside = tmp_path / "outside.csv"
     path = written(tmp_path, **{"session.json": described(name=f"../../{outside}"), "data": b"a"})

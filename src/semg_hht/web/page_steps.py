@@ -213,9 +213,7 @@ def train(page: Page, visit: Visit, content: Content) -> None:
     if open_trained is None:
         raise Refused("app_no_training")
     found = trained_run.labelled(visit)
-    problem = trained_run.missing(found)
-    if problem is not None:
-        raise Refused(problem.name, **problem.values)
+    trained_run.require_enough(found)
 
     def work(job: BackgroundJob) -> None:
         _wait(page.desk.training, job)

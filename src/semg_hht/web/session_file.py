@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from semg_hht.system.files import whole_file
+from semg_hht.system.files import BROKEN_NPZ, whole_file
 from semg_hht.web import editing
 from semg_hht.web.repetition_table import Problem, Refused, one_line
 from semg_hht.web.uploads import require_space, safe_name
@@ -94,8 +94,7 @@ def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept
                     stored.unlink(missing_ok=True)
             _restore_maxima(visit, files, numbers)
         _mark_kept(visit, list(numbers.values()), kept)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, RuntimeError,
-            ValueError, KeyError, TypeError, AttributeError, RecursionError):  # fmt: skip
+    except BROKEN_NPZ:
         raise Refused("app_no_session", file=path.name if not path.name.startswith("upload-") else SUFFIX) from None
     finally:
         with visit.lock:

@@ -84,6 +84,13 @@ def missing(found: LabelledRepetitions) -> Problem | None:
     return None
 
 
+def require_enough(found: LabelledRepetitions) -> None:
+    """Raise `Refused` with what training needs and is not there yet."""
+    problem = missing(found)
+    if problem is not None:
+        raise Refused(problem.name, **problem.values)
+
+
 def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
     """Train until the run is complete, and return its folder.
 
@@ -96,9 +103,7 @@ def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
     """
     with visit.lock:
         found = labelled(visit)
-    problem = missing(found)
-    if problem is not None:
-        raise Refused(problem.name, **problem.values)
+    require_enough(found)
     folder = visit.folder / "train"
     folder.mkdir(exist_ok=True)
     table, run, log = visit.recordings / ".train.csv", folder / "run", folder / "output.txt"

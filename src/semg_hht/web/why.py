@@ -6,6 +6,7 @@ It knows explanations. It does not know how they are computed.
 from __future__ import annotations
 
 import base64
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from semg_hht.report.words import LANGUAGES, Words, read_words
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from semg_hht.explanation.explanation import Explanation
 
 ALIKE = 0.1  # share by which a repetition differs from the median of its set before it is called different
-
 NAMED_SHARE = 0.1  # of all evidence; a measure with less is not named in the sentence
 BROAD = 0.6  # share of an axis above which evidence is not said to lie in one part of it
 LOW_HZ, HIGH_HZ = 70.0, 130.0  # centres below and above which frequencies are called low and high
@@ -124,8 +124,6 @@ def measures_view(file: VisitFile, number: int, tasks: list[str], words: Words) 
 
 def _compared(name: str, values: list[float], number: int, words: Words, **others: str) -> tuple[str, bool]:
     """A measure of a repetition against the median of the set, in words; and whether they differ."""
-    import statistics
-
     usual, value = statistics.median(values), values[number - 1]
     if not usual > 0 or value != value:
         return "", False
