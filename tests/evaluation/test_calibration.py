@@ -39,6 +39,20 @@ def test_rows_of_a_repetition_are_averaged_before_the_fit() -> None:
     assert fit_temperature(rows, keys, [1 - label for label in labels]) > 10, "all wrong: hardly sure at all"
 
 
+def test_a_few_people_who_were_all_answered_right_do_not_make_answers_much_surer() -> None:
+    rows, labels = np.array([[0.8, 0.2], [0.3, 0.7]] * 20), [0, 1] * 20
+    keys = [str(i) for i in range(40)]
+    of_four, of_forty = (fit_temperature(rows, keys, labels, [str(i % n) for i in range(40)]) for n in (4, 40))
+    assert fit_temperature(rows, keys, labels) < of_forty < of_four
+    assert 0.5 < of_four < 0.9
+
+
+def test_each_person_counts_once_for_the_temperature() -> None:
+    rows, keys = np.tile([0.8, 0.2], (12, 1)), [str(i) for i in range(12)]
+    labels, people = [0] * 11 + [1], ["right"] * 11 + ["wrong"]  # half of the people, where four fifths are promised
+    assert fit_temperature(rows, keys, labels) < 1 < fit_temperature(rows, keys, labels, people)
+
+
 @settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0.2, 5))
 def test_a_temperature_keeps_the_order_and_the_sum(seed: int, temperature: float) -> None:

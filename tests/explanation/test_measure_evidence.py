@@ -42,7 +42,7 @@ def member(weights: np.ndarray, seed: int, n_classes: int = 3) -> Discriminant:
 
 def committee(seed: int = 0) -> Committee:
     rng = np.random.default_rng(seed)
-    return Committee(tuple(member(0.05 * rng.normal(size=(80, 2)), seed + k) for k in range(3)))
+    return Committee(tuple(member(0.05 * rng.normal(size=(80, 2)), seed + k) for k in range(3)), (0.2, 0.7, 0.1))
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
@@ -65,7 +65,7 @@ def test_the_evidence_sums_to_the_change_of_the_log_odds(index: int) -> None:
 def test_the_measure_that_decides_is_named(column: int, channel: str, kind: str) -> None:
     weights = np.zeros((80, 2))
     weights[column] = 1.0
-    found = attribute_measures(Committee((member(weights, 1),)), WIDTHS, inputs(), CHANNELS, (0, 1.0))
+    found = attribute_measures(Committee((member(weights, 1),), (1.0,)), WIDTHS, inputs(), CHANNELS, (0, 1.0))
     strongest = found.measures[0]
     assert (strongest.channel, strongest.kind) == (channel, kind)
     assert_allclose([measure.evidence for measure in found.measures[1:]], 0, atol=1e-12)
@@ -74,10 +74,10 @@ def test_the_measure_that_decides_is_named(column: int, channel: str, kind: str)
 def test_a_level_of_all_bands_is_amplitude_and_their_differences_are_frequencies() -> None:
     weights = np.zeros((80, 2))
     weights[4:12] = 1.0  # the bands of the first channel, all alike: only their mean counts
-    found = attribute_measures(Committee((member(weights, 1),)), WIDTHS, inputs(), CHANNELS, (0, 1.0))
+    found = attribute_measures(Committee((member(weights, 1),), (1.0,)), WIDTHS, inputs(), CHANNELS, (0, 1.0))
     kinds = {measure.kind: measure.evidence for measure in found.measures if measure.channel == "biceps"}
     flat = replace(member(weights, 1), scale=np.ones(80))
-    flat_found = attribute_measures(Committee((flat,)), WIDTHS, inputs(), CHANNELS, (0, 1.0))
+    flat_found = attribute_measures(Committee((flat,), (1.0,)), WIDTHS, inputs(), CHANNELS, (0, 1.0))
     flat_kinds = {m.kind: m.evidence for m in flat_found.measures if m.channel == "biceps"}
     assert abs(kinds["amplitude"]) > 0
     assert_allclose(flat_kinds["frequencies"], 0, atol=1e-9)

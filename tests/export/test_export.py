@@ -365,6 +365,13 @@ def test_what_a_recipe_joins_is_compared_on_data_that_has_it(joining_run: Path, 
         exporting.export(model, joining_run, tmp_path / "out", data=make_dataset())
 
 
+def test_the_compared_matrices_are_those_of_whole_repetitions() -> None:
+    dataset = make_dataset(n_channels=3)  # which an answer may join
+    chosen = dataset.subset(exporting._whole_repetitions(dataset, np.random.default_rng(0)))
+    assert len(chosen) == 18
+    assert {chosen.repetitions.count(key) for key in chosen.repetitions} == {3}
+
+
 def test_an_export_says_what_is_unlike_as_the_run_does(run: Path, folder: Path, tmp_path: Path) -> None:
     ours, theirs = open_run(folder, engine="numpy"), open_run(run, cpu=True)
     assert ours.description.training == theirs.description.training is not None

@@ -65,17 +65,19 @@ def test_the_order_of_the_repetitions_does_not_matter() -> None:
     assert np.allclose(ONE.probabilities(scores[order], together(people[order].tolist())), answers[order])
 
 
-def test_a_committee_answers_with_the_mean() -> None:
+def test_a_committee_answers_with_the_weighted_mean() -> None:
     table = np.array([[3.0], [5.0]])
     flat = replace(ONE, weights=np.zeros((1, 1)))
-    answers = Committee((ONE, flat)).probabilities(table, together(["a", "a"]))
-    mean = (ONE.probabilities(table, together(["a", "a"])) + flat.probabilities(table * 0, together(["a", "a"]))) / 2
-    assert np.allclose(answers, mean)
-    assert np.allclose(Committee((ONE, flat)).mean, 0)
+    of_two = together(["a", "a"])
+    committee = Committee((ONE, flat), (0.75, 0.25))
+    mean = 0.75 * ONE.probabilities(table, of_two) + 0.25 * flat.probabilities(table * 0, of_two)
+    assert np.allclose(committee.probabilities(table, of_two), mean)
+    assert np.allclose(committee.alone(table), 0.75 * ONE.alone(table) + 0.25 * flat.alone(table * 0))
+    assert np.allclose(committee.mean, 0)
 
 
 def test_a_committee_survives_its_file(tmp_path: Path) -> None:
-    committee = Committee((ONE, replace(ONE, offset=np.ones(1))))
+    committee = Committee((ONE, replace(ONE, offset=np.ones(1))), (0.9, 0.1))
     write_committee(committee, tmp_path / "c.npz")
     read = read_committee(tmp_path / "c.npz", 1, 2)
     table = np.array([[0.3], [2.0]])
@@ -95,8 +97,15 @@ def test_a_committee_survives_its_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_committee_is_refused(change: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
-    write_committee(Committee((replace(ONE, **change),)), tmp_path / "c.npz")
+    write_committee(Committee((replace(ONE, **change),), (1.0,)), tmp_path / "c.npz")
     with pytest.raises(InputError, match=message):
+        read_committee(tmp_path / "c.npz", 1, 2)
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.4), (1.5, -0.5), (1.0,), (np.nan, 1.0)])
+def test_weights_that_are_no_shares_are_refused(weights: tuple[float, ...], tmp_path: Path) -> None:
+    write_committee(Committee((ONE, ONE), weights), tmp_path / "c.npz")
+    with pytest.raises(InputError, match="expected 2 weights with sum 1; found"):
         read_committee(tmp_path / "c.npz", 1, 2)
 
 

@@ -19,6 +19,7 @@ from semg_hht.inference.svm_inputs import (
     COVARIANCE,
     FEATURES,
     NETWORK,
+    SHARE,
     SvmInputs,
     block_widths,
     concatenate,
@@ -95,6 +96,12 @@ def test_features_are_averaged_where_repetitions_have_other_channels() -> None:
     assert widths == {FEATURES: 2}
     assert not inputs.missing(widths)
     assert_allclose(svm_table(widths, np.zeros((4, 2)), inputs)[1], [[0.75, 57.5], [2.75, 77.5]])
+
+
+def test_the_share_is_the_amplitude_without_the_logarithm() -> None:
+    table = svm_table({AMPLITUDE: 1, SHARE: 1}, NETWORK_FEATURES, svm_inputs())[1]
+    assert_allclose(np.log10(table[:, 1]), table[:, 0])
+    assert svm_inputs(features=[{}, {}, {}]).missing({SHARE: 1}) == "their features"
 
 
 def test_the_covariance_appears_once_for_each_repetition() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from builders import make_dataset, with_features
 from semg_hht.inference.discriminant import Committee
-from semg_hht.inference.svm_inputs import NETWORK
+from semg_hht.inference.svm_inputs import AMPLITUDE, FEATURES, NETWORK, SHARE
 from semg_hht.learning.auto import (
     ALONE,
     CANDIDATES,
@@ -89,18 +89,25 @@ def candidate(name: str, surely_right: list[float]) -> Judged:
     probabilities = np.stack([right, 1 - right], axis=1)
     n_people = len(right)
     return Judged(
-        name, {}, Committee(()), np.stack([probabilities] * 2), np.zeros(n_people, dtype=np.intp),
+        name, {}, Committee((), ()), np.stack([probabilities] * 2), np.zeros(n_people, dtype=np.intp),
         np.array([f"S{i}" for i in range(n_people)]),
     )  # fmt: skip
 
 
-def test_a_single_method_wins_only_if_it_is_ahead_in_more_than_a_few_people() -> None:
-    committee = candidate("measures", [0.7, 0.6, 0.7, 0.6, 0.7, 0.6])
-    by_chance = candidate("classical features", [0.99, 0.6, 0.65, 0.6, 0.7, 0.6])
-    always = candidate("classical features", [0.99, 0.97, 0.98, 0.96, 0.99, 0.98])
+def test_the_network_joins_only_if_it_helps_with_more_than_a_few_people() -> None:
+    measures = candidate("measures", [0.7, 0.6, 0.7, 0.6, 0.7, 0.6])
+    by_chance = candidate("network and measures", [0.99, 0.6, 0.65, 0.6, 0.7, 0.6])
+    always = candidate("network and measures", [0.99, 0.97, 0.98, 0.96, 0.99, 0.98])
     assert set(PREFERRED) == set(CANDIDATES)
-    assert best_of([by_chance, committee]).name == "measures"
-    assert best_of([always, committee]).name == "classical features"
+    assert best_of([by_chance, measures]).name == "measures"
+    assert best_of([always, measures]).name == "network and measures"
+
+
+def test_a_part_of_the_committee_answers_only_where_there_is_no_committee() -> None:
+    single = candidate("classical features", [0.99, 0.97, 0.98, 0.96, 0.99, 0.98])
+    network = candidate(ALONE, [0.7, 0.6, 0.7, 0.6, 0.7, 0.6])
+    assert best_of([single, candidate("measures", [0.7, 0.6, 0.7, 0.6, 0.7, 0.6])]).name == "measures"
+    assert best_of([network, single]).name == "classical features"
 
 
 def test_gender_is_one_class_of_a_person() -> None:
@@ -119,6 +126,24 @@ def test_without_half_networks_the_network_is_no_candidate() -> None:
     bare = replace(dataset, features=(), covariance=None)
     assert replace(examples, people=bare).candidates() == {}
     assert choose(replace(examples, people=bare)) is None
+
+
+def test_a_share_needs_a_reference_amplitude() -> None:
+    dataset = people()
+    examples = labelled(dataset, noise(dataset))
+    assert (SHARE,) not in examples.candidates()["measures"]
+    referenced = replace(examples, people=replace(dataset, settings={"scaling": "mvc"}))
+    assert (SHARE,) in referenced.candidates()["measures"]
+    assert referenced.candidates()["amplitude alone"] == ((AMPLITUDE,), (SHARE,))
+
+
+def test_without_covariance_the_measures_are_those_that_are_there() -> None:
+    dataset = replace(people(), covariance=None)
+    candidates = labelled(dataset, noise(dataset)).candidates()
+    assert candidates["measures"] == ((FEATURES,), (AMPLITUDE,))
+    assert candidates["network and measures"] == ((NETWORK,), (FEATURES,), (AMPLITUDE,))
+    bare = replace(dataset, features=())
+    assert list(labelled(bare, noise(bare)).candidates()) == [ALONE]  # and not "network and measures" too
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from semg_hht.learning.discriminant_training import (
     Directions,
     MissingClass,
     RepetitionRows,
+    answers_of_committee,
+    committee_weights,
     discriminant_of,
     probabilities_of_people_left_out,
     scores_of_people_left_out,
@@ -95,3 +97,37 @@ def test_each_recording_alone_is_less_certain_than_all_of_a_person() -> None:
     assert together[true].mean() > apart[true].mean() + 0.1
     alone = data.apart(one_class=True)
     assert len(set(alone.people)) == len(data.labels)
+
+
+def members(n_people: int, good: float, bad: float, n_each: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Answers (2 members, 2 kinds, n, 2 classes) that give the true class, 0, these probabilities."""
+    n = n_people * n_each
+    right = np.stack([np.full(n, good), np.full(n, bad)])
+    answers = np.repeat(np.stack([right, 1 - right], axis=-1)[:, None], 2, axis=1)
+    return answers, np.zeros(n, dtype=np.intp), np.repeat([f"p{i}" for i in range(n_people)], n_each)
+
+
+def test_a_better_member_has_more_weight_and_the_more_the_more_people_show_it() -> None:
+    of_few, of_many = (answers_of_committee(*members(n, 0.95, 0.4))[0] for n in (4, 40))
+    assert 0.7 < of_few[0] < of_many[0]
+    assert np.isclose(of_few.sum(), 1)
+    assert of_few[1] > 0.5 / 5 - 1e-9  # its half of the additional person
+
+
+def test_equal_members_have_equal_weights() -> None:
+    assert np.allclose(answers_of_committee(*members(5, 0.8, 0.8))[0], 0.5)
+
+
+def test_each_person_counts_once() -> None:
+    right = np.array([[0.9] * 10 + [0.1], [0.1] * 10 + [0.9]])
+    people = np.array(["many"] * 10 + ["one"])
+    assert np.allclose(committee_weights(right, people), 0.5)
+
+
+def test_answers_of_a_committee_do_not_use_the_labels_of_the_person() -> None:
+    answers, labels, people = members(6, 0.9, 0.5)
+    mine = people == "p2"
+    changed = np.where(mine, 1, labels)
+    before, after = (answers_of_committee(answers, own, people)[1] for own in (labels, changed))
+    assert np.array_equal(before[:, mine], after[:, mine])
+    assert not np.array_equal(before[:, ~mine], after[:, ~mine])

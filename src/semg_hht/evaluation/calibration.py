@@ -5,6 +5,7 @@ Calibration uses people held out from training. The module works on arrays and d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,9 +36,11 @@ class Calibration:
     promise: float = PROMISE
 
 
-def calibrate(probabilities: Array, repetitions: Sequence[str], labels: Sequence[int]) -> Calibration:
+def calibrate(
+    probabilities: Array, repetitions: Sequence[str], labels: Sequence[int], people: Sequence[str] = ()
+) -> Calibration:
     """Fit temperature and threshold on people held out from training; parameters as in `fit_temperature`."""
-    temperature = fit_temperature(probabilities, repetitions, labels)
+    temperature = fit_temperature(probabilities, repetitions, labels, people)
     keys, pooled = pool(with_temperature(probabilities, temperature), repetitions)
     first = {key: label for key, label in zip(reversed(repetitions), reversed(labels), strict=True)}
     return Calibration(temperature, set_threshold(pooled, [first[key] for key in keys]))
@@ -61,21 +64,33 @@ def with_temperature(probabilities: Array, temperature: float) -> Array:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def fit_temperature(probabilities: Array, repetitions: Sequence[str], labels: Sequence[int]) -> float:
+def fit_temperature(
+    probabilities: Array, repetitions: Sequence[str], labels: Sequence[int], people: Sequence[str] = ()
+) -> float:
     """The temperature with the largest likelihood of the true classes, on probabilities averaged over each repetition.
+
+    With ``people`` each person counts as one observation, and the logarithm of the temperature has a standard normal
+    prior: of a few people all may be answered right by chance, and the likeliest temperature would then make the
+    answers about the next person much too sure.
 
     Parameters
     ----------
     probabilities : (n, n_classes), one row per matrix.
     repetitions : key of each row's repetition; rows of one repetition are averaged after applying the temperature.
     labels : index of the true class of each row.
+    people : person of each row.
     """
     first = {key: label for key, label in zip(reversed(repetitions), reversed(labels), strict=True)}
+    person_of = dict(zip(repetitions, people, strict=True)) if people else {}
+    counts = Counter(person_of.values())
 
     def surprise(log_temperature: float) -> float:
         keys, pooled = pool(with_temperature(probabilities, float(np.exp(log_temperature))), repetitions)
         true = pooled[np.arange(len(keys)), [first[key] for key in keys]]
-        return float(-np.mean(np.log(np.maximum(true, TINY))))
+        logs = np.log(np.maximum(true, TINY))
+        if not people:
+            return float(-np.mean(logs))
+        return float(log_temperature**2 / 2 - logs @ [1 / counts[person_of[key]] for key in keys])
 
     fit = scipy.optimize.minimize_scalar(surprise, bounds=LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-4})
     return float(np.exp(fit.x))

@@ -192,7 +192,7 @@ class _TorchCommittee:
 
     def __init__(self, committee: Committee, index: int) -> None:
         self.index = index
-        self.mean = _tensor(committee.mean)
+        self.mean, self.weights = _tensor(committee.mean), _tensor(np.array(committee.weights))
         self.members = [
             tuple(
                 map(
@@ -210,7 +210,8 @@ class _TorchCommittee:
             mean, scale, weights, offset, centres, precision = (array.to(rows.device) for array in arrays)
             away = (((rows - mean) / scale) @ weights + offset)[:, None] - centres  # (k, n_classes, d)
             shares.append(functional.log_softmax(-0.5 * torch.einsum("kcd,de,kce->kc", away, precision, away), dim=1))
-        logs = torch.stack(shares).logsumexp(dim=0) / temperature  # (k, n_classes)
+        logs = torch.stack(shares) + self.weights.log().to(rows.device)[:, None, None]  # (n_members, k, n_classes)
+        logs = logs.logsumexp(dim=0) / temperature
         others = torch.cat([logs[:, : self.index], logs[:, self.index + 1 :]], dim=1)
         return logs[:, self.index] - others.logsumexp(dim=1)
 

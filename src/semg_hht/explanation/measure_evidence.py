@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import permutations
 
 import numpy as np
@@ -77,8 +78,9 @@ def _log_odds(committee: Committee, table: Array, index: int, temperature: float
 def _slopes(committee: Committee, table: Array, index: int, temperature: float) -> Array:
     """Gradient of the log-odds, (n, n_columns)."""
     shares = np.stack([member.alone(member.scores(table)) for member in committee.members])  # (n_members, n, classes)
-    of_member = shares / np.maximum(shares.sum(axis=0), SMALLEST)
-    others = with_temperature(np.delete(shares.mean(axis=0), index, axis=1), temperature)  # (n, n_classes - 1)
+    weighted = np.array(committee.weights)[:, None, None] * shares
+    of_member = weighted / np.maximum(weighted.sum(axis=0), SMALLEST)
+    others = with_temperature(np.delete(weighted.sum(axis=0), index, axis=1), temperature)  # (n, n_classes - 1)
     to_class = np.insert(-others, index, 1.0, axis=1) / temperature  # (n, n_classes), of the logarithm of each class
     slopes = np.zeros_like(table)
     for number, member in enumerate(committee.members):
@@ -146,6 +148,7 @@ def block_shares(
     """
     edges = np.cumsum([0, *widths.values()])
 
+    @cache
     def value(kept: frozenset[str]) -> float:
         row = table.copy()
         for block, start, stop in zip(widths, edges[:-1], edges[1:], strict=True):

@@ -33,7 +33,7 @@ from semg_hht.inference.streamed import TABLE_FILE
 from semg_hht.inference.svm import write_svm
 from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.learning.checkpoint import Model, read_model_file, versions
-from semg_hht.learning.dataset import Dataset
+from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.svm_arrays import svm_arrays
 from semg_hht.matrices.matrix import SIZE
 from semg_hht.system.files import require_new_folder, require_space, whole_folder, write_json
@@ -177,12 +177,21 @@ def _require_fitting_data(model: Model, data: Dataset) -> None:
 def _matrices_to_compare(model: Model, data: Dataset | None, seed: int) -> Checked:
     rng = np.random.default_rng(seed)
     if data is not None:
-        chosen = data.subset(np.sort(rng.permutation(len(data))[:N_CHECKED]))
+        chosen = data.subset(_whole_repetitions(data, rng))
         return chosen.matrices[:], chosen.svm_inputs
     drawn = rng.random((N_CHECKED, model.description.network.n_planes, SIZE, SIZE), dtype=np.float32)
     # Of all amplitudes: for large values alone a trained network gives probabilities of 0 and 1 with any engine.
     strength = np.linspace(0, model.description.peak, N_CHECKED, dtype=np.float32)
     return drawn * strength[:, None, None, None], None
+
+
+def _whole_repetitions(data: Dataset, rng: np.random.Generator) -> Indices:
+    """All matrices of random repetitions, `N_CHECKED` or more: what joins the channels needs those of a repetition."""
+    _, of_example = np.unique(data.repetitions, return_inverse=True)
+    order = rng.permutation(of_example.max() + 1)
+    n_matrices = np.cumsum(np.bincount(of_example)[order])
+    n_needed = int(np.searchsorted(n_matrices, N_CHECKED)) + 1
+    return np.flatnonzero(np.isin(of_example, order[:n_needed]))
 
 
 def _description(model: Model, checkpoint: Path) -> dict[str, Any]:

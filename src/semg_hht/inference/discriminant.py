@@ -22,6 +22,7 @@ from semg_hht.system.files import BROKEN_NPZ, require_file, require_modest_zip, 
 
 Array = NDArray[np.float64]
 
+WEIGHTS = "weights"  # name of the members' weights in a file
 COMMITTEE_FILES = {"action_quality": "action_committee.npz", "gender": "gender_committee.npz"}
 MAX_STEPS = 200
 CONVERGED = 1e-4  # change of a shift, in standard deviations of the noise
@@ -135,12 +136,15 @@ class Discriminant:
 
 @dataclass(frozen=True)
 class Committee:
-    """Discriminants of one table, each with directions of its own; the answer is the mean of their probabilities.
+    """Discriminants of one table, each with directions of its own; the answer is the weighted mean of their answers.
 
     With few people the best of several discriminants is a matter of chance, and their mean is better than most.
+
+    weights : of the members, with sum 1.
     """
 
     members: tuple[Discriminant, ...]
+    weights: tuple[float, ...]
 
     @property
     def mean(self) -> Array:
@@ -153,11 +157,14 @@ class Committee:
 
     def probabilities(self, table: NDArray[Any], together: Together) -> Array:
         """Table (n, n_columns) -> probabilities (n, n_classes), person by person."""
-        return np.asarray(np.mean([m.probabilities(m.scores(table), together) for m in self.members], axis=0))
+        return self._mean([m.probabilities(m.scores(table), together) for m in self.members])
 
     def alone(self, table: NDArray[Any]) -> Array:
         """Probabilities (n, n_classes) of repetitions of which nothing else is known."""
-        return np.asarray(np.mean([m.alone(m.scores(table)) for m in self.members], axis=0))
+        return self._mean([m.alone(m.scores(table)) for m in self.members])
+
+    def _mean(self, answers: Sequence[Array]) -> Array:
+        return np.asarray(np.tensordot(self.weights, np.stack(answers), axes=1))  # (n_members, n, c) -> (n, c)
 
 
 def _squares(difference: Array, precision: NDArray[Any]) -> Array:
@@ -184,6 +191,7 @@ def write_committee(committee: Committee, path: Path) -> None:
         for i, member in enumerate(committee.members)
         for field in fields(Discriminant)
     }
+    arrays[WEIGHTS] = np.array(committee.weights)
     with whole_file(path) as part, part.open("wb") as handle:
         np.savez(handle, **arrays)
 
@@ -206,7 +214,7 @@ def read_committee(path: Path, n_columns: int, n_classes: int) -> Committee:
     except BROKEN_NPZ as error:
         raise InputError(f"{path}: can't be read as the arrays of a committee; {error}") from None
     n_members = len(arrays) // len(fields(Discriminant))
-    expected = {f"{field.name}_{i}" for i in range(n_members) for field in fields(Discriminant)}
+    expected = {f"{field.name}_{i}" for i in range(n_members) for field in fields(Discriminant)} | {WEIGHTS}
     if not n_members or set(arrays) != expected:
         raise InputError(f"{path}: expected arrays of discriminants; found {', '.join(arrays) or 'none'}")
     members = []
@@ -214,7 +222,10 @@ def read_committee(path: Path, n_columns: int, n_classes: int) -> Committee:
         member = {field.name: arrays[f"{field.name}_{i}"] for field in fields(Discriminant)}
         _require_discriminant(path, member, n_columns, n_classes)
         members.append(Discriminant(**member))
-    return Committee(tuple(members))
+    weights = arrays[WEIGHTS]
+    if weights.shape != (n_members,) or not (weights >= 0).all() or not np.isclose(weights.sum(), 1):
+        raise InputError(f"{path}: expected {n_members} weights with sum 1; found {weights.tolist()}")
+    return Committee(tuple(members), tuple(weights.tolist()))
 
 
 def _require_discriminant(path: Path, arrays: dict[str, NDArray[Any]], n_columns: int, n_classes: int) -> None:

@@ -22,6 +22,7 @@ Features = Mapping[str, tuple[float, ...]]
 
 # Names of blocks in the files of a run.
 NETWORK, AMPLITUDE, COVARIANCE, PROFILE, FEATURES = "network", "amplitude", "mixing", "profile", "features"
+SHARE = "share"
 # Recipe -> task -> the blocks that its SVM joins. A task that a recipe does not name is answered as the original README
 # asks; those of "auto" are chosen by `semg_hht.learning.auto`. docs/en/evaluation.md has the scores on held-out people,
 # experiments/LOG.md those of other recipes.
@@ -95,7 +96,7 @@ class SvmInputs:
 
         widths : block -> its number of columns.
         """
-        if AMPLITUDE in widths and not all("mav" in features for features in self.features):
+        if {AMPLITUDE, SHARE} & set(widths) and not all("mav" in features for features in self.features):
             return "their features"
         if FEATURES in widths:
             sizes = {len(features) for features in self.features}
@@ -179,6 +180,7 @@ def block_widths(blocks: Sequence[str], n_features: int, inputs: SvmInputs) -> d
     n_columns = {
         NETWORK: n_features,
         AMPLITUDE: 1,
+        SHARE: 1,
         COVARIANCE: 0 if inputs.covariance is None else inputs.covariance.shape[1],
         PROFILE: 0 if inputs.profile is None else inputs.profile.shape[1],
         FEATURES: len(inputs.features[0]) * inputs.n_side_by_side if len(inputs.features) else 0,
@@ -194,9 +196,9 @@ def svm_table(widths: Mapping[str, int], network: NDArray[Any], inputs: SvmInput
     """A table with one row per repetition, for an SVM or a discriminant.
 
     A channel with a strong signal counts more than one that holds mostly noise: the network's features are averaged
-    with the reference amplitude of each channel as weight, and the block ``amplitude`` is the logarithm of the summed
-    mean absolute value over the summed references. Without references all channels have the same weight. The block
-    ``features`` has the channels side by side, or their weighted mean where its width is that of one channel.
+    with the reference amplitude of each channel as weight. The block ``share`` is the summed mean absolute value over
+    the summed references, and ``amplitude`` its logarithm. Without references all channels have the same weight. The
+    block ``features`` has the channels side by side, or their weighted mean where its width is that of one channel.
 
     Parameters
     ----------
@@ -225,8 +227,9 @@ def svm_table(widths: Mapping[str, int], network: NDArray[Any], inputs: SvmInput
     for name, width in widths.items():
         if name == NETWORK:
             parts.append(summed(network * weight[:, None]) / total[:, None])
-        elif name == AMPLITUDE:
-            parts.append(np.log10(np.maximum(summed(amplitude[:, None]) / total[:, None], SMALLEST)))
+        elif name in (AMPLITUDE, SHARE):
+            share = summed(amplitude[:, None]) / total[:, None]
+            parts.append(share if name == SHARE else np.log10(np.maximum(share, SMALLEST)))
         elif name == FEATURES and width == len(inputs.features[0]):
             parts.append(summed(_mean_features(inputs) * weight[:, None]) / total[:, None])
         elif name == FEATURES:

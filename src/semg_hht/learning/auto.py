@@ -18,37 +18,49 @@ from semg_hht.evaluation.calibration import TINY, fit_temperature, with_temperat
 from semg_hht.evaluation.comparison import HeldOutAnswers, compare
 from semg_hht.inference.description import Chosen
 from semg_hht.inference.discriminant import Committee, Discriminant
-from semg_hht.inference.svm_inputs import AMPLITUDE, COVARIANCE, FEATURES, NETWORK, PROFILE, block_widths, svm_table
+from semg_hht.inference.svm_inputs import (
+    AMPLITUDE,
+    COVARIANCE,
+    FEATURES,
+    NETWORK,
+    PROFILE,
+    SHARE,
+    block_widths,
+    svm_table,
+)
 from semg_hht.learning.dataset import Dataset, Indices
 from semg_hht.learning.discriminant_training import (
     Array,
     Directions,
     MissingClass,
     RepetitionRows,
+    answers_of_committee,
     discriminant_of,
     probabilities_of_people_left_out,
     scores_of_people_left_out,
 )
 from semg_hht.learning.epochs import Fitting
 from semg_hht.learning.split import divide
+from semg_hht.matrices.scaling import WITH_REFERENCE
 
 log = logging.getLogger(__name__)
 
 MIN_PEOPLE = 4  # of the training and validation people; fewer say nothing of new ones
 N_WATCHED = 32  # examples on which a half network is scored after each epoch, which `Fitting` needs
 ALONE = "the network alone"
-MEASURES = ((FEATURES,), (PROFILE,), (COVARIANCE,), (PROFILE, COVARIANCE))
-# Name of a candidate -> the blocks of each of its discriminants. Each stands for two, whose directions come from all
-# differences and from differences within people.
+AMPLITUDES = ((AMPLITUDE,), (SHARE,))
+MEASURES = ((FEATURES,), (PROFILE,), (COVARIANCE,), (PROFILE, COVARIANCE), *AMPLITUDES)
+# Name of a candidate -> the blocks of each of its discriminants, of which the first must be there. Each stands for two,
+# whose directions come from all differences and from differences within people.
 CANDIDATES: dict[str, tuple[tuple[str, ...], ...]] = {
     ALONE: ((NETWORK,),),
     "network and measures": ((NETWORK,), *MEASURES),
     "measures": MEASURES,
     "classical features": ((FEATURES,),),
-    "amplitude alone": ((AMPLITUDE,),),
+    "amplitude alone": AMPLITUDES,
 }
-# Committees first, because a mean of many depends on chance least; of these, what needs no network before what does.
-PREFERRED = ("measures", "network and measures", ALONE, "classical features", "amplitude alone")
+COMMITTEES = ("measures", "network and measures")  # what needs no network before what does
+PREFERRED = (*COMMITTEES, ALONE, "classical features", "amplitude alone")
 
 
 @dataclass(frozen=True)
@@ -101,14 +113,20 @@ class LabelledExamples:
         return self.task == "gender"
 
     def candidates(self) -> dict[str, tuple[tuple[str, ...], ...]]:
-        """The candidates whose blocks the examples have."""
+        """The candidates that can be made of what the examples have. A share needs a reference amplitude."""
         inputs = self.people.svm_inputs
         named = all(inputs.features) and len({tuple(features) for features in inputs.features}) == 1
         lacking = {block for block in (COVARIANCE, PROFILE) if inputs.vectors(block) is None}
         lacking |= {NETWORK} if not self.halves else set()
         lacking |= {FEATURES} if not named else set()
-        lacking |= {AMPLITUDE} if inputs.missing({AMPLITUDE: 1}) else set()
-        return {name: sets for name, sets in CANDIDATES.items() if not lacking & {b for blocks in sets for b in blocks}}
+        lacking |= {AMPLITUDE, SHARE} if inputs.missing({AMPLITUDE: 1}) else set()
+        lacking |= {SHARE} if (self.people.settings or {}).get("scaling") not in WITH_REFERENCE else set()
+        found: dict[str, tuple[tuple[str, ...], ...]] = {}
+        for name in reversed(PREFERRED):  # of two that became alike the one that is named for what is left
+            sets = tuple(blocks for blocks in CANDIDATES[name] if not lacking & set(blocks))
+            if not lacking & set(CANDIDATES[name][0]) and sets not in found.values():
+                found[name] = sets
+        return found
 
     def rows(self, blocks: tuple[str, ...], features: NDArray[np.float32]) -> tuple[RepetitionRows, Indices]:
         """One row per repetition, and the number of its first example."""
@@ -139,10 +157,10 @@ class Judged:
     people: NDArray[np.str_]
 
     @property
-    def answers(self) -> tuple[Array, list[str], list[int]]:
-        """Probabilities (2 n_repetitions, n_classes) of both kinds, a key for each, and the classes."""
-        labels = [*self.labels.tolist()] * 2
-        return np.concatenate(self.probabilities), [str(i) for i in range(len(labels))], labels
+    def answers(self) -> tuple[Array, list[str], list[int], list[str]]:
+        """Probabilities (2 n_repetitions, n_classes) of both kinds, a key for each, the classes and the people."""
+        labels, people = [*self.labels.tolist()] * 2, [*self.people.tolist()] * 2
+        return np.concatenate(self.probabilities), [str(i) for i in range(len(labels))], labels, people
 
     @property
     def score_of_people(self) -> Array:
@@ -150,19 +168,21 @@ class Judged:
 
         At the temperature that is best for all: a committee is too unsure.
         """
-        probabilities, keys, labels = self.answers
-        temperature = fit_temperature(probabilities, keys, labels)
+        probabilities, keys, labels, people = self.answers
+        temperature = fit_temperature(probabilities, keys, labels, people)
         true = with_temperature(probabilities, temperature)[np.arange(len(labels)), labels]
-        scores, who = np.log(np.maximum(true, TINY)), np.tile(self.people, 2)
+        scores, who = np.log(np.maximum(true, TINY)), np.array(people)
         return np.array([scores[who == person].mean() for person in np.unique(who)])
 
 
 def best_of(judged: Sequence[Judged]) -> Judged:
     """The first of `PREFERRED` that is not worse than the best by more than one standard error over people.
 
-    With few people the best is often so by chance. Of those within one standard error (Breiman et al. 1984,
-    Classification and Regression Trees, section 3.4.3) this takes what depends on chance least.
+    With few people the best is often so by chance; one standard error is the rule of Breiman et al. (1984,
+    Classification and Regression Trees, section 3.4.3). The others are parts of the committees, which weight them by
+    all people, so they answer only where there is no committee.
     """
+    judged = [candidate for candidate in judged if candidate.name in COMMITTEES] or judged
     scores = {candidate.name: candidate.score_of_people for candidate in judged}
     best = max(scores.values(), key=lambda own: float(own.mean()))
     for candidate in sorted(judged, key=lambda candidate: PREFERRED.index(candidate.name)):
@@ -269,7 +289,7 @@ def choose(labelled: LabelledExamples, known: Members | None = None) -> tuple[Ju
     judged = [
         _judged(labelled, name, {blocks: members[blocks] for blocks in sets})
         for name, sets in candidates.items()
-        if all(members[blocks] for blocks in sets)
+        if members[sets[0]]
     ]
     if not judged:
         return None
@@ -278,7 +298,7 @@ def choose(labelled: LabelledExamples, known: Members | None = None) -> tuple[Ju
 
 
 def _judged(labelled: LabelledExamples, name: str, members: Mapping[tuple[str, ...], Sequence[_Member]]) -> Judged:
-    """The committee of these members, which read one table with all of their blocks."""
+    """The committee of these members, which read one table with all of their blocks, weighted by their answers."""
     joined = tuple(dict.fromkeys(block for blocks in members for block in blocks))
     widths = block_widths(joined, labelled.features.shape[1], labelled.people.svm_inputs)
     edges = dict(zip(joined, np.cumsum([0, *widths.values()]), strict=False))
@@ -286,9 +306,10 @@ def _judged(labelled: LabelledExamples, name: str, members: Mapping[tuple[str, .
     for blocks, own in members.items():
         columns = np.concatenate([np.arange(edges[block], edges[block] + widths[block]) for block in blocks])
         everyone += [_on_columns(member.discriminant, columns, sum(widths.values())) for member in own]
-    answers = [member.probabilities for own in members.values() for member in own]
+    answers = np.stack([member.probabilities for own in members.values() for member in own])
     rows, _ = labelled.rows(joined, labelled.features)
-    return Judged(name, widths, Committee(tuple(everyone)), np.mean(answers, axis=0), rows.labels, rows.people)
+    weights, held_out = answers_of_committee(answers, rows.labels, rows.people)
+    return Judged(name, widths, Committee(tuple(everyone), tuple(weights.tolist())), held_out, rows.labels, rows.people)
 
 
 def _on_columns(discriminant: Discriminant, columns: NDArray[np.intp], n_columns: int) -> Discriminant:

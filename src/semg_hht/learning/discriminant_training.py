@@ -18,7 +18,8 @@ Integers = NDArray[np.intp]
 
 MAX_FOLDS = 10  # groups of people that are left out in turn
 N_ITERATIONS = 50  # of expectation and maximisation; the estimates change by less than 1 % after 20
-SMALLEST = 1e-6  # variance that is added to each covariance, so that it has an inverse
+SMALLEST = 1e-6  # variance that is added to each covariance, so that it has an inverse; smallest probability
+N_WEIGHT_STEPS = 300  # of expectation and maximisation; the weights change by less than 1e-4 after 200
 # Limits of the Dirichlet concentration. Where training recordings hold one class each, the likeliest value is 0, and a
 # new recording with two classes could not be answered.
 CONCENTRATIONS = (0.3, 10.0)
@@ -164,6 +165,50 @@ def probabilities_of_people_left_out(
         for number, of_people in enumerate((own, own.apart(one_class=one_class))):
             answers[number, held_out] = others.probabilities(scores[held_out], of_people.together)
     return answers
+
+
+def committee_weights(right: Array, people: NDArray[np.str_]) -> Array:
+    """(n_members,) weights of a committee by its members' answers about people left out.
+
+    Stacking of predictive distributions (Yao et al. 2018, doi 10.1214/17-BA1091): the mean logarithm of the committee's
+    probability of the true class is the largest. Each person has equal weight, and so has one more person for whom all
+    members are equally right. The maximum is found by expectation and maximisation.
+
+    Parameters
+    ----------
+    right : (n_members, n) probability of the true class.
+    people : (n,) keys.
+    """
+    names, of_row, counts = np.unique(people, return_inverse=True, return_counts=True)
+    of_person = 1 / counts[of_row]  # (n,)
+    right = np.maximum(right, SMALLEST)
+    weights = np.full(len(right), 1 / len(right))
+    for _ in range(N_WEIGHT_STEPS):
+        parts = weights[:, None] * right
+        weights = ((parts / parts.sum(axis=0)) @ of_person + 1 / len(right)) / (len(names) + 1)
+    return weights
+
+
+def answers_of_committee(answers: Array, labels: Integers, people: NDArray[np.str_]) -> tuple[Array, Array]:
+    """Weights of a committee, and its answers about each person with weights from the other people.
+
+    Parameters
+    ----------
+    answers : (n_members, 2, n, n_classes), see `probabilities_of_people_left_out`.
+
+    Returns
+    -------
+    (n_members,) and (2, n, n_classes).
+    """
+    right = answers[:, :, np.arange(len(labels)), labels]  # (n_members, 2, n)
+
+    def weights_of(chosen: NDArray[np.bool_]) -> Array:
+        return committee_weights(right[:, :, chosen].reshape(len(right), -1), np.tile(people[chosen], 2))
+
+    held_out = np.empty(answers.shape[1:])
+    for group in _groups(people):
+        held_out[:, group] = np.tensordot(weights_of(~group), answers[:, :, group], axes=1)
+    return weights_of(np.ones(len(labels), dtype=bool)), held_out
 
 
 def _groups(people: NDArray[np.str_]) -> list[NDArray[np.bool_]]:
