@@ -8,6 +8,7 @@
 #define LEAD 8    /* free slots before the first interior knot, for mirrored knots */
 #define SLACK 24  /* free slots after the last interior knot, for mirrored knots and whole-vector loads */
 #define N_BINS 256
+#define STEP_SIZE 20 /* numbers that splines.h keeps of one step of elimination */
 
 enum rule { RULE_SD, RULE_EMD, RULE_RILLING, RULE_S_NUMBER, RULE_FIXED, RULE_PYEMD, RULE_UPSTREAM };
 enum kind { MAXIMA, MINIMA };
@@ -26,13 +27,10 @@ struct settings {
     int32_t n_sifts;   /* RULE_FIXED: sifts of every IMF; RULE_S_NUMBER: consecutive sifts that must agree */
 };
 
-/* One envelope: its knots, one cubic per interval between them, and scratch space for the spline equations. */
+/* One envelope: its knots and one cubic per interval between them. */
 struct envelope {
     double *t, *y;             /* knot positions in samples, and values */
     double *c1, *c2, *c3;      /* y + c1 s + c2 s^2 + c3 s^3, s = samples since the interval's knot */
-    double *gap, *slope;       /* interval lengths, secant slopes */
-    double *inverse, *diagonal, *scaled, *rhs, *ratio, *partial; /* inverse: 1 / gap; scaled: 1 / diagonal */
-    double scratch[1024];
     uint8_t *marks;            /* bit i is set if an interval begins at sample i */
     int64_t first, count;      /* knots are [first, first + count) */
     int64_t interior;          /* number of these that are extrema of the signal; they begin at LEAD */
@@ -45,6 +43,7 @@ struct workspace {
     double *h;                 /* the proto-IMF, with eight zeros before and after it */
     double *mean, *amplitude;  /* of the two envelopes; subtract_mean stores them on request */
     struct envelope env[2];
+    double *steps;             /* of the elimination of both splines: splines.h */
     void *memory;
 };
 

@@ -30,9 +30,10 @@ static void find_kernels(void) {
 
 static int open_workspace(struct workspace *w, int64_t n) {
     /* Arrays begin nine cache lines apart modulo a page; at equal offsets they would share a few cache sets. */
-    size_t signal = ((size_t)n + 32 + 511) / 512 * 512 + 72, marks = (size_t)n / 8 + 16, arrays = 13; /* per kind */
+    size_t signal = ((size_t)n + 32 + 511) / 512 * 512 + 72, marks = (size_t)n / 8 + 16, arrays = 5; /* per kind */
     size_t knots = ((size_t)n / 2 + LEAD + SLACK + 511) / 512 * 512 + 72;
-    double *at = malloc(sizeof(double) * (3 * signal + 2 * arrays * knots + (2 * marks) / sizeof(double) + 10));
+    size_t steps = ((size_t)n / 4 + 16) * STEP_SIZE;
+    double *at = malloc(sizeof(double) * (3 * signal + 2 * arrays * knots + steps + (2 * marks) / sizeof(double) + 10));
     w->memory = at;
     if (!at) return -1;
     at += (64 - ((uintptr_t)at & 63)) / sizeof(double); /* a cache line */
@@ -43,10 +44,11 @@ static int open_workspace(struct workspace *w, int64_t n) {
     at += signal;
     for (int k = 0; k < 2; k++) {
         struct envelope *e = &w->env[k];
-        double **slots[13] = {&e->t,       &e->y,        &e->c1,     &e->c2,  &e->c3,    &e->gap,    &e->slope,
-                              &e->inverse, &e->diagonal, &e->scaled, &e->rhs, &e->ratio, &e->partial};
+        double **slots[5] = {&e->t, &e->y, &e->c1, &e->c2, &e->c3};
         for (size_t i = 0; i < arrays; i++, at += knots) *slots[i] = at;
     }
+    w->steps = at;
+    at += steps;
     w->env[0].marks = (uint8_t *)at;
     w->env[1].marks = (uint8_t *)at + marks;
     for (int i = 1; i <= 8; i++) w->h[-i] = w->h[n + i - 1] = 0;

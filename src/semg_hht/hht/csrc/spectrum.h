@@ -1,14 +1,5 @@
 /* IMFs to a 256 x 256 grid in one pass: analytic signal, phase steps, energy of each cell. Included like sift.h. One
- * complex transform handles two IMFs, and the lanes of one vector hold four such transforms: eight IMFs at once. */
-
-/* Four transforms in parallel, or one if the compiler has no vector types. */
-#if defined(__GNUC__)
-typedef double ISA(lane) __attribute__((vector_size(32), aligned(8)));
-#else
-typedef double ISA(lane);
-#endif
-#define lane ISA(lane)
-#define N_LANES ((int64_t)(sizeof(lane) / sizeof(double)))
+ * complex transform handles two IMFs, and the lanes of one vector hold four such transforms: eight IMFs at once (two without vector types). */
 
 /* o = (a + i b) w for a complex number w. */
 #define TURNED(o, a, b, w)           \
