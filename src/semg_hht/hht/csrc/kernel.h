@@ -29,7 +29,7 @@ struct settings {
 
 /* One envelope: its knots and one cubic per interval between them. */
 struct envelope {
-    double *t, *y;             /* knot positions in samples, and values */
+    double *t, *y;             /* knot positions in samples, and values; all arrays lie workspace.apart doubles apart */
     double *c1, *c2, *c3;      /* y + c1 s + c2 s^2 + c3 s^3, s = samples since the interval's knot */
     uint8_t *marks;            /* bit i is set if an interval begins at sample i */
     int64_t first, count;      /* knots are [first, first + count) */
@@ -43,6 +43,7 @@ struct workspace {
     double *h;                 /* the proto-IMF, with eight zeros before and after it */
     double *mean, *amplitude;  /* of the two envelopes; subtract_mean stores them on request */
     struct envelope env[2];
+    int64_t apart;             /* from each array of an envelope to its next: t, y, c1, c2, c3 */
     double *steps;             /* of the elimination of both splines: splines.h */
     void *memory;
 };

@@ -38,6 +38,7 @@ static int open_workspace(struct workspace *w, int64_t n) {
     if (!at) return -1;
     at += (64 - ((uintptr_t)at & 63)) / sizeof(double); /* a cache line */
     w->n = n;
+    w->apart = (int64_t)knots;
     w->h = at + 8;
     w->mean = (at += signal);
     w->amplitude = (at += signal);

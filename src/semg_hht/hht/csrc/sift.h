@@ -110,10 +110,15 @@ static inline void ISA(subtract_mean)(struct workspace *w, enum keep keep, doubl
     /* A block of LANES samples overlaps so few intervals that one load of each coefficient holds those of all of them.
      * The marks then select the interval of each lane. This needs no branch and no gather, even for dense knots. */
     if (up->sparse && low->sparse) {
+        /* Two addresses and the distance between arrays reach all coefficients; ten pointers would not fit into registers. */
+        const double *u0 = up->t + j, *l0 = low->t + k;
+        int64_t y = w->apart, c1 = 2 * y, c2 = 3 * y, c3 = 4 * y;
         vector mean_squares = zeros(), squares = zeros(), position = first_positions(), half = spread(0.5);
         for (; i + 8 <= n; i += 8) {
             unsigned marks_up = up->marks[i >> 3], marks_low = low->marks[i >> 3];
             if (!(marks_up | marks_low)) { /* one cubic per envelope for the whole block, as usual in slow modes */
+                j = u0 - up->t;
+                k = l0 - low->t;
                 vector t_up = spread(up->t[j]), t_low = spread(low->t[k]);
                 for (int part = 0; part < 8 / LANES; part++) {
                     vector s = minus(position, t_up), r = minus(position, t_low);
@@ -135,27 +140,29 @@ static inline void ISA(subtract_mean)(struct workspace *w, enum keep keep, doubl
                 unsigned bits = marks_up >> (part * LANES) & LANE_BITS;
                 unsigned others = marks_low >> (part * LANES) & LANE_BITS;
                 selection pick = intervals(bits), take = intervals(others);
-                vector s = minus(position, choose(load(up->t + j), pick));
-                vector u = choose(load(up->c3 + j), pick);
-                u = fused(u, s, choose(load(up->c2 + j), pick));
-                u = fused(u, s, choose(load(up->c1 + j), pick));
-                u = fused(u, s, choose(load(up->y + j), pick));
-                s = minus(position, choose(load(low->t + k), take));
-                vector l = choose(load(low->c3 + k), take);
-                l = fused(l, s, choose(load(low->c2 + k), take));
-                l = fused(l, s, choose(load(low->c1 + k), take));
-                l = fused(l, s, choose(load(low->y + k), take));
+                vector s = minus(position, choose(load(u0), pick));
+                vector u = choose(load(u0 + c3), pick);
+                u = fused(u, s, choose(load(u0 + c2), pick));
+                u = fused(u, s, choose(load(u0 + c1), pick));
+                u = fused(u, s, choose(load(u0 + y), pick));
+                s = minus(position, choose(load(l0), take));
+                vector l = choose(load(l0 + c3), take);
+                l = fused(l, s, choose(load(l0 + c2), take));
+                l = fused(l, s, choose(load(l0 + c1), take));
+                l = fused(l, s, choose(load(l0 + y), take));
                 vector mean = times(plus(u, l), half), v = load(h + i + part * LANES);
                 mean_squares = fused(mean, mean, mean_squares);
                 squares = fused(v, v, squares);
                 store(h + i + part * LANES, minus(v, mean));
                 if (keep != NOTHING) store(w->mean + i + part * LANES, mean);
                 if (keep == ENVELOPES) store(w->amplitude + i + part * LANES, times(minus(u, l), half));
-                j += __builtin_popcount(bits);
-                k += __builtin_popcount(others);
+                u0 += __builtin_popcount(bits);
+                l0 += __builtin_popcount(others);
                 position = advance(position);
             }
         }
+        j = u0 - up->t;
+        k = l0 - low->t;
         sum_mean = total(mean_squares);
         sum_h = total(squares);
     }
