@@ -11,12 +11,13 @@
 static int ISA(strict_extrema)(struct workspace *w) {
     const double *h = w->h;
     struct envelope *up = &w->env[MAXIMA], *low = &w->env[MINIMA];
-    double *t_up = up->t + LEAD, *y_up = up->y + LEAD, *t_low = low->t + LEAD, *y_low = low->y + LEAD;
-    int64_t n = w->n, n_up = 0, n_low = 0;
-    unsigned flat = 0;
+    double *t_up = up->t + LEAD, *t_low = low->t + LEAD; /* of the next extremum; its value lies y doubles further on */
+    int64_t n = w->n, y = w->apart;
+    int flat = 0;
 #if LANES > 1
     vector position = first_positions();
     unsigned climbs = 0, falls = 0; /* bit set: the sample is below, above its right neighbour */
+    unsigned moved = 0xFF;          /* bit set: no sample at this place of a block equals its left neighbour */
     for (int64_t i = 0; i < n; i += 8) {
         unsigned rises = climbs >> 7, drops = falls >> 7; /* above, below its left neighbour; bit 0: last block */
         vector part[8 / LANES];
@@ -29,39 +30,44 @@ static int ISA(strict_extrema)(struct workspace *w) {
         }
         rises |= climbs << 1;
         drops |= falls << 1;
-        unsigned valid = 0xFF; /* samples with a neighbour to the left */
-        if (i == 0) valid = 0xFE;
-        if (i + 8 > n) valid &= 0xFFu >> (i + 8 - n);
-        flat |= ~(rises | drops) & valid;
-        if (i + 8 >= n) valid &= 0xFFu >> (i + 9 - n); /* the last sample has no right neighbour */
-        unsigned is_max = rises & falls & valid, is_min = drops & climbs & valid;
+        unsigned is_max = rises & falls, is_min = drops & climbs, steps = rises | drops;
+        if (i == 0 || i + 8 >= n) { /* samples without a neighbour on one side */
+            unsigned has_left = i == 0 ? 0xFE : 0xFF, has_right = 0xFF;
+            if (i + 8 > n) has_left &= 0xFFu >> (i + 8 - n);
+            if (i + 8 >= n) has_right >>= i + 9 - n;
+            steps |= ~has_left;
+            is_max &= has_left & has_right;
+            is_min &= has_left & has_right;
+        }
+        moved &= steps;
         up->marks[i >> 3] = (uint8_t)is_max;
         low->marks[i >> 3] = (uint8_t)is_min;
         /* Extrema of one kind are at least two samples apart, so half a vector holds those of one vector. */
-        if (!(is_max | is_min)) {
+        if (!((is_max | is_min) & 0xFF)) {
             for (int k = 0; k < 8 / LANES; k++) position = advance(position);
             continue;
         }
         for (int k = 0; k < 8 / LANES; k++) {
             unsigned bits = is_max >> (k * LANES) & LANE_BITS, others = is_min >> (k * LANES) & LANE_BITS;
-            store_half(t_up + n_up, squeeze(bits, position));
-            store_half(y_up + n_up, squeeze(bits, part[k]));
-            store_half(t_low + n_low, squeeze(others, position));
-            store_half(y_low + n_low, squeeze(others, part[k]));
-            n_up += __builtin_popcount(bits);
-            n_low += __builtin_popcount(others);
+            store_half(t_up, squeeze(bits, position));
+            store_half(t_up + y, squeeze(bits, part[k]));
+            store_half(t_low, squeeze(others, position));
+            store_half(t_low + y, squeeze(others, part[k]));
+            t_up += __builtin_popcount(bits);
+            t_low += __builtin_popcount(others);
             position = advance(position);
         }
     }
+    flat = (moved & 0xFF) != 0xFF;
 #else
     memset(up->marks, 0, (size_t)(n >> 3) + 2);
     memset(low->marks, 0, (size_t)(n >> 3) + 2);
     for (int64_t i = 1; i < n - 1; i++) {
         int is_max = (h[i] > h[i - 1]) & (h[i] > h[i + 1]), is_min = (h[i] < h[i - 1]) & (h[i] < h[i + 1]);
-        t_up[n_up] = t_low[n_low] = (double)i;
-        y_up[n_up] = y_low[n_low] = h[i];
-        n_up += is_max;
-        n_low += is_min;
+        t_up[0] = t_low[0] = (double)i;
+        t_up[y] = t_low[y] = h[i];
+        t_up += is_max;
+        t_low += is_min;
         up->marks[i >> 3] |= (uint8_t)(is_max << (i & 7));
         low->marks[i >> 3] |= (uint8_t)(is_min << (i & 7));
         flat |= h[i] == h[i - 1];
@@ -69,9 +75,9 @@ static int ISA(strict_extrema)(struct workspace *w) {
     flat |= h[n - 1] == h[n - 2];
 #endif
     up->marks[(n + 7) >> 3] = low->marks[(n + 7) >> 3] = 0;
-    up->interior = n_up;
-    low->interior = n_low;
-    return flat != 0;
+    up->interior = t_up - up->t - LEAD;
+    low->interior = t_low - low->t - LEAD;
+    return flat;
 }
 
 /* Extrema by the rule's definition. Returns their number. */
