@@ -5,6 +5,9 @@ It works on arrays and does not know sampling rates.
 
 from __future__ import annotations
 
+from math import isfinite
+from operator import eq
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -76,10 +79,11 @@ def as_signals(x: ArrayLike) -> Array:
     if raw.shape[-1] < MIN_SAMPLES:
         raise ValueError(f"a signal needs at least {MIN_SAMPLES} samples; got {raw.shape[-1]}")
     signals = np.ascontiguousarray(raw, dtype=np.float64)
-    low, high = signals.min(axis=-1), signals.max(axis=-1)  # both are NaN if any sample is
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+    rows = signals.reshape(-1, signals.shape[-1])  # (n_samples,) or (n_signals, n_samples) -> (n_signals, n_samples)
+    low, high = rows.min(axis=1).tolist(), rows.max(axis=1).tolist()  # both are NaN if any sample is
+    if not (all(map(isfinite, low)) and all(map(isfinite, high))):
         n_bad = int(np.count_nonzero(~np.isfinite(signals)))
         raise ValueError(f"a signal must be finite; {n_bad} of {signals.size} samples are NaN or infinite")
-    if np.any(low == high):
+    if any(map(eq, low, high)):
         raise ValueError("a signal must vary; got the same value in every sample")
     return signals

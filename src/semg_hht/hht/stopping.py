@@ -76,6 +76,8 @@ def stopping_rule(
     for name, number in (("max_imfs", max_imfs), ("max_sifts", max_sifts), ("n_sifts", n_sifts)):
         if number is not None and not 1 <= number <= 10**6:
             raise ValueError(f"{name} must be from 1 to 1000000; got {number}")
+    if max_imfs is None and max_sifts is None and n_sifts is None:
+        return rule
     return replace(
         rule,
         max_imfs=rule.max_imfs if max_imfs is None else int(max_imfs),
