@@ -52,7 +52,7 @@ struct workspace {
  * modes, with PyEMD's rounding.) */
 struct stream {
     const double *x;
-    double *rest, *sum; /* sum: of the modes, only for PyEMD's rule */
+    double *rest, *sum; /* sum: of the modes, only for PyEMD's rule; NULL: x less the rest */
     double smallest;    /* a rest with a smaller range is rounding error */
     int32_t n_modes;
     int done;

@@ -162,22 +162,18 @@ static PyObject *next_modes(PyObject *self, PyObject *args) {
     if (n_sifts) {
         Py_BEGIN_ALLOW_THREADS
         struct workspace w;
-        double *sum = malloc(sizeof(double) * (size_t)n);
-        failed = open_workspace(&w, n) < 0 || !sum;
+        failed = open_workspace(&w, n) < 0;
         for (int64_t i = 0; i < n_rows && !failed; i++) {
-            struct stream s = {.x = x + i * n, .rest = rest + i * n, .sum = sum};
+            struct stream s = {.x = x + i * n, .rest = rest + i * n};
             s.done = counts[i] < 0;
             s.n_modes = s.done ? 0 : counts[i];
             if (s.n_modes == 0 && !s.done) smallest[i] = kernel->smallest_of(s.x, n);
             s.smallest = smallest[i];
-            if (set.rule == RULE_PYEMD)
-                for (int64_t j = 0; j < n; j++) sum[j] = s.x[j] - s.rest[j];
             double *mode = modes + i * n;
             if (!kernel->next_mode(&s, &w, &set, mode, &n_sifts[i])) memset(mode, 0, sizeof(double) * (size_t)n);
             counts[i] = s.done ? -1 : s.n_modes;
         }
         free(w.memory);
-        free(sum);
         Py_END_ALLOW_THREADS
     }
     release(&b);

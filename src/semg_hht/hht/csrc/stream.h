@@ -81,12 +81,18 @@ static int ISA(next_mode)(struct stream *s, struct workspace *w, const struct se
     }
     double *restrict sum = s->sum, *restrict before = w->mean; /* before: to restore if this mode is dropped */
     const double *restrict x = s->x;
-    for (int64_t i = 0; i < n; i++) {
-        before[i] = rest[i];
-        out[i] = h[i];
-        sum[i] += h[i];
-        rest[i] = x[i] - sum[i];
-    }
+    if (n_extrema <= 2) memcpy(before, rest, sizeof(double) * (size_t)n);
+    if (sum)
+        for (int64_t i = 0; i < n; i++) {
+            out[i] = h[i];
+            sum[i] += h[i];
+            rest[i] = x[i] - sum[i];
+        }
+    else
+        for (int64_t i = 0; i < n; i++) {
+            out[i] = h[i];
+            rest[i] = x[i] - (x[i] - rest[i] + h[i]);
+        }
     if (n_extrema <= 2 && (s->n_modes == set->max_imfs || ISA(spent)(s, set, n))) { /* PyEMD drops it */
         memcpy(rest, before, sizeof(double) * (size_t)n);
         s->done = 1;
