@@ -1,6 +1,6 @@
 """Compare the transform with other libraries: CPU time in one process, both sides interleaved, medians.
 
-    python benchmarks/hht.py --install-peers     # make build/peers with PyEMD, emd and this package, and run there
+    python benchmarks/hht.py --install-peers     # make build/peers with PyEMD, pyemd-rs, emd and this package
     python benchmarks/hht.py                     # run with the peers of this environment
 
 Two peers are not on the package index: sEMG-pre-processing (Python) and ICEEMDAN-MKL (with its C interface built as
@@ -60,7 +60,7 @@ def install_peers() -> None:
     """Make a virtual environment with the peers of the package index and this package, and run the command in it."""
     venv.create(ENVIRONMENT, with_pip=True)
     python = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin") / "python"
-    packages = ["EMD-signal==1.10.0", "emd==0.8.1", str(ROOT)]
+    packages = ["EMD-signal==1.10.0", "pyemd-rs==0.1.4", "emd==0.8.1", str(ROOT)]
     subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
     arguments = [argument for argument in sys.argv[1:] if argument != "--install-peers"]
     raise SystemExit(subprocess.run([python, __file__, *arguments], check=False).returncode)
@@ -71,20 +71,23 @@ class Peers:
     """The libraries to compare with; None for each that is not installed."""
 
     pyemd: object | None
+    pyemd_rs: object | None
     emd: object | None
     upstream: object | None
     mkl: ctypes.CDLL | None
 
     @classmethod
     def load(cls, folder: Path) -> Peers:
-        pyemd, emd = (importlib.import_module(n) if importlib.util.find_spec(n) else None for n in ("PyEMD", "emd"))
+        pyemd, pyemd_rs, emd = (
+            importlib.import_module(n) if importlib.util.find_spec(n) else None for n in ("PyEMD", "pyemd_rs", "emd")
+        )
         upstream, path = None, folder / "sEMG-pre-processing" / "semg_preprocessing" / "hht.py"
         if path.is_file():
             spec = importlib.util.spec_from_file_location("upstream", path)
             upstream = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(upstream)
         library = folder / "ICEEMDAN-MKL" / "libiceemdan.so"
-        return cls(pyemd, emd, upstream, ctypes.CDLL(str(library)) if library.is_file() else None)
+        return cls(pyemd, pyemd_rs, emd, upstream, ctypes.CDLL(str(library)) if library.is_file() else None)
 
     def emd_spectrum(self, x) -> None:
         """Signal to 256 frequency bins over time, by functions of emd."""
@@ -120,13 +123,20 @@ def comparisons(peers: Peers) -> Iterator[Comparison]:
     from semg_hht import hht
 
     signals = {n: band_limited(n) for n in (1000, 2000, 5000, 20000)}
-    for n, goal in ((1000, 200), (5000, 100), (20000, 40)):
+    for n, goal in ((1000, 250), (5000, 100), (20000, 40)):
         yield Comparison(
             f"EMD, identical to PyEMD, N={n}",
             lambda x=signals[n]: hht.emd(x, stopping="pyemd", n_threads=1),
             lambda x=signals[n]: peers.pyemd.EMD().emd(x),
             peers.pyemd is not None,
             goal,
+        )
+        yield Comparison(
+            f"EMD, identical to pyemd-rs, N={n}",
+            lambda x=signals[n]: hht.emd(x, stopping="pyemd", n_threads=1),
+            lambda x=signals[n]: peers.pyemd_rs.emd(x),
+            peers.pyemd_rs is not None,
+            30,
         )
     x = signals[2000]
     for n_trials in (50, 100):
@@ -136,6 +146,13 @@ def comparisons(peers: Peers) -> Iterator[Comparison]:
             lambda t=n_trials: peers.pyemd.CEEMDAN(trials=t, parallel=False).ceemdan(x),
             peers.pyemd is not None,
             150,
+        )
+        yield Comparison(
+            f"CEEMDAN, recipe of pyemd-rs, N=2000, {n_trials} trials",
+            lambda t=n_trials: hht.ceemdan(x, t, 0.005, stopping="pyemd", n_threads=1),
+            lambda t=n_trials: peers.pyemd_rs.ceemdan(x, trials=t, seed=0, parallel=False),
+            peers.pyemd_rs is not None,
+            30,
         )
     for n in (2000, 5000):
 
