@@ -1,0 +1,181 @@
+"""Find repetitions in a signal while it arrives. It works on arrays and a rate and does not know labels or streams.
+
+The last half minute is filtered and searched as `segment` does with a whole recording (`repetitions_in`), at the few
+moments that matter: a fast, causal level of the signal tells when the muscle has come to rest. A repetition has ended
+when the muscle has rested for `SegmentConfig.merge_gap_s`, because a shorter rest lies within a repetition.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from semg_hht.signals.features import rms
+from semg_hht.signals.filters import Array, FilterConfig, preprocess
+from semg_hht.signals.repetitions import Repetition, SegmentConfig, repetitions_in
+from semg_hht.signals.running_rms import RunningRms
+
+BLOCK_S = 0.05  # of the fast level
+N_SMOOTHED = 2  # blocks, of which the fast level is the mean
+WINDOW_S = 30.0  # of the signal is searched; it holds several repetitions and their rests
+FIRST_S = 2.0  # of the signal before the first search
+EVERY_S = 3.0  # between searches where the level gives no reason for one
+EARLY_S = 0.3  # of rest, after which the end of a repetition is looked for
+AGAIN_S = 0.2  # between two such searches
+# Of the rise of the level from rest to activity, in decibels: the muscle is active above this share of it, or above
+# 3 dB, because the level at rest varies by 1 or 2 dB.
+RISE_SHARE, MIN_RISE_DB = 0.35, 3.0
+MIN_CONFIDENCE = 0.5  # nobody checks the repetitions before they are answered
+N_REMEMBERED = 50  # repetitions, whose median amplitude tells a repetition from a twitch
+
+
+@dataclass(frozen=True)
+class ArrivedRepetition:
+    """A repetition that has ended.
+
+    start, stop : samples since the beginning of the signal, [start, stop).
+    raw, filtered : its samples, (n_channels, stop - start).
+    confidence : see `semg_hht.signals.repetitions.Repetition`.
+    """
+
+    start: int
+    stop: int
+    raw: Array
+    filtered: Array
+    confidence: float
+
+
+class ArrivingRepetitions:
+    """The repetitions of a signal that arrives piece by piece; the result does not depend on how it is divided.
+
+    Raises
+    ------
+    InputError
+        The band does not fit the rate.
+    """
+
+    def __init__(self, n_channels: int, rate_hz: float, filters: FilterConfig, config: SegmentConfig) -> None:
+        self.rate_hz = rate_hz
+        self._filters, self._config = filters, config
+        self._level = RunningRms(n_channels, rate_hz, filters)
+        self._n_block = max(1, round(BLOCK_S * rate_hz))
+        self._waiting = np.empty((n_channels, 0))  # less than a block
+        n_blocks = round(WINDOW_S * rate_hz / self._n_block)
+        self._blocks: deque[Array] = deque(maxlen=n_blocks)
+        self._energies: deque[Array] = deque(maxlen=n_blocks)  # of each block, (n_channels,)
+        self._quiet = np.zeros(0)  # energy of each channel at rest; empty: not known yet
+        self._threshold = np.inf  # of the level; infinite: rest and activity are not known yet
+        self._n_seen = self._last_stop = self._last_search = 0
+        self._last_active = 0  # end of the last active block
+        self._was_active = False  # since the last repetition
+        self._loudness: deque[float] = deque(maxlen=N_REMEMBERED)
+        self.pending: ArrivedRepetition | None = None  # it has ended if the muscle goes on resting
+
+    def add(self, samples: Array) -> list[ArrivedRepetition]:
+        """Add samples (n_channels, n_samples); returns the repetitions that have ended."""
+        found: list[ArrivedRepetition] = []
+        samples = np.concatenate([self._waiting, samples], axis=1)
+        while samples.shape[1] >= self._n_block:
+            block, samples = samples[:, : self._n_block], samples[:, self._n_block :]
+            found += self._add_block(block)
+        self._waiting = samples
+        return found
+
+    def finish(self) -> list[ArrivedRepetition]:
+        """The repetitions that end with the signal."""
+        if self._waiting.shape[1]:
+            self._blocks.append(self._waiting)
+            self._n_seen += self._waiting.shape[1]
+        return self._search(is_end=True) if self._n_seen > self._n_block else []
+
+    @property
+    def _gap(self) -> float:
+        """Samples of rest that end a repetition."""
+        return self._config.merge_gap_s * self.rate_hz
+
+    def _add_block(self, block: Array) -> list[ArrivedRepetition]:
+        self._blocks.append(block)
+        self._energies.append(self._level.add(block).mean(axis=1))
+        self._n_seen += block.shape[1]
+        is_active = self._level_db() >= self._threshold
+        if is_active:
+            self._last_active, self._was_active, self.pending = self._n_seen, True, None
+        if self.pending is not None:
+            return self._end(self.pending) if self._n_seen >= self.pending.stop + self._gap else []
+        return self._search() if self._is_time(is_active=is_active) else []
+
+    def _is_time(self, *, is_active: bool) -> bool:
+        """Whether to search now."""
+        since_s = (self._n_seen - self._last_search) / self.rate_hz
+        if not self._last_search:
+            return self._n_seen >= FIRST_S * self.rate_hz
+        if self._was_active and not is_active:
+            rested_s = (self._n_seen - self._last_active) / self.rate_hz
+            return rested_s >= EARLY_S and since_s >= AGAIN_S
+        return since_s >= EVERY_S
+
+    def _level_db(self) -> float:
+        """The fast level above rest; 0 until the level at rest is known."""
+        if not self._quiet.size:
+            return 0.0
+        recent = [self._energies[-i] for i in range(1, min(N_SMOOTHED, len(self._energies)) + 1)]
+        return float(10 * np.log10(np.mean(np.mean(recent, axis=0) / self._quiet) + 1e-9))
+
+    def _search(self, *, is_end: bool = False) -> list[ArrivedRepetition]:
+        """Search the window; returns the repetitions that have ended, and sets the one that may have."""
+        self._last_search, self.pending = self._n_seen, None
+        raw = np.concatenate(self._blocks, axis=1)
+        filtered = preprocess(raw, self.rate_hz, self._filters)
+        offset = self._n_seen - raw.shape[1]
+        spans = repetitions_in(filtered, self.rate_hz, self._config)
+        self._learn(spans, offset)
+        found: list[ArrivedRepetition] = []
+        goes_on = False
+        for span in spans:
+            start, stop = span.start + offset, span.stop + offset
+            if start + stop < 2 * self._last_stop or (offset and span.start == 0):
+                continue  # it was returned before, or began before the window
+            start = max(start, self._last_stop)
+            within = slice(start - offset, stop - offset)
+            repetition = ArrivedRepetition(start, stop, raw[:, within], filtered[:, within], span.confidence)
+            if is_end or self._n_seen >= stop + self._gap:
+                found += self._end(repetition) if self._counts(repetition) else []
+            elif self._n_seen <= stop + self._n_block:
+                goes_on = True
+            elif self._counts(repetition):
+                self.pending = repetition
+        self._was_active = goes_on
+        return found
+
+    def _counts(self, repetition: ArrivedRepetition) -> bool:
+        """Whether an activity is a repetition, by its duration, its confidence and the repetitions before."""
+        is_long = repetition.stop - repetition.start >= self._config.min_duration_s * self.rate_hz
+        is_sure = repetition.confidence >= MIN_CONFIDENCE
+        return is_long and is_sure and float(rms(repetition.filtered).max()) >= self._faint
+
+    @property
+    def _faint(self) -> float:
+        """Amplitude below which an activity is none, by the repetitions before."""
+        return self._config.ghost_share * float(np.median(self._loudness)) if len(self._loudness) > 2 else 0.0
+
+    def _end(self, repetition: ArrivedRepetition) -> list[ArrivedRepetition]:
+        self.pending, self._last_stop = None, repetition.stop
+        self._loudness.append(float(rms(repetition.filtered).max()))
+        return [repetition]
+
+    def _learn(self, spans: list[Repetition], offset: int) -> None:
+        """Learn the level of rest and the threshold of activity from the repetitions in the window."""
+        energies = np.stack(self._energies)  # (n_blocks, n_channels)
+        quiet = np.percentile(energies, 10, axis=0)
+        self._quiet = np.maximum(quiet, 1e-12 * energies.max(axis=0) + np.finfo(np.float64).tiny)
+        level_db = 10 * np.log10((energies / self._quiet).mean(axis=1) + 1e-9)
+        ends = self._n_seen - offset - self._n_block * np.arange(len(energies))[::-1]  # in samples of the window
+        inside = np.zeros(len(energies), dtype=bool)
+        for span in spans:
+            inside |= (ends > span.start + self._n_block) & (ends <= span.stop)
+        if inside.any() and not inside.all():
+            rest, active = float(np.median(level_db[~inside])), float(np.median(level_db[inside]))
+            rise = active - rest
+            self._threshold = rest + max(RISE_SHARE * rise, min(MIN_RISE_DB, rise / 2))
