@@ -126,8 +126,8 @@ class LslStream:
                 return found[0]
             if found:
                 raise InputError(
-                    f"{self._choice.name}: {len(found)} streams have this name; expected one, or --source_id with one of "
-                    f"{'; '.join(map(_told, found))}"
+                    f"{self._choice.name}: {len(found)} streams have this name; expected one, or --source_id with the "
+                    f"source of one: {'; '.join(map(_told, found))}"
                 )
             if time.monotonic() >= end_s:
                 break
@@ -142,7 +142,9 @@ class LslStream:
         """The opened inlet, the description, and the factor of each channel to the common unit, (n_channels, 1)."""
         name, n_channels = self._choice.name, found.channel_count()
         if found.channel_format() == self._lsl.cf_string:
-            raise InputError(f"{name}: the stream holds texts; expected a stream of numbers, such as an EMG amplifier's")
+            raise InputError(
+                f"{name}: the stream holds texts; expected a stream of numbers, such as an EMG amplifier's"
+            )
         inlet = self._lsl.StreamInlet(found, recover=False)
         try:
             inlet.open_stream(timeout=OPEN_S)
@@ -172,7 +174,9 @@ class LslStream:
         if not own and given is None:
             raise InputError(f"{name}: the stream states no rate; state it with --rate_hz")
         if own and given is not None and abs(own - given) > RATE_TOLERANCE * given:
-            raise InputError(f"{name}: the stream states {own:g} Hz, but {given:g} Hz was given; expected the same rate")
+            raise InputError(
+                f"{name}: the stream states {own:g} Hz, but {given:g} Hz was given; expected the same rate"
+            )
         return own or float(given or 0)
 
 
@@ -208,8 +212,8 @@ class _StampClock:
         measured_hz = (self._n - 1) / lasted_s
         if abs(measured_hz - self._rate_hz) > RATE_TOLERANCE * self._rate_hz:
             yield Notice(
-                f"{self._whose} {self._rate_hz:g} Hz, but its time stamps give {measured_hz:.6g} Hz: either samples are "
-                "lost or the rate is wrong, and then frequencies, times and answers are wrong too"
+                f"{self._whose} {self._rate_hz:g} Hz, but the time stamps give {measured_hz:.6g} Hz; samples are lost "
+                "or the rate is wrong, and then times, frequencies and answers are wrong too"
             )
 
 

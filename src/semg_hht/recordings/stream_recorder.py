@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from semg_hht.errors import InputError
 from semg_hht.recordings.recording import MIN_SAMPLES, Array, write_recording
 from semg_hht.recordings.stream import StreamDescription
-from semg_hht.system.files import require_new_file
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,20 @@ class StreamRecorder:
     """
 
     def __init__(self, path: Path, description: StreamDescription) -> None:
-        if path.suffix.lower() != ".npz":
-            path = path.with_name(f"{path.name}.npz")
-        require_new_file(path, overwrite=False)
+        self.require_free(path)
         self.path = path
         self.saved: list[SavedPart] = []
         self._description = description
         self._file: BinaryIO | None = None
         self._n_parts = 0
+
+    @staticmethod
+    def require_free(path: Path) -> None:
+        """Require a name ending in .npz that no file has."""
+        if path.suffix.lower() != ".npz":
+            raise InputError(f"{path}: a stream is saved as .npz; found {path.suffix or 'no suffix'}")
+        if path.exists():
+            raise InputError(f"{path}: exists already; expected the name of a new file")
 
     def __enter__(self) -> StreamRecorder:
         return self

@@ -22,11 +22,9 @@ N_SMOOTHED = 2  # blocks, of which the fast level is the mean
 WINDOW_S = 30.0  # of the signal is searched; it holds several repetitions and their rests
 FIRST_S = 2.0  # of the signal before the first search
 EVERY_S = 3.0  # between searches where the level gives no reason for one
-EARLY_S = 0.3  # of rest, after which the end of a repetition is looked for
-AGAIN_S = 0.2  # between two such searches
-# Of the rise of the level from rest to activity, in decibels: the muscle is active above this share of it, or above
-# 3 dB, because the level at rest varies by 1 or 2 dB.
-RISE_SHARE, MIN_RISE_DB = 0.35, 3.0
+EARLY_SHARE = 0.7  # of the rest that ends a repetition, after which the end is looked for
+AGAIN_S = 0.1  # between two such searches
+MIN_RISE_DB = 3.0  # of activity above rest, whose level varies by 1 or 2 dB
 MIN_CONFIDENCE = 0.5  # nobody checks the repetitions before they are answered
 N_REMEMBERED = 50  # repetitions, whose median amplitude tells a repetition from a twitch
 
@@ -112,8 +110,7 @@ class ArrivingRepetitions:
         if not self._last_search:
             return self._n_seen >= FIRST_S * self.rate_hz
         if self._was_active and not is_active:
-            rested_s = (self._n_seen - self._last_active) / self.rate_hz
-            return rested_s >= EARLY_S and since_s >= AGAIN_S
+            return self._n_seen - self._last_active >= EARLY_SHARE * self._gap and since_s >= AGAIN_S
         return since_s >= EVERY_S
 
     def _level_db(self) -> float:
@@ -173,9 +170,12 @@ class ArrivingRepetitions:
         level_db = 10 * np.log10((energies / self._quiet).mean(axis=1) + 1e-9)
         ends = self._n_seen - offset - self._n_block * np.arange(len(energies))[::-1]  # in samples of the window
         inside = np.zeros(len(energies), dtype=bool)
+        edges = []
         for span in spans:
             inside |= (ends > span.start + self._n_block) & (ends <= span.stop)
-        if inside.any() and not inside.all():
+            if self._n_seen - offset > span.stop + 2 * self._n_block:
+                edges.append(int(np.argmin(np.abs(ends - span.stop))))
+        if edges and not inside.all():
             rest, active = float(np.median(level_db[~inside])), float(np.median(level_db[inside]))
-            rise = active - rest
-            self._threshold = rest + max(RISE_SHARE * rise, min(MIN_RISE_DB, rise / 2))
+            lowest = rest + min(MIN_RISE_DB, (active - rest) / 2)
+            self._threshold = max(lowest, min(float(np.median(level_db[edges])), active))

@@ -36,7 +36,7 @@ BROKEN_XDF = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeErr
 
 @dataclass
 class StreamHeader:
-    """The description of a stream of Lab Streaming Layer, in a file or from the network, and what a file holds of it."""
+    """The description of a stream of Lab Streaming Layer, from a file or the network, and what a file holds of it."""
 
     header: Element
     n_samples: int = 0
