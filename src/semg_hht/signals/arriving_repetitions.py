@@ -21,7 +21,8 @@ BLOCK_S = 0.05  # of the fast level
 N_SMOOTHED = 2  # blocks, of which the fast level is the mean
 WINDOW_S = 30.0  # of the signal is searched; it holds several repetitions and their rests
 FIRST_S = 2.0  # of the signal before the first search
-EVERY_S = 3.0  # between searches where the level gives no reason for one
+EVERY_S = 3.0  # between searches until rest and activity are known
+SELDOM_S = 6.0  # between searches where the level gives no reason for one
 EARLY_SHARE = 0.7  # of the rest that ends a repetition, after which the end is looked for
 AGAIN_S = 0.1  # between two such searches
 MIN_RISE_DB = 3.0  # of activity above rest, whose level varies by 1 or 2 dB
@@ -111,7 +112,7 @@ class ArrivingRepetitions:
             return self._n_seen >= FIRST_S * self.rate_hz
         if self._was_active and not is_active:
             return self._n_seen - self._last_active >= EARLY_SHARE * self._gap and since_s >= AGAIN_S
-        return since_s >= EVERY_S
+        return since_s >= (EVERY_S if np.isinf(self._threshold) else SELDOM_S)
 
     def _level_db(self) -> float:
         """The fast level above rest; 0 until the level at rest is known."""
