@@ -96,7 +96,9 @@ def test_a_stream_that_can_not_be_used_is_refused(lsl: Any) -> None:
 
 def test_a_name_that_no_stream_or_several_have_is_told_with_what_there_is(lsl: Any) -> None:
     kept = [outlet(lsl, "arm2", source_id="left"), outlet(lsl, "arm2", source_id="right", names=("one", "two"))]
-    with pytest.raises(InputError, match=r"leg: expected a stream of this name; found .*'arm2', source 'left' \(EMG, 2"):
+    with pytest.raises(
+        InputError, match=r"leg: expected a stream of this name; found .*'arm2', source 'left' \(EMG, 2"
+    ):
         LslStream(StreamChoice("leg", wait_s=0.0))
     with pytest.raises(InputError, match="arm2: 2 streams have this name; expected one, or --source_id"):
         LslStream(StreamChoice("arm2"))

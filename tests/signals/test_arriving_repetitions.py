@@ -32,7 +32,7 @@ def test_the_repetitions_are_those_of_the_whole_recording_and_come_half_a_second
     whole = repetitions_in(preprocess(SIGNAL, RATE_HZ, FILTERS), RATE_HZ, SEGMENTS)
     found = found_in(SIGNAL)
     assert len(whole) == len(found) == 5
-    for expected, (at_s, one) in zip(whole, found, strict=True):
+    for expected, (_, one) in zip(whole, found, strict=True):
         assert abs(expected.start - one.start) <= 60 and abs(expected.stop - one.stop) <= 60
         assert_array_equal(one.raw, SIGNAL[:, one.start : one.stop])
         assert one.filtered.shape == one.raw.shape

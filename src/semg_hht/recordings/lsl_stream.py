@@ -184,7 +184,7 @@ class _StampClock:
     """Follows the time stamps of a stream: where samples are missing, and whether the rate is the stated one."""
 
     def __init__(self, rate_hz: float, *, is_stated: bool) -> None:
-        self._rate_hz, self._whose = rate_hz, "the stream states" if is_stated else "--rate_hz states"
+        self._rate_hz, self._is_stated = rate_hz, is_stated
         self._is_checked = False
         self.restart()
 
@@ -211,10 +211,14 @@ class _StampClock:
         self._is_checked = True
         measured_hz = (self._n - 1) / lasted_s
         if abs(measured_hz - self._rate_hz) > RATE_TOLERANCE * self._rate_hz:
-            yield Notice(
-                f"{self._whose} {self._rate_hz:g} Hz, but the time stamps give {measured_hz:.6g} Hz; samples are lost "
-                "or the rate is wrong, and then times, frequencies and answers are wrong too"
+            consequence = (
+                f"but the time stamps give {measured_hz:.6g} Hz; samples are lost or the rate is wrong, and then times, "
+                "frequencies and answers are wrong too"
             )
+            if self._is_stated:
+                yield Notice(f"the stream states {self._rate_hz:g} Hz, {consequence}")
+            else:
+                yield Notice(f"--rate_hz states {self._rate_hz:g} Hz, {consequence}")
 
 
 def _told(stream: Any) -> str:
