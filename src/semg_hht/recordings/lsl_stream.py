@@ -211,14 +211,11 @@ class _StampClock:
         self._is_checked = True
         measured_hz = (self._n - 1) / lasted_s
         if abs(measured_hz - self._rate_hz) > RATE_TOLERANCE * self._rate_hz:
-            consequence = (
-                f"but the time stamps give {measured_hz:.6g} Hz; samples are lost or the rate is wrong, and then times, "
-                "frequencies and answers are wrong too"
-            )
             if self._is_stated:
-                yield Notice(f"the stream states {self._rate_hz:g} Hz, {consequence}")
+                yield Notice(f"the stream states {self._rate_hz:g} Hz, but the time stamps give {measured_hz:.6g} Hz")
             else:
-                yield Notice(f"--rate_hz states {self._rate_hz:g} Hz, {consequence}")
+                yield Notice(f"--rate_hz states {self._rate_hz:g} Hz, but the time stamps give {measured_hz:.6g} Hz")
+            yield Notice("samples are lost or the rate is wrong, and then times and answers are wrong too")
 
 
 def _told(stream: Any) -> str:

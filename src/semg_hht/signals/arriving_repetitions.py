@@ -1,30 +1,37 @@
 """Find repetitions in a signal while it arrives. It works on arrays and a rate and does not know labels or streams.
 
-The last half minute is filtered and searched as `segment` does with a whole recording (`repetitions_in`), at the few
-moments that matter: a fast, causal level of the signal tells when the muscle has come to rest. A repetition has ended
-when the muscle has rested for `SegmentConfig.merge_gap_s`, because a shorter rest lies within a repetition.
+The last 20 s are filtered and searched as `segment` does with a whole recording (`repetitions_in`), at the few moments
+that matter: a fast, causal level of the signal tells when the muscle has come to rest. To save time, what has been
+filtered with enough signal on both sides is kept, and the search takes no more samples than the band needs. A
+repetition has ended when the muscle has rested for `SegmentConfig.merge_gap_s`, because a shorter rest lies within a
+repetition.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from semg_hht.signals.features import rms
-from semg_hht.signals.filters import Array, FilterConfig, preprocess
+from semg_hht.signals.filters import Array, FilterConfig, effective_band_hz, find_hum, preprocess
 from semg_hht.signals.repetitions import Repetition, SegmentConfig, repetitions_in
 from semg_hht.signals.running_rms import RunningRms
 
 BLOCK_S = 0.05  # of the fast level
 N_SMOOTHED = 2  # blocks, of which the fast level is the mean
-WINDOW_S = 30.0  # of the signal is searched; it holds several repetitions and their rests
+WINDOW_S = 20.0  # of the signal is searched; it holds several repetitions and their rests
 FIRST_S = 2.0  # of the signal before the first search
 EVERY_S = 3.0  # between searches until rest and activity are known
 SELDOM_S = 6.0  # between searches where the level gives no reason for one
-EARLY_SHARE = 0.7  # of the rest that ends a repetition, after which the end is looked for
+EARLY_SHARE = 0.8  # of the rest that ends a repetition, after which the end is looked for
 AGAIN_S = 0.1  # between two such searches
+MAX_LAG_S = 0.4  # between the end of the fast level and that of a repetition
+N_LAGS = 9  # last repetitions, of which the median of these lags is taken
+SETTLED_S = 1.0  # a filtered sample with so much signal on both sides does not change any more
+HUM_S = 10.0  # between two looks for mains hum
+MIN_RATE_OF_BAND = 2.2  # times the upper edge of the band: the search needs no higher rate
 MIN_RISE_DB = 3.0  # of activity above rest, whose level varies by 1 or 2 dB
 MIN_CONFIDENCE = 0.5  # nobody checks the repetitions before they are answered
 N_REMEMBERED = 50  # repetitions, whose median amplitude tells a repetition from a twitch
@@ -59,6 +66,11 @@ class ArrivingRepetitions:
         self.rate_hz = rate_hz
         self._filters, self._config = filters, config
         self._level = RunningRms(n_channels, rate_hz, filters)
+        self._stride = max(1, int(rate_hz / (MIN_RATE_OF_BAND * effective_band_hz(filters, rate_hz)[1])))
+        self._settled = np.empty((n_channels, 0))  # filtered samples up to the index ``_n_settled``
+        self._n_settled = 0
+        self._mains_hz, self._next_hum = filters.mains_hz, 0
+        self._lags: deque[int] = deque(maxlen=N_LAGS)
         self._n_block = max(1, round(BLOCK_S * rate_hz))
         self._waiting = np.empty((n_channels, 0))  # less than a block
         n_blocks = round(WINDOW_S * rate_hz / self._n_block)
@@ -101,6 +113,8 @@ class ArrivingRepetitions:
         is_active = self._level_db() >= self._threshold
         if is_active:
             self._last_active, self._was_active, self.pending = self._n_seen, True, None
+            if self._n_seen >= self._next_hum > 0:
+                self._look_for_hum(np.concatenate(self._blocks, axis=1))
         if self.pending is not None:
             return self._end(self.pending) if self._n_seen >= self.pending.stop + self._gap else []
         return self._search() if self._is_time(is_active=is_active) else []
@@ -111,7 +125,8 @@ class ArrivingRepetitions:
         if not self._last_search:
             return self._n_seen >= FIRST_S * self.rate_hz
         if self._was_active and not is_active:
-            return self._n_seen - self._last_active >= EARLY_SHARE * self._gap and since_s >= AGAIN_S
+            lag = float(np.median(self._lags)) if self._lags else 0.0
+            return self._n_seen >= self._last_active + lag + EARLY_SHARE * self._gap and since_s >= AGAIN_S
         return since_s >= (EVERY_S if np.isinf(self._threshold) else SELDOM_S)
 
     def _level_db(self) -> float:
@@ -125,9 +140,13 @@ class ArrivingRepetitions:
         """Search the window; returns the repetitions that have ended, and sets the one that may have."""
         self._last_search, self.pending = self._n_seen, None
         raw = np.concatenate(self._blocks, axis=1)
-        filtered = preprocess(raw, self.rate_hz, self._filters)
         offset = self._n_seen - raw.shape[1]
-        spans = repetitions_in(filtered, self.rate_hz, self._config)
+        filtered = self._filtered(raw, offset)
+        n = self._stride
+        spans = [
+            replace(span, start=n * span.start, stop=n * span.stop)
+            for span in repetitions_in(filtered[:, ::n], self.rate_hz / n, self._config)
+        ]
         self._learn(spans, offset)
         found: list[ArrivedRepetition] = []
         goes_on = False
@@ -147,6 +166,28 @@ class ArrivingRepetitions:
         self._was_active = goes_on
         return found
 
+    def _filtered(self, raw: Array, offset: int) -> Array:
+        """The window after the filters; only what has not settled is filtered again."""
+        if not self._next_hum:
+            self._look_for_hum(raw)
+        n_settled = max(self._n_settled, offset)
+        n_around = round(SETTLED_S * self.rate_hz)
+        first = offset if self._filters.ecg else max(offset, n_settled - n_around)  # heartbeats need the whole window
+        filters = replace(self._filters, mains_hz=self._mains_hz)
+        fresh = preprocess(raw[:, first - offset :], self.rate_hz, filters)
+        before = self._settled[:, max(0, self._settled.shape[1] - (n_settled - offset)) :]
+        filtered = np.concatenate([before[:, : n_settled - offset], fresh[:, n_settled - first :]], axis=1)
+        self._n_settled = max(n_settled, self._n_seen - n_around)
+        self._settled = filtered[:, : self._n_settled - offset]
+        return filtered
+
+    def _look_for_hum(self, raw: Array) -> None:
+        """Look for mains hum in the whole window, and not in the short piece that is filtered."""
+        self._next_hum = self._n_seen + round(HUM_S * self.rate_hz)
+        if self._filters.mains_hz == "auto":
+            hum = find_hum(raw, self.rate_hz)
+            self._mains_hz = hum.mains_hz if hum else None
+
     def _counts(self, repetition: ArrivedRepetition) -> bool:
         """Whether an activity is a repetition, by its duration, its confidence and the repetitions before."""
         is_long = repetition.stop - repetition.start >= self._config.min_duration_s * self.rate_hz
@@ -160,6 +201,9 @@ class ArrivingRepetitions:
 
     def _end(self, repetition: ArrivedRepetition) -> list[ArrivedRepetition]:
         self.pending, self._last_stop = None, repetition.stop
+        lag = repetition.stop - self._last_active
+        if abs(lag) <= MAX_LAG_S * self.rate_hz:
+            self._lags.append(lag)
         self._loudness.append(float(rms(repetition.filtered).max()))
         return [repetition]
 
