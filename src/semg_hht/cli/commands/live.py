@@ -6,8 +6,8 @@ import re
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-    from semg_hht.prediction.live import ChannelLevel, LiveRepetition
+    from semg_hht.prediction.live import ChannelLevel, LiveRepetition, LiveSession
     from semg_hht.prediction.run import Run
     from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.recordings.stream import SignalSource, StreamDescription
@@ -87,7 +87,7 @@ def live(
 ) -> None:
     """Answer repetitions while they are recorded, from a stream of Lab Streaming Layer. Ctrl+C ends and saves."""
     from semg_hht.cli.commands.predict import with_config
-    from semg_hht.prediction.live import LiveOptions, LiveSession, follow
+    from semg_hht.prediction.live import LiveOptions, LiveSession
     from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.recordings.stream_recorder import StreamRecorder
 
@@ -95,33 +95,45 @@ def live(
         raise InputError("expected either --stream NAME or --replay FILE")
     if duration_s is not None and not duration_s > 0:
         raise InputError(f"--duration_s must be above 0; got {duration_s:g}")
-    segmentation = SegmentConfig("markov", merge_gap_s, min_duration_s, max_duration_s)
-    with ExitStack() as stack:
-        is_stopped = stack.enter_context(_stopped_by_signal())
-        if out is not None and replay is None:
-            StreamRecorder.require_free(out)  # before anybody waits for a stream
+    if out is not None:
+        StreamRecorder.require_free(out)  # before anybody waits for a stream
+    with _stopped_by_signal() as is_stopped:
         source = _source(StreamChoice(stream, source_id, rate_hz, units, wait_s), replay, speed)
-        description, chosen = source.description, tuple(channel or ())
-        run = _run_for(description, checkpoint, chosen, cpu=cpu)
+        chosen = tuple(channel or ())
+        run = _run_for(source.description, checkpoint, chosen, cpu=cpu)
         stated = flags.StatedTransform(band, mains, ecg)
         config = stated.config(None if run is None else run.recording_config)
         if run is not None and stated:
             run = with_config(run, config)
-        session = LiveSession(description, run, LiveOptions(config, segmentation, references, subject, chosen))
-        recorder = _recorder(out, description, is_replay=replay is not None)
-        if recorder is not None:
-            stack.enter_context(recorder)
-        _introduce(description, session.channel_names)
-        screen = stack.enter_context(_Screen(session.units, sound=sound, as_json=as_json).shown())
-        tally = _Tally()
-        most = float("inf") if duration_s is None else duration_s
-        for event in follow(source, session, recorder, lambda: is_stopped() or session.lasted_s >= most):
+        segmentation = SegmentConfig("markov", merge_gap_s, min_duration_s, max_duration_s)
+        session = LiveSession(source.description, run, LiveOptions(config, segmentation, references, subject, chosen))
+        _introduce(source.description, session.channel_names)
+        recorder = _recorder(out, source.description, is_replay=replay is not None)
+        screen = _Screen(session.units, sound=sound, as_json=as_json)
+        most_s = float("inf") if duration_s is None else duration_s
+        tally = _follow(source, session, recorder, screen, lambda: is_stopped() or session.lasted_s >= most_s)
+    _conclude(tally, [] if recorder is None else recorder.saved, as_json=as_json)
+
+
+def _follow(
+    source: SignalSource,
+    session: LiveSession,
+    recorder: StreamRecorder | None,
+    screen: _Screen,
+    is_stopped: Callable[[], bool],
+) -> _Tally:
+    """Show and save what arrives, until the source ends or is stopped."""
+    from semg_hht.prediction.live import follow
+
+    tally = _Tally()
+    with recorder or nullcontext(), screen.shown():
+        for event in follow(source, session, recorder, is_stopped):
             if event is None:
                 screen.draw(session.levels, session.lasted_s)
             else:
                 screen.tell(event)
                 tally.count(event)
-    _conclude(tally, [] if recorder is None else recorder.saved, as_json=as_json)
+    return tally
 
 
 def _source(choice: StreamChoice, replay: Path | None, speed: float) -> SignalSource:
