@@ -34,15 +34,15 @@ from semg_hht.signals.simulate import SimulationConfig, simulate_people
 
 GAP_S = SegmentConfig().merge_gap_s
 PERCENTILES = (50, 90, 99, 100)
-OF_EACH_MOVEMENT = 20  # repetitions of a simulated person
+OF_EACH_MOVEMENT = 10  # repetitions of a simulated person
 
 
 def trained_run(folder: Path, rate_hz: float, n_channels: int) -> Run:
     """A small run that answers full, half and invalid from all channels of a repetition."""
-    manifest = write_simulation(folder / "recordings", SimulationConfig(4, 1, 2, rate_hz, n_channels), seed=1)
+    manifest = write_simulation(folder / "recordings", SimulationConfig(4, 1, 1, rate_hz, n_channels), seed=1)
     done = prepare(find_jobs(manifest), folder / "prepared", PipelineConfig(), n_jobs=1)
     matrices = load_folder(done.folder / "hht_matrices")
-    train(matrices, folder / "run", TrainingConfig(epochs=2), NetworkSize(base_channels=8), RunOptions(cpu=True))
+    train(matrices, folder / "run", TrainingConfig(epochs=1), NetworkSize(base_channels=4), RunOptions(cpu=True))
     return open_run(folder / "run")
 
 
