@@ -57,6 +57,10 @@ def test_a_repetition_that_ends_with_the_signal_is_returned_at_its_end() -> None
     assert len(found_in(signal)) == 5
 
 
+def test_an_activity_whose_beginning_is_not_seen_is_no_repetition() -> None:
+    assert [round(one.start / RATE_HZ) for _, one in found_in(SIGNAL[:, 2500:])] == [3, 7, 11, 15]
+
+
 def test_a_rest_longer_than_the_window_and_a_twitch_in_it_are_no_repetitions() -> None:
     signal = bursts(*SPANS, (35.0, 36.0, 1.4), (66.0, 67.5, 8.0), duration_s=70.0)
     assert WINDOW_S < 35

@@ -152,8 +152,8 @@ class ArrivingRepetitions:
         goes_on = False
         for span in spans:
             start, stop = span.start + offset, span.stop + offset
-            if start + stop < 2 * self._last_stop or (offset and span.start == 0):
-                continue  # it was returned before, or began before the window
+            if start + stop < 2 * self._last_stop or span.start == 0:
+                continue  # it was returned before, or its beginning was not seen
             start = max(start, self._last_stop)
             within = slice(start - offset, stop - offset)
             repetition = ArrivedRepetition(start, stop, raw[:, within], filtered[:, within], span.confidence)
