@@ -125,14 +125,19 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
+def note(text: str, *, is_warning: bool = False) -> None:
+    """Print a sentence that the user should know, in one line."""
+    err.print("[yellow]note:[/] " if is_warning else "[cyan]note:[/] ", end="")
+    err.print(text, markup=False)
+
+
 def chosen_run(checkpoint: Path | None) -> Path:
     """The run that the user named, else the one that comes with the package, with a note on what it is."""
     if checkpoint is not None:
         return checkpoint
     from semg_hht.samples import RUN, about_run
 
-    err.print("[cyan]note:[/] ", end="")
-    err.print(f"no --checkpoint is named. {about_run().description}", markup=False)
+    note(f"no --checkpoint is named. {about_run().description}")
     return RUN
 
 
@@ -156,6 +161,12 @@ def print_json(content: Any) -> None:
     """Print JSON, with escapes where the terminal's encoding is not Unicode."""
     unicode = out.encoding.startswith("utf")
     out.print(json.dumps(content, indent=2, ensure_ascii=not unicode), markup=False)
+
+
+def print_line_of_json(content: Any) -> None:
+    """Print JSON in one line, at once, for a program that reads line by line."""
+    out.print(json.dumps(content, ensure_ascii=not out.encoding.startswith("utf")), markup=False)
+    out.file.flush()
 
 
 def list_remarks(remarks: Iterable[Remark]) -> None:

@@ -35,6 +35,7 @@ VERBS = {
     "predict": "predict --checkpoint checkpoints --input new_data --output predictions.json",
     "explain": "explain --checkpoint checkpoints --input curl.csv --rate_hz 1000 --out why.png",
     "export": "export --checkpoint checkpoints --out exported",
+    "live": "live --stream EMG --checkpoint checkpoints",
     "app": "app --checkpoint checkpoints",
 }
 

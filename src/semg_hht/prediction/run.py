@@ -234,6 +234,17 @@ class Run:
         (prediction,) = self._answer(self.engine, [item], BATCH_SIZE)
         return prediction
 
+    def answer_next(self, item: LoadedInput, earlier: Iterable[Examples] = ()) -> tuple[Prediction, Examples]:
+        """Answer one file, with ``earlier`` ones of the person if the run answers a person's repetitions together.
+
+        Returns the prediction, and what a later call needs of this file.
+        """
+        own = Examples(item.svm_inputs, *self._encoded(self.engine, item.matrices, BATCH_SIZE), person="")
+        known = [own, *(earlier if self.description.chosen else ())]
+        outputs = (np.concatenate([getattr(one, name) for one in known]) for name in ("features", "logits"))
+        by_task = self.engine.combine(*outputs, concatenate([one.inputs for one in known]))
+        return next(self._predictions([item], by_task)), own
+
     def _answer(self, engine: Engine, batch: list[LoadedInput], batch_size: int) -> Iterator[Prediction]:
         matrices = np.concatenate([item.matrices for item in batch])
         inputs = concatenate([item.svm_inputs for item in batch])

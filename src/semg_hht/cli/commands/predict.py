@@ -78,7 +78,7 @@ def predict(
     run = open_run(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
     if stated:
-        run = _with_config(run, stated.config(run.recording_config))
+        run = with_config(run, stated.config(run.recording_config))
     if explain is not None:
         from semg_hht.cli.commands.explain import require_explaining
 
@@ -159,7 +159,8 @@ def keep_first(loaded: Iterable[LoadedInput | Failure], kept: list[LoadedInput])
         yield item
 
 
-def _with_config(run: Run, config: PipelineConfig) -> Run:
+def with_config(run: Run, config: PipelineConfig) -> Run:
+    """The run with another preparation of recordings, and a warning if it is not that of its training data."""
     if run.recording_config != config:
         console.err.print("[yellow]warning:[/] recordings are not prepared as the training data of the run was")
     return replace(run, recording_config=config)
@@ -176,22 +177,26 @@ def _show(predictions: Sequence[Prediction]) -> None:
 
 def _lines(prediction: Prediction) -> list[str]:
     """A line for the file, and where it has several repetitions one for each."""
-    lines = [f"{prediction.file}: {_answers(prediction.answers)}"]
+    lines = [f"{prediction.file}: {answers_text(prediction.answers)}"]
     if len(prediction.parts) > 1:
         lines[0] += f", all {len(prediction.parts)} repetitions together"
-    lines[0] += _unlike(prediction.unlike)
+    lines[0] += unlike_text(prediction.unlike)
     if len(prediction.parts) > 1:
         for number, part in enumerate(prediction.parts, start=1):
             times = "" if part.start_s is None or part.stop_s is None else f"{part.start_s:7.2f} to {part.stop_s:.2f} s"
-            lines.append(f"  {part.repetition or number:>3} {times}  {_answers(part.answers)}{_unlike(part.unlike)}")
+            lines.append(
+                f"  {part.repetition or number:>3} {times}  {answers_text(part.answers)}{unlike_text(part.unlike)}"
+            )
     return lines
 
 
-def _unlike(reasons: Sequence[Reason]) -> str:
+def unlike_text(reasons: Sequence[Reason]) -> str:
+    """Why a repetition is unlike the training data, to append to its answers."""
     return f"; unlike the training data: {'; '.join(map(str, reasons))}" if reasons else ""
 
 
-def _answers(answers: Mapping[str, Answer]) -> str:
+def answers_text(answers: Mapping[str, Answer]) -> str:
+    """The answers of a repetition or file: the class, how sure it is, and whether the answer is unsure."""
     return ", ".join(
         f"{answer.prediction} ({answer.confidence:.0%}{', unsure' if answer.is_unsure else ''})"
         for answer in answers.values()

@@ -35,7 +35,9 @@ BROKEN_XDF = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeErr
 
 
 @dataclass
-class _XdfStream:
+class StreamHeader:
+    """The description of a stream of Lab Streaming Layer, from a file or the network, and what a file holds of it."""
+
     header: Element
     n_samples: int = 0
     has_footer: bool = False
@@ -67,7 +69,7 @@ class _XdfStream:
 class _StreamSamples:
     """The samples (n_samples, n_channels) of one stream, the time of the first, and what is to be remarked."""
 
-    stream: _XdfStream
+    stream: StreamHeader
     table: NDArray[Any]
     start_s: float
     rate_hz: float
@@ -109,9 +111,9 @@ def read_xdf(path: Path) -> DecodedRecording:
     return _decode(parts, remarks)
 
 
-def _streams(path: Path) -> dict[int, _XdfStream]:
+def _streams(path: Path) -> dict[int, StreamHeader]:
     """The headers of all streams. Every chunk is measured, because pyxdf reads past the end of a damaged file."""
-    streams: dict[int, _XdfStream] = {}
+    streams: dict[int, StreamHeader] = {}
     with path.open("rb") as file:
         if file.read(4) != b"XDF:":
             raise InputError(f"{path}: can't be read as XDF; expected 'XDF:' at its start")
@@ -123,7 +125,7 @@ def _streams(path: Path) -> dict[int, _XdfStream]:
                     key = int(struct.unpack("<I", file.read(4))[0])
                     root = read_xml(path, file.read(end - file.tell()), f"the description of stream {key}")
                     if tag == STREAM_HEADER:
-                        streams[key] = _XdfStream(root)
+                        streams[key] = StreamHeader(root)
                         str(streams[key])  # raises ValueError if the rate is not a number
                     else:
                         streams[key].has_footer = True
@@ -165,7 +167,7 @@ def _length(file: BinaryIO) -> int:
     return int(struct.unpack(form, file.read(width[0]))[0])
 
 
-def _choose(path: Path, streams: dict[int, _XdfStream]) -> list[int]:
+def _choose(path: Path, streams: dict[int, StreamHeader]) -> list[int]:
     """The keys of the streams to read: all of type EMG, else of ExG or named EMG, with one rate; else a single one."""
     signals = {key: stream for key, stream in streams.items() if stream.is_signal}
     said = {key: (stream.text("type").upper(), stream.text("name")) for key, stream in signals.items()}
@@ -185,7 +187,7 @@ def _choose(path: Path, streams: dict[int, _XdfStream]) -> list[int]:
     return [key for key in filled if signals[key].rate_hz == rate_hz]
 
 
-def _part(path: Path, stream: _XdfStream, content: dict[str, Any]) -> _StreamSamples:
+def _part(path: Path, stream: StreamHeader, content: dict[str, Any]) -> _StreamSamples:
     table = np.asarray(content["time_series"])  # (n_samples, n_channels)
     stamps = np.asarray(content["time_stamps"], dtype=np.float64)
     _require_unbroken(path, stream, stamps)
@@ -213,7 +215,7 @@ def _part(path: Path, stream: _XdfStream, content: dict[str, Any]) -> _StreamSam
     return _StreamSamples(stream, table, start_s, rate_hz, tuple(remarks))
 
 
-def _require_unbroken(path: Path, stream: _XdfStream, stamps: Array) -> None:
+def _require_unbroken(path: Path, stream: StreamHeader, stamps: Array) -> None:
     """Require that lines through the stamps on both sides of each jump meet; a bundle that arrives late is no gap."""
     jumps = np.flatnonzero(np.abs(np.diff(stamps) - 1 / stream.rate_hz) > MIN_GAP_S) + 1
     ends = [0, *jumps.tolist(), stamps.size]
@@ -282,7 +284,7 @@ def _of_one_time(parts: list[_StreamSamples]) -> tuple[list[_StreamSamples], lis
 
 def _decode(parts: list[_StreamSamples], remarks: list[str]) -> DecodedRecording:
     labels, kinds, units = (
-        [text for part in parts for text in _described(part.stream, key)] for key in ("label", "type", "unit")
+        [text for part in parts for text in channel_texts(part.stream, key)] for key in ("label", "type", "unit")
     )
     streams = [part.stream.text("name") for part in parts for _ in range(part.stream.n_channels)]
     if len(set(labels)) < len(labels) and len(set(streams)) > 1:
@@ -299,7 +301,7 @@ def _decode(parts: list[_StreamSamples], remarks: list[str]) -> DecodedRecording
     )
 
 
-def _described(stream: _XdfStream, key: str) -> list[str]:
+def channel_texts(stream: StreamHeader, key: str) -> list[str]:
     """The entry ``key`` of each channel; empty if it is missing or the number of described channels differs."""
     channels = stream.header.findall("desc/channels/channel")
     if len(channels) != stream.n_channels:
