@@ -5,7 +5,8 @@
 Simulated people; without --checkpoint a small run is trained on others of them first. Pieces of 50 ms arrive one after
 the other and each is processed when those before it are done: first with the processor time that each takes, as on a
 machine that does nothing else, then with the time by the clock. A repetition ends when the muscle has rested for 0.5 s;
-the delay counts from there, so add 0.5 s for the time since the muscle came to rest. Prints the percentiles, and the processor time for each repetition and for each second of the signal.
+the delay counts from there, so add 0.5 s for the time since the muscle came to rest. Prints the percentiles, and the
+processor time for each repetition and for each second of the signal.
 """
 
 from __future__ import annotations

@@ -241,8 +241,10 @@ class Run:
         """
         own = Examples(item.svm_inputs, *self._encoded(self.engine, item.matrices, BATCH_SIZE), person="")
         known = [own, *(earlier if self.description.chosen else ())]
-        outputs = (np.concatenate([getattr(one, name) for one in known]) for name in ("features", "logits"))
-        by_task = self.engine.combine(*outputs, concatenate([one.inputs for one in known]))
+        features, logits = (
+            np.concatenate(parts) for parts in zip(*((o.features, o.logits) for o in known), strict=True)
+        )
+        by_task = self.engine.combine(features, logits, concatenate([one.inputs for one in known]))
         return next(self._predictions([item], by_task)), own
 
     def _answer(self, engine: Engine, batch: list[LoadedInput], batch_size: int) -> Iterator[Prediction]:
