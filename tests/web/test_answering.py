@@ -131,6 +131,15 @@ def test_pictures_and_cards_are_made_on_demand(visitor: PageVisitor, curl: Path)
     assert str(visitor.client.get("/api/card?file=1&gender=true").status_code) == "200"
 
 
+def test_a_recording_without_repetitions_has_no_card(visitor: PageVisitor, curl: Path) -> None:
+    visitor.drop(curl)
+    visitor.post("repetitions", file=1, repetitions=[])
+    visitor.post("answer")
+    visitor.wait()
+    assert visitor.files[0]["answered"] and not visitor.files[0]["has_card"]
+    assert "no repetition here" in visitor.client.get("/api/card?file=1").json()["error"]
+
+
 @pytest.mark.slow
 def test_one_answer_is_explained_in_a_sentence_without_percentages(visitor: PageVisitor, curl: Path) -> None:
     visitor.drop(curl)

@@ -271,7 +271,7 @@ def label_from_sensor(visit: Visit, number: Any, sensor: Any) -> None:
         file, recorded = visit.recording(number)
     name = one_line(sensor, 200)
     if not file.rows:
-        raise Refused("app_nothing_to_label")
+        raise Refused("app_no_repetition")
     try:
         rows, remarks = run_isolated(
             _labelled, file.path, file.manifest_rows(), name, timeout_s=SENSOR_TIMEOUT_S, max_bytes=MAX_READ_BYTES

@@ -34,10 +34,11 @@ from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.web import page_steps as steps
 from semg_hht.web.address import PageAddress
 from semg_hht.web.isolated import start_forkserver
+from semg_hht.web.kept_sessions import KeptSessions
 from semg_hht.web.page_steps import Page
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.request_filter import RequestFilter, TooLarge
-from semg_hht.web.session_file import SUFFIX, KeptSessions
+from semg_hht.web.session_file import SUFFIX
 from semg_hht.web.shared_run import Desk
 from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.view import sentence

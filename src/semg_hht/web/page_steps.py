@@ -21,11 +21,12 @@ from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.web import background, editing, trained_run
 from semg_hht.web.drawn_signal import MAX_POINTS, draw_interval
+from semg_hht.web.kept_sessions import KeptSessions
 from semg_hht.web.repetition_table import Problem, Refused
-from semg_hht.web.session_file import SUFFIX, KeptSessions, open_session, write_session
+from semg_hht.web.session_file import SUFFIX, open_session, write_session
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, is_relative
 from semg_hht.web.uploads import require_space
-from semg_hht.web.view import job_view, state_of, trend_over_time
+from semg_hht.web.view import job_view, remarks_of, state_of, trend_over_time
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 from semg_hht.web.visitors import Visitors
 
@@ -170,12 +171,12 @@ def answer(page: Page, visit: Visit, content: Content) -> None:
     from semg_hht.web import answering
 
     visit.gender = content.get("gender") is True
-    run = _run(page, visit)
+    run, info = _run(page, visit), page.desk.info(visit.run, visit.trained)
 
     def work(job: BackgroundJob) -> None:
         _wait(page.desk.answering, job)
         try:
-            answering.answer(visit, run, page.desk.references, job)
+            answering.answer(visit, run, info, page.desk.references, job)
         finally:
             page.desk.answering.release()
             give_back_freed_memory()
@@ -256,10 +257,10 @@ def _practice(page: Page, visit: Visit, job: BackgroundJob) -> None:
 
 
 def _use(visit: Visit, kind: str) -> None:
-    """Another run answers from now on, so the answers that are shown are not its."""
+    """Another run answers from now on: answers of the former are taken away, but for those of a saved session."""
     if visit.run != kind:
         visit.run = kind
-        visit.change_each(lambda file: file.without_answers())
+        visit.change_each(lambda file: file if file.is_restored else file.without_answers())
     visit.touch()
 
 
@@ -267,17 +268,28 @@ def stop(page: Page, visit: Visit, content: Content) -> None:
     visit.job.stopping.set()
 
 
-def keep(page: Page, visit: Visit, content: Content) -> None:
+def _kept(page: Page) -> KeptSessions:
     if page.kept is None:
         raise Refused("app_keeps_nothing")
-    page.kept.keep(visit)
+    return page.kept
+
+
+def keep(page: Page, visit: Visit, content: Content) -> None:
+    _kept(page).keep(visit)
 
 
 def open_kept(page: Page, visit: Visit, content: Content) -> None:
-    if page.kept is None:
-        raise Refused("app_keeps_nothing")
-    name = content.get("name")
-    open_session(visit, page.kept.path(name), page.desk.filters, max_bytes=page.room(visit), kept=str(name))
+    _kept(page).open(visit, content.get("name"), page.desk.filters, max_bytes=page.room(visit))
+
+
+def open_instead(page: Page, visit: Visit, content: Content) -> None:
+    with _maxima_watched(page, visit):
+        _kept(page).set_aside(visit, content.get("name"))
+    open_kept(page, visit, content)
+
+
+def go_on(page: Page, visit: Visit, content: Content) -> None:
+    _kept(page).go_on(visit, content.get("name"))
 
 
 def leave(page: Page, visit: Visit, content: Content) -> None:
@@ -331,11 +343,15 @@ def card(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     from semg_hht.report.card import render_card, without_gender
     from semg_hht.web import answering
 
+    words, number, run = read_words(visit.language), _number(query, "file"), _run_or_none(page, visit)
+    remarks = remarks_of(visit.file(number), page.desk.info(visit.run, visit.trained), words)
+    config = None if run is None else run.recording_config
     with page.desk.answering:
-        session = answering.session_of_file(visit, _number(query, "file"), _run(page, visit))
+        filters = page.desk.filters if config is None else config.filter
+        session = answering.session_of_file(visit, number, filters, remarks)
     if query.get("gender") != "true":
         session = without_gender(session)
-    return render_card(session, read_words(visit.language)).encode(), "text/html"
+    return render_card(session, words).encode(), "text/html"
 
 
 def table(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
@@ -343,12 +359,11 @@ def table(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
 
 
 def predictions(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
-    """What `semg-hht predict` writes, with what to know about a practice run; without gender unless asked for."""
+    """What `semg-hht predict` writes, with what to know about the run; without gender unless asked for."""
     from semg_hht.web import answering
 
-    info = page.desk.info(visit.run, visit.trained)
-    note = read_words(visit.language)("app_practice_means") if info.is_practice else ""
-    return answering.predictions_json(visit, note).encode(), "application/json"
+    run, words = page.desk.info(visit.run, visit.trained), read_words(visit.language)
+    return answering.predictions_json(visit, partial(remarks_of, run=run, words=words)).encode(), "application/json"
 
 
 def session(page: Page, visit: Visit, query: Content) -> tuple[Path, str]:
@@ -358,7 +373,7 @@ def session(page: Page, visit: Visit, query: Content) -> tuple[Path, str]:
     require_space(visit.folder, visit.n_bytes)
     path = visit.folder / f"session-{secrets.token_hex(8)}"
     with path.open("wb") as to:
-        write_session(visit, to)
+        write_session(visit, to, [file for file in visit.files.values() if file.problem is None])
     return path, "application/zip"
 
 
@@ -383,6 +398,8 @@ CHANGES = {
     "stop": Change(stop),
     "keep": Change(keep),
     "open": Change(open_kept, reads=True),
+    "open_instead": Change(open_instead, reads=True),
+    "go_on": Change(go_on),
     "leave": Change(leave),
 }
 DRAWN = (picture, card)  # reads that take long, of which few are done at once

@@ -57,7 +57,8 @@ def state_of(
         and not (visit.folder / "train" / "run" / "metrics.json").is_file(),
         "keeps": keeps,
         "kept": list(kept),
-        "problems": [sentence(problem, words) for problem in visit.problems],
+        "problems": [sentence(problem, words) for problem in (*visit.problems, visit.not_kept) if problem],
+        "conflicts": [asdict(conflict) for conflict in visit.conflicts],
         "changed": visit.changed,
     }
 
@@ -118,9 +119,10 @@ def file_view(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict
         "repetitions": _repetitions(visit, file, parts, words),
         "trends": _trends(file, words),
         "answered": file.is_answered,
-        "verdict": _verdict(visit, file, run, words) if file.is_answered else
+        "other_run": of_other_run(file, run, words),
+        "verdict": _verdict(visit, file, words) if file.is_answered else
         {"text": "", "detail": "", "unlike": [], "warning": ""},
-        "has_card": file.is_answered and found is not None,
+        "has_card": file.is_answered and bool(file.rows),
     }  # fmt: skip
 
 
@@ -212,13 +214,27 @@ def class_name(name: str, words: Words) -> str:
     return words.known("classes", name)
 
 
-def _verdict(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict[str, Any]:
+def of_other_run(file: VisitFile, run: RunInfo, words: Words) -> str:
+    """That the answers of a file come from another run than the one that answers now; empty where they don't."""
+    by = file.answered_by
+    if by is None or by.fingerprint == run.fingerprint:
+        return ""
+    return words("app_of_other_run", name=by.name or words(f"app_name_{by.kind}"), fingerprint=by.fingerprint[:8])
+
+
+def remarks_of(file: VisitFile, run: RunInfo, words: Words) -> tuple[str, ...]:
+    """What to know about the answers of a file, wherever they go: whose they are, and that a run is for practice."""
+    practice = file.answered_by is not None and file.answered_by.is_practice
+    return tuple(filter(None, [words("app_practice_means") if practice else "", of_other_run(file, run, words)]))
+
+
+def _verdict(visit: Visit, file: VisitFile, words: Words) -> dict[str, Any]:
     """What all repetitions of a file together say, the warning of a practice run with it."""
     from semg_hht.report.card import answer_text
 
-    assert file.prediction is not None
+    assert file.prediction is not None and file.answered_by is not None
     answers, parts = file.prediction.answers, file.prediction.parts
-    warning = words("app_practice_means") if run.is_practice else ""
+    warning = words("app_practice_means") if file.answered_by.is_practice else ""
     unlike = [_unlike(file.prediction.unlike, words)] if file.prediction.unlike else []
     tasks = shown_tasks(answers, visit.gender)
     if not tasks:
