@@ -75,15 +75,18 @@ export function verdict(file) {
   const asks = run.tasks && "gender" in run.tasks;
   const title = h("h3", { id: "verdict-title", "data-key": "title" }, w("verdict"));
   if (answering) return [title, progress(store.job)];
-  if (run.kind === "none") return [title, choices()];
+  const otherRun = file.other_run && h("p", { class: "warning", "data-key": "other" }, file.other_run);
+  if (run.kind === "none" && !answered) return [title, otherRun, choices()];
   const unlike = (said?.unlike || []).map((sentence) => h("li", {}, sentence));
   return [
     title,
     answered && said.text && h("p", { class: "verdict", "data-key": "text" }, said.text),
     answered && said.detail && h("p", { "data-key": "detail" }, said.detail),
     unlike.length > 0 && h("ul", { class: "unlike-list", "data-key": "unlike" }, unlike),
+    otherRun,
     (said?.warning || run.note) && h("p", { class: "warning", "data-key": "warning" }, said?.warning || run.note),
-    h(
+    run.kind === "none" && choices(),
+    run.kind !== "none" && h(
       "div",
       { class: "row", "data-key": "act" },
       h(
@@ -107,7 +110,7 @@ export function verdict(file) {
         ),
     ),
     asks && store.gender && h("p", { class: "note", "data-key": "gendernote" }, w("gender_how")),
-    h(
+    run.kind !== "none" && h(
       "details",
       { class: "run", "data-key": "run" },
       h("summary", {}, runName()),

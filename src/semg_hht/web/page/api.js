@@ -12,6 +12,28 @@ export function onLostVisit(work) {
 
 export const hasVisit = () => visit !== "";
 
+// A browser copies the key of the visit into a duplicated tab. Tabs of this page ask each other who has which visit: by
+// the beginning of its key, which leads nobody to it. A second tab begins a visit of its own: two tabs with one visit
+// would overwrite each other's changes, and closing one would end the visit of the other.
+const ANSWER_MS = 200;
+const tabs = new BroadcastChannel("semg-hht-tabs");
+tabs.addEventListener("message", ({ data }) => {
+  if (held && data.asks === visit.slice(0, 8)) tabs.postMessage({ has: data.asks });
+});
+let held = false; // whether this tab is sure of its visit
+
+export async function isSecondTab() {
+  const asks = visit.slice(0, 8);
+  const isTaken = await new Promise((resolve) => {
+    if (!asks) resolve(false);
+    tabs.addEventListener("message", ({ data }) => data.has === asks && resolve(true));
+    tabs.postMessage({ asks });
+    setTimeout(() => resolve(false), ANSWER_MS);
+  });
+  held = true;
+  return isTaken;
+}
+
 export const SEND_AGAIN_MS = 5000;
 
 // The server can't be reached, or has too many requests of this visit: the same request may succeed later.

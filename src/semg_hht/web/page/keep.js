@@ -50,6 +50,20 @@ export function keptSessions() {
   return h("details", { "data-key": "kept" }, h("summary", {}, w("kept", { n: kept.length })), h("ul", {}, items));
 }
 
+// Sessions that somebody else changed meanwhile: what this visit has is kept beside them.
+export function conflicts() {
+  return (store.state.conflicts || []).map(({ name, copy }) => {
+    const button = (key, path, sentence) =>
+      h("button", { type: "button", class: "small", onclick: () => act(path, { name }, w(sentence, { name })) }, w(key));
+    return h(
+      "div",
+      { class: "problem", "data-key": `conflict ${name}` },
+      h("p", {}, w("conflict", { name, copy })),
+      h("div", { class: "row" }, button("open_other", "open_instead", "said_opened"), button("go_on", "go_on", "said_go_on")),
+    );
+  });
+}
+
 export function keeping(file) {
   const { state } = store;
   const button = (key, work, kind = "") =>

@@ -7,7 +7,7 @@ import { addWord, byServer, canRedo, canUndo, label, labelAll, labelsOf, redo, r
 import { allFiles, fileList, openSample, watchDrops } from "./files.js";
 import { heading, maximum, peopleList } from "./heading.js";
 import { addInGap, chooseRepetition, watchKeys } from "./keys.js";
-import { keeping, keptSessions, saveSession, watchLeaving } from "./keep.js";
+import { conflicts, keeping, keptSessions, saveSession, watchLeaving } from "./keep.js";
 import { drawMarks, markBar, watchPointer } from "./marks.js";
 import {
   fit,
@@ -226,6 +226,7 @@ function render() {
   byId("language").value = state.language;
   show(
     byId("problems"),
+    conflicts(),
     (state.problems || []).map((problem) => h("p", { class: "problem" }, problem)),
   );
   if (empty) show(byId("kept"), keptSessions());
@@ -306,7 +307,12 @@ async function start() {
     location.reload();
   });
   wire();
-  const found = api.hasVisit() ? await api.findVisit() : null;
+  const isSecond = await api.isSecondTab();
+  if (isSecond) {
+    for (const key of ["semg-hht-file", "semg-hht-unsaved"]) sessionStorage.removeItem(key);
+    markUnsaved(false);
+  }
+  const found = api.hasVisit() && !isSecond ? await api.findVisit() : null;
   if (found) {
     take(found);
     if (found.language !== language) await act("language", { language });
@@ -314,7 +320,7 @@ async function start() {
   } else take(await api.startVisit(language === "zh" ? "zh" : "en"));
   const told = sessionStorage.getItem(TOLD);
   sessionStorage.removeItem(TOLD);
-  if (told) complain(new Error(w(told)));
+  if (told || isSecond) complain(new Error(w(told || "second_tab")));
   document.body.classList.add("ready");
 }
 

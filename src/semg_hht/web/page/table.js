@@ -121,6 +121,7 @@ function row(file, index, columns) {
       "act",
       "",
       answered &&
+        !file.other_run && // the run in use can't give reasons for the answers of another
         h(
           "button",
           {
@@ -142,13 +143,14 @@ function row(file, index, columns) {
     columns,
     chosen,
     open,
+    file.other_run,
     store.gender,
     recorded,
     labelsOf(file),
     currentLanguage(),
   ]);
   const rows = [lazy("tr", attributes, signature, cells)];
-  if (open && answered) {
+  if (open && answered && !file.other_run) {
     const spanning = h("td", { role: "cell", colspan: heads.length }, reasons.of(file, index));
     rows.push(h("tr", { role: "row", class: "why", "data-key": `why ${key}` }, spanning));
   }
