@@ -55,7 +55,7 @@ def test_a_session_is_reopened_as_it_was(visitor: PageVisitor, angled: Path, run
     [
         {"version": 2, "files": []}, {"files": []}, [], None, {"version": 1, "files": [5]},
         described(member="nowhere"), described(name=5), described(name="../../.bashrc"),
-        {"version": 1, "files": [described()["files"][0]] * 41}, described(maximum="x" * 4),
+        {"version": 1, "files": [described()["files"][0]] * 61}, described(maximum="x" * 4),
     ],
 )  # fmt: skip
 def test_a_session_that_is_none_is_refused(visit: Visit, tmp_path: Path, content: Any) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a page without files needs none of them
     from semg_hht.prediction.run import Run
     from semg_hht.web.shared_run import RunInfo
 
-MAX_FILES = 40
+MAX_FILES = 60
 
 
 @dataclass(frozen=True)
