@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,22 @@ def test_another_run_takes_the_answers_of_the_first_away(visitors: Visitors, run
     assert PageVisitor(page).state["run"]["kind"] == "own"  # another visitor's choice is his own
     visitor.post("run", take="own")
     assert visitor.state["run"]["kind"] == "own"
+
+
+def test_a_practice_run_tells_its_remaining_time_once_its_training_was_measured(visitors: Visitors, run: Run) -> None:
+    told: list[float | None] = []
+
+    def make(tell: Any) -> Run:
+        for step in range(1, 41):
+            tell(step / 40, "transforming" if step < 10 else "training")
+            told.append(visitors.all()[0].job.remaining_s)
+            time.sleep(0.002)
+        return run
+
+    visitor = PageVisitor(page_of(visitors, make_practice=make))
+    visitor.post("run", take="practice")
+    assert visitor.wait()["remaining_s"] is None
+    assert set(told[:19]) == {None} and all(left is not None and 0 <= left < 2 for left in told[19:])
 
 
 @pytest.mark.parametrize("scaling", ["log", "mvc"])

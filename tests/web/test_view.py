@@ -77,8 +77,10 @@ def test_the_state_of_many_repetitions_is_small(visitor: PageVisitor, angled: Pa
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_job_tells_its_stage_and_end(language: str) -> None:
     words = read_words(language)
-    job = BackgroundJob("answer", Problem("app_stage_answer", {"done": 1, "all": 2}), share=0.5, done=False)
-    assert "2" in job_view(job, words)["stage"] and job_view(job, words)["remaining_s"] is not None
+    job = BackgroundJob(
+        "answer", Problem("app_stage_answer", {"done": 1, "all": 2}), share=0.5, remaining_s=9.6, done=False
+    )
+    assert "2" in job_view(job, words)["stage"] and job_view(job, words)["remaining_s"] == 10
     job.done, job.error = True, Problem("app_in_table", {"file": "a", "of": "b", "why": Problem("app_stopped")})
     assert job_view(job, words)["stage"] == "" and words("app_stopped") in job_view(job, words)["error"]
     assert sentence(Problem("app_says", {"said": "x"}), words).endswith("x")

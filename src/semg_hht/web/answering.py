@@ -9,6 +9,7 @@ import json
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -59,7 +60,7 @@ def answer(visit: Visit, run: Run, info: RunInfo, references: Path | None, job: 
         raise Refused("app_nothing_to_answer")
     if max(sizes.values()) > MAX_ANSWERED or sum(sizes.values()) > MAX_ANSWERED_TOGETHER:
         raise Refused("app_too_long", found=sum(sizes.values()), most=MAX_ANSWERED)
-    done = 0
+    done, begun_s = 0, time.monotonic()
     reads_measures_alone = bool(run.description.chosen) and not run.description.reads_matrices
     kept: dict[str, LoadedInput] = {}
 
@@ -68,6 +69,8 @@ def answer(visit: Visit, run: Run, info: RunInfo, references: Path | None, job: 
         for item in loaded:
             done += 1
             job.share = done / (len(files) + 1)
+            if done > 1:  # the first waits for imports
+                job.remaining_s = (time.monotonic() - begun_s) / done * (len(files) - done + 1)
             job.stage = Problem("app_stage_answer", {"done": done, "all": len(files)})
             if job.stopping.is_set():
                 raise Stopped

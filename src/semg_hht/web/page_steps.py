@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
 MAX_SENT = 2  # saved sessions of one visit
+MIN_STEPS = 10  # of a training, before its remaining time is told
 Content = Mapping[str, Any]
 Read = Callable[["Page", Visit, Content], tuple[bytes | Path, str]]
 
@@ -246,8 +248,15 @@ def take_run(page: Page, visit: Visit, content: Content) -> None:
 
 
 def _practice(page: Page, visit: Visit, job: BackgroundJob) -> None:
+    begun: list[tuple[float, float]] = []  # time and share at the first step of the training
+
     def tell(share: float, what: str) -> None:
         job.share, job.stage = share, Problem("app_stage_practice")
+        if what == "training":
+            begun.append((time.monotonic(), share))
+            (begun_s, first), n_steps = begun[0], len(begun)
+            if n_steps > MIN_STEPS:
+                job.remaining_s = (time.monotonic() - begun_s) / (share - first) * (1 - share)
         if job.stopping.is_set():
             raise Stopped
 

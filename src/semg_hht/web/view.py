@@ -6,7 +6,6 @@ This module does not know about browsers or requests.
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -319,13 +318,11 @@ def train_needs(visit: Visit, words: Words) -> tuple[str, str]:
 
 
 def job_view(job: BackgroundJob, words: Words) -> dict[str, Any]:
-    elapsed_s = time.monotonic() - job.started_s
-    is_told = job.kind != "" and not job.done and 0.05 < job.share < 1
     return {
         "kind": job.kind,
         "stage": "" if job.done else sentence(job.stage, words),
         "share": round(job.share, 3),
-        "remaining_s": round(elapsed_s * (1 - job.share) / job.share) if is_told else None,
+        "remaining_s": None if job.done or job.remaining_s is None else round(job.remaining_s),
         "done": job.done,
         "error": "" if job.error is None else sentence(job.error, words),
     }

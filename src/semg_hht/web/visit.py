@@ -190,15 +190,15 @@ class BackgroundJob:
     """Work in the background of a visit, which the page shows.
 
     kind : ``answer``, ``why``, ``train``, ``practice``; empty: nothing ran yet. share : done, from 0 to 1.
-    stage : key of a text, and its values.
+    stage : key of a text, and its values. remaining_s : once a stage that tells it has been measured; else None.
     """
 
     kind: str = ""
     stage: Problem = Problem("app_stage_wait")
     share: float = 0.0
+    remaining_s: float | None = None
     done: bool = True
     error: Problem | None = None
-    started_s: float = 0.0
     stopping: threading.Event = field(default_factory=threading.Event)
 
 

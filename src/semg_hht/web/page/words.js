@@ -58,7 +58,7 @@ export function seconds(value, decimals = 2) {
 // A waiting time in words.
 export function remaining(value) {
   if (value === null || value === undefined) return "";
-  if (value < 90) return w("remaining_seconds", { n: Math.max(1, Math.round(value)) });
+  if (value < 90) return w("remaining_seconds", { n: value < 10 ? Math.max(1, value) : 5 * Math.round(value / 5) });
   return w("remaining_minutes", { n: Math.round(value / 60) });
 }
 
