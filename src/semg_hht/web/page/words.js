@@ -28,10 +28,6 @@ export function className(label) {
   return texts[`class_${label}`] || label;
 }
 
-export function taskName(task) {
-  return texts[`task_${task}`] || task;
-}
-
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   return new Intl.NumberFormat(language, { maximumSignificantDigits: digits, useGrouping: false }).format(value);
