@@ -368,4 +368,4 @@ def _shown(dataset: Dataset, answers: list[HeldOutAnswers]) -> dict[str, Any]:
 
 
 def _share_right(repetitions: list[dict[str, Any]]) -> float:
-    return sum(repetition["label"] == repetition["prediction"] for repetition in repetitions) / len(repetitions)
+    return float(np.mean([repetition["label"] == repetition["prediction"] for repetition in repetitions]))

@@ -9,6 +9,7 @@ import json
 import logging
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -129,14 +130,6 @@ def describe(page: Page, visit: Visit, content: Content) -> None:
         editing.describe(visit, content.get("file"), content, page.desk.filters)
 
 
-def set_repetitions(page: Page, visit: Visit, content: Content) -> None:
-    editing.set_repetitions(visit, content.get("file"), content.get("repetitions"))
-
-
-def find_again(page: Page, visit: Visit, content: Content) -> None:
-    editing.find_again(visit, content.get("file"), page.desk.filters)
-
-
 def set_maximum(page: Page, visit: Visit, content: Content) -> None:
     file, of, start_s, stop_s = (content.get(name) for name in ("file", "of", "start_s", "stop_s"))
     with _maxima_watched(page, visit):
@@ -152,10 +145,6 @@ def _maxima_watched(page: Page, visit: Visit) -> Iterator[None]:
     with visit.lock:
         if visit.maxima != before and run is not None and is_relative(run):
             visit.change_each(lambda file: file.without_answers())
-
-
-def label_from_sensor(page: Page, visit: Visit, content: Content) -> None:
-    editing.label_from_sensor(visit, content.get("file"), content.get("sensor"))
 
 
 def _run_or_none(page: Page, visit: Visit) -> Run | None:
@@ -176,12 +165,8 @@ def answer(page: Page, visit: Visit, content: Content) -> None:
     run, info = _run(page, visit), page.desk.info(visit.run, visit.trained)
 
     def work(job: BackgroundJob) -> None:
-        _wait(page.desk.answering, job)
-        try:
+        with _turn(page.desk.answering, job):
             answering.answer(visit, run, info, page.desk.references, job)
-        finally:
-            page.desk.answering.release()
-            give_back_freed_memory()
 
     background.start(visit, "answer", work)
 
@@ -195,20 +180,24 @@ def explain(page: Page, visit: Visit, content: Content) -> None:
         raise Refused("app_no_such_file")
 
     def work(job: BackgroundJob) -> None:
-        _wait(page.desk.answering, job)
-        job.stage, job.share = Problem("app_stage_why"), 0.3
-        try:
+        with _turn(page.desk.answering, job):
+            job.stage, job.share = Problem("app_stage_why"), 0.3
             answering.explain_one(visit, run, page.desk.references, number, repetition)
-        finally:
-            page.desk.answering.release()
 
     background.start(visit, "why", work)
 
 
-def _wait(lock: Any, job: BackgroundJob) -> None:
+@contextmanager
+def _turn(lock: threading.Lock, job: BackgroundJob) -> Iterator[None]:
+    """Hold the lock; a visitor who waits for it may stop the work."""
     while not lock.acquire(timeout=0.2):
         if job.stopping.is_set():
             raise Stopped
+    try:
+        yield
+    finally:
+        lock.release()
+        give_back_freed_memory()
 
 
 def train(page: Page, visit: Visit, content: Content) -> None:
@@ -219,11 +208,8 @@ def train(page: Page, visit: Visit, content: Content) -> None:
     trained_run.require_enough(found)
 
     def work(job: BackgroundJob) -> None:
-        _wait(page.desk.training, job)
-        try:
+        with _turn(page.desk.training, job):
             folder = trained_run.train(visit, job, resume=content.get("resume") is True)
-        finally:
-            page.desk.training.release()
         run, score = open_trained(folder), trained_run.score_of(folder, found.n_people)
         with visit.lock:
             visit.trained, visit.score = run, score
@@ -273,18 +259,10 @@ def _use(visit: Visit, kind: str) -> None:
     visit.touch()
 
 
-def stop(page: Page, visit: Visit, content: Content) -> None:
-    visit.job.stopping.set()
-
-
 def _kept(page: Page) -> KeptSessions:
     if page.kept is None:
         raise Refused("app_keeps_nothing")
     return page.kept
-
-
-def keep(page: Page, visit: Visit, content: Content) -> None:
-    _kept(page).keep(visit)
 
 
 def open_kept(page: Page, visit: Visit, content: Content) -> None:
@@ -295,14 +273,6 @@ def open_instead(page: Page, visit: Visit, content: Content) -> None:
     with _maxima_watched(page, visit):
         _kept(page).set_aside(visit, content.get("name"))
     open_kept(page, visit, content)
-
-
-def go_on(page: Page, visit: Visit, content: Content) -> None:
-    _kept(page).go_on(visit, content.get("name"))
-
-
-def leave(page: Page, visit: Visit, content: Content) -> None:
-    """The server marks the visit; here nothing changes."""
 
 
 def _as_json(content: Any) -> tuple[bytes, str]:
@@ -396,20 +366,25 @@ CHANGES = {
     "sample": Change(open_sample, reads=True),
     "remove": Change(remove),
     "about": Change(describe, reads=True),
-    "repetitions": Change(set_repetitions),
-    "find": Change(find_again, reads=True),
+    "repetitions": Change(
+        lambda _, visit, body: editing.set_repetitions(visit, body.get("file"), body.get("repetitions"))
+    ),
+    "find": Change(
+        lambda page, visit, body: editing.find_again(visit, body.get("file"), page.desk.filters), reads=True
+    ),
     "maximum": Change(set_maximum),
-    "from_sensor": Change(label_from_sensor, reads=True),
+    "from_sensor": Change(
+        lambda _, visit, body: editing.label_from_sensor(visit, body.get("file"), body.get("sensor")), reads=True
+    ),
     "answer": Change(answer),
     "why": Change(explain),
     "train": Change(train),
     "run": Change(take_run),
-    "stop": Change(stop),
-    "keep": Change(keep),
+    "stop": Change(lambda _, visit, body: visit.job.stopping.set()),
+    "keep": Change(lambda page, visit, _: _kept(page).keep(visit)),
     "open": Change(open_kept, reads=True),
     "open_instead": Change(open_instead, reads=True),
-    "go_on": Change(go_on),
-    "leave": Change(leave),
+    "go_on": Change(lambda page, visit, body: _kept(page).go_on(visit, body.get("name"))),
 }
 DRAWN = (picture, card)  # reads that take long, of which few are done at once
 READS: dict[str, Read] = {

@@ -43,15 +43,12 @@ def state_of(
     words = read_words(visit.language)
     run = desk.info(visit.run, visit.trained)
     files = [file_view(visit, file, run, words) for file in visit.files.values()]
-    needs, facts = train_needs(visit, words)
     return {
         "language": visit.language,
         "run": _run_view(visit, desk, run, words),
         "files": files,
         "limits": {"files": MAX_FILES, "mb": max_mb, "session_mb": session_mb},
-        "has_training": desk.open_trained is not None,
-        "train_needs": needs,
-        "train_facts": facts,
+        "train_needs": train_needs(visit, words) if desk.open_trained else words("app_no_training"),
         "resumable": (visit.folder / "train" / "run" / "last").is_dir()
         and not (visit.folder / "train" / "run" / "metrics.json").is_file(),
         "keeps": keeps,
@@ -140,7 +137,6 @@ def _repetitions(
     found = []
     for number, row in enumerate(file.rows, start=1):
         part = parts.get(times_of(row))
-        confidence = row.extra.get("confidence", "")
         found.append(
             {
                 "number": number,
@@ -148,7 +144,6 @@ def _repetitions(
                 "stop_s": row.stop_s,
                 "label": row.movement,
                 "label_by": row.extra.get(LABELLED_BY) or ("file" if row.movement else ""),
-                "found": float(confidence) if confidence.replace(".", "", 1).isdigit() else None,
                 "measures": _measures(file, number - 1),
                 "answers": [] if part is None else answers_view(part.answers, visit.gender, words),
                 "unlike": [] if part is None or not part.unlike else [_unlike(part.unlike, words)],
@@ -159,7 +154,7 @@ def _repetitions(
     if not file.rows and file.is_answered and whole is not None:  # a matrix, or a recording without repetitions
         times = (0.0, file.recorded.duration_s) if file.recorded is not None else (0.0, 0.0)
         found.append({
-            "number": 1, "start_s": times[0], "stop_s": times[1], "label": "", "label_by": "", "found": None,
+            "number": 1, "start_s": times[0], "stop_s": times[1], "label": "", "label_by": "",
             "measures": {}, "answers": answers_view(whole.answers, visit.gender, words),
             "unlike": [_unlike(whole.unlike, words)] if whole.unlike else [],
             "why": _why(file, 1, visit.gender, words),
@@ -281,9 +276,6 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
                 "channel": drift.channel,
                 "feature": drift.feature,
                 "unit": units,
-                "percent_per_repetition": line.percent[0],
-                "low": line.percent[1],
-                "high": line.percent[2],
                 "sentence": words.joined((
                     words("card_trend", feature=words(FEATURES[drift.feature]), start=f"{line.start:.3g}",
                           units=units or "–", slope=slope, low=low, high=high),
@@ -306,15 +298,12 @@ def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[
     return [why_view(why, words) for why in explanations if gender or why.task != "gender"]
 
 
-def train_needs(visit: Visit, words: Words) -> tuple[str, str]:
-    """What is missing to train from the labelled files, empty where nothing is; and what there is."""
+def train_needs(visit: Visit, words: Words) -> str:
+    """What is missing to train from the labelled files; empty where nothing is."""
     from semg_hht.web.trained_run import labelled, missing
 
-    found = labelled(visit)
-    facts = words("app_train_facts", people=words.counted("people", found.n_people),
-                  repetitions=words.counted("repetitions", found.n_repetitions))  # fmt: skip
-    problem = missing(found)
-    return ("" if problem is None else sentence(problem, words)), facts
+    problem = missing(labelled(visit))
+    return "" if problem is None else sentence(problem, words)
 
 
 def job_view(job: BackgroundJob, words: Words) -> dict[str, Any]:

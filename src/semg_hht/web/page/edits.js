@@ -98,7 +98,7 @@ function bare({ start_s, stop_s, label, label_by }) {
 }
 
 // What the server says of a repetition, and has not said yet where its times are new.
-const UNKNOWN = { found: null, measures: {}, answers: [], unlike: [], why: [] };
+const UNKNOWN = { measures: {}, answers: [], unlike: [], why: [] };
 
 // What an edge may not cross: the neighbours and the ends of the recording.
 export function limitsOf(file, index) {

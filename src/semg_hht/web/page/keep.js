@@ -66,7 +66,7 @@ export function conflicts() {
 
 export function keeping(file) {
   const { keeps } = store.state;
-  const tool = (key, work, kind) => button(w(key), work, { class: kind, "data-key": key });
+  const tool = (key, work, kind, disabled) => button(w(key), work, { class: kind, "data-key": key, disabled });
   return [
     h("h3", { id: "keep-title", "data-key": "title" }, w("keep")),
     h(
@@ -74,7 +74,7 @@ export function keeping(file) {
       { class: "row", "data-key": "row" },
       tool("save_session", saveSession, "primary"),
       keeps && tool("keep_here", keepHere),
-      tool("show_card", () => showCard(file)),
+      tool("show_card", () => showCard(file), "", !file.has_card),
       tool("save_table", saveTable),
       tool("save_json", saveAnswers),
     ),
