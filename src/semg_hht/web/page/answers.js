@@ -8,6 +8,7 @@ import { act, changed, complain, currentFile, follow, showView, store } from "./
 import { percent, w } from "./words.js";
 import { progress } from "./training.js";
 
+const asked = new Set(); // keys of pictures that are being drawn
 const pictures = new Map(); // "file:start:stop" -> address of the picture, drawn only where someone asks
 
 export async function answer() {
@@ -127,9 +128,6 @@ export const reasons = {
       view.details.length > 0 && h("ul", {}, view.details.map((detail) => h("li", {}, detail))),
       view.picture && h("img", { src: view.picture, alt: w("evidence_picture", { n: index + 1 }) }),
     ]);
-    const drawn = pictures.has(key)
-      ? h("img", { src: pictures.get(key), alt: w("picture_of", { n: index + 1 }) })
-      : h("p", { class: "note" }, w("drawing"));
     const draw = (event) => event.target.open && picture(file, index, key);
     const fold = (name, attributes, ...content) =>
       h("details", { "data-key": `${name} ${key}`, ...attributes }, h("summary", {}, w(name)), content);
@@ -140,7 +138,7 @@ export const reasons = {
       views.map((view) => h("p", { class: "sentence" }, view.sentence)),
       repetition.unlike.map((sentence) => h("p", { class: "unlike" }, sentence)),
       fold("numbers", {}, answers.map(bars), figures),
-      fold("picture", { ontoggle: draw }, drawn, h("p", { class: "note" }, w("picture_is"))),
+      fold("picture", { ontoggle: draw }, pictureOf(key, index)),
     );
   },
 };
@@ -153,13 +151,30 @@ function bars({ task_name: name, bars: shares }) {
   return h("div", { class: "bars" }, h("p", { class: "note" }, name), h("dl", {}, shares.map(bar)));
 }
 
+function pictureOf(key, index) {
+  const drawn = pictures.has(key)
+    ? h("img", { src: pictures.get(key), alt: w("picture_of", { n: index + 1 }) })
+    : h("p", { class: "note" }, w("drawing"));
+  return [drawn, h("p", { class: "note" }, w("picture_is"))];
+}
+
+// A matrix has no signal to show; its picture stands in its place.
+export function matrixPicture(file) {
+  const key = `${file.id}:matrix`;
+  picture(file, 0, key);
+  return h("div", { class: "panel reasons", "data-key": key }, pictureOf(key, 0));
+}
+
 async function picture(file, index, key) {
-  if (pictures.has(key)) return;
+  if (pictures.has(key) || asked.has(key)) return;
+  asked.add(key);
   try {
     const blob = await api.getBlob("picture", { file: file.id, repetition: index + 1 });
     pictures.set(key, URL.createObjectURL(blob));
     changed();
   } catch (error) {
     complain(error);
+  } finally {
+    asked.delete(key);
   }
 }

@@ -3,6 +3,7 @@
 import { button, h } from "./dom.js";
 import { act, complain, markUnsaved, store, take } from "./store.js";
 import * as api from "./api.js";
+import { matrixPicture } from "./answers.js";
 import { number, seconds, units, w } from "./words.js";
 
 const FIELDS = ["person", "date", "muscle", "side", "note"];
@@ -124,6 +125,7 @@ export function heading(file) {
     ),
     file.problem && h("p", { class: "problem", "data-key": "problem" }, file.problem),
     file.needs === "rate" && rateForm(file),
+    file.kind === "matrix" && matrixPicture(file),
     h(
       "div",
       { class: "about", "data-key": `about ${file.id}`, role: "group", "aria-label": w("about") },
