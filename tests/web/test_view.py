@@ -11,6 +11,7 @@ import pytest
 
 from page_builders import PageVisitor, page_of
 from semg_hht.prediction.run import Run
+from semg_hht.recordings.recording import Recording, write_recording
 from semg_hht.report.words import read_words
 from semg_hht.web.repetition_table import Problem
 from semg_hht.web.view import job_view, sentence
@@ -52,6 +53,16 @@ def test_the_band_of_a_trend_is_nowhere_narrower_than_its_uncertainty(visitor: P
         assert list(x) == [1, 2, 3, 4]
         assert np.all(high - low > 0.5 * (high - low).max()) and np.all((low < y) & (y < high))
         assert (high - low)[0] > (high - low)[1] and "95% interval" in trend["sentence"]
+
+
+def test_large_amplitudes_are_told_without_an_exponent(visitor: PageVisitor, tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).normal(0, 1e4, (1, 10_000))
+    write_recording(Recording(samples, 1000.0, ("biceps",), "", "x"), tmp_path / "counts.npz")
+    visitor.drop(tmp_path / "counts.npz")
+    items = [{"start_s": i, "stop_s": i + 0.9} for i in range(8)]
+    visitor.post("repetitions", file=1, repetitions=items)
+    said = " ".join(trend["sentence"] for trend in visitor.files[0]["trends"])
+    assert re.search(r"RMS: \d{4,5} ", said) and "e+" not in said
 
 
 def test_sessions_of_a_person_are_in_order_of_their_dates(visitor: PageVisitor, angled: Path) -> None:

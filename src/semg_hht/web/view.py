@@ -277,7 +277,7 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
                 "feature": drift.feature,
                 "unit": units,
                 "sentence": words.joined((
-                    words("card_trend", feature=words(FEATURES[drift.feature]), start=f"{line.start:.3g}",
+                    words("card_trend", feature=words(FEATURES[drift.feature]), start=_plain(line.start),
                           units=units or "–", slope=slope, low=low, high=high),
                     words(direction),
                 )),
@@ -285,6 +285,11 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return found
+
+
+def _plain(value: float) -> str:
+    """Three digits, never with an exponent: ``19300``."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[str, Any]]:
