@@ -143,13 +143,15 @@ async function poll(atEnd) {
   try {
     for (let turn = 1; ; turn += 1) {
       const job = await api.get("job");
-      store.job = job.kind && !job.done ? job : null;
-      ours ||= store.job !== null;
+      const isDone = job.done || !job.kind;
+      const state = isDone && (await api.get("state")); // its progress is shown until its result is here
+      store.job = isDone ? null : job;
+      ours ||= !isDone;
       if (job.stage && job.stage !== stage && !job.done) say(job.stage);
       stage = job.stage;
       changed();
-      if (job.done || !job.kind) {
-        take(await api.get("state"));
+      if (isDone) {
+        take(state);
         if (job.error && stopping) say(job.error);
         else if (job.error && ours) complain(new Error(job.error));
         else if (job.kind) atEnd?.(job);
