@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +60,16 @@ class PageVisitor:
 
 def page_of(visitors: Visitors, run: Run | None = None, **others: Any) -> Page:
     return Page(Desk(own=run, name="run", **others), visitors, max_upload=20_000_000)
+
+
+def written(tmp_path: Path, **members: Any) -> Path:
+    path = tmp_path / "x.semg.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content if isinstance(content, bytes) else json.dumps(content))
+    return path
+
+
+def described(**changes: Any) -> dict[str, Any]:
+    file = {"name": "a.csv", "member": "data", "about": {}, "repetitions": None, "maximum": None, **changes}
+    return {"version": 1, "files": [file]}

@@ -51,6 +51,16 @@ def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> Non
     assert not list((tmp_path / "e").rglob("*.safetensors")), "weights are not kept unasked"
 
 
+def test_the_findings_hold_the_answers_of_a_recording_to_show(tmp_path: Path, simulated: Simulated) -> None:
+    dataset = load_folder(simulated.matrices)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    shown = describe(dataset, tmp_path / "e", answers)["shown"]["action_quality"]
+    rows = [row for row in dataset.rows if row.extra["recording"] == shown["file"]]
+    assert {row.subject for row in rows} == {shown["subject"]}
+    assert [(one["start_s"], one["label"]) for one in shown["repetitions"]] == [
+        (float(row.extra["recording_start_s"]), row.movement) for row in rows]  # fmt: skip
+
+
 def test_held_out_people_are_not_in_the_training_parts(tmp_path: Path) -> None:
     dataset = make_dataset(n_subjects=4)
     cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)

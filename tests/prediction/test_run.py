@@ -50,6 +50,18 @@ def test_an_answer_has_the_shape_of_the_contract(opened: Run, simulated: Simulat
         assert_allclose(sum(said["probabilities"].values()), 1, atol=5e-6)
 
 
+def test_a_fingerprint_names_the_files_and_settings_that_a_run_answers_from(
+    opened: Run, simulated_run: Path, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(opened.folder, tmp_path / "copy"))
+    assert open_run(simulated_run, cpu=True).fingerprint == opened.fingerprint == open_run(copied, cpu=True).fingerprint
+    assert opened.recording_config is not None
+    other = replace(opened.recording_config, scaling="db")
+    assert replace(opened, recording_config=other).fingerprint != opened.fingerprint
+    (copied / "model.json").write_text((copied / "model.json").read_text() + " ")
+    assert open_run(copied, cpu=True).fingerprint != opened.fingerprint
+
+
 def test_a_recording_and_its_matrices_get_the_same_answer(opened: Run, simulated: Simulated) -> None:
     by_matrix = opened.predict(simulated.prepared_manifest).to_json()
     by_recording = opened.predict(simulated.manifest, n_jobs=1).to_json()

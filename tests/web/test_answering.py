@@ -11,6 +11,8 @@ import pytest
 from page_builders import FILTERS, PageVisitor
 from semg_hht.prediction.run import Run
 from semg_hht.web import answering, editing
+from semg_hht.web.shared_run import RunInfo
+from semg_hht.web.visit import BackgroundJob
 from semg_hht.web.visitors import Visitors
 
 
@@ -35,6 +37,24 @@ def test_answers_are_those_of_predict_and_a_bad_file_costs_only_itself(
     visitor.wait()
     assert "gender" in visitor.client.get("/api/predictions").text
     assert [answer["task"] for answer in visitor.files[0]["repetitions"][0]["answers"]] == ["action_quality", "gender"]
+
+
+def test_the_remaining_time_is_told_from_the_second_file_on(
+    visitor: PageVisitor, curl: Path, visitors: Visitors, run: Run
+) -> None:
+    for _ in range(3):
+        visitor.drop(curl)
+    told: list[tuple[int, float | None]] = []
+
+    class Watched(BackgroundJob):
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "stage" and "done" in value.values:
+                told.append((value.values["done"], self.remaining_s))
+
+    answering.answer(visitors.all()[0], run, RunInfo("own"), None, Watched())
+    assert [done for done, _ in told] == [1, 2, 3] and told[0][1] is None
+    assert all(left is not None and 0 < left < 60 for _, left in told[1:])
 
 
 def test_what_is_too_much_or_nothing_is_refused_in_words(
@@ -129,6 +149,15 @@ def test_pictures_and_cards_are_made_on_demand(visitor: PageVisitor, curl: Path)
     card = visitor.client.get("/api/card?file=1").text
     assert "curl.csv" in card and "<svg" in card and "gender" not in card.split("</style>")[1]
     assert str(visitor.client.get("/api/card?file=1&gender=true").status_code) == "200"
+
+
+def test_a_recording_without_repetitions_has_no_card(visitor: PageVisitor, curl: Path) -> None:
+    visitor.drop(curl)
+    visitor.post("repetitions", file=1, repetitions=[])
+    visitor.post("answer")
+    visitor.wait()
+    assert visitor.files[0]["answered"] and not visitor.files[0]["has_card"]
+    assert "no repetition here" in visitor.client.get("/api/card?file=1").json()["error"]
 
 
 @pytest.mark.slow

@@ -73,6 +73,49 @@ def test_a_row_without_times_labels_all_repetitions_of_its_recording(
     assert (file.about.person, file.about.muscle) == ("P1", "biceps")
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_rate_in_a_table_holds_whether_it_comes_before_or_after_the_recording(
+    visit: Visit, tmp_path: Path, is_first: bool
+) -> None:
+    plain = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(4000)))
+    table = text(tmp_path / "manifest.csv", "file,subject,movement,rate_hz\nplain.csv,P2,full,1000\n")
+    for path in (table, plain) if is_first else (plain, table):
+        add(visit, path)
+    (file,) = visit.files.values()
+    assert file.recorded is not None and file.recorded.duration_s == pytest.approx(4, abs=0.01)
+    assert file.about.person == "P2" and visit.problems == () and len(list(visit.drawn.iterdir())) == 1
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_table_corrects_the_rate_that_a_recording_states(visit: Visit, real_data: Path, is_first: bool) -> None:
+    folder = real_data / "elbow_flexors"  # NT-03.mat states 20000 Hz, its table 2000
+    names = ["manifest.csv", "NT-03.mat"]
+    for name in names if is_first else names[::-1]:
+        add(visit, folder / name)
+    (file,) = visit.files.values()
+    assert file.recorded is not None and file.recorded.rate_hz == 2000 and file.recorded.duration_s > 45
+    assert {row.movement for row in file.rows} == {"neutral"}
+
+
+def test_a_table_that_comes_while_its_recording_is_read_is_used(
+    visit: Visit, curl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = text(tmp_path / "manifest.csv", "file,subject,movement\ncurl.csv,P1,half\n")
+    read = editing.read_upload
+
+    def meanwhile(path: Path, *arguments: Any) -> Any:
+        found = read(path, *arguments)
+        if path.name == "curl.csv":
+            monkeypatch.setattr(editing, "read_upload", read)
+            add(visit, table)
+        return found
+
+    monkeypatch.setattr(editing, "read_upload", meanwhile)
+    add(visit, curl)
+    (file,) = visit.files.values()
+    assert [row.movement for row in file.rows] == ["half"] * 3 and len(list(visit.drawn.iterdir())) == 1
+
+
 def test_the_rate_of_one_file_is_never_that_of_the_next(visit: Visit, tmp_path: Path) -> None:
     path = text(tmp_path / "plain.csv", "biceps\n" + "\n".join(str((i * 37) % 11 - 5) for i in range(4000)))
     first, second = add(visit, path), add(visit, path)

@@ -60,7 +60,7 @@ def test_the_shell_is_in_the_language_of_the_browser_and_asks_for_nothing_from_e
         assert "http://" not in shell.replace("http://www.w3.org", "") and "https://" not in shell
         assert "style=" not in shell and "<script>" not in shell
     assert len(shell) < 30_000
-    assert visitor.client.get("/api/words?lang=zh").json() != visitor.client.get("/api/words?lang=en").json()
+    assert visitor.client.get("/static/zh.json").json() != visitor.client.get("/static/en.json").json()
 
 
 def test_every_address_of_a_visit_needs_its_key(visitors: Visitors, run: Run, curl: Path) -> None:
@@ -72,7 +72,7 @@ def test_every_address_of_a_visit_needs_its_key(visitors: Visitors, run: Run, cu
     for headers in ({}, {"X-Visit": ""}, {"X-Visit": ana.key[:-1]}, {"Cookie": f"X-Visit={ana.key}"}):
         for name in READS:
             assert ben.client.get(f"/api/{name}?file=1&visit={ana.key}", headers=headers).status_code == 404
-        for name in (*CHANGES, "file?name=a.csv"):
+        for name in (*CHANGES, "leave", "file?name=a.csv"):
             assert ben.client.post(f"/api/{name}", json={"visit": ana.key}, headers=headers).status_code == 404
     assert ana.client.get("/api/state").json()["files"][0]["name"] == "curl.csv"
     assert "Please reload the page" in ben.client.get("/api/state").json()["error"]

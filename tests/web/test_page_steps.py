@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,6 @@ import pytest
 from page_builders import PageVisitor, page_of
 from semg_hht import samples
 from semg_hht.prediction.run import Run, open_run
-from semg_hht.web import session_file
-from semg_hht.web.session_file import KeptSessions
 from semg_hht.web.shared_run import ShippedFacts
 from semg_hht.web.visitors import Visitors
 
@@ -67,6 +65,22 @@ def test_another_run_takes_the_answers_of_the_first_away(visitors: Visitors, run
     assert visitor.state["run"]["kind"] == "own"
 
 
+def test_a_practice_run_tells_its_remaining_time_once_its_training_was_measured(visitors: Visitors, run: Run) -> None:
+    told: list[float | None] = []
+
+    def make(tell: Any) -> Run:
+        for step in range(1, 41):
+            tell(step / 40, "transforming" if step < 10 else "training")
+            told.append(visitors.all()[0].job.remaining_s)
+            time.sleep(0.002)
+        return run
+
+    visitor = PageVisitor(page_of(visitors, make_practice=make))
+    visitor.post("run", take="practice")
+    assert visitor.wait()["remaining_s"] is None
+    assert set(told[:19]) == {None} and all(left is not None and 0 <= left < 2 for left in told[19:])
+
+
 @pytest.mark.parametrize("scaling", ["log", "mvc"])
 def test_another_maximum_takes_answers_away_that_are_relative_to_it(
     visitors: Visitors, run: Run, curl: Path, scaling: Any
@@ -93,44 +107,3 @@ def test_a_step_that_can_not_be_done_is_a_sentence_and_changes_nothing(
 ) -> None:
     assert visitor.post(step, 400, **content)["error"].endswith((".", "]'."))
     assert visitor.client.get("/api/state").json() == visitor.state
-
-
-def test_sessions_are_kept_where_the_owner_names_a_folder(
-    visitors: Visitors, run: Run, curl: Path, tmp_path: Path
-) -> None:
-    page = page_of(visitors, run)
-    page.kept = KeptSessions(tmp_path / "kept")
-    visitor = PageVisitor(page)
-    visitor.drop(curl)
-    visitor.post("about", file=1, person="P1", date="2026-11-02")
-    page.keep_house()
-    visitor.post("keep")
-    (name,) = visitor.state["kept"]
-    assert name.startswith("P1_2026-11-02_") and visitor.state["keeps"] == "kept"
-    later = PageVisitor(page)
-    later.post("open", name=name)
-    assert later.files[0]["about"]["person"] == "P1" and later.files[0]["name"] == "curl.csv"
-    later.post("about", file=1, note="better")
-    page.keep_house()
-    assert [path.name for path in (tmp_path / "kept").glob("*.zip")] == [f"{name}.semg.zip"]
-    for other in ("../kept/" + name, name + ".semg.zip", "", 5):
-        later.post("open", 400, name=other)
-
-
-def test_a_session_that_can_not_be_kept_does_not_end_the_server(
-    visitors: Visitors, run: Run, curl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = page_of(visitors, run)
-    page.kept = KeptSessions(tmp_path / "kept")
-    visitor = PageVisitor(page)
-    visitor.drop(curl)
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "the disk is full")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(session_file, "write_session", full)
-        page.keep_house()
-        assert "the disk is full" in visitor.post("keep", 400)["error"]
-    page.keep_house()
-    assert len(page.kept.names()) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections import namedtuple
@@ -13,30 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from page_builders import FILTERS, PageVisitor, page_of
+from page_builders import FILTERS, PageVisitor, described, page_of, written
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.recording import Recording, write_recording
-from semg_hht.web import editing
-from semg_hht.web.repetition_table import Problem, Refused
-from semg_hht.web.session_file import KeptSessions, open_session
-from semg_hht.web.uploads import RESERVED_BYTES, ReadFile
+from semg_hht.report.words import read_words
+from semg_hht.web.repetition_table import Refused
+from semg_hht.web.session_file import open_session
+from semg_hht.web.uploads import RESERVED_BYTES
+from semg_hht.web.view import sentence
 from semg_hht.web.visit import Visit
 from semg_hht.web.visitors import Visitors
 
 MOST = 10_000_000
-
-
-def written(tmp_path: Path, **members: Any) -> Path:
-    path = tmp_path / "x.semg.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content if isinstance(content, bytes) else json.dumps(content))
-    return path
-
-
-def described(**changes: Any) -> dict[str, Any]:
-    file = {"name": "a.csv", "member": "data", "about": {}, "repetitions": None, "maximum": None, **changes}
-    return {"version": 1, "files": [file]}
 
 
 def test_a_session_is_reopened_as_it_was(visitor: PageVisitor, angled: Path, run: Any) -> None:
@@ -65,7 +55,7 @@ def test_a_session_is_reopened_as_it_was(visitor: PageVisitor, angled: Path, run
     [
         {"version": 2, "files": []}, {"files": []}, [], None, {"version": 1, "files": [5]},
         described(member="nowhere"), described(name=5), described(name="../../.bashrc"),
-        {"version": 1, "files": [described()["files"][0]] * 41}, described(maximum="x" * 4),
+        {"version": 1, "files": [described()["files"][0]] * 61}, described(maximum="x" * 4),
     ],
 )  # fmt: skip
 def test_a_session_that_is_none_is_refused(visit: Visit, tmp_path: Path, content: Any) -> None:
@@ -151,30 +141,6 @@ def test_a_session_that_can_not_be_opened_leaves_no_file(visit: Visit, tmp_path:
     assert [path.name for path in visit.folder.iterdir() if path.is_file()] == []
 
 
-def test_a_kept_session_is_not_written_again_without_what_could_not_be_read(
-    visit: Visit, angled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = KeptSessions(tmp_path / "kept")
-    path = kept.folder / "P1_a.semg.zip"
-    content = described(name="angled.npz")
-    content["files"].append({**content["files"][0], "name": "other.npz"})
-    written(tmp_path, **{"session.json": content, "data": angled.read_bytes()}).rename(path)
-    before, add = path.read_bytes(), editing.add
-
-    def slow(*arguments: Any) -> int:
-        number = add(*arguments)
-        kept.keep(visit)  # while half of it is here
-        return number
-
-    monkeypatch.setattr(editing, "add", slow)
-    open_session(visit, path, FILTERS, max_bytes=MOST, kept="P1_a")
-    assert path.read_bytes() == before and kept.names() == ["P1_a"]
-    assert [file.kept for file in visit.files.values()] == ["P1_a", "P1_a"]
-    monkeypatch.setattr(editing, "read_upload", lambda *_: ReadFile(problem=Problem("app_too_slow", {"file": "x"})))
-    open_session(visit, path, FILTERS, max_bytes=MOST, kept="P1_a")
-    assert [file.kept for file in visit.files.values()] == ["P1_a", "P1_a", "", ""]
-
-
 def test_repetitions_of_a_session_are_checked_as_drawn_ones(visit: Visit, angled: Path, tmp_path: Path) -> None:
     bad = [{"start_s": 1, "stop_s": 9e9, "label": "x", "extra": {"confidence": "<b>"}}]
     content = described(name="angled.npz", repetitions=bad, about={"date": "2026-01-01", "person": "P" * 500})
@@ -182,3 +148,37 @@ def test_repetitions_of_a_session_are_checked_as_drawn_ones(visit: Visit, angled
     open_session(visit, path, FILTERS, max_bytes=MOST)
     (file,) = visit.files.values()
     assert len(file.rows) == 4 and visit.problems[0].name == "app_in_table" and len(file.about.person) == 60
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, "no space left"), (errno.EACCES, "Permission denied"), (errno.EIO, "Input/output error"),
+     (errno.EINVAL, "is not a session")],
+)  # fmt: skip
+def test_what_the_computer_can_not_do_is_not_blamed_on_the_session(
+    visit: Visit, angled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    path = written(tmp_path, **{"session.json": described(name="a.npz"), "data": angled.read_bytes()})
+    written_to = Path.open
+
+    def fails(self: Path, mode: str = "r", *how: Any, **others: Any) -> Any:
+        if "w" in mode and self.parent == visit.folder:
+            raise OSError(number, os.strerror(number))
+        return written_to(self, mode, *how, **others)
+
+    monkeypatch.setattr(Path, "open", fails)
+    with pytest.raises(Refused) as refused:
+        open_session(visit, path, FILTERS, max_bytes=MOST)
+    assert said in sentence(refused.value.problem, read_words("en"))
+    assert not visit.files and list(visit.recordings.iterdir()) == []
+
+
+def test_a_stream_of_another_method_that_is_damaged_is_refused(visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "x.semg.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("session.json", json.dumps(described()) * 50)
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(range(200, 230))
+    path.write_bytes(content)
+    with pytest.raises(Refused, match="app_no_session"):
+        open_session(visit, path, FILTERS, max_bytes=MOST)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,17 +79,45 @@ def test_a_training_can_be_stopped_and_ends_with_all_its_processes(
     assert commands[1][-1] == "--resume"
 
 
-def test_progress_is_read_from_the_files_of_the_run(tmp_path: Path) -> None:
-    job = BackgroundJob()
-    trained_run._tell(tmp_path, 0.0, job)
-    assert job.stage.name == "app_stage_prepare" and job.share < trained_run.PREPARED
-    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    (tmp_path / "history.jsonl").write_text("{}\n{}\n", encoding="utf-8")
-    trained_run._tell(tmp_path, 0.0, job)
-    assert job.stage.values == {"done": 2, "all": 8} and job.share == pytest.approx(0.5)
-    (tmp_path / "history.jsonl").write_text("{}\n" * 8, encoding="utf-8")
-    trained_run._tell(tmp_path, 0.0, job)
-    assert job.stage.name == "app_stage_choose"
+def test_the_remaining_time_is_told_once_an_epoch_was_measured(tmp_path: Path) -> None:
+    now_s, job = time.time(), BackgroundJob()
+    progress = trained_run._Progress(tmp_path, now_s - 200)
+
+    def wrote(name: str, n_lines: int, ago_s: float) -> None:
+        (tmp_path / name).write_text("{}\n" * n_lines, encoding="utf-8")
+        os.utime(tmp_path / name, (now_s - ago_s, now_s - ago_s))
+        progress.tell(job)
+
+    progress.tell(job)
+    assert job.stage.name == "app_stage_prepare" and job.share < trained_run.PREPARED and job.remaining_s is None
+    wrote("config.json", 1, 100)
+    assert job.stage.values == {"done": 0, "all": 8} and job.remaining_s is None
+    wrote("history.jsonl", 2, 20)  # two epochs of 40 s each
+    assert job.stage.values == {"done": 2, "all": 8}
+    assert job.remaining_s == pytest.approx(40 * (6 + trained_run.N_AFTER) - 20, abs=5)
+    before = job.share
+    wrote("history.jsonl", 8, 20)
+    assert job.stage.name == "app_stage_choose" and job.remaining_s == pytest.approx(
+        10 * trained_run.N_AFTER - 20, abs=5
+    )
+    assert before < job.share < 1
+    wrote("config.json", 1, 120)
+    wrote("history.jsonl", 8, 110)  # longer than estimated: the stage alone is told
+    assert job.remaining_s is None and job.share == 0.99
+
+
+def test_epochs_of_a_stopped_training_are_not_counted_as_quick_ones(tmp_path: Path) -> None:
+    job, now_s = BackgroundJob(), time.time()
+    for name in ("config.json", "history.jsonl"):
+        (tmp_path / name).write_text("{}\n" * 4, encoding="utf-8")
+    progress = trained_run._Progress(tmp_path, now_s)
+    progress.tell(job)
+    assert job.remaining_s is None and job.stage.values == {"done": 4, "all": 8}
+    (tmp_path / "history.jsonl").write_text("{}\n" * 5, encoding="utf-8")
+    os.utime(tmp_path / "config.json", (now_s - 30, now_s - 30))
+    progress.begun_s = now_s - 60
+    progress.tell(job)
+    assert job.remaining_s == pytest.approx(30 * (3 + trained_run.N_AFTER), abs=5)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -11,6 +11,7 @@ import pytest
 
 from page_builders import PageVisitor, page_of
 from semg_hht.prediction.run import Run
+from semg_hht.recordings.recording import Recording, write_recording
 from semg_hht.report.words import read_words
 from semg_hht.web.repetition_table import Problem
 from semg_hht.web.view import job_view, sentence
@@ -52,7 +53,16 @@ def test_the_band_of_a_trend_is_nowhere_narrower_than_its_uncertainty(visitor: P
         assert list(x) == [1, 2, 3, 4]
         assert np.all(high - low > 0.5 * (high - low).max()) and np.all((low < y) & (y < high))
         assert (high - low)[0] > (high - low)[1] and "95% interval" in trend["sentence"]
-        assert trend["low"] < trend["percent_per_repetition"] < trend["high"]
+
+
+def test_large_amplitudes_are_told_without_an_exponent(visitor: PageVisitor, tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).normal(0, 1e4, (1, 10_000))
+    write_recording(Recording(samples, 1000.0, ("biceps",), "", "x"), tmp_path / "counts.npz")
+    visitor.drop(tmp_path / "counts.npz")
+    items = [{"start_s": i, "stop_s": i + 0.9} for i in range(8)]
+    visitor.post("repetitions", file=1, repetitions=items)
+    said = " ".join(trend["sentence"] for trend in visitor.files[0]["trends"])
+    assert re.search(r"RMS: \d{4,5} ", said) and "e+" not in said
 
 
 def test_sessions_of_a_person_are_in_order_of_their_dates(visitor: PageVisitor, angled: Path) -> None:
@@ -77,8 +87,10 @@ def test_the_state_of_many_repetitions_is_small(visitor: PageVisitor, angled: Pa
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_job_tells_its_stage_and_end(language: str) -> None:
     words = read_words(language)
-    job = BackgroundJob("answer", Problem("app_stage_answer", {"done": 1, "all": 2}), share=0.5, done=False)
-    assert "2" in job_view(job, words)["stage"] and job_view(job, words)["remaining_s"] is not None
+    job = BackgroundJob(
+        "answer", Problem("app_stage_answer", {"done": 1, "all": 2}), share=0.5, remaining_s=9.6, done=False
+    )
+    assert "2" in job_view(job, words)["stage"] and job_view(job, words)["remaining_s"] == 10
     job.done, job.error = True, Problem("app_in_table", {"file": "a", "of": "b", "why": Problem("app_stopped")})
     assert job_view(job, words)["stage"] == "" and words("app_stopped") in job_view(job, words)["error"]
     assert sentence(Problem("app_says", {"said": "x"}), words).endswith("x")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -92,6 +95,15 @@ class Run:
     def classes(self) -> dict[str, tuple[str, ...]]:
         """Task -> class names in output order."""
         return self.description.classes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the files that the run answers from and of how it prepares recordings."""
+        config = self.recording_config
+        digest = hashlib.sha256(json.dumps(config and config.to_json(), sort_keys=True).encode())
+        for path in sorted(path for path in self.folder.iterdir() if path.is_file()):
+            digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
+        return digest.hexdigest()
 
     @property
     def loader(self) -> InputLoader:

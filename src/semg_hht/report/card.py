@@ -22,20 +22,17 @@ from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.prediction.session import ChannelCard, Session
 from semg_hht.recordings.recording import Array
 from semg_hht.report.explanation_text import evidence_view, reasons_text
+from semg_hht.report.signal_strips import Span, strips
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
 from semg_hht.signals.trend import MIN_VALUES, trend_band
 from semg_hht.system.files import require_new_file, write_text
 
-ROW_S = 60.0  # of the signal in one row
-MAX_ROWS = 3
 MAX_NUMBERS = 3  # of repetitions that are unlike the training data for one reason
 MAX_CLASSES = 4  # with a colour of their own on the signal
 MIN_TWO_TABLES = 9  # repetitions of one channel: from here the table stands in two halves side by side
 LAST = 3  # repetitions at the end, whose amplitude is compared with the best
-N_COLUMNS = 700  # in one row; each shows the lowest and the highest sample of its interval
 MAX_CHANNELS = 8
-Span = tuple[float | None, float | None, str | bool]  # start and stop in seconds, class of style; True: unsure
 FEATURE_WORDS = {"mdf_hz": "card_median_frequency", "rms": "card_rms"}
 
 
@@ -250,33 +247,6 @@ def _decimals(values: Sequence[float]) -> int:
 def _shown(units: str) -> str:
     """Units as they are printed; a dash where they are unknown."""
     return units.replace("uV", "\N{MICRO SIGN}V") or "–"
-
-
-def strips(samples: Array, rate_hz: float, spans: Sequence[Span]) -> list[dict[str, Any]]:
-    """The signal in rows of about a minute: extremes from -1 to 1, and the repetitions of each row from 0 to 1."""
-    duration_s = samples.size / rate_hz
-    stated = [(0.0 if start is None else start, duration_s if stop is None else stop, u) for start, stop, u in spans]
-    n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
-    row_s = duration_s / n_rows
-    top = float(np.max(np.abs(samples))) or 1.0
-    rows = []
-    for i, part in enumerate(np.array_split(samples / top, n_rows)):
-        left, right = i * row_s, (i + 1) * row_s
-        columns = np.array_split(part, min(N_COLUMNS, part.size))
-        inside = [
-            (number, max(0.0, (start - left) / row_s), min(1.0, (stop - left) / row_s), unsure)
-            for number, (start, stop, unsure) in enumerate(stated, start=1)
-            if stop > left and start < right
-        ]
-        rows.append(
-            {
-                "extremes": [(j / len(columns), float(c.min()), float(c.max())) for j, c in enumerate(columns)],
-                "top": top,
-                "ticks": ticks(left, right, 8),
-                "spans": inside,
-            }
-        )
-    return rows
 
 
 def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:

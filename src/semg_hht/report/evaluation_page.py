@@ -21,6 +21,7 @@ from semg_hht.figures.plots import bin_edges, plane_png
 from semg_hht.matrices.matrix import read_matrix
 from semg_hht.report.evaluations import Evaluation, open_evaluation
 from semg_hht.report.sentences import measured, methods, too_few, unsure_said, verdict
+from semg_hht.report.signal_strips import answered_signal
 from semg_hht.report.template import fill, ticks
 from semg_hht.report.words import Words, read_words
 from semg_hht.system.files import file_as_named, require_new_file, write_text
@@ -122,7 +123,8 @@ def _fold_note(note: Mapping[str, Any], n_folds: int, words: Words) -> str:
 
 
 def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir: Path | None) -> dict[str, Any]:
-    findings = evaluation.protocols[evaluation.protocol]["tasks"][task]
+    main = evaluation.protocols[evaluation.protocol]
+    findings = main["tasks"][task]
     scores, duel = findings["network"], findings.get("duel") or {}
     rows = {"network": scores, **(findings.get("baselines") or {})}
     occurring = sum(row["support"] > 0 for row in scores["per_class"].values())
@@ -132,6 +134,7 @@ def _task(evaluation: Evaluation, task: str, title: str, words: Words, data_dir:
         "title": title,
         "verdict": verdict(evaluation, task, words),
         "unsure": unsure_said(findings, words),
+        "signal": answered_signal((main.get("shown") or {}).get(task), main["data"], data_dir, words),
         "methods": [
             {
                 "name": words.known("methods", name),

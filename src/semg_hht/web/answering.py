@@ -9,7 +9,8 @@ import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
     from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
     from semg_hht.prediction.session import Session
+    from semg_hht.web.shared_run import RunInfo
 
 MAX_ANSWERED = 8_000_000  # samples in all repetitions of all channels of one file: 3 GB of memory
 MAX_ANSWERED_TOGETHER = 60_000_000
 
 
-def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) -> None:
+def answer(visit: Visit, run: Run, info: RunInfo, references: Path | None, job: BackgroundJob) -> None:
     """Answer for all files that can be used; a file that can't be answered keeps its reason as a problem.
+
+    info : of the run; the answers keep it.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
         raise Refused("app_nothing_to_answer")
     if max(sizes.values()) > MAX_ANSWERED or sum(sizes.values()) > MAX_ANSWERED_TOGETHER:
         raise Refused("app_too_long", found=sum(sizes.values()), most=MAX_ANSWERED)
-    done = 0
+    done, begun_s = 0, time.monotonic()
     reads_measures_alone = bool(run.description.chosen) and not run.description.reads_matrices
     kept: dict[str, LoadedInput] = {}
 
@@ -65,6 +69,8 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
         for item in loaded:
             done += 1
             job.share = done / (len(files) + 1)
+            if done > 1:  # the first waits for imports
+                job.remaining_s = (time.monotonic() - begun_s) / done * (len(files) - done + 1)
             job.stage = Problem("app_stage_answer", {"done": done, "all": len(files)})
             if job.stopping.is_set():
                 raise Stopped
@@ -78,9 +84,8 @@ def answer(visit: Visit, run: Run, references: Path | None, job: BackgroundJob) 
     with warnings_of_this_thread() as warnings, _inputs(visit, files, run, references) as (inputs, options):
         loaded = run.loader.load(inputs, options, n_jobs=1)
         predictions = collect_predictions(run.answers(watched(loaded)))
-    found = [
-        replace(file, measures_read=kept.get(file.name), warnings=tuple(dict.fromkeys(warnings))) for file in files
-    ]
+    told = tuple(dict.fromkeys(warnings))
+    found = [replace(file, answered_by=info, measures_read=kept.get(file.name), warnings=told) for file in files]
     if is_relative(run) and visit.maxima != maxima_then:
         raise Refused("app_changed_meanwhile")
     _take(visit, found, predictions)
@@ -98,10 +103,11 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> Non
             reason = predictions.errors.get(file.name)
             if reason is not None:
                 problems.append(Problem("app_says", {"said": without_folder(reason, visit.recordings)}))
-            now = replace(
-                now, prediction=of_file.get(file.name), answered_rows=file.rows, warnings=file.warnings, why={}
-            )
-            visit.put(replace(now, measures_read=file.measures_read))
+                if now.is_restored:
+                    continue  # the answers of another run are better than none
+            visit.put(replace(now.without_answers(), prediction=of_file.get(file.name), answered_rows=file.rows,
+                              answered_by=file.answered_by, warnings=file.warnings,
+                              measures_read=file.measures_read))  # fmt: skip
         visit.problems = tuple(problems)
 
 
@@ -174,8 +180,10 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
 
     with visit.lock:
         file = visit.file(number)
-    if file.prediction is None:
+    if file.prediction is None or file.answered_by is None:
         raise Refused("app_nothing_to_answer")
+    if file.answered_by.fingerprint != run.fingerprint:
+        raise Refused("app_why_other_run")
     found: tuple[WhyText, ...] | None = None
     if _can_explain(run):
         if file.measures_read is not None:
@@ -246,20 +254,23 @@ def picture(visit: Visit, number: Any, repetition: Any, config: Any) -> bytes:
     return plane_png(np.concatenate([example.matrix.values for example in examples]).mean(axis=0))
 
 
-def session_of_file(visit: Visit, number: Any, run: Run) -> Session:
-    """The session of a recording that was answered, for its card; the recording is read again."""
+def session_of_file(visit: Visit, number: Any, filters: Any, remarks: tuple[str, ...]) -> Session:
+    """The session of a recording that was answered, for its card; the recording is read again, with ``filters``."""
     from semg_hht.prediction.session import session_of
     from semg_hht.recordings.jobs import Job
     from semg_hht.signals.filtered_recording import open_filtered
 
     file, _ = visit.recording(number)
-    if file.prediction is None or run.recording_config is None:
+    if file.prediction is None:
         raise Refused("app_nothing_to_answer")
     if not file.is_answered:
         raise Refused("app_answer_first")
+    if not file.rows:  # the run may have answered parts of the recording that are no repetitions here
+        raise Refused("app_no_repetition")
     try:
-        source = open_filtered(Job(file.path, tuple(file.manifest_rows())), run.recording_config.filter)
-        return replace(session_of(source, file.prediction, is_percent=False), file=file.name)
+        source = open_filtered(Job(file.path, tuple(file.manifest_rows())), filters)
+        session = session_of(source, file.prediction, is_percent=False)
+        return replace(session, file=file.name, remarks=(*remarks, *session.remarks))
     except InputError as error:
         raise Refused("app_says", said=problem_of(error, visit.recordings).values["said"]) from None
 
@@ -293,19 +304,18 @@ def _others(answers: dict[str, Answer]) -> dict[str, Answer]:
     return {task: answer for task, answer in answers.items() if task != "gender"}
 
 
-def predictions_json(visit: Visit, note: str) -> str:
+def predictions_json(visit: Visit, remarks_of: Callable[[VisitFile], tuple[str, ...]]) -> str:
     """The JSON that `predict` writes, of the files whose answers are about their present repetitions.
 
-    note : a remark about each file, if there is one. Gender is left out unless the visitor asked for it.
+    remarks_of : remarks about the answers of a file. Gender is left out unless the visitor asked for it.
     """
     from semg_hht.inference.answers import Predictions
 
     with visit.lock:
-        found = [file.prediction for file in visit.files.values() if file.prediction is not None and file.is_answered]
+        found = [replace(file.prediction, remarks=(*remarks_of(file), *file.prediction.remarks))
+                 for file in visit.files.values() if file.prediction is not None and file.is_answered]  # fmt: skip
         if not visit.gender:
             found = [
                 replace(p, answers=_others(p.answers), parts=tuple(map(_part_without_gender, p.parts))) for p in found
             ]
-        if note:
-            found = [replace(p, remarks=(note, *p.remarks)) for p in found]
     return json.dumps(Predictions(tuple(found), {}).to_json(), indent=2, ensure_ascii=False) + "\n"

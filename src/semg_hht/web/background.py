@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 from semg_hht.errors import InputError
@@ -36,7 +35,7 @@ def start(
             raise Refused("app_busy")
         if not _running.acquire(blocking=False):
             raise Refused("app_too_busy")
-        job = visit.job = BackgroundJob(kind, stage, done=False, started_s=time.monotonic())
+        job = visit.job = BackgroundJob(kind, stage, done=False)
     threading.Thread(target=_run, args=(visit, job, work), daemon=True, name=f"semg-hht {kind}").start()
 
 

@@ -18,7 +18,7 @@ from semg_hht.web.isolated import run_isolated
 from semg_hht.web.measured_repetitions import maximal_amplitudes, measured, with_percent
 from semg_hht.web.repetition_table import Problem, Refused, one_line, read_repetitions, rows_of
 from semg_hht.web.uploads import MAX_READ_BYTES, ReadFile, StatedFacts, problem_of, read_upload
-from semg_hht.web.visit import MAX_FILES, About, Maximum, Visit, VisitFile
+from semg_hht.web.visit import MAX_FILES, About, Maximum, ReadRecording, Visit, VisitFile
 
 UNITS = ("", "V", "mV", "uV")
 MAX_TEXT = {"person": 60, "muscle": 60, "side": 20, "note": 500}
@@ -52,10 +52,13 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
             return number
         if read.table is not None:
             visit.remove(number)
-            _take_table(visit, path.name, read.table)
-            return number
-        _put_read(visit, visit.files[number], read)
-        _join_parts(visit, visit.files[number], read)
+            otherwise = _take_table(visit, path.name, read.table)
+        else:
+            _put_read(visit, visit.files[number], read)
+            _join_parts(visit, visit.files[number], read)
+            otherwise = []
+    for file in otherwise:
+        read_again(visit, file, filters)
     return number
 
 
@@ -80,9 +83,11 @@ def read_again(visit: Visit, file: VisitFile, filters: Any) -> None:
 
 
 def _is_as_read(visit: Visit, number: int, stated: StatedFacts) -> bool:
-    """Whether the file is still here, with the rate and the units that it was read with."""
+    """Whether the file is still here, and what is stated of it is what it was read with."""
     now = visit.files.get(number)
-    return now is not None and (now.about.rate_hz, now.about.units) == (stated.rate_hz, stated.units)
+    if now is None or visit.stated.get(now.name, ()) != stated.rows:
+        return False
+    return (now.about.rate_hz, now.about.units) == (stated.rate_hz, stated.units)
 
 
 def _put_read(visit: Visit, file: VisitFile, read: ReadFile) -> None:
@@ -107,20 +112,27 @@ def _join_parts(visit: Visit, file: VisitFile, read: ReadFile) -> None:
         del visit.files[other.number]
 
 
-def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, ...]]) -> None:
-    """The repetitions of a table: of files that are here now, and of those that come later."""
+def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, ...]]) -> list[VisitFile]:
+    """The repetitions of a table: of files that are here now, and of those that come later.
+
+    Returns
+    -------
+    Files that are to be read again: they could not be read, are being read, or were read with another rate or units.
+    """
     visit.stated |= table
-    problems = []
+    problems, otherwise = [], []
     waiting = set(table)
     for file in [f for f in visit.files.values() if f.name in table]:
         waiting.discard(file.name)
-        if file.recorded is None:
-            continue
         stated = table[file.name]
+        if file.recorded is None or not _reads_as(file.recorded, stated[0]):
+            otherwise.append(file)
+            continue
         try:
             rows = _rows_with_times(file, stated) if _states_times(stated) else _labelled_as(file.rows, stated[0])
         except Refused as refused:
             problems.append(Problem("app_in_table", {"file": name, "of": file.name, "why": refused.problem}))
+            del visit.stated[file.name]
             continue
         about = replace(file.about, person=stated[0].subject or file.about.person,
                         muscle=stated[0].muscle or file.about.muscle)  # fmt: skip
@@ -130,6 +142,13 @@ def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, 
         problems.append(Problem("app_table_waits", {"file": name, "names": ", ".join(sorted(waiting)[:5])}))
     visit.problems = tuple(problems)
     visit.touch()
+    return otherwise
+
+
+def _reads_as(recorded: ReadRecording, stated: ManifestRow) -> bool:
+    """Whether a recording was read with the rate and the units that a table states, where it states them."""
+    is_rate = stated.rate_hz in (None, recorded.shared.rate_hz)
+    return is_rate and stated.units in ("", recorded.shared.units)
 
 
 def _states_times(rows: Sequence[ManifestRow]) -> bool:
@@ -271,7 +290,7 @@ def label_from_sensor(visit: Visit, number: Any, sensor: Any) -> None:
         file, recorded = visit.recording(number)
     name = one_line(sensor, 200)
     if not file.rows:
-        raise Refused("app_nothing_to_label")
+        raise Refused("app_no_repetition")
     try:
         rows, remarks = run_isolated(
             _labelled, file.path, file.manifest_rows(), name, timeout_s=SENSOR_TIMEOUT_S, max_bytes=MAX_READ_BYTES

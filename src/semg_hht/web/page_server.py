@@ -34,10 +34,11 @@ from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.web import page_steps as steps
 from semg_hht.web.address import PageAddress
 from semg_hht.web.isolated import start_forkserver
+from semg_hht.web.kept_sessions import KeptSessions
 from semg_hht.web.page_steps import Page
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.request_filter import RequestFilter, TooLarge
-from semg_hht.web.session_file import SUFFIX, KeptSessions
+from semg_hht.web.session_file import SUFFIX
 from semg_hht.web.shared_run import Desk
 from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.view import sentence
@@ -82,9 +83,9 @@ def application(page: Page, address: PageAddress) -> Starlette:
     routes = [
         Route("/", partial(_shell, server)),
         Route("/static/{name:path}", partial(_static, server)),
-        Route("/api/words", partial(_words, server)),
         Route("/api/visit", partial(_new_visit, server), methods=["POST"]),
         Route("/api/file", partial(_upload, server), methods=["POST"]),
+        Route("/api/leave", partial(_leave, server), methods=["POST"]),
         *(
             Route(f"/api/{name}", partial(_change, server, step), methods=["POST"])
             for name, step in steps.CHANGES.items()
@@ -143,11 +144,6 @@ async def _static(server: Server, request: Request) -> Response:
     return Response(found[0], media_type=found[1])
 
 
-async def _words(server: Server, request: Request) -> Response:
-    found = server.static.get(f"{language_of(request)}.json")
-    return JSONResponse({}) if found is None else Response(found[0], media_type="application/json")
-
-
 async def _new_visit(server: Server, request: Request) -> Response:
     # Other sites can't send this type without asking first: else they would fill the page with visits.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -199,10 +195,14 @@ async def _change(server: Server, step: steps.Change, request: Request) -> Respo
             await run_in_threadpool(step.do, server.page, visit, content)
         return JSONResponse(await run_in_threadpool(server.page.state, visit))
 
-    if request.url.path.endswith("/leave"):
-        server.page.visitors.leave(key)
-        return JSONResponse({})
     return await _in_turn(server, key, work)
+
+
+async def _leave(server: Server, request: Request) -> Response:
+    """The page is closed or loaded anew."""
+    key, _ = _visit(server, request)
+    server.page.visitors.leave(key)
+    return JSONResponse({})
 
 
 async def _read(server: Server, read: steps.Read, request: Request) -> Response:

@@ -9,6 +9,8 @@ import json
 import logging
 import secrets
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +23,12 @@ from semg_hht.report.words import LANGUAGES, read_words
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.web import background, editing, trained_run
 from semg_hht.web.drawn_signal import MAX_POINTS, draw_interval
+from semg_hht.web.kept_sessions import KeptSessions
 from semg_hht.web.repetition_table import Problem, Refused
-from semg_hht.web.session_file import SUFFIX, KeptSessions, open_session, write_session
+from semg_hht.web.session_file import SUFFIX, open_session, write_session
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, is_relative
 from semg_hht.web.uploads import require_space
-from semg_hht.web.view import job_view, state_of, trend_over_time
+from semg_hht.web.view import job_view, remarks_of, state_of, trend_over_time
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 from semg_hht.web.visitors import Visitors
 
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 
 TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
 MAX_SENT = 2  # saved sessions of one visit
+MIN_STEPS = 10  # of a training, before its remaining time is told
 Content = Mapping[str, Any]
 Read = Callable[["Page", Visit, Content], tuple[bytes | Path, str]]
 
@@ -126,14 +130,6 @@ def describe(page: Page, visit: Visit, content: Content) -> None:
         editing.describe(visit, content.get("file"), content, page.desk.filters)
 
 
-def set_repetitions(page: Page, visit: Visit, content: Content) -> None:
-    editing.set_repetitions(visit, content.get("file"), content.get("repetitions"))
-
-
-def find_again(page: Page, visit: Visit, content: Content) -> None:
-    editing.find_again(visit, content.get("file"), page.desk.filters)
-
-
 def set_maximum(page: Page, visit: Visit, content: Content) -> None:
     file, of, start_s, stop_s = (content.get(name) for name in ("file", "of", "start_s", "stop_s"))
     with _maxima_watched(page, visit):
@@ -151,10 +147,6 @@ def _maxima_watched(page: Page, visit: Visit) -> Iterator[None]:
             visit.change_each(lambda file: file.without_answers())
 
 
-def label_from_sensor(page: Page, visit: Visit, content: Content) -> None:
-    editing.label_from_sensor(visit, content.get("file"), content.get("sensor"))
-
-
 def _run_or_none(page: Page, visit: Visit) -> Run | None:
     return visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
 
@@ -170,15 +162,11 @@ def answer(page: Page, visit: Visit, content: Content) -> None:
     from semg_hht.web import answering
 
     visit.gender = content.get("gender") is True
-    run = _run(page, visit)
+    run, info = _run(page, visit), page.desk.info(visit.run, visit.trained)
 
     def work(job: BackgroundJob) -> None:
-        _wait(page.desk.answering, job)
-        try:
-            answering.answer(visit, run, page.desk.references, job)
-        finally:
-            page.desk.answering.release()
-            give_back_freed_memory()
+        with _turn(page.desk.answering, job):
+            answering.answer(visit, run, info, page.desk.references, job)
 
     background.start(visit, "answer", work)
 
@@ -192,20 +180,24 @@ def explain(page: Page, visit: Visit, content: Content) -> None:
         raise Refused("app_no_such_file")
 
     def work(job: BackgroundJob) -> None:
-        _wait(page.desk.answering, job)
-        job.stage, job.share = Problem("app_stage_why"), 0.3
-        try:
+        with _turn(page.desk.answering, job):
+            job.stage, job.share = Problem("app_stage_why"), 0.3
             answering.explain_one(visit, run, page.desk.references, number, repetition)
-        finally:
-            page.desk.answering.release()
 
     background.start(visit, "why", work)
 
 
-def _wait(lock: Any, job: BackgroundJob) -> None:
+@contextmanager
+def _turn(lock: threading.Lock, job: BackgroundJob) -> Iterator[None]:
+    """Hold the lock; a visitor who waits for it may stop the work."""
     while not lock.acquire(timeout=0.2):
         if job.stopping.is_set():
             raise Stopped
+    try:
+        yield
+    finally:
+        lock.release()
+        give_back_freed_memory()
 
 
 def train(page: Page, visit: Visit, content: Content) -> None:
@@ -216,11 +208,8 @@ def train(page: Page, visit: Visit, content: Content) -> None:
     trained_run.require_enough(found)
 
     def work(job: BackgroundJob) -> None:
-        _wait(page.desk.training, job)
-        try:
+        with _turn(page.desk.training, job):
             folder = trained_run.train(visit, job, resume=content.get("resume") is True)
-        finally:
-            page.desk.training.release()
         run, score = open_trained(folder), trained_run.score_of(folder, found.n_people)
         with visit.lock:
             visit.trained, visit.score = run, score
@@ -245,8 +234,15 @@ def take_run(page: Page, visit: Visit, content: Content) -> None:
 
 
 def _practice(page: Page, visit: Visit, job: BackgroundJob) -> None:
+    begun: list[tuple[float, float]] = []  # time and share at the first step of the training
+
     def tell(share: float, what: str) -> None:
         job.share, job.stage = share, Problem("app_stage_practice")
+        if what == "training":
+            begun.append((time.monotonic(), share))
+            (begun_s, first), n_steps = begun[0], len(begun)
+            if n_steps > MIN_STEPS:
+                job.remaining_s = (time.monotonic() - begun_s) / (share - first) * (1 - share)
         if job.stopping.is_set():
             raise Stopped
 
@@ -256,32 +252,27 @@ def _practice(page: Page, visit: Visit, job: BackgroundJob) -> None:
 
 
 def _use(visit: Visit, kind: str) -> None:
-    """Another run answers from now on, so the answers that are shown are not its."""
+    """Another run answers from now on: answers of the former are taken away, but for those of a saved session."""
     if visit.run != kind:
         visit.run = kind
-        visit.change_each(lambda file: file.without_answers())
+        visit.change_each(lambda file: file if file.is_restored else file.without_answers())
     visit.touch()
 
 
-def stop(page: Page, visit: Visit, content: Content) -> None:
-    visit.job.stopping.set()
-
-
-def keep(page: Page, visit: Visit, content: Content) -> None:
+def _kept(page: Page) -> KeptSessions:
     if page.kept is None:
         raise Refused("app_keeps_nothing")
-    page.kept.keep(visit)
+    return page.kept
 
 
 def open_kept(page: Page, visit: Visit, content: Content) -> None:
-    if page.kept is None:
-        raise Refused("app_keeps_nothing")
-    name = content.get("name")
-    open_session(visit, page.kept.path(name), page.desk.filters, max_bytes=page.room(visit), kept=str(name))
+    _kept(page).open(visit, content.get("name"), page.desk.filters, max_bytes=page.room(visit))
 
 
-def leave(page: Page, visit: Visit, content: Content) -> None:
-    """The server marks the visit; here nothing changes."""
+def open_instead(page: Page, visit: Visit, content: Content) -> None:
+    with _maxima_watched(page, visit):
+        _kept(page).set_aside(visit, content.get("name"))
+    open_kept(page, visit, content)
 
 
 def _as_json(content: Any) -> tuple[bytes, str]:
@@ -331,11 +322,15 @@ def card(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     from semg_hht.report.card import render_card, without_gender
     from semg_hht.web import answering
 
+    words, number, run = read_words(visit.language), _number(query, "file"), _run_or_none(page, visit)
+    remarks = remarks_of(visit.file(number), page.desk.info(visit.run, visit.trained), words)
+    config = None if run is None else run.recording_config
     with page.desk.answering:
-        session = answering.session_of_file(visit, _number(query, "file"), _run(page, visit))
+        filters = page.desk.filters if config is None else config.filter
+        session = answering.session_of_file(visit, number, filters, remarks)
     if query.get("gender") != "true":
         session = without_gender(session)
-    return render_card(session, read_words(visit.language)).encode(), "text/html"
+    return render_card(session, words).encode(), "text/html"
 
 
 def table(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
@@ -343,12 +338,11 @@ def table(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
 
 
 def predictions(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
-    """What `semg-hht predict` writes, with what to know about a practice run; without gender unless asked for."""
+    """What `semg-hht predict` writes, with what to know about the run; without gender unless asked for."""
     from semg_hht.web import answering
 
-    info = page.desk.info(visit.run, visit.trained)
-    note = read_words(visit.language)("app_practice_means") if info.is_practice else ""
-    return answering.predictions_json(visit, note).encode(), "application/json"
+    run, words = page.desk.info(visit.run, visit.trained), read_words(visit.language)
+    return answering.predictions_json(visit, partial(remarks_of, run=run, words=words)).encode(), "application/json"
 
 
 def session(page: Page, visit: Visit, query: Content) -> tuple[Path, str]:
@@ -358,7 +352,7 @@ def session(page: Page, visit: Visit, query: Content) -> tuple[Path, str]:
     require_space(visit.folder, visit.n_bytes)
     path = visit.folder / f"session-{secrets.token_hex(8)}"
     with path.open("wb") as to:
-        write_session(visit, to)
+        write_session(visit, to, [file for file in visit.files.values() if file.problem is None])
     return path, "application/zip"
 
 
@@ -372,18 +366,25 @@ CHANGES = {
     "sample": Change(open_sample, reads=True),
     "remove": Change(remove),
     "about": Change(describe, reads=True),
-    "repetitions": Change(set_repetitions),
-    "find": Change(find_again, reads=True),
+    "repetitions": Change(
+        lambda _, visit, body: editing.set_repetitions(visit, body.get("file"), body.get("repetitions"))
+    ),
+    "find": Change(
+        lambda page, visit, body: editing.find_again(visit, body.get("file"), page.desk.filters), reads=True
+    ),
     "maximum": Change(set_maximum),
-    "from_sensor": Change(label_from_sensor, reads=True),
+    "from_sensor": Change(
+        lambda _, visit, body: editing.label_from_sensor(visit, body.get("file"), body.get("sensor")), reads=True
+    ),
     "answer": Change(answer),
     "why": Change(explain),
     "train": Change(train),
     "run": Change(take_run),
-    "stop": Change(stop),
-    "keep": Change(keep),
+    "stop": Change(lambda _, visit, body: visit.job.stopping.set()),
+    "keep": Change(lambda page, visit, _: _kept(page).keep(visit)),
     "open": Change(open_kept, reads=True),
-    "leave": Change(leave),
+    "open_instead": Change(open_instead, reads=True),
+    "go_on": Change(lambda page, visit, body: _kept(page).go_on(visit, body.get("name"))),
 }
 DRAWN = (picture, card)  # reads that take long, of which few are done at once
 READS: dict[str, Read] = {

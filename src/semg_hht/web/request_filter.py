@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from semg_hht.web.address import PageAddress
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope, Send
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from semg_hht.web.address import PageAddress
 
 UPLOAD = "/api/file"
 MAX_BODY = 2**18  # bytes of a request other than an upload; a table of 500 repetitions takes a fifth of that
@@ -59,17 +57,19 @@ class RequestFilter:
             return
         if scope["type"] != "http":
             return  # no WebSockets; uvicorn closes the connection
-        send = _with_headers(send)
-        if self._hosts is not None and _host(scope) not in self._hosts:
-            await _refuse(send, 421, WRONG_HOST)
+        send, headers = _with_headers(send), Headers(scope=scope)
+        if self._hosts is not None and _host(headers) not in self._hosts:
+            await JSONResponse({"error": WRONG_HOST}, 421)(scope, receive, send)
             return
         path = scope["path"]
         if self._path and (path == self._path or path.startswith(f"{self._path}/")):
             path = path[len(self._path) :] or "/"
             scope = {**scope, "path": path, "raw_path": path.encode()}
         max_bytes = self._max_upload if path == UPLOAD else MAX_BODY
-        if _stated_length(scope) > max_bytes:
-            await _refuse(send, 413, f"the request is too large; at most {max_bytes} bytes are taken")
+        too_large = JSONResponse({"error": f"the request is too large; at most {max_bytes} bytes are taken"}, 413)
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and (len(length) > 15 or int(length) > max_bytes):
+            await too_large(scope, receive, send)
             return
         is_begun = False
 
@@ -84,18 +84,12 @@ class RequestFilter:
             return  # the browser does not take its answer; uvicorn closes the connection
         except TooLarge:
             if not is_begun:
-                await _refuse(send, 413, "the request is too large")
+                await too_large(scope, receive, send)
 
 
-def _stated_length(scope: Scope) -> int:
-    text = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    return int(text) if text.isdigit() and len(text) < 16 else 0
-
-
-def _host(scope: Scope) -> str:
+def _host(headers: Headers) -> str:
     """Return the host name that a request states, without its port; an empty string where it states none."""
-    header = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    host = re.fullmatch(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", header.lower())
+    host = re.fullmatch(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", headers.get("host", "").lower())
     return host[1].strip("[]") if host else ""
 
 
@@ -127,14 +121,7 @@ def _with_headers(send: Send) -> Send:
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [(name, value) for name, value in message.get("headers", []) if name.decode().lower() not in HEADERS]
-            message["headers"] = [*kept, *((name.encode(), value.encode()) for name, value in HEADERS.items())]
+            MutableHeaders(scope=message).update(HEADERS)
         await send(message)
 
     return send_with_headers
-
-
-async def _refuse(send: Send, status: int, reason: str) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": f'{{"error": "{reason}"}}'.encode()})

@@ -1,4 +1,4 @@
-"""A visit's recordings with what a person stated about them as one file, and back; and the folder of kept sessions.
+"""A visit's recordings with what a person stated about them and the answers of a run as one file, and back.
 
 The file is a zip of session.json and the recordings. Opening one trusts nothing in it: members are read by the list in
 session.json alone, get new names, and may unpack to a limited number of bytes.
@@ -6,7 +6,10 @@ session.json alone, get new names, and may unpack to a limited number of bytes.
 
 from __future__ import annotations
 
+import errno
 import json
+import lzma
+import os
 import secrets
 import zipfile
 from collections.abc import Iterable
@@ -14,9 +17,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from semg_hht.system.files import BROKEN_NPZ, whole_file
+from semg_hht.system.files import BROKEN_NPZ
 from semg_hht.web import editing
 from semg_hht.web.repetition_table import Problem, Refused, one_line
+from semg_hht.web.saved_answers import answers_to_json, with_answers
 from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.visit import MAX_FILES, Visit, VisitFile
 
@@ -25,19 +29,25 @@ VERSION = 1
 DESCRIPTION = "session.json"
 MAX_DESCRIPTION = 20_000_000  # bytes of session.json: 40 files of 500 repetitions with the columns of a sensor
 CHUNK = 2**20
-MAX_KEPT = 2000  # sessions that are listed
 EXTRA_COLUMNS = ("labelled_by", "sensor_label", "confidence")
+BROKEN_ARCHIVE = (*BROKEN_NPZ, lzma.LZMAError)
+# Errors of the computer and not of the file.
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+OF_THE_SYSTEM = {errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.EISDIR, errno.EMFILE, errno.ENFILE,
+                 errno.EROFS, errno.ESTALE}  # fmt: skip
 
 
-def write_session(visit: Visit, to: BinaryIO, files: Iterable[VisitFile] | None = None) -> None:
-    """Write the recordings of a visit, or some of them, with their repetitions, labels, facts and maxima."""
+def describe_session(visit: Visit, files: Iterable[VisitFile]) -> str:
+    """The session.json of files of a visit: their repetitions, labels, facts, maxima and answers.
+
+    Where it would be too long to be opened again, answers are left out.
+    """
     with visit.lock:
-        chosen = [file for file in (visit.files.values() if files is None else files) if file.problem is None]
-        parts = {p.name: p for p in visit.recordings.iterdir() if not p.name.startswith(".")}
+        chosen = list(files)
+        places = {file.number: i for i, file in enumerate(chosen)}
         listed = []
         for i, file in enumerate(chosen):
             maximum = visit.maximum(file)
-            places = {other.number: j for j, other in enumerate(chosen)}
             listed.append({
                 "name": file.name, "member": f"recordings/{i}", "about": asdict(file.about),
                 "repetitions": None if file.recorded is None else [
@@ -47,17 +57,35 @@ def write_session(visit: Visit, to: BinaryIO, files: Iterable[VisitFile] | None 
                 ],
                 "maximum": None if maximum is None or maximum.file not in places
                 else [places[maximum.file], maximum.start_s, maximum.stop_s, maximum.is_whole],
+                "answers": answers_to_json(file),
             })  # fmt: skip
+        parts = [{"name": part.name, "member": f"parts/{i}"} for i, part in enumerate(_parts_beside(visit))]
+    text = json.dumps({"version": VERSION, "files": listed, "parts": parts}, ensure_ascii=False)
+    if len(text.encode()) > MAX_DESCRIPTION:
+        listed = [{**item, "answers": None} for item in listed]
+        text = json.dumps({"version": VERSION, "files": listed, "parts": parts}, ensure_ascii=False)
+    return text
+
+
+def _parts_beside(visit: Visit) -> list[Path]:
+    """Stored files that belong to others, such as the signals of a WFDB header."""
     own = {file.name for file in visit.files.values()}
+    beside = (path for path in visit.recordings.iterdir() if path.name not in own and not path.name.startswith("."))
+    return sorted(path for path in beside if path.suffix.lower() in (".hea", ".dat"))
+
+
+def write_session(visit: Visit, to: BinaryIO, files: Iterable[VisitFile]) -> str:
+    """Write files of a visit as a session, and return its `describe_session`."""
+    with visit.lock:
+        chosen = list(files)
+        text, parts = describe_session(visit, chosen), _parts_beside(visit)
     with zipfile.ZipFile(to, "w", zipfile.ZIP_STORED) as archive:
         for i, file in enumerate(chosen):
             archive.write(file.path, f"recordings/{i}")
-        beside = [p for name, p in parts.items() if name not in own and p.suffix.lower() in (".hea", ".dat")]
-        for i, part in enumerate(beside):
+        for i, part in enumerate(parts):
             archive.write(part, f"parts/{i}")
-        content = {"version": VERSION, "files": listed,
-                   "parts": [{"name": p.name, "member": f"parts/{i}"} for i, p in enumerate(beside)]}  # fmt: skip
-        archive.writestr(DESCRIPTION, json.dumps(content, ensure_ascii=False), zipfile.ZIP_DEFLATED)
+        archive.writestr(DESCRIPTION, text, zipfile.ZIP_DEFLATED)
+    return text
 
 
 def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept: str = "") -> None:
@@ -68,7 +96,7 @@ def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept
     Raises
     ------
     Refused
-        It is no session, or it is too large.
+        It is no session, it is too large, or the system can't read it or write its recordings.
     """
     with visit.lock:
         visit.problems = ()
@@ -94,8 +122,13 @@ def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept
                     stored.unlink(missing_ok=True)
             _restore_maxima(visit, files, numbers)
         _mark_kept(visit, list(numbers.values()), kept)
-    except BROKEN_NPZ:
-        raise Refused("app_no_session", file=path.name if not path.name.startswith("upload-") else SUFFIX) from None
+    except BROKEN_ARCHIVE as error:
+        file = path.name if kept else SUFFIX
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            raise Refused("app_disk_full") from None
+        if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
+            raise Refused("app_session_unreadable", file=file, why=os.strerror(error.errno)) from None
+        raise Refused("app_no_session", file=file) from None
     finally:
         with visit.lock:
             visit.n_opening -= 1
@@ -142,6 +175,8 @@ def _add(visit: Visit, stored: Path, item: dict[str, Any], filters: Any) -> int:
         if item["repetitions"] is not None and visit.files[number].recorded is not None:
             editing.set_repetitions(visit, number, item["repetitions"])
             _restore_columns(visit, number, item["repetitions"])
+        if item.get("answers") is not None and visit.files[number].problem is None:
+            visit.put(with_answers(visit.files[number], item["answers"]))
     except Refused as refused:
         visit.problems = (*visit.problems, Problem("app_in_table", {
             "file": DESCRIPTION, "of": visit.files[number].name, "why": refused.problem}))  # fmt: skip
@@ -168,49 +203,3 @@ def _restore_maxima(visit: Visit, files: list[dict[str, Any]], numbers: dict[int
         place, start_s, stop_s, is_whole = stated
         times = (None, None) if is_whole else (start_s, stop_s)
         editing.set_maximum(visit, file.number, numbers[int(place)], *times)
-
-
-class KeptSessions:
-    """Sessions in a folder of the owner: one file for each person of a visit, or for a visit without persons.
-
-    A session that was opened from the folder is written to its own file again.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def names(self) -> list[str]:
-        return sorted(path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}"))[:MAX_KEPT]
-
-    def path(self, name: Any) -> Path:
-        """The file of a kept session; only a name of `names` leads to one."""
-        if name not in self.names():
-            raise Refused("app_no_such_file")
-        return self.folder / f"{name}{SUFFIX}"
-
-    def keep(self, visit: Visit) -> None:
-        """Write the sessions of a visit that changed since they were written."""
-        with visit.lock:
-            changed = visit.changed
-            if visit.saved == changed or visit.n_opening:
-                return
-            for file in [f for f in visit.usable() if not f.kept and f.recorded is not None]:
-                visit.files[file.number] = replace(file, kept=self._name_for(visit, file))
-            groups: dict[str, list[VisitFile]] = {}
-            for file in visit.usable():
-                if file.kept:
-                    groups.setdefault(file.kept, []).append(file)
-        for name, files in groups.items():
-            with whole_file(self.folder / f"{name}{SUFFIX}") as part, part.open("wb") as to:
-                write_session(visit, to, files)
-        visit.saved = changed
-
-    def _name_for(self, visit: Visit, file: VisitFile) -> str:
-        """The name of the session of the same person in this visit, or a new one."""
-        same = (f.kept for f in visit.files.values() if f.kept and f.about.person == file.about.person)
-        known = next(same, "")
-        if known:
-            return known
-        person = "".join(c for c in file.about.person if c.isalnum() or c in "-_")[:40] or "session"
-        return f"{person}_{file.about.date or 'undated'}_{secrets.token_hex(4)}"

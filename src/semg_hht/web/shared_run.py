@@ -46,14 +46,14 @@ class RunInfo:
     """The run that answers a visitor.
 
     kind : ``own``, ``shipped``, ``practice`` or ``trained``; empty: there is none yet.
-    classes : task -> class names. chosen : task -> name of what the recipe ``auto`` chose.
+    classes : task -> class names. fingerprint : of `Run.fingerprint`.
     """
 
     kind: str = ""
     name: str = ""
     is_practice: bool = False
+    fingerprint: str = ""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,8 +106,8 @@ class Desk:
         from semg_hht.inference.description import SIMULATED_NOTE
 
         is_practice = kind == PRACTICE or (kind == OWN and self.is_practice) or run.description.note == SIMULATED_NOTE
-        chosen = {task: chosen.name for task, chosen in run.description.chosen.items()}
-        return RunInfo(kind, self.name if kind == OWN else "", is_practice, dict(run.classes), chosen)
+        name = self.name if kind == OWN else ""
+        return RunInfo(kind, name, is_practice, run.fingerprint, dict(run.classes))
 
     def take_shipped(self) -> Run:
         """Open the run that comes with the package, once for all visitors."""

@@ -30,7 +30,9 @@ GOOD_PEOPLE = 20  # with so many, the interval of the score is narrow enough to 
 # Of the run that comes with the package: a small network in few epochs, which the recipe `auto` joins with measures.
 SETTINGS = ("--recipe", "auto", "--base_channels", "4", "--epochs", "8", "--learning_rate", "0.001")
 N_EPOCHS = 8
-PREPARED, FITTED = 0.4, 0.8  # shares of the whole when the matrices are made, and when the epochs have ended
+PREPARED = 0.1  # share of the whole that is shown when the matrices are made
+# What follows the epochs, in durations of one: networks of half of the people, the choice of a method, and the scores.
+N_AFTER = 6.0
 POLL_S = 0.2
 STOP_WAIT_S = 15.0  # from an interrupt to the end of the process
 LIMIT_S = 6 * 3600.0
@@ -121,13 +123,13 @@ def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
 
 def _watch(command: Sequence[str], output: Any, run: Path, job: BackgroundJob) -> None:
     """Run the process until it ends or is stopped, and tell how far it is."""
-    begun = time.time()
+    progress = _Progress(run, time.time())
     process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                start_new_session=True)  # fmt: skip
     try:
         while process.poll() is None:
-            _tell(run, begun, job)
-            if job.stopping.wait(POLL_S) or time.time() - begun > LIMIT_S:
+            progress.tell(job)
+            if job.stopping.wait(POLL_S) or time.time() - progress.begun_s > LIMIT_S:
                 raise Stopped
     finally:
         end_process(process)
@@ -152,22 +154,37 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
             os.killpg(process.pid, number)
 
 
-def _tell(run: Path, begun: float, job: BackgroundJob) -> None:
-    """The stage from the files that the training writes: settings, one line for each epoch, scores."""
-    history = run / "history.jsonl"
-    config = run / "config.json"
-    if not config.is_file() or config.stat().st_mtime < begun - 1:
-        elapsed_s = time.time() - begun
-        job.share = PREPARED * elapsed_s / (elapsed_s + 20.0)
-        job.stage = Problem("app_stage_prepare")
-        return
-    n_done = len(history.read_bytes().splitlines()) if history.is_file() else 0
-    if n_done < N_EPOCHS:
-        job.share = max(job.share, PREPARED + (FITTED - PREPARED) * n_done / N_EPOCHS)
-        job.stage = Problem("app_stage_train", {"done": n_done, "all": N_EPOCHS})
-    else:
-        job.share = max(FITTED, job.share)
+@dataclass
+class _Progress:
+    """How far a training is, from the files that it writes: settings, one line for each epoch.
+
+    n_before : epochs that were done when it began; None: it has not begun.
+    """
+
+    run: Path
+    begun_s: float
+    n_before: int | None = None
+
+    def tell(self, job: BackgroundJob) -> None:
+        """Set the stage and the share; the remaining time, once an epoch has been measured and while it is not up."""
+        history, config, now_s = self.run / "history.jsonl", self.run / "config.json", time.time()
+        if not config.is_file() or config.stat().st_mtime < self.begun_s - 1:
+            elapsed_s = now_s - self.begun_s
+            job.share, job.stage = PREPARED * elapsed_s / (elapsed_s + 20.0), Problem("app_stage_prepare")
+            return
+        n_done = len(history.read_bytes().splitlines()) if history.is_file() else 0
+        self.n_before = n_done if self.n_before is None else self.n_before
         job.stage = Problem("app_stage_choose")
+        if n_done < N_EPOCHS:
+            job.stage = Problem("app_stage_train", {"done": n_done, "all": N_EPOCHS})
+        job.share, job.remaining_s = max(job.share, PREPARED), None
+        if n_done > self.n_before:
+            since_s = now_s - history.stat().st_mtime
+            epoch_s = (history.stat().st_mtime - config.stat().st_mtime) / (n_done - self.n_before)
+            left_s = epoch_s * (N_EPOCHS + N_AFTER - n_done) - since_s
+            whole_s = epoch_s * (N_EPOCHS + N_AFTER - self.n_before)
+            job.remaining_s = left_s if left_s > 0 else None
+            job.share = max(job.share, min(0.99, 1 - (1 - PREPARED) * left_s / whole_s))
 
 
 def _last_words(log: Path, visit: Visit) -> str:

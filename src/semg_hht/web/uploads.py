@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -89,21 +89,17 @@ def read_upload(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> R
     filters : `FilterConfig` of the EMG. drawn : the file that gets the channels for drawing.
     """
     timeout_s = READ_TIMEOUT_S + READ_TIMEOUT_S_PER_MB * path.stat().st_size / 1e6
-    found = limited(path.name, timeout_s, _read, path, stated, filters, drawn)
+    try:
+        found = run_isolated(_read, path, stated, filters, drawn, timeout_s=timeout_s, max_bytes=MAX_READ_BYTES)
+    except (MemoryError, TimeoutError) as error:
+        reason = "app_too_big" if isinstance(error, MemoryError) else "app_too_slow"
+        found = ReadFile(problem=Problem(reason, {"file": path.name}))
+    except Exception:
+        log.exception("an uploaded file could not be read")
+        found = ReadFile(problem=Problem("app_failed"))
     if found.recorded is None:
         drawn.unlink(missing_ok=True)  # what a process that was ended has written
     return found
-
-
-def limited(name: str, timeout_s: float, read: Callable[..., ReadFile], *arguments: Any) -> ReadFile:
-    try:
-        return run_isolated(read, *arguments, timeout_s=timeout_s, max_bytes=MAX_READ_BYTES)
-    except (MemoryError, TimeoutError) as error:
-        reason = "app_too_big" if isinstance(error, MemoryError) else "app_too_slow"
-        return ReadFile(problem=Problem(reason, {"file": name}))
-    except Exception:
-        log.exception("an uploaded file could not be read")
-        return ReadFile(problem=Problem("app_failed"))
 
 
 def _read(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> ReadFile:

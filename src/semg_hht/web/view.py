@@ -6,7 +6,6 @@ This module does not know about browsers or requests.
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -44,20 +43,18 @@ def state_of(
     words = read_words(visit.language)
     run = desk.info(visit.run, visit.trained)
     files = [file_view(visit, file, run, words) for file in visit.files.values()]
-    needs, facts = train_needs(visit, words)
     return {
         "language": visit.language,
         "run": _run_view(visit, desk, run, words),
         "files": files,
         "limits": {"files": MAX_FILES, "mb": max_mb, "session_mb": session_mb},
-        "has_training": desk.open_trained is not None,
-        "train_needs": needs,
-        "train_facts": facts,
+        "train_needs": train_needs(visit, words) if desk.open_trained else words("app_no_training"),
         "resumable": (visit.folder / "train" / "run" / "last").is_dir()
         and not (visit.folder / "train" / "run" / "metrics.json").is_file(),
         "keeps": keeps,
         "kept": list(kept),
-        "problems": [sentence(problem, words) for problem in visit.problems],
+        "problems": [sentence(problem, words) for problem in (*visit.problems, visit.not_kept) if problem],
+        "conflicts": [asdict(conflict) for conflict in visit.conflicts],
         "changed": visit.changed,
     }
 
@@ -118,9 +115,10 @@ def file_view(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict
         "repetitions": _repetitions(visit, file, parts, words),
         "trends": _trends(file, words),
         "answered": file.is_answered,
-        "verdict": _verdict(visit, file, run, words) if file.is_answered else
+        "other_run": of_other_run(file, run, words),
+        "verdict": _verdict(visit, file, words) if file.is_answered else
         {"text": "", "detail": "", "unlike": [], "warning": ""},
-        "has_card": file.is_answered and found is not None,
+        "has_card": file.is_answered and bool(file.rows),
     }  # fmt: skip
 
 
@@ -139,7 +137,6 @@ def _repetitions(
     found = []
     for number, row in enumerate(file.rows, start=1):
         part = parts.get(times_of(row))
-        confidence = row.extra.get("confidence", "")
         found.append(
             {
                 "number": number,
@@ -147,7 +144,6 @@ def _repetitions(
                 "stop_s": row.stop_s,
                 "label": row.movement,
                 "label_by": row.extra.get(LABELLED_BY) or ("file" if row.movement else ""),
-                "found": float(confidence) if confidence.replace(".", "", 1).isdigit() else None,
                 "measures": _measures(file, number - 1),
                 "answers": [] if part is None else answers_view(part.answers, visit.gender, words),
                 "unlike": [] if part is None or not part.unlike else [_unlike(part.unlike, words)],
@@ -158,7 +154,7 @@ def _repetitions(
     if not file.rows and file.is_answered and whole is not None:  # a matrix, or a recording without repetitions
         times = (0.0, file.recorded.duration_s) if file.recorded is not None else (0.0, 0.0)
         found.append({
-            "number": 1, "start_s": times[0], "stop_s": times[1], "label": "", "label_by": "", "found": None,
+            "number": 1, "start_s": times[0], "stop_s": times[1], "label": "", "label_by": "",
             "measures": {}, "answers": answers_view(whole.answers, visit.gender, words),
             "unlike": [_unlike(whole.unlike, words)] if whole.unlike else [],
             "why": _why(file, 1, visit.gender, words),
@@ -212,13 +208,27 @@ def class_name(name: str, words: Words) -> str:
     return words.known("classes", name)
 
 
-def _verdict(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict[str, Any]:
+def of_other_run(file: VisitFile, run: RunInfo, words: Words) -> str:
+    """That the answers of a file come from another run than the one that answers now; empty where they don't."""
+    by = file.answered_by
+    if by is None or by.fingerprint == run.fingerprint:
+        return ""
+    return words("app_of_other_run", name=by.name or words(f"app_name_{by.kind}"), fingerprint=by.fingerprint[:8])
+
+
+def remarks_of(file: VisitFile, run: RunInfo, words: Words) -> tuple[str, ...]:
+    """What to know about the answers of a file, wherever they go: whose they are, and that a run is for practice."""
+    practice = file.answered_by is not None and file.answered_by.is_practice
+    return tuple(filter(None, [words("app_practice_means") if practice else "", of_other_run(file, run, words)]))
+
+
+def _verdict(visit: Visit, file: VisitFile, words: Words) -> dict[str, Any]:
     """What all repetitions of a file together say, the warning of a practice run with it."""
     from semg_hht.report.card import answer_text
 
-    assert file.prediction is not None
+    assert file.prediction is not None and file.answered_by is not None
     answers, parts = file.prediction.answers, file.prediction.parts
-    warning = words("app_practice_means") if run.is_practice else ""
+    warning = words("app_practice_means") if file.answered_by.is_practice else ""
     unlike = [_unlike(file.prediction.unlike, words)] if file.prediction.unlike else []
     tasks = shown_tasks(answers, visit.gender)
     if not tasks:
@@ -266,11 +276,8 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
                 "channel": drift.channel,
                 "feature": drift.feature,
                 "unit": units,
-                "percent_per_repetition": line.percent[0],
-                "low": line.percent[1],
-                "high": line.percent[2],
                 "sentence": words.joined((
-                    words("card_trend", feature=words(FEATURES[drift.feature]), start=f"{line.start:.3g}",
+                    words("card_trend", feature=words(FEATURES[drift.feature]), start=_plain(line.start),
                           units=units or "–", slope=slope, low=low, high=high),
                     words(direction),
                 )),
@@ -278,6 +285,11 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return found
+
+
+def _plain(value: float) -> str:
+    """Three digits, never with an exponent: ``19300``."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[str, Any]]:
@@ -291,25 +303,20 @@ def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[
     return [why_view(why, words) for why in explanations if gender or why.task != "gender"]
 
 
-def train_needs(visit: Visit, words: Words) -> tuple[str, str]:
-    """What is missing to train from the labelled files, empty where nothing is; and what there is."""
+def train_needs(visit: Visit, words: Words) -> str:
+    """What is missing to train from the labelled files; empty where nothing is."""
     from semg_hht.web.trained_run import labelled, missing
 
-    found = labelled(visit)
-    facts = words("app_train_facts", people=words.counted("people", found.n_people),
-                  repetitions=words.counted("repetitions", found.n_repetitions))  # fmt: skip
-    problem = missing(found)
-    return ("" if problem is None else sentence(problem, words)), facts
+    problem = missing(labelled(visit))
+    return "" if problem is None else sentence(problem, words)
 
 
 def job_view(job: BackgroundJob, words: Words) -> dict[str, Any]:
-    elapsed_s = time.monotonic() - job.started_s
-    is_told = job.kind != "" and not job.done and 0.05 < job.share < 1
     return {
         "kind": job.kind,
         "stage": "" if job.done else sentence(job.stage, words),
         "share": round(job.share, 3),
-        "remaining_s": round(elapsed_s * (1 - job.share) / job.share) if is_told else None,
+        "remaining_s": None if job.done or job.remaining_s is None else round(job.remaining_s),
         "done": job.done,
         "error": "" if job.error is None else sentence(job.error, words),
     }

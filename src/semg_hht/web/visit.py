@@ -19,8 +19,9 @@ if TYPE_CHECKING:  # a page without files needs none of them
     from semg_hht.inference.answers import Prediction
     from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
+    from semg_hht.web.shared_run import RunInfo
 
-MAX_FILES = 40
+MAX_FILES = 60
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class VisitFile:
     number : stays as long as the file does. path : where it is stored, under a name that no other file has.
     rows : the repetitions of a recording. why : explanations by repetition; None: the run can't give any.
     answered_rows : the repetitions that ``prediction`` is about; the visitor may have changed them since.
+    answered_by : the run that gave ``prediction``. is_restored : it comes from a saved session.
     measures_read : what a run that answers from measures alone has read, from which it explains its answers.
     kept : the name of the kept session that it belongs to.
     """
@@ -114,6 +116,8 @@ class VisitFile:
     measured: MeasuredFile | None = None
     prediction: Prediction | None = None
     answered_rows: tuple[ManifestRow, ...] = ()
+    answered_by: RunInfo | None = None
+    is_restored: bool = False
     warnings: tuple[str, ...] = ()
     why: dict[int, tuple[WhyText, ...] | None] = field(default_factory=dict)
     measures_read: LoadedInput | None = None
@@ -151,7 +155,8 @@ class VisitFile:
         ] or [common]
 
     def without_answers(self) -> VisitFile:
-        return replace(self, prediction=None, warnings=(), why={}, measures_read=None)
+        return replace(self, prediction=None, answered_by=None, is_restored=False, warnings=(), why={},
+                       measures_read=None)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,20 +169,36 @@ class Maximum:
     is_whole: bool = False
 
 
+@dataclass(frozen=True)
+class KeptSession:
+    """What a visit knows of a kept session. stamp : of its file; description : what stood in it when it was opened."""
+
+    stamp: tuple[int, ...]
+    description: str
+
+
+@dataclass(frozen=True)
+class SessionConflict:
+    """A kept session that somebody else changed meanwhile, and the copy that has what this visit has of it."""
+
+    name: str
+    copy: str
+
+
 @dataclass
 class BackgroundJob:
     """Work in the background of a visit, which the page shows.
 
     kind : ``answer``, ``why``, ``train``, ``practice``; empty: nothing ran yet. share : done, from 0 to 1.
-    stage : key of a text, and its values.
+    stage : key of a text, and its values. remaining_s : once a stage that tells it has been measured; else None.
     """
 
     kind: str = ""
     stage: Problem = Problem("app_stage_wait")
     share: float = 0.0
+    remaining_s: float | None = None
     done: bool = True
     error: Problem | None = None
-    started_s: float = 0.0
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -195,6 +216,8 @@ class Visit:
     gender : whether the visitor asked for recorded gender.
     n_opening : sessions that are being opened; until they are whole, the visit is not kept.
     changed : counts the changes; ``saved`` is its value when the sessions were kept.
+    kept : kept sessions by name, as this visit knows them. conflicts : those that somebody else changed meanwhile.
+    not_kept : why the sessions could not be kept at the last try.
     """
 
     folder: Path
@@ -212,6 +235,9 @@ class Visit:
     n_files: int = 0
     n_readings: int = 0
     n_opening: int = 0
+    kept: dict[str, KeptSession] = field(default_factory=dict)
+    conflicts: tuple[SessionConflict, ...] = ()
+    not_kept: Problem | None = None
     job: BackgroundJob = field(default_factory=BackgroundJob)
     lock: threading.RLock = field(default_factory=threading.RLock)
 

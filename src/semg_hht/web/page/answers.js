@@ -1,13 +1,14 @@
 // Answers: the verdict of the recording, the run that gives it, and why a repetition was answered as it was.
 
 import * as api from "./api.js";
-import { h, say } from "./dom.js";
+import { button, h, say } from "./dom.js";
 import { sendEdits } from "./edits.js";
 import { sendFields } from "./heading.js";
 import { act, changed, complain, currentFile, follow, showView, store } from "./store.js";
-import { className, percent, taskName, w } from "./words.js";
+import { percent, w } from "./words.js";
 import { progress } from "./training.js";
 
+const asked = new Set(); // keys of pictures that are being drawn
 const pictures = new Map(); // "file:start:stop" -> address of the picture, drawn only where someone asks
 
 export async function answer() {
@@ -33,78 +34,40 @@ export function runName() {
 function firstSentence(text) {
   const [first, ...rest] = text.split(/(?<=[.。])\s*(?=\p{Lu}|\p{Script=Han})/u);
   if (!rest.length) return h("p", { class: "note" }, first);
-  return [
-    h("p", { class: "note" }, first),
-    h("details", {}, h("summary", {}, w("more")), h("p", { class: "note" }, rest.join(" "))),
-  ];
+  const more = h("details", {}, h("summary", {}, w("more")), h("p", { class: "note" }, rest.join(" ")));
+  return [h("p", { class: "note" }, first), more];
 }
 
 // Nothing can answer yet: the runs that can be had, each with a sentence what it is.
 function choices() {
   const { run } = store.state;
-  const offers = [];
-  if (run.shipped_sentence) offers.push(["shipped", "take_shipped", run.shipped_sentence]);
-  if (run.can_practice) offers.push(["practice", "take_practice", w("practice_is")]);
+  const offer = (name, key, work, said, kind) =>
+    h("div", { class: "offer", "data-key": name }, button(w(key), work, { class: kind }), said);
   return [
-    h("p", {}, w("no_run")),
-    offers.map(([take, key, sentence]) =>
-      h(
-        "div",
-        { class: "offer", "data-key": take },
-        h(
-          "button",
-          { type: "button", class: take === "shipped" ? "primary" : "", onclick: () => takeRun(take) },
-          w(key),
-        ),
-        firstSentence(sentence),
-      ),
-    ),
-    h(
-      "div",
-      { class: "offer", "data-key": "own" },
-      h("button", { type: "button", onclick: () => showView("training") }, w("train_own")),
-      h("p", { class: "note" }, w("train_own_is")),
-    ),
+    h("p", { "data-key": "choose" }, w("no_run")),
+    run.shipped_sentence &&
+      offer("shipped", "take_shipped", () => takeRun("shipped"), firstSentence(run.shipped_sentence), "primary"),
+    run.can_practice && offer("practice", "take_practice", () => takeRun("practice"), firstSentence(w("practice_is"))),
+    offer("own", "train_own", () => showView("training"), h("p", { class: "note" }, w("train_own_is"))),
   ];
 }
 
-export function verdict(file) {
+// What gives the answers, the button to have them, and whether recorded gender is asked for too.
+function judging(answered) {
   const { run } = store.state;
-  const { verdict: said, answered } = file;
-  const answering = store.job && ["answer", "practice"].includes(store.job.kind);
   const asks = run.tasks && "gender" in run.tasks;
-  const title = h("h3", { id: "verdict-title", "data-key": "title" }, w("verdict"));
-  if (answering) return [title, progress(store.job)];
-  if (run.kind === "none") return [title, choices()];
-  const unlike = (said?.unlike || []).map((sentence) => h("li", {}, sentence));
+  const toggle = (event) => {
+    store.gender = event.target.checked;
+    changed();
+  };
+  const box = () => h("input", { type: "checkbox", onchange: toggle, checked: store.gender });
+  const attributes = { class: "primary", id: "answer", disabled: Boolean(store.job) };
   return [
-    title,
-    answered && said.text && h("p", { class: "verdict", "data-key": "text" }, said.text),
-    answered && said.detail && h("p", { "data-key": "detail" }, said.detail),
-    unlike.length > 0 && h("ul", { class: "unlike-list", "data-key": "unlike" }, unlike),
-    (said?.warning || run.note) && h("p", { class: "warning", "data-key": "warning" }, said?.warning || run.note),
     h(
       "div",
       { class: "row", "data-key": "act" },
-      h(
-        "button",
-        { type: "button", class: "primary", id: "answer", onclick: answer, disabled: Boolean(store.job) },
-        w(answered ? "answer_again" : "answer"),
-      ),
-      asks &&
-        h(
-          "label",
-          { class: "check" },
-          h("input", {
-            type: "checkbox",
-            onchange: (event) => {
-              store.gender = event.target.checked;
-              changed();
-            },
-            checked: store.gender,
-          }),
-          w("also_gender"),
-        ),
+      button(w(answered ? "answer_again" : "answer"), answer, attributes),
+      asks && h("label", { class: "check" }, box(), w("also_gender")),
     ),
     asks && store.gender && h("p", { class: "note", "data-key": "gendernote" }, w("gender_how")),
     h(
@@ -112,8 +75,26 @@ export function verdict(file) {
       { class: "run", "data-key": "run" },
       h("summary", {}, runName()),
       run.sentence && h("p", { class: "note" }, run.sentence),
-      h("button", { type: "button", class: "small", onclick: () => showView("training") }, w("other_run")),
+      button(w("other_run"), () => showView("training"), { class: "small" }),
     ),
+  ];
+}
+
+export function verdict(file) {
+  const { run } = store.state;
+  const { verdict: said, answered, other_run: other } = file;
+  const title = h("h3", { id: "verdict-title", "data-key": "title" }, w("verdict"));
+  if (["answer", "practice"].includes(store.job?.kind)) return [title, progress(store.job)];
+  const line = (key, text, attributes) => text && h("p", { "data-key": key, ...attributes }, text);
+  const unlike = said.unlike.map((sentence) => h("li", {}, sentence));
+  return [
+    title,
+    line("text", said.text, { class: "verdict" }),
+    line("detail", said.detail),
+    unlike.length > 0 && h("ul", { class: "unlike-list", "data-key": "unlike" }, unlike),
+    line("other", other, { class: "warning" }),
+    line("warning", said.warning || run.note, { class: "warning" }),
+    run.kind === "none" ? choices() : judging(answered),
   ];
 }
 
@@ -143,66 +124,57 @@ export const reasons = {
     const answers = repetition.answers.filter((one) => one.task !== "gender" || store.gender);
     const key = `${file.id}:${repetition.start_s}:${repetition.stop_s}`;
     const waiting = !views.length && store.job?.kind === "why";
+    const figures = views.map((view) => [
+      view.details.length > 0 && h("ul", {}, view.details.map((detail) => h("li", {}, detail))),
+      view.picture && h("img", { src: view.picture, alt: w("evidence_picture", { n: index + 1 }) }),
+    ]);
+    const draw = (event) => event.target.open && picture(file, index, key);
+    const fold = (name, attributes, ...content) =>
+      h("details", { "data-key": `${name} ${key}`, ...attributes }, h("summary", {}, w(name)), content);
     return h(
       "div",
       { class: "reasons" },
       waiting && progress(store.job),
       views.map((view) => h("p", { class: "sentence" }, view.sentence)),
-      (repetition.unlike || []).map((sentence) => h("p", { class: "unlike" }, sentence)),
-      h(
-        "details",
-        { "data-key": `numbers ${key}` },
-        h("summary", {}, w("numbers")),
-        answers.map((one) => bars(one)),
-        views.map(
-          (view) =>
-            (view.details || []).length > 0 &&
-            h(
-              "ul",
-              {},
-              view.details.map((detail) => h("li", {}, detail)),
-            ),
-        ),
-        views.map(
-          (view) => view.picture && h("img", { src: view.picture, alt: w("evidence_picture", { n: index + 1 }) }),
-        ),
-      ),
-      h(
-        "details",
-        { "data-key": `picture ${key}`, ontoggle: (event) => event.target.open && picture(file, index, key) },
-        h("summary", {}, w("picture")),
-        pictures.has(key)
-          ? h("img", { src: pictures.get(key), alt: w("picture_of", { n: index + 1 }) })
-          : h("p", { class: "note" }, w("drawing")),
-        h("p", { class: "note" }, w("picture_is")),
-      ),
+      repetition.unlike.map((sentence) => h("p", { class: "unlike" }, sentence)),
+      fold("numbers", {}, answers.map(bars), figures),
+      fold("picture", { ontoggle: draw }, pictureOf(key, index)),
     );
   },
 };
 
-function bars({ task, task_name: name, bars: shares }) {
-  return h(
-    "div",
-    { class: "bars" },
-    h("p", { class: "note" }, name || taskName(task)),
-    h(
-      "dl",
-      {},
-      (shares || []).map(([label, share]) => [
-        h("dt", {}, className(label)),
-        h("dd", {}, h("meter", { min: 0, max: 1, value: share, "aria-label": className(label) }), ` ${percent(share)}`),
-      ]),
-    ),
-  );
+function bars({ task_name: name, bars: shares }) {
+  const bar = ([label, share]) => [
+    h("dt", {}, label),
+    h("dd", {}, h("meter", { min: 0, max: 1, value: share, "aria-label": label }), ` ${percent(share)}`),
+  ];
+  return h("div", { class: "bars" }, h("p", { class: "note" }, name), h("dl", {}, shares.map(bar)));
+}
+
+function pictureOf(key, index) {
+  const drawn = pictures.has(key)
+    ? h("img", { src: pictures.get(key), alt: w("picture_of", { n: index + 1 }) })
+    : h("p", { class: "note" }, w("drawing"));
+  return [drawn, h("p", { class: "note" }, w("picture_is"))];
+}
+
+// A matrix has no signal to show; its picture stands in its place.
+export function matrixPicture(file) {
+  const key = `${file.id}:matrix`;
+  picture(file, 0, key);
+  return h("div", { class: "panel reasons", "data-key": key }, pictureOf(key, 0));
 }
 
 async function picture(file, index, key) {
-  if (pictures.has(key)) return;
+  if (pictures.has(key) || asked.has(key)) return;
+  asked.add(key);
   try {
     const blob = await api.getBlob("picture", { file: file.id, repetition: index + 1 });
     pictures.set(key, URL.createObjectURL(blob));
     changed();
   } catch (error) {
     complain(error);
+  } finally {
+    asked.delete(key);
   }
 }

@@ -12,47 +12,64 @@ export function onLostVisit(work) {
 
 export const hasVisit = () => visit !== "";
 
+// A browser copies the key of the visit into a duplicated tab. Tabs of this page ask each other who has which visit: by
+// the beginning of its key, which leads nobody to it. A second tab begins a visit of its own: two tabs with one visit
+// would overwrite each other's changes, and closing one would end the visit of the other.
+const ANSWER_MS = 200;
+const tabs = new BroadcastChannel("semg-hht-tabs");
+let isSure = false; // that this tab alone has its visit
+
+tabs.addEventListener("message", ({ data }) => {
+  if (isSure && data.asks && data.asks === visit.slice(0, 8)) tabs.postMessage({ has: data.asks });
+});
+
+export async function isSecondTab() {
+  const asks = visit.slice(0, 8);
+  const isTaken = await new Promise((resolve) => {
+    tabs.addEventListener("message", ({ data }) => data.has === asks && resolve(true));
+    tabs.postMessage({ asks });
+    setTimeout(() => resolve(false), asks ? ANSWER_MS : 0);
+  });
+  isSure = true;
+  return isTaken;
+}
+
 export const SEND_AGAIN_MS = 5000;
 
 // The server can't be reached, or has too many requests of this visit: the same request may succeed later.
 export const willPass = (error) => error instanceof TypeError || error.status === 429;
 
 async function errorOf(answer) {
-  let text = `${answer.status} ${answer.statusText}`;
-  try {
-    text = (await answer.json()).error;
-  } catch {
-    // an answer of a proxy: its status has to do
-  }
-  return Object.assign(new RequestError(text), { status: answer.status });
+  // The answer of a proxy may be no JSON: its status has to do.
+  const { error = `${answer.status} ${answer.statusText}` } = await answer.json().catch(() => ({}));
+  return Object.assign(new RequestError(error), { status: answer.status });
 }
 
 async function send(path, options = {}) {
   const answer = await fetch(path, { ...options, headers: { ...options.headers, "X-Visit": visit } });
-  if (answer.status === 404 && visit) {
-    const error = await errorOf(answer);
-    await startAgain(error);
-    throw error;
-  }
-  if (!answer.ok) throw await errorOf(answer);
-  return answer;
+  if (answer.ok) return answer;
+  const error = await errorOf(answer);
+  if (answer.status === 404 && visit) await startAgain(error);
+  throw error;
 }
 
+const asJson = (body) => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
+
 export async function startVisit(language) {
-  const answer = await fetch("api/visit", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ language }),
-  });
-  if (!answer.ok) throw await errorOf(answer);
-  const { visit: key, state } = await answer.json();
+  visit = ""; // of a visit that the server has removed, or that another tab has
+  const { visit: key, state } = await (await send("api/visit", asJson({ language }))).json();
   visit = key;
   sessionStorage.setItem(KEY, key);
   return state;
 }
 
-// The state of the visit that this tab had before a reload, or null where the server has removed it.
+// The state of the visit that this tab had before a reload, or null where it had none or the server has removed it.
 export async function findVisit() {
+  if (!visit) return null;
   const answer = await fetch("api/state", { headers: { "X-Visit": visit } });
   if (answer.status === 404 || answer.status === 403) return null;
   if (!answer.ok) throw await errorOf(answer);
@@ -69,8 +86,7 @@ export async function getBlob(path, values = {}) {
 }
 
 export async function post(path, body = {}, keepalive = false) {
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  return (await send(`api/${path}`, { ...options, keepalive })).json();
+  return (await send(`api/${path}`, { ...asJson(body), keepalive })).json();
 }
 
 // Send a file; `tell` receives the share that has arrived. (fetch can't tell how much of a body is sent.)
@@ -92,10 +108,11 @@ export function upload(file, tell) {
 }
 
 export async function download(path, values, name) {
-  const address = URL.createObjectURL(await getBlob(path, values));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
+  saveBlob(await getBlob(path, values), name);
+}
+
+export function saveBlob(blob, name) {
+  const address = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

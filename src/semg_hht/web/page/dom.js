@@ -21,6 +21,18 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+export const button = (text, onclick, attributes = {}) => h("button", { type: "button", onclick, ...attributes }, text);
+
+// A part that scrolls sideways where it is too wide, also by keyboard.
+export const scroll = (attributes, ...content) => h("div", { tabindex: 0, role: "group", ...attributes }, content);
+
+// heads: [[text, class]]; rows: of a cell that names the row, and the others.
+export function figuresTable(heads, rows) {
+  const head = heads.map(([text, kind]) => h("th", { scope: "col", class: kind }, text));
+  const cells = (row) => row.map((cell, i) => h(i ? "td" : "th", i ? { class: heads[i][1] } : { scope: "row" }, cell));
+  return h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows.map((row) => h("tr", {}, cells(row)))));
+}
+
 // A node whose content is built only where its signature is new: long tables change in one row at a time.
 export function lazy(tag, attributes, signature, build) {
   const node = h(tag, { ...attributes, "data-lazy": "" });

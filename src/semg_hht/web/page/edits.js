@@ -48,11 +48,10 @@ function put(file, repetitions) {
   markUnsaved(true);
   changed();
   clearTimeout(timers.get(file.id));
-  timers.set(
-    file.id,
-    setTimeout(() => send(file.id), SEND_AFTER_MS),
-  );
+  sendAfter(file.id, SEND_AFTER_MS);
 }
+
+const sendAfter = (id, ms) => timers.set(id, setTimeout(send, ms, id));
 
 const timers = new Map();
 const sending = new Map(); // file id -> the request under way
@@ -69,10 +68,7 @@ async function send(id) {
     } catch (error) {
       complain(error);
       if (api.willPass(error)) {
-        timers.set(
-          id,
-          setTimeout(() => send(id), api.SEND_AGAIN_MS),
-        );
+        sendAfter(id, api.SEND_AGAIN_MS);
         return;
       }
       if (pending.get(id) === sent) pending.delete(id); // a later change is sent by itself
@@ -101,6 +97,9 @@ function bare({ start_s, stop_s, label, label_by }) {
   return { start_s, stop_s, label, label_by: label_by || "" };
 }
 
+// What the server says of a repetition, and has not said yet where its times are new.
+const UNKNOWN = { measures: {}, answers: [], unlike: [], why: [] };
+
 // What an edge may not cross: the neighbours and the ends of the recording.
 export function limitsOf(file, index) {
   const { repetitions } = file;
@@ -120,7 +119,7 @@ export function movedEdge(file, index, edge, time) {
   const times = { start_s: repetition.start_s, stop_s: repetition.stop_s };
   if (edge === "start") times.start_s = round(Math.max(low, Math.min(time, times.stop_s - SHORTEST_S)));
   else times.stop_s = round(Math.min(high, Math.max(time, times.start_s + SHORTEST_S)));
-  return { found: null, measures: {}, answers: [], unlike: [], why: [], ...others, ...times };
+  return { ...UNKNOWN, ...others, ...times };
 }
 
 export function moveEdge(file, index, edge, time, step = `move ${index} ${edge}`) {
@@ -133,17 +132,7 @@ export function add(file, from, until) {
   const start_s = Math.max(0, Math.min(from, until));
   const stop_s = Math.min(file.duration_s, Math.max(from, until));
   if (stop_s - start_s < SHORTEST_S) return;
-  const made = {
-    start_s,
-    stop_s,
-    label: "",
-    label_by: "",
-    found: null,
-    measures: {},
-    answers: [],
-    unlike: [],
-    why: [],
-  };
+  const made = { start_s, stop_s, label: "", label_by: "", ...UNKNOWN };
   edit(file, [...file.repetitions, made], "");
   const index = file.repetitions.findIndex((one) => one.start_s === start_s && one.stop_s === stop_s);
   select(index);

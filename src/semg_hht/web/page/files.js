@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { answer } from "./answers.js";
-import { byId, h, say } from "./dom.js";
+import { button, byId, h, say, scroll } from "./dom.js";
 import { aboutInput, rateForm, removeFile } from "./heading.js";
 import { act, changed, chooseFile, markUnsaved, showView, store, take } from "./store.js";
 import { saveAnswers, saveTable } from "./keep.js";
@@ -96,32 +96,20 @@ function standing(file) {
 }
 
 function uploadItem(item) {
-  return h(
-    "li",
-    { class: item.problem ? "upload bad" : "upload", "data-key": `up ${item.name} ${store.uploads.indexOf(item)}` },
-    h("span", { class: "name" }, item.name),
-    uploadState(item),
-  );
+  const attributes = { class: item.problem ? "upload bad" : "upload", "data-key": `up ${store.uploads.indexOf(item)}` };
+  return h("li", attributes, h("span", { class: "name" }, item.name), uploadState(item));
 }
 
 function uploadState(item) {
-  const { share, sending, problem } = item;
-  const dismiss = `${w("close")}: ${w("dismiss", { file: item.name })}`;
+  const { share, sending, problem, name } = item;
   if (problem) {
-    return [
-      h("span", { class: "state" }, problem),
-      " ",
-      h(
-        "button",
-        { type: "button", class: "quiet small", onclick: () => forget(item), "aria-label": dismiss },
-        w("close"),
-      ),
-    ];
+    const label = `${w("close")}: ${w("dismiss", { file: name })}`;
+    const close = button(w("close"), () => forget(item), { class: "quiet small", "aria-label": label });
+    return [h("span", { class: "state" }, problem), " ", close];
   }
-  return [
-    h("progress", share < 1 ? { max: 1, value: share, "aria-label": item.name } : { "aria-label": item.name }),
-    h("span", { class: "state" }, share < 1 ? w(sending ? "state_sending" : "state_waiting") : w("state_reading")),
-  ];
+  const state = share < 1 ? w(sending ? "state_sending" : "state_waiting") : w("state_reading");
+  const done = share < 1 ? { max: 1, value: share } : {};
+  return [h("progress", { ...done, "aria-label": name }), h("span", { class: "state" }, state)];
 }
 
 function uploadRow(item) {
@@ -145,99 +133,86 @@ function byName() {
 }
 
 export function fileList() {
-  const files = byName();
-  const items = files.map((file) => {
+  const item = (file) => {
     const current = file.id === store.fileId && store.view === "recording";
-    const about = [file.about?.person, file.about?.muscle, file.about?.date].filter(Boolean).join(" · ");
+    const about = [file.about.person, file.about.muscle, file.about.date].filter(Boolean).join(" · ");
+    const texts = [
+      h("span", { class: "name" }, file.name),
+      about && h("span", { class: "who" }, about),
+      h("span", { class: "state" }, standing(file)),
+    ];
+    const attributes = { class: "file", "aria-current": current ? "true" : null };
     return h(
       "li",
       { class: file.kind, "data-key": `file ${file.id}` },
-      h(
-        "button",
-        { type: "button", class: "file", "aria-current": current ? "true" : null, onclick: () => chooseFile(file.id) },
-        h("span", { class: "name" }, file.name),
-        about && h("span", { class: "who" }, about),
-        h("span", { class: "state" }, standing(file)),
-      ),
+      button(texts, () => chooseFile(file.id), attributes),
     );
-  });
+  };
   return [
     h("h2", { class: "side-title", "data-key": "title" }, w("files")),
-    h("ul", { "data-key": "list" }, items, store.uploads.map(uploadItem)),
-    h(
-      "button",
-      { type: "button", class: "add-files", "data-key": "add", onclick: () => byId("chooser").click() },
-      w("add_files"),
-    ),
+    h("ul", { "data-key": "list" }, byName().map(item), store.uploads.map(uploadItem)),
+    button(w("add_files"), () => byId("chooser").click(), { class: "add-files", "data-key": "add" }),
     h("p", { class: "note", "data-key": "note" }, w("add_files_how")),
   ];
 }
 
 function removeButton(file) {
-  const attributes = { type: "button", class: "quiet small", "aria-label": w("remove_named", { file: file.name }) };
-  return h("td", { class: "drop-file" }, h("button", { ...attributes, onclick: () => removeFile(file) }, "✕"));
+  const attributes = { class: "quiet small", "aria-label": w("remove_named", { file: file.name }) };
+  return h("td", { class: "drop-file" }, button("✕", () => removeFile(file), attributes));
 }
 
 function fileRow(file) {
-  const open = h("button", { type: "button", class: "quiet link", onclick: () => chooseFile(file.id) }, file.name);
-  const name = h("th", { scope: "row" }, open);
+  const name = h("th", { scope: "row" }, button(file.name, () => chooseFile(file.id), { class: "quiet link" }));
   const attributes = { "data-key": `all ${file.id}`, class: file.kind };
   if (file.kind === "failed") {
     const rate = file.needs === "rate" && rateForm(file, "all");
-    return h(
-      "tr",
-      attributes,
-      name,
-      h("td", { class: "standing", colspan: 7 }, file.problem, rate),
-      removeButton(file),
-    );
+    const state = h("td", { class: "standing", colspan: 7 }, file.problem, rate);
+    return h("tr", attributes, name, state, removeButton(file));
   }
   const recorded = file.kind === "recording";
   const about = ["person", "muscle", "side", "date"].map((key) => {
     const input = aboutInput(file, key, { "aria-label": `${w(`about_${key}`)}, ${file.name}` });
     return h("td", { "data-name": w(`about_${key}`) }, input);
   });
-  const figure = (text) => h("td", { class: "figure" }, text);
+  const figure = (text) => h("td", { class: "figure" }, recorded ? text : "–");
+  const labelled = file.repetitions.filter((one) => one.label).length;
+  const state = recorded && !file.answered && !isAnswering(file) ? w("state_open") : standing(file);
   return h(
     "tr",
     attributes,
     name,
     about,
-    figure(file.duration_s ? w("fact_seconds", { n: seconds(file.duration_s, 1) }) : "–"),
-    figure(recorded ? `${file.repetitions.filter((one) => one.label).length} / ${file.repetitions.length}` : "–"),
-    h("td", { class: "standing" }, recorded && !file.answered && !isAnswering(file) ? w("state_open") : standing(file)),
+    figure(w("fact_seconds", { n: seconds(file.duration_s, 1) })),
+    figure(`${labelled} / ${file.repetitions.length}`),
+    h("td", { class: "standing" }, state),
     removeButton(file),
   );
 }
 
 // What is done with all recordings together.
 function ofAll() {
-  const button = (key, work, kind) =>
-    h("button", { type: "button", class: kind, onclick: work, disabled: Boolean(store.job) }, w(key));
+  const tool = (key, work, kind) => button(w(key), work, { class: kind, disabled: Boolean(store.job) });
   const judge = store.state.run.kind === "none" ? ["choose_model", () => showView("training")] : ["answer_all", answer];
-  return [button(...judge, "primary"), button("save_table", saveTable, ""), button("save_json", saveAnswers, "")];
+  return [tool(...judge, "primary"), tool("save_table", saveTable), tool("save_json", saveAnswers)];
 }
+
+const COLUMNS = ["column_file", "about_person", "about_muscle", "about_side", "about_date", "column_length",
+  "column_labelled", "column_state"]; // prettier-ignore
 
 export function allFiles() {
   const files = byName();
-  const about = ["column_file", "about_person", "about_muscle", "about_side", "about_date"];
-  const columns = [...about, "column_length", "column_labelled", "column_state"];
-  const heads = columns.map((key) => h("th", { scope: "col" }, w(key)));
+  const heads = COLUMNS.map((key) => h("th", { scope: "col" }, w(key)));
   const last = h("th", { scope: "col" }, h("span", { class: "unseen" }, w("remove_file")));
+  const head = h("thead", {}, h("tr", {}, heads, last));
+  const body = h("tbody", {}, files.map(fileRow), store.uploads.map(uploadRow));
   return [
     h("h2", { "data-key": "title" }, w("view_all")),
     h("p", { class: "lead", "data-key": "lead" }, w("all_lead", { n: files.length })),
     store.job?.kind === "answer" && progress(store.job),
     h("div", { class: "row", "data-key": "act" }, ofAll()),
-    h(
-      "div",
-      { class: "scroll panel", "data-key": "table", tabindex: 0, role: "group", "aria-label": w("view_all") },
-      h(
-        "table",
-        { class: "all" },
-        h("thead", {}, h("tr", {}, heads, last)),
-        h("tbody", {}, files.map(fileRow), store.uploads.map(uploadRow)),
-      ),
+    scroll(
+      { class: "scroll panel", "data-key": "table", "aria-label": w("view_all") },
+      h("table", { class: "all" }, head, body),
     ),
   ];
 }

@@ -1,8 +1,9 @@
 // The head of a recording: its name and facts, who and what was recorded, the rate it may need, the maximum.
 
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 import { act, complain, markUnsaved, store, take } from "./store.js";
 import * as api from "./api.js";
+import { matrixPicture } from "./answers.js";
 import { number, seconds, units, w } from "./words.js";
 
 const FIELDS = ["person", "date", "muscle", "side", "note"];
@@ -49,11 +50,8 @@ export function aboutInput(file, name, attributes = {}) {
   };
   const common = { ...attributes, value, autocomplete: "off", onchange: send };
   if (name === "side") {
-    return h(
-      "select",
-      common,
-      ["", "left", "right", "both"].map((side) => h("option", { value: side }, side ? w(`side_${side}`) : "–")),
-    );
+    const option = (side) => h("option", { value: side }, side ? w(`side_${side}`) : "–");
+    return h("select", common, ["", "left", "right", "both"].map(option));
   }
   const oninput = (event) => typed(file, name, event.target.value);
   if (name === "date") return h("input", { ...common, oninput, type: "date", max: "9999-12-31" });
@@ -78,12 +76,8 @@ function field(file, name) {
 
 // The codes that are used already, to choose from.
 export function peopleList() {
-  const people = [...new Set(store.state.files.map((one) => one.about?.person).filter(Boolean))];
-  return h(
-    "datalist",
-    { id: "people", "data-key": "people" },
-    people.map((person) => h("option", { value: person })),
-  );
+  const people = [...new Set(store.state.files.map((one) => one.about.person).filter(Boolean))];
+  return h("datalist", { id: "people", "data-key": "people" }, people.map((value) => h("option", { value })));
 }
 
 export function rateForm(file, place = "head") {
@@ -94,47 +88,44 @@ export function rateForm(file, place = "head") {
     if (!(rate > 0)) return;
     await act("about", { file: file.id, rate_hz: rate }, w("said_read_again", { file: file.name }));
   };
+  const value = file.about.rate_hz || "";
   return h(
     "form",
     { class: "rate", onsubmit: submit, "data-key": id },
     h("label", { for: id }, w("rate_of", { file: file.name })),
-    h("input", {
-      id,
-      type: "text",
-      inputmode: "decimal",
-      size: 7,
-      value: file.about.rate_hz || "",
-      autocomplete: "off",
-    }),
+    h("input", { id, type: "text", inputmode: "decimal", size: 7, value, autocomplete: "off" }),
     h("button", { type: "submit" }, w("read_again")),
     h("p", { class: "note" }, w("rate_how")),
   );
 }
 
+function facts(file) {
+  if (file.kind !== "recording") return "";
+  const sensors = file.channels.filter((channel) => channel.is_sensor).map((sensor) => sensor.name);
+  return [
+    w("fact_seconds", { n: seconds(file.duration_s, 1) }),
+    `${number(file.rate_hz, 6)} Hz`,
+    w("fact_channels", { n: file.channels.length - sensors.length }),
+    units(file.units),
+    sensors.length && w("fact_sensor", { name: sensors.join(", ") }),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
 export function heading(file) {
-  const channels = (file.channels || []).filter((channel) => !channel.is_sensor);
-  const sensors = (file.channels || []).filter((channel) => channel.is_sensor);
-  const facts =
-    file.kind === "recording"
-      ? [
-          w("fact_seconds", { n: seconds(file.duration_s, 1) }),
-          `${number(file.rate_hz, 6)} Hz`,
-          w("fact_channels", { n: channels.length }),
-          units(file.units),
-          sensors.length ? w("fact_sensor", { name: sensors.map((sensor) => sensor.name).join(", ") }) : "",
-        ]
-      : [];
-  const remarks = (file.remarks || []).map((remark) => h("li", {}, remark));
+  const { remarks } = file;
   return [
     h(
       "div",
       { class: "title", "data-key": "title" },
       h("h2", { id: "file-name" }, file.name),
-      h("p", { class: "facts" }, facts.filter(Boolean).join(" · ")),
-      h("button", { class: "quiet danger", type: "button", onclick: () => removeFile(file) }, w("remove_file")),
+      h("p", { class: "facts" }, facts(file)),
+      button(w("remove_file"), () => removeFile(file), { class: "quiet danger" }),
     ),
     file.problem && h("p", { class: "problem", "data-key": "problem" }, file.problem),
     file.needs === "rate" && rateForm(file),
+    file.kind === "matrix" && matrixPicture(file),
     h(
       "div",
       { class: "about", "data-key": `about ${file.id}`, role: "group", "aria-label": w("about") },
@@ -145,7 +136,7 @@ export function heading(file) {
         "details",
         { class: "remarks", "data-key": `remarks ${file.id}` },
         h("summary", {}, w("remarks", { n: remarks.length })),
-        h("ul", {}, remarks),
+        h("ul", {}, remarks.map((remark) => h("li", {}, remark))),
       ),
   ];
 }
@@ -160,18 +151,18 @@ export function maximum(file) {
   const others = store.state.files.filter((one) => one.kind === "recording" && one.id !== file.id);
   const { maximum: set } = file;
   const repetition = file.repetitions[store.selected];
-  const use = (body) => act("maximum", { file: file.id, start_s: null, stop_s: null, ...body }, w("said_maximum"));
-  let said = w("maximum_none");
-  if (set) {
-    const values = { file: set.name, from: seconds(set.start_s || 0), until: seconds(set.stop_s || 0) };
-    said = set.start_s === null || set.start_s === undefined ? w("maximum_whole", values) : w("maximum_part", values);
-  }
-  const choose = (event) => {
-    if (event.target.value) use({ of: Number(event.target.value) });
+  const state = (body, said) => act("maximum", { file: file.id, start_s: null, stop_s: null, ...body }, w(said));
+  const key = !set ? "maximum_none" : set.start_s === null ? "maximum_whole" : "maximum_part";
+  const times = set && { from: seconds(set.start_s ?? 0), until: seconds(set.stop_s ?? 0) };
+  const choose = (event) => event.target.value && state({ of: Number(event.target.value) }, "said_maximum");
+  const ofRepetition = () => {
+    const { start_s, stop_s } = repetition;
+    state({ of: file.id, start_s, stop_s }, "said_maximum");
   };
+  const option = (one) => h("option", { value: one.id }, one.name);
   return [
     h("h3", { id: "maximum-title" }, w("maximum")),
-    h("p", { class: "note" }, said),
+    h("p", { class: "note" }, w(key, { file: set?.name, ...times })),
     h(
       "div",
       { class: "row" },
@@ -180,28 +171,10 @@ export function maximum(file) {
           "select",
           { "aria-label": w("maximum_file"), value: "", onchange: choose },
           h("option", { value: "" }, w("maximum_file")),
-          others.map((one) => h("option", { value: one.id }, one.name)),
+          others.map(option),
         ),
-      repetition &&
-        h(
-          "button",
-          {
-            type: "button",
-            class: "small",
-            onclick: () => use({ of: file.id, start_s: repetition.start_s, stop_s: repetition.stop_s }),
-          },
-          w("maximum_repetition", { n: store.selected + 1 }),
-        ),
-      set &&
-        h(
-          "button",
-          {
-            type: "button",
-            class: "small quiet",
-            onclick: () => act("maximum", { file: file.id, of: null }, w("said_no_maximum")),
-          },
-          w("maximum_remove"),
-        ),
+      repetition && button(w("maximum_repetition", { n: store.selected + 1 }), ofRepetition, { class: "small" }),
+      set && button(w("maximum_remove"), () => state({ of: null }, "said_no_maximum"), { class: "small quiet" }),
     ),
     !set && h("p", { class: "note" }, w("maximum_how")),
   ];

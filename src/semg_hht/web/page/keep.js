@@ -1,7 +1,7 @@
 // Keeping: the session as one file, the card of a recording, tables; and leaving the page.
 
 import * as api from "./api.js";
-import { byId, h, say } from "./dom.js";
+import { button, byId, h, say } from "./dom.js";
 import { sendEdits, sendWhileLeaving } from "./edits.js";
 import { sendFields, sendFieldsWhileLeaving } from "./heading.js";
 import { act, complain, markUnsaved, store } from "./store.js";
@@ -44,32 +44,41 @@ export function keptSessions() {
   const kept = store.state.kept || [];
   if (!kept.length) return null;
   const open = (name) => act("open", { name }, w("said_opened", { name }));
-  const items = kept.map((name) =>
-    h("li", {}, h("button", { type: "button", class: "quiet link", onclick: () => open(name) }, name)),
-  );
+  const items = kept.map((name) => h("li", {}, button(name, () => open(name), { class: "quiet link" })));
   return h("details", { "data-key": "kept" }, h("summary", {}, w("kept", { n: kept.length })), h("ul", {}, items));
 }
 
+// Sessions that somebody else changed meanwhile: what this visit has is kept beside them.
+export function conflicts() {
+  return (store.state.conflicts || []).map(({ name, copy }) => {
+    const choice = (key, path, said) =>
+      button(w(key), () => act(path, { name }, w(said, { name })), { class: "small" });
+    return h(
+      "div",
+      { class: "problem", "data-key": `conflict ${name}` },
+      h("p", {}, w("conflict", { name, copy })),
+      choice("open_other", "open_instead", "said_opened"),
+      " ",
+      choice("go_on", "go_on", "said_go_on"),
+    );
+  });
+}
+
 export function keeping(file) {
-  const { state } = store;
-  const button = (key, work, kind = "") =>
-    h("button", { type: "button", class: kind, onclick: work, "data-key": key }, w(key));
+  const { keeps } = store.state;
+  const tool = (key, work, kind, disabled) => button(w(key), work, { class: kind, "data-key": key, disabled });
   return [
     h("h3", { id: "keep-title", "data-key": "title" }, w("keep")),
     h(
       "div",
       { class: "row", "data-key": "row" },
-      button("save_session", saveSession, "primary"),
-      state.keeps && button("keep_here", keepHere),
-      button("show_card", () => showCard(file)),
-      button("save_table", saveTable),
-      button("save_json", saveAnswers),
+      tool("save_session", saveSession, "primary"),
+      keeps && tool("keep_here", keepHere),
+      tool("show_card", () => showCard(file), "", !file.has_card),
+      tool("save_table", saveTable),
+      tool("save_json", saveAnswers),
     ),
-    h(
-      "p",
-      { class: "note", "data-key": "note" },
-      state.keeps ? w("keep_how_folder", { folder: state.keeps }) : w("keep_how"),
-    ),
+    h("p", { class: "note", "data-key": "note" }, w(keeps ? "keep_how_folder" : "keep_how", { folder: keeps })),
     keptSessions(),
   ];
 }
@@ -84,13 +93,8 @@ export async function showCard(file) {
     const markup = (await blob.text()).replace(/<style[^>]*>([\s\S]*?)<\/style>/gi, keepRules);
     const parsed = new DOMParser().parseFromString(markup, "text/html");
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(
-      rules
-        .join("\n")
-        .replace(/:root\b/g, ":host")
-        .replace(/\bbody\s*\{/g, ".sheet {")
-        .replace(/\bhtml\b/g, ":host"),
-    );
+    const inShadow = rules.join("\n").replace(/:root\b|\bhtml\b/g, ":host");
+    sheet.replaceSync(inShadow.replace(/\bbody\s*\{/g, ".sheet {"));
     const holder = h("div", { class: "card-holder" });
     const shadow = holder.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];
@@ -99,28 +103,17 @@ export async function showCard(file) {
     body.append(...[...parsed.body.childNodes].map((node) => document.importNode(node, true)));
     shadow.append(body);
     const dialog = byId("card");
-    const close = () => dialog.close();
-    dialog.replaceChildren(
-      h(
-        "div",
-        { class: "row card-tools" },
-        h("button", { type: "button", class: "primary", onclick: () => window.print() }, w("print")),
-        h("button", { type: "button", onclick: () => saveBlob(blob, `${base(file)}_card.html`) }, w("save_card")),
-        h("button", { type: "button", class: "quiet", onclick: close }, w("close")),
-      ),
-      holder,
-    );
+    const tools = [
+      button(w("print"), () => window.print(), { class: "primary" }),
+      button(w("save_card"), () => api.saveBlob(blob, `${base(file)}_card.html`)),
+      button(w("close"), () => dialog.close(), { class: "quiet" }),
+    ];
+    dialog.replaceChildren(h("div", { class: "row card-tools" }, tools), holder);
     dialog.setAttribute("aria-label", w("card_of", { file: file.name }));
     dialog.showModal();
     document.body.classList.add("card-open");
     dialog.onclose = () => document.body.classList.remove("card-open");
   });
-}
-
-function saveBlob(blob, name) {
-  const address = URL.createObjectURL(blob);
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
 export function watchLeaving() {

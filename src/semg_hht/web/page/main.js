@@ -2,12 +2,12 @@
 
 import * as api from "./api.js";
 import { verdict } from "./answers.js";
-import { byId, h, say, show } from "./dom.js";
+import { button, byId, h, say, show } from "./dom.js";
 import { addWord, byServer, canRedo, canUndo, label, labelAll, labelsOf, redo, remove, undo } from "./edits.js";
 import { allFiles, fileList, openSample, watchDrops } from "./files.js";
 import { heading, maximum, peopleList } from "./heading.js";
 import { addInGap, chooseRepetition, watchKeys } from "./keys.js";
-import { keeping, keptSessions, saveSession, watchLeaving } from "./keep.js";
+import { conflicts, keeping, keptSessions, saveSession, watchLeaving } from "./keep.js";
 import { drawMarks, markBar, watchPointer } from "./marks.js";
 import {
   fit,
@@ -44,51 +44,24 @@ const VIEWS = ["recording", "all", "weeks", "training"];
 
 function viewTools(file) {
   const hidden = hiddenChannels();
-  const tool = (key, sign, work) =>
-    h("button", { type: "button", class: "small", onclick: work, "aria-label": w(key), title: w(key) }, sign);
-  const chips =
-    file.channels.length > 1 &&
-    h(
-      "div",
-      { class: "chips", role: "group", "aria-label": w("channels") },
-      file.channels.map(({ name }) =>
-        h(
-          "button",
-          {
-            type: "button",
-            class: "chip",
-            "aria-pressed": String(!hidden.has(name)),
-            onclick: () => {
-              toggleChannel(name);
-              changed();
-            },
-          },
-          name,
-        ),
-      ),
-    );
+  const toggled = (toggle) => () => {
+    toggle();
+    changed();
+  };
+  const tool = (key, sign, work) => button(sign, work, { class: "small", "aria-label": w(key), title: w(key) });
+  const chip = ({ name }) =>
+    button(name, toggled(() => toggleChannel(name)), { class: "chip", "aria-pressed": String(!hidden.has(name)) });
   return [
     h(
       "div",
       { class: "row", "data-key": "view" },
       tool("zoom_out", "−", () => zoom(1 / 0.6)),
       tool("zoom_in", "+", () => zoom(0.6)),
-      h("button", { type: "button", class: "small", onclick: fit }, w("fit")),
-      h(
-        "button",
-        {
-          type: "button",
-          class: "small",
-          "aria-pressed": String(view.envelope),
-          onclick: () => {
-            toggleEnvelope();
-            changed();
-          },
-        },
-        w("envelope"),
-      ),
+      button(w("fit"), fit, { class: "small" }),
+      button(w("envelope"), toggled(toggleEnvelope), { class: "small", "aria-pressed": String(view.envelope) }),
     ),
-    chips,
+    file.channels.length > 1 &&
+      h("div", { class: "chips", role: "group", "aria-label": w("channels") }, file.channels.map(chip)),
     h("p", { id: "readout", class: "figures", "aria-hidden": "true", "data-keep": "", "data-key": "readout" }),
   ];
 }
@@ -98,17 +71,23 @@ function labelButton(file, text, place) {
   const repetition = file.repetitions[store.selected];
   const pressed = repetition ? repetition.label === text : file.repetitions.every((one) => one.label === text);
   const work = repetition ? () => label(file, store.selected, pressed ? "" : text) : () => labelAll(file, text);
+  const attributes = { class: `small label ${text}`, "aria-pressed": String(pressed), "data-key": `label ${text}` };
+  const key = repetition && h("kbd", { "aria-hidden": "true" }, place + 1);
+  return button([key, ` ${className(text)}`], work, attributes);
+}
+
+function wordForm() {
+  const submit = (event) => {
+    event.preventDefault();
+    addWord(event.target.elements.word.value);
+    event.target.reset();
+  };
+  const said = { placeholder: w("own_word"), "aria-label": w("own_word") };
   return h(
-    "button",
-    {
-      type: "button",
-      class: `small label ${text}`,
-      "aria-pressed": String(pressed),
-      "data-key": `label ${text}`,
-      onclick: work,
-    },
-    repetition && h("kbd", { "aria-hidden": "true" }, place + 1),
-    ` ${className(text)}`,
+    "form",
+    { class: "word", "data-key": "word", onsubmit: submit },
+    h("input", { name: "word", type: "text", maxlength: 40, size: 10, autocomplete: "off", ...said }),
+    h("button", { type: "submit", class: "small" }, w("add_word")),
   );
 }
 
@@ -116,94 +95,41 @@ function labelButton(file, text, place) {
 function repetitionBar(file) {
   const index = store.selected;
   const repetition = file.repetitions[index];
-  const button = (key, work, off, extra = {}) =>
-    h("button", { type: "button", class: "small", onclick: work, disabled: off, "data-key": key, ...extra }, w(key));
-  const labels = labelsOf(file).slice(0, 9);
-  const sensors = file.channels.filter((channel) => channel.is_sensor);
+  const n = file.repetitions.length;
+  const tool = (key, work, disabled) => button(w(key), work, { class: "small", disabled, "data-key": key });
+  const fromSensor = ({ name }) =>
+    button(
+      w("from_sensor", { name }),
+      () => byServer(file, "from_sensor", { sensor: name }, w("said_from_sensor")),
+      { class: "small", "data-key": `sensor ${name}` },
+    );
+  const step = (key, sign, to) =>
+    button(sign, () => chooseRepetition(to), { class: "small", "aria-label": w(key), disabled: to < 0 || to >= n });
+  const chosen = repetition
+    ? w("chosen_is", { n: index + 1, from: seconds(repetition.start_s), until: seconds(repetition.stop_s) })
+    : w("none_chosen");
   return [
     markBar(),
     h(
       "div",
       { class: "row", "data-key": "edit" },
-      button("undo", () => undo(file), !canUndo(file)),
-      button("redo", () => redo(file), !canRedo(file)),
-      button("add", () => addInGap(file) || say(w("said_no_room")), false),
-      button("find", () => byServer(file, "find", {}, w("said_found")), false),
-      sensors.map(({ name }) =>
-        h(
-          "button",
-          {
-            type: "button",
-            class: "small",
-            "data-key": `sensor ${name}`,
-            onclick: () => byServer(file, "from_sensor", { sensor: name }, w("said_from_sensor")),
-          },
-          w("from_sensor", { name }),
-        ),
-      ),
+      tool("undo", () => undo(file), !canUndo(file)),
+      tool("redo", () => redo(file), !canRedo(file)),
+      tool("add", () => addInGap(file) || say(w("said_no_room"))),
+      tool("find", () => byServer(file, "find", {}, w("said_found"))),
+      file.channels.filter((channel) => channel.is_sensor).map(fromSensor),
     ),
     h(
       "div",
       { class: "row chosen-bar", role: "group", "aria-label": w("chosen"), "data-key": "chosen" },
-      h(
-        "button",
-        {
-          type: "button",
-          class: "small",
-          "aria-label": w("previous"),
-          disabled: index <= 0,
-          onclick: () => chooseRepetition(index - 1),
-        },
-        "‹",
-      ),
-      h(
-        "button",
-        {
-          type: "button",
-          class: "small",
-          "aria-label": w("next"),
-          disabled: index >= file.repetitions.length - 1,
-          onclick: () => chooseRepetition(index + 1),
-        },
-        "›",
-      ),
-      repetition
-        ? h(
-            "span",
-            { class: "figures chosen-name" },
-            w("chosen_is", { n: index + 1, from: seconds(repetition.start_s), until: seconds(repetition.stop_s) }),
-          )
-        : h("span", { class: "note chosen-name" }, w("none_chosen")),
-      !repetition && file.repetitions.length > 0 && h("span", { class: "note", "data-key": "all" }, w("label_all")),
-      (repetition || file.repetitions.length > 0) && labels.map((text, place) => labelButton(file, text, place)),
+      step("previous", "‹", index - 1),
+      step("next", "›", index + 1),
+      h("span", { class: `${repetition ? "figures" : "note"} chosen-name` }, chosen),
+      !repetition && n > 0 && h("span", { class: "note", "data-key": "all" }, w("label_all")),
+      n > 0 && labelsOf(file).slice(0, 9).map((text, place) => labelButton(file, text, place)),
       repetition &&
-        h(
-          "button",
-          { type: "button", class: "small danger", "data-key": "delete", onclick: () => remove(file, index) },
-          w("delete"),
-        ),
-      h(
-        "form",
-        {
-          class: "word",
-          "data-key": "word",
-          onsubmit: (event) => {
-            event.preventDefault();
-            addWord(event.target.elements.word.value);
-            event.target.elements.word.value = "";
-          },
-        },
-        h("input", {
-          name: "word",
-          type: "text",
-          maxlength: 40,
-          size: 10,
-          placeholder: w("own_word"),
-          "aria-label": w("own_word"),
-          autocomplete: "off",
-        }),
-        h("button", { type: "submit", class: "small" }, w("add_word")),
-      ),
+        button(w("delete"), () => remove(file, index), { class: "small danger", "data-key": "delete" }),
+      wordForm(),
     ),
   ];
 }
@@ -213,19 +139,19 @@ function render() {
   if (!state) return;
   const file = currentFile();
   const empty = !state.files.length && !store.uploads.length;
-  if (empty && (store.view === "recording" || store.view === "all" || store.view === "weeks")) store.view = "recording";
+  if (empty && store.view !== "training") store.view = "recording";
   byId("welcome").hidden = !(empty && store.view === "recording");
   byId("views").hidden = empty && store.view === "recording";
   byId("files").hidden = empty;
   byId("save").hidden = !state.files.length;
   for (const name of VIEWS) {
     byId(name).hidden = store.view !== name || (name === "recording" && !file);
-    byId(`to-${name}`).toggleAttribute("aria-current", store.view === name);
-    if (store.view === name) byId(`to-${name}`).setAttribute("aria-current", "page");
+    byId(`to-${name}`).ariaCurrent = store.view === name ? "page" : null;
   }
   byId("language").value = state.language;
   show(
     byId("problems"),
+    conflicts(),
     (state.problems || []).map((problem) => h("p", { class: "problem" }, problem)),
   );
   if (empty) show(byId("kept"), keptSessions());
@@ -238,20 +164,21 @@ function render() {
   if (store.view === "recording" && file) renderRecording(file);
 }
 
-// Work in the background is seen from every view but the one that shows it large.
+// Where the progress of work is shown large; every other view shows it in a line.
+const SHOWN_LARGE = {
+  recording: ["answer", "why", "practice"],
+  all: ["answer"],
+  weeks: [],
+  training: ["train", "practice"],
+};
+
 function backgroundBar() {
-  const { job, view: name } = store;
-  if (
-    !job ||
-    (name === "training" && ["train", "practice"].includes(job.kind)) ||
-    (["recording", "all"].includes(name) && job.kind === "answer") ||
-    (name === "recording" && ["why", "practice"].includes(job.kind))
-  )
-    return [];
+  const { job } = store;
+  if (!job || SHOWN_LARGE[store.view].includes(job.kind)) return [];
   return [
     h("p", {}, job.stage || w(`job_${job.kind}`)),
     h("progress", { max: 1, value: job.share, "aria-label": w(`job_${job.kind}`) }),
-    h("button", { type: "button", class: "small", onclick: () => stopJob() }, w("stop")),
+    button(w("stop"), stopJob, { class: "small" }),
   ];
 }
 
@@ -294,11 +221,12 @@ function wire() {
 }
 
 async function start() {
-  const language =
+  const wanted =
     new URL(location.href).searchParams.get("lang") ||
     localStorage.getItem("semg-hht-language") ||
     document.documentElement.lang.slice(0, 2);
-  await loadWords(language === "zh" ? "zh" : "en");
+  const language = wanted === "zh" ? "zh" : "en";
+  await loadWords(language);
   api.onLostVisit(() => {
     // The server has removed the visit: say so, and begin at first sight with nothing left over.
     markUnsaved(false);
@@ -306,13 +234,16 @@ async function start() {
     location.reload();
   });
   wire();
-  const found = api.hasVisit() ? await api.findVisit() : null;
-  if (found) {
-    take(found);
-    if (found.language !== language) await act("language", { language });
-    follow();
-  } else take(await api.startVisit(language === "zh" ? "zh" : "en"));
-  const told = sessionStorage.getItem(TOLD);
+  const isSecond = await api.isSecondTab();
+  if (isSecond) {
+    sessionStorage.removeItem("semg-hht-file");
+    markUnsaved(false);
+  }
+  const found = isSecond ? null : await api.findVisit();
+  take(found || (await api.startVisit(language)));
+  if (found && found.language !== language) await act("language", { language });
+  if (found) follow();
+  const told = isSecond ? "second_tab" : sessionStorage.getItem(TOLD);
   sessionStorage.removeItem(TOLD);
   if (told) complain(new Error(w(told)));
   document.body.classList.add("ready");

@@ -1,6 +1,6 @@
 // Repetitions on the signal: shown as bands whose edges are dragged, with mouse and touch.
 
-import { byId, h, say, show } from "./dom.js";
+import { button, byId, h, say, show } from "./dom.js";
 import { add, addAt, edit, movedEdge } from "./edits.js";
 import { area, look, pan, pointAt, timeAt, view, xOf, zoom } from "./signal.js";
 import { act, changed, currentFile, select, store } from "./store.js";
@@ -80,14 +80,8 @@ function down(event) {
   const index = Number(event.target.closest(".band")?.dataset.index ?? -1);
   const file = currentFile();
   if (edge) {
-    drag = {
-      kind: "edge",
-      edge,
-      index,
-      before: file.repetitions,
-      x,
-      grip: timeAt(x) - file.repetitions[index][`${edge}_s`],
-    };
+    const grip = timeAt(x) - file.repetitions[index][`${edge}_s`];
+    drag = { kind: "edge", edge, index, before: file.repetitions, x, grip };
     store.edge = edge;
     select(index);
   } else if (event.pointerType === "touch" || event.button === 1 || event.altKey) {
@@ -114,12 +108,8 @@ function move(event) {
   const file = currentFile();
   if (drag.kind === "edge") {
     file.repetitions = [...drag.before];
-    file.repetitions[drag.index] = movedEdge(
-      { ...file, repetitions: drag.before },
-      drag.index,
-      drag.edge,
-      timeAt(x) - drag.grip,
-    );
+    const before = { ...file, repetitions: drag.before };
+    file.repetitions[drag.index] = movedEdge(before, drag.index, drag.edge, timeAt(x) - drag.grip);
     changed();
   } else if (drag.kind === "mark") {
     const clip = (time) => Math.max(0, Math.min(file.duration_s, time));
@@ -188,33 +178,25 @@ export function watchPointer() {
 export function markBar() {
   if (!store.mark) return null;
   const [from, until] = store.mark;
-  const close = () => {
-    store.mark = null;
-    changed();
-  };
-  const button = (key, work) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: "small",
-        onclick: () => {
-          work();
-          close();
-        },
-      },
-      w(key),
-    );
   const file = currentFile();
+  const maximum = { file: file.id, of: file.id, start_s: from, stop_s: until };
+  const tool = (key, work) =>
+    button(
+      w(key),
+      () => {
+        work();
+        store.mark = null;
+        changed();
+      },
+      { class: "small" },
+    );
   return h(
     "div",
     { class: "bar", role: "group", "aria-label": w("marked"), "data-key": "markbar" },
     h("span", { class: "figures" }, w("marked_from", { from: seconds(from), until: seconds(until) })),
-    button("zoom_to", () => look(from, until)),
-    button("add_marked", () => add(file, from, until)),
-    button("maximum_marked", () =>
-      act("maximum", { file: file.id, of: file.id, start_s: from, stop_s: until }, w("said_maximum")),
-    ),
-    button("close", () => {}),
+    tool("zoom_to", () => look(from, until)),
+    tool("add_marked", () => add(file, from, until)),
+    tool("maximum_marked", () => act("maximum", maximum, w("said_maximum"))),
+    tool("close", () => {}),
   );
 }

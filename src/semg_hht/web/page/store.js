@@ -1,7 +1,7 @@
 // What the page knows: the state that the server sent, and what only this tab decides (which file, which repetition).
 
 import * as api from "./api.js";
-import { byId, h, say } from "./dom.js";
+import { byId, debounced, h, say } from "./dom.js";
 import { loadWords, w } from "./words.js";
 
 export const store = {
@@ -64,10 +64,15 @@ export function chooseFile(id) {
 // Repetitions that were changed here and are on their way to the server: file id -> repetitions.
 export const pending = new Map();
 
+// The server keeps a session some seconds after a change, and may find that somebody else changed it.
+const KEPT_AFTER_MS = 6500;
+const lookAgain = debounced(() => api.get("state").then(take, () => {}), KEPT_AFTER_MS);
+
 // Take a state from the server. A state that is older than the shown one is dropped.
 export function take(state) {
   if (!state || (store.state && state.changed < store.state.changed && state.language === store.state.language)) return;
   for (const file of state.files) if (pending.has(file.id)) file.repetitions = pending.get(file.id);
+  if (state.keeps && state.changed !== store.state?.changed) lookAgain();
   store.state = state;
   if (!currentFile()) {
     const wanted = Number(sessionStorage.getItem("semg-hht-file"));
@@ -138,13 +143,15 @@ async function poll(atEnd) {
   try {
     for (let turn = 1; ; turn += 1) {
       const job = await api.get("job");
-      store.job = job.kind && !job.done ? job : null;
-      ours ||= store.job !== null;
+      const isDone = job.done || !job.kind;
+      const state = isDone && (await api.get("state")); // its progress is shown until its result is here
+      store.job = isDone ? null : job;
+      ours ||= !isDone;
       if (job.stage && job.stage !== stage && !job.done) say(job.stage);
       stage = job.stage;
       changed();
-      if (job.done || !job.kind) {
-        take(await api.get("state"));
+      if (isDone) {
+        take(state);
         if (job.error && stopping) say(job.error);
         else if (job.error && ours) complain(new Error(job.error));
         else if (job.kind) atEnd?.(job);

@@ -1,6 +1,6 @@
 // Training: what is there to learn from, the progress of the work, its honest result, and which run answers.
 
-import { h, say } from "./dom.js";
+import { button, figuresTable, h, say, scroll } from "./dom.js";
 import { sendEdits } from "./edits.js";
 import { sendFields } from "./heading.js";
 import { act, follow, showView, stopJob, store } from "./store.js";
@@ -8,6 +8,7 @@ import { answer, runName, takeRun } from "./answers.js";
 import { className, percent, remaining, w } from "./words.js";
 
 export function progress(job) {
+  const left = [percent(job.share), remaining(job.remaining_s)].filter(Boolean).join(" · ");
   return h(
     "div",
     { class: "progress", "data-key": "progress" },
@@ -16,12 +17,8 @@ export function progress(job) {
     h(
       "div",
       { class: "row" },
-      h(
-        "span",
-        { class: "note figures" },
-        [percent(job.share), remaining(job.remaining_s)].filter(Boolean).join(" · "),
-      ),
-      h("button", { type: "button", class: "small", onclick: () => stopJob() }, w("stop")),
+      h("span", { class: "note figures" }, left),
+      button(w("stop"), stopJob, { class: "small" }),
     ),
   );
 }
@@ -53,41 +50,26 @@ function labelled() {
     for (const { label } of file.repetitions) if (label) counts.set(label, (counts.get(label) || 0) + 1);
     people.set(person, counts);
   }
-  return h(
-    "div",
-    { class: "scroll", "data-key": "facts", tabindex: 0, role: "group", "aria-label": w("train_table") },
-    h(
-      "table",
-      {},
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          h("th", { scope: "col" }, w("about_person")),
-          labels.map((label) => h("th", { scope: "col", class: "figure" }, className(label))),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        [...people].map(([person, counts]) =>
-          h(
-            "tr",
-            {},
-            h("th", { scope: "row" }, person),
-            labels.map((label) => h("td", { class: "figure" }, counts.get(label) || "–")),
-          ),
-        ),
-      ),
-    ),
-  );
+  const heads = [[w("about_person")], ...labels.map((label) => [className(label), "figure"])];
+  const rows = [...people].map(([person, counts]) => [person, ...labels.map((label) => counts.get(label) || "–")]);
+  const attributes = { class: "scroll", "data-key": "facts", "aria-label": w("train_table") };
+  return scroll(attributes, figuresTable(heads, rows));
 }
 
 export function training() {
   const { state, job } = store;
-  const running = job && (job.kind === "train" || job.kind === "practice");
+  const { run } = state;
+  const running = ["train", "practice"].includes(job?.kind);
+  const isTrained = run.kind === "trained";
+  const others = run.choices.filter((one) => one.take !== run.kind);
+  const trainButton = { class: "primary", id: "train", disabled: Boolean(state.train_needs) || Boolean(job) };
+  const offer = ({ take, name, sentence }) =>
+    h(
+      "div",
+      { class: "offer", "data-key": take },
+      button(w("take_named", { name }), () => takeRun(take), { disabled: Boolean(job) }),
+      h("p", { class: "note" }, sentence),
+    );
   return [
     h("h2", { "data-key": "title" }, w("view_training")),
     h("p", { class: "lead", "data-key": "lead" }, w("train_lead")),
@@ -97,64 +79,26 @@ export function training() {
       h("h3", { id: "train-title" }, w("train_title")),
       labelled(),
       state.train_needs && h("p", { class: "note needs", "data-key": "needs" }, state.train_needs),
-      running && progress(job),
-      !running &&
-        h(
-          "div",
-          { class: "row", "data-key": "act" },
-          h(
-            "button",
-            {
-              type: "button",
-              class: "primary",
-              id: "train",
-              disabled: Boolean(state.train_needs) || Boolean(job),
-              onclick: () => train({}),
-            },
-            w("train"),
+      running
+        ? progress(job)
+        : h(
+            "div",
+            { class: "row", "data-key": "act" },
+            button(w("train"), () => train({}), trainButton),
+            state.resumable && button(w("resume"), () => train({ resume: true }), { id: "resume" }),
           ),
-          state.resumable &&
-            h("button", { type: "button", id: "resume", onclick: () => train({ resume: true }) }, w("resume")),
-        ),
-      state.run.kind === "trained" &&
-        state.run.sentence &&
-        h("p", { class: "score", "data-key": "score" }, state.run.sentence),
-      state.run.kind === "trained" &&
-        !running &&
-        h("button", { type: "button", id: "answer-all", "data-key": "use", onclick: answerAll }, w("answer_all")),
+      isTrained && run.sentence && h("p", { class: "score", "data-key": "score" }, run.sentence),
+      isTrained && !running && button(w("answer_all"), answerAll, { id: "answer-all", "data-key": "use" }),
     ),
     h(
       "section",
       { class: "panel", "data-key": "runs", "aria-labelledby": "runs-title" },
       h("h3", { id: "runs-title" }, w("runs_title")),
-      h("p", { "data-key": "now" }, state.run.kind === "none" ? w("no_run_short") : w("run_now", { name: runName() })),
-      state.run.kind !== "none" &&
-        state.run.kind !== "trained" &&
-        state.run.sentence &&
-        h("p", { class: "note", "data-key": "sentence" }, state.run.sentence),
-      h(
-        "div",
-        { class: "offers", "data-key": "offers" },
-        offers(state).map(([take, name, sentence]) =>
-          h(
-            "div",
-            { class: "offer", "data-key": take },
-            h("button", { type: "button", disabled: Boolean(job), onclick: () => takeRun(take) }, name),
-            h("p", { class: "note" }, sentence),
-          ),
-        ),
-      ),
+      h("p", { "data-key": "now" }, run.kind === "none" ? w("no_run_short") : w("run_now", { name: runName() })),
+      !isTrained &&
+        run.kind !== "none" &&
+        h("p", { class: "note", "data-key": "sentence" }, run.sentence),
+      h("div", { class: "offers", "data-key": "offers" }, others.map(offer)),
     ),
   ];
-}
-
-function offers({ run }) {
-  if (run.choices)
-    return run.choices
-      .filter((one) => one.take !== run.kind)
-      .map((one) => [one.take, w("take_named", { name: one.name }), one.sentence]);
-  const found = [];
-  if (run.kind !== "shipped" && run.shipped_sentence) found.push(["shipped", w("take_shipped"), run.shipped_sentence]);
-  if (run.kind !== "practice" && run.can_practice) found.push(["practice", w("take_practice"), w("practice_is")]);
-  return found;
 }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { countLabels, lineChart } from "./charts.js";
-import { h } from "./dom.js";
+import { figuresTable, h, scroll } from "./dom.js";
 import { changed, complain, store } from "./store.js";
 import { channelOf } from "./table.js";
 import { measure, percent, units, w } from "./words.js";
@@ -82,74 +82,37 @@ export function weeks() {
 }
 
 function ofPerson({ person, muscle, sessions }) {
-  const name = [person || w("no_person"), muscle].filter(Boolean).join(" · ");
-  const dated = sessions.filter((session) => session.date && !Number.isNaN(Date.parse(session.date)));
+  const name = [person, muscle].filter(Boolean).join(" · ");
+  const dated = sessions.filter((session) => session.date);
   const shown = MEASURES.filter(([key]) => sessions.some((session) => Number.isFinite(session[key])));
-  const charts =
-    dated.length < 2
-      ? []
-      : shown.map(([key, unit]) => {
-          const points = dated
-            .filter((session) => Number.isFinite(session[key]))
-            .map((session) => [
-              Date.parse(session.date),
-              key === "best_label_share" ? 100 * session[key] : session[key],
-            ]);
-          if (points.length < 2) return null;
-          const title = `${w(`weeks_${key}`)}${unit ? ` (${unit})` : ""}`;
-          const labels = [dated[0], dated.at(-1)].map((session) => [Date.parse(session.date), session.date]);
-          return h(
-            "figure",
-            { "data-key": key },
-            h("figcaption", {}, title),
-            lineChart({ points, xLabels: labels, title: `${name}: ${title}`, joined: true, width: 430 }),
-          );
-        });
+  const title = ([key, unit]) => `${w(`weeks_${key}`)}${unit ? ` (${unit})` : ""}`;
+  const drawn = (measured) => {
+    const [key] = measured;
+    const factor = key === "best_label_share" ? 100 : 1;
+    const points = dated
+      .filter((session) => Number.isFinite(session[key]))
+      .map((session) => [Date.parse(session.date), factor * session[key]]);
+    if (points.length < 2) return null;
+    const xLabels = [dated[0], dated.at(-1)].map(({ date }) => [Date.parse(date), date]);
+    const chart = lineChart({ points, xLabels, title: `${name}: ${title(measured)}`, joined: true, width: 430 });
+    return h("figure", { "data-key": key }, h("figcaption", {}, title(measured)), chart);
+  };
+  const heads = [[w("column_date")], [w("column_file")], [w("column_repetitions"), "figure"]];
+  const figure = (session, key) => (key === "best_label_share" ? percent(session[key]) : measure(session[key]));
+  const rows = sessions.map((session) => [
+    session.date || "–",
+    session.name,
+    session.n,
+    ...shown.map(([key]) => figure(session, key)),
+  ]);
   return h(
     "section",
     { class: "panel", "data-key": `person ${name}`, "aria-label": name },
     h("h3", {}, name),
-    h("div", { class: "pair" }, charts.filter(Boolean)),
-    h(
-      "div",
-      { class: "scroll", tabindex: 0, role: "group", "aria-label": w("weeks_table", { name }) },
-      h(
-        "table",
-        {},
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            ["column_date", "column_file"].map((key) => h("th", { scope: "col" }, w(key))),
-            h("th", { scope: "col", class: "figure" }, w("column_repetitions")),
-            shown.map(([key, unit]) =>
-              h("th", { scope: "col", class: "figure" }, `${w(`weeks_${key}`)}${unit ? ` (${unit})` : ""}`),
-            ),
-          ),
-        ),
-        h(
-          "tbody",
-          {},
-          sessions.map((session) =>
-            h(
-              "tr",
-              {},
-              h("th", { scope: "row" }, session.date || "–"),
-              h("td", {}, session.name),
-              h("td", { class: "figure" }, session.n),
-              shown.map(([key]) =>
-                h(
-                  "td",
-                  { class: "figure" },
-                  key === "best_label_share" ? percent(session[key]) : measure(session[key]),
-                ),
-              ),
-            ),
-          ),
-        ),
-      ),
+    h("div", { class: "pair" }, shown.map(drawn)),
+    scroll(
+      { class: "scroll", "aria-label": w("weeks_table", { name }) },
+      figuresTable([...heads, ...shown.map((measured) => [title(measured), "figure"])], rows),
     ),
   );
 }

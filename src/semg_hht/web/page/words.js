@@ -4,8 +4,7 @@ let texts = {};
 let language = "en";
 
 export async function loadWords(wanted) {
-  const answer = await fetch(`api/words?lang=${encodeURIComponent(wanted)}`);
-  texts = await answer.json();
+  texts = await (await fetch(`static/${wanted}.json`)).json();
   language = wanted;
   document.documentElement.lang = wanted === "zh" ? "zh-CN" : "en";
   document.title = w("title");
@@ -26,10 +25,6 @@ export const currentLanguage = () => language;
 // Full, half and invalid in the visitor's language; a person's own word as it is.
 export function className(label) {
   return texts[`class_${label}`] || label;
-}
-
-export function taskName(task) {
-  return texts[`task_${task}`] || task;
 }
 
 export function number(value, digits = 3) {
@@ -58,7 +53,7 @@ export function seconds(value, decimals = 2) {
 // A waiting time in words.
 export function remaining(value) {
   if (value === null || value === undefined) return "";
-  if (value < 90) return w("remaining_seconds", { n: Math.max(1, Math.round(value)) });
+  if (value < 90) return w("remaining_seconds", { n: value < 10 ? Math.max(1, value) : 5 * Math.round(value / 5) });
   return w("remaining_minutes", { n: Math.round(value / 60) });
 }
 

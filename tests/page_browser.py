@@ -1,0 +1,112 @@
+"""What a test does with the page in a browser: open it, wait for it, press its keys, read what it shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+BANDS = "document.querySelectorAll('#overlay .band').length"
+ROWS = "document.querySelectorAll('.repetitions tbody tr:not(.why)').length"
+ASKS = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"  # whether leaving the page asks first
+
+
+def set_width(browser: Any, width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def value(browser: Any, script: str) -> Any:
+    return browser.execute_script(f"return {script}")
+
+
+def until(browser: Any, script: str, timeout_s: float = 60.0) -> Any:
+    """Return the value of a script as soon as it is true."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        found = value(browser, script)
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"never true: {script}; the page shows {value(browser, 'document.body.innerText')}")
+
+
+def spoken(text: str) -> str:
+    return f"document.querySelector('#live').textContent.includes({json.dumps(text)})"
+
+
+def button(text: str, within: str = "body") -> str:
+    """A script that finds the shown button whose text begins so."""
+    buttons = f"[...document.querySelectorAll({json.dumps(within + ' button')})]"
+    return f"{buttons}.find(b => b.checkVisibility() && b.textContent.startsWith({json.dumps(text)}))"
+
+
+def open_page(browser: Any, address: str, language: str = "en") -> None:
+    """A new visit at first sight, as in a new tab."""
+    browser.get(f"{address}/?lang={language}")
+    browser.execute_script("sessionStorage.clear(); localStorage.clear()")
+    browser.get(f"{address}/?lang={language}")
+    until(browser, "document.body.classList.contains('ready')")
+
+
+def open_sample(browser: Any) -> int:
+    browser.find_element("css selector", "#open-sample").click()
+    return int(until(browser, BANDS))
+
+
+def choose_files(browser: Any, paths: Iterable[Path]) -> None:
+    """Add files, and wait until each was read or refused."""
+    browser.find_element("css selector", "#chooser").send_keys("\n".join(map(str, paths)))
+    until(browser, "![...document.querySelectorAll('#files .upload')].some(item => item.querySelector('progress'))")
+
+
+def judge(browser: Any) -> str:
+    """Take the run of the package and have the shown recording answered; returns the verdict."""
+    browser.find_element("css selector", "#verdict .offer button").click()
+    until(browser, "document.querySelector('#answer')").click()
+    return str(until(browser, "document.querySelector('p.verdict')?.textContent"))
+
+
+def press(browser: Any, *keys: str) -> None:
+    from selenium.webdriver import ActionChains
+
+    ActionChains(browser).send_keys(*keys).perform()
+
+
+def press_with(browser: Any, key: str, *held: str) -> None:
+    """Press a key while others are held down."""
+    from selenium.webdriver import ActionChains
+
+    chain = ActionChains(browser)
+    for one in held:
+        chain = chain.key_down(one)
+    chain = chain.send_keys(key)
+    for one in reversed(held):
+        chain = chain.key_up(one)
+    chain.perform()
+
+
+def tab_to(browser: Any, selector: str) -> None:
+    """Press the tab key until an element has the focus."""
+    from selenium.webdriver.common.keys import Keys
+
+    for _ in range(60):
+        if value(browser, f"document.activeElement.matches({json.dumps(selector)})"):
+            return
+        press(browser, Keys.TAB)
+    raise AssertionError(f"no tab reaches {selector}")
+
+
+def times(browser: Any) -> list[str]:
+    """The times in the table, in order."""
+    found = value(browser, "[...document.querySelectorAll('.repetitions td.time input')].map(i => i.value)")
+    return [str(one) for one in found]
+
+
+def settled(browser: Any) -> list[str]:
+    """The times after what was changed has reached the server."""
+    time.sleep(0.6)
+    until(browser, "![...document.querySelectorAll('.repetitions td.measure')].some(cell => cell.textContent == '…')")
+    return times(browser)
