@@ -58,6 +58,7 @@ async function sendOne(item) {
       if (file.kind === "failed") say(file.problem);
       else say(w("said_read", { file: file.name, n: file.repetitions.length }));
     }
+    if (!added.length && state.problems.length) say(state.problems.at(-1)); // of a table
   } catch (error) {
     item.problem = error instanceof TypeError ? w("no_server") : error.message;
     item.sending = false;
