@@ -59,7 +59,7 @@ def open_sample(browser: Any) -> int:
 def choose_files(browser: Any, paths: Iterable[Path]) -> None:
     """Add files, and wait until each was read or refused."""
     browser.find_element("css selector", "#chooser").send_keys("\n".join(map(str, paths)))
-    until(browser, "![...document.querySelectorAll('#files .upload')].some(item => item.querySelector('progress'))")
+    until(browser, "![...document.querySelectorAll('#files progress')].some(bar => bar.checkVisibility())")
 
 
 def judge(browser: Any) -> str:

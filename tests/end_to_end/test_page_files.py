@@ -1,0 +1,124 @@
+"""Files that are dropped on the page in a browser: thirty at once, a large one, tables, bad ones, and leaving with work."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from page_browser import BANDS, choose_files, open_page, open_sample, set_width, settled, spoken, times, until, value
+from semg_hht.recordings.recording import Recording, write_recording
+
+RATE_HZ = 500.0
+
+
+def recorded(path: Path, n_repetitions: int = 3, *, rate_hz: float = RATE_HZ) -> Path:
+    """A recording with a contraction of one second in each three."""
+    n = int(3 * rate_hz)
+    rng = np.random.default_rng(n_repetitions)
+    samples = 0.01 * rng.standard_normal((1, n * n_repetitions))
+    for start in range(n // 3, samples.shape[1], n):
+        samples[:, start : start + n // 3] += rng.standard_normal((1, n // 3))
+    write_recording(Recording(samples, rate_hz, ("biceps",), "mV", path.name), path)
+    return path
+
+
+def rows(browser: Any) -> list[str]:
+    found = value(browser, "[...document.querySelectorAll('.all tbody tr')].map(r => r.innerText)")
+    return [str(text) for text in found]
+
+
+@pytest.mark.slow
+def test_thirty_files_at_once_of_which_one_is_bad_and_a_table_before_and_after_its_recordings(
+    browser: Any, address: str, tmp_path: Path
+) -> None:
+    good = [recorded(tmp_path / f"set{number:02}.npz", 2) for number in range(29)]
+    bad = tmp_path / "broken.edf"
+    bad.write_bytes(bytes(range(256)) * 8)
+    table = tmp_path / "reps.csv"
+    table.write_text("file,start_s,stop_s,movement\nset03.npz,1,2,half\nset03.npz,2.5,3.25,full\n", encoding="utf-8")
+    late = tmp_path / "late_reps.csv"
+    late.write_text("file,subject,start_s,stop_s,movement\nset05.npz,P-5,0.75,2.25,invalid\n", encoding="utf-8")
+    set_width(browser, 1280)
+    open_page(browser, address)
+    choose_files(browser, [table])
+    until(browser, "document.querySelector('#problems').innerText.includes('set03.npz')")
+    until(browser, spoken("as soon as you add that recording"))
+    assert value(browser, "document.querySelectorAll('#files .file').length") == 0
+    browser.find_element("css selector", "#chooser").send_keys("\n".join(map(str, [*good[:15], bad, *good[15:]])))
+    until(browser, "document.querySelectorAll('.all .upload progress, .all tr progress').length > 5")  # by file
+    until(
+        browser, "document.querySelectorAll('.all tbody tr').length == 30 && !document.querySelector('#files .upload')"
+    )
+    assert value(browser, "[...document.querySelectorAll('.all tr.failed')].map(r => r.cells[0].innerText)") == [
+        bad.name
+    ]
+    assert len(rows(browser)) == 30 and all("6.0 s" in text for text in rows(browser) if bad.name not in text)
+    assert "2 / 2" in next(text for text in rows(browser) if "set03" in text)
+    assert value(browser, "document.querySelector('#problems').innerText") == ""
+    browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'set03.npz')]").click()
+    until(browser, f"{BANDS} == 2")
+    assert list(map(float, times(browser))) == [1.0, 2.0, 2.5, 3.25]
+    assert value(browser, "[...document.querySelectorAll('.repetitions select')].map(s => s.value)") == ["half", "full"]
+    choose_files(browser, [late])
+    browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'set05.npz')]").click()
+    until(browser, f"{BANDS} == 1")
+    assert list(map(float, times(browser))) == [0.75, 2.25]
+    assert value(browser, "document.querySelector('#about-person').value") == "P-5"
+
+
+@pytest.mark.slow
+def test_a_file_of_90_mb_is_shown(browser: Any, address: str, tmp_path: Path) -> None:
+    n_channels, n_samples = 4, 90_000_000 // (4 * 8)
+    samples = 0.01 * np.random.default_rng(0).standard_normal((n_channels, n_samples))
+    samples[:, : 2000 * 60].reshape(n_channels, 20, 6000)[..., 2000:4000] *= 50
+    write_recording(Recording(samples, 2000.0, tuple("abcd"), "mV", "large"), tmp_path / "large.npz")
+    assert 80e6 < (tmp_path / "large.npz").stat().st_size < 100e6
+    set_width(browser, 1280)
+    open_page(browser, address)
+    browser.find_element("css selector", "#chooser").send_keys(str(tmp_path / "large.npz"))
+    until(browser, f"{BANDS} >= 20", 120)
+    until(browser, "document.querySelectorAll('#plots canvas').length == 4")
+    assert "1,406" in value(browser, "document.querySelector('.facts').innerText").replace("1406", "1,406")
+
+
+def questions(browser: Any) -> list[str]:
+    """The dialogs that have opened since the last look."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [m["params"]["type"] for m in messages if m["method"] == "Page.javascriptDialogOpening"]
+
+
+@pytest.mark.slow
+def test_leaving_with_work_that_is_not_saved_asks(browser: Any, address: str) -> None:
+    set_width(browser, 1280)
+    first = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    try:
+        open_page(browser, address)
+        browser.get_log("performance")
+        browser.refresh()
+        assert questions(browser) == []  # nothing is lost, so nothing is asked
+        until(browser, "document.body.classList.contains('ready')")
+        n = open_sample(browser)
+        browser.find_element("css selector", "#about-note").send_keys("not saved")
+        browser.refresh()  # the driver answers the question with yes
+        assert questions(browser) == ["beforeunload"]
+        until(browser, f"{BANDS} == {n}")
+        assert value(browser, "document.querySelector('#about-note').value") == "not saved"
+        browser.find_element("css selector", "#about-note").send_keys("!")  # Chromium asks where someone was active
+        browser.execute_cdp_cmd("Page.close", {})  # as a click on the cross of the tab
+        for _ in range(100):
+            if question := questions(browser):
+                break
+            time.sleep(0.05)
+        assert question == ["beforeunload"]
+    finally:
+        if len(browser.window_handles) > 1:  # the driver may have answered this question, too
+            browser.close()
+        browser.switch_to.window(first)
