@@ -124,6 +124,14 @@ def test_a_translation_has_the_holes_of_the_message() -> None:
             "并导出为文本（.txt）",
         ),
         ("clipped here", "在此处削波"),
+        (
+            "a.acq: can't be read as AcqKnowledge; Buffer size too small (8 instead of at least 20 bytes)",
+            "a.acq：无法按 AcqKnowledge 格式读取；文件过短：8 字节，至少应有 20 字节",
+        ),
+        (
+            "a.mat: can't be read as a MAT file; Mat 4 mopt wrong format, byteswapping problem?",
+            "a.mat：无法按 MAT 格式读取；文件开头不符合 MAT 格式",
+        ),
         ("lasts long; nobody knows", "lasts long; nobody knows"),
         ("a.csv: nobody knows", "a.csv: nobody knows"),
     ],
