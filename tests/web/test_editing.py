@@ -58,7 +58,12 @@ def test_a_table_states_repetitions_before_and_after_its_recording(
     editing.find_again(visit, file.number, FILTERS)
     assert len(visit.files[file.number].rows) == 3
     add(visit, text(tmp_path / "wrong.csv", "file,start_s,stop_s\ncurl.csv,1,5000\n"))
-    assert visit.problems[0].name == "app_in_table" and len(visit.files[file.number].rows) == 3
+    assert visit.problems[-1].name == "app_in_table" and len(visit.files[file.number].rows) == 3
+    add(visit, text(tmp_path / "other.csv", "file,start_s,stop_s\nabsent.csv,1,2\n"))
+    told = [problem.values["file"] for problem in visit.problems]
+    assert told == ["reps.csv", "wrong.csv", "other.csv"]  # what is wrong with one table does not hide another
+    add(visit, text(tmp_path / "wrong.csv", "file,start_s,stop_s\ncurl.csv,1,2\n"))
+    assert [problem.values["file"] for problem in visit.problems] == ["reps.csv", "other.csv"]
 
 
 @pytest.mark.parametrize("is_first", [True, False])

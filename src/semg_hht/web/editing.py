@@ -24,6 +24,7 @@ UNITS = ("", "V", "mV", "uV")
 MAX_TEXT = {"person": 60, "muscle": 60, "side": 20, "note": 500}
 RATE_HZ = (1.0, 1e6)
 SENSOR_TIMEOUT_S = 60.0
+MAX_PROBLEMS = 20  # of tables that are shown
 
 
 def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
@@ -46,7 +47,7 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
         visit.files[number] = VisitFile(number, path, problem=Problem("app_reading", {"file": path.name}))
     read = read_upload(path, stated, filters, drawn)
     with visit.lock:
-        visit.problems = _still_waiting(visit)
+        visit.problems = _still_true(visit, path.name)
         if not _is_as_read(visit, number, stated):
             drawn.unlink(missing_ok=True)
             return number
@@ -62,11 +63,19 @@ def add(visit: Visit, stored: Path, name: str, filters: Any) -> int:
     return number
 
 
-def _still_waiting(visit: Visit) -> tuple[Problem, ...]:
-    """Of the problems, those of tables that state the repetitions of recordings that are not here yet."""
+def _still_true(visit: Visit, added: str) -> tuple[Problem, ...]:
+    """Of the problems, those of tables: of recordings that are not here yet, and of rows that do not fit theirs.
+
+    added : the name of the file that is added now; a table that comes again replaces what was said of it.
+    """
     here = {file.name for file in visit.files.values()}
-    tables = [problem for problem in visit.problems if problem.name == "app_table_waits"]
-    return tuple(table for table in tables if not set(table.values["names"].split(", ")) <= here)
+    tables = [problem for problem in visit.problems if problem.values.get("file") != added]
+    return tuple(
+        table
+        for table in tables
+        if table.name == "app_in_table"
+        or (table.name == "app_table_waits" and not set(table.values["names"].split(", ")) <= here)
+    )
 
 
 def read_again(visit: Visit, file: VisitFile, filters: Any) -> None:
@@ -140,7 +149,7 @@ def _take_table(visit: Visit, name: str, table: Mapping[str, tuple[ManifestRow, 
         visit.put(measured(file, reference_of(visit, file)))
     if waiting:
         problems.append(Problem("app_table_waits", {"file": name, "names": ", ".join(sorted(waiting)[:5])}))
-    visit.problems = tuple(problems)
+    visit.problems = (*visit.problems, *problems)[-MAX_PROBLEMS:]
     visit.touch()
     return otherwise
 
