@@ -1,4 +1,4 @@
-"""The page for every reader: axe-core, names, contrast and focus order in each view, wide and narrow, light and dark."""
+"""The page for every reader: axe-core, names, contrast and focus order in each view, wide, narrow, light and dark."""
 
 from __future__ import annotations
 

@@ -1,18 +1,17 @@
-"""Files that are dropped on the page in a browser: thirty at once, a large one, tables, bad ones, and leaving with work."""
+"""Files that are dropped on the page in a browser: thirty at once, a large one, tables, bad ones; leaving with work."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from page_browser import BANDS, choose_files, open_page, open_sample, set_width, settled, spoken, times, until, value
+from page_browser import BANDS, choose_files, open_page, open_sample, set_width, spoken, times, until, value
 from semg_hht.recordings.recording import Recording, write_recording
 
 RATE_HZ = 500.0
@@ -122,3 +121,73 @@ def test_leaving_with_work_that_is_not_saved_asks(browser: Any, address: str) ->
         if len(browser.window_handles) > 1:  # the driver may have answered this question, too
             browser.close()
         browser.switch_to.window(first)
+
+
+# Suffixes of files whose content is of no format, and words that stay Latin in a Chinese sentence.
+SUFFIXES = "edf bdf mat npz h5 xlsx xdf c3d parquet otb+ acq rhd poly5 smr hea docx semg.zip"
+LATIN = {
+    *(
+        "Hz",
+        "mV",
+        "zip",
+        "npz",
+        "CSV",
+        "EDF",
+        "BDF",
+        "MAT",
+        "HDF",
+        "HDF5",
+        "XDF",
+        "OTB",
+        "WFDB",
+        "RHD",
+        "XLSX",
+        "PARQUET",
+    ),
+    *("AcqKnowledge", "Parquet", "Poly", "Poly5", "Spike", "Spike2", "biceps", "absent"),
+}
+
+
+@pytest.mark.slow
+def test_what_a_chinese_visitor_is_told_of_bad_files_is_chinese(browser: Any, address: str, tmp_path: Path) -> None:
+    texts = {
+        "empty.csv": "",
+        "prose.txt": "Nothing here is a number.\n",
+        "unstated.csv": "biceps\n" + "0.5\n-0.5\n" * 2000,
+        "short.csv": "time (s),biceps (mV)\n0,1\n0.001,2\n0.002,1\n",
+        "gaps.csv": "time (s),biceps (mV)\n" + "".join(f"{n / 1000},nan\n" for n in range(4000)),
+        "level.csv": "time (s),biceps (mV)\n" + "".join(f"{n / 1000},1\n" for n in range(4000)),
+        "reps_a.csv": "file,start_s,stop_s\ngood.npz,1,many\n",
+        "reps_b.csv": "file,start_s,stop_s\ngood.npz,2,1\n",
+        "reps_c.csv": "file,start_s,stop_s\ngood.npz,1,1000\n",
+        "reps_d.csv": "file,start_s,stop_s\nabsent.npz,1,2\n",  # of a recording that is not here
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for suffix in SUFFIXES.split():
+        (tmp_path / f"bad.{suffix}").write_bytes(bytes(range(256)) * 8)
+    recorded(tmp_path / "good.npz")
+    set_width(browser, 1280)
+    open_page(browser, address, "zh")
+    choose_files(browser, [tmp_path / "good.npz"])
+    choose_files(browser, sorted(path for path in tmp_path.iterdir() if path.name != "good.npz"))
+    told = [*rows(browser), *value(browser, "[...document.querySelectorAll('#problems p')].map(p => p.innerText)")]
+    browser.find_element("css selector", "#to-recording").click()
+    browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'good.npz')]").click()
+    field = browser.find_element("css selector", ".repetitions td.time input")
+    field.clear()
+    field.send_keys("soon\t")
+    told.append(until(browser, "document.querySelector('#alerts .alert p')?.innerText").replace("soon", ""))
+    names = sorted((path.name for path in tmp_path.iterdir()), key=len, reverse=True)
+    for name in names:
+        assert sum(name in text for text in told) >= 1, f"nothing is said of {name}"
+    latin = {text: left for text in told if (left := _latin(text, names))}
+    assert latin == {}
+
+
+def _latin(text: str, names: list[str]) -> list[str]:
+    """The Latin words of a message but for names of files, suffixes, quotations, columns and units."""
+    for name in names:
+        text = text.replace(name, "")
+    text = re.sub(r"'[^']*'|\.\w+\+?|\w+_\w+|[0-9a-fx]{4,}", "", text)
+    return [word for word in re.findall(r"[A-Za-z]{2,}", text) if word not in LATIN]

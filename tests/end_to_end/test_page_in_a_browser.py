@@ -16,9 +16,12 @@ import pytest
 from page_browser import (
     BANDS,
     ROWS,
+    button,
+    choose_files,
     open_page,
     open_sample,
     press,
+    press_with,
     set_width,
     settled,
     spoken,
@@ -195,6 +198,52 @@ def test_edges_are_dragged_intervals_marked_and_the_signal_zoomed_with_the_mouse
 
 
 @pytest.mark.slow
+def test_each_change_of_repetitions_is_undone_and_redone_by_keys(browser: Any, address: str, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    shown = (
+        "JSON.stringify([...document.querySelectorAll('.repetitions tbody tr:not(.why)')].map("
+        "r => [...r.querySelectorAll('input,select')].map(e => e.value)))"
+    )
+    set_width(browser, 1280)
+    open_page(browser, address)
+    open_sample(browser)
+    settled(browser)
+    states = [value(browser, shown)]
+    browser.execute_script("document.querySelector('#signal').focus()")
+    for keys in (("]", "2"), (Keys.DELETE,), ("n",), (Keys.ESCAPE,)):
+        press(browser, *keys)
+        states.append(value(browser, shown))
+    until(browser, button("invalid", "#repetition-bar")).click()  # of all
+    states.append(value(browser, shown))
+    field = browser.find_element("css selector", ".repetitions td.time.until input")
+    field.clear()
+    field.send_keys("1.25\t")
+    states.append(value(browser, shown))
+    settled(browser)
+    until(browser, button("Find again", "#repetition-bar")).click()
+    until(browser, spoken("found anew"))
+    states.append(value(browser, shown))
+    states = [states[i] for i in range(len(states)) if i == 0 or states[i] != states[i - 1]]
+    assert len(states) == 7
+    note = browser.find_element("css selector", "#about-note")
+    note.send_keys("ice")
+    press_with(browser, "z", Keys.CONTROL)
+    assert value(browser, shown) == states[-1]  # in a field, Ctrl+Z is about its own text
+    until(browser, "document.querySelector('#about-note').value != 'ice'")
+    browser.execute_script("document.activeElement.blur()")
+    for before in reversed(states[:-1]):
+        press_with(browser, "z", Keys.CONTROL)
+        until(browser, f"{shown} == {json.dumps(before)}")
+    for after in states[1:]:
+        press_with(browser, "y", Keys.CONTROL)
+        until(browser, f"{shown} == {json.dumps(after)}")
+    settled(browser)
+    browser.get(f"{address}/?lang=en")  # the server has what is shown
+    until(browser, f"{shown} == {json.dumps(states[-1])}")
+
+
+@pytest.mark.slow
 def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
     browser: Any, address: str, tmp_path: Path
 ) -> None:
@@ -227,6 +276,12 @@ def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
     assert all(
         any(length in row for row in lengths) for length in ("20.0 s", "40.0 s")
     )  # the rate that was typed changes only its own file
+    np.savetxt(tmp_path / "later.csv", samples.T, header="biceps", comments="")
+    choose_files(browser, [tmp_path / "later.csv"])
+    until(browser, "document.querySelectorAll('.all tr.failed').length == 2")
+    assert value(browser, "document.querySelector('.all form.rate input').value") == ""
+    browser.execute_script("window.confirm = () => true")
+    browser.find_element("xpath", "//button[@aria-label='Remove later.csv']").click()
     browser.get(f"{address}/?lang=en")  # a reload
     until(browser, "document.querySelectorAll('#files .file').length == 4")
     browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'P-07')]").click()
