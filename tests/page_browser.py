@@ -40,7 +40,7 @@ def spoken(text: str) -> str:
 def button(text: str, within: str = "body") -> str:
     """A script that finds the shown button whose text begins so."""
     buttons = f"[...document.querySelectorAll({json.dumps(within + ' button')})]"
-    return f"{buttons}.find(b => b.checkVisibility() && b.textContent.startsWith({json.dumps(text)}))"
+    return f"{buttons}.find(b => b.checkVisibility() && b.textContent.trim().startsWith({json.dumps(text)}))"
 
 
 def open_page(browser: Any, address: str, language: str = "en") -> None:
