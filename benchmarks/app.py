@@ -1,10 +1,14 @@
-"""The web page under load: many visitors at once; each uploads a recording, has it answered and leaves.
+"""The web page: how long one visitor waits, and how it stands many at once, of whom some attack it.
 
-    python benchmarks/app.py --checkpoint RUN --recording FILE --visitors 50 --rounds 3
-    python benchmarks/app.py --checkpoint RUN --recording FILE --visitors 50 --attackers 15 --minutes 10
+    python benchmarks/app.py --figures --rounds 5
+    python benchmarks/app.py --visitors 50 --rounds 3
+    python benchmarks/app.py --visitors 50 --attackers 15 --minutes 10
 
-It prints the answers per second, how long visitors waited, the errors, and the memory of the server: after each round,
-or every half minute with its growth in the last half. Attackers choose from the attacks of attacks.py at random.
+The first prints each waiting time of a visitor and the sizes of the page, measured in Chromium (page_figures.py). In
+the others each visitor uploads a recording, has it answered and leaves. They print the answers per second, how long
+visitors waited, the errors, and the memory of the server: after each round, or every half minute with its growth in the
+last half. Attackers choose from the attacks of attacks.py at random. --checkpoint and --recording are those of the
+package unless stated.
 """
 
 from __future__ import annotations
@@ -29,7 +33,8 @@ from pathlib import Path
 import numpy as np
 from attacks import ATTACKS, Attack, Breach, Target
 from page_client import Visitor, free_port, megabytes, megabytes_with_children, started
-from page_client import answering as answering
+
+from semg_hht.samples import RUN, recordings
 
 REFUSED = (OSError, RuntimeError, http.client.HTTPException, ValueError)
 
@@ -220,8 +225,9 @@ def growth(at_s: list[float], megabytes: list[float]) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--recording", required=True, type=Path)
+    parser.add_argument("--figures", action="store_true", help="waiting times of one visitor, in a browser")
+    parser.add_argument("--checkpoint", help="the run that answers")
+    parser.add_argument("--recording", type=Path, default=next(iter(recordings().values())))
     parser.add_argument("--rate_hz", type=float)
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
@@ -229,6 +235,12 @@ def main() -> None:
     parser.add_argument("--attackers", type=int, default=0, help="of the visitors, with --minutes")
     parser.add_argument("--max_upload_mb", type=int, default=20)
     options = parser.parse_args()
+    if options.figures:
+        from page_figures import show_figures  # it needs selenium
+
+        show_figures(options.checkpoint, options.rounds)
+        return
+    options.checkpoint = options.checkpoint or str(RUN)
     with served(options) as load:
         start = time.monotonic()
         tally = visit_and_attack(load) if options.minutes else visit_in_rounds(load)

@@ -34,9 +34,10 @@ def test_training_is_stopped_resumed_found_again_after_a_reload_and_answers(
     assert "at least 3 people" in value(browser, "document.querySelector('#training .needs').textContent")
     choose_files(browser, [*recordings[2:], table])
     show_training(browser)
-    until(browser, "document.querySelectorAll('#training tbody tr').length == 3")
+    until(browser, "!document.querySelector('#train').disabled")
+    assert value(browser, "document.querySelectorAll('#training tbody tr').length") == 3
     browser.find_element("css selector", "#train").click()
-    until(browser, f"{STAGE}?.includes('Training, round')", 180)
+    until(browser, f"/round [1-9]/.test({STAGE})", 180)  # a round is kept when it ends
     browser.find_element("css selector", "#to-recording").click()
     until(browser, "document.querySelector('#background progress')")  # it is seen from every view
     browser.find_element("css selector", "#to-training").click()
