@@ -1,6 +1,7 @@
 """How long a visitor of the web page waits, in a real Chromium, and how much is sent: the figures of app.py --figures.
 
-Each is the median of several rounds, each round with a visit of its own. It needs selenium, chromium and chromedriver.
+Each is the median of several rounds, each with a server of its own. Beside a waiting time stands the processor time of
+server and browser together, which other work on the machine changes little. It needs selenium, chromium, chromedriver.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,48 +61,83 @@ def chromium() -> Iterator[Any]:
         browser.quit()
 
 
+def processor_s(pid: int) -> float:
+    """Processor time of a process and all its descendants, on Linux; of those that have ended, too."""
+    try:
+        values = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+        children = {int(child) for task in tasks for child in task.read_text(encoding="ascii").split()}
+    except OSError:
+        return 0.0
+    own = sum(int(value) for value in values[11:15]) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(processor_s, children))
+
+
 def until(browser: Any, script: str) -> None:
     """Wait until a script is true and the page has drawn it."""
     look = f"const look = () => {script} ? requestAnimationFrame(() => done()) : requestAnimationFrame(look)"
     browser.execute_async_script(f"const done = arguments[0]; {look}; look()")
 
 
-@contextmanager
-def served(folder: Path, checkpoint: str | None) -> Iterator[tuple[str, float]]:
-    """A page, and when its command was started."""
-    port, began = free_port(), time.monotonic()
-    command = [sys.executable, "-m", "semg_hht", "app", "--cpu", "--port", str(port)]
-    command += ["--checkpoint", checkpoint] if checkpoint else []
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(folder)})
-    try:
-        address = f"http://127.0.0.1:{port}/?lang=en"
-        while server.poll() is None:
-            with suppress(OSError), urllib.request.urlopen(address, timeout=10):
+@dataclass
+class Figures:
+    """What was measured: name -> waiting times or sizes, and the processor time of each waiting time."""
+
+    browser: Any
+    server: int = 0
+    values: dict[str, list[float]] = field(default_factory=dict)
+    processor: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, what: str, value: float) -> None:
+        print(f"{what}: {value:.2f}", file=sys.stderr)
+        self.values.setdefault(what, []).append(value)
+
+    def wait(self, what: str, do: Callable[[], object], shown: str) -> None:
+        """Measure from ``do()`` until the page shows what the script ``shown`` is true for."""
+        driver = self.browser.service.process.pid
+        began, spent = time.monotonic(), processor_s(self.server) + processor_s(driver)
+        do()
+        until(self.browser, shown)
+        self.note(what, time.monotonic() - began)
+        self.processor.setdefault(what, []).append(processor_s(self.server) + processor_s(driver) - spent)
+
+    def show(self) -> None:
+        for what, values in self.values.items():
+            median, least, most = statistics.median(values), min(values), max(values)
+            digits = 2 if what in self.processor else 0
+            line = f"{what:48} {median:9.{digits}f}   ({least:.{digits}f} to {most:.{digits}f}, n = {len(values)})"
+            spent = self.processor.get(what)
+            print(line + (f"   processor {statistics.median(spent):6.2f} s" if spent else ""))
+
+
+class Served:
+    """A page that `semg-hht app` serves. ``open`` waits until it answers."""
+
+    def __init__(self, folder: Path, checkpoint: str | None) -> None:
+        port = free_port()
+        command = [sys.executable, "-m", "semg_hht", "app", "--cpu", "--port", str(port)]
+        command += ["--checkpoint", checkpoint] if checkpoint else []
+        environment = os.environ | {"TMPDIR": str(folder)}
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+        self.address = f"http://127.0.0.1:{port}/?lang=en"
+
+    def open(self, browser: Any) -> None:
+        while self.process.poll() is None:
+            with suppress(OSError), urllib.request.urlopen(self.address, timeout=10):
                 break
             time.sleep(0.02)
-        yield address, began
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(60)
+        browser.get(self.address)
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
 
 
-def open_page(browser: Any, address: str) -> None:
+def new_visit(browser: Any, address: str) -> None:
     browser.get(address)
     browser.execute_script("sessionStorage.clear()")
     browser.get(address)
     until(browser, READY)
-
-
-def waited(browser: Any, do: Callable[[], None], shown: str) -> float:
-    began = time.monotonic()
-    do()
-    until(browser, shown)
-    return time.monotonic() - began
-
-
-def dropped(browser: Any, *paths: Path, shown: str = SHOWN) -> float:
-    chooser = browser.find_element("css selector", "#chooser")
-    return waited(browser, lambda: chooser.send_keys("\n".join(map(str, paths))), shown)
 
 
 def written(folder: Path) -> tuple[Path, dict[int, tuple[Path, Path]]]:
@@ -125,53 +162,46 @@ def written(folder: Path) -> tuple[Path, dict[int, tuple[Path, Path]]]:
 
 
 def show_figures(checkpoint: str | None, rounds: int) -> None:
-    """Print each figure: its median, its range, and the load of the machine before and after."""
-    found: dict[str, list[float]] = {}
+    """Print each figure with its range, and the load of the machine before and after."""
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
-        folder = Path(name)
-        large, sets = written(folder)
+        large, sets = written(Path(name))
+        figures = Figures(browser)
         for _ in range(rounds):
-            with served(folder, checkpoint) as (address, began):
-                browser.get(address)
-                until(browser, READY)
-                found.setdefault("start of the command to the page, s", []).append(time.monotonic() - began)
-                one_round(browser, address, large, sets, found)
-    for what, values in found.items():
-        median, least, most = statistics.median(values), min(values), max(values)
-        digits = 0 if what.endswith("kB") else 2
-        print(f"{what:58} {median:9.{digits}f}   ({least:.{digits}f} to {most:.{digits}f}, n = {len(values)})")
+            began = time.monotonic()
+            served = Served(Path(name), checkpoint)
+            try:
+                figures.server = served.process.pid
+                figures.wait("start of the command to the page, s", partial(served.open, browser), READY)
+                figures.values["start of the command to the page, s"][-1] = time.monotonic() - began
+                one_round(figures, served.address, large, sets)
+            finally:
+                served.close()
+    figures.show()
     print(f"load of the machine before and after: {before:.1f}, {os.getloadavg()[0]:.1f}; {os.cpu_count()} processors")
 
 
-def one_round(
-    browser: Any,
-    address: str,
-    large: Path,
-    sets: dict[int, tuple[Path, Path]],
-    found: dict[str, list[float]],
-) -> None:
-    def note(what: str, value: float) -> None:
-        print(f"{what}: {value:.2f}", file=sys.stderr)
-        found.setdefault(what, []).append(value)
+def one_round(figures: Figures, address: str, large: Path, sets: dict[int, tuple[Path, Path]]) -> None:
+    browser, small = figures.browser, next(iter(recordings().values()))
 
-    note("the page and its parts, as sent, kB", browser.execute_script(f"return {SENT}") / 1000)
-    small = next(iter(recordings().values()))
+    def drop(path: Path) -> None:
+        browser.find_element("css selector", "#chooser").send_keys(str(path))
+
+    figures.note("the page and its parts, as sent, kB", browser.execute_script(f"return {SENT}") / 1000)
     for what, path in (("first small file to picture, s", small), ("next small file to picture, s", small),
-                       (f"file of {large.stat().st_size / 1e6:.0f} MB to picture, s", large)):  # fmt: skip
-        open_page(browser, address)
-        note(what, dropped(browser, path))
+                       ("file of 90 MB to picture, s", large)):  # fmt: skip
+        new_visit(browser, address)
+        figures.wait(what, partial(drop, path), SHOWN)
     for n, (path, table) in sets.items():
-        open_page(browser, address)
-        dropped(browser, table, shown="document.querySelector('#problems').textContent")
-        dropped(browser, path, shown=f"document.querySelectorAll('#overlay .band').length == {n}")
-        if browser.find_elements("css selector", "#verdict .offer button"):
-            browser.find_element("css selector", "#verdict .offer button").click()
+        new_visit(browser, address)
+        drop(table)
+        until(browser, "document.querySelector('#problems').textContent")
+        drop(path)
+        until(browser, f"document.querySelectorAll('#overlay .band').length == {n}")
+        for offer in browser.find_elements("css selector", "#verdict .offer button")[:1]:
+            offer.click()
         until(browser, "document.querySelector('#answer')")
-        note(
-            f"answers of {n} repetitions, s",
-            waited(browser, browser.find_element("css selector", "#answer").click, JUDGED),
-        )
-        note(f"markup at {n} answered repetitions, kB", browser.execute_script(f"return {MARKUP}") / 1000)
+        figures.wait(f"answers of {n} repetitions, s", browser.find_element("css selector", "#answer").click, JUDGED)
+        figures.note(f"markup at {n} answers, kB", browser.execute_script(f"return {MARKUP}") / 1000)
         why = browser.find_element("css selector", "td.act button")
-        note(f"why, of one of {n} repetitions, s", waited(browser, why.click, WHY))
+        figures.wait(f"why, of one of {n} repetitions, s", why.click, WHY)

@@ -24,12 +24,13 @@ def value(browser: Any, script: str) -> Any:
 
 def until(browser: Any, script: str, timeout_s: float = 60.0) -> Any:
     """Return the value of a script as soon as it is true."""
-    end = time.monotonic() + timeout_s
+    end, pause_s = time.monotonic() + timeout_s, 0.05
     while time.monotonic() < end:
         found = value(browser, script)
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(0.3, 1.1 * pause_s)  # each look costs the browser time that long work needs
     raise AssertionError(f"never true: {script}; the page shows {value(browser, 'document.body.innerText')}")
 
 
