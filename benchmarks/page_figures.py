@@ -89,7 +89,6 @@ class Figures:
     processor: dict[str, list[float]] = field(default_factory=dict)
 
     def note(self, what: str, value: float) -> None:
-        print(f"{what}: {value:.2f}", file=sys.stderr)
         self.values.setdefault(what, []).append(value)
 
     def wait(self, what: str, do: Callable[[], object], shown: str) -> None:
@@ -100,6 +99,7 @@ class Figures:
         until(self.browser, shown)
         self.note(what, time.monotonic() - began)
         self.processor.setdefault(what, []).append(processor_s(self.server) + processor_s(driver) - spent)
+        print(f"  {what}: {self.values[what][-1]:.2f}, processor {self.processor[what][-1]:.2f} s", file=sys.stderr)
 
     def show(self) -> None:
         for what, values in self.values.items():
@@ -144,9 +144,13 @@ def written(folder: Path) -> tuple[Path, dict[int, tuple[Path, Path]]]:
     """A recording of 90 MB; and recordings of so many repetitions with their tables, made of a real one."""
     small = next(iter(recordings().values()))
     recording = read_recording(small)
-    n_copies = -(-LARGE_BYTES // recording.samples.nbytes)
+    n_channels = 8 * len(recording.channel_names)
+    n_copies = round(LARGE_BYTES / (8 * recording.samples.nbytes))
+    names = tuple(f"channel {i + 1}" for i in range(n_channels))
     large = folder / "large.npz"
-    write_recording(replace(recording, samples=np.tile(recording.samples, n_copies)), large)
+    tiled = np.tile(recording.samples, (8, n_copies))
+    tiled += 1e-3 * tiled.std() * np.random.default_rng(0).standard_normal(tiled.shape)  # equal copies would compress
+    write_recording(replace(recording, samples=tiled, channel_names=names, numbers=()), large)
     sets = {}
     found = find_repetitions(recording)
     length = recording.samples.shape[1]
@@ -167,7 +171,8 @@ def show_figures(checkpoint: str | None, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
         large, sets = written(Path(name))
         figures = Figures(browser)
-        for _ in range(rounds):
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
             began = time.monotonic()
             served = Served(Path(name), checkpoint)
             try:
