@@ -6,22 +6,30 @@ An attack that is refused or cut off has failed, as it should; one that succeeds
 from __future__ import annotations
 
 import http.client
+import io
+import json
 import random
 import socket
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 
 from bombs import BOMBS, MARKER, MEGABYTE
 from page_client import Visitor
 
+from semg_hht.web.page_steps import CHANGES, READS
+
 UPLOAD = "/api/file?name=a.csv"
-STEPS = ("language", "sample", "remove", "about", "repetitions", "find", "maximum", "from_sensor", "answer", "why",
-         "train", "run", "stop", "keep", "open")  # fmt: skip
-READS = ("state", "job", "signal", "picture", "card", "table", "predictions", "session", "trend")
+NONSENSE: tuple[object, ...] = (
+    None, True, -1, 0, 1e308, float("nan"), 10**30, "", "x" * 5000, "../../etc/passwd", [], {}, [[[]]], {"": None},
+    "2026-99-99", "\x00",
+)  # fmt: skip
 
 
 class Breach(Exception):
@@ -116,7 +124,7 @@ def confuse_the_steps(target: Target, rng: random.Random) -> None:
     texts = ["", "null", "[]", "[" * 50_000, "{}", '{"file": 1e999}', '{"file": "../../x"}', "\x00\xff", "9" * 10_000,
              '{"file": 1, "repetitions": [{"start_s": NaN}]}', '{"name": "../passwd"}', '{"file": [[[]]]}']  # fmt: skip
     with Visitor(target.address) as visitor:
-        for step in rng.sample(STEPS, 5):
+        for step in rng.sample(sorted(CHANGES), 5):
             text = rng.choice(texts).encode("utf-8", "replace")
             for key in (visitor.key, "", "nobody"):
                 with suppress(OSError, ValueError):
@@ -138,6 +146,57 @@ def flood(target: Target, rng: random.Random) -> None:
             rng.choice(visitors).open("/api/sample", b"{}").close()
     for visitor in visitors:
         visitor.__exit__()
+
+
+def forge_a_session(target: Target, rng: random.Random) -> None:
+    """Open saved sessions that hold nonsense at random places of their description, and ask for all that is shown."""
+    with Visitor(target.address) as visitor:
+        visitor.step("sample")
+        if rng.random() < 0.5:
+            with suppress(OSError, RuntimeError):
+                visitor.answers(gender=True)
+        saved = visitor.open("/api/session").read()
+        for _ in range(10):
+            try:
+                visitor.open("/api/file?name=x.semg.zip", _with_nonsense(saved, rng)).close()
+            except HTTPError as error:
+                if error.code == 500:
+                    raise Breach("a forged session made the server fail") from None
+            visitor.state = json.loads(visitor.open("/api/state").read())
+            for file in visitor.state["files"][1:]:
+                for read in READS:
+                    with suppress(OSError):
+                        visitor.open(f"/api/{read}?file={file['id']}").close()
+                visitor.step("remove", file=file["id"])
+
+
+def _with_nonsense(saved: bytes, rng: random.Random) -> bytes:
+    """The session with one to three values of its description replaced or left out."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved)) as session, zipfile.ZipFile(made, "w") as to:
+        for name in session.namelist():
+            content = session.read(name)
+            if name.endswith(".json"):
+                described = json.loads(content)
+                for _ in range(rng.randint(1, 3)):
+                    holder, key = rng.choice(list(_places(described)))
+                    if rng.random() < 0.2:
+                        del holder[key]
+                    else:
+                        holder[key] = rng.choice(NONSENSE)
+                    if not list(_places(described)):
+                        break
+                content = json.dumps(described).encode()
+            to.writestr(name, content)
+    return made.getvalue()
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each place of a JSON value, as the object or list that holds it and its key or number there."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in list(pairs):
+        yield value, key
+        yield from _places(inner)
 
 
 # Files and visits of others
@@ -220,6 +279,6 @@ def hang_up(target: Target, rng: random.Random) -> None:
 
 
 ATTACKS: tuple[Attack, ...] = (
-    drop_a_bomb, drop_a_bomb, send_too_much, confuse_the_steps, flood, read_files_of_others, impersonate, dawdle,
-    hang_up,
+    drop_a_bomb, drop_a_bomb, send_too_much, confuse_the_steps, forge_a_session, flood, read_files_of_others, impersonate,
+    dawdle, hang_up,
 )  # fmt: skip

@@ -54,7 +54,7 @@ def chromium() -> Iterator[Any]:
     ):
         options.add_argument(flag)
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    browser.set_script_timeout(600)
+    browser.set_script_timeout(300)
     try:
         yield browser
     finally:
@@ -74,7 +74,7 @@ def processor_s(pid: int) -> float:
 
 
 def until(browser: Any, script: str) -> None:
-    """Wait until a script is true and the page has drawn it."""
+    """Wait until a script is true and the page has drawn it; at most as long as the browser lets a script run."""
     look = f"const look = () => {script} ? requestAnimationFrame(() => done()) : requestAnimationFrame(look)"
     browser.execute_async_script(f"const done = arguments[0]; {look}; look()")
 
