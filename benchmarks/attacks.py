@@ -279,6 +279,6 @@ def hang_up(target: Target, rng: random.Random) -> None:
 
 
 ATTACKS: tuple[Attack, ...] = (
-    drop_a_bomb, drop_a_bomb, send_too_much, confuse_the_steps, forge_a_session, flood, read_files_of_others, impersonate,
-    dawdle, hang_up,
+    drop_a_bomb, drop_a_bomb, send_too_much, confuse_the_steps, forge_a_session, flood, read_files_of_others,
+    impersonate, dawdle, hang_up,
 )  # fmt: skip
