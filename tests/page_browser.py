@@ -22,7 +22,7 @@ def value(browser: Any, script: str) -> Any:
     return browser.execute_script(f"return {script}")
 
 
-def until(browser: Any, script: str, timeout_s: float = 60.0) -> Any:
+def until(browser: Any, script: str, timeout_s: float = 120.0) -> Any:
     """Return the value of a script as soon as it is true."""
     end, pause_s = time.monotonic() + timeout_s, 0.05
     while time.monotonic() < end:
