@@ -82,7 +82,7 @@ def test_a_file_of_90_mb_is_shown(browser: Any, address: str, tmp_path: Path) ->
     set_width(browser, 1280)
     open_page(browser, address)
     browser.find_element("css selector", "#chooser").send_keys(str(tmp_path / "large.npz"))
-    until(browser, f"{BANDS} >= 20", 120)
+    until(browser, f"{BANDS} >= 20", 300)
     until(browser, "document.querySelectorAll('#plots canvas').length == 4")
     assert "1,406" in value(browser, "document.querySelector('.facts').innerText").replace("1406", "1,406")
 
