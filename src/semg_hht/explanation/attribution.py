@@ -69,41 +69,41 @@ def attribute(
         raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(classes[task])}")
     index = classes[task].index(name)
     blocks, average = _blocks(model, matrices, inputs, task, index)
-    scored, is_odds = _scored(model, inputs, task, index)
+    of_features, is_odds = scored(model, inputs, task, index)
     network = for_gradients(model.network)
-    score_of = _score_of(network, scored)
+    score_at = score_of(network, of_features)
     x = torch.from_numpy(np.ascontiguousarray(matrices)).to(next(network.parameters()).device)
     with torch.no_grad():
-        score, empty = score_of(torch.stack([x, torch.zeros_like(x)])).tolist()
+        score, empty = score_at(torch.stack([x, torch.zeros_like(x)])).tolist()
     if joined_blocks and NETWORK not in joined_blocks:
         evidence = torch.zeros_like(x)  # the answer of this task reads nothing of the matrices
     elif method == INTEGRATED:
-        evidence = integrated_gradients(score_of, x, score - empty)
+        evidence = integrated_gradients(score_at, x, score - empty)
     else:
-        evidence = _grad_cam(network, score_of, x)
+        evidence = _grad_cam(network, score_at, x)
     cells = evidence.cpu().numpy().astype(np.float64)
     covariance = _covariance(model, matrices, inputs, task, index) if COVARIANCE in blocks else None
     return Attribution(cells, score, empty, is_odds, blocks, average, covariance)
 
 
-def _score_of(network: ActionNetwork, scored: Scored) -> Score:
-    """(k, n, n_planes, 256, 256) -> scores (k,)."""
+def score_of(network: ActionNetwork, of_features: Scored) -> Score:
+    """A function from matrices (k, n, n_planes, 256, 256) to scores (k,); ``of_features`` is that of `scored`."""
 
-    def score_of(x: Tensor) -> Tensor:
+    def score_at(x: Tensor) -> Tensor:
         k, n = x.shape[:2]
         features = network.encoder(x.flatten(0, 1))  # (k, n, planes, 256, 256) -> (k * n, n_features)
         logits = network.head(features)
-        return scored(features.unflatten(0, (k, n)), logits.unflatten(0, (k, n)))
+        return of_features(features.unflatten(0, (k, n)), logits.unflatten(0, (k, n)))
 
-    return score_of
+    return score_at
 
 
-def _grad_cam(network: ActionNetwork, score_of: Score, x: Tensor) -> Tensor:
+def _grad_cam(network: ActionNetwork, score_at: Score, x: Tensor) -> Tensor:
     """One map for each matrix, divided evenly among its planes, (n, n_planes, 256, 256)."""
     maps: list[Tensor] = []
     layer = network.encoder.layers[min(CAM_LAYER, len(network.encoder.layers) - 1)]
     hook = layer.register_forward_hook(lambda module, inputs, output: maps.append(output))
-    score = score_of(x[None].requires_grad_())
+    score = score_at(x[None].requires_grad_())
     hook.remove()
     (gradients,) = torch.autograd.grad(score.sum(), maps[0])  # (n, c, h, w)
     coarse = (gradients.mean(dim=(2, 3), keepdim=True) * maps[0].detach()).sum(dim=1, keepdim=True)  # (n, 1, h, w)
@@ -112,7 +112,7 @@ def _grad_cam(network: ActionNetwork, score_of: Score, x: Tensor) -> Tensor:
     return (fine * shares).expand(x.shape)
 
 
-def _scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Scored, bool]:
+def scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Scored, bool]:
     """A function from features and logits to the score of a class, and whether the score is log-odds."""
     temperature = model.description.temperature(task)
     if task not in model.svms and task not in model.committees:
