@@ -15,8 +15,8 @@ def test_every_error_of_a_user_is_an_input_error(kind: type[Exception]) -> None:
 
 
 def test_a_missing_library_names_its_extra_and_a_failing_one_its_reason() -> None:
-    missing = missing_library("explain", ImportError("No module named 'captum'", name="captum"), "explain")
-    assert str(missing) == "explain needs captum: pip install 'semg-hht[explain]'"
+    missing = missing_library("export", ImportError("No module named 'onnx'", name="onnx"), "export")
+    assert str(missing) == "export needs onnx: pip install 'semg-hht[export]'"
     assert str(missing_library("the web page", ImportError("socksio is needed"), "app")) == (
         "the web page can't start: socksio is needed"
     )

@@ -128,7 +128,6 @@ def test_the_export_answers_as_the_run(trained: Trained, tmp_path: Path) -> None
 
 
 def test_an_answer_is_explained_with_the_class_that_predict_gives(trained: Trained, tmp_path: Path) -> None:
-    pytest.importorskip("captum")
     row = read_manifest(trained.manifest)[0]
     inputs = trained.of_person(row.subject, "explained.csv")
     words = ("--checkpoint", trained.run, "--input", inputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -233,10 +232,3 @@ def test_taking_the_evidence_away_costs_more_than_taking_other_patches_away(tiny
 def test_what_can_not_be_explained_is_said(task: str, name: str, method: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         attribute(model("action_quality"), matrices(1), svm_inputs(1), task, name, method=method)
-
-
-def test_without_captum_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "captum", None)
-    monkeypatch.delitem(sys.modules, "captum.attr", raising=False)
-    with pytest.raises(InputError, match=r"pip install 'semg-hht\[explain\]'"):
-        attribute(model("action_quality"), matrices(1), svm_inputs(1), "action_quality", "full")

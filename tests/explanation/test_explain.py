@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,7 @@ from builders import foreign_matrix
 from conftest import Simulated
 from explanation_builders import AXIS
 from semg_hht.errors import InputError
-from semg_hht.explanation.explain import Question, covariance_of_channels, evidence_of_imfs, explain, model_of
+from semg_hht.explanation.explain import Question, covariance_of_channels, evidence_of_imfs, explain
 from semg_hht.explanation.explanation import Explanation
 from semg_hht.prediction.inputs import Choice
 from semg_hht.prediction.run import Run, open_run
@@ -119,10 +118,3 @@ def test_an_export_has_no_gradients(trained: Run) -> None:
 
     with pytest.raises(InputError, match="an export has no gradients .*; name the run it was made of"):
         next(explain(replace(trained, engine=Exported()), "a.npz"))  # type: ignore[arg-type]
-
-
-def test_without_captum_nothing_is_begun(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "captum", None)
-    monkeypatch.delitem(sys.modules, "captum.attr", raising=False)
-    with pytest.raises(InputError, match=r"explain needs captum.*pip install 'semg-hht\[explain\]'"):
-        model_of(trained)

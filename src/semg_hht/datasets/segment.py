@@ -20,10 +20,17 @@ from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.quality import rate_remarks
 from semg_hht.recordings.recording import Array, Recording
+from semg_hht.signals.activity import Activity
 from semg_hht.signals.features import power_spectrum, rms
 from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
 from semg_hht.signals.filters import FilterConfig
-from semg_hht.signals.repetitions import Repetition, SegmentConfig, cut_repetition, repetitions_in
+from semg_hht.signals.repetitions import (
+    Repetition,
+    SegmentConfig,
+    activity_in,
+    cut_repetition,
+    repetitions_of,
+)
 from semg_hht.system.files import write_text
 from semg_hht.system.progress import Track, untracked
 
@@ -162,8 +169,9 @@ def segment_recording(
     job, channels = source.job, channels_of(source.job)
     recording = source.filtered.select(channels)
     samples, rate_hz = recording.samples, recording.rate_hz
-    found = repetitions_in(samples, rate_hz, config)
-    short = _too_short(samples, rate_hz, config, found)
+    activity = activity_in(samples, rate_hz, config)
+    found = [] if activity is None else repetitions_of(activity, samples.shape[1], rate_hz, config)
+    short = [] if activity is None else _too_short(activity, recording, config, found)
     remarks = (*source.raw.remarks, *_remarks_on_found(short, source.raw.select(channels), config, found))
     stated = [Event(r.start / rate_hz, r.stop / rate_hz, "") for r in found]
     if job.events is not None:
@@ -221,13 +229,16 @@ def _segment_one(
     return _RecordingRows(job.file, job.path, segmented.rows, segmented.remarks)
 
 
-def _too_short(samples: Array, rate_hz: float, config: SegmentConfig, found: list[Repetition]) -> list[Repetition]:
+def _too_short(
+    activity: Activity, recording: Recording, config: SegmentConfig, found: list[Repetition]
+) -> list[Repetition]:
     """Activity of at least `SHORT_S` that is too short to be a repetition. (A jump lasts 0.2 s.)"""
     if config.min_duration_s <= SHORT_S:
         return []
-    n_min = round(config.min_duration_s * rate_hz)
-    activities = repetitions_in(samples, rate_hz, replace(config, min_duration_s=SHORT_S))
-    others = [a for a in activities if all(a.stop <= r.start or a.start >= r.stop for r in found)]
+    n_min = round(config.min_duration_s * recording.rate_hz)
+    shorter = replace(config, min_duration_s=SHORT_S)
+    brief = repetitions_of(activity, recording.n_samples, recording.rate_hz, shorter)
+    others = [a for a in brief if all(a.stop <= r.start or a.start >= r.stop for r in found)]
     return [a for a in others if a.stop - a.start < n_min]
 
 

@@ -1,8 +1,8 @@
 """Attribute the answer of a model: evidence for one class in each cell of its matrices and in each block of its recipe.
 
-The methods are Captum's. They attribute the answer itself: from the matrices through the encoder and, for a task that
-an SVM or a committee answers, through it. A committee is attributed as it answers a repetition alone. This module does
-not know files, frequencies or pictures.
+The answer itself is attributed: from the matrices through the encoder and, for a task that an SVM or a committee
+answers, through it. A committee is attributed as it answers a repetition alone. This module does not know files,
+frequencies or pictures.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from semg_hht.errors import InputError, missing_library
+from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import with_temperature
 from semg_hht.explanation.explanation import INTEGRATED, METHODS, Array, Attribution
+from semg_hht.explanation.integrated_gradients import Score, for_gradients, integrated_gradients
 from semg_hht.explanation.measure_evidence import block_shares
 from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.svm_inputs import COVARIANCE, NETWORK, SvmInputs, svm_table
 from semg_hht.learning.checkpoint import Model
+from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.svm_arrays import svm_arrays
 from semg_hht.learning.svm_training import probabilities
 from semg_hht.matrices.matrix import SIZE
 
 Scored = Callable[[Tensor, Tensor], Tensor]  # features (k, n, n_features), logits (k, n, n_classes) -> scores (k,)
 
-STEPS = 32  # of the path from an empty matrix; doubled until the evidence adds up
-MAX_STEPS = 256
-TOLERANCE = 0.02  # of the score's change that may be missing from the sum
-BATCH = 16  # matrices of the path in one batch: gradients keep the output of every layer
+COVARIANCE_POINTS = 64  # of the path of the block ``mixing``, by the rule of Gauss and Legendre
 CAM_LAYER = 3  # counted from 0; its map is 16 x 16, the last one's only 2 x 2
 
 
@@ -59,7 +58,7 @@ def attribute(
     Raises
     ------
     InputError
-        An unknown method, a task or class the model does not answer, or Captum is missing.
+        An unknown method, or a task or class the model does not answer.
     """
     if method not in METHODS:
         raise InputError(f"--method must be one of {', '.join(METHODS)}; got {method!r}")
@@ -70,65 +69,50 @@ def attribute(
         raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(classes[task])}")
     index = classes[task].index(name)
     blocks, average = _blocks(model, matrices, inputs, task, index)
-    scored, is_odds = _scored(model, inputs, task, index)
-    forward = _forward(model, scored)
-    x = torch.from_numpy(np.ascontiguousarray(matrices)).to(next(model.network.parameters()).device)[None]
+    of_features, is_odds = scored(model, inputs, task, index)
+    network = for_gradients(model.network)
+    score_at = score_of(network, of_features)
+    x = torch.from_numpy(np.ascontiguousarray(matrices)).to(next(network.parameters()).device)
     with torch.no_grad():
-        score, empty = float(forward(x)), float(forward(torch.zeros_like(x)))
+        score, empty = score_at(torch.stack([x, torch.zeros_like(x)])).tolist()
     if joined_blocks and NETWORK not in joined_blocks:
         evidence = torch.zeros_like(x)  # the answer of this task reads nothing of the matrices
+    elif method == INTEGRATED:
+        evidence = integrated_gradients(score_at, x, score - empty)
     else:
-        evidence = (_integrated if method == INTEGRATED else _grad_cam)(model, forward, x, score - empty)
-    cells = evidence[0].detach().cpu().numpy().astype(np.float64)
+        evidence = _grad_cam(network, score_at, x)
+    cells = evidence.cpu().numpy().astype(np.float64)
     covariance = _covariance(model, matrices, inputs, task, index) if COVARIANCE in blocks else None
     return Attribution(cells, score, empty, is_odds, blocks, average, covariance)
 
 
-def _forward(model: Model, scored: Scored) -> Callable[[Tensor], Tensor]:
-    """(k, n, n_planes, 256, 256) -> scores (k,), in evaluation mode."""
-    network = model.network.eval()
+def score_of(network: ActionNetwork, of_features: Scored) -> Score:
+    """A function from matrices (k, n, n_planes, 256, 256) to scores (k,); ``of_features`` is that of `scored`."""
 
-    def forward(x: Tensor) -> Tensor:
+    def score_at(x: Tensor) -> Tensor:
         k, n = x.shape[:2]
         features = network.encoder(x.flatten(0, 1))  # (k, n, planes, 256, 256) -> (k * n, n_features)
         logits = network.head(features)
-        return scored(features.unflatten(0, (k, n)), logits.unflatten(0, (k, n)))
+        return of_features(features.unflatten(0, (k, n)), logits.unflatten(0, (k, n)))
 
-    return forward
-
-
-def _integrated(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, change: float) -> Tensor:
-    """Double the steps until the evidence sums to ``change``: saturated probabilities need many steps."""
-    method, steps = captum_methods().IntegratedGradients(forward), STEPS
-    while True:
-        evidence: Tensor = method.attribute(x, n_steps=steps, internal_batch_size=max(1, BATCH // x.shape[1]))
-        missing = abs(float(evidence.double().sum()) - change)
-        if missing <= TOLERANCE * max(abs(change), 1.0) or steps >= MAX_STEPS:
-            return evidence
-        steps *= 2
+    return score_at
 
 
-def _grad_cam(model: Model, forward: Callable[[Tensor], Tensor], x: Tensor, change: float) -> Tensor:
-    """One map for each matrix, divided evenly among its planes."""
-    layers = model.network.encoder.layers
-    method = captum_methods().LayerGradCam(forward, layers[min(CAM_LAYER, len(layers) - 1)])
-    coarse = method.attribute(x)  # (n, 1, h, w)
+def _grad_cam(network: ActionNetwork, score_at: Score, x: Tensor) -> Tensor:
+    """One map for each matrix, divided evenly among its planes, (n, n_planes, 256, 256)."""
+    maps: list[Tensor] = []
+    layer = network.encoder.layers[min(CAM_LAYER, len(network.encoder.layers) - 1)]
+    hook = layer.register_forward_hook(lambda module, inputs, output: maps.append(output))
+    score = score_at(x[None].requires_grad_())
+    hook.remove()
+    (gradients,) = torch.autograd.grad(score.sum(), maps[0])  # (n, c, h, w)
+    coarse = (gradients.mean(dim=(2, 3), keepdim=True) * maps[0].detach()).sum(dim=1, keepdim=True)  # (n, 1, h, w)
     fine = functional.interpolate(coarse, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
-    shares = (coarse.shape[-1] / SIZE) ** 2 / x.shape[2]  # the sum stays that of the coarse map
-    spread: Tensor = (fine * shares).expand(x.shape[1:])
-    return spread[None]
+    shares = (coarse.shape[-1] / SIZE) ** 2 / x.shape[1]  # the sum stays that of the coarse map
+    return (fine * shares).expand(x.shape)
 
 
-def captum_methods() -> Any:
-    """Captum's module of methods; an InputError names what to install where it is missing."""
-    try:
-        import captum.attr
-    except ImportError as error:
-        raise missing_library("explain", error, "explain") from None
-    return captum.attr
-
-
-def _scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Scored, bool]:
+def scored(model: Model, inputs: SvmInputs, task: str, index: int) -> tuple[Scored, bool]:
     """A function from features and logits to the score of a class, and whether the score is log-odds."""
     temperature = model.description.temperature(task)
     if task not in model.svms and task not in model.committees:
@@ -288,6 +272,8 @@ def _covariance(model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, 
     block = slice(start, start + widths[COVARIANCE])
     baseline = row.clone()
     baseline[:, block] = joined.mean[block]
-    method = captum_methods().IntegratedGradients(lambda rows: joined.score(rows, temperature))
-    evidence: Tensor = method.attribute(row, baselines=baseline, n_steps=MAX_STEPS)
-    return evidence[0, block].detach().numpy()
+    nodes, weights = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(COVARIANCE_POINTS))
+    path = (baseline + (1 + nodes[:, None]) / 2 * (row - baseline)).requires_grad_()  # (n_points, width)
+    (slopes,) = torch.autograd.grad(joined.score(path, temperature).sum(), path)
+    evidence = (row - baseline)[0] * (weights / 2 @ slopes)
+    return evidence[block].numpy()

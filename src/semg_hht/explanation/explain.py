@@ -103,18 +103,16 @@ def model_of(run: Run, task: str = "") -> Model | None:
     Raises
     ------
     InputError
-        An export whose network is part of an answer, or Captum is not installed.
+        An export whose network is part of an answer.
     """
     if all(_of_measures(run, name) for name in ([task] if task else run.classes)):
         return None
     try:
-        from semg_hht.explanation.attribution import captum_methods
         from semg_hht.learning.checkpoint import Model
     except ImportError:
         pass
     else:
         if isinstance(run.engine, Model):
-            captum_methods()
             return run.engine
     raise InputError(f"{run.folder}: an export has no gradients to explain an answer by; name the run it was made of")
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.welch import welch
 
 Array = NDArray[np.float64]
 
@@ -118,8 +118,6 @@ def clipped_ends(channel: Array) -> list[tuple[float, int]]:
 def median_hz(channel: Array, rate_hz: float) -> float:
     """The median frequency of the power above 10 Hz, so that drift and movement artefacts do not count."""
     start = max(0, (channel.size - MAX_SPECTRUM_SAMPLES) // 2)
-    frequency_hz, power = scipy.signal.welch(
-        channel[start : start + MAX_SPECTRUM_SAMPLES], rate_hz, "hann", min(channel.size, 1024), detrend="constant"
-    )
+    frequency_hz, power = welch(channel[start : start + MAX_SPECTRUM_SAMPLES], rate_hz, min(channel.size, 1024))
     cumulative = np.cumsum(np.where(frequency_hz >= 10, power, 0.0))
     return float(frequency_hz[np.searchsorted(cumulative, cumulative[-1] / 2)])

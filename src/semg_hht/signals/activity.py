@@ -11,6 +11,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from semg_hht.recordings.welch import welch
+
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -186,7 +188,7 @@ def _evenness(energy: Array, frame_s: float) -> float:
 def _bandwidth_hz(channel: Array, rate_hz: float) -> float:
     """Width of a flat spectrum with the same concentration of power."""
     n_window = min(channel.size, round(BANDWIDTH_S * rate_hz))
-    frequency_hz, power = scipy.signal.welch(channel / np.abs(channel).max(), rate_hz, "hann", n_window)
+    frequency_hz, power = welch(channel / np.abs(channel).max(), rate_hz, n_window)
     return float(power.sum() ** 2 / np.sum(power**2) * frequency_hz[1])
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.welch import welch
 
 Array = NDArray[np.float64]
 Spectrum = tuple[Array, Array]  # what `power_spectrum` returns
@@ -94,8 +94,7 @@ def power_spectrum(samples: Array, rate_hz: float) -> Spectrum:
     removed. All spectral features are computed from it.
     """
     n_window = min(samples.shape[-1], round(WELCH_S * rate_hz))
-    frequency_hz, power = scipy.signal.welch(samples, rate_hz, "hann", n_window, detrend="constant")
-    return frequency_hz, power
+    return welch(samples, rate_hz, n_window)
 
 
 def mnf(samples: Array, rate_hz: float, spectrum: Spectrum | None = None) -> Array:

@@ -94,10 +94,18 @@ def find_repetitions(
 
 def repetitions_in(samples: Array, rate_hz: float, config: SegmentConfig) -> list[Repetition]:
     """Detect repetitions in filtered samples (n_channels, n_samples), from all channels together."""
+    activity = activity_in(samples, rate_hz, config)
+    return [] if activity is None else repetitions_of(activity, samples.shape[1], rate_hz, config)
+
+
+def activity_in(samples: Array, rate_hz: float, config: SegmentConfig) -> Activity | None:
+    """The activity that `repetitions_of` divides into repetitions; None if all channels are constant."""
     varying = samples[np.ptp(samples, axis=1) > 0]  # (n_varying_channels, n_samples)
-    if not varying.size:
-        return []
-    activity = find_activity(varying, rate_hz, config.method)
+    return find_activity(varying, rate_hz, config.method) if varying.size else None
+
+
+def repetitions_of(activity: Activity, n_samples: int, rate_hz: float, config: SegmentConfig) -> list[Repetition]:
+    """Divide the activity in ``n_samples`` samples into repetitions."""
     frame_s = activity.n_frame / rate_hz
     period_s = _period_s(activity.level_db, frame_s)
     spans = _without_blips(runs(activity.active), activity.level_db, BLIP_S / frame_s, config.ghost_share)
@@ -111,7 +119,7 @@ def repetitions_in(samples: Array, rate_hz: float, config: SegmentConfig) -> lis
     return [
         Repetition(
             start=start * activity.n_frame,
-            stop=min(stop * activity.n_frame, samples.shape[1]),
+            stop=min(stop * activity.n_frame, n_samples),
             confidence=_confidence(activity, (stop - start) / typical),
         )
         for start, stop in spans
