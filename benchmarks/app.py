@@ -34,7 +34,7 @@ import numpy as np
 from attacks import ATTACKS, Attack, Breach, Target
 from page_client import Visitor, free_port, megabytes, megabytes_with_children, started
 
-from semg_hht.samples import RUN, recordings
+import semg_hht as sh
 
 REFUSED = (OSError, RuntimeError, http.client.HTTPException, ValueError)
 
@@ -227,7 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", action="store_true", help="waiting times of one visitor, in a browser")
     parser.add_argument("--checkpoint", help="the run that answers")
-    parser.add_argument("--recording", type=Path, default=next(iter(recordings().values())))
+    parser.add_argument("--recording", type=Path, default=next(iter(sh.samples.recordings().values())))
     parser.add_argument("--rate_hz", type=float)
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
@@ -240,7 +240,7 @@ def main() -> None:
 
         show_figures(options.checkpoint, options.rounds)
         return
-    options.checkpoint = options.checkpoint or str(RUN)
+    options.checkpoint = options.checkpoint or str(sh.samples.RUN)
     with served(options) as load:
         start = time.monotonic()
         tally = visit_and_attack(load) if options.minutes else visit_in_rounds(load)

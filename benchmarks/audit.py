@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 from audit_plants import PLANTERS, WHOLE_HALF, Item, Plant, Planter, Rng, without_landmarks
 
+from semg_hht import InputError
 from semg_hht.audit import Finding, audit_examples
 from semg_hht.audit.recordings_compared import audit_recordings
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.simulated import write_simulation
-from semg_hht.errors import InputError
 from semg_hht.recordings.jobs import read_job
 from semg_hht.signals.simulate import SimulationConfig
 

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from segmentation import MARKED, bends_of
 
-from semg_hht.errors import InputError
+from semg_hht import InputError
 from semg_hht.recordings.formats.readers import READERS
 from semg_hht.recordings.recording import Recording, read_recording
 from semg_hht.signals.repetitions import find_repetitions

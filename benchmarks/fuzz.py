@@ -109,7 +109,7 @@ class Trial:
         return self.folder / self.reader.names[number]
 
     def try_one(self, number: int, name: str, content: bytes) -> None:
-        from semg_hht.errors import InputError
+        from semg_hht import InputError
 
         path = self.place(number, name, content)
         self.tally["tried"] += 1

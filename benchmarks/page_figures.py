@@ -26,8 +26,8 @@ import numpy as np
 from page_client import free_port
 from selenium import webdriver
 
+import semg_hht as sh
 from semg_hht.recordings.recording import read_recording, write_recording
-from semg_hht.samples import recordings
 from semg_hht.signals.repetitions import find_repetitions
 
 N_REPETITIONS = (9, 30, 150)
@@ -142,7 +142,7 @@ def new_visit(browser: Any, address: str) -> None:
 
 def written(folder: Path) -> tuple[Path, dict[int, tuple[Path, Path]]]:
     """A recording of 90 MB; and recordings of so many repetitions with their tables, made of a real one."""
-    small = next(iter(recordings().values()))
+    small = next(iter(sh.samples.recordings().values()))
     recording = read_recording(small)
     n_channels = 8 * len(recording.channel_names)
     n_copies = round(LARGE_BYTES / (8 * recording.samples.nbytes))
@@ -187,7 +187,7 @@ def show_figures(checkpoint: str | None, rounds: int) -> None:
 
 
 def one_round(figures: Figures, address: str, large: Path, sets: dict[int, tuple[Path, Path]]) -> None:
-    browser, small = figures.browser, next(iter(recordings().values()))
+    browser, small = figures.browser, next(iter(sh.samples.recordings().values()))
 
     def drop(path: Path) -> None:
         browser.find_element("css selector", "#chooser").send_keys(str(path))

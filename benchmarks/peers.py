@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError
+from semg_hht import InputError
 from semg_hht.evaluation.comparison import HeldOutAnswers
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.folds import Fold

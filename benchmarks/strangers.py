@@ -22,9 +22,9 @@ import numpy as np
 import scipy
 from experiment import ARMBAND, FOREARM, folder_or_temporary, parser_of
 
+from semg_hht import InputError
 from semg_hht.datasets.find_inputs import InputOptions, find_jobs
 from semg_hht.datasets.segment import open_segmented
-from semg_hht.errors import InputError
 from semg_hht.evaluation.metrics import ece
 from semg_hht.inference.answers import Prediction
 from semg_hht.inference.svm_inputs import AUTO, RECIPES

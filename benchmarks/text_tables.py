@@ -109,7 +109,7 @@ def scales(factor: dict[str, float]) -> set[float]:
 
 
 def on_files(folder: Path) -> None:
-    from semg_hht.errors import InputError
+    from semg_hht import InputError
     from semg_hht.recordings.formats.readers import reader_of
 
     ways: dict[str, Callable[[Path], dict]] = {"pandas": with_pandas, "polars": with_polars}

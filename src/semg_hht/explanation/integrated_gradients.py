@@ -31,7 +31,7 @@ NARROW = 16  # maps up to this width, with hundreds of channels, are faster as o
 
 
 @dataclass(frozen=True)
-class _Part:
+class _PathPart:
     """A part of the path from 0 (empty) to 1, and what was computed at its middle.
 
     gradient : (n, n_planes, 256, 256).
@@ -69,7 +69,7 @@ def integrated_gradients(score: Score, x: Tensor, change: float) -> Tensor:
     return mean * x
 
 
-def _divided(score: Score, x: Tensor, parts: list[_Part]) -> list[_Part]:
+def _divided(score: Score, x: Tensor, parts: list[_PathPart]) -> list[_PathPart]:
     """The parts, with three in place of each of the `SPLIT` parts whose slope differs most from that of a neighbour."""
     steps = np.abs(np.diff([part.slope for part in parts]))
     uneven = np.maximum(np.append(steps[0], steps), np.append(steps, steps[-1]))
@@ -83,7 +83,7 @@ def _divided(score: Score, x: Tensor, parts: list[_Part]) -> list[_Part]:
     return sorted([*others, *inner, *_parts(score, x, outer)], key=lambda part: part.low)
 
 
-def _parts(score: Score, x: Tensor, spans: list[tuple[float, float]]) -> list[_Part]:
+def _parts(score: Score, x: Tensor, spans: list[tuple[float, float]]) -> list[_PathPart]:
     """A part for each span, its gradient computed at the middle."""
     parts = []
     step = max(1, BATCH // len(x))
@@ -94,7 +94,7 @@ def _parts(score: Score, x: Tensor, spans: list[tuple[float, float]]) -> list[_P
         (gradients,) = torch.autograd.grad(score(points).sum(), points)
         slopes = torch.einsum("knphw,nphw->k", gradients.double(), x.double())
         parts += [
-            _Part(low, high, gradient, slope)
+            _PathPart(low, high, gradient, slope)
             for (low, high), gradient, slope in zip(some, gradients, slopes.tolist(), strict=True)
         ]
     return parts

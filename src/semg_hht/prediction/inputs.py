@@ -6,7 +6,7 @@ It does not know how the model answers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -342,3 +342,34 @@ def _or_raise(result: Matrix | InputError) -> Matrix:
     if isinstance(result, InputError):
         raise result
     return result
+
+
+def _n_matrices(batch: list[LoadedInput | Failure]) -> int:
+    return sum(len(item.matrices) for item in batch if isinstance(item, LoadedInput))
+
+
+def counted(
+    batches: Iterator[list[LoadedInput | Failure]], enough: int
+) -> tuple[int, Iterator[list[LoadedInput | Failure]]]:
+    """The number of matrices, counted until it is above ``enough``, and all batches."""
+    first, n = [], 0
+    for batch in batches:
+        first.append(batch)
+        n += _n_matrices(batch)
+        if n > enough:
+            break
+    return n, chain(first, batches)
+
+
+def in_batches(items: Iterable[LoadedInput | Failure], batch_size: int) -> Iterator[list[LoadedInput | Failure]]:
+    """Group whole files until they hold ``batch_size`` matrices, so that memory stays bounded."""
+    batch: list[LoadedInput | Failure] = []
+    n_matrices = 0
+    for item in items:
+        batch.append(item)
+        n_matrices += _n_matrices([item])
+        if n_matrices >= batch_size:
+            yield batch
+            batch, n_matrices = [], 0
+    if batch:
+        yield batch

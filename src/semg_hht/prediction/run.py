@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +23,7 @@ from semg_hht.inference.engines import BACKENDS, MANY
 from semg_hht.inference.exported import is_export, open_export
 from semg_hht.inference.svm_inputs import SvmInputs, concatenate
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.inputs import InputLoader, LoadedInput, Paths
+from semg_hht.prediction.inputs import InputLoader, LoadedInput, Paths, counted, in_batches
 from semg_hht.recordings.jobs import Failure
 from semg_hht.system.progress import Track, untracked
 
@@ -194,9 +193,9 @@ class Run:
         A run that answers a person's repetitions together (`ModelDescription.chosen`) answers when all are read; the
         inputs that it returns have no matrices, so that memory stays bounded.
         """
-        batches, engine = _batches(loaded, batch_size), self.engine
+        batches, engine = in_batches(loaded, batch_size), self.engine
         if once:
-            n_matrices, batches = _counted(batches)
+            n_matrices, batches = counted(batches, MANY)
             engine = engine.ready(n_matrices)
         if self.description.chosen:
             yield from self._answer_people(engine, batches, batch_size, examples)
@@ -380,32 +379,3 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
 def _as_run(folder: Path, engine: Engine) -> Run:
     preparation = engine.description.preparation
     return Run(folder, engine, None if preparation is None else PipelineConfig.from_json(preparation))
-
-
-def _n_matrices(batch: list[LoadedInput | Failure]) -> int:
-    return sum(len(item.matrices) for item in batch if isinstance(item, LoadedInput))
-
-
-def _counted(batches: Iterator[list[LoadedInput | Failure]]) -> tuple[int, Iterator[list[LoadedInput | Failure]]]:
-    """The number of matrices, counted up to the most that decides between engines, and all batches."""
-    first, n = [], 0
-    for batch in batches:
-        first.append(batch)
-        n += _n_matrices(batch)
-        if n > MANY:
-            break
-    return n, chain(first, batches)
-
-
-def _batches(items: Iterable[LoadedInput | Failure], batch_size: int) -> Iterator[list[LoadedInput | Failure]]:
-    """Group whole files until they hold ``batch_size`` matrices, so that memory stays bounded."""
-    batch: list[LoadedInput | Failure] = []
-    n_matrices = 0
-    for item in items:
-        batch.append(item)
-        n_matrices += _n_matrices([item])
-        if n_matrices >= batch_size:
-            yield batch
-            batch, n_matrices = [], 0
-    if batch:
-        yield batch
