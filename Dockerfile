@@ -58,7 +58,7 @@ CMD ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]
 FROM base AS page
 COPY --from=wheel /wheels /wheels
 RUN extras="app,readers,onnx" \
-    && if pip show --quiet torch; then extras="$extras,train,export,explain"; fi \
+    && if pip show --quiet torch; then extras="$extras,train,export"; fi \
     && pip install "$(echo /wheels/*.whl)[$extras]"
 USER semg
 WORKDIR /data
