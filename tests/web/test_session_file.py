@@ -67,6 +67,15 @@ def test_a_session_that_is_none_is_refused(visit: Visit, tmp_path: Path, content
         open_session(visit, tmp_path / "y.semg.zip", FILTERS, max_bytes=MOST)
 
 
+def test_a_session_that_is_none_is_called_by_the_name_that_the_visitor_gave_it(
+    visitor: PageVisitor, tmp_path: Path
+) -> None:
+    later = written(tmp_path, **{"session.json": {"version": 2, "files": []}}).read_bytes()
+    for content in (b"no zip", later):
+        answer = visitor.client.post("/api/file?name=mine.semg.zip", content=content)
+        assert answer.json()["error"] == "mine.semg.zip is not a session that this page can open."
+
+
 @pytest.mark.parametrize("what", ["stream", "method"])
 def test_a_damaged_session_is_refused(visit: Visit, tmp_path: Path, what: str) -> None:
     path = written(tmp_path, **{"session.json": described(), "data": b"1,2\n" * 1000})

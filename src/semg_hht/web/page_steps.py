@@ -78,7 +78,7 @@ class Page:
 
     def take_upload(self, visit: Visit, stored: Path, name: str) -> None:
         if name.endswith(SUFFIX):
-            open_session(visit, stored, self.desk.filters, max_bytes=self.room(visit))
+            open_session(visit, stored, self.desk.filters, max_bytes=self.room(visit), called=name)
         else:
             editing.add(visit, stored, name, self.desk.filters)
 

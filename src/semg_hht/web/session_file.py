@@ -27,7 +27,7 @@ from semg_hht.web.visit import MAX_FILES, Visit, VisitFile
 SUFFIX = ".semg.zip"
 VERSION = 1
 DESCRIPTION = "session.json"
-MAX_DESCRIPTION = 20_000_000  # bytes of session.json: 40 files of 500 repetitions with the columns of a sensor
+MAX_DESCRIPTION = 20_000_000  # bytes of session.json: 60 files of 500 repetitions with the columns of a sensor
 CHUNK = 2**20
 EXTRA_COLUMNS = ("labelled_by", "sensor_label", "confidence")
 BROKEN_ARCHIVE = (*BROKEN_NPZ, lzma.LZMAError)
@@ -88,10 +88,11 @@ def write_session(visit: Visit, to: BinaryIO, files: Iterable[VisitFile]) -> str
     return text
 
 
-def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept: str = "") -> None:
+def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept: str = "", called: str = "") -> None:
     """Add the files of a session to the visit.
 
     max_bytes : that all recordings may unpack to. kept : the name of the session in the folder of kept ones.
+    called : the visitor's name of the file; empty: that of ``path``.
 
     Raises
     ------
@@ -105,7 +106,9 @@ def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept
         with zipfile.ZipFile(path) as archive:
             content = json.loads(_member(archive, DESCRIPTION, MAX_DESCRIPTION))
             files, parts = content["files"], content.get("parts", [])
-            if content["version"] != VERSION or len(files) + len(visit.files) > MAX_FILES or len(parts) > MAX_FILES:
+            if content["version"] != VERSION:
+                raise Refused("app_no_session", file=called or path.name)
+            if len(files) + len(visit.files) > MAX_FILES or len(parts) > MAX_FILES:
                 raise Refused("app_too_many_files", most=MAX_FILES)
             left = max_bytes
             numbers: dict[int, int] = {}
@@ -123,7 +126,7 @@ def open_session(visit: Visit, path: Path, filters: Any, *, max_bytes: int, kept
             _restore_maxima(visit, files, numbers)
         _mark_kept(visit, list(numbers.values()), kept)
     except BROKEN_ARCHIVE as error:
-        file = path.name if kept else SUFFIX
+        file = called or path.name
         if isinstance(error, OSError) and error.errno in OF_THE_DISK:
             raise Refused("app_disk_full") from None
         if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
