@@ -24,7 +24,7 @@ def show_training(browser: Any) -> None:
 def test_training_is_stopped_resumed_found_again_after_a_reload_and_answers(
     browser: Any, address: str, tmp_path: Path
 ) -> None:
-    table = write_simulation(tmp_path, SimulationConfig(3, n_repetitions=1, rate_hz=500.0), seed=1)
+    table = write_simulation(tmp_path, SimulationConfig(3, n_repetitions=4, rate_hz=500.0), seed=1)  # rounds of some seconds
     recordings = sorted({tmp_path / row.file for row in read_manifest(table)})
     set_width(browser, 1280)
     open_page(browser, address)
@@ -37,10 +37,10 @@ def test_training_is_stopped_resumed_found_again_after_a_reload_and_answers(
     until(browser, "!document.querySelector('#train').disabled")
     assert value(browser, "document.querySelectorAll('#training tbody tr').length") == 3
     browser.find_element("css selector", "#train").click()
-    until(browser, f"/round [1-9]/.test({STAGE})", 180)  # a round is kept when it ends
     browser.find_element("css selector", "#to-recording").click()
     until(browser, "document.querySelector('#background progress')")  # it is seen from every view
     browser.find_element("css selector", "#to-training").click()
+    until(browser, f"/round [1-9]/.test({STAGE})", 180)  # a round is kept when it ends
     until(browser, button("Stop", "#training")).click()
     until(browser, spoken("topped"))
     until(browser, "document.querySelector('#resume')").click()

@@ -79,6 +79,29 @@ def test_a_training_can_be_stopped_and_ends_with_all_its_processes(
     assert commands[1][-1] == "--resume"
 
 
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_a_training_that_was_complete_before_it_could_be_stopped_is_kept(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, is_complete: bool
+) -> None:
+    with_labels(visit, ("P1", "full"), ("P2", "full"), ("P3", "half"))
+    scores = visit.folder / "train" / "run" / "metrics.json"
+    scores.parent.mkdir(parents=True)
+    scores.write_text("of an earlier run")
+
+    def watch(*_: Any) -> None:
+        assert not scores.exists()
+        if is_complete:
+            scores.write_text("{}")
+        raise Stopped
+
+    monkeypatch.setattr(trained_run, "_watch", watch)
+    if is_complete:
+        assert train(visit, BackgroundJob()) == scores.parent
+    else:
+        with pytest.raises(Stopped):
+            train(visit, BackgroundJob())
+
+
 def test_the_remaining_time_is_told_once_an_epoch_was_measured(tmp_path: Path) -> None:
     now_s, job = time.time(), BackgroundJob()
     progress = trained_run._Progress(tmp_path, now_s - 200)

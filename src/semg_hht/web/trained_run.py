@@ -111,12 +111,18 @@ def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
     table, run, log = visit.recordings / ".train.csv", folder / "run", folder / "output.txt"
     if not (resume and table.is_file()):
         table.write_text(manifest_text(found.rows), encoding="utf-8")
+    scores = run / "metrics.json"
+    scores.unlink(missing_ok=True)  # of an earlier run; it is written last, and says that this one is complete
     how = "--resume" if resume and (run / "last").is_dir() else "--overwrite"
     command = [sys.executable, "-m", "semg_hht", "train", "--manifest", str(table), "--checkpoint_dir", str(run),
                "--task", "action_quality", *SETTINGS, how]  # fmt: skip
-    with log.open("wb") as output:
-        _watch(command, output, run, job)
-    if not (run / "metrics.json").is_file():
+    try:
+        with log.open("wb") as output:
+            _watch(command, output, run, job)
+    except Stopped:
+        if not scores.is_file():
+            raise  # else it was complete before it could be stopped
+    if not scores.is_file():
         raise Refused("app_train_failed", said=_last_words(log, visit))
     return run
 
