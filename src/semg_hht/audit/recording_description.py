@@ -13,6 +13,7 @@ import scipy
 from numpy.typing import NDArray
 
 from semg_hht.recordings.recording import Recording
+from semg_hht.recordings.welch import welch
 
 Array = NDArray[np.float64]
 
@@ -105,7 +106,7 @@ def _spectra(samples: Array, rate_hz: float) -> tuple[NDArray[np.float32], NDArr
     start = max(0, (n_samples - MAX_SPECTRUM_SAMPLES) // 2)
     middle = samples[:, start : start + MAX_SPECTRUM_SAMPLES]
     segment = min(SEGMENT_SAMPLES, n_samples)
-    hz, power = scipy.signal.welch(middle, rate_hz, "hann", segment, detrend="constant", axis=1)
+    hz, power = welch(middle, rate_hz, segment)
     width_hz = hz[1]
     edges_hz = np.concatenate([[0.0], hz + width_hz / 2])
     cumulative = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1) * width_hz], axis=1)
@@ -170,7 +171,7 @@ def _whitened(channel: Array, rate_hz: float) -> NDArray[np.complex128]:
     if np.ptp(channel) == 0 or rate_hz < 2 * high_hz or channel.size < 0.5 * rate_hz:
         return np.empty(0, dtype=np.complex128)
     segment = min(channel.size, round(WHITENING_S * rate_hz))
-    hz, power = scipy.signal.welch(channel, rate_hz, "hann", segment, detrend="constant")
+    hz, power = welch(channel, rate_hz, segment)
     n_padded = scipy.fft.next_fast_len(channel.size)
     n_fine = round(n_padded * FINE_HZ / rate_hz)
     transform = scipy.fft.rfft(channel - channel.mean(), n_padded)

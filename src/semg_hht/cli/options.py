@@ -63,6 +63,8 @@ Whole = Annotated[bool, typer.Option("--whole", help="Take a recording as one re
 References = Annotated[
     Path | None, typer.Option(help="Manifest of maximal contractions, for --scaling mvc.  [default: none]")
 ]
+MinDuration = Annotated[float, typer.Option(help="Shorter activity is not a repetition.")]
+MaxDuration = Annotated[float, typer.Option(help="Longer activity is split at its deepest pause.")]
 RateHz = Annotated[
     float | None, typer.Option(help="Sampling rate in Hz, for recordings that do not state it.  [default: none]")
 ]

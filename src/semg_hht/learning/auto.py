@@ -1,7 +1,8 @@
 """The recipe ``auto``: choose what answers a task by how well it answers about people left out of the training people.
 
-Candidates are the network, the network joined with measures, the measures alone, and a single number. Each is judged as
-it answers later: by a discriminant, with the repetitions of a person together. Test people are not used.
+Candidates are the network, the network joined with measures, the measures alone, and parts of the measures. Each is
+judged as it answers later: by a committee of discriminants, with weights from people left out and the repetitions of a
+person together. Test people are not used.
 """
 
 from __future__ import annotations

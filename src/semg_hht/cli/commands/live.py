@@ -74,9 +74,9 @@ def live(
     ] = "",
     merge_gap_s: Annotated[
         float, typer.Option(help="Shorter rests belong to a repetition, so its answer is as late as this.")
-    ] = 0.5,
-    min_duration_s: Annotated[float, typer.Option(help="Shorter activity is not a repetition.")] = 0.3,
-    max_duration_s: Annotated[float, typer.Option(help="Longer activity is split at its deepest pause.")] = 15.0,
+    ] = SegmentConfig.merge_gap_s,
+    min_duration_s: flags.MinDuration = SegmentConfig.min_duration_s,
+    max_duration_s: flags.MaxDuration = SegmentConfig.max_duration_s,
     rate_hz: flags.RateHz = None,
     units: flags.Units = "",
     band: flags.Band = None,
@@ -105,7 +105,7 @@ def live(
         config = stated.config(None if run is None else run.recording_config)
         if run is not None and stated:
             run = with_config(run, config)
-        segmentation = SegmentConfig("markov", merge_gap_s, min_duration_s, max_duration_s)
+        segmentation = SegmentConfig(SegmentConfig.method, merge_gap_s, min_duration_s, max_duration_s)
         session = LiveSession(source.description, run, LiveOptions(config, segmentation, references, subject, chosen))
         _introduce(source.description, session.channel_names)
         recorder = _recorder(out, source.description, is_replay=replay is not None)

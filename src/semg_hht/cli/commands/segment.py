@@ -28,9 +28,11 @@ def segment(
             help="File of intervals or clicks that state the repetitions, or a folder of them.  [default: none]"
         ),
     ] = None,
-    merge_gap_s: Annotated[float, typer.Option(help="Shorter rests belong to a repetition.")] = 0.5,
-    min_duration_s: Annotated[float, typer.Option(help="Shorter activity is not a repetition.")] = 0.3,
-    max_duration_s: Annotated[float, typer.Option(help="Longer activity is split at its deepest pause.")] = 15.0,
+    merge_gap_s: Annotated[
+        float, typer.Option(help="Shorter rests belong to a repetition.")
+    ] = SegmentConfig.merge_gap_s,
+    min_duration_s: flags.MinDuration = SegmentConfig.min_duration_s,
+    max_duration_s: flags.MaxDuration = SegmentConfig.max_duration_s,
     ghost_share: Annotated[
         float, typer.Option(help="Activity below this share of the others' amplitude is left out.")
     ] = 0.2,
