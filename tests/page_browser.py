@@ -1,16 +1,52 @@
-"""What a test does with the page in a browser: open it, wait for it, press its keys, read what it shows."""
+"""What a test does with the page in a browser: serve and open it, wait for it, press its keys, read what it shows."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Iterable
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+# The page as `semg-hht app` serves it. Only its practice run is smaller: fewer simulated people and epochs.
+SERVED = """import functools, semg_hht.demo as demo
+demo.N_REPETITIONS = 1
+demo.practice_run = functools.partial(demo.practice_run, size=demo.DemoSize(4, 2))
+from semg_hht.cli.main import main
+main()"""
 
 BANDS = "document.querySelectorAll('#overlay .band').length"
 ROWS = "document.querySelectorAll('.repetitions tbody tr:not(.why)').length"
 ASKS = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"  # whether leaving the page asks first
+
+
+@contextmanager
+def serving(folder: Path, *flags: str, **environment: str) -> Iterator[str]:
+    """The address of a page that a process of its own serves; ``folder`` is for its temporary files, and empty then."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SERVED, "app", "--cpu", "--port", str(port), *flags]
+    environment = os.environ | {"TMPDIR": str(folder)} | environment
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    try:
+        served = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            with suppress(OSError), urllib.request.urlopen(f"{served}/", timeout=5):
+                break
+            time.sleep(0.1)
+        yield served
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    assert list(folder.iterdir()) == []
 
 
 def set_width(browser: Any, width: int) -> None:

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
-# The page as `semg-hht app` serves it. Only its practice run is smaller: fewer simulated people and epochs.
-SERVED = """import functools, semg_hht.demo as demo
-demo.N_REPETITIONS = 1
-demo.practice_run = functools.partial(demo.practice_run, size=demo.DemoSize(4, 2))
-from semg_hht.cli.main import main
-main()"""
+from page_browser import serving
 
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A served page without a run of its owner."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("served")
-    command = [sys.executable, "-c", SERVED, "app", "--cpu", "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(folder)})
-    try:
-        served = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            with suppress(OSError), urllib.request.urlopen(f"{served}/", timeout=5):
-                break
-            time.sleep(0.1)
+    with serving(tmp_path_factory.mktemp("served")) as served:
         yield served
-    finally:
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(60) == 0
-    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,20 @@ Units = Annotated[
     str,
     typer.Option(help="Units of the samples (V, mV, uV), for recordings that do not state them.  [default: none]"),
 ]
+Speed = Annotated[float, typer.Option(help="How many times as fast a recording is played.")]
+Channel = Annotated[
+    list[str] | None,
+    typer.Option(help="Channel of the signal to use, by name or number; may be repeated.  [default: all EMG]"),
+]
+SourceId = Annotated[
+    str, typer.Option(help="Source of the stream, where several streams have its name.  [default: any]")
+]
+Subject = Annotated[
+    str, typer.Option(help="Person in --references, where it holds several.  [default: its only person]")
+]
+MergeGap = Annotated[
+    float, typer.Option(help="Shorter rests belong to a repetition, so its answer is as late as this.")
+]
 Recipe = Annotated[
     str,
     typer.Option(

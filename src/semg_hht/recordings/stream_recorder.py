@@ -6,8 +6,10 @@ The samples lie in a temporary file, so that a stream of hours needs no memory.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -25,6 +27,12 @@ class SavedPart:
 
     path: Path
     duration_s: float
+
+
+def path_of(description: StreamDescription, folder: Path = Path()) -> Path:
+    """A file in ``folder`` for a recording that begins now: the name of the stream and the time."""
+    name = re.sub(r"[^\w.-]+", "_", description.name).strip("._") or "stream"
+    return folder / f"{name}_{datetime.now():%Y%m%d_%H%M%S}.npz"
 
 
 class StreamRecorder:

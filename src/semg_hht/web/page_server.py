@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -35,6 +35,7 @@ from semg_hht.web import page_steps as steps
 from semg_hht.web.address import PageAddress
 from semg_hht.web.isolated import start_forkserver
 from semg_hht.web.kept_sessions import KeptSessions
+from semg_hht.web.live_view import LIVE_CHANGES, events
 from semg_hht.web.page_steps import Page
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.request_filter import RequestFilter, TooLarge
@@ -44,6 +45,7 @@ from semg_hht.web.uploads import require_space, safe_name
 from semg_hht.web.view import sentence
 from semg_hht.web.visit import Visit
 from semg_hht.web.visitors import Visitors
+from semg_hht.web.watched_stream import WatchedStream
 
 log = logging.getLogger(__name__)
 
@@ -80,17 +82,19 @@ def application(page: Page, address: PageAddress) -> Starlette:
         loader=jinja2.PackageLoader("semg_hht.web", "page"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     server = Server(page, _static_files(), environment.get_template(SHELL))
+    if page.stream is None:
+        del server.static["live.js"]
+    changes = steps.CHANGES | ({} if page.stream is None else LIVE_CHANGES)
+    live = [] if page.stream is None else [Route("/api/live", partial(_live, server, page.stream))]
     routes = [
         Route("/", partial(_shell, server)),
         Route("/static/{name:path}", partial(_static, server)),
         Route("/api/visit", partial(_new_visit, server), methods=["POST"]),
         Route("/api/file", partial(_upload, server), methods=["POST"]),
         Route("/api/leave", partial(_leave, server), methods=["POST"]),
-        *(
-            Route(f"/api/{name}", partial(_change, server, step), methods=["POST"])
-            for name, step in steps.CHANGES.items()
-        ),
+        *(Route(f"/api/{name}", partial(_change, server, step), methods=["POST"]) for name, step in changes.items()),
         *(Route(f"/api/{name}", partial(_read, server, read)) for name, read in steps.READS.items()),
+        *live,
     ]
     handlers: dict[Any, Any] = {Refused: partial(_refused, server), InputError: partial(_impossible, server)}
     handlers |= {
@@ -133,7 +137,7 @@ def language_of(request: Request) -> str:
 async def _shell(server: Server, request: Request) -> Response:
     language = language_of(request)
     words = json.loads(server.static[f"{language}.json"][0])
-    text = server.shell.render(language=language, words=words)
+    text = server.shell.render(language=language, words=words, is_live=server.page.stream is not None)
     return Response(text, media_type="text/html")
 
 
@@ -216,6 +220,11 @@ async def _read(server: Server, read: steps.Read, request: Request) -> Response:
         return Response(content, media_type=kind)
 
     return await _in_turn(server, key, work)
+
+
+async def _live(server: Server, stream: WatchedStream, request: Request) -> Response:
+    told = events(server.page, stream, *_visit(server, request))
+    return StreamingResponse(told, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 class TemporaryFileResponse(FileResponse):
@@ -334,12 +343,14 @@ class Running:
         self.server.should_exit = True
         self.server.force_exit = True
         self.thread.join(10)
+        if self.page.stream is not None:
+            self.page.stream.close()
         self.page.desk.close()
 
 
 def launch(
     desk: Desk, visitors: Visitors, address: PageAddress, *, max_upload_mb: int = MAX_UPLOAD_MB,
-    sessions: Path | None = None,
+    sessions: Path | None = None, stream: WatchedStream | None = None,
 ) -> Running:  # fmt: skip
     """Serve the page in the background.
 
@@ -350,7 +361,7 @@ def launch(
     """
     address.require_free()
     kept = None if sessions is None else KeptSessions(sessions)
-    page = Page(desk, visitors, max_upload=max_upload_mb * 1_000_000, kept=kept)
+    page = Page(desk, visitors, max_upload=max_upload_mb * 1_000_000, kept=kept, stream=stream)
     config = uvicorn.Config(
         application(page, address), host=address.host, port=address.port, log_level="error", access_log=False,
         server_header=False, date_header=False, ws="none", lifespan="off", limit_concurrency=MAX_CONNECTIONS,
@@ -369,10 +380,11 @@ def launch(
 
 def serve(
     desk: Desk, visitors: Visitors, address: PageAddress, *, max_upload_mb: int = MAX_UPLOAD_MB,
-    sessions: Path | None = None, announce: Callable[[str], None] = lambda url: None,
+    sessions: Path | None = None, stream: WatchedStream | None = None,
+    announce: Callable[[str], None] = lambda url: None,
 ) -> None:  # fmt: skip
     """Serve the page until Ctrl+C or the end of the process."""
-    running = launch(desk, visitors, address, max_upload_mb=max_upload_mb, sessions=sessions)
+    running = launch(desk, visitors, address, max_upload_mb=max_upload_mb, sessions=sessions, stream=stream)
     announce(address.to_open)
     start_forkserver()
     threading.Thread(target=running.page.warm_up, daemon=True, name="semg-hht warm up").start()

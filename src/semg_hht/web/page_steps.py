@@ -31,6 +31,7 @@ from semg_hht.web.uploads import require_space
 from semg_hht.web.view import job_view, remarks_of, state_of, trend_over_time
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 from semg_hht.web.visitors import Visitors
+from semg_hht.web.watched_stream import WatchedStream
 
 if TYPE_CHECKING:
     from semg_hht.prediction.run import Run
@@ -54,12 +55,13 @@ class Change:
 
 @dataclass
 class Page:
-    """What all visits share. max_upload : bytes of one file. kept : kept sessions; None: nothing is kept."""
+    """What all visits share. max_upload : bytes of one file. kept, stream : None where the owner names none."""
 
     desk: Desk
     visitors: Visitors
     max_upload: int
     kept: KeptSessions | None = None
+    stream: WatchedStream | None = None
 
     def state(self, visit: Visit) -> dict[str, Any]:
         with visit.lock:
@@ -110,11 +112,16 @@ def set_language(page: Page, visit: Visit, content: Content) -> None:
 def open_sample(page: Page, visit: Visit, content: Content) -> None:
     if page.desk.sample is None:
         raise Refused("app_no_such_file")
-    require_space(visit.folder)
+    add_copy(page, visit, page.desk.sample)
+
+
+def add_copy(page: Page, visit: Visit, path: Path) -> None:
+    """Take a copy of a file of this computer into the visit."""
+    require_space(visit.folder, path.stat().st_size)
     stored = visit.folder / f"upload-{secrets.token_hex(8)}"
-    shutil.copyfile(page.desk.sample, stored)
+    shutil.copyfile(path, stored)
     try:
-        editing.add(visit, stored, page.desk.sample.name, page.desk.filters)
+        editing.add(visit, stored, path.name, page.desk.filters)
     finally:
         stored.unlink(missing_ok=True)
 
@@ -141,18 +148,18 @@ def _maxima_watched(page: Page, visit: Visit) -> Iterator[None]:
     """Where the block changes a maximal contraction, answers that are relative to it are taken away."""
     before = dict(visit.maxima)
     yield
-    run = _run_or_none(page, visit)
+    run = run_or_none(page, visit)
     with visit.lock:
         if visit.maxima != before and run is not None and is_relative(run):
             visit.change_each(lambda file: file.without_answers())
 
 
-def _run_or_none(page: Page, visit: Visit) -> Run | None:
+def run_or_none(page: Page, visit: Visit) -> Run | None:
     return visit.trained if visit.run == TRAINED else page.desk.run(visit.run)
 
 
 def _run(page: Page, visit: Visit) -> Run:
-    run = _run_or_none(page, visit)
+    run = run_or_none(page, visit)
     if run is None:
         raise Refused("app_no_run")
     return run
@@ -309,7 +316,7 @@ def picture(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     from semg_hht.matrices.transform import PipelineConfig
     from semg_hht.web import answering
 
-    run = _run_or_none(page, visit)
+    run = run_or_none(page, visit)
     config = (None if run is None else run.recording_config) or page.desk.config or PipelineConfig()
     try:
         png = answering.picture(visit, _number(query, "file"), _number(query, "repetition", 1), config)
@@ -322,7 +329,7 @@ def card(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     from semg_hht.report.card import render_card, without_gender
     from semg_hht.web import answering
 
-    words, number, run = read_words(visit.language), _number(query, "file"), _run_or_none(page, visit)
+    words, number, run = read_words(visit.language), _number(query, "file"), run_or_none(page, visit)
     remarks = remarks_of(visit.file(number), page.desk.info(visit.run, visit.trained), words)
     config = None if run is None else run.recording_config
     with page.desk.answering:

@@ -19,6 +19,7 @@ from semg_hht.web.visit import MAX_FILES, BackgroundJob, Visit, VisitFile
 
 if TYPE_CHECKING:
     from semg_hht.inference.answers import Answer, Part
+    from semg_hht.prediction.live import LiveRepetition
 
 FEATURES = {"rms": "card_rms", "mdf_hz": "card_median_frequency"}
 
@@ -174,12 +175,12 @@ def _measures(file: VisitFile, index: int) -> dict[str, Any]:
         return {}
     percent = own.percent_mvc[index] if own.percent_mvc else (math.nan,) * len(own.names)
     return {
-        name: {"rms": _number(rms), "percent_mvc": _number(share), "mdf_hz": _number(hz)}
+        name: {"rms": rounded(rms), "percent_mvc": rounded(share), "mdf_hz": rounded(hz)}
         for name, rms, share, hz in zip(own.names, own.rms[index], percent, own.mdf_hz[index], strict=True)
     }
 
 
-def _number(value: float) -> float | None:
+def rounded(value: float) -> float | None:
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
@@ -237,18 +238,21 @@ def _verdict(visit: Visit, file: VisitFile, words: Words) -> dict[str, Any]:
     detail = [words("app_confidence", share=f"{answers[task].confidence:.0%}")]
     text = answer_text(answers[task], words)
     if len(parts) > 1:
-        counts = Counter(
-            words("unlike") if part.unlike else words("card_unsure") if part.answers[task].is_unsure else
-            class_name(part.answers[task].prediction, words)
-            for part in parts
-        )  # fmt: skip
-        text = words(
-            "app_verdict_of", n=len(parts), counts=words.listed(f"{n} × {name}" for name, n in counts.most_common())
-        )
+        text = words("app_verdict_of", n=len(parts), counts=counts_of(parts, task, words))
         detail.insert(0, words("app_together_is", name=answer_text(answers[task], words)))
     if not any(answer.possible for part in parts for answer in part.answers.values()):
         detail.append(words("card_no_promise"))
     return {"text": text, "detail": words.joined(detail), "unlike": unlike, "warning": warning}
+
+
+def counts_of(parts: Sequence[Part | LiveRepetition], task: str, words: Words) -> str:
+    """How many answered repetitions have which answer: ``8 × full, 2 × unsure``."""
+    counts = Counter(
+        words("unlike") if part.unlike else words("card_unsure") if part.answers[task].is_unsure else
+        class_name(part.answers[task].prediction, words)
+        for part in parts
+    )  # fmt: skip
+    return words.listed(f"{n} × {name}" for name, n in counts.most_common())
 
 
 def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
@@ -267,7 +271,7 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
         lowest, highest = trend_band([row[own.names.index(drift.channel)] for row in table])
         fitted = [line.start + line.slope * i for i in range(line.n)]
         points = [
-            [number, *map(_number, (y, float(low_y), float(high_y)))]
+            [number, *map(rounded, (y, float(low_y), float(high_y)))]
             for number, (y, low_y, high_y) in enumerate(zip(fitted, lowest, highest, strict=True), start=1)
         ]
         units = drift.units.replace("uV", "\N{MICRO SIGN}V")
@@ -346,7 +350,7 @@ def _session_of(file: VisitFile) -> dict[str, Any]:
 
     def mean(table: tuple[tuple[float, ...], ...]) -> float | None:
         values = [row[strongest] for row in table if math.isfinite(row[strongest])]
-        return _number(sum(values) / len(values)) if values else None
+        return rounded(sum(values) / len(values)) if values else None
 
     labels = Counter(row.movement for row in file.rows if row.movement)
     share = labels["full"] / sum(labels.values()) if labels.get("full") else None

@@ -87,6 +87,15 @@ class Visitors:
                 active.last_used_s, active.left_s = self._clock(), None
             return None if active is None else active.visit
 
+    def is_here(self, key: str) -> bool:
+        """Whether the visit is here and was not left; it counts as used now."""
+        with self._lock:
+            active = self._active.get(key)
+            if active is None or active.left_s is not None:
+                return False
+            active.last_used_s = self._clock()
+            return True
+
     def all(self) -> list[Visit]:
         with self._lock:
             return [active.visit for active in self._active.values()]

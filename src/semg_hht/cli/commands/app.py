@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +16,16 @@ import typer
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
 from semg_hht.errors import InputError, missing_library
+from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:
     from semg_hht.prediction.run import Run
+    from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.web.shared_run import Desk
+    from semg_hht.web.visitors import Visitors
+    from semg_hht.web.watched_stream import WatchedStream
 
 DEMO_RUN = Path("demo") / "run"
 
@@ -48,6 +52,29 @@ def app(
             "page can open them.  [default: none, nothing is kept]"
         ),
     ] = None,
+    live: Annotated[
+        str,
+        typer.Option(
+            help="Name of a stream of Lab Streaming Layer, or a recording to play as if it were recorded now: the page "
+            "gets a Live view. The flags from --out to --units are about it, as in `semg-hht live`.  [default: none]"
+        ),
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder in which recordings of --live are saved.  [default: that of --sessions, else the current one; "
+            "a recording that is played is not saved]"
+        ),
+    ] = None,
+    speed: flags.Speed = 1.0,
+    channel: flags.Channel = None,
+    source_id: flags.SourceId = "",
+    subject: flags.Subject = "",
+    merge_gap_s: flags.MergeGap = SegmentConfig.merge_gap_s,
+    min_duration_s: flags.MinDuration = SegmentConfig.min_duration_s,
+    max_duration_s: flags.MaxDuration = SegmentConfig.max_duration_s,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
     references: flags.References = None,
     band: flags.RunBand = None,
     mains: flags.RunMains = None,
@@ -59,6 +86,7 @@ def app(
     cpu: flags.Cpu = False,
 ) -> None:
     """Serve a web page for users who write no code. Upload a recording, check its repetitions, read the predictions."""
+    from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.web.address import PageAddress
     from semg_hht.web.visitors import Visitors
 
@@ -73,11 +101,53 @@ def app(
     give_back_freed_memory()  # before threads start: the page may run for weeks
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that removes temporary files
     with Visitors() as visitors:
+        desk = _desk(checkpoint, stated, references, cpu, visitors.folder / "practice")
+        segmentation = SegmentConfig(SegmentConfig.method, merge_gap_s, min_duration_s, max_duration_s)
+        choice = StreamChoice(live, source_id, rate_hz, units)
+        chosen = _LiveChoice(choice, speed, segmentation, subject, tuple(channel or ()), out, sessions)
+        stream = _stream(chosen, desk, visitors) if live else None
         serve(
-            _desk(checkpoint, stated, references, cpu, visitors.folder / "practice"),
-            visitors, address, max_upload_mb=max_upload_mb, sessions=sessions,
+            desk, visitors, address, max_upload_mb=max_upload_mb, sessions=sessions, stream=stream,
             announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _LiveChoice:
+    """What the flags say of the Live view."""
+
+    stream: StreamChoice
+    speed: float
+    segmentation: SegmentConfig
+    subject: str
+    channels: tuple[str, ...]
+    out: Path | None
+    sessions: Path | None
+
+
+def _stream(choice: _LiveChoice, desk: Desk, visitors: Visitors) -> WatchedStream:
+    """The stream of the page, or the recording that is played if a file has this name."""
+    from semg_hht.matrices.transform import PipelineConfig
+    from semg_hht.prediction.live import LiveOptions
+    from semg_hht.recordings.lsl_stream import LslStream
+    from semg_hht.recordings.recording import read_recording
+    from semg_hht.recordings.stream import ReplayedRecording
+    from semg_hht.web.watched_stream import LiveSource, WatchedStream
+
+    options = LiveOptions(
+        desk.config or PipelineConfig(), choice.segmentation, desk.references, choice.subject, choice.channels
+    )
+    stated, path, folder = choice.stream, Path(choice.stream.name), choice.out
+    if path.is_file():
+        recording = read_recording(path, rate_hz=stated.rate_hz, units=stated.units)
+        played = ReplayedRecording(replace(recording, source=path.stem), choice.speed)  # without the owner's folders
+        source = LiveSource(path.stem, lambda: played, options, folder)
+    elif find_spec("pylsl") is None:
+        raise missing_library("a stream", ImportError(name="pylsl"), "live")
+    else:
+        source = LiveSource(stated.name, lambda: LslStream(stated), options, folder or choice.sessions or Path())
+    console.note(f"Live plays the recording {path}" if path.is_file() else f"Live waits for the stream {stated.name!r}")
+    return WatchedStream(source, desk, visitors.folder / "live")
 
 
 def _desk(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,14 +51,10 @@ def live(
             "a replayed recording is not saved]"
         ),
     ] = None,
-    speed: Annotated[float, typer.Option(help="With --replay, how many times as fast.")] = 1.0,
+    speed: flags.Speed = 1.0,
     sound: Annotated[bool, typer.Option("--sound", help="Sound the terminal's bell at each repetition.")] = False,
-    channel: Annotated[
-        list[str] | None, typer.Option(help="Channel to use, by name or number; may be repeated.  [default: all EMG]")
-    ] = None,
-    source_id: Annotated[
-        str, typer.Option(help="Source of the stream, where several streams have its name.  [default: any]")
-    ] = "",
+    channel: flags.Channel = None,
+    source_id: flags.SourceId = "",
     wait_s: Annotated[float, typer.Option(help="How long to look for the stream.")] = 10.0,
     duration_s: Annotated[
         float | None, typer.Option(help="Stop after so many seconds of the signal.  [default: at Ctrl+C]")
@@ -69,12 +63,8 @@ def live(
         Path | None,
         typer.Option(help="Manifest of maximal contractions, to show amplitudes in % of MVC too.  [default: none]"),
     ] = None,
-    subject: Annotated[
-        str, typer.Option(help="Person in --references, where it holds several.  [default: its only person]")
-    ] = "",
-    merge_gap_s: Annotated[
-        float, typer.Option(help="Shorter rests belong to a repetition, so its answer is as late as this.")
-    ] = SegmentConfig.merge_gap_s,
+    subject: flags.Subject = "",
+    merge_gap_s: flags.MergeGap = SegmentConfig.merge_gap_s,
     min_duration_s: flags.MinDuration = SegmentConfig.min_duration_s,
     max_duration_s: flags.MaxDuration = SegmentConfig.max_duration_s,
     rate_hz: flags.RateHz = None,
@@ -171,14 +161,11 @@ def _run_for(
 
 
 def _recorder(out: Path | None, description: StreamDescription, *, is_replay: bool) -> StreamRecorder | None:
-    from semg_hht.recordings.stream_recorder import StreamRecorder
+    from semg_hht.recordings.stream_recorder import StreamRecorder, path_of
 
     if out is None and is_replay:
         return None
-    if out is None:
-        name = re.sub(r"[^\w.-]+", "_", description.name).strip("._") or "stream"
-        out = Path(f"{name}_{datetime.now():%Y%m%d_%H%M%S}.npz")
-    return StreamRecorder(out, description)
+    return StreamRecorder(out or path_of(description), description)
 
 
 def _introduce(description: StreamDescription, names: Sequence[str]) -> None:

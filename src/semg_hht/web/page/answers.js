@@ -25,8 +25,7 @@ export async function takeRun(take) {
   if (await act("run", { take })) follow(() => say(w("said_run", { name: runName() })));
 }
 
-export function runName() {
-  const { run } = store.state;
+export function runName(run = store.state.run) {
   return run.kind === "none" ? "" : w(`run_${run.kind}`, { name: run.name });
 }
 

@@ -81,6 +81,19 @@ export async function get(path, values = {}) {
   return (await send(`api/${path}?${query}`)).json();
 }
 
+// The messages that the server sends as they come. (An EventSource can't send the key of the visit in a header.)
+export async function* events(path) {
+  const answer = await send(`api/${path}`);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ""; ; ) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (text + value).split("\n\n");
+    text = parts.pop();
+    for (const part of parts) if (part.startsWith("data: ")) yield JSON.parse(part.slice(6));
+  }
+}
+
 export async function getBlob(path, values = {}) {
   return (await send(`api/${path}?${new URLSearchParams(values)}`)).blob();
 }

@@ -40,7 +40,8 @@ import { fatigue, weeks } from "./trends.js";
 import { className, loadWords, seconds, w } from "./words.js";
 
 const TOLD = "semg-hht-told"; // what to say after the page begins anew
-const VIEWS = ["recording", "all", "weeks", "training"];
+const live = byId("watch") && (await import("./live.js")); // only where the owner named a stream
+const VIEWS = ["recording", "all", "weeks", "training", ...(live ? ["watch"] : [])];
 
 function viewTools(file) {
   const hidden = hiddenChannels();
@@ -139,9 +140,9 @@ function render() {
   if (!state) return;
   const file = currentFile();
   const empty = !state.files.length && !store.uploads.length;
-  if (empty && store.view !== "training") store.view = "recording";
+  if (empty && !["training", "watch"].includes(store.view)) store.view = "recording";
   byId("welcome").hidden = !(empty && store.view === "recording");
-  byId("views").hidden = empty && store.view === "recording";
+  byId("views").hidden = empty && store.view === "recording" && !live;
   byId("files").hidden = empty;
   byId("save").hidden = !state.files.length;
   for (const name of VIEWS) {
@@ -156,11 +157,12 @@ function render() {
   );
   if (empty) show(byId("kept"), keptSessions());
   else show(byId("files"), fileList());
-  show(byId("background"), backgroundBar());
+  show(byId("background"), backgroundBar(), live?.liveLine());
   show(byId("lists"), peopleList());
   if (store.view === "all") show(byId("all"), allFiles());
   if (store.view === "weeks") show(byId("weeks"), weeks());
   if (store.view === "training") show(byId("training"), training());
+  if (store.view === "watch") show(byId("watch"), live.liveView());
   if (store.view === "recording" && file) renderRecording(file);
 }
 
@@ -170,6 +172,7 @@ const SHOWN_LARGE = {
   all: ["answer"],
   weeks: [],
   training: ["train", "practice"],
+  watch: [],
 };
 
 function backgroundBar() {
@@ -243,6 +246,8 @@ async function start() {
   take(found || (await api.startVisit(language)));
   if (found && found.language !== language) await act("language", { language });
   if (found) follow();
+  if (live && !store.state.files.length) store.view = "watch";
+  live?.watch().catch(complain);
   const told = isSecond ? "second_tab" : sessionStorage.getItem(TOLD);
   sessionStorage.removeItem(TOLD);
   if (told) complain(new Error(w(told)));

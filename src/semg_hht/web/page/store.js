@@ -9,7 +9,7 @@ export const store = {
   fileId: null, // of the recording that is shown
   selected: -1, // index of the repetition that is chosen, -1 for none
   edge: "start", // which edge the arrow keys move
-  view: "recording", // recording, all, weeks, training
+  view: "recording", // recording, all, weeks, training, watch
   uploads: [], // {name, share, problem}
   job: null,
   mark: null, // [from, until] in seconds, marked on the signal
@@ -102,7 +102,7 @@ export function complain(error) {
 export async function act(path, body, sentence) {
   try {
     take(await api.post(path, body));
-    if (!["language", "answer", "why", "stop", "run"].includes(path)) markUnsaved(true);
+    if (!["language", "answer", "why", "stop", "run", "live_start", "live_stop"].includes(path)) markUnsaved(true);
     byId("alerts").replaceChildren();
     if (sentence) say(sentence);
     return true;
