@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 import zipfile
 from pathlib import Path
@@ -56,6 +57,11 @@ class PageVisitor:
             time.sleep(0.02)
         self.state = self.client.get("/api/state").json()
         return dict(job)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def page_of(visitors: Visitors, run: Run | None = None, **others: Any) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.testing import assert_array_equal
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import read_recording
 from semg_hht.recordings.stream import StreamDescription
-from semg_hht.recordings.stream_recorder import StreamRecorder
+from semg_hht.recordings.stream_recorder import StreamRecorder, path_of
 
 DESCRIPTION = StreamDescription("EMG", 2000.0, ("biceps", "angle"), "uV", ("angle",))
 SAMPLES = np.random.default_rng(0).standard_normal((2, 500))
@@ -28,6 +29,12 @@ def test_a_stream_is_read_again_as_it_arrived(tmp_path: Path) -> None:
     assert (recording.channel_names, recording.non_emg) == (("biceps", "angle"), ("angle",))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["curl.npz"]
     assert recorder.saved[0].duration_s == 0.25
+
+
+def test_a_recording_is_named_after_its_stream_and_the_time(tmp_path: Path) -> None:
+    for name, start in (("My EMG/1", "My_EMG_1_20"), ("../..", "stream_20")):
+        path = path_of(replace(DESCRIPTION, name=name), tmp_path)
+        assert path.parent == tmp_path and path.name.startswith(start) and path.suffix == ".npz"
 
 
 def test_what_comes_after_an_interruption_is_a_file_of_its_own(tmp_path: Path) -> None:

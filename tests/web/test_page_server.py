@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from page_builders import PageVisitor, page_of
+from page_builders import PageVisitor, free_port, page_of
 from reverse_proxy import reverse_proxy
 from semg_hht.errors import InputError
 from semg_hht.prediction.run import Run
@@ -25,11 +25,6 @@ from semg_hht.web.page_server import Running, launch
 from semg_hht.web.page_steps import CHANGES, READS
 from semg_hht.web.shared_run import Desk
 from semg_hht.web.visitors import Visitors
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

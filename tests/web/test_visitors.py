@@ -43,7 +43,9 @@ def test_visitors_who_are_idle_or_have_left_are_removed() -> None:
         now[0] += visitors.LEAVING_S - 1
         everybody.remove_idle()
         assert everybody.get(third)  # the page was only loaded anew
+        assert everybody.is_here(third)
         everybody.leave(third)
+        assert not everybody.is_here(third) and not everybody.is_here("nobody")
         now[0] += visitors.LEAVING_S + 1
         everybody.remove_idle()
         assert everybody.get(third) is None

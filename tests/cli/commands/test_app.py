@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from command_line import run
 from semg_hht import samples
+from semg_hht.cli.commands import app
 from semg_hht.cli.commands.app import _desk
 from semg_hht.cli.options import StatedTransform
+from semg_hht.recordings.stream import ReplayedRecording
+from semg_hht.web import page_server
 
 
 @pytest.mark.parametrize(
@@ -56,10 +60,38 @@ def test_a_named_run_answers_first(simulated_run: Path, tmp_path: Path) -> None:
     assert desk.open_trained is not None and desk.make_practice is not None
 
 
+def test_live_names_a_recording_or_a_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr(page_server, "serve", lambda *_, stream, **others: served.append(stream))
+    monkeypatch.chdir(tmp_path)
+    path = samples.recordings()["P30_supinated"]
+    assert run("app", "--cpu") == 0
+    assert run("app", "--cpu", "--live", path, "--speed", 5, "--channel", "1", "--max_duration_s", 4) == 0
+    assert run("app", "--cpu", "--live", "My EMG", "--sessions", tmp_path / "sessions") == 0
+    assert run("app", "--cpu", "--live", "My EMG", "--out", tmp_path / "out") == 0
+    nothing, played, received, elsewhere = served
+    source = played.source.open_source()
+    assert nothing is None and isinstance(source, ReplayedRecording) and source.speed == 5
+    assert source.description.name == played.source.name == "P30_supinated"  # visitors see no folder of the owner
+    options = played.source.options
+    assert (options.channels, options.segmentation.max_duration_s, played.source.folder) == (("1",), 4, None)
+    assert [one.source.folder for one in (received, elsewhere)] == [tmp_path / "sessions", tmp_path / "out"]
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Live plays the recording" in told and "Live waits for the stream 'My EMG'" in told
+    monkeypatch.setattr(app, "find_spec", lambda name: None)
+    assert run("app", "--cpu", "--live", "My EMG") == 1
+    assert "a stream needs pylsl: pip install 'semg-hht[live]'" in " ".join(capsys.readouterr().err.split())
+
+
 def test_the_page_is_readable_without_heavy_libraries() -> None:
     code = """import sys
+from semg_hht.cli.commands import app
 from semg_hht.cli.commands.app import _desk
 from semg_hht.cli.options import StatedTransform
+from semg_hht.recordings.stream import ReplayedRecording
+from semg_hht.web import page_server
 from semg_hht.web.page_server import application
 from semg_hht.web.page_steps import Page
 print(*{"torch", "scipy.signal", "matplotlib", "sklearn", "onnxruntime"} & set(sys.modules))"""

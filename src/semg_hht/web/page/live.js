@@ -167,7 +167,7 @@ function controls() {
       isOff
         ? main("live_start", false, w("live_looking", { name }))
         : main("live_stop", stage === "saving" || !mayStop),
-      button(w("live_sound"), toggleSound, { id: "live-sound", "aria-pressed": String(Boolean(audio)) }),
+      button(w("live_sound"), toggleSound, { id: "live_sound", "aria-pressed": String(Boolean(audio)) }),
       h("span", { class: `stage ${stage}` }, w(`live_${stage}`, { name })),
       !isOff && h("span", { id: "lasted", class: "figures", "data-keep": "", "data-key": "lasted" }),
     ),
@@ -186,7 +186,7 @@ function saved() {
     { class: "row", "data-key": "saved" },
     h("p", {}, w("live_saved")),
     h("ul", {}, live.saved.map(part)),
-    button(w("live_open"), openSaved, { id: "live-open" }),
+    button(w("live_open"), openSaved, { id: "live_open" }),
   );
 }
 
