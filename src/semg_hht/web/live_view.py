@@ -138,6 +138,9 @@ def _stream(page: Page) -> WatchedStream:
 
 
 def start(page: Page, visit: Visit, content: Content) -> None:
+    import semg_hht.report.card  # now: the server would wait for it when it tells the first repetition
+    import semg_hht.report.explanation_text  # noqa: F401
+
     _stream(page).start(visit, run_or_none(page, visit))
 
 

@@ -101,7 +101,7 @@ def app(
     give_back_freed_memory()  # before threads start: the page may run for weeks
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that removes temporary files
     with Visitors() as visitors:
-        desk = _desk(checkpoint, stated, references, cpu, visitors.folder / "practice")
+        desk = _desk(checkpoint, stated, references, cpu, visitors.folder / "practice", is_live=bool(live))
         segmentation = SegmentConfig(SegmentConfig.method, merge_gap_s, min_duration_s, max_duration_s)
         choice = StreamChoice(live, source_id, rate_hz, units)
         chosen = _LiveChoice(choice, speed, segmentation, subject, tuple(channel or ()), out, sessions)
@@ -151,9 +151,13 @@ def _stream(choice: _LiveChoice, desk: Desk, visitors: Visitors) -> WatchedStrea
 
 
 def _desk(
-    checkpoint: Path | None, stated: flags.StatedTransform, references: Path | None, cpu: bool, practice: Path
-) -> Desk:
-    """The run in ``checkpoint``, else of the demo; beside it the shipped run, and one trained in ``practice``."""
+    checkpoint: Path | None, stated: flags.StatedTransform, references: Path | None, cpu: bool, practice: Path,
+    *, is_live: bool = False,
+) -> Desk:  # fmt: skip
+    """The run in ``checkpoint``, else of the demo; beside it the shipped run, and one trained in ``practice``.
+
+    is_live : whether there is a Live view, which shows amplitudes relative to ``references`` whatever run answers.
+    """
     from semg_hht.samples import RUN, about_run, recordings
     from semg_hht.web.shared_run import Desk, ShippedFacts, tracked
 
@@ -164,7 +168,8 @@ def _desk(
         run = open_run(folder, cpu=cpu)
         if stated:
             run = replace(run, recording_config=stated.config(run.recording_config))
-        if run.recording_config is not None and references is not None:
+        is_relative = run.recording_config is not None and run.recording_config.scaling == "mvc"
+        if run.recording_config is not None and references is not None and (is_relative or not is_live):
             with_references([], run.recording_config, references, n_jobs=1)  # an error now if they can't be read
         return run
 
