@@ -55,7 +55,7 @@ def stream_of(
         assert recording is not None
         return ReplayedRecording(recording, speed)
 
-    return WatchedStream(LiveSource("arm", opened, LiveOptions(), tmp_path / "kept"), Desk(**desk), tmp_path / "live")
+    return WatchedStream(LiveSource("arm", opened, LiveOptions, tmp_path / "kept"), Desk(**desk), tmp_path / "live")
 
 
 def test_without_a_stream_of_the_owner_nothing_of_it_is_there(visitor: PageVisitor) -> None:

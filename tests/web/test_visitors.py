@@ -43,9 +43,8 @@ def test_visitors_who_are_idle_or_have_left_are_removed() -> None:
         now[0] += visitors.LEAVING_S - 1
         everybody.remove_idle()
         assert everybody.get(third)  # the page was only loaded anew
-        assert everybody.is_here(third)
         everybody.leave(third)
-        assert not everybody.is_here(third) and not everybody.is_here("nobody")
+        assert not everybody.is_here(third, is_used=True)
         now[0] += visitors.LEAVING_S + 1
         everybody.remove_idle()
         assert everybody.get(third) is None
@@ -56,6 +55,11 @@ def test_visitors_who_are_idle_or_have_left_are_removed() -> None:
         everybody.remove_idle()
         assert len(everybody) == 1  # a training goes on while nobody looks
         working.job.done = True
+        assert everybody.is_here(second, is_used=True)
+        everybody.remove_idle()
+        assert len(everybody) == 1  # somebody watches a stream
+        now[0] += 200
+        assert everybody.is_here(second, is_used=False)
         everybody.remove_idle()
         assert len(everybody) == 0
 

@@ -50,7 +50,7 @@ class Endless:
 def watched(
     tmp_path: Path, source: Any = None, *, is_kept: bool = True, opened: Callable[[], Any] | None = None, **desk: Any
 ) -> WatchedStream:
-    made = LiveSource("arm", opened or (lambda: source), LiveOptions(), tmp_path / "kept" if is_kept else None)
+    made = LiveSource("arm", opened or (lambda: source), LiveOptions, tmp_path / "kept" if is_kept else None)
     return WatchedStream(made, Desk(**desk), tmp_path / "while")
 
 

@@ -40,7 +40,7 @@ async def events(page: Page, stream: WatchedStream, key: str, visit: Visit) -> A
                 yield f"data: {json.dumps(message, ensure_ascii=False, separators=(',', ':'))}\n\n"
             if time.monotonic() - alive_s > ALIVE_S:
                 alive_s = time.monotonic()
-                if not page.visitors.is_here(key):
+                if not page.visitors.is_here(key, is_used=stream.now.stage != OFF):
                     return
                 yield ":\n\n"
             await asyncio.sleep(LOOK_S)

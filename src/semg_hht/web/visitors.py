@@ -87,13 +87,14 @@ class Visitors:
                 active.last_used_s, active.left_s = self._clock(), None
             return None if active is None else active.visit
 
-    def is_here(self, key: str) -> bool:
-        """Whether the visit is here and was not left; it counts as used now."""
+    def is_here(self, key: str, *, is_used: bool) -> bool:
+        """Whether the visit is here and was not left. is_used : whether it counts as used now."""
         with self._lock:
             active = self._active.get(key)
             if active is None or active.left_s is not None:
                 return False
-            active.last_used_s = self._clock()
+            if is_used:
+                active.last_used_s = self._clock()
             return True
 
     def all(self) -> list[Visit]:

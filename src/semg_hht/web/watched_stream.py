@@ -36,12 +36,13 @@ SAMPLE_BYTES = 8
 class LiveSource:
     """A stream, or a recording that is played, as the owner of the page named it.
 
-    open_source : finds and opens it. folder : where recordings are saved; None: for as long as the page runs.
+    open_source : finds and opens it. options : makes its options, when they are needed: they import much.
+    folder : where recordings are saved; None: for as long as the page runs.
     """
 
     name: str
     open_source: Callable[[], SignalSource]
-    options: LiveOptions
+    options: Callable[[], LiveOptions]
     folder: Path | None = None
 
 
@@ -136,14 +137,14 @@ class WatchedStream:
         from semg_hht.recordings.stream import Notice
         from semg_hht.recordings.stream_recorder import StreamRecorder, path_of
 
-        source = self.source.open_source()
+        source, options = self.source.open_source(), self.source.options()
         description = source.description
         if now.stopping.is_set():
             return
-        run = self._chosen(visit, run, description)
+        run = self._chosen(visit, run, description, options)
         now.run = self.desk.info(visit.run, visit.trained) if run is not None else RunInfo()
         now.notices += description.remarks
-        now.session = session = LiveSession(description, run, self.source.options)
+        now.session = session = LiveSession(description, run, options)
         recorder = StreamRecorder(path_of(description, self._folder), description)
         now.saved = recorder.saved
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -179,14 +180,16 @@ class WatchedStream:
 
         return is_stopped
 
-    def _chosen(self, visit: Visit, run: Run | None, description: StreamDescription) -> Run | None:
+    def _chosen(
+        self, visit: Visit, run: Run | None, description: StreamDescription, options: LiveOptions
+    ) -> Run | None:
         """The run of the visit; where it has none, that of the package if its channels are those of the stream."""
         from semg_hht.prediction.live import fits
 
         if run is not None or self.desk.open_shipped is None:
             return run
         shipped = self.desk.take_shipped()
-        if not fits(shipped, description, self.source.options.channels):
+        if not fits(shipped, description, options.channels):
             return None
         with visit.lock:
             visit.run = SHIPPED

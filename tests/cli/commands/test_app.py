@@ -75,7 +75,7 @@ def test_live_names_a_recording_or_a_stream(
     source = played.source.open_source()
     assert nothing is None and isinstance(source, ReplayedRecording) and source.speed == 5
     assert source.description.name == played.source.name == "P30_supinated"  # visitors see no folder of the owner
-    options = played.source.options
+    options = played.source.options()
     assert (options.channels, options.segmentation.max_duration_s, played.source.folder) == (("1",), 4, None)
     assert [one.source.folder for one in (received, elsewhere)] == [tmp_path / "sessions", tmp_path / "out"]
     told = " ".join(capsys.readouterr().err.split())

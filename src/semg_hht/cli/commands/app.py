@@ -21,6 +21,7 @@ from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:
+    from semg_hht.prediction.live import LiveOptions
     from semg_hht.prediction.run import Run
     from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.web.shared_run import Desk
@@ -128,15 +129,17 @@ class _LiveChoice:
 def _stream(choice: _LiveChoice, desk: Desk, visitors: Visitors) -> WatchedStream:
     """The stream of the page, or the recording that is played if a file has this name."""
     from semg_hht.matrices.transform import PipelineConfig
-    from semg_hht.prediction.live import LiveOptions
     from semg_hht.recordings.lsl_stream import LslStream
     from semg_hht.recordings.recording import read_recording
     from semg_hht.recordings.stream import ReplayedRecording
     from semg_hht.web.watched_stream import LiveSource, WatchedStream
 
-    options = LiveOptions(
-        desk.config or PipelineConfig(), choice.segmentation, desk.references, choice.subject, choice.channels
-    )
+    def options() -> LiveOptions:
+        from semg_hht.prediction.live import LiveOptions
+
+        config = desk.config or PipelineConfig()
+        return LiveOptions(config, choice.segmentation, desk.references, choice.subject, choice.channels)
+
     stated, path, folder = choice.stream, Path(choice.stream.name), choice.out
     if path.is_file():
         recording = read_recording(path, rate_hz=stated.rate_hz, units=stated.units)
