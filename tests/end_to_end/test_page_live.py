@@ -15,17 +15,27 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from lsl_outlets import CONFIG, lsl, streamed
-from page_browser import BANDS, open_page, press, press_with, serving, set_width, spoken, tab_to, until, value
+from page_browser import BANDS, open_page, press, press_with, serving, set_width, tab_to, until, value
 from page_reader import axe_core, check, set_language
 from semg_hht import samples
 from semg_hht.recordings.recording import read_recording
 
 __all__ = ["lsl"]  # a fixture
 RATE_HZ = 2000.0
-TONES = """window.tones = []; const Original = window.OscillatorNode;
+LISTEN = """window.tones = []; window.said = [];
+const Original = window.OscillatorNode, live = document.querySelector('#live');
 window.OscillatorNode = function (context, options) { window.tones.push(options.frequency);
-return new Original(context, options); };"""
+return new Original(context, options); };
+new MutationObserver(() => window.said.push(live.textContent)).observe(live, {childList: true});"""
 N_ROWS = "document.querySelectorAll('.ended tbody tr').length"
+
+
+def said(text: str) -> str:
+    return f"window.said.some(sentence => sentence.includes('{text}'))"
+
+
+def noticed(text: str) -> str:
+    return f"[...document.querySelectorAll('#watch .warning')].some(p => p.textContent.includes('{text}'))"
 
 
 @pytest.fixture
@@ -61,7 +71,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
         set_width(browser, 1280)
         open_page(browser, address)
         browser.execute_script(axe_core())
-        browser.execute_script(TONES)
+        browser.execute_script(LISTEN)
         until(browser, "document.querySelector('#live_start')")
         check(browser, "before the start")
         tab_to(browser, "#live_sound")
@@ -72,20 +82,17 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
             until(browser, "document.querySelectorAll('#levels meter').length == 2")
             assert value(browser, "document.querySelector('#levels').closest('[aria-live]')") is None
             until(browser, f"{N_ROWS} == 2")
-            until(browser, spoken("Repetition 2 · supinated"))
+            until(browser, said("Repetition 2 · supinated"))
             check(browser, "while recording")
             other = asked(address, "visit")["visit"]
             assert "Another visitor started" in asked(address, "live_stop", other)["error"]
             assert "under way already" in asked(address, "live_start", other)["error"]
-        until(browser, spoken("is lost"))
+        until(browser, said("is lost"))
         set_language(browser, "zh")
-        until(browser, "document.querySelector('#watch .warning').textContent.includes('已丢失')")
+        until(browser, noticed("已丢失"))
         set_language(browser, "en")
         with streamed(lsl, parts[1], "curls", **described):
-            until(
-                browser,
-                "[...document.querySelectorAll('#watch .warning')].some(p => p.textContent.includes('is back'))",
-            )
+            until(browser, noticed("is back"))
             until(
                 browser, f"{N_ROWS} >= 3 && document.querySelector('#watch .ended td').textContent.includes('part 2')"
             )
@@ -95,6 +102,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
             tab_to(browser, "#live_stop")
             press(browser, Keys.ENTER)
             until(browser, BANDS)
+        assert value(browser, "window.said.length") < 15  # of hundreds of levels none
         assert value(browser, "window.tones.length") >= 3
         assert set(value(browser, "window.tones")) <= {784, 523, 220}
         saved = sorted((tmp_path / "kept").iterdir())

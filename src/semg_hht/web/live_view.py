@@ -26,7 +26,7 @@ LOOK_S = 0.05  # between looks for something new
 LEVELS_S = 0.125  # between levels that are told
 ALIVE_S = 5.0  # between looks whether the visitor is still here, and signs of life for the browser
 MAX_ROWS = 300  # last repetitions that are shown
-MAX_NOTICES = 10
+MAX_NOTICES = 5
 
 
 async def events(page: Page, stream: WatchedStream, key: str, visit: Visit) -> AsyncIterator[str]:

@@ -174,7 +174,7 @@ function controls() {
     audio && h("p", { class: "note", "data-key": "sound" }, w("live_sound_is")),
     !isOff && !mayStop && h("p", { class: "note", "data-key": "other" }, w("live_of_another")),
     live.problem && h("p", { class: "problem", role: "alert", "data-key": "problem" }, live.problem),
-    live.notices.map((notice, i) => h("p", { class: "warning", "data-key": `notice ${i}` }, notice)),
+    [...live.notices].reverse().map((notice) => h("p", { class: "warning" }, notice)), // the newest first
     isOff && live.saved.length > 0 && saved(),
   ];
 }
@@ -228,7 +228,12 @@ function repetitions() {
       ? h("p", { class: "note", "data-key": "none" }, w("live_none"))
       : scroll(
           { class: "scroll", "aria-labelledby": "live-count", "data-key": "table" },
-          h("table", { class: "ended" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, [...rows].reverse().map(row))),
+          h(
+            "table",
+            { class: "ended" },
+            h("thead", {}, h("tr", {}, head)),
+            h("tbody", {}, [...rows].reverse().map(row)),
+          ),
         ),
   ];
 }
@@ -237,7 +242,12 @@ export function liveView() {
   if (!live.name) return [];
   const isShare = live.levels.some((level) => level.percent_mvc !== null);
   return [
-    h("div", { class: "title", "data-key": "title" }, h("h2", {}, w("view_watch")), h("p", { class: "facts" }, facts())),
+    h(
+      "div",
+      { class: "title", "data-key": "title" },
+      h("h2", {}, w("view_watch")),
+      h("p", { class: "facts" }, facts()),
+    ),
     h("p", { class: "lead", "data-key": "lead" }, w("live_lead")),
     h("section", { class: "panel", "data-key": "controls", "aria-label": w("view_watch") }, controls()),
     live.stage !== "off" &&
