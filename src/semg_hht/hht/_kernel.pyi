@@ -68,10 +68,10 @@ def spectrum(
     low_hz: float,
     high_hz: float,
     grid: Buffer,
+    radices: Buffer,
+    n_radices: int,
     turns: Buffer,
-    chirp: Buffer,
-    filter: Buffer,
-    n_chirp: int,
+    table: Buffer,
     /,
 ) -> float: ...
 def builds() -> tuple[str, ...]: ...

@@ -184,36 +184,59 @@ def power_on_grid(imfs: Array, rate_hz: float, band_hz: tuple[float, float]) -> 
         return accumulate(*instantaneous(imfs, rate_hz), band_hz)
     n_imfs, n_samples = imfs.shape
     grid = np.zeros((N_BINS, N_BINS))
-    tables = _fourier_tables(n_samples)
-    n_chirp = tables[2].size
-    rows = np.ascontiguousarray(imfs)
-    dropped = compiled.spectrum(rows, n_imfs, n_samples, rate_hz, *map(float, band_hz), grid, *tables, n_chirp)
+    radices, turns, table = _fourier_tables(n_samples)
+    band, rows = map(float, band_hz), np.ascontiguousarray(imfs)
+    dropped = compiled.spectrum(rows, n_imfs, n_samples, rate_hz, *band, grid, radices, radices.size, turns, table)
     return grid, dropped
 
 
 @lru_cache(maxsize=32)
-def _fourier_tables(n_samples: int) -> tuple[NDArray[np.complex128], ...]:
-    """Tables for the kernel's Fourier transform: roots of unity exp(-2 pi i k / m), a chirp and its filter.
+def _fourier_tables(n_samples: int) -> tuple[NDArray[np.int64], NDArray[np.complex128], Array]:
+    """Radices and tables of the kernel's Hilbert transform, which has 8 m samples: ``n_samples``, or more with zeros.
 
-    Chirp and filter are empty unless the length has a large prime factor (Bluestein 1970, doi
-    10.1109/TAU.1970.1162132).
+    Sample 8 t + l is number l of element t. The kernel transforms the m elements, turns number l at frequency k by
+    exp(-2 pi i l k / 8 m), transforms the eight numbers, and multiplies by -i times the factors below; then the same
+    backwards. If m has a prime factor above 5, zeros follow the signal, and the factors are those of the convolution
+    with the kernel of the n_samples-point Hilbert transform, which is therefore exact for any length.
+
+    Returns
+    -------
+    radices : their product is m.
+    turns : (m,) exp(-2 pi i k / m).
+    table : (m / 8 rounded up, 22, 8) for eight frequencies k in the kernel's order: cosine and sine of number 1 to 7,
+        then the factors of frequencies k + m j, j = 0 to 7.
     """
-    cofactor = n_samples
-    for prime in (2, 3, 5, 7, 11, 13):
-        while cofactor % prime == 0:
-            cofactor //= prime
-    if cofactor == 1:
-        empty = np.zeros(0, np.complex128)
-        return np.exp(-2j * np.pi * np.arange(n_samples) / n_samples), empty, empty
-    n_chirp = int(scipy.fft.next_fast_len(2 * n_samples - 1, real=False))
-    while n_chirp % 7 == 0 or n_chirp % 11 == 0:  # the kernel is fastest with the primes 2, 3 and 5
-        n_chirp = int(scipy.fft.next_fast_len(n_chirp + 1, real=False))
-    square = np.arange(n_samples, dtype=np.int64) ** 2 % (2 * n_samples)  # exact: a large angle would lose digits
-    chirp = np.exp(-1j * np.pi * square / n_samples)
-    padded = np.zeros(n_chirp, np.complex128)
-    padded[:n_samples] = chirp.conj()
-    padded[n_chirp - n_samples + 1 :] = chirp[:0:-1].conj()
-    return np.exp(-2j * np.pi * np.arange(n_chirp) / n_chirp), chirp, np.asarray(scipy.fft.fft(padded), np.complex128)
+    radices = _radices(n_samples // 8) if n_samples % 8 == 0 else None
+    n_elements = n_samples // 8
+    if radices is None:
+        n_elements = -(-(2 * n_samples - 1) // 8)
+        while (radices := _radices(n_elements)) is None:
+            n_elements += 1
+    length = 8 * n_elements
+    half = scipy.fft.irfft(-1j * (np.arange(n_samples // 2 + 1) * 2 % n_samples > 0), n_samples)
+    response = np.zeros(length)  # of the Hilbert transform; it is odd, so its spectrum is imaginary
+    response[:n_samples] = half
+    if length > n_samples:
+        response[length - n_samples + 1 :] = half[1:]
+    factor = -scipy.fft.fft(response).imag / length
+    order = np.arange(n_elements).reshape(radices[::-1]).transpose().ravel()  # (m,) frequencies in the kernel's order
+    angle = -2 * np.pi * np.outer(np.arange(1, 8), order) / length
+    rows = np.stack([np.cos(angle), np.sin(angle)], axis=1).reshape(14, n_elements)  # (7, 2, m) -> (14, m)
+    rows = np.concatenate([rows, factor[order + n_elements * np.arange(8)[:, None]]])  # (22, m)
+    padded = np.zeros((22, -(-n_elements // 8) * 8))
+    padded[:, :n_elements] = rows
+    table = np.ascontiguousarray(padded.reshape(22, -1, 8).transpose(1, 0, 2))  # (22, m) -> (m / 8, 22, 8)
+    return np.array(radices, np.int64), np.exp(-2j * np.pi * np.arange(n_elements) / n_elements), table
+
+
+def _radices(n_elements: int) -> list[int] | None:
+    """Factors 2 to 5 of a number, small ones first; None if it has a prime factor above 5."""
+    radices = []
+    for radix in (4, 2, 3, 5):
+        while n_elements % radix == 0:
+            n_elements //= radix
+            radices.append(radix)
+    return radices if n_elements == 1 else None
 
 
 def accumulate(amplitude: Array, frequency_hz: Array, band_hz: tuple[float, float]) -> tuple[Array, float]:

@@ -8,6 +8,7 @@
 #define LEAD 8    /* free slots before the first interior knot, for mirrored knots */
 #define SLACK 24  /* free slots after the last interior knot, for mirrored knots and whole-vector loads */
 #define N_BINS 256
+#define TABLE_SIZE 176 /* numbers of fourier.table for eight elements: 7 turns (cosines, sines) and 8 factors of eight */
 #define STEP_SIZE 20 /* numbers that splines.h keeps of one step of elimination */
 
 enum rule { RULE_SD, RULE_EMD, RULE_RILLING, RULE_S_NUMBER, RULE_FIXED, RULE_PYEMD, RULE_UPSTREAM };
@@ -65,14 +66,20 @@ struct trial {
     int want_mean;
 };
 
+/* Fourier transform of 8 m numbers that hilbert.h needs; its tables come from Python. */
+struct fourier {
+    int64_t m, n_radices;
+    const int64_t *radices; /* 2, 3, 4 or 5; their product is m */
+    const double *turns;    /* exp(-2 pi i k / m) */
+    const double *table;    /* (m / 8 rounded up, 22, 8): turns exp(-2 pi i l k / 8 m), then factors */
+};
+
 struct spectrum_task {
     const double *imfs;        /* (n_imfs, n) */
     int64_t n_imfs, n;
     double rate_hz, low_hz, high_hz;
     double *grid;              /* (256, 256) [frequency, time], zeros */
-    const double *turns;       /* exp(-2 pi i k / m), m = n_chirp or n */
-    const double *chirp, *filter; /* of Bluestein's method if n has a large prime factor; else n_chirp is 0 */
-    int64_t n_chirp;
+    struct fourier fourier;
     double dropped;
 };
 

@@ -19,6 +19,7 @@
 #include "sift.h"
 #include "stream.h"
 #include "noise.h"
+#include "hilbert.h"
 #include "spectrum.h"
 
 const struct kernel kernel_avx512 = {"avx512",         ISA(extract_mode), ISA(smallest_of), ISA(next_mode),

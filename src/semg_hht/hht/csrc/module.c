@@ -282,28 +282,38 @@ static PyObject *normals(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* spectrum(imfs, n_imfs, n, rate_hz, low_hz, high_hz, grid, turns, chirp, filter, n_chirp) -> dropped share. */
+/* spectrum(imfs, n_imfs, n, rate_hz, low_hz, high_hz, grid, radices, n_radices, turns, table) -> dropped share. The
+ * transform has 8 m samples, m the product of the radices: n, or at least 2 n - 1 with zeros after the n samples. */
 static PyObject *spectrum(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *imfs, *grid, *turns, *chirp, *filter;
-    long long n_imfs, n, n_chirp;
+    PyObject *imfs, *grid, *radices, *turns, *table;
+    long long n_imfs, n, n_radices;
     struct spectrum_task k = {.dropped = 0};
-    if (!PyArg_ParseTuple(args, "OLLdddOOOOL", &imfs, &n_imfs, &n, &k.rate_hz, &k.low_hz, &k.high_hz, &grid, &turns,
-                          &chirp, &filter, &n_chirp))
+    if (!PyArg_ParseTuple(args, "OLLdddOOLOO", &imfs, &n_imfs, &n, &k.rate_hz, &k.low_hz, &k.high_hz, &grid, &radices,
+                          &n_radices, &turns, &table))
         return NULL;
-    if (n < 2 || n_imfs < 0 || n_chirp < 0 || (n_chirp && n_chirp < 2 * n - 1) || n_imfs > INT64_MAX / 64 / n) {
+    if (n < 2 || n_imfs < 0 || n_imfs > INT64_MAX / 64 / n) {
         PyErr_SetString(PyExc_ValueError, "shape out of range");
         return NULL;
     }
     k.n_imfs = n_imfs;
     k.n = n;
-    k.n_chirp = n_chirp;
+    struct fourier *f = &k.fourier;
     struct buffers b = {.count = 0};
     int failed = 0, ok = (k.imfs = items(&b, imfs, n_imfs * n, sizeof(double), 0)) &&
                          (k.grid = items(&b, grid, N_BINS * N_BINS, sizeof(double), 1)) &&
-                         (k.turns = items(&b, turns, 2 * (n_chirp ? n_chirp : n), sizeof(double), 0)) &&
-                         (k.chirp = items(&b, chirp, n_chirp ? 2 * n : 0, sizeof(double), 0)) &&
-                         (k.filter = items(&b, filter, 2 * n_chirp, sizeof(double), 0));
+                         (f->radices = items(&b, radices, n_radices, sizeof(int64_t), 0));
+    f->m = 1;
+    f->n_radices = n_radices;
+    for (int64_t i = 0; ok && i < n_radices; i++) {
+        int64_t r = f->radices[i];
+        ok = r >= 2 && r <= 5 && f->m <= INT64_MAX / 4096 / r;
+        f->m *= ok ? r : 1;
+    }
+    if (ok && 8 * f->m != n && 8 * f->m < 2 * n - 1) ok = 0;
+    if (!ok && !PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "radices out of range");
+    ok = ok && (f->turns = items(&b, turns, 2 * f->m, sizeof(double), 0)) &&
+         (f->table = items(&b, table, (f->m + 7) / 8 * TABLE_SIZE, sizeof(double), 0));
     if (ok) {
         Py_BEGIN_ALLOW_THREADS
         failed = kernel->spectrum(&k) < 0;

@@ -43,3 +43,12 @@ static inline vector squeeze(unsigned bits, vector v) {
 }
 /* For each lane, the number of set bits at or below it. */
 static inline selection intervals(unsigned bits) { return _mm256_loadu_si256((const __m256i *)interval_order[bits]); }
+/* Lane i of vector k becomes lane k of vector i. */
+static inline void transpose(vector v[4]) {
+    vector a = _mm256_unpacklo_pd(v[0], v[1]), b = _mm256_unpackhi_pd(v[0], v[1]);
+    vector c = _mm256_unpacklo_pd(v[2], v[3]), d = _mm256_unpackhi_pd(v[2], v[3]);
+    v[0] = _mm256_permute2f128_pd(a, c, 0x20);
+    v[1] = _mm256_permute2f128_pd(b, d, 0x20);
+    v[2] = _mm256_permute2f128_pd(a, c, 0x31);
+    v[3] = _mm256_permute2f128_pd(b, d, 0x31);
+}

@@ -27,3 +27,21 @@ static inline selection intervals(unsigned bits) {
     return _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)sums));
 }
 static inline vector choose(vector v, selection s) { return _mm512_permutexvar_pd(s, v); }
+/* Lane i of vector k becomes lane k of vector i. */
+static inline void transpose(vector v[8]) {
+    for (int k = 0; k < 8; k += 2) {
+        vector even = _mm512_unpacklo_pd(v[k], v[k + 1]), odd = _mm512_unpackhi_pd(v[k], v[k + 1]);
+        v[k] = even;
+        v[k + 1] = odd;
+    }
+    vector w[8];
+    for (int k = 0; k < 2; k++) {
+        vector a = _mm512_shuffle_f64x2(v[k], v[k + 2], 0x88), b = _mm512_shuffle_f64x2(v[k + 4], v[k + 6], 0x88);
+        vector c = _mm512_shuffle_f64x2(v[k], v[k + 2], 0xDD), d = _mm512_shuffle_f64x2(v[k + 4], v[k + 6], 0xDD);
+        w[k] = _mm512_shuffle_f64x2(a, b, 0x88);
+        w[k + 4] = _mm512_shuffle_f64x2(a, b, 0xDD);
+        w[k + 2] = _mm512_shuffle_f64x2(c, d, 0x88);
+        w[k + 6] = _mm512_shuffle_f64x2(c, d, 0xDD);
+    }
+    for (int k = 0; k < 8; k++) v[k] = w[k];
+}
