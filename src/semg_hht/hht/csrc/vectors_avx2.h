@@ -52,3 +52,5 @@ static inline void transpose(vector v[4]) {
     v[2] = _mm256_permute2f128_pd(a, c, 0x31);
     v[3] = _mm256_permute2f128_pd(b, d, 0x31);
 }
+/* Lanes 1 .. 3 of a, then lane 0 of b. */
+static inline vector moved(vector a, vector b) { return _mm256_shuffle_pd(a, _mm256_permute2f128_pd(a, b, 0x21), 0x5); }

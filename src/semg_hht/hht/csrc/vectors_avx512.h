@@ -45,3 +45,7 @@ static inline void transpose(vector v[8]) {
     }
     for (int k = 0; k < 8; k++) v[k] = w[k];
 }
+/* Lanes 1 .. 7 of a, then lane 0 of b. */
+static inline vector moved(vector a, vector b) {
+    return _mm512_castsi512_pd(_mm512_alignr_epi64(_mm512_castpd_si512(b), _mm512_castpd_si512(a), 1));
+}
