@@ -87,10 +87,10 @@ ALWAYS_INLINE void ISA(eight)(wide *a, wide *b) {
     a[7] = even_a[3] - v0, b[7] = even_b[3] + v1;
 }
 
-/* One pass of radix r over blocks of r m elements. On the way there the parts are turned after their butterfly, on the
+/* One pass of radix r over blocks of r m elements, from first + i second to re + i im, which may be the same. On the way there the parts are turned after their butterfly, on the
  * way back before it; in the pass with m = 1 no part is turned. */
 ALWAYS_INLINE void ISA(pass)(const struct fourier *f, const int r, const int before, const int after, int64_t m,
-                             double *re, double *im) {
+                             const double *first, const double *second, double *re, double *im) {
     int64_t block = r * m, apart = 8 * m, every = f->m / block;
     for (int64_t p = 0; p < m; p++) {
         wide c[5], s[5];
@@ -102,7 +102,8 @@ ALWAYS_INLINE void ISA(pass)(const struct fourier *f, const int r, const int bef
             }
         for (int64_t start = p; start < f->m; start += block)
             for (int64_t h = 0; h < 8; h += WIDE) {
-                double *x = re + 8 * start + h, *y = im + 8 * start + h;
+                const double *x = first + 8 * start + h, *y = second + 8 * start + h;
+                double *to_x = re + 8 * start + h, *to_y = im + 8 * start + h;
                 wide a[5], b[5];
                 for (int j = 0; j < r; j++) {
                     a[j] = LOAD(x + j * apart);
@@ -114,8 +115,8 @@ ALWAYS_INLINE void ISA(pass)(const struct fourier *f, const int r, const int bef
                 if (after)
                     for (int j = 1; j < r; j++) TURN(a[j], b[j], c[j], s[j]);
                 for (int j = 0; j < r; j++) {
-                    STORE(x + j * apart, a[j]);
-                    STORE(y + j * apart, b[j]);
+                    STORE(to_x + j * apart, a[j]);
+                    STORE(to_y + j * apart, b[j]);
                 }
             }
     }
@@ -123,12 +124,13 @@ ALWAYS_INLINE void ISA(pass)(const struct fourier *f, const int r, const int bef
 
 #define PASS(r)                                                          \
     do {                                                                 \
-        if (m == 1) ISA(pass)(f, r, 0, 0, m, re, im);                    \
-        else if (back) ISA(pass)(f, r, 1, 0, m, re, im);                 \
-        else ISA(pass)(f, r, 0, 1, m, re, im);                           \
+        if (m == 1) ISA(pass)(f, r, 0, 0, m, first, second, re, im);     \
+        else if (back) ISA(pass)(f, r, 1, 0, m, first, second, re, im);  \
+        else ISA(pass)(f, r, 0, 1, m, first, second, re, im);            \
     } while (0)
 
-static void ISA(any_pass)(const struct fourier *f, int64_t r, int back, int64_t m, double *re, double *im) {
+static void ISA(any_pass)(const struct fourier *f, int64_t r, int back, int64_t m, const double *first,
+                          const double *second, double *re, double *im) {
     if (r == 5) PASS(5);
     else if (r == 4) PASS(4);
     else if (r == 3) PASS(3);
@@ -190,13 +192,20 @@ static void ISA(middle)(const struct fourier *f, double *re, double *im) {
  * more. */
 static void ISA(hilbert)(const struct fourier *f, const double *first, const double *second, int64_t n, double *re,
                          double *im) {
-    size_t used = sizeof(double) * (size_t)n, rest = sizeof(double) * (size_t)(8 * f->m - n + 56);
-    memcpy(re, first, used);
-    memcpy(im, second, used);
-    memset(re + n, 0, rest);
-    memset(im + n, 0, rest);
     int64_t m = f->m;
-    for (int64_t i = 0; i < f->n_radices; i++) ISA(any_pass)(f, f->radices[i], 0, m /= f->radices[i], re, im);
+    if (n != 8 * m || f->n_radices == 0) { /* else the first pass reads the rows themselves */
+        memcpy(re, first, sizeof(double) * (size_t)n);
+        memcpy(im, second, sizeof(double) * (size_t)n);
+        first = re;
+        second = im;
+    }
+    size_t free_numbers = sizeof(double) * (size_t)(8 * m + 56 - n);
+    memset(re + n, 0, free_numbers);
+    memset(im + n, 0, free_numbers);
+    for (int64_t i = 0; i < f->n_radices; i++) {
+        m /= f->radices[i];
+        ISA(any_pass)(f, f->radices[i], 0, m, i ? re : first, i ? im : second, re, im);
+    }
     ISA(middle)(f, re, im);
-    for (int64_t i = f->n_radices; i-- > 0; m *= f->radices[i]) ISA(any_pass)(f, f->radices[i], 1, m, re, im);
+    for (int64_t i = f->n_radices; i-- > 0; m *= f->radices[i]) ISA(any_pass)(f, f->radices[i], 1, m, re, im, re, im);
 }

@@ -93,7 +93,7 @@ struct ISA(row) {
 
 /* Cells of samples start .. start + count - 1. */
 static void ISA(find_cells)(const struct spectrum_task *k, struct ISA(row) *row, int64_t start, int count) {
-    double step[BLOCK + 8], sine[BLOCK + 8], cosine[BLOCK + 8], all[BLOCK], kept[BLOCK] = {0};
+    double step[BLOCK + 8], sine[BLOCK + 8], cosine[BLOCK + 8], all[BLOCK], kept[BLOCK];
     int steps = start + count < k->n ? count : count - 1, i; /* to the next sample */
     sine[0] = row->sine;
     cosine[0] = row->cosine;
