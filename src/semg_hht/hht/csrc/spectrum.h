@@ -27,7 +27,6 @@ struct ISA(splits) {
 };
 
 static void ISA(find_splits)(int64_t n, struct ISA(splits) *splits) {
-    splits->count = 0;
     for (int64_t column = 0; column < N_BINS - 1; column++) {
         int64_t edge = (column + 1) * n, last = (edge - 1) / N_BINS; /* sample i begins at i * 256 and ends 256 later */
         splits->sample[splits->count] = last;
@@ -83,16 +82,18 @@ static int ISA(find_steps)(const double *restrict a, const double *restrict b, i
 /* An IMF, its Hilbert transform, and what becomes of its samples. */
 struct ISA(row) {
     const double *re, *im;
-    double *power;        /* (n) in the band */
-    int32_t *cell;        /* (n) of the grid; in row 0 for power outside the band, which adds 0 */
+    double *power;        /* (used) in the band */
+    int32_t *cell;        /* (used) of the grid; in row 0 for power outside the band, which adds 0 */
+    int64_t used;         /* samples in blocks that are not below the band */
+    int64_t n_split;      /* splits before the next block */
     double sine, cosine;  /* of the step to the next sample, times both amplitudes */
     double tangent;       /* of the band's lower edge; 0 for an edge above a sixth of the rate */
     double outside, energy;
-    int in_band;          /* whether any sample is */
 };
 
 /* Cells of samples start .. start + count - 1. */
-static void ISA(find_cells)(const struct spectrum_task *k, struct ISA(row) *row, int64_t start, int count) {
+static void ISA(find_cells)(const struct spectrum_task *k, const struct ISA(splits) *splits, struct ISA(row) *row,
+                            int64_t start, int count) {
     double step[BLOCK + 8], sine[BLOCK + 8], cosine[BLOCK + 8], all[BLOCK], kept[BLOCK];
     int steps = start + count < k->n ? count : count - 1, i; /* to the next sample */
     sine[0] = row->sine;
@@ -101,16 +102,11 @@ static void ISA(find_cells)(const struct spectrum_task *k, struct ISA(row) *row,
     fast |= ISA(find_steps)(row->re + start, row->im + start, count, steps, row->tangent, all, sine + 1, cosine + 1);
     row->sine = sine[steps];
     row->cosine = cosine[steps];
-    double energy = ISA(total_of)(all, count), *restrict power = row->power + start;
-    int32_t *restrict cell = row->cell + start;
+    double energy = ISA(total_of)(all, count), *restrict power = row->power + row->used;
+    int32_t *restrict cell = row->cell + row->used;
     row->energy += energy;
-    double width = (double)N_BINS / (double)k->n, first = (double)start * width + 0.5 / (double)k->n; /* not on an edge */
     if (!fast) { /* all are below the band */
         row->outside += energy;
-        for (i = 0; i < count; i++) {
-            power[i] = 0;
-            cell[i] = (int32_t)(first + (double)i * width);
-        }
         return;
     }
     for (i = steps + 1; i % 8; i++) sine[i] = cosine[i] = 0;
@@ -119,6 +115,7 @@ static void ISA(find_cells)(const struct spectrum_task *k, struct ISA(row) *row,
     if (steps < count) step[count] = step[count - 1];
     double scale = N_BINS / (k->high_hz - k->low_hz), to_hz = k->rate_hz / 6.283185307179586;
     double low_hz = k->low_hz, high_hz = k->high_hz;
+    double width = (double)N_BINS / (double)k->n, first = (double)start * width + 0.5 / (double)k->n; /* not on an edge */
     for (i = 0; i < count; i++) {
         double hz = (step[i] + step[i + 1]) / 2 * to_hz, bin = (hz - low_hz) * scale;
         bin = hz == high_hz ? N_BINS - 1 : bin; /* the last bin includes its upper edge */
@@ -128,7 +125,14 @@ static void ISA(find_cells)(const struct spectrum_task *k, struct ISA(row) *row,
         cell[i] = (int32_t)(inside ? bin : 0) * N_BINS + (int32_t)(first + (double)i * width);
     }
     row->outside += energy - ISA(total_of)(kept, count);
-    row->in_band = 1;
+    row->used += count;
+    for (; row->n_split < splits->count && splits->sample[row->n_split] < start + count; row->n_split++) {
+        int64_t sample = splits->sample[row->n_split] - start;
+        if (sample < 0) continue;
+        double here = power[sample] * splits->here[row->n_split];
+        k->grid[cell[sample] + 1] += power[sample] - here;
+        power[sample] = here;
+    }
 }
 
 /* Adds a row of fewer than 256 samples, whose intervals overlap many columns. Its power is times their width. */
@@ -148,15 +152,10 @@ static void ISA(add_wide)(const struct spectrum_task *k, const struct ISA(row) *
 
 /* Adds a row to the grid for signals of at least 256 samples. Its strands lie apart in time, so that no addition waits
  * for another one. */
-static void ISA(add_row)(const struct ISA(splits) *splits, const struct ISA(row) *row, int64_t n, double *grid) {
-    double *power = row->power;
+static void ISA(add_row)(const struct ISA(row) *row, double *grid) {
+    const double *power = row->power;
     const int32_t *cell = row->cell;
-    for (int64_t j = 0; j < splits->count; j++) {
-        int64_t i = splits->sample[j];
-        grid[cell[i] + 1] += power[i] * (1 - splits->here[j]);
-        power[i] *= splits->here[j];
-    }
-    int64_t strand = (n + STRANDS - 1) / STRANDS;
+    int64_t n = row->used, strand = (n + STRANDS - 1) / STRANDS;
     for (int64_t from = 0; from < strand; from++)
         for (int64_t i = from; i < n; i += strand) grid[cell[i]] += power[i];
 }
@@ -174,18 +173,20 @@ static int ISA(spectrum)(struct spectrum_task *k) {
     double *re = memory, *im = re + plane, low_rad = k->low_hz / k->rate_hz * 6.283185307179586;
     struct ISA(row) row = {.power = im + plane, .cell = (int32_t *)(im + plane + n)};
     if (low_rad < 1.05) row.tangent = tan(low_rad) * (1 - 1e-9);
+    splits->count = 0;
     if (n >= N_BINS) ISA(find_splits)(n, splits);
     for (int64_t i = 0; i < k->n_imfs; i++) {
         const double *imf = k->imfs + i * n;
         if (i % 2 == 0) ISA(hilbert)(&k->fourier, imf, i + 1 < k->n_imfs ? imf + n : imf, n, re, im);
         row.re = imf;
         row.im = i % 2 ? re : im;
-        row.sine = row.in_band = 0;
+        row.sine = 0;
+        row.used = row.n_split = 0;
         row.cosine = 1;
         for (int64_t start = 0; start < n; start += BLOCK)
-            ISA(find_cells)(k, &row, start, (int)(n - start < BLOCK ? n - start : BLOCK));
-        if (row.in_band && n < N_BINS) ISA(add_wide)(k, &row);
-        else if (row.in_band) ISA(add_row)(splits, &row, n, k->grid);
+            ISA(find_cells)(k, splits, &row, start, (int)(n - start < BLOCK ? n - start : BLOCK));
+        if (n >= N_BINS) ISA(add_row)(&row, k->grid);
+        else if (row.used) ISA(add_wide)(k, &row); /* of one block, so that all samples are used */
     }
     k->dropped = row.energy > 0 ? row.outside / row.energy : 0;
     free(memory);
