@@ -94,7 +94,7 @@ struct ISA(row) {
 /* Cells of samples start .. start + count - 1. */
 static void ISA(find_cells)(const struct spectrum_task *k, const struct ISA(splits) *splits, struct ISA(row) *row,
                             int64_t start, int count) {
-    double step[BLOCK + 8], sine[BLOCK + 8], cosine[BLOCK + 8], all[BLOCK], kept[BLOCK];
+    double step[BLOCK + 8], sine[BLOCK + 8], cosine[BLOCK + 8], all[BLOCK];
     int steps = start + count < k->n ? count : count - 1, i; /* to the next sample */
     sine[0] = row->sine;
     cosine[0] = row->cosine;
@@ -120,22 +120,21 @@ static void ISA(find_cells)(const struct spectrum_task *k, const struct ISA(spli
         double hz = (step[i] + step[i + 1]) / 2 * to_hz, bin = (hz - low_hz) * scale;
         bin = hz == high_hz ? N_BINS - 1 : bin; /* the last bin includes its upper edge */
         int inside = (bin >= 0) & (bin < N_BINS); /* false for NaN */
-        kept[i] = inside ? all[i] : 0;
-        power[i] = kept[i] * width;
-        cell[i] = (int32_t)(inside ? bin : 0) * N_BINS + (int32_t)(first + (double)i * width);
+        power[i] = inside ? all[i] : 0;
+        cell[i] = ((int32_t)(inside ? bin : 0) << 8) + (int32_t)(first + (double)i * width); /* times N_BINS */
     }
-    row->outside += energy - ISA(total_of)(kept, count);
+    row->outside += energy - ISA(total_of)(power, count);
     row->used += count;
     for (; row->n_split < splits->count && splits->sample[row->n_split] < start + count; row->n_split++) {
         int64_t sample = splits->sample[row->n_split] - start;
         if (sample < 0) continue;
         double here = power[sample] * splits->here[row->n_split];
-        k->grid[cell[sample] + 1] += power[sample] - here;
+        k->grid[cell[sample] + 1] += (power[sample] - here) * width;
         power[sample] = here;
     }
 }
 
-/* Adds a row of fewer than 256 samples, whose intervals overlap many columns. Its power is times their width. */
+/* Adds a row of fewer than 256 samples, whose intervals overlap many columns. */
 static void ISA(add_wide)(const struct spectrum_task *k, const struct ISA(row) *row) {
     double width = (double)N_BINS / (double)k->n;
     for (int64_t i = 0; i < k->n; i++) {
@@ -145,19 +144,19 @@ static void ISA(add_wide)(const struct spectrum_task *k, const struct ISA(row) *
         for (; column < N_BINS && (double)column < to; column++) {
             double right = to < (double)(column + 1) ? to : (double)(column + 1);
             double left = from > (double)column ? from : (double)column;
-            if (right > left) cells[column] += row->power[i] / width * (right - left);
+            if (right > left) cells[column] += row->power[i] * (right - left);
         }
     }
 }
 
 /* Adds a row to the grid for signals of at least 256 samples. Its strands lie apart in time, so that no addition waits
  * for another one. */
-static void ISA(add_row)(const struct ISA(row) *row, double *grid) {
+static void ISA(add_row)(const struct ISA(row) *row, double width, double *grid) {
     const double *power = row->power;
     const int32_t *cell = row->cell;
     int64_t n = row->used, strand = (n + STRANDS - 1) / STRANDS;
     for (int64_t from = 0; from < strand; from++)
-        for (int64_t i = from; i < n; i += strand) grid[cell[i]] += power[i];
+        for (int64_t i = from; i < n; i += strand) grid[cell[i]] += power[i] * width;
 }
 
 static int ISA(spectrum)(struct spectrum_task *k) {
@@ -185,7 +184,7 @@ static int ISA(spectrum)(struct spectrum_task *k) {
         row.cosine = 1;
         for (int64_t start = 0; start < n; start += BLOCK)
             ISA(find_cells)(k, splits, &row, start, (int)(n - start < BLOCK ? n - start : BLOCK));
-        if (n >= N_BINS) ISA(add_row)(&row, k->grid);
+        if (n >= N_BINS) ISA(add_row)(&row, (double)N_BINS / (double)n, k->grid);
         else if (row.used) ISA(add_wide)(k, &row); /* of one block, so that all samples are used */
     }
     k->dropped = row.energy > 0 ? row.outside / row.energy : 0;
