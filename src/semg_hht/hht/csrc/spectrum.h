@@ -36,11 +36,13 @@ static void ISA(find_splits)(int64_t n, struct ISA(splits) *splits) {
 }
 
 static double ISA(total_of)(const double *x, int64_t n) {
-    wide sum = SPREAD(0.0);
+    wide sum[4] = {SPREAD(0.0), SPREAD(0.0), SPREAD(0.0), SPREAD(0.0)}; /* each addition to one sum waits for the last */
     double total = 0;
     int64_t i = 0;
-    for (; i + WIDE <= n; i += WIDE) sum += LOAD(x + i);
-    for (int l = 0; l < WIDE; l++) total += ((const double *)&sum)[l];
+    for (; i + 4 * WIDE <= n; i += 4 * WIDE)
+        for (int j = 0; j < 4; j++) sum[j] += LOAD(x + i + j * WIDE);
+    sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (int l = 0; l < WIDE; l++) total += ((const double *)sum)[l];
     for (; i < n; i++) total += x[i];
     return total;
 }
