@@ -11,7 +11,7 @@ from operator import eq
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from semg_hht.hht.kernel import decompose
+from semg_hht.hht.kernel import decompose, over_threads, signals_at_once
 from semg_hht.hht.stopping import StoppingRule, stopping_rule
 
 Array = NDArray[np.float64]
@@ -62,10 +62,14 @@ def emd(
     if signals.ndim == 1:
         return rows[0, : n_imfs[0] + 1]
     max_n_imfs = int(n_imfs.max())
-    for row, n in zip(rows, n_imfs, strict=True):
-        if n < max_n_imfs:
-            row[max_n_imfs] = row[n]
-            row[n:max_n_imfs] = 0
+
+    def move_residues(start: int, stop: int) -> None:
+        for row, n in zip(rows[start:stop], n_imfs[start:stop], strict=True):
+            if n < max_n_imfs:
+                row[max_n_imfs] = row[n]
+                row[n:max_n_imfs] = 0
+
+    over_threads(move_residues, len(rows), n_threads, signals_at_once(len(rows), n_threads))
     return rows[:, : max_n_imfs + 1]
 
 

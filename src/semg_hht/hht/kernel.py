@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -55,13 +55,33 @@ def cores() -> int:
 
 
 def over_threads(work: Callable[[int, int], Any], n_items: int, n_threads: int | None, chunk: int = 1) -> list[Any]:
-    """Results of ``work(start, stop)`` on consecutive chunks of ``range(n_items)``, in order."""
+    """Results of ``work(start, stop)`` on consecutive chunks of ``range(n_items)``, in order.
+
+    The calling thread works too, and each thread takes the next chunk as soon as it has finished one.
+    """
     starts = range(0, n_items, chunk)
     n_threads = min(n_threads or cores(), len(starts))
+    results: list[Any] = [None] * len(starts)
+    numbers = iter(range(len(starts)))  # next() of it is atomic
+
+    def take() -> None:
+        for i in numbers:
+            results[i] = work(starts[i], min(starts[i] + chunk, n_items))
+
     if n_threads <= 1:
-        return [work(start, min(start + chunk, n_items)) for start in starts]
-    pool = _pool(n_threads, os.getpid())
-    return list(pool.map(lambda start: work(start, min(start + chunk, n_items)), starts))
+        take()
+        return results
+    others = [_pool(n_threads, os.getpid()).submit(take) for _ in range(n_threads - 1)]
+    try:
+        take()
+    finally:
+        for _ in numbers:  # after an error nobody takes another chunk
+            pass
+        wait([other for other in others if not other.cancel()])
+    for other in others:
+        if not other.cancelled():
+            other.result()  # raises what its thread raised
+    return results
 
 
 @lru_cache(maxsize=4)
@@ -106,8 +126,13 @@ def decompose(signals: Array, rule: StoppingRule, n_threads: int | None = 1) -> 
                 n_imfs[i] += 1
             rows[i, n_imfs[i]] = stream.rest
 
-    over_threads(work, n_signals, n_threads, chunk=max(1, -(-n_signals // (8 * (n_threads or cores())))))
+    over_threads(work, n_signals, n_threads, signals_at_once(n_signals, n_threads))
     return rows, n_imfs, n_sifts
+
+
+def signals_at_once(n_signals: int, n_threads: int | None) -> int:
+    """Signals of a batch that a thread takes at once: a sixteenth of its share, so that all end at the same time."""
+    return max(1, n_signals // (16 * (n_threads or cores())))
 
 
 def first_mode(signal: Array, rule: StoppingRule) -> tuple[Array | None, int]:
