@@ -43,3 +43,13 @@ def real_excerpt(references, recordings_folder):
         return signal
 
     return excerpt
+
+
+@pytest.fixture(params=kernel.compiled.builds() if kernel.compiled else ["numpy"])
+def build(request):
+    """Each build of the kernel that this processor can run."""
+    if request.param == "numpy":
+        pytest.skip("the kernel was not built")
+    kernel.compiled.choose(request.param)
+    yield request.param
+    kernel.compiled.choose(kernel.compiled.builds()[-1])

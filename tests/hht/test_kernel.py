@@ -1,6 +1,8 @@
 """The compiled kernel: every build gives the results of the NumPy sift and checks its input."""
 
 import logging
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,16 +15,6 @@ from semg_hht.hht.stopping import RULES
 from signal_builders import TONES, counts, signals, smooth_noise
 
 needs_kernel = pytest.mark.skipif(kernel.compiled is None, reason="the kernel was not built")
-
-
-@pytest.fixture(params=kernel.compiled.builds() if kernel.compiled else ["numpy"])
-def build(request):
-    """Each build of the kernel that this processor can run."""
-    if request.param == "numpy":
-        pytest.skip("the kernel was not built")
-    kernel.compiled.choose(request.param)
-    yield request.param
-    kernel.compiled.choose(kernel.compiled.builds()[-1])
 
 
 class TestCompiledIsNumpy:
@@ -120,6 +112,35 @@ def test_results_of_threads_are_in_order(n_threads):
     assert chunks == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_error_in_a_thread_reaches_the_caller_after_all_threads_have_ended(n_threads):
+    ended = []
+
+    def work(start, stop):
+        if start == 3:
+            raise ValueError("chunk 3")
+        ended.append(start)
+
+    with pytest.raises(ValueError, match="chunk 3"):
+        kernel.over_threads(work, 100, n_threads)
+    n_ended = len(ended)
+    time.sleep(0.01)
+    assert len(ended) == n_ended
+
+
+def test_every_item_is_worked_on_once_by_the_calling_thread_and_others():
+    threads = set()
+
+    def work(start, stop):
+        threads.add(threading.get_ident())
+        time.sleep(0.001)
+        return start
+
+    assert kernel.over_threads(work, 60, 3) == list(range(60))
+    assert threading.get_ident() in threads
+    assert len(threads) > 1
+
+
 @needs_kernel
 def test_an_unknown_build_is_refused():
     with pytest.raises(ValueError, match="no build abacus for this processor"):
@@ -136,4 +157,10 @@ def test_buffers_that_do_not_fit_are_refused():
         start, scale = np.array([3]), np.ones(1)
         kernel.ensemble_mean(np.zeros(9), np.zeros(9), scale, RULES["sd"], local_mean=True, starts=start)
     with pytest.raises(ValueError, match="shape out of range"):
-        kernel.compiled.spectrum(np.zeros(9), 1, 1, 1.0, 0.0, 1.0, *[np.zeros(9)] * 4, 0)
+        kernel.compiled.spectrum(np.zeros(9), 1, 1, 1.0, 0.0, 1.0, *[np.zeros(9)] * 2, 0, *[np.zeros(9)] * 2)
+    with pytest.raises(ValueError, match="radices out of range"):
+        power, radices = np.zeros((256, 256)), np.array([2, 7])
+        kernel.compiled.spectrum(np.zeros(112), 1, 112, 1.0, 0.0, 1.0, power, radices, 2, *[np.zeros(999)] * 2)
+    with pytest.raises(ValueError, match="radices out of range"):  # neither 112 samples nor room for the convolution
+        radices = np.array([5, 5])
+        kernel.compiled.spectrum(np.zeros(112), 1, 112, 1.0, 0.0, 1.0, power, radices, 2, *[np.zeros(999)] * 2)

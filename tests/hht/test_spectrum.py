@@ -28,6 +28,13 @@ def mean_frequency(spectrum):
     return spectrum.frequency_hz @ spectrum.power / spectrum.power.sum(axis=0)
 
 
+def assert_grid_is_numpy(imfs, band_hz):
+    power, dropped = power_on_grid(imfs, RATE_HZ, band_hz)
+    expected, expected_dropped = accumulate(*instantaneous(imfs, RATE_HZ), band_hz)
+    assert_allclose(power, expected, rtol=0, atol=1e-10 * expected.max())
+    assert abs(dropped - expected_dropped) < 1e-12
+
+
 class TestKnownSignals:
     @pytest.mark.parametrize("hz", [30.0, 100.0, 200.0])
     def test_tone(self, hz):
@@ -46,14 +53,29 @@ class TestKnownSignals:
 
 class TestGrid:
     @pytest.mark.parametrize("n_samples", [8, 9, 100, 127, 255, 256, 257, 509, 640, 847, 1000, 1001, 1013, 2187, 3125])
-    def test_compiled_is_numpy(self, n_samples):
+    def test_compiled_is_numpy(self, build, n_samples):
         rng = np.random.default_rng(n_samples)
         for n_imfs in (1, 2, 7, 8, 9):
-            imfs = rng.standard_normal((n_imfs, n_samples))
-            power, dropped = power_on_grid(imfs, RATE_HZ, BAND_HZ)
-            expected, expected_dropped = accumulate(*instantaneous(imfs, RATE_HZ), BAND_HZ)
-            assert_allclose(power, expected, rtol=0, atol=1e-10 * expected.max())
-            assert abs(dropped - expected_dropped) < 1e-12
+            assert_grid_is_numpy(rng.standard_normal((n_imfs, n_samples)), BAND_HZ)
+
+    @pytest.mark.parametrize("band_hz", [BAND_HZ, (0.0, 500.0), (200.0, 450.0), (5.0, 60.0)])
+    @pytest.mark.parametrize("n_samples", [200, 1600, 1750])
+    def test_compiled_is_numpy_for_imfs_in_and_below_the_band(self, build, band_hz, n_samples):
+        rng = np.random.default_rng(n_samples)
+        x = rng.standard_normal(n_samples) + 0.3 * rng.standard_normal(n_samples).cumsum()
+        assert_grid_is_numpy(emd(x)[:-1], band_hz)
+
+    def test_the_place_of_the_rows_in_memory_does_not_matter(self, build):
+        imfs = emd(np.random.default_rng(0).standard_normal(777))[:-1]
+        power, dropped = power_on_grid(imfs, RATE_HZ, BAND_HZ)
+        for offset in range(8):
+            elsewhere = np.empty(imfs.size + 8)[offset : offset + imfs.size].reshape(
+                imfs.shape
+            )  # flat -> (n_imfs, 777)
+            elsewhere[:] = imfs
+            moved, moved_dropped = power_on_grid(elsewhere, RATE_HZ, BAND_HZ)
+            assert moved.tobytes() == power.tobytes()
+            assert moved_dropped == dropped
 
     def test_without_kernel(self, on_numpy):
         x = np.random.default_rng(0).standard_normal(500)
