@@ -332,8 +332,8 @@ def measure_ours() -> None:
         cells = grid + median_cpu_s(lambda power=power: scale_power(power, "log"))
         density = grid + median_cpu_s(values)
         cost = sift * 1e9 / n / n_sifts.sum()
-        stages = f"{sift * 1e6:9.0f} {grid * 1e6:9.0f} {grid / sift:9.2f} {cells * 1e6:9.0f} {density * 1e6:10.0f} {density / cells:6.2f}"
-        print(f"{n:8} {stages} {n_sifts.sum():6} {cost:15.2f}")
+        stages = f"{sift * 1e6:9.0f} {grid * 1e6:9.0f} {grid / sift:9.2f} {cells * 1e6:9.0f} {density * 1e6:10.0f}"
+        print(f"{n:8} {stages} {density / cells:6.2f} {n_sifts.sum():6} {cost:15.2f}")
     x = band_limited(2000)
     for trials in (25, 50, 100, 200):
         seconds = median_cpu_s(lambda t=trials: hht.iceemdan(x, t, n_threads=1), 5)
