@@ -59,6 +59,8 @@ def over_threads(work: Callable[[int, int], Any], n_items: int, n_threads: int |
 
     The calling thread works too, and each thread takes the next chunk as soon as it has finished one.
     """
+    if 0 < n_items <= chunk:
+        return [work(0, n_items)]
     starts = range(0, n_items, chunk)
     n_threads = min(n_threads or cores(), len(starts))
     results: list[Any] = [None] * len(starts)
@@ -71,7 +73,7 @@ def over_threads(work: Callable[[int, int], Any], n_items: int, n_threads: int |
     if n_threads <= 1:
         take()
         return results
-    others = [_pool(n_threads, os.getpid()).submit(take) for _ in range(n_threads - 1)]
+    others = [_pool(n_threads - 1, os.getpid()).submit(take) for _ in range(n_threads - 1)]
     try:
         take()
     finally:
@@ -132,7 +134,7 @@ def decompose(signals: Array, rule: StoppingRule, n_threads: int | None = 1) -> 
 
 def signals_at_once(n_signals: int, n_threads: int | None) -> int:
     """Signals of a batch that a thread takes at once: a sixteenth of its share, so that all end at the same time."""
-    return max(1, n_signals // (16 * (n_threads or cores())))
+    return 1 if n_signals == 1 else max(1, n_signals // (16 * (n_threads or cores())))
 
 
 def first_mode(signal: Array, rule: StoppingRule) -> tuple[Array | None, int]:
