@@ -19,6 +19,7 @@ import torch
 from builders import make_dataset
 from evaluation_builders import evaluated, protocol
 from fault_injection import Inputs
+from real_recordings import real_data, recordings_folder  # noqa: F401 - fixtures
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.datasets.simulated import write_simulation
@@ -29,7 +30,6 @@ from semg_hht.matrices.transform import PipelineConfig, configure
 from semg_hht.signals.simulate import SimulationConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-RECORDINGS = REPOSITORY.parent / "shared" / "data"
 # `make test` runs two test processes; more threads would compete for the cores. Child processes inherit the variable.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -57,20 +57,6 @@ def library_log() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
-
-
-@pytest.fixture(scope="session")
-def recordings_folder() -> Path | None:
-    """The folder of real recordings beside the repository; None where a clone has none, as most have."""
-    return RECORDINGS if RECORDINGS.is_dir() else None
-
-
-@pytest.fixture(scope="session")
-def real_data(recordings_folder: Path | None) -> Path:
-    """The folder of real recordings; a test that needs it is skipped where it is absent."""
-    if recordings_folder is None:
-        pytest.skip("no real recordings beside the repository")
-    return recordings_folder
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,15 @@ This module does not use the libraries that the references come from.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from real_recordings import RECORDINGS
 from semg_hht.hht.noise import key, numpy_normals
 
 Array = NDArray[np.float64]
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "data"
 N_SIMULATED, N_REAL = 112, 48
 
 
@@ -59,6 +58,22 @@ def real(recording: str, index: int) -> Array | None:
     samples = np.loadtxt(path, delimiter=",", skiprows=int(has_header), ndmin=2)  # (n_samples, n_channels)
     excerpt = samples[100 : 100 + 300 + 9 * index, index % 8]
     return np.ascontiguousarray(excerpt) * (1 if has_header else 1000)  # counts are unchanged, volts become millivolts
+
+
+@pytest.fixture(scope="session")
+def real_excerpt(references, recordings_folder):
+    """Excerpt of a real recording by its number; without the recordings the test is skipped.
+
+    ``recordings_folder`` marks the tests that use it.
+    """
+
+    def excerpt(index):
+        signal = real(str(references["recordings"][index]), index)
+        if signal is None:
+            pytest.skip("no recordings beside the repository")
+        return signal
+
+    return excerpt
 
 
 def probes(rows: Array) -> Array:

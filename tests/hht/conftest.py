@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hht_signals import real
+from hht_signals import real_excerpt  # noqa: F401 - a fixture
+from real_recordings import recordings_folder  # noqa: F401 - here too, for tests that run without tests/conftest.py
 from semg_hht.hht import kernel
 
 
@@ -27,22 +28,6 @@ def references():
     """Results of other libraries, which tests/references/make_hht_references.py stored."""
     with np.load(Path(__file__).parents[1] / "references" / "hht_references.npz") as stored:
         return dict(stored)
-
-
-@pytest.fixture(scope="session")
-def real_excerpt(references, recordings_folder):
-    """Excerpt of a real recording by its number; without the recordings the test is skipped.
-
-    ``recordings_folder`` marks the tests that use it.
-    """
-
-    def excerpt(index):
-        signal = real(str(references["recordings"][index]), index)
-        if signal is None:
-            pytest.skip("no recordings beside the repository")
-        return signal
-
-    return excerpt
 
 
 @pytest.fixture(params=kernel.compiled.builds() if kernel.compiled else ["numpy"])

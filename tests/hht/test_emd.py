@@ -1,5 +1,7 @@
 """Empirical mode decomposition: published axioms (Quinn et al. 2021, doi 10.21105/joss.02977), input, references."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -148,6 +150,6 @@ class TestReferences:
         imf = emd(signal, stopping="fixed", n_sifts=1, max_imfs=1)[0]
         assert_allclose(imf[200:400], references[f"emd_sift/{index}"], rtol=0, atol=1e-10)
 
-    def test_references_are_small_and_many(self, repository):
+    def test_references_are_small_and_many(self):
         assert N_SIMULATED + N_REAL >= 150
-        assert (repository / "tests" / "references" / "hht_references.npz").stat().st_size < 2_000_000
+        assert (Path(__file__).parents[1] / "references" / "hht_references.npz").stat().st_size < 2_000_000
