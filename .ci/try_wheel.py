@@ -1,7 +1,7 @@
 """Install a distribution without extras in a new environment and try the commands that need none.
 
-Usage: python .ci/try_wheel.py FOLDER, with the Python to try. The folder holds wheels, of which pip takes the one that fits,
-or a source distribution. Nothing of the repository is imported.
+Usage: python .ci/try_wheel.py FOLDER, with the Python to try. The folder holds wheels, of which pip takes one that
+fits, or a source distribution. Nothing of the repository is imported.
 """
 
 from __future__ import annotations
