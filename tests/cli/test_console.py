@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,37 @@ def test_a_bar_passes_everything_through(capsys: pytest.CaptureFixture[str]) -> 
     assert list(console.track(iter([1]), 1, "one")) == [1]
     assert list(console.track(iter([1, 2, 3]), 3, "several")) == [1, 2, 3]
     assert capsys.readouterr().err == "", "no bar where standard error is no terminal"
+
+
+def test_a_log_says_how_far_the_work_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=iter(range(0, 1000, 100)).__next__))
+    assert list(console.track(iter([1, 2, 3]), 3, "folds")) == [1, 2, 3]
+    assert capsys.readouterr().err.splitlines() == [
+        "  folds: 1 of 3, about 3 min left",
+        "  folds: 2 of 3, about 2 min left",
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(40, "40 s"), (130, "2 min"), (5000, "83 min"), (15000, "4 h 10 min")])
+def test_durations(seconds: float, text: str) -> None:
+    assert console.duration(seconds) == text
+
+
+@pytest.mark.parametrize(("step_s", "said"), [(7.0, True), (0.07, False)])
+def test_a_long_training_is_announced_after_its_first_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step_s: float, said: bool
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: now))
+    with console.TerminalTrainingBar() as bar:
+        progress = bar.progress()
+        progress.on_start(0, 2100)
+        for _ in range(20):
+            progress.on_step()
+            now += step_s
+    printed = " ".join(capsys.readouterr().err.split())
+    assert ("training takes about 4 h 04 min on this machine; a network with --base_channels 8" in printed) is said
+    assert printed.count("training takes") == said
 
 
 @pytest.mark.parametrize(

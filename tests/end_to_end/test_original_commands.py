@@ -1,6 +1,6 @@
 """The original README, as a user of it works: 60 matrices named as it says, and its commands, word for word.
 
-The network has 2 channels instead of 64 and trains for one epoch; both are stated by flags that the original does not have.
+The network has 2 channels instead of 64 and trains for one epoch on the CPU, which flags of ours state.
 """
 
 from __future__ import annotations

@@ -8,10 +8,7 @@ opposite problem: each thread gets its own heap, and freed memory in the middle 
 from __future__ import annotations
 
 import ctypes
-import logging
 import platform
-
-log = logging.getLogger(__name__)
 
 # What glibc's malloc.h calls M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX and M_ARENA_MAX.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -2, -3, -4, -8
@@ -21,11 +18,8 @@ GIVE_BACK = {ARENA_MAX: 2, MMAP_THRESHOLD: 2**20, TRIM_THRESHOLD: 16 * 2**20}
 
 
 def keep_freed_memory() -> bool:
-    """Keep freed memory for the rest of this process and log it; False without glibc, where nothing changes."""
-    done = _set(KEEP)
-    if done:
-        log.info("memory that a step frees is kept for the next one (glibc's mallopt)")
-    return done
+    """Keep freed memory for the rest of this process; False without glibc, where nothing changes."""
+    return _set(KEEP)
 
 
 def give_back_freed_memory() -> bool:
