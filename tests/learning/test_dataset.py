@@ -83,6 +83,16 @@ def test_a_name_without_labels_is_an_error(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
 
+def test_all_names_without_labels_are_counted_and_other_arrays_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.npz", "b.npz", "c.npz", "BICEPS_full_M_001.npz", "d.npy"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"a.npz: expected MUSCLE.*2 more of 4 names are so; semg-hht check"):
+        load_folder(tmp_path)
+    assert ".npy files are not read (1 found); a matrix is an .npz with the key hht" in caplog.text
+
+
 def test_empty_missing_and_wrong_folders(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected npz matrices or a manifest\.csv; found none"):
         load_folder(tmp_path)

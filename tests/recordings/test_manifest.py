@@ -27,6 +27,7 @@ from semg_hht.recordings.manifest import (
         ("BICEPS_half_F.npz", "half", "F"),  # gender is the last token
         ("BICEPS-full-F-012.npz", "full", "F"),
         ("biceps-HALF_f-3.NPZ", "half", "F"),
+        ("BICEPS full M 001.npz", "full", "M"),
         ("BICEPS_fatiguetest_M_004.npz", "full", "M"),
         ("BICEPS_FatigueTest_M_004.npz", "full", "M"),
         ("BICEPS_wrong_M_004.npz", "invalid", "M"),

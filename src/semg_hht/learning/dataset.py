@@ -31,7 +31,7 @@ from semg_hht.recordings.manifest import (
     TASKS,
     ManifestRow,
     class_names,
-    parse_file_name,
+    parse_file_names,
     read_manifest,
     require_one_spelling_of_people,
 )
@@ -222,12 +222,15 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
         note_unlisted(folder, manifest)
         return load_manifest(manifest, pack=pack, track=track)
     files = files_in(folder, (".npz",))
+    arrays = files_in(folder, (".npy",))
+    if arrays:
+        log.warning("%s: .npy files are not read (%d found); a matrix is an .npz with the key hht", folder, len(arrays))
     if not files:
         raise InputError(
             f"{folder}: expected npz matrices or a manifest.csv; found none. Recordings become matrices with: "
             f"semg-hht prepare {folder} --out prepared"
         )
-    rows = [parse_file_name(path.relative_to(folder).as_posix()) for path in files]
+    rows = parse_file_names([path.relative_to(folder).as_posix() for path in files])
     return _load(list(zip(files, rows, strict=True)), pack, track)
 
 

@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -87,7 +87,7 @@ def is_test_name(name: str) -> bool:
 
 
 def parse_file_name(name: str) -> ManifestRow:
-    """Labels from ``[S01_][E02_]MUSCLE_movement_GENDER[_NNN].ext``; whole tokens between ``_`` or ``-``, in any case.
+    """Labels from ``[S01_][E02_]MUSCLE_movement_GENDER[_NNN].ext``; whole words between ``_``, ``-`` or a space.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def parse_file_name(name: str) -> ManifestRow:
     base = PurePosixPath(name.replace("\\", "/")).name
     if is_test_name(base):
         return ManifestRow(file=name)
-    tokens = re.split(r"[_-]", base.rsplit(".", 1)[0])
+    tokens = re.split(r"[_-]|\s+", base.rsplit(".", 1)[0])
     subject = session = ""
     if len(tokens) > 1 and _SUBJECT.fullmatch(tokens[0]):
         subject = tokens.pop(0).upper()
@@ -124,6 +124,21 @@ def parse_file_name(name: str) -> ManifestRow:
         movement=movements.pop(),
         gender=genders.pop(),
     )
+
+
+def parse_file_names(names: Sequence[str]) -> list[ManifestRow]:
+    """`parse_file_name` of each name; the error of the first that has no labels counts the others like it."""
+    rows, wrong = [], []
+    for name in names:
+        try:
+            rows.append(parse_file_name(name))
+        except InputError as error:
+            wrong.append(error)
+    if len(wrong) > 1:
+        raise InputError(f"{wrong[0]}. {len(wrong) - 1} more of {len(names)} names are so; semg-hht check lists all")
+    if wrong:
+        raise wrong[0]
+    return rows
 
 
 def class_names(labels: Iterable[str]) -> tuple[str, ...]:

@@ -36,6 +36,13 @@ def test_strict_fails_where_a_file_was_left_out(simulated: Simulated, tmp_path: 
     assert (tmp_path / "y" / "manifest.csv").exists()
 
 
+def test_recordings_without_labels_end_with_the_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_recording(noise(), tmp_path / "curl.npz")
+    assert run("prepare", tmp_path / "curl.npz", "--out", tmp_path / "prepared", *BAND) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "0 of 1 are labelled" in printed and "next fill in movement (full, half, invalid" in printed
+
+
 def test_files_that_could_not_be_used_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_recording(noise(), tmp_path / "good.npz")
     files = ["good.npz", *(f"gone{number}.csv" for number in range(12))]

@@ -97,6 +97,11 @@ def _show(done: Prepared, exported: ExportedDataset | None) -> None:
         console.out.print(f"  {n_reused} unchanged: matrices not computed again")
     console.out.print(f"  {done.dropped:.1%} of the energy was outside the band and was dropped")
     console.out.print(f"  {done.n_labelled} of {done.n_matrices} are labelled; labels can be edited in {done.manifest}")
+    if done.n_labelled == 0:
+        console.out.print(
+            "  next        fill in movement (full, half, invalid, or classes of your own), gender or both, and"
+        )
+        console.out.print("              subject (a code for each person); without labels nothing can be trained")
     if exported is not None:
         n_exported = console.counted(exported.n_recordings, "recording")
         console.out.print(f"  BIDS-EMG    {n_exported} in {exported.folder}")
