@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import subprocess
@@ -150,3 +151,25 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path) -> 
         assert ":::" not in commands + python
         assert "--checkpoint" in commands and "--n_test" in commands
         assert all(f'id="semg_hht.{name}"' in python for name in ("read_recording", "hht.emd.emd", "hht.ceemdan"))
+
+
+def _texts_of_the_code() -> list[str]:
+    """Every text in the code; a placeholder of an f-string or a format is ``...``."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values]
+                found.append("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(re.sub(r"%[.\w]*[sdg]", "...", node.value))
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_messages_of_the_troubleshooting_page_are_those_of_the_code(language: str) -> None:
+    page = (ROOT / "docs" / language / "troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `([^`]+)`", page, re.MULTILINE)
+    assert len(messages) > 25
+    texts = _texts_of_the_code()
+    assert [message for message in messages if not any(message in text for text in texts)] == []
