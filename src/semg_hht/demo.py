@@ -28,9 +28,9 @@ from semg_hht.prediction.session import session_of
 from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
 from semg_hht.recordings.recording import read_recording
-from semg_hht.report.card import write_card
-from semg_hht.report.evaluation_page import write_page
-from semg_hht.report.summary import gather
+from semg_hht.reports.card import write_card
+from semg_hht.reports.evaluation_page import write_page
+from semg_hht.reports.summary import gather
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.system.files import read_json, require_new_folder, write_json, write_text

@@ -13,7 +13,7 @@ from semg_hht.cli import options as flags
 from semg_hht.cli.commands.train import require_training
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import PROTOCOLS
-from semg_hht.report.summary import REPORT, gather
+from semg_hht.reports.summary import REPORT, gather
 from semg_hht.system.processes import path_for_workers, workers
 
 
@@ -56,8 +56,8 @@ def evaluate(
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
     from semg_hht.learning.train import NetworkSize
-    from semg_hht.report.evaluation_page import write_page
-    from semg_hht.report.words import read_words
+    from semg_hht.reports.evaluation_page import write_page
+    from semg_hht.reports.words import read_words
 
     read_words(lang)  # an unknown language is an error before the folds, not after them
     protocols = protocol or ["loso"]

@@ -48,8 +48,8 @@ def explain(
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.inputs import Choice
     from semg_hht.prediction.run import open_run
-    from semg_hht.report.explanation_text import evidence_json, evidence_said, evidence_title, write_evidence
-    from semg_hht.report.words import read_words
+    from semg_hht.reports.explanation_text import evidence_json, evidence_said, evidence_title, write_evidence
+    from semg_hht.reports.words import read_words
 
     require_new_file(out, overwrite=overwrite)
     words = read_words(lang)
@@ -87,7 +87,7 @@ def explain(
 def require_explaining(run: Run, folder: Path, lang: str, overwrite: bool) -> None:
     """Raise an error before any prediction if ``predict --explain`` can't work."""
     from semg_hht.explanation.explain import model_of
-    from semg_hht.report.words import read_words
+    from semg_hht.reports.words import read_words
 
     require_new_folder(folder, overwrite=overwrite)
     read_words(lang)
@@ -97,8 +97,8 @@ def require_explaining(run: Run, folder: Path, lang: str, overwrite: bool) -> No
 def draw_explanations(run: Run, inputs: list[LoadedInput], folder: Path, lang: str) -> dict[str, Any]:
     """Draw the evidence for each prediction into ``folder``; returns file -> evidence as JSON."""
     from semg_hht.explanation.explain import Question, explain_loaded, model_of
-    from semg_hht.report.explanation_text import MAX_EXPLAINED, write_evidence_of_all
-    from semg_hht.report.words import read_words
+    from semg_hht.reports.explanation_text import MAX_EXPLAINED, write_evidence_of_all
+    from semg_hht.reports.words import read_words
 
     model = model_of(run)
     explanations = (found for loaded in inputs for found in explain_loaded(run, model, loaded, Question()))

@@ -32,7 +32,7 @@ def export(
 
     run = open_run(checkpoint, cpu=True, engine="torch")
     try:
-        from semg_hht.export.export import export as export_model
+        from semg_hht.exports.export import export as export_model
         from semg_hht.learning.checkpoint import Model
         from semg_hht.learning.dataset import load_folder
     except ImportError as error:

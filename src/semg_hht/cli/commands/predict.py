@@ -147,7 +147,7 @@ def _add_evidence(
 
 def keep_first(loaded: Iterable[LoadedInput | Failure], kept: list[LoadedInput]) -> Iterator[LoadedInput | Failure]:
     """Pass inputs through and collect those that hold the first repetitions, which are explained later."""
-    from semg_hht.report.explanation_text import MAX_EXPLAINED
+    from semg_hht.reports.explanation_text import MAX_EXPLAINED
 
     n_kept = 0
     for item in loaded:

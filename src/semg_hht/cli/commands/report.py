@@ -60,7 +60,7 @@ def report(
     if explain and card is None:
         raise InputError("--explain needs --card RECORDING: an evaluation holds no recording to explain")
     if source is not None and card is None and checkpoint is None:
-        from semg_hht.report.evaluation_page import write_page
+        from semg_hht.reports.evaluation_page import write_page
 
         write_page(source, out, language=lang, data_dir=data_dir, overwrite=overwrite)
     elif source is None and card is not None:
@@ -88,8 +88,8 @@ def _write_card(card: _Card, out: Path, lang: str, overwrite: bool) -> None:
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.run import open_run
     from semg_hht.prediction.session import open_session
-    from semg_hht.report.card import without_gender, write_card
-    from semg_hht.report.words import read_words
+    from semg_hht.reports.card import without_gender, write_card
+    from semg_hht.reports.words import read_words
 
     require_new_file(out, overwrite=overwrite)
     read_words(lang)

@@ -8,7 +8,7 @@ import pytest
 
 from evaluation_builders import protocol
 from semg_hht.errors import InputError
-from semg_hht.report.summary import FORMAT, gather
+from semg_hht.reports.summary import FORMAT, gather
 from semg_hht.system.files import read_json, write_json
 
 

@@ -11,8 +11,8 @@ import pytest
 from explanation_builders import explanation
 from semg_hht.explanation.explanation import Imf
 from semg_hht.inference.novelty import TEXTS, Reason
-from semg_hht.report.explanation_text import evidence_said, evidence_title, evidence_view, write_evidence_of_all
-from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.reports.explanation_text import evidence_said, evidence_title, evidence_view, write_evidence_of_all
+from semg_hht.reports.words import LANGUAGES, read_words
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -21,10 +21,10 @@ from semg_hht.inference.answers import Answer, Part
 from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.prediction.session import ChannelCard, Session
 from semg_hht.recordings.recording import Array
-from semg_hht.report.explanation_text import evidence_view, reasons_text
-from semg_hht.report.signal_strips import Span, strips
-from semg_hht.report.template import fill, ticks
-from semg_hht.report.words import Words, read_words
+from semg_hht.reports.explanation_text import evidence_view, reasons_text
+from semg_hht.reports.signal_strips import Span, strips
+from semg_hht.reports.template import fill, ticks
+from semg_hht.reports.words import Words, read_words
 from semg_hht.signals.trend import MIN_VALUES, trend_band
 from semg_hht.system.files import require_new_file, write_text
 

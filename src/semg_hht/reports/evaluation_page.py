@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.figures.plots import bin_edges, plane_png
 from semg_hht.matrices.matrix import read_matrix
-from semg_hht.report.evaluations import Evaluation, open_evaluation
-from semg_hht.report.sentences import measured, methods, too_few, unsure_said, verdict
-from semg_hht.report.signal_strips import answered_signal
-from semg_hht.report.template import fill, ticks
-from semg_hht.report.words import Words, read_words
+from semg_hht.reports.evaluations import Evaluation, open_evaluation
+from semg_hht.reports.sentences import measured, methods, too_few, unsure_said, verdict
+from semg_hht.reports.signal_strips import answered_signal
+from semg_hht.reports.template import fill, ticks
+from semg_hht.reports.words import Words, read_words
 from semg_hht.system.files import file_as_named, require_new_file, write_text
 
 PAGE = "report.html"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.errors import InputError
-from semg_hht.report.summary import FORMAT, REPORT
+from semg_hht.reports.summary import FORMAT, REPORT
 from semg_hht.system.files import BROKEN_JSON, read_json
 
 METRICS = "metrics.json"  # file name in a run

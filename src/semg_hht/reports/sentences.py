@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from semg_hht.report.evaluations import SPLIT, Evaluation
-from semg_hht.report.words import Words
+from semg_hht.reports.evaluations import SPLIT, Evaluation
+from semg_hht.reports.words import Words
 from semg_hht.signals.filters import BAND_PASS_ORDER
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.export.onnx_graph import n_bytes, onnx_model, weights_table, write_onnx
-from semg_hht.export.quantise import Int8Trial, calibration_split, compare_int8, quantise
+from semg_hht.exports.onnx_graph import n_bytes, onnx_model, weights_table, write_onnx
+from semg_hht.exports.quantise import Int8Trial, calibration_split, compare_int8, quantise
 from semg_hht.inference.discriminant import COMMITTEE_FILES, write_committee
 from semg_hht.inference.engines import Network, installed, open_network
 from semg_hht.inference.exported import (

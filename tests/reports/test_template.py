@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from evaluation_builders import HOSTILE, copy_of_run, evaluated, protocol, read_page
-from semg_hht.report.template import ticks
-from semg_hht.report.words import LANGUAGES
+from semg_hht.reports.template import ticks
+from semg_hht.reports.words import LANGUAGES
 from semg_hht.system.files import write_json
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import jinja2
 
-from semg_hht.report.words import Words
+from semg_hht.reports.words import Words
 from semg_hht.version import __version__
 
 
 def fill(name: str, words: Words, **values: Any) -> str:
     """Return the template ``name`` filled with ``values``; the same values give the same bytes."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("semg_hht.report", "."), autoescape=True, undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("semg_hht.reports", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters |= {"score": _score, "signed": signed, "percent": "{:.0%}".format, "surely": "{:.1%}".format}

@@ -10,7 +10,7 @@ import pytest
 
 from evaluation_builders import evaluated, protocol, read_page
 from semg_hht.recordings.recording import Recording, write_recording
-from semg_hht.report.signal_strips import recording_path, strips
+from semg_hht.reports.signal_strips import recording_path, strips
 
 SHOWN = {
     "file": "S01.npz", "subject": "S01",

@@ -15,8 +15,8 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.recording import Array
-from semg_hht.report.template import ticks
-from semg_hht.report.words import Words
+from semg_hht.reports.template import ticks
+from semg_hht.reports.words import Words
 from semg_hht.signals.filtered_recording import open_filtered
 from semg_hht.system.files import file_as_named
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evaluation_builders import copy_of_run, evaluated, protocol, read_page
-from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.reports.words import LANGUAGES, read_words
 from semg_hht.system.files import write_json
 
 

@@ -14,7 +14,7 @@ from semg_hht.learning.baselines import BASELINES
 from semg_hht.learning.folds import PROTOCOLS
 from semg_hht.matrices.scaling import SCALINGS
 from semg_hht.recordings.manifest import TASKS
-from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.reports.words import LANGUAGES, read_words
 
 
 def test_an_unknown_language_gets_a_message() -> None:

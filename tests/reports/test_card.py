@@ -19,8 +19,8 @@ from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.inference.novelty import Reason
 from semg_hht.prediction.session import Session
 from semg_hht.recordings.manifest import ManifestRow
-from semg_hht.report.card import render_card, without_gender, write_card
-from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.reports.card import render_card, without_gender, write_card
+from semg_hht.reports.words import LANGUAGES, read_words
 from semg_hht.signals.trend import trend, trend_band
 
 

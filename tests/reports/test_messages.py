@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import semg_hht
-from semg_hht.report.messages import MAX_LENGTH, catalogue, translated
+from semg_hht.reports.messages import MAX_LENGTH, catalogue, translated
 
 SOURCE = Path(semg_hht.__file__).parent
 ROOMS = ("recordings", "signals", "matrices", "datasets", "prediction", "inference", "learning", "explanation", "web")

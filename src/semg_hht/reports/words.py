@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from semg_hht.errors import InputError
-from semg_hht.report.messages import translated
+from semg_hht.reports.messages import translated
 
 LANGUAGES = ("en", "zh")
 
@@ -58,5 +58,5 @@ def read_words(language: str) -> Words:
     """
     if language not in LANGUAGES:
         raise InputError(f"--lang must be one of {', '.join(LANGUAGES)}; got {language!r}")
-    text = files("semg_hht.report").joinpath(f"{language}.json").read_text(encoding="utf-8")
+    text = files("semg_hht.reports").joinpath(f"{language}.json").read_text(encoding="utf-8")
     return Words(language, json.loads(text))

@@ -12,7 +12,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.train import Result
 
-calibration_split = pytest.importorskip("semg_hht.export.quantise").calibration_split  # where onnx is not installed
+calibration_split = pytest.importorskip("semg_hht.exports.quantise").calibration_split  # where onnx is not installed
 
 
 @pytest.fixture(scope="module")

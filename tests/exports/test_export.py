@@ -30,7 +30,7 @@ from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_
 from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.prediction.run import open_run
 
-exporting = pytest.importorskip("semg_hht.export.export")  # where onnx is not installed
+exporting = pytest.importorskip("semg_hht.exports.export")  # where onnx is not installed
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
            for name in ("openvino", "onnxruntime", "numpy")]  # fmt: skip
 JOINED = set(EXPORT_FILES) - set(COMMITTEE_FILES.values())  # files of an export of the recipe best
@@ -287,7 +287,7 @@ def test_int8_is_written_if_it_keeps_the_accuracy(
     run: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, model = load_folder(simulated.matrices), load_model(run)
-    monkeypatch.setattr("semg_hht.export.quantise.ALLOWED_LOSS", 1.0)
+    monkeypatch.setattr("semg_hht.exports.quantise.ALLOWED_LOSS", 1.0)
     done = exporting.export(model, run, tmp_path / "out", data=data, int8=True)
     assert done.trial is not None
     assert done.precision == "int8"
@@ -305,7 +305,7 @@ def test_int8_is_not_written_if_it_loses_accuracy(
     run: Path, folder: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("semg_hht.export.quantise.ALLOWED_LOSS", -1.0)
+    monkeypatch.setattr("semg_hht.exports.quantise.ALLOWED_LOSS", -1.0)
     options = ["--checkpoint", str(run), "--out", str(tmp_path / "out"), "--data_dir", str(simulated.matrices)]
     with pytest.raises(SystemExit) as ended:
         main(["export", *options, "--int8"])

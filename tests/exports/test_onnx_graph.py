@@ -13,7 +13,7 @@ from torch import nn
 from semg_hht.inference.description import NetworkConfig
 from semg_hht.learning.network import ActionNetwork
 
-onnx_graph = pytest.importorskip("semg_hht.export.onnx_graph")  # where onnx is not installed
+onnx_graph = pytest.importorskip("semg_hht.exports.onnx_graph")  # where onnx is not installed
 
 
 def test_a_folded_convolution_is_convolution_and_batch_norm() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from evaluation_builders import copy_of_run
 from semg_hht.errors import InputError
-from semg_hht.report.evaluations import open_evaluation
+from semg_hht.reports.evaluations import open_evaluation
 from semg_hht.system.files import write_json
 
 

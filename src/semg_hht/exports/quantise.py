@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError, missing_library
-from semg_hht.export.onnx_graph import write_onnx
+from semg_hht.exports.onnx_graph import write_onnx
 from semg_hht.inference.exported import ExportedModel
 from semg_hht.learning.checkpoint import Model
 from semg_hht.learning.dataset import Dataset

@@ -83,7 +83,7 @@ def translated(message: str, language: str) -> str:
 @cache
 def catalogue(language: str) -> tuple[Template, ...]:
     """The templates of a language in the order in which they are tried."""
-    content = json.loads(files("semg_hht.report").joinpath(f"messages_{language}.json").read_text(encoding="utf-8"))
+    content = json.loads(files("semg_hht.reports").joinpath(f"messages_{language}.json").read_text(encoding="utf-8"))
     return tuple(sorted((_template(*pair) for pair in content.items()), key=lambda template: template.order))
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from evaluation_builders import PEOPLE, copy_of_run, evaluated, protocol, read_page, saved_matrices
 from semg_hht.errors import InputError
-from semg_hht.report.evaluation_page import MAX_WORST, matrix_path, write_page
-from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.reports.evaluation_page import MAX_WORST, matrix_path, write_page
+from semg_hht.reports.words import LANGUAGES, read_words
 from semg_hht.system.files import write_json
 
 

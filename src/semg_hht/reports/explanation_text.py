@@ -15,8 +15,8 @@ import numpy as np
 
 from semg_hht.explanation.explanation import Explanation, Extent
 from semg_hht.inference.novelty import Reason
-from semg_hht.report.evaluation_page import framed
-from semg_hht.report.words import Words
+from semg_hht.reports.evaluation_page import framed
+from semg_hht.reports.words import Words
 
 MAX_EXPLAINED = 50  # repetitions that one call of predict explains
 NAMED, NAMED_MEASURES = 2, 3  # IMFs and channels, and measures, that are named
