@@ -5,7 +5,7 @@ Importing this loads neither torch nor matplotlib.
 
 from semg_hht import hht, samples
 from semg_hht.datasets.find_inputs import InputOptions
-from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource, label
+from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import configure
 from semg_hht.prediction.run import open_run
@@ -30,7 +30,6 @@ __all__ = [
     "configure",
     "find_repetitions",
     "hht",
-    "label",
     "open_run",
     "read_recording",
     "samples",

@@ -220,9 +220,9 @@ def _segment(
     (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
     whole = [replace(job, rows=(replace(job.rows[0], **UNKNOWN),)) for job in find_jobs(manifest)]
     segmented = segment(whole, out / "reps.csv", SegmentConfig(), PipelineConfig().filter, track=track)
-    rows = _labelled(read_manifest(segmented.table), truth)
+    rows = _labelled(list(segmented.rows), truth)
     write_text(out / "labelled.csv", manifest_text(rows))
-    say(f"     {segmented.n_repetitions} found; {len(rows)} of the {len(truth)} true ones are among them")
+    say(f"     {len(segmented)} found; {len(rows)} of the {len(truth)} true ones are among them")
     return rows
 
 

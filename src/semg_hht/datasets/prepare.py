@@ -178,7 +178,9 @@ def _with_stems(jobs: list[Job], out: Path) -> list[_NamedJob]:
     for job in jobs:
         stems = tuple(stem_of[row_key(row)] for row in job.rows)
         files = tuple(existing.get(stem, ()) for stem in stems)
-        named.append(_NamedJob(job.path, job.rows, job.reference, job.events, stems, files))
+        named.append(
+            _NamedJob(job.path, job.rows, job.reference, job.events, job.recording, stems=stems, existing=files)
+        )
     return named
 
 
@@ -211,14 +213,22 @@ def _prepare_one(
 
 def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 of everything that decides the matrices of a recording: its bytes, intervals, reference and settings."""
-    require_file(job.path)
-    try:
-        content = hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
-    except OSError as error:
-        raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
+    content = _digest(job)
     intervals = [[row.start_s, row.stop_s, row.channels, row.rate_hz, row.units] for row in job.rows]
     decisive = [TRANSFORM_VERSION, content, intervals, job.reference and asdict(job.reference), config.to_json()]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(job: Job) -> str:
+    """SHA-256 of the files of a recording, or of its samples and facts where it is in memory."""
+    if (own := job.recording) is not None:
+        facts = json.dumps([own.rate_hz, own.channel_names, own.units, own.non_emg, own.numbers])
+        return hashlib.sha256(own.samples.tobytes() + facts.encode()).hexdigest()
+    require_file(job.path)
+    try:
+        return hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
+    except OSError as error:
+        raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
 
 
 def _write(job: _NamedJob, key: str, examples: list[Example], out: Path) -> _RecordingMatrices:

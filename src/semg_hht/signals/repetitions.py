@@ -5,7 +5,7 @@ It does not know labels, spectra or networks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy
@@ -62,11 +62,39 @@ class Repetition:
     """One repetition of a recording: sample indices [start, stop).
 
     confidence : estimated probability, 0 to 1, that this is one whole repetition; 1 if a person gave its times.
+    rate_hz : of the recording; None: not known, and then the times in seconds are not either.
     """
 
     start: int
     stop: int
     confidence: float = 1.0
+    rate_hz: float | None = field(default=None, compare=False)
+
+    @property
+    def start_s(self) -> float:
+        """Start in seconds."""
+        return self.start / self._rate_hz
+
+    @property
+    def stop_s(self) -> float:
+        """End in seconds, under the name that tables give it."""
+        return self.stop / self._rate_hz
+
+    @property
+    def end_s(self) -> float:
+        """End in seconds."""
+        return self.stop_s
+
+    @property
+    def duration_s(self) -> float:
+        """Duration in seconds."""
+        return (self.stop - self.start) / self._rate_hz
+
+    @property
+    def _rate_hz(self) -> float:
+        if self.rate_hz is None:
+            raise InputError(f"repetition of the samples {self.start} to {self.stop}: expected rate_hz; found none")
+        return self.rate_hz
 
     def cut(self, samples: Array) -> Array:
         """(n_channels, n_samples) -> (n_channels, stop - start)."""
@@ -121,6 +149,7 @@ def repetitions_of(activity: Activity, n_samples: int, rate_hz: float, config: S
             start=start * activity.n_frame,
             stop=min(stop * activity.n_frame, n_samples),
             confidence=_confidence(activity, (stop - start) / typical),
+            rate_hz=rate_hz,
         )
         for start, stop in spans
     ]
@@ -143,7 +172,7 @@ def cut_repetition(recording: Recording, start_s: float | None, stop_s: float | 
             f"{recording.source}: a repetition from {start / recording.rate_hz:g} s to {stop / recording.rate_hz:g} s "
             f"does not lie within the recording of {recording.duration_s:g} s"
         )
-    return Repetition(start, stop)
+    return Repetition(start, stop, rate_hz=recording.rate_hz)
 
 
 _Span = tuple[int, int]  # frames [start, stop)
