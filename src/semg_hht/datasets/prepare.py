@@ -13,11 +13,14 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
+from semg_hht.datasets.bids_export import ExportedDataset
 from semg_hht.datasets.find_inputs import MANIFEST
 from semg_hht.datasets.matrix_names import existing_names, names_on_disk, row_key, unique_stems
+from semg_hht.datasets.rows_table import columns_and_cells
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
 from semg_hht.matrices.scaling import IN_UNITS
@@ -27,6 +30,7 @@ from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS, ManifestRow, class
 from semg_hht.recordings.recording import files_of
 from semg_hht.recordings.units import STATE_UNITS, mixed_units
 from semg_hht.signals.filtered_recording import open_filtered
+from semg_hht.system.dataframes import dataframe
 from semg_hht.system.files import (
     LEFTOVERS,
     clear_folder,
@@ -54,6 +58,7 @@ class Prepared:
 
     n_reused : recordings whose matrices an earlier run had computed.
     dropped : mean share of energy outside the band.
+    bids : the BIDS-EMG dataset that was written too; None: there is none.
     """
 
     folder: Path
@@ -65,6 +70,17 @@ class Prepared:
     dropped: float
     failures: tuple[Failure, ...]
     remarks: tuple[Remark, ...]
+    bids: ExportedDataset | None = None
+
+    def to_dataframe(self) -> Any:
+        """The manifest as a ``pandas.DataFrame``: a row for each matrix, with its labels and its origin.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        return dataframe(*columns_and_cells(read_manifest(self.manifest)))
 
 
 def prepare(

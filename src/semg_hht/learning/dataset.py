@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, note_unlisted
+from semg_hht.datasets.given_inputs import Data
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
@@ -162,7 +163,7 @@ def find_dataset(
     data_dir: Path | None,
     manifest: Path | None,
     config: PipelineConfig | None,
-    references: Path | None,
+    references: Data | None,
     *,
     pack: Path | None = None,
     track: Track = untracked,

@@ -162,7 +162,8 @@ class Run:
     def examples(self, manifest: Data, options: InputOptions = InputOptions()) -> Examples:
         """Labelled repetitions of the people whose other repetitions are to be answered; the run is not changed.
 
-        manifest : a table of recordings, or a result of ``segment`` or ``label``, with the columns ``movement`` or ``gender``, as `semg-hht segment` writes it.
+        manifest : a table of recordings with the columns ``movement`` or ``gender``, as `semg-hht segment` writes it,
+            or a result of ``label``.
 
         Raises
         ------

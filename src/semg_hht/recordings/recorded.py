@@ -62,7 +62,8 @@ class Recording:
 
     def __post_init__(self) -> None:
         samples = np.asarray(self.samples, dtype=np.float64)
-        names = (self.channel_names,) if isinstance(self.channel_names, str) else tuple(self.channel_names)
+        given: Any = self.channel_names  # a caller may give one name, or a list
+        names = (given,) if isinstance(given, str) else tuple(given)
         object.__setattr__(self, "samples", samples)
         object.__setattr__(self, "channel_names", names)
         if samples.ndim == 2 and samples.shape[0] == len(names):
