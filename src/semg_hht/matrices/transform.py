@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectrum
+from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectrum, spectrum
 from semg_hht.matrices.density import DensityConfig, power_density
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import SCALINGS, scale_power
@@ -32,6 +32,7 @@ from semg_hht.system.seeds import require_seed
 log = logging.getLogger(__name__)
 
 CHANNELS = ("separate", "stack")
+DECOMPOSITIONS = spectrum.DECOMPOSITIONS
 
 
 @dataclass(frozen=True)
