@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from semg_hht.datasets.find_inputs import InputOptions, find_inputs, find_jobs, jobs_of_rows, with_long_names
@@ -75,7 +75,7 @@ def distinct(given: Given, jobs: list[Job], taken: set[str]) -> list[Job]:
         return jobs
     if isinstance(given, (str, Path)):
         return with_long_names(Path(given), [], jobs)[1]
-    return [_renamed(job, f"{job.file} ({len(taken) + 1})") if job.file in taken else job for job in jobs]
+    return [_numbered(job, len(taken) + 1) if job.file in taken else job for job in jobs]
 
 
 def jobs_of_object(given: Any, *, rate_hz: float | None = None, units: str = "", number: int = 1) -> list[Job]:
@@ -96,7 +96,8 @@ def jobs_of_object(given: Any, *, rate_hz: float | None = None, units: str = "",
     return [Job(path, (row,), recording=recording)]
 
 
-def _renamed(job: Job, name: str) -> Job:
+def _numbered(job: Job, number: int) -> Job:
+    name = f"{PurePosixPath(job.file).stem} ({number}){PurePosixPath(job.file).suffix}"
     path = job.path.with_name(name) if job.recording is not None else job.path
     return replace(job, path=path, rows=tuple(replace(row, file=name) for row in job.rows))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Recording:
     >>> import semg_hht as sh
     >>> recording = sh.Recording(np.random.default_rng(0).normal(size=(2, 3000)), 1000.0, ("biceps", "triceps"), "mV")
     >>> recording.crop(0.5, 1.5)
-    <Recording recording from 0.5 to 1.5 s: 2 channels (biceps, triceps), 1 s at 1000 Hz, mV>
+    <Recording recording 500 to 1500 ms: 2 channels (biceps, triceps), 1 s at 1000 Hz, mV>
     >>> recording["triceps"].shape
     (3000,)
     """
@@ -120,8 +121,9 @@ class Recording:
             )
         if (start, stop) == (0, self.n_samples):
             return self
-        source = f"{self.source or 'recording'} from {start_s:g} to {stop_s:g} s"
-        return replace(self, samples=self.samples[:, start:stop], source=source)
+        whole = PurePath(self.source or "recording")
+        name = f"{whole.stem} {1000 * start_s:.0f} to {1000 * stop_s:.0f} ms{whole.suffix}"  # a stem of its own
+        return replace(self, samples=self.samples[:, start:stop], source=str(whole.with_name(name)))
 
     def select(self, channels: str | Sequence[str]) -> Recording:
         """Only these channels, by name or by number in the file; all EMG channels if ``channels`` is empty.

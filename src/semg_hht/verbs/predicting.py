@@ -118,8 +118,9 @@ def predict(
     >>> predictions = sh.predict(recording, sh.samples.RUN)
     >>> predictions[0].answers["action_quality"].prediction
     'supinated'
-    >>> predictions.to_dataframe()["start_s"][0]  # of the first repetition
-    1.69
+    >>> table = predictions.to_dataframe()
+    >>> len(table)  # one row for each repetition
+    5
     """
     run = opened(checkpoint, cpu=options.cpu, engine=options.engine)
     return answer(run, data, with_rate(inputs, rate_hz, units), options, work=work).predictions

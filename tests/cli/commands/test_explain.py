@@ -84,7 +84,7 @@ def test_predictions_are_kept_if_the_explanation_fails(
     def fails(*_: object) -> None:
         raise InputError("no evidence today")
 
-    monkeypatch.setattr("semg_hht.cli.commands.explain.draw_explanations", fails)
+    monkeypatch.setattr("semg_hht.verbs.predicting.draw_evidence", fails)
     assert run(*explained) == 1
     error = " ".join(capsys.readouterr().err.split())
     assert f"no evidence today. The predictions are in {tmp_path / 'out.json'}; to run the same" in error
