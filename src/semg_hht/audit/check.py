@@ -35,7 +35,14 @@ SIDES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The checked source and its findings."""
+    """The checked source and its findings.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> found = sh.check(sh.samples.MANIFEST)
+    >>> sentences = [finding.sentence for finding in found]
+    """
 
     source: Path
     n_files: int

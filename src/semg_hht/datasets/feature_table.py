@@ -36,7 +36,15 @@ TREND_COLUMNS = ("file", "subject", "session", "channel", "feature", "units", "n
 
 @dataclass(frozen=True)
 class Measures:
-    """The features of one repetition on one channel; ``values`` by name, in the order of the table."""
+    """The features of one repetition on one channel; ``values`` by name, in the order of the table.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> measured = sh.features(sh.segment(sh.samples.recordings()["P30_supinated"]))
+    >>> measured[0].channel, measured[0].units
+    ('BicepsBrachi', 'uV')
+    """
 
     row: ManifestRow
     channel: str
@@ -63,6 +71,14 @@ class Measured:
 
     table : the file of the table; None if it was not written.
     trends : None if no recording has enough repetitions for a trend, or nothing was written.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> measured = sh.features(sh.segment(sh.samples.recordings()["P30_supinated"]))
+    >>> drifts = [(drift.channel, drift.feature) for drift in measured.drifts]
+    >>> len(drifts)  # of the median frequency and the RMS, on 2 channels
+    4
     """
 
     table: Path | None

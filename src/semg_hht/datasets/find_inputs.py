@@ -41,6 +41,12 @@ class InputOptions:
     segmentation : how to find the repetitions of recordings whose rows state no times; None: such a recording is one
         repetition, unless it is much longer than those that a run was trained on.
     whole : such a recording is one repetition, however long it is.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> options = sh.InputOptions(units="uV", segmentation=sh.SegmentConfig(min_duration_s=1.0))
+    >>> predictions = sh.predict(sh.samples.MANIFEST, sh.samples.RUN, inputs=options)
     """
 
     rate_hz: float | None = None

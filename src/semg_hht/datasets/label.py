@@ -55,6 +55,11 @@ class SensorSource:
     channel : its name or number; empty: the only channel that is not EMG.
     file : a file of its own, or a folder with a file for each recording, of the same stem; None: the recording itself.
     rate_hz : for sensor files, and vectors in a recording's file, that do not state their rate.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> goniometer = sh.SensorSource("elbow_angle", rate_hz=100.0)
     """
 
     channel: str = ""
@@ -69,6 +74,11 @@ class LabelOptions:
     shares_best : whether all recordings of one person and session have one best excursion; else each has its own.
     filters, segmentation : of the EMG; the second where the table states no times.
     pictures : whether to draw each recording.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> options = sh.LabelOptions(sh.LabelConfig(full_from=0.9), pictures=False)
     """
 
     labels: LabelConfig = LabelConfig()
@@ -84,6 +94,15 @@ class Labelled(RowsTable):
 
     table, pictures : None if nothing was written.
     n_kept : rows whose label a person had set. n_open : rows without a label, in between or not to be told.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> people = sh.SimulationConfig(n_subjects=1, n_repetitions=1)
+    >>> manifest = sh.simulate("with_sensor", people, goniometer=True)
+    >>> labelled = sh.label(manifest.with_name("S01_E01_BICEPS.csv"))
+    >>> [row.movement for row in labelled].count("full")
+    1
     """
 
     table: Path | None

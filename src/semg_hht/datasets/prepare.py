@@ -59,6 +59,13 @@ class Prepared:
     n_reused : recordings whose matrices an earlier run had computed.
     dropped : mean share of energy outside the band.
     bids : the BIDS-EMG dataset that was written too; None: there is none.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prepared = sh.prepare(sh.samples.recordings()["P30_supinated"], "two")
+    >>> prepared.n_recordings, prepared.n_matrices
+    (1, 2)
     """
 
     folder: Path

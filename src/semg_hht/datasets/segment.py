@@ -44,7 +44,14 @@ _SHARED = ("subject", "session", "muscle", "movement", "gender")
 
 @dataclass(frozen=True)
 class Pictures:
-    """Which pictures to draw of each recording: its repetitions, and what each filter step does (``*_filters.png``)."""
+    """Which pictures to draw of each recording: its repetitions, and what each filter step does (``*_filters.png``).
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> none = sh.Pictures(repetitions=False)
+    >>> repetitions = sh.segment(sh.samples.MANIFEST, "without_pictures.csv", options=sh.SegmentOptions(pictures=none))
+    """
 
     repetitions: bool = True
     filters: bool = False
@@ -57,6 +64,14 @@ class Segmented(RowsTable):
     table : the file of the table; None if it was not written.
     pictures : folder of the pictures; None if none were drawn.
     empty : recordings without any repetition.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> found = sh.segment(sh.samples.MANIFEST)
+    >>> found.n_recordings, found.failures
+    (6, ())
+    >>> first = found[0].start_s
     """
 
     table: Path | None

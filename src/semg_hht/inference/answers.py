@@ -31,6 +31,14 @@ class Answer:
     probabilities : class -> probability, in output order.
     possible : the classes that the run can't exclude at its calibrated error rate; with more than one the answer is
         unsure. Empty where the run has no such calibration.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prediction = sh.predict(sh.samples.recordings()["P30_supinated"], sh.samples.RUN)[0]
+    >>> answer = prediction.answers["action_quality"]
+    >>> answer.prediction, answer.is_unsure
+    ('supinated', False)
     """
 
     prediction: str
@@ -56,6 +64,13 @@ class Part:
 
     channels : channel -> its own answers, where there are several.
     unlike : why the repetition is unlike the training data; empty where it is not.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prediction = sh.predict(sh.samples.recordings()["P30_supinated"], sh.samples.RUN)[0]
+    >>> prediction.parts[0].start_s, prediction.parts[0].answers["action_quality"].prediction
+    (1.69, 'supinated')
     """
 
     repetition: str
@@ -80,6 +95,13 @@ class Prediction:
     parts : the answers for each repetition of a recording; empty for a matrix file.
     remarks : what a person should know about the recording, one short sentence each.
     unlike : why the file is unlike the training data: the reasons of its repetitions, where at least half have one.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prediction = sh.predict(sh.samples.recordings()["P30_supinated"], sh.samples.RUN)[0]
+    >>> prediction.file, len(prediction.parts)
+    ('P30_supinated.mat', 11)
     """
 
     file: str
@@ -102,6 +124,14 @@ class Predictions:
     """The answers for each file, and file -> reason for those that could not be used.
 
     It has a length, can be iterated over and indexed by number or by file, and becomes a DataFrame by `to_dataframe`.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> predictions = sh.predict(sh.samples.MANIFEST, sh.samples.RUN)
+    >>> len(predictions), predictions["P30_supinated.mat"].answers["action_quality"].prediction
+    (6, 'supinated')
+    >>> table = predictions.to_dataframe()
     """
 
     predictions: tuple[Prediction, ...]

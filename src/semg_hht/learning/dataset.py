@@ -61,6 +61,13 @@ class Dataset:
     covariance, profile : log covariance and power profile of the channels of each example's repetition,
         (n_examples, n); None where one lacks it.
     channel_orders : repetition -> names of its channels in the order of the recording; of unknown repetitions none.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> dataset = sh.load_dataset(sh.segment(sh.samples.recordings()["P30_supinated"]))
+    >>> len(dataset)
+    22
     """
 
     matrices: NDArray[np.float32] | PackedMatrices

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from semg_hht.datasets.find_inputs import InputOptions, with_long_names
 from semg_hht.datasets.given_inputs import Data, distinct, given_list, inputs_of
 from semg_hht.errors import InputError, NoRepetition
+from semg_hht.inference.answers import halved
 from semg_hht.inference.description import ModelDescription
 from semg_hht.inference.novelty import Reason
 from semg_hht.inference.svm_inputs import SvmInputs
@@ -326,6 +327,17 @@ def _clipped_share(raw: Recording, example: Example) -> float:
             channel = cut_repetition(raw, example.row.start_s, example.row.stop_s).cut(raw.select((name,)).samples)[0]
             shares.append(sum(n for _, n in clipped_ends(channel)) / channel.size)
     return max(shares)
+
+
+def doubted(rows: NDArray[np.float64], item: LoadedInput) -> NDArray[np.float64]:
+    """Probabilities (n, n_classes) of the matrices of a file, halved for repetitions unlike the training data."""
+    if not any(item.unlike):
+        return rows
+    rows = rows.copy()
+    for indices, reasons in zip(item.repetitions(), item.unlike, strict=True):
+        if reasons:
+            rows[indices] = halved(rows[indices])
+    return rows
 
 
 def require_repetition(file: str, repetition: int | None, n_repetitions: int) -> None:

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from semg_hht.datasets.find_inputs import InputOptions
 from semg_hht.datasets.given_inputs import Data
 from semg_hht.errors import InputError, missing_library
-from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers, halved, reasons_of_file
+from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers, reasons_of_file
 from semg_hht.inference.description import ModelDescription, Probabilities
 from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.engines import BACKENDS, MANY
 from semg_hht.inference.exported import is_export, open_export
 from semg_hht.inference.svm_inputs import SvmInputs, concatenate
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.inputs import InputLoader, LoadedInput, counted, in_batches
+from semg_hht.prediction.inputs import InputLoader, LoadedInput, counted, doubted, in_batches
 from semg_hht.recordings.jobs import Failure
 from semg_hht.system.progress import Track, untracked
 
@@ -151,8 +151,7 @@ class Run:
         --------
         >>> import semg_hht as sh
         >>> run = sh.open_run(sh.samples.RUN)
-        >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
-        >>> prediction = run.predict(recording.crop(0, 20))[0]
+        >>> prediction = run.predict(sh.samples.recordings()["P30_supinated"])[0]
         >>> prediction.answers["action_quality"].prediction
         'supinated'
         """
@@ -288,7 +287,7 @@ class Run:
         for item in batch:
             start, stop = stop, stop + len(item.matrices)
             own = {task: rows[start:stop] for task, rows in by_task.items()}
-            own = {task: _doubted(rows, item) for task, rows in own.items()}
+            own = {task: doubted(rows, item) for task, rows in own.items()}
             of_file = reasons_of_file(item.unlike)
             yield Prediction(
                 item.file,
@@ -327,17 +326,6 @@ def _of_person(item: LoadedInput, person: str) -> SvmInputs:
     return replace(inputs, people=(person,) * len(inputs.repetitions))
 
 
-def _doubted(rows: NDArray[np.float64], item: LoadedInput) -> NDArray[np.float64]:
-    """Probabilities (n, n_classes) of the matrices of a file, halved for repetitions unlike the training data."""
-    if not any(item.unlike):
-        return rows
-    rows = rows.copy()
-    for indices, reasons in zip(item.repetitions(), item.unlike, strict=True):
-        if reasons:
-            rows[indices] = halved(rows[indices])
-    return rows
-
-
 def collect_predictions(answered: Iterable[tuple[LoadedInput, Prediction] | Failure]) -> Predictions:
     """Predictions and errors from `Run.answers`."""
     predictions: dict[str, Prediction] = {}
@@ -364,6 +352,12 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     ------
     InputError
         The folder holds no run, a damaged one or one of another version, or the engine is not installed.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.open_run(sh.samples.RUN).classes
+    {'action_quality': ('neutral', 'supinated')}
     """
     folder = Path(folder)
     if engine not in ENGINES:

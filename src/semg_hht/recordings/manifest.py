@@ -59,6 +59,12 @@ class ManifestRow:
     channels : names of the channels to use, or their numbers in the file, from 1; empty: all EMG channels.
     extra : the user's own columns, passed on unchanged.
     rate_source : the file that states ``rate_hz``, for messages; empty: the command line or the caller.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.ManifestRow("curl.csv", movement="half", start_s=1.5, stop_s=3.0).label("action_quality")
+    'half'
     """
 
     file: str

@@ -59,6 +59,13 @@ def read_recording(
         The file can't be decoded, or the library that decodes it is not installed; it holds too few samples or values
         that are not finite numbers; or its rate is unknown; or its rate or units contradict
         the stated ones.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> recording.channel_names, recording.rate_hz
+    (('BicepsBrachi', 'Brachioradialis'), 2000.0)
     """
     path = Path(path)
     require_file(path)
@@ -233,6 +240,15 @@ def write_recording(recording: Recording, path: Path) -> None:
     ------
     InputError
         The file has another suffix, or the disk is full.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> sh.write_recording(recording.crop(0, 5), Path("first.csv"))
+    >>> sh.read_recording("first.csv").duration_s
+    5.0
     """
     suffix = path.suffix.lower()
     if suffix not in (".npz", ".csv"):

@@ -34,6 +34,13 @@ class SegmentConfig:
     min_duration_s, max_duration_s : shorter activity is ignored; longer activity is split at its deepest pause.
     min_recording_s : a recording that is not longer is one repetition, as a whole.
     ghost_share : activity is ignored if its amplitude is below this share of the median amplitude.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> len(sh.find_repetitions(recording, sh.SegmentConfig(min_duration_s=2.1)))
+    10
     """
 
     method: str = "markov"
@@ -63,6 +70,13 @@ class Repetition:
 
     confidence : estimated probability, 0 to 1, that this is one whole repetition; 1 if a person gave its times.
     rate_hz : of the recording; None: not known, and then the times in seconds are not either.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> repetition = sh.find_repetitions(sh.read_recording(sh.samples.recordings()["P30_supinated"]))[0]
+    >>> repetition.start_s, repetition.end_s, round(repetition.duration_s, 2)
+    (1.69, 3.71, 2.02)
     """
 
     start: int
@@ -112,6 +126,13 @@ def find_repetitions(
     ------
     InputError
         The filters do not fit the recording; the message names the file.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> len(sh.find_repetitions(recording))
+    11
     """
     try:
         filtered = preprocess(recording.samples, recording.rate_hz, filters or FilterConfig())

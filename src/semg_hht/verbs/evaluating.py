@@ -37,6 +37,11 @@ class EvaluationOptions:
     overwrite : discard an evaluation of other data or settings in the folder.
     language : of the page, ``en`` or ``zh``.
     notes : remarks about the data that the report shows before the scores.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> grouped = sh.EvaluationOptions(("grouped", "random"), n_folds=3)
     """
 
     protocols: Sequence[str] = ("loso",)

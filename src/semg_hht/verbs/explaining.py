@@ -29,6 +29,14 @@ class ExplainOptions:
     method : ``integrated_gradients`` or ``grad_cam``; empty: the first.
     file : the name of the file in a folder or table; empty: the only one. repetition : its number, from 1.
     language : of the sentences, ``en`` or ``zh``. cpu : don't use a GPU. overwrite : replace an existing picture.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> second = sh.ExplainOptions(repetition=2)
+    >>> file = sh.samples.recordings()["P30_supinated"]
+    >>> sh.explain(file, sh.samples.RUN, options=second).explanations[0].repetition.number
+    2
     """
 
     task: str = ""

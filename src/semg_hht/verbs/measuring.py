@@ -24,6 +24,15 @@ class FeatureOptions:
     references : recordings of maximal contractions, or their manifest: amplitudes are then in % of MVC too.
     pictures : drawn next to the table, where one is written.
     overwrite : replace existing tables.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> maximum = sh.read_recording(sh.samples.recordings()["P30_neutral"])  # stands in for a maximal contraction
+    >>> data = sh.segment(sh.samples.recordings()["P30_supinated"])
+    >>> measured = sh.features(data, options=sh.FeatureOptions(references=maximum))
+    >>> "percent_mvc" in measured[0].values
+    True
     """
 
     filters: FilterConfig = FilterConfig()

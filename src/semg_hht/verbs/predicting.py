@@ -42,6 +42,12 @@ class PredictOptions:
     examples : a few labelled repetitions of the same person, as a table or a result of `label`, which adapt the answers
         of a run of the recipe ``auto``.
     transform : gives the preparation of recordings from that of the run; None: as in training.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> engine = sh.PredictOptions(engine="numpy")
+    >>> predictions = sh.predict(sh.samples.MANIFEST, sh.samples.RUN, options=engine)
     """
 
     engine: str = "auto"

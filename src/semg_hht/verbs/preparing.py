@@ -31,6 +31,11 @@ class PrepareOptions:
     references : manifest or recordings of maximal contractions, for the scaling ``mvc``.
     images : also draw each matrix. bids : also write a BIDS-EMG dataset of the recordings and repetitions.
     overwrite : write into a folder that is not empty.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> options = sh.PrepareOptions(segmentation=sh.SegmentConfig(), overwrite=True)
     """
 
     segmentation: SegmentConfig | None = None

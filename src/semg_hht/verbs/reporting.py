@@ -33,6 +33,11 @@ class ReportOptions:
     data_dir : of an evaluation or a run, the folder of the matrices, if it was moved.
     explain, gender : of a recording, also show the evidence for the first answers, and recorded gender.
     cpu : don't use a GPU. overwrite : replace an existing page.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> chinese = sh.ReportOptions(language="zh", overwrite=True)
     """
 
     language: str = "en"

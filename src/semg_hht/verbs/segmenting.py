@@ -28,6 +28,13 @@ class SegmentOptions:
         (start_s, stop_s) or (start_s, stop_s, label).
     filters : of the EMG before it is searched.
     pictures : drawn next to the table, where one is written.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> stated = sh.SegmentOptions(events=[(1.5, 4.0), (5.5, 8.0, "supinated")])
+    >>> [row.movement for row in sh.segment(sh.samples.recordings()["P30_supinated"], options=stated)]
+    ['', 'supinated']
     """
 
     channels: Sequence[str] = ()

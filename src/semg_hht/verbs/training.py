@@ -37,6 +37,12 @@ class LoadOptions:
     references : manifest or recordings of maximal contractions, for the scaling ``mvc``.
     folder : of the files that a manifest names; None: that of the manifest. Of a data set, where its matrices are.
     pack : folder for one file of all matrices, read batch by batch, for data larger than memory.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> narrow = sh.LoadOptions(transform=sh.configure(band_hz=(20.0, 200.0)))
+    >>> dataset = sh.load_dataset(sh.segment(sh.samples.recordings()["P30_supinated"]), options=narrow)
     """
 
     transform: PipelineConfig | None = None
@@ -96,9 +102,9 @@ def _folder_and_manifest(path: Path) -> tuple[Path | None, Path | None]:
     if is_manifest(manifest):
         names_matrices = is_matrix_file(file_as_named(manifest.parent, read_manifest(manifest)[0].file))
         return (path, None) if path.is_dir() and names_matrices else (None, manifest)
-    if path.is_file():
+    if path.is_file() and path.suffix.lower() != ".csv":
         raise InputError(f"{path}: expected a folder of matrices or a manifest.csv; found another file")
-    return path, None
+    return (None, path) if path.is_file() else (path, None)
 
 
 def train(
