@@ -20,6 +20,7 @@ TABLE = RowsTable(ROWS, (Job(Path("a.csv"), ROWS),))
 def test_it_is_a_sequence_of_rows() -> None:
     assert (len(TABLE), list(TABLE), TABLE[-1]) == (2, list(ROWS), ROWS[1])
     assert "2 repetitions of 1 recording<" in TABLE._repr_html_()
+    assert repr(TABLE) == "<RowsTable: 2 repetitions of 1 recording>"
 
 
 def test_it_becomes_a_dataframe_with_numbers() -> None:

@@ -63,7 +63,7 @@ class Drift:
     trend: Trend
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Measured:
     """The features that `measure` computed, and what it wrote.
 
@@ -88,6 +88,9 @@ class Measured:
     drifts: tuple[Drift, ...]
     failures: tuple[Failure, ...]
     remarks: tuple[Remark, ...]
+
+    def __repr__(self) -> str:
+        return f"<Measured: {len(self)} rows of features, {len(self.drifts)} trends>"
 
     def __len__(self) -> int:
         return len(self.measures)

@@ -88,7 +88,7 @@ class LabelOptions:
     pictures: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Labelled(RowsTable):
     """The rows with their labels, and what `label_jobs` wrote.
 
@@ -233,8 +233,12 @@ def _read(job: Job, _: int | None, source: SensorSource, options: LabelOptions, 
 
 
 def _sensor_of(job: Job, source: SensorSource, n_recordings: int, rate_hz: float) -> Sensor:
-    if source.file is None and job.recording is not None:
-        return sensor_in(job.recording, source.channel)
+    own = job.recording
+    is_in_memory = own is not None and (
+        source.channel in own.channel_names or (not source.channel and bool(own.non_emg)) or not job.path.is_file()
+    )
+    if source.file is None and own is not None and is_in_memory:
+        return sensor_in(own, source.channel)
     if source.file is None:
         return read_sensor(job.path, source.channel, rate_hz=source.rate_hz or rate_hz)
     path = source.file

@@ -6,7 +6,7 @@ It knows rows and files. It does not know how repetitions are found or labelled.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from semg_hht.recordings.jobs import Job
@@ -14,7 +14,7 @@ from semg_hht.recordings.manifest import MANIFEST_COLUMNS, ManifestRow, parse_fi
 from semg_hht.system.dataframes import dataframe, html_table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RowsTable:
     """Rows, one for each repetition, and the recordings that they are in: what the next verb works on.
 
@@ -25,7 +25,10 @@ class RowsTable:
     """
 
     rows: tuple[ManifestRow, ...]
-    jobs: tuple[Job, ...] = field(repr=False)
+    jobs: tuple[Job, ...]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._size()}>"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -47,8 +50,11 @@ class RowsTable:
         return dataframe(*columns_and_cells(self.rows))
 
     def _repr_html_(self) -> str:
-        n = len(self.jobs)
-        return html_table(*columns_and_cells(self.rows), f"{len(self)} repetitions of {n} recording{'s' * (n != 1)}")
+        return html_table(*columns_and_cells(self.rows), self._size())
+
+    def _size(self) -> str:
+        n, n_recordings = len(self), len(self.jobs)
+        return f"{n} repetition{'s' * (n != 1)} of {n_recordings} recording{'s' * (n_recordings != 1)}"
 
 
 def columns_and_cells(rows: Sequence[ManifestRow]) -> tuple[list[str], list[list[Any]]]:

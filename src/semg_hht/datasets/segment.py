@@ -57,7 +57,7 @@ class Pictures:
     filters: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Segmented(RowsTable):
     """The repetitions that `segment` found, and what it wrote.
 

@@ -47,7 +47,7 @@ Indices = NDArray[np.intp]
 CHANNEL_NUMBER = re.compile(r"_ch(\d+)\.npz$")  # at the end of the names that `prepare` gives
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Examples: matrices with their labels and features.
 
@@ -61,13 +61,6 @@ class Dataset:
     covariance, profile : log covariance and power profile of the channels of each example's repetition,
         (n_examples, n); None where one lacks it.
     channel_orders : repetition -> names of its channels in the order of the recording; of unknown repetitions none.
-
-    Examples
-    --------
-    >>> import semg_hht as sh
-    >>> dataset = sh.load_dataset(sh.segment(sh.samples.recordings()["P30_supinated"]))
-    >>> len(dataset)
-    22
     """
 
     matrices: NDArray[np.float32] | PackedMatrices
@@ -80,6 +73,9 @@ class Dataset:
     covariance: NDArray[np.float64] | None = None
     profile: NDArray[np.float64] | None = None
     channel_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Dataset: {len(self)} matrices of {len({*self.subjects} - {''})} people>"
 
     def __len__(self) -> int:
         return len(self.rows)
