@@ -20,8 +20,10 @@ from conftest import REPOSITORY
 from semg_hht import hht, samples
 
 # What a verb returns, or reads in an example that trains: shown in the example of that verb.
-SHOWN_BY = {"Dataset": "load_dataset", "Evaluated": "evaluate", "Evidence": "explain", "Explanation": "explain", "ExportResult": "export",
-            "Result": "train", "TrainingConfig": "train"}  # fmt: skip
+SHOWN_BY = {
+    "Dataset": "load_dataset", "Evaluated": "evaluate", "Evidence": "explain", "Explanation": "explain",
+    "ExportResult": "export", "Result": "train", "TrainingConfig": "train",
+}  # fmt: skip
 SCRIPT = """
 import numpy as np
 import semg_hht as sh
