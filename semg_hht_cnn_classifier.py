@@ -98,19 +98,17 @@ LANG = "en"
 # %%
 from IPython.display import Image, display
 
+import semg_hht as sh
 from semg_hht import notebook
 from semg_hht.cli import console
-from semg_hht.datasets.simulated import write_samples
-from semg_hht.learning.dataset import load_folder
 
 console.listen()
 folders = notebook.find_folders(kaggle=KAGGLE)
 if folders.source == "simulated" and not folders.data.is_dir():
-    write_samples(folders.data, N_SIMULATED, 6, seed=42, track=notebook.track)
+    notebook.simulate_matrices(folders.data, N_SIMULATED)
 if notebook.bring_back(folders):
     print(f"continuing the run of an earlier notebook version: {folders.earlier}")
-dataset = load_folder(folders.data, track=notebook.track)
-console.list_failures(dataset.failures)
+dataset = sh.load_dataset(folders.data, work=sh.Work(track=notebook.track, say_failures=console.list_failures))
 print(f"\n{folders.source} data: {len(dataset)} matrices in {folders.data}; the run goes to {folders.checkpoints}")
 for task, names in dataset.classes().items():
     print(f"  {task}: " + ", ".join(f"{name} {dataset.labels(task).count(name)}" for name in names))
@@ -140,18 +138,15 @@ display(Image(pictures / "matrices.png", width=900))
 # 一部分受试者留作最终评分，另一部分用来选择最佳轮次。只要文件名或清单标明了受试者，同一个人不会出现在两组中。
 
 # %%
-from semg_hht.learning.epochs import TrainingConfig
-from semg_hht.learning.train import NetworkSize, RunOptions, train
-
-config = TrainingConfig(epochs=EPOCHS, learning_rate=LEARNING_RATE, test_size=TEST_SIZE)
+config = sh.TrainingConfig(epochs=EPOCHS, learning_rate=LEARNING_RATE, test_size=TEST_SIZE)
 with notebook.TrainingBar() as bar:
-    result = train(
+    result = sh.train(
         dataset,
         folders.checkpoints,
-        config,
-        NetworkSize(base_channels=BASE_CHANNELS),
-        RunOptions(resume=not BEGIN_ANEW, overwrite=BEGIN_ANEW),
-        progress=bar.progress(),
+        training=config,
+        size=sh.NetworkSize(base_channels=BASE_CHANNELS),
+        options=sh.RunOptions(resume=not BEGIN_ANEW, overwrite=BEGIN_ANEW),
+        work=sh.Work(progress=bar.progress()),
     )
 print(f"best epoch {result.best_epoch} of {len(result.history)}; people are identified by {result.split_by}")
 
@@ -167,9 +162,7 @@ display(Image(pictures / "history.png", width=900))
 # StandardScaler 使每个特征在拟合 SVM 的受试者上均值为 0、方差为 1。
 
 # %%
-from semg_hht.learning.checkpoint import load_model
-
-model = load_model(folders.checkpoints / "best")
+model = sh.open_run(folders.checkpoints, cpu=True).engine
 features, _ = model.features_and_logits(dataset.matrices[:256])
 print(f"{features.shape[1]} features a matrix; mean {features.mean():.3f}, standard deviation {features.std():.3f}")
 for task, (scaler, _) in model.svms.items():
@@ -214,11 +207,8 @@ display(Image(pictures / "confusion.png", width=760))
 # 用最佳权重预测文件名以 `Test` 开头的文件；同样的结果保存在 `test_predictions.json`。*unsure* 表示在规定的错误率（十分之一）下，不止一个类别仍然可能。
 
 # %%
-from semg_hht import open_run
-from semg_hht.recordings.manifest import is_test_name
-
-run = open_run(folders.checkpoints)
-files = sorted(path for path in folders.data.rglob("*.npz") if is_test_name(path.name))
+run = sh.open_run(folders.checkpoints)
+files = sorted(path for path in folders.data.rglob("*.npz") if path.name.lower().startswith("test"))
 for prediction in run.predict(files, track=notebook.track).predictions if files else ():
     answers = (
         f"{task} {answer.prediction} {answer.confidence:.0%}{' unsure' if answer.is_unsure else ''}"
@@ -253,14 +243,12 @@ for path in sorted(folders.checkpoints.rglob("*")):
 # 这个训练结果判断什么，准确度如何（英文）。
 
 # %%
-import semg_hht as sh
 from semg_hht.figures.plots import draw_repetitions
 
 print(sh.samples.about_run().description, "\n")
 recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
-rate_hz = recording.rate_hz
-spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in sh.find_repetitions(recording)]
-draw_repetitions(recording.samples[0], rate_hz, recording.units, spans, pictures / "real.png")
+spans = [(r.start_s, r.stop_s, r.confidence) for r in sh.find_repetitions(recording)]
+draw_repetitions(recording.samples[0], recording.rate_hz, recording.units, spans, pictures / "real.png")
 for prediction in sh.open_run(sh.samples.RUN).predict(sh.samples.MANIFEST, track=notebook.track).predictions:
     answer = prediction.answers["action_quality"]
     print(f"{prediction.file:20} {answer.prediction} {answer.confidence:.0%}{' unsure' if answer.is_unsure else ''}")

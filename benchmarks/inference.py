@@ -92,8 +92,8 @@ def _write_run(folder: Path, prefix: str, channels: int) -> None:
     import joblib
     import torch
 
-    from semg_hht.export import quantise
-    from semg_hht.export.export import export
+    from semg_hht.exports import quantise
+    from semg_hht.exports.export import export
     from semg_hht.inference.description import ModelDescription
     from semg_hht.learning.checkpoint import Model, save_model
     from semg_hht.learning.dataset import load_folder

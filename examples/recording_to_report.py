@@ -8,7 +8,7 @@ from pathlib import Path
 
 import semg_hht as sh
 from semg_hht.prediction.session import open_session
-from semg_hht.report.card import write_card
+from semg_hht.reports.card import write_card
 
 
 def main(run_folder: Path, file: Path, rate_hz: float, page: Path) -> None:

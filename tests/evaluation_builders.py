@@ -20,8 +20,8 @@ from semg_hht.matrices.matrix import Matrix, write_matrix
 from semg_hht.matrices.transform import configure
 from semg_hht.prediction.session import ChannelCard, Session
 from semg_hht.recordings.manifest import ManifestRow
-from semg_hht.report.evaluation_page import write_page
-from semg_hht.report.summary import gather
+from semg_hht.reports.evaluation_page import write_page
+from semg_hht.reports.summary import gather
 from semg_hht.signals.trend import trend
 from semg_hht.system.files import write_json
 

@@ -300,7 +300,7 @@ def tables(folder: Path) -> dict[str, Reader]:
 
 def train_and_export(folder: Path) -> None:
     """Write a run and its export for `runs`. A function of its own: the engines that check an export start threads."""
-    from semg_hht.export.export import export
+    from semg_hht.exports.export import export
     from semg_hht.learning.checkpoint import load_model
     from semg_hht.learning.epochs import TrainingConfig
     from semg_hht.learning.train import NetworkSize, RunOptions, train
@@ -320,7 +320,7 @@ def runs(folder: Path) -> dict[str, Reader]:
     from semg_hht.audit.check import read_split
     from semg_hht.learning.checkpoint import load_state
     from semg_hht.prediction.run import open_run
-    from semg_hht.report.evaluations import open_evaluation
+    from semg_hht.reports.evaluations import open_evaluation
 
     matrix = np.zeros((1, 1, 256, 256), np.float32)
 

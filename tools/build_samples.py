@@ -29,7 +29,7 @@ from semg_hht.datasets.prepare import prepare
 from semg_hht.datasets.segment import with_repetitions
 from semg_hht.evaluation.comparison import OURS, HeldOutAnswers
 from semg_hht.evaluation.metrics import pool
-from semg_hht.export.export import export
+from semg_hht.exports.export import export
 from semg_hht.inference.exported import DESCRIPTION_FILE
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.crossvalidation import FoldOptions, cross_validate

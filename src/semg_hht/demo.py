@@ -11,35 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.prepare import MATRIX_FOLDER, prepare
-from semg_hht.datasets.segment import segment
-from semg_hht.datasets.simulated import write_simulation
-from semg_hht.figures.plots import draw_answers, draw_confusion, draw_history
-from semg_hht.inference.answers import Prediction, Predictions
-from semg_hht.inference.description import SIMULATED_NOTE
-from semg_hht.matrices.matrix import Matrix, read_matrix
-from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.inputs import Choice, LoadedInput
-from semg_hht.prediction.run import Run, open_run
-from semg_hht.prediction.session import session_of
-from semg_hht.recordings.jobs import Failure
-from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
-from semg_hht.recordings.recording import read_recording
-from semg_hht.report.card import write_card
-from semg_hht.report.evaluation_page import write_page
-from semg_hht.report.summary import gather
-from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.signals.simulate import SimulationConfig
+import semg_hht as sh
+from semg_hht.figures.plots import draw_answers
+from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.system.files import read_json, require_new_folder, write_json, write_text
 from semg_hht.system.progress import Track, TrainingProgress, untracked
+from semg_hht.verbs.preparing import MATRIX_FOLDER
+from semg_hht.verbs.reporting import write_cards
+from semg_hht.verbs.simulating import SIMULATED_NOTE
+from semg_hht.verbs.work import Work
 
 if TYPE_CHECKING:
-    from semg_hht.learning.dataset import Dataset
-    from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import Result
+    from semg_hht import ManifestRow, Matrix, Prediction, Predictions, Result, Run, TrainingConfig
 
 N_PEOPLE = 20
 N_REPETITIONS = 3  # of each movement and person
@@ -48,6 +31,7 @@ EPOCHS = 20
 TEST_SIZE = 0.25
 EVALUATION_FOLDS = 3
 UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}
+WHOLE = "whole.csv"  # the manifest without the times and the labels of the repetitions
 SIMULATED = "the people are simulated: this page shows what a report looks like, and says nothing about real people"
 LEARNING_RATE = 1e-3  # a small network on little data, in few epochs
 PRACTICE_PEOPLE = 10
@@ -88,8 +72,6 @@ def run_demo(
     progress: TrainingProgress = TrainingProgress(),
 ) -> Demo:
     """Run all steps in the folder ``out``; ``say`` receives a line on each. The network is small, to be fast."""
-    from semg_hht.learning.train import NetworkSize, RunOptions, train
-
     require_new_folder(out, overwrite=overwrite)
     say(f"1/7  simulating {size.n_people} people, {3 * N_REPETITIONS} repetitions each: {out / 'recordings'}")
     manifest = _simulate(out, size.n_people, seed, overwrite=overwrite)
@@ -99,25 +81,30 @@ def run_demo(
     rows = _segment(out, manifest, truth, say, track)
 
     say(f"3/7  band-pass, notch, Hilbert-Huang transform of each repetition: {out / 'prepared'}")
-    jobs = find_jobs(out / "labelled.csv")
-    prepared = prepare(jobs, out / "prepared", PipelineConfig(), overwrite=overwrite, track=track)
+    work = Work(track=track, progress=progress)
+    prepared = sh.prepare(
+        out / "labelled.csv", out / "prepared", options=sh.PrepareOptions(overwrite=overwrite), work=work
+    )
 
     say(f"4/7  training a small network ({BASE_CHANNELS} channels, {size.epochs} epochs): {out / 'run'}")
-    dataset, training = _load(prepared.folder, size.epochs, seed)
-    options = RunOptions(cpu=True, overwrite=overwrite, note=SIMULATED_NOTE)
-    result = train(dataset, out / "run", training, NetworkSize(base_channels=BASE_CHANNELS), options, progress=progress)
-    draw_history(result.history, result.best_epoch, out / "run" / "history.png")
-    draw_confusion(result.reports, out / "run" / "confusion.png")
+    dataset, training = sh.load_dataset(prepared), _training(size.epochs, seed)
+    options = sh.RunOptions(cpu=True, overwrite=overwrite, note=SIMULATED_NOTE)
+    network = sh.NetworkSize(base_channels=BASE_CHANNELS)
+    result = sh.train(dataset, out / "run", training=training, size=network, options=options, work=work)
 
     say(f"5/7  holding out each person once, in {EVALUATION_FOLDS} groups, and simple baselines: {out / 'evaluation'}")
     shorter = replace(training, epochs=max(1, size.epochs // 2))
-    report = _evaluate(dataset, out / "evaluation", shorter, overwrite=overwrite, track=track)
+    folds = sh.EvaluationOptions(("grouped",), EVALUATION_FOLDS, cpu=True, overwrite=overwrite, notes=(SIMULATED,))
+    evaluated = sh.evaluate(
+        dataset, out / "evaluation", training=shorter, size=network, options=folds,
+        load=sh.LoadOptions(folder=prepared.folder / MATRIX_FOLDER), work=work,
+    )  # fmt: skip
 
     held_out = read_json(out / "run" / "split.json")["test"]["subjects"]
     say(f"6/7  predicting the recordings of the {len(held_out)} people held out: {', '.join(held_out)}")
     rows = [row for row in rows if row.subject in held_out]
     write_text(out / "unseen.csv", manifest_text(rows))
-    predictions = open_run(out / "run", cpu=True).predict(out / "unseen.csv")
+    predictions = sh.open_run(out / "run", cpu=True).predict(out / "unseen.csv")
     write_json(out / "predictions.json", predictions.to_json())
 
     say("7/7  drawing")
@@ -125,7 +112,7 @@ def run_demo(
     _draw_first(out, rows, answers, _one_of_each(prepared.manifest, rows[0].subject), result)
     n_right = sum(true == predicted for _, _, true, predicted, _ in answers)
     n_repetitions = sum(row.subject in held_out for row in truth)  # one that was not found counts as wrong
-    return Demo(result, predictions, n_right, n_repetitions, out / "demo.png", out / "predictions.json", report)
+    return Demo(result, predictions, n_right, n_repetitions, out / "demo.png", out / "predictions.json", evaluated.page)
 
 
 @dataclass(frozen=True)
@@ -164,29 +151,15 @@ def run_real_demo(
 
     say(f"2/3  looking for the repetitions: {out / 'reps.csv'}, and a picture of each recording next to it")
     (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
-    filters = PipelineConfig().filter
-    segmented = segment(find_jobs(manifest), out / "reps.csv", SegmentConfig(), filters, track=track)
+    work = Work(track=track)
+    segmented = sh.segment(manifest, out / "reps.csv", work=work)
     assert segmented.pictures is not None
 
     say(f"3/3  predicting each repetition, and writing a report on each recording: {out / 'cards'}")
-    answered, cards, failures = [], [], {}
-    loaded = run.loader.load(out / "reps.csv", choice=Choice(keep_recordings=True))
-    for item in track(run.answers(loaded), len(truth), "recordings"):
-        if isinstance(item, Failure):
-            failures[item.file] = item.reason
-            continue
-        answered.append((truth[item[1].file], item[1]))
-        cards.append(_write_card(out / "cards", *item, overwrite=overwrite))
-    predictions = Predictions(tuple(prediction for _, prediction in answered), failures)
+    predictions, cards = write_cards(run, out / "reps.csv", out / "cards", overwrite=overwrite, work=work)
     write_json(out / "predictions.json", predictions.to_json())
-    return RealDemo(tuple(answered), tuple(cards), segmented.pictures, out / "predictions.json")
-
-
-def _write_card(folder: Path, loaded: LoadedInput, prediction: Prediction, *, overwrite: bool) -> Path:
-    assert loaded.source is not None
-    path = folder / f"{Path(loaded.file).stem}.html"
-    write_card(session_of(loaded.source, prediction, is_percent=False), path, overwrite=overwrite)
-    return path
+    answered = tuple((truth[prediction.file], prediction) for prediction in predictions)
+    return RealDemo(answered, cards, segmented.pictures, out / "predictions.json")
 
 
 def practice_run(
@@ -198,19 +171,17 @@ def practice_run(
     progress: TrainingProgress = TrainingProgress(),
 ) -> Path:
     """Train a small run on simulated people, for users who have none. Returns the folder of the run, in ``out``."""
-    from semg_hht.learning.train import NetworkSize, RunOptions, train
-
-    manifest = _simulate(out, size.n_people, seed)
-    prepared = prepare(find_jobs(manifest), out / "prepared", PipelineConfig(), n_jobs=1, track=track)
-    dataset, training = _load(prepared.folder, size.epochs, seed)
-    network = NetworkSize(base_channels=PRACTICE_CHANNELS)
-    options = RunOptions(cpu=True, note=SIMULATED_NOTE)
-    return train(dataset, out / "run", training, network, options, progress=progress).folder
+    work = Work(1, track, progress)
+    prepared = sh.prepare(_simulate(out, size.n_people, seed), out / "prepared", work=work)
+    network = sh.NetworkSize(base_channels=PRACTICE_CHANNELS)
+    options = sh.RunOptions(cpu=True, note=SIMULATED_NOTE)
+    training = _training(size.epochs, seed)
+    return sh.train(prepared, out / "run", training=training, size=network, options=options, work=work).folder
 
 
 def _simulate(out: Path, n_people: int, seed: int, *, overwrite: bool = False) -> Path:
-    config = SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
-    return write_simulation(out / "recordings", config, seed, overwrite=overwrite)
+    config = sh.SimulationConfig(n_subjects=n_people, n_repetitions=N_REPETITIONS)
+    return sh.simulate(out / "recordings", config, seed=seed, overwrite=overwrite)
 
 
 def _segment(
@@ -218,33 +189,17 @@ def _segment(
 ) -> list[ManifestRow]:
     """Find the repetitions and label them with the truth, where a user would label them by hand."""
     (out / "reps.csv").unlink(missing_ok=True)  # of an earlier demo, which --overwrite replaces
-    whole = [replace(job, rows=(replace(job.rows[0], **UNKNOWN),)) for job in find_jobs(manifest)]
-    segmented = segment(whole, out / "reps.csv", SegmentConfig(), PipelineConfig().filter, track=track)
-    rows = _labelled(read_manifest(segmented.table), truth)
+    whole = {row.file: replace(row, **UNKNOWN) for row in read_manifest(manifest)}
+    write_text(manifest.with_name(WHOLE), manifest_text(whole.values()))
+    segmented = sh.segment(manifest.with_name(WHOLE), out / "reps.csv", work=Work(track=track))
+    rows = _labelled(list(segmented.rows), truth)
     write_text(out / "labelled.csv", manifest_text(rows))
-    say(f"     {segmented.n_repetitions} found; {len(rows)} of the {len(truth)} true ones are among them")
+    say(f"     {len(segmented)} found; {len(rows)} of the {len(truth)} true ones are among them")
     return rows
 
 
-def _load(prepared: Path, epochs: int, seed: int) -> tuple[Dataset, TrainingConfig]:
-    from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.epochs import TrainingConfig
-
-    training = TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
-    return load_folder(prepared / MATRIX_FOLDER), training
-
-
-def _evaluate(dataset: Dataset, out: Path, training: TrainingConfig, *, overwrite: bool, track: Track) -> Path:
-    """Cross-validate and write the report; returns its page."""
-    from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
-    from semg_hht.learning.train import NetworkSize
-
-    folder = out / "grouped"
-    folds = FoldOptions("grouped", EVALUATION_FOLDS, cpu=True, overwrite=overwrite)
-    answers = cross_validate(dataset, folder, training, NetworkSize(base_channels=BASE_CHANNELS), folds, track=track)
-    describe(dataset, folder, answers, data_folder=f"../prepared/{MATRIX_FOLDER}", notes=(SIMULATED,))
-    gather(out)
-    return write_page(out, overwrite=True)
+def _training(epochs: int, seed: int) -> TrainingConfig:
+    return sh.TrainingConfig(epochs=epochs, learning_rate=LEARNING_RATE, test_size=TEST_SIZE, seed=seed)
 
 
 def _draw_first(
@@ -252,10 +207,9 @@ def _draw_first(
 ) -> None:
     """Draw the first recording with its answers, one matrix of each movement, and the scores."""
     first = rows[0]
-    recording = read_recording(out / first.file, rate_hz=first.rate_hz, units="uV")
-    time_s = np.arange(recording.n_samples) / recording.rate_hz
+    recording = sh.read_recording(out / first.file, rate_hz=first.rate_hz, units="uV")
     shown = [answer for row, answer in zip(rows, answers, strict=True) if row.file == first.file]
-    draw_answers(time_s, recording.samples[0], shown, matrices, result.reports, out / "demo.png")
+    draw_answers(recording.time_s, recording.samples[0], shown, matrices, result.reports, out / "demo.png")
 
 
 def _labelled(found: list[ManifestRow], truth: list[ManifestRow]) -> list[ManifestRow]:
@@ -282,4 +236,4 @@ def _one_of_each(manifest: Path, subject: str) -> list[tuple[str, Matrix]]:
     for row in read_manifest(manifest):
         if row.subject == subject:
             first.setdefault(row.movement, manifest.parent / row.file)
-    return [(movement, read_matrix(path)) for movement, path in sorted(first.items())]
+    return [(movement, sh.read_matrix(path)) for movement, path in sorted(first.items())]

@@ -2,7 +2,17 @@
 
 
 class InputError(ValueError):
-    """Invalid input from the user. The command line prints the text without a traceback."""
+    """Invalid input from the user. The command line prints the text without a traceback.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> try:
+    ...     sh.read_recording("missing.csv")
+    ... except sh.InputError as error:
+    ...     print(error)
+    missing.csv: no such file
+    """
 
 
 class RateUnknown(InputError):

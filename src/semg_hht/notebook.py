@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from semg_hht import InputError
 from semg_hht.datasets.prepare import MATRIX_FOLDER
-from semg_hht.errors import InputError
+from semg_hht.datasets.simulated import write_samples
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
 from semg_hht.system.files import file_as_named, files_in, whole_folder
 from semg_hht.system.progress import TrainingProgress
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 KAGGLE_DATASET = Path("hilbertmatrix-npz") / MATRIX_FOLDER
 STATE = Path("last") / "state.safetensors"  # what a run is resumed from
+N_TEST = 6  # simulated matrices to be predicted
 BAR: dict[str, Any] = {"ncols": 100, "mininterval": 0.5}
 
 
@@ -77,6 +79,11 @@ def _attached_matrices(attached: Path) -> Path | None:
     most = max(folders, key=lambda folder: (folder.name == MATRIX_FOLDER, len(by_folder[folder])))
     siblings = [folder for folder in folders if folder.parent == most.parent != attached]
     return most.parent if len(siblings) > 1 else most
+
+
+def simulate_matrices(folder: Path, n_samples: int) -> None:
+    """Write labelled matrices of simulated people into ``folder``, and `N_TEST` without labels, of other people."""
+    write_samples(folder, n_samples, N_TEST, seed=42, track=track)
 
 
 def bring_back(folders: NotebookFolders) -> bool:

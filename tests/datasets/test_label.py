@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import semg_hht as sh
 from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource, label, label_jobs, table_to_fill
+from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource, label_jobs
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.errors import InputError
 from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
@@ -128,25 +127,6 @@ def test_a_sensor_in_files_of_their_own_with_another_clock(people: Path, tmp_pat
     done = fill(table, source=SensorSource("angle", folder))
     assert "expected one sensor file S01_E01_BICEPS.*; found 0" in done.failures[0].reason
     assert len(read_manifest(table)) == 12, "the rows of a recording that failed stay"
-
-
-def test_recordings_are_segmented_where_no_times_are_stated(people: Path, tmp_path: Path) -> None:
-    recording = people.parent / "S01_E01_BICEPS.csv"
-    result = label(recording, NAME)
-    truth = [row.movement for row in read_manifest(people)[:6]]
-    assert [row.movement for row in result.rows] == truth
-    assert result.table is None and not list(tmp_path.iterdir())
-    assert sh.label is label
-    table = tmp_path / "new.csv"
-    label(recording, out=table, options=QUIET)
-    with pytest.raises(InputError, match=r"new\.csv: exists already"):
-        label(recording, out=table)
-
-
-def test_the_table_itself_is_filled_unless_another_is_named(people: Path, tmp_path: Path) -> None:
-    assert table_to_fill(people, None) == people
-    assert table_to_fill(people.parent, None) == Path("reps.csv")
-    assert table_to_fill(people, tmp_path / "x.csv") == tmp_path / "x.csv"
 
 
 def test_each_recording_is_drawn(people: Path, tmp_path: Path) -> None:

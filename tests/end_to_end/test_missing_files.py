@@ -23,7 +23,7 @@ from semg_hht.cli.main import main
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.errors import InputError
-from semg_hht.export.export import export
+from semg_hht.exports.export import export
 from semg_hht.inference.engines import installed
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.dataset import load_folder

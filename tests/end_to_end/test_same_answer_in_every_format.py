@@ -20,7 +20,7 @@ from device_files import AcqChannel, Poly5, SonChannel, acq_content, write_acq, 
 from recording_files import otb_members, write_matlab_73, write_otb, write_xdf, xdf_channel, xdf_emg
 from semg_hht.datasets.find_inputs import InputOptions, find_jobs
 from semg_hht.datasets.prepare import prepare
-from semg_hht.export.export import export
+from semg_hht.exports.export import export
 from semg_hht.inference.engines import installed
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.crossvalidation import FoldOptions, cross_validate

@@ -22,8 +22,8 @@ from semg_hht.prediction.inputs import Choice
 from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import read_manifest
-from semg_hht.report.explanation_text import evidence_said
-from semg_hht.report.words import read_words
+from semg_hht.reports.explanation_text import evidence_said
+from semg_hht.reports.words import read_words
 
 
 @pytest.fixture(scope="module")

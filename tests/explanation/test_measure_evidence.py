@@ -15,8 +15,8 @@ from semg_hht.explanation.measure_evidence import attribute_measures
 from semg_hht.inference.discriminant import Committee, Discriminant
 from semg_hht.inference.svm_inputs import COVARIANCE, FEATURES, PROFILE, SvmInputs
 from semg_hht.prediction.run import open_run
-from semg_hht.report.explanation_text import evidence_said
-from semg_hht.report.words import read_words
+from semg_hht.reports.explanation_text import evidence_said
+from semg_hht.reports.words import read_words
 from semg_hht.samples import RUN, recordings
 
 WIDTHS = {FEATURES: 4, PROFILE: 40, COVARIANCE: 36}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from explanation_builders import explanation
-from semg_hht.report.explanation_text import write_evidence
-from semg_hht.report.words import read_words
+from semg_hht.reports.explanation_text import write_evidence
+from semg_hht.reports.words import read_words
 
 
 def test_the_same_evidence_is_the_same_picture(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, descr
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize
-from semg_hht.report.summary import gather
-from semg_hht.report.words import read_words
+from semg_hht.reports.summary import gather
+from semg_hht.reports.words import read_words
 
 ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
 SMALL, ON_CPU = NetworkSize(base_channels=2), FoldOptions(cpu=True)

@@ -15,7 +15,7 @@ from semg_hht.prediction.run import open_run
 from semg_hht.prediction.session import open_session
 from semg_hht.recordings.manifest import read_manifest
 from semg_hht.recordings.recording import read_recording
-from semg_hht.report.card import write_card
+from semg_hht.reports.card import write_card
 from semg_hht.signals.features import mdf, rms
 from semg_hht.signals.filters import preprocess
 from semg_hht.signals.repetitions import SegmentConfig

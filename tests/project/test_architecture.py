@@ -15,7 +15,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = REPOSITORY / "src" / "semg_hht"
 TESTS = REPOSITORY / "tests"
-MAX_ROOMS = 28  # packages and modules directly in semg_hht, benchmarks/ and the scripts
+MAX_ROOMS = 30  # packages and modules directly in semg_hht, benchmarks/ and the scripts
 MAX_ARROWS = 140  # imports from one room to another, counted once a pair
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 80

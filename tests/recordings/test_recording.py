@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from builders import noise, write_npz
 from recording_files import write_edf, write_matlab_73, write_wfdb, write_xdf, xdf_channel, xdf_emg
 from semg_hht.errors import InputError
-from semg_hht.recordings.recording import Recording, read_recording, write_recording
+from semg_hht.recordings.recording import read_recording, write_recording
 
 
 def table(path: Path, text: str) -> Path:
@@ -123,14 +123,6 @@ def test_which_channels_are_not_emg_is_kept_in_npz(tmp_path: Path) -> None:
     assert read_recording(tmp_path / "a.npz").non_emg == ()
 
 
-def test_channels_are_selected_by_their_numbers_in_the_file() -> None:
-    recording = replace(noise(2), numbers=(2, 5))
-    assert recording.select(("5", "2")).channel_names == ("ch2", "ch1")
-    assert recording.select(("5", "2")).select(("5",)).channel_names == ("ch2",)
-    with pytest.raises(InputError, match=r"no channel '1'; expected one of ch1, ch2, or of the numbers 2, 5"):
-        recording.select(("1",))
-
-
 def test_the_stated_units_and_those_of_the_file_must_agree(tmp_path: Path) -> None:
     write_recording(noise(), tmp_path / "a.npz")
     assert read_recording(tmp_path / "a.npz", units="µV").units == "uV"
@@ -162,24 +154,6 @@ def test_a_recording_is_written_as_npz_or_csv_only(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"recordings are written as \.npz or \.csv; found \.wav"):
         write_recording(noise(), tmp_path / "a.wav")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_channels_are_selected_by_name_or_number() -> None:
-    recording = noise(3)
-    assert recording.select(()) is recording
-    chosen = recording.select(("ch3", "1"))
-    assert chosen.channel_names == ("ch3", "ch1")
-    assert_allclose(chosen.samples, recording.samples[[2, 0]])
-    for wrong in ("4", "0", "biceps"):
-        with pytest.raises(InputError, match=f"noise0: has no channel '{wrong}'; expected one of ch1, ch2, ch3"):
-            recording.select((wrong,))
-
-
-def test_microvolts_per_unit() -> None:
-    samples = np.zeros((1, 40))
-    assert [Recording(samples, 1.0, ("a",), u).microvolts_per_unit for u in ("V", "mV", "uV", "µV", "adc")] == [
-        1e6, 1e3, 1.0, 1.0, None,
-    ]  # fmt: skip
 
 
 def test_the_stated_rate_and_that_of_the_file_must_agree(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def main() -> None:
     import numpy as np
 
     from builders import make_dataset, write_dataset
-    from semg_hht.export.export import export
+    from semg_hht.exports.export import export
     from semg_hht.learning.dataset import load_folder
     from semg_hht.learning.epochs import TrainingConfig
     from semg_hht.learning.train import NetworkSize, RunOptions, train

@@ -18,7 +18,7 @@ import pytest
 from page_builders import FILTERS, PageVisitor, described, page_of, written
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.recording import Recording, write_recording
-from semg_hht.report.words import read_words
+from semg_hht.reports.words import read_words
 from semg_hht.web.repetition_table import Refused
 from semg_hht.web.session_file import open_session
 from semg_hht.web.uploads import RESERVED_BYTES

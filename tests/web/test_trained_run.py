@@ -16,7 +16,7 @@ import pytest
 from page_builders import PageVisitor, page_of
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import ManifestRow, read_manifest
-from semg_hht.report.words import read_words
+from semg_hht.reports.words import read_words
 from semg_hht.web import trained_run
 from semg_hht.web.repetition_table import Refused
 from semg_hht.web.trained_run import labelled, missing, score_of, train

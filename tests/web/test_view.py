@@ -12,7 +12,7 @@ import pytest
 from page_builders import PageVisitor, page_of
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.recording import Recording, write_recording
-from semg_hht.report.words import read_words
+from semg_hht.reports.words import read_words
 from semg_hht.web.repetition_table import Problem
 from semg_hht.web.view import job_view, sentence
 from semg_hht.web.visit import BackgroundJob

@@ -8,7 +8,7 @@ import numpy as np
 
 from explanation_builders import explanation
 from semg_hht.recordings.manifest import ManifestRow
-from semg_hht.report.words import read_words
+from semg_hht.reports.words import read_words
 from semg_hht.web.visit import MeasuredFile, VisitFile
 from semg_hht.web.why import measures_view, plain_sentence, why_text, why_view
 

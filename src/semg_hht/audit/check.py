@@ -24,6 +24,7 @@ from semg_hht.matrices.scaling import IN_UNITS
 from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.recordings.units import mixed_units
+from semg_hht.system.dataframes import dataframe
 from semg_hht.system.files import file_as_named, files_in, read_json
 from semg_hht.system.progress import Track, untracked
 
@@ -34,14 +35,39 @@ SIDES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The checked source and its findings."""
+    """The checked source and its findings.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> found = sh.check(sh.samples.MANIFEST)
+    >>> sentences = [finding.sentence for finding in found]
+    """
 
     source: Path
     n_files: int
     n_subjects: int
     findings: tuple[Finding, ...]
 
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame`` with a row for each finding.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        cells = [[f.severity, f.what, f.sentence, "; ".join(f.files)] for f in self.findings]
+        return dataframe(("severity", "what", "sentence", "files"), cells)
+
     def count(self, severity: str) -> int:
+        """The number of findings of a severity: ``error``, ``warning`` or ``note``."""
         return sum(finding.severity == severity for finding in self.findings)
 
 

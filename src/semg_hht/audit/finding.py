@@ -42,6 +42,13 @@ class Finding:
     severity : ``error``: training gives wrong or flattering scores, or can't read it; ``warning``; ``note``.
     what : kind of finding, a key of `ADVICE`.
     sentence : the finding with its names.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> found = sh.Finding("note", "recording", "a.csv: clipped samples", ("a.csv",))
+    >>> found.severity
+    'note'
     """
 
     severity: str

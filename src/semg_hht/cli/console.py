@@ -21,14 +21,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 
-from semg_hht.errors import InputError
+import semg_hht as sh
+from semg_hht import InputError
 from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:  # a verb loads only what it needs
     from rich.progress import Progress
 
-    from semg_hht.evaluation.metrics import Report
     from semg_hht.recordings.jobs import Failure, Remark
+    from semg_hht.verbs.training import Report
+    from semg_hht.verbs.work import Work
 
 # Plain text in notebooks too: as HTML, each print would start a new block and a line could not be continued.
 out = Console(highlight=False, soft_wrap=True, force_jupyter=False)
@@ -159,6 +161,13 @@ class TerminalTrainingBar:
             self._bar.stop()
 
 
+def work(jobs_at_once: int = -1, backend: str = "loky", scheduler: str = "") -> Work:
+    """How a verb works under the command line: with progress bars, and with the files left out printed."""
+    from semg_hht.verbs.work import Work
+
+    return Work(jobs_at_once, track, say_failures=list_failures, backend=backend, scheduler=scheduler)
+
+
 def counted(n: int, one: str, many: str = "") -> str:
     """``1 file``, ``2 files``; ``many`` is the plural where it is not formed with an s."""
     return f"{n} {one if n == 1 else many or one + 's'}"
@@ -174,10 +183,8 @@ def chosen_run(checkpoint: Path | None) -> Path:
     """The run that the user named, else the one that comes with the package, with a note on what it is."""
     if checkpoint is not None:
         return checkpoint
-    from semg_hht.samples import RUN, about_run
-
-    note(f"no --checkpoint is named. {about_run().description}")
-    return RUN
+    note(f"no --checkpoint is named. {sh.samples.about_run().description}")
+    return sh.samples.RUN
 
 
 def list_failures(failures: Sequence[Failure]) -> None:

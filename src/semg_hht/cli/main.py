@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from semg_hht import __version__
 from semg_hht.cli import console
-from semg_hht.version import __version__
 
 # Both --snake_case and --kebab-case name an option.
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "help_option_names": ["-h", "--help"]}

@@ -11,11 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from semg_hht.errors import InputError
-from semg_hht.hht.spectrum import DECOMPOSITIONS
-from semg_hht.matrices.transform import CHANNELS, PipelineConfig, configure
-from semg_hht.signals.filters import MainsHz
+from semg_hht import InputError, PipelineConfig, configure
 from semg_hht.system.processes import BACKENDS
+from semg_hht.verbs.choices import CHANNELS, DECOMPOSITIONS, MainsHz
 
 MAINS_HZ: dict[str, MainsHz] = {"auto": "auto", "50": 50.0, "60": 60.0, "off": None}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from semg_hht.signals.filtered_recording import FilteredRecording
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 from semg_hht.signals.trend import MIN_VALUES, Trend, trend
+from semg_hht.system.dataframes import dataframe, html_table
 from semg_hht.system.files import require_new_file, write_text
 from semg_hht.system.progress import Track, untracked
 
@@ -35,7 +36,15 @@ TREND_COLUMNS = ("file", "subject", "session", "channel", "feature", "units", "n
 
 @dataclass(frozen=True)
 class Measures:
-    """The features of one repetition on one channel; ``values`` by name, in the order of the table."""
+    """The features of one repetition on one channel; ``values`` by name, in the order of the table.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> measured = sh.features(sh.segment(sh.samples.recordings()["P30_supinated"]))
+    >>> measured[0].channel, measured[0].units
+    ('BicepsBrachi', 'uV')
+    """
 
     row: ManifestRow
     channel: str
@@ -54,17 +63,66 @@ class Drift:
     trend: Trend
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Measured:
-    """What `measure` wrote. ``trends`` is None if no recording has enough repetitions for a trend."""
+    """The features that `measure` computed, and what it wrote.
 
-    table: Path
+    It has a length, can be iterated over and indexed by number, and becomes a DataFrame by `to_dataframe`.
+
+    table : the file of the table; None if it was not written.
+    trends : None if no recording has enough repetitions for a trend, or nothing was written.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> measured = sh.features(sh.segment(sh.samples.recordings()["P30_supinated"]))
+    >>> drifts = [(drift.channel, drift.feature) for drift in measured.drifts]
+    >>> len(drifts)  # of the median frequency and the RMS, on 2 channels
+    4
+    """
+
+    table: Path | None
     trends: Path | None
     pictures: Path | None
     measures: tuple[Measures, ...]
     drifts: tuple[Drift, ...]
     failures: tuple[Failure, ...]
     remarks: tuple[Remark, ...]
+
+    def __repr__(self) -> str:
+        return f"<Measured: {len(self)} rows of features, {len(self.drifts)} trends>"
+
+    def __len__(self) -> int:
+        return len(self.measures)
+
+    def __iter__(self) -> Iterator[Measures]:
+        return iter(self.measures)
+
+    def __getitem__(self, number: int) -> Measures:
+        return self.measures[number]
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame`` with one row per repetition and channel, and one column per feature.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        return dataframe(*_columns_and_cells(self.measures))
+
+    def trends_to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame`` with one row per recording, channel and feature that has a trend.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        return dataframe(TREND_COLUMNS, _trend_cells(self.drifts))
+
+    def _repr_html_(self) -> str:
+        return html_table(*_columns_and_cells(self.measures), f"features: {len(self)} rows")
 
 
 @dataclass(frozen=True)
@@ -77,7 +135,7 @@ class TableOutput:
 
 def measure(
     jobs: list[Job],
-    out: Path,
+    out: Path | None,
     filters: FilterConfig,
     *,
     segmentation: SegmentConfig | None = None,
@@ -85,7 +143,10 @@ def measure(
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> Measured:
-    """Write the table ``out``; next to it, for recordings of at least 4 repetitions, ``*_trends.csv`` and pictures.
+    """Measure the features of each repetition.
+
+    out : the table to write; next to it, for recordings of at least 4 repetitions, ``*_trends.csv`` and pictures.
+        None: nothing is written.
 
     Jobs with a reference (`semg_hht.datasets.mvc.with_references`) have the column ``percent_mvc``. With
     ``segmentation``, repetitions are found in recordings whose rows state no times.
@@ -95,27 +156,29 @@ def measure(
     InputError
         A table exists already (unless ``overwrite``), or no recording could be used.
     """
-    trends = out.with_name(f"{out.stem}_trends.csv")
+    trends = None if out is None else out.with_name(f"{out.stem}_trends.csv")
     for path in (out, trends):
-        require_new_file(path, overwrite=output.overwrite)
-    folder = out.with_name(f"{out.stem}_pictures")
+        if path is not None:
+            require_new_file(path, overwrite=output.overwrite)
+    folder = out.with_name(f"{out.stem}_pictures") if out is not None and output.pictures else None
     results = for_each(_measure_one, jobs, filters, segmentation, n_jobs=n_jobs)
     recordings, failures = collect(track(results, len(jobs), "measuring"))
     for recording in recordings:
-        if output.pictures and recording.drifts:
+        if folder is not None and recording.drifts:
             _draw(recording.measures, recording.drifts, folder)
     measures = [measured for recording in recordings for measured in recording.measures]
     drifts = [drift for recording in recordings for drift in recording.drifts]
     remarks = [Remark(recording.file, text) for recording in recordings for text in recording.remarks]
-    write_text(out, _table(measures))
-    if drifts:
-        write_text(trends, _trend_table(drifts))
-    else:
-        trends.unlink(missing_ok=True)  # written by an earlier run, which --overwrite replaces
+    if out is not None and trends is not None:
+        write_text(out, _csv(*_columns_and_cells(measures)))
+        if drifts:
+            write_text(trends, _csv(TREND_COLUMNS, _trend_cells(drifts)))
+        else:
+            trends.unlink(missing_ok=True)  # written by an earlier run, which --overwrite replaces
     return Measured(
         table=out,
         trends=trends if drifts else None,
-        pictures=folder if output.pictures and drifts else None,
+        pictures=folder if drifts else None,
         measures=tuple(measures),
         drifts=tuple(drifts),
         failures=tuple(failures),
@@ -182,24 +245,23 @@ def _units(feature: str, units: str) -> str:
     return FEATURES[feature][1].replace("u", units) if FEATURES[feature][1].startswith("u") else FEATURES[feature][1]
 
 
-def _table(measures: list[Measures]) -> str:
+def _columns_and_cells(measures: Sequence[Measures]) -> tuple[list[str], list[list[Any]]]:
     names = [*FEATURES, "percent_mvc"] if any("percent_mvc" in m.values for m in measures) else [*FEATURES]
-    rows = [
-        [*(_cell(getattr(m.row, name)) for name in ROW_COLUMNS), m.channel, m.units]
-        + [_cell(m.values.get(name)) for name in names]
+    cells = [
+        [*(getattr(m.row, name) for name in ROW_COLUMNS), m.channel, m.units, *(m.values.get(name) for name in names)]
         for m in measures
     ]
-    return _csv([*ROW_COLUMNS, "channel", "units", *names], rows)
+    return [*ROW_COLUMNS, "channel", "units", *names], cells
 
 
-def _trend_table(drifts: list[Drift]) -> str:
+def _trend_cells(drifts: Sequence[Drift]) -> list[list[Any]]:
     rows = []
     for drift in drifts:
         line = drift.trend
         numbers = (line.n, line.start, line.slope, line.low, line.high, *line.percent)
         names = (drift.row.file, drift.row.subject, drift.row.session, drift.channel, drift.feature, drift.units)
-        rows.append([*names, *map(_cell, numbers)])
-    return _csv(TREND_COLUMNS, rows)
+        rows.append([*names, *numbers])
+    return rows
 
 
 def _cell(value: Any) -> str:
@@ -207,11 +269,11 @@ def _cell(value: Any) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 

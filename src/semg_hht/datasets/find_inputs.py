@@ -41,6 +41,12 @@ class InputOptions:
     segmentation : how to find the repetitions of recordings whose rows state no times; None: such a recording is one
         repetition, unless it is much longer than those that a run was trained on.
     whole : such a recording is one repetition, however long it is.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> options = sh.InputOptions(units="uV", segmentation=sh.SegmentConfig(min_duration_s=1.0))
+    >>> predictions = sh.predict(sh.samples.MANIFEST, sh.samples.RUN, inputs=options)
     """
 
     rate_hz: float | None = None
@@ -79,11 +85,11 @@ def find_jobs(
     if path.is_dir() and (path / MANIFEST).is_file():
         path = path / MANIFEST
     if is_manifest(path):
-        return _jobs_of_rows(read_manifest(path), base or path.parent, rate_hz, units)
+        return jobs_of_rows(read_manifest(path), base or path.parent, rate_hz, units)
     if is_bids(path):
         rows = read_bids(path)
         _require_people(path, rows)
-        return _jobs_of_rows(rows, path, rate_hz, units)
+        return jobs_of_rows(rows, path, rate_hz, units)
     if path.is_dir():
         jobs = _jobs_of_folder(path, _matrices_in(path), rate_hz, units)
         if not jobs:
@@ -191,7 +197,8 @@ def _require_people(folder: Path, rows: list[ManifestRow]) -> None:
         raise InputError(f"{folder}: {error}") from None
 
 
-def _jobs_of_rows(rows: list[ManifestRow], base: Path, rate_hz: float | None, units: str) -> list[Job]:
+def jobs_of_rows(rows: list[ManifestRow], base: Path, rate_hz: float | None, units: str) -> list[Job]:
+    """The recordings that rows name, relative to ``base``; ``rate_hz`` and ``units`` where a row states none."""
     by_file: dict[str, list[ManifestRow]] = {}
     for row in rows:
         filled = replace(row, units=row.units or units)

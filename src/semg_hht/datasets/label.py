@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from semg_hht.datasets.find_inputs import InputOptions, find_jobs, is_manifest
-from semg_hht.datasets.segment import channels_of, open_segmented, relative_to
+from semg_hht.datasets.find_inputs import is_manifest
+from semg_hht.datasets.rows_table import RowsTable
+from semg_hht.datasets.segment import channels_of, file_in_table, open_segmented
 from semg_hht.errors import InputError
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.recording import Array
-from semg_hht.recordings.sensor import Sensor, read_sensor
+from semg_hht.recordings.sensor import Sensor, read_sensor, sensor_in
 from semg_hht.signals.filtered_recording import FilteredRecording
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
@@ -34,7 +35,7 @@ from semg_hht.signals.sensor_labels import (
     no_movement,
     sensor_remarks,
 )
-from semg_hht.system.files import require_new_file, write_text
+from semg_hht.system.files import write_text
 from semg_hht.system.progress import Track, untracked
 
 PROGRESS = "reading sensors"
@@ -54,6 +55,11 @@ class SensorSource:
     channel : its name or number; empty: the only channel that is not EMG.
     file : a file of its own, or a folder with a file for each recording, of the same stem; None: the recording itself.
     rate_hz : for sensor files, and vectors in a recording's file, that do not state their rate.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> goniometer = sh.SensorSource("elbow_angle", rate_hz=100.0)
     """
 
     channel: str = ""
@@ -68,6 +74,11 @@ class LabelOptions:
     shares_best : whether all recordings of one person and session have one best excursion; else each has its own.
     filters, segmentation : of the EMG; the second where the table states no times.
     pictures : whether to draw each recording.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> options = sh.LabelOptions(sh.LabelConfig(full_from=0.9), pictures=False)
     """
 
     labels: LabelConfig = LabelConfig()
@@ -77,15 +88,23 @@ class LabelOptions:
     pictures: bool = True
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """The rows with their labels, and what `label` wrote.
+@dataclass(frozen=True, repr=False)
+class Labelled(RowsTable):
+    """The rows with their labels, and what `label_jobs` wrote.
 
     table, pictures : None if nothing was written.
     n_kept : rows whose label a person had set. n_open : rows without a label, in between or not to be told.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> people = sh.SimulationConfig(n_subjects=1, n_repetitions=1)
+    >>> manifest = sh.simulate("with_sensor", people, goniometer=True)
+    >>> labelled = sh.label(manifest.with_name("S01_E01_BICEPS.csv"))
+    >>> [row.movement for row in labelled].count("full")
+    1
     """
 
-    rows: tuple[ManifestRow, ...]
     table: Path | None
     pictures: Path | None
     n_recordings: int
@@ -98,38 +117,6 @@ class Labelled:
     def counts(self) -> dict[str, int]:
         """Number of rows of each class, also those that a person labelled."""
         return dict(Counter(row.movement for row in self.rows if row.movement))
-
-
-def label(
-    input: str | Path,
-    sensor: SensorSource | str = "",
-    *,
-    out: str | Path | None = None,
-    options: LabelOptions = LabelOptions(),
-    inputs: InputOptions = InputOptions(),
-    overwrite: bool = False,
-) -> Labelled:
-    """Label repetitions from a second sensor: full, half, invalid, or nothing where the sensor can't tell.
-
-    Parameters
-    ----------
-    input : a table of repetitions as `segment` writes it; or a recording or a folder, whose repetitions are found.
-    sensor : the channel in the recordings, by name or number, or another source.
-    out : table to write; None: nothing is written, the result holds the rows.
-
-    Raises
-    ------
-    InputError
-        The input or the sensor can't be read, or no repetition could be labelled.
-    """
-    source = sensor if isinstance(sensor, SensorSource) else SensorSource(channel=sensor)
-    jobs = find_jobs(Path(input), rate_hz=inputs.rate_hz, units=inputs.units)
-    table = None if out is None else Path(out)
-    if table is None:
-        options = replace(options, pictures=False)
-    elif table.resolve() != Path(input).resolve():
-        require_new_file(table, overwrite=overwrite)
-    return label_jobs(jobs, source, table, options)
 
 
 def table_to_fill(input: Path, out: Path | None) -> Path:
@@ -173,7 +160,10 @@ def label_jobs(
     _require_labels(readings, rows_of, bests)
     for job in jobs:
         rows_of.setdefault(job.file, list(job.rows))  # a recording that failed keeps its rows
-    rows = [_relative(row, job, out) for job in jobs for row in rows_of[job.file]]
+    base = Path() if out is None else out.parent
+    done = tuple(replace(job, rows=tuple(replace(row, file=file_in_table(base, job)) for row in rows_of[job.file]))
+                 for job in jobs)  # fmt: skip
+    rows = [row for job in done for row in job.rows]
     if out is not None:
         write_text(out, manifest_text(rows))
     classes = {row.movement for row in rows if row.movement}
@@ -185,7 +175,7 @@ def label_jobs(
             )
         )
     n_open = sum(not row.movement for row in rows)
-    return Labelled(tuple(rows), out, folder, len(readings), n_kept, n_open, tuple(failures), tuple(remarks))
+    return Labelled(tuple(rows), done, out, folder, len(readings), n_kept, n_open, tuple(failures), tuple(remarks))
 
 
 @dataclass(frozen=True)
@@ -243,6 +233,12 @@ def _read(job: Job, _: int | None, source: SensorSource, options: LabelOptions, 
 
 
 def _sensor_of(job: Job, source: SensorSource, n_recordings: int, rate_hz: float) -> Sensor:
+    own = job.recording
+    is_in_memory = own is not None and (
+        source.channel in own.channel_names or (not source.channel and bool(own.non_emg)) or not job.path.is_file()
+    )
+    if source.file is None and own is not None and is_in_memory:
+        return sensor_in(own, source.channel)
     if source.file is None:
         return read_sensor(job.path, source.channel, rate_hz=source.rate_hz or rate_hz)
     path = source.file
@@ -367,10 +363,6 @@ def _require_labels(
     of_row = rows_of[first.file][0].extra["sensor_remark"]
     reason = first.silent or bests[first.file][1] or of_row or "every excursion lies between the classes"
     raise InputError(f"{first.file}: no repetition could be labelled by {first.sensor}: {reason}")
-
-
-def _relative(row: ManifestRow, job: Job, out: Path | None) -> ManifestRow:
-    return row if out is None else replace(row, file=relative_to(out.parent, job.path))
 
 
 def _draw(reading: _Reading, labels: Sequence[SensorLabel], best: float, config: LabelConfig, folder: Path) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semg_hht.datasets.find_inputs import find_jobs
+from semg_hht.datasets.given_inputs import Data, jobs_of
 from semg_hht.datasets.segment import open_segmented
 from semg_hht.errors import InputError
 from semg_hht.matrices.scaling import WITH_REFERENCE
@@ -49,7 +49,7 @@ _Group = tuple[str, ...]  # subject, and the value of each column of a `_Groupin
 def with_references(
     jobs: list[Job],
     config: PipelineConfig,
-    references: Path | None,
+    references: Data | None,
     *,
     segmentation: SegmentConfig | None = None,
     n_jobs: int = -1,
@@ -75,7 +75,7 @@ def with_references(
         return jobs
     sources = jobs
     if references is not None:
-        sources = find_jobs(references)
+        sources = jobs_of(references)
         segmentation = None  # a row of the manifest is one contraction
         _warn_if_not_maximal(sources, jobs, references)
     grouping = _grouping(sources, jobs, is_mvc)
@@ -128,7 +128,7 @@ def _alike_in_amplitude(of_path: dict[Path, list[_Amplitudes]]) -> list[list[Pat
     return groups
 
 
-def _warn_if_not_maximal(sources: list[Job], jobs: list[Job], references: Path) -> None:
+def _warn_if_not_maximal(sources: list[Job], jobs: list[Job], references: Data) -> None:
     """Warn if the names or movements of the references are not those of maximal contractions."""
     rows = [row for job in sources for row in job.rows]
     if any(_MAXIMAL.search(f"{row.movement} {row.file}") for row in rows):

@@ -13,11 +13,14 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
+from semg_hht.datasets.bids_export import ExportedDataset
 from semg_hht.datasets.find_inputs import MANIFEST
 from semg_hht.datasets.matrix_names import existing_names, names_on_disk, row_key, unique_stems
+from semg_hht.datasets.rows_table import columns_and_cells
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
 from semg_hht.matrices.scaling import IN_UNITS
@@ -27,6 +30,7 @@ from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS, ManifestRow, class
 from semg_hht.recordings.recording import files_of
 from semg_hht.recordings.units import STATE_UNITS, mixed_units
 from semg_hht.signals.filtered_recording import open_filtered
+from semg_hht.system.dataframes import dataframe
 from semg_hht.system.files import (
     LEFTOVERS,
     clear_folder,
@@ -54,6 +58,14 @@ class Prepared:
 
     n_reused : recordings whose matrices an earlier run had computed.
     dropped : mean share of energy outside the band.
+    bids : the BIDS-EMG dataset that was written too; None: there is none.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prepared = sh.prepare(sh.samples.recordings()["P30_supinated"], "two")
+    >>> prepared.n_recordings, prepared.n_matrices
+    (1, 2)
     """
 
     folder: Path
@@ -65,6 +77,17 @@ class Prepared:
     dropped: float
     failures: tuple[Failure, ...]
     remarks: tuple[Remark, ...]
+    bids: ExportedDataset | None = None
+
+    def to_dataframe(self) -> Any:
+        """The manifest as a ``pandas.DataFrame``: a row for each matrix, with its labels and its origin.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        return dataframe(*columns_and_cells(read_manifest(self.manifest)))
 
 
 def prepare(
@@ -178,7 +201,9 @@ def _with_stems(jobs: list[Job], out: Path) -> list[_NamedJob]:
     for job in jobs:
         stems = tuple(stem_of[row_key(row)] for row in job.rows)
         files = tuple(existing.get(stem, ()) for stem in stems)
-        named.append(_NamedJob(job.path, job.rows, job.reference, job.events, stems, files))
+        named.append(
+            _NamedJob(job.path, job.rows, job.reference, job.events, job.recording, stems=stems, existing=files)
+        )
     return named
 
 
@@ -211,14 +236,22 @@ def _prepare_one(
 
 def _key(job: Job, config: PipelineConfig) -> str:
     """SHA-256 of everything that decides the matrices of a recording: its bytes, intervals, reference and settings."""
-    require_file(job.path)
-    try:
-        content = hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
-    except OSError as error:
-        raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
+    content = _digest(job)
     intervals = [[row.start_s, row.stop_s, row.channels, row.rate_hz, row.units] for row in job.rows]
     decisive = [TRANSFORM_VERSION, content, intervals, job.reference and asdict(job.reference), config.to_json()]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(job: Job) -> str:
+    """SHA-256 of the files of a recording, or of its samples and facts where it is in memory."""
+    if (own := job.recording) is not None:
+        facts = json.dumps([own.rate_hz, own.channel_names, own.units, own.non_emg, own.numbers])
+        return hashlib.sha256(own.samples.tobytes() + facts.encode()).hexdigest()
+    require_file(job.path)
+    try:
+        return hashlib.sha256(b"".join(path.read_bytes() for path in files_of(job.path))).hexdigest()
+    except OSError as error:
+        raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
 
 
 def _write(job: _NamedJob, key: str, examples: list[Example], out: Path) -> _RecordingMatrices:

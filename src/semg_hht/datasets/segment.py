@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from semg_hht.datasets.rows_table import RowsTable
 from semg_hht.errors import InputError, NoRepetition
-from semg_hht.recordings.events import Event, read_events
+from semg_hht.recordings.events import Event, events_within, read_events
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.recordings.quality import rate_remarks
@@ -43,32 +44,52 @@ _SHARED = ("subject", "session", "muscle", "movement", "gender")
 
 @dataclass(frozen=True)
 class Pictures:
-    """Which pictures to draw of each recording: its repetitions, and what each filter step does (``*_filters.png``)."""
+    """Which pictures to draw of each recording: its repetitions, and what each filter step does (``*_filters.png``).
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> none = sh.Pictures(repetitions=False)
+    >>> repetitions = sh.segment(sh.samples.MANIFEST, "without_pictures.csv", options=sh.SegmentOptions(pictures=none))
+    """
 
     repetitions: bool = True
     filters: bool = False
 
 
-@dataclass(frozen=True)
-class Segmented:
-    """What `segment` wrote.
+@dataclass(frozen=True, repr=False)
+class Segmented(RowsTable):
+    """The repetitions that `segment` found, and what it wrote.
 
+    table : the file of the table; None if it was not written.
     pictures : folder of the pictures; None if none were drawn.
     empty : recordings without any repetition.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> found = sh.segment(sh.samples.MANIFEST)
+    >>> found.n_recordings, found.failures
+    (6, ())
+    >>> first = found[0].start_s
     """
 
-    table: Path
+    table: Path | None
     pictures: Path | None
     n_recordings: int
-    n_repetitions: int
     empty: tuple[str, ...]
     failures: tuple[Failure, ...]
     remarks: tuple[Remark, ...]
 
+    @property
+    def n_repetitions(self) -> int:
+        """The number of rows."""
+        return len(self)
+
 
 def segment(
     jobs: list[Job],
-    out: Path,
+    out: Path | None,
     config: SegmentConfig,
     filters: FilterConfig,
     *,
@@ -76,18 +97,22 @@ def segment(
     n_jobs: int = -1,
     track: Track = untracked,
 ) -> Segmented:
-    """Write the table ``out`` and a folder of PNGs next to it. The ``events`` of a job state its repetitions.
+    """Find the repetitions of recordings. The ``events`` of a job state its repetitions.
+
+    out : the table to write, with a folder of PNGs next to it; None: nothing is written.
 
     Raises
     ------
     InputError
         ``out`` exists (somebody may have edited it), no recording could be used, or no repetition was found.
     """
-    if out.exists():
+    if out is not None and out.exists():
         raise InputError(f"{out}: exists already and may have been edited; choose another name, or remove this file")
-    folder = out.with_name(f"{out.stem}_pictures") if pictures.repetitions or pictures.filters else None
+    is_drawn = out is not None and (pictures.repetitions or pictures.filters)
+    folder = out.with_name(f"{out.stem}_pictures") if out is not None and is_drawn else None
     drawing = None if folder is None else (folder, pictures)
-    results = for_each(_segment_one, jobs, config, filters, out.parent, drawing, n_jobs=n_jobs)
+    base = Path() if out is None else out.parent
+    results = for_each(_segment_one, jobs, config, filters, base, drawing, n_jobs=n_jobs)
     recordings, failures = collect(track(results, len(jobs), LABEL))
     remarks = [Remark(recording.file, text) for recording in recordings for text in recording.remarks]
     rows = [row for recording in recordings for row in recording.rows]
@@ -96,9 +121,12 @@ def segment(
         # The last remark states why; those before it are remarks of reading.
         where = f"; the {'picture is' if len(jobs) == 1 else 'pictures are'} in {folder}" if folder is not None else ""
         raise InputError(f"{several}{recordings[0].path}: {recordings[0].remarks[-1]}{where}")
-    write_text(out, manifest_text(rows))
+    if out is not None:
+        write_text(out, manifest_text(rows))
+    rows_of = {recording.file: recording.rows for recording in recordings}
+    found = tuple(replace(job, rows=rows_of[job.file], events=None) for job in jobs if rows_of.get(job.file))
     empty = tuple(recording.file for recording in recordings if not recording.rows)
-    return Segmented(out, folder, len(recordings), len(rows), empty, tuple(failures), tuple(remarks))
+    return Segmented(tuple(rows), found, out, folder, len(recordings), empty, tuple(failures), tuple(remarks))
 
 
 def with_repetitions(
@@ -120,16 +148,20 @@ def _with_repetitions(job: Job, _: int | None, config: SegmentConfig, filters: F
     return job if job.states_times else open_segmented(job, filters, config).job
 
 
-def with_events(jobs: list[Job], events: Path | None) -> list[Job]:
-    """The jobs with their file of events: ``events``, or the file in the folder ``events`` with the recording's stem.
+def with_events(jobs: list[Job], events: Path | tuple[Event, ...] | None) -> list[Job]:
+    """The jobs with their events: ``events``, or the file in the folder ``events`` with the recording's stem.
 
     Raises
     ------
     InputError
-        ``events`` is one file for several recordings, or a folder without a file for one of them.
+        ``events`` are those of one recording, and there are several; or a folder lacks a file for one of them.
     """
     if events is None:
         return jobs
+    if not isinstance(events, Path):
+        if len(jobs) != 1:
+            raise InputError(f"events: {len(events)} of one recording, but there are {len(jobs)}; expected a folder")
+        return [replace(jobs[0], events=events)]
     if not events.is_dir():
         if len(jobs) != 1:
             raise InputError(f"{events}: one file for {len(jobs)} recordings; expected a folder with a file for each")
@@ -175,7 +207,11 @@ def segment_recording(
     remarks = (*source.raw.remarks, *_remarks_on_found(short, source.raw.select(channels), config, found))
     stated = [Event(r.start / rate_hz, r.stop / rate_hz, "") for r in found]
     if job.events is not None:
-        stated = read_events(job.events, recording.duration_s)
+        stated = (
+            read_events(job.events, recording.duration_s)
+            if isinstance(job.events, Path)
+            else events_within(job.events, recording.duration_s, str(job.path))
+        )
         found, short = [_within(event, found, recording) for event in stated], []
     shared = _shared_row(job, recording, base)
     rows = tuple(
@@ -267,7 +303,8 @@ def _within(event: Event, found: list[Repetition], recording: Recording) -> Repe
     inside = [r for r in found if stated.start <= (r.start + r.stop) // 2 < stated.stop] if event.is_click else []
     if not inside:
         return stated
-    return Repetition(max(stated.start, inside[0].start), min(stated.stop, inside[-1].stop))
+    start, stop = max(stated.start, inside[0].start), min(stated.stop, inside[-1].stop)
+    return Repetition(start, stop, rate_hz=recording.rate_hz)
 
 
 def _shared_row(job: Job, recording: Recording, base: Path | None) -> ManifestRow:
@@ -275,7 +312,7 @@ def _shared_row(job: Job, recording: Recording, base: Path | None) -> ManifestRo
     values = {name: {getattr(row, name) for row in job.rows} for name in _SHARED}
     shared = {name: distinct.pop() for name, distinct in values.items() if len(distinct) == 1}
     return ManifestRow(
-        file=job.rows[0].file if base is None else relative_to(base, job.path),
+        file=job.rows[0].file if base is None else file_in_table(base, job),
         channels=channels_of(job),
         rate_hz=recording.rate_hz,
         units=recording.units,
@@ -288,6 +325,12 @@ def channels_of(job: Job) -> tuple[str, ...]:
     if not all(row.channels for row in job.rows):
         return ()
     return tuple(dict.fromkeys(channel for row in job.rows for channel in row.channels))
+
+
+def file_in_table(base: Path, job: Job) -> str:
+    """The recording of a job as a table in the folder ``base`` names it; one that is only in memory by its own name."""
+    is_file = job.recording is None or job.path.is_file()
+    return relative_to(base, job.path) if is_file else job.file
 
 
 def relative_to(base: Path, path: Path) -> str:

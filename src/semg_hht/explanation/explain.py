@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semg_hht.datasets.find_inputs import InputOptions
+from semg_hht.datasets.given_inputs import Data
 from semg_hht.errors import InputError
 from semg_hht.explanation.explanation import (
     INTEGRATED,
@@ -31,7 +32,7 @@ from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.density import power_density
 from semg_hht.matrices.matrix import SIZE
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.inputs import Choice, LoadedInput, Paths, require_repetition
+from semg_hht.prediction.inputs import Choice, LoadedInput, require_repetition
 from semg_hht.prediction.run import Run
 from semg_hht.recordings.jobs import Failure
 from semg_hht.signals.covariance import N_LAGS
@@ -55,7 +56,7 @@ class Question:
 
 def explain(
     run: Run,
-    inputs: Paths,
+    inputs: Data,
     options: InputOptions = InputOptions(),
     *,
     question: Question = Question(),

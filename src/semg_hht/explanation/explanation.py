@@ -61,7 +61,7 @@ class Measure:
     evidence: float
 
     def name(self, texts: Mapping[str, Any]) -> str:
-        """Such as "amplitude of BICEPS", in the language of ``texts`` (see ``report/en.json``)."""
+        """Such as "amplitude of BICEPS", in the language of ``texts`` (see ``reports/en.json``)."""
         if self.kind == "duration":  # the same for all channels
             return str(texts["measures"][self.kind])
         channel = self.channel or texts["measure_all"]

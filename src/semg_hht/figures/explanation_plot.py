@@ -44,7 +44,7 @@ def draw_evidence(
 ) -> None:
     """Draw one row for each `Explanation`: map, frequencies and bars, with its caption below.
 
-    labels : texts of axes and colours, by name (see ``report/en.json``).
+    labels : texts of axes and colours, by name (see ``reports/en.json``).
     """
     texts = ["\n".join(_wrapped(sentences)) for sentences in captions]
     heights = [

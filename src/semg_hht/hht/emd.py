@@ -55,6 +55,15 @@ def emd(
     ValueError
         Fewer than 8 samples, a value that is not finite, a constant signal, a complex or non-numeric dtype, an
         unknown rule, or a number out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> imfs = sh.hht.emd(x)
+    >>> np.allclose(imfs.sum(axis=0), x)  # the last row is the residue
+    True
     """
     rule = stopping_rule(stopping, sd_threshold, max_imfs, max_sifts, n_sifts)
     signals = as_signals(x)

@@ -54,6 +54,13 @@ def eemd(
     ------
     ValueError
         Any error of :func:`emd`, no trials, a negative ``noise_std``, or noise of another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> imfs = sh.hht.eemd(x, n_trials=10, seed=0)
     """
     rule, ensemble = stopping_rule(stopping), _Ensemble(n_trials, noise_std, seed, noise)
 
@@ -88,6 +95,15 @@ def ceemdan(
     residue. With ``stopping="pyemd"`` and the same noise the result is that of PyEMD 1.10, where ``noise_std`` is
     called ``epsilon`` and is 0.005. ``noise="bank"`` takes the noise of all trials from one long decomposition, as in
     :func:`iceemdan`. Parameters, result and errors are those of :func:`eemd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> imfs = sh.hht.ceemdan(x, n_trials=10, seed=0)
+    >>> np.allclose(imfs.sum(axis=0), x)
+    True
     """
     rule, ensemble = stopping_rule(stopping), _Ensemble(n_trials, noise_std, seed, noise)
 
@@ -128,6 +144,13 @@ def iceemdan(
     signal's length instead of one noise per trial. Two trials share a stretch of it, one of them with inverted sign (as
     in ICEEMDAN-MKL). This takes half the time, but the trials are not independent. Parameters, result and errors are
     those of :func:`eemd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> imfs = sh.hht.iceemdan(x, n_trials=10, seed=0)
     """
     rule, ensemble = stopping_rule(stopping), _Ensemble(n_trials, noise_std, seed, noise)
 
@@ -163,6 +186,13 @@ def masked_sift(
     each further sine has half as many cycles as the previous one (as in emd, doi 10.21105/joss.02977). ``mask_std`` is
     the amplitude in standard deviations of the residue. Nothing is random. Other parameters, result and errors are
     those of :func:`emd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> imfs = sh.hht.masked_sift(x)
     """
     rule = stopping_rule(stopping, max_imfs=max_imfs)
     if n_phases < 2 or not mask_std > 0:
@@ -203,6 +233,13 @@ def upstream_ceemdan(
     ``sum(mean**2) / sum(h**2) < 0.05``; end points are extrema. The original has no seed; ``noise`` (10, n_trials,
     n_samples) of unit variance passes in the noise that it drew. Other parameters, result and errors are those of
     :func:`eemd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> imfs = sh.hht.upstream_ceemdan(x)
     """
     rule = stopping_rule("upstream")
 

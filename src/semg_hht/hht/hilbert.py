@@ -16,6 +16,13 @@ def analytic_signal(x: Array) -> NDArray[np.complex128]:
     """Analytic signal along the last axis (Gabor 1946): the negative frequencies of ``x`` set to zero.
 
     The signal is transformed at its own length, because padding to a fast length would move the ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> amplitude = abs(sh.hht.analytic_signal(x))
     """
     return np.asarray(scipy.signal.hilbert(x, axis=-1), dtype=np.complex128)
 
@@ -34,6 +41,13 @@ def instantaneous(imfs: Array, rate_hz: float) -> tuple[Array, Array]:
     frequency : (..., n_samples) in Hz, from the phase step across each sample: half the step from the previous sample
         plus half the step to the next one (one-sided at the ends). It is negative where the phase decreases. Such
         samples are not an oscillation, and the spectrum drops them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> amplitude, frequency_hz = sh.hht.instantaneous(sh.hht.emd(x)[:-1], rate_hz=1000)
     """
     z = analytic_signal(imfs)
     step = np.angle(z[..., 1:] * np.conj(z[..., :-1]))  # (..., n_samples - 1) radians per sample, without unwrapping

@@ -38,6 +38,14 @@ class SpectrumConfig:
     ------
     ValueError
         An empty band, an unknown decomposition, or a number out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> config = sh.hht.SpectrumConfig(band_hz=(20.0, 200.0))
+    >>> spectrum = sh.hht.hilbert_spectrum(x, rate_hz=1000, config=config)
     """
 
     band_hz: tuple[float, float] = (20.0, 450.0)
@@ -91,6 +99,15 @@ class HilbertSpectrum:
     time_s : (256,) centres of the time bins; the first bin starts at 0, the last ends at the end of the signal.
     dropped : share (0..1) of the IMFs' energy whose frequency lies outside the band. It is in no cell.
     n_imfs : number of IMFs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> spectrum = sh.hht.hilbert_spectrum(x, rate_hz=1000)
+    >>> spectrum.power.shape, spectrum.frequency_hz.shape
+    ((256, 256), (256,))
     """
 
     power: Array
@@ -115,6 +132,15 @@ def hilbert_spectrum(
     ------
     ValueError
         A batch instead of one signal, a rate that is not positive, or any error of the decomposition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> spectrum = sh.hht.hilbert_spectrum(x, rate_hz=1000)
+    >>> spectrum.power.shape  # (frequency, time)
+    (256, 256)
     """
     config = config or SpectrumConfig()
     signal, imfs = _oscillations(x, rate_hz, config, n_threads)
@@ -142,6 +168,13 @@ def imf_powers(
 
     Parameters and errors are those of :func:`hilbert_spectrum`. ``"upstream"``, whose matrix is not a sum over IMFs,
     raises a ValueError as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> powers = sh.hht.imf_powers(x, 1000)
     """
     config = config or SpectrumConfig()
     if config.decomposition == "upstream":
@@ -166,6 +199,15 @@ def hilbert_spectra(
     """Hilbert spectra of a batch (n_signals, n_samples) that ``n_threads`` threads (None: all cores) share.
 
     Each spectrum is that of :func:`hilbert_spectrum` for the signal alone; errors are the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import semg_hht as sh
+    >>> x = np.sin(2 * np.pi * 50 * np.arange(1000) / 1000) + np.sin(2 * np.pi * 120 * np.arange(1000) / 1000)
+    >>> spectra = sh.hht.hilbert_spectra(np.stack([x, 2 * x]), 1000)
+    >>> len(spectra)
+    2
     """
     signals = as_signals(x)
     if signals.ndim != 2:

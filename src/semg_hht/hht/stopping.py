@@ -14,6 +14,11 @@ class StoppingRule:
     max_imfs : largest number of IMFs; the rest of the signal is the residue.
     max_sifts : largest number of sifts for one IMF.
     n_sifts : for ``fixed`` the sifts of every IMF, for ``s-number`` the consecutive sifts that must agree.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> rule = sh.hht.stopping_rule("sd")
     """
 
     name: str
@@ -65,6 +70,11 @@ def stopping_rule(
     ------
     ValueError
         An unknown name, or a number out of its range.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> rule = sh.hht.stopping_rule("sd")
     """
     if isinstance(stopping, str) and stopping not in RULES:
         raise ValueError(f"stopping rule {stopping!r} is unknown; expected one of {', '.join(RULES)}")

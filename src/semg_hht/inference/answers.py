@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration, answer_sets
 from semg_hht.inference.novelty import Reason
 from semg_hht.recordings.manifest import TASKS
+from semg_hht.system.dataframes import dataframe, html_table
 
+MAX_SHOWN = 10  # files that the text of `Predictions` lists
 DIGITS = 6  # of a probability in JSON; further digits are rounding errors of float32
 
 
@@ -28,6 +31,14 @@ class Answer:
     probabilities : class -> probability, in output order.
     possible : the classes that the run can't exclude at its calibrated error rate; with more than one the answer is
         unsure. Empty where the run has no such calibration.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prediction = sh.predict(sh.samples.recordings()["P30_supinated"], sh.samples.RUN)[0]
+    >>> answer = prediction.answers["action_quality"]
+    >>> answer.prediction, answer.is_unsure
+    ('supinated', False)
     """
 
     prediction: str
@@ -53,6 +64,13 @@ class Part:
 
     channels : channel -> its own answers, where there are several.
     unlike : why the repetition is unlike the training data; empty where it is not.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prediction = sh.predict(sh.samples.recordings()["P30_supinated"], sh.samples.RUN)[0]
+    >>> prediction.parts[0].start_s, prediction.parts[0].answers["action_quality"].prediction
+    (1.69, 'supinated')
     """
 
     repetition: str
@@ -77,6 +95,13 @@ class Prediction:
     parts : the answers for each repetition of a recording; empty for a matrix file.
     remarks : what a person should know about the recording, one short sentence each.
     unlike : why the file is unlike the training data: the reasons of its repetitions, where at least half have one.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> prediction = sh.predict(sh.samples.recordings()["P30_supinated"], sh.samples.RUN)[0]
+    >>> prediction.file, len(prediction.parts)
+    ('P30_supinated.mat', 11)
     """
 
     file: str
@@ -94,12 +119,86 @@ class Prediction:
         return content | _unlike_json(self.unlike)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictions:
-    """The answers for each file, and file -> reason for those that could not be used."""
+    """The answers for each file, and file -> reason for those that could not be used.
+
+    It has a length, can be iterated over and indexed by number or by file, and becomes a DataFrame by `to_dataframe`.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> predictions = sh.predict(sh.samples.MANIFEST, sh.samples.RUN)
+    >>> len(predictions), predictions["P30_supinated.mat"].answers["action_quality"].prediction
+    (6, 'supinated')
+    >>> table = predictions.to_dataframe()
+    """
 
     predictions: tuple[Prediction, ...]
     errors: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.predictions)
+
+    def __getitem__(self, which: int | str) -> Prediction:
+        """A prediction by its number, or by its file.
+
+        Raises
+        ------
+        InputError
+            There is no prediction for the file.
+        """
+        if not isinstance(which, str):
+            return self.predictions[which]
+        for prediction in self.predictions:
+            if prediction.file == which:
+                return prediction
+        reason = self.errors.get(which, f"expected one of {', '.join(one.file for one in self.predictions)}")
+        raise InputError(f"{which}: has no prediction; {reason}")
+
+    def __repr__(self) -> str:
+        lines = [f"<Predictions for {len(self)} file{'s' * (len(self) != 1)}, {len(self.errors)} could not be used"]
+        for one in self.predictions[:MAX_SHOWN]:
+            said = ", ".join(
+                f"{a.prediction} {a.confidence:.0%}{' unsure' * a.is_unsure}" for a in one.answers.values()
+            )
+            lines.append(f"  {one.file}: {said}")
+        return "\n".join(lines + ["  ..."] * (len(self) > MAX_SHOWN)) + ">"
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame`` with a row for each repetition (for each matrix file one), and its answers.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        return dataframe(*self._columns_and_cells())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._columns_and_cells(), f"predictions for {len(self)} files")
+
+    def _columns_and_cells(self) -> tuple[list[str], list[list[Any]]]:
+        """A row for each repetition, with columns for each task."""
+        tasks = [task for task in TASKS if any(task in prediction.answers for prediction in self.predictions)]
+        columns = ["file", "repetition", "start_s", "stop_s"]
+        columns += [f"{task}{end}" for task in tasks for end in ("", "_confidence", "_unsure")]
+        rows: list[list[Any]] = []
+        for prediction in self.predictions:
+            parts = prediction.parts or (Part("", None, None, prediction.answers, unlike=prediction.unlike),)
+            for number, part in enumerate(parts, start=1):
+                row: list[Any] = [prediction.file, part.repetition or str(number), part.start_s, part.stop_s]
+                for answer in (part.answers.get(task) for task in tasks):
+                    row += (
+                        [None, None, None]
+                        if answer is None
+                        else [answer.prediction, answer.confidence, answer.is_unsure if answer.possible else None]
+                    )
+                rows.append([*row, "; ".join(map(str, part.unlike)), "; ".join(prediction.remarks)])
+        return [*columns, "unlike", "remarks"], rows
 
     def to_json(self) -> dict[str, Any]:
         content: dict[str, Any] = {prediction.file: prediction.to_json() for prediction in self.predictions}
@@ -109,31 +208,22 @@ class Predictions:
 
     def to_csv(self) -> str:
         """A table with a line for each repetition (for each matrix file one), and for each file without an answer."""
-        tasks = [task for task in TASKS if any(task in prediction.answers for prediction in self.predictions)]
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        columns = [f"{task}{end}" for task in tasks for end in ("", "_confidence", "_unsure")]
-        writer.writerow(["file", "repetition", "start_s", "stop_s", *columns, "unlike", "remarks"])
-        for prediction in self.predictions:
-            parts = prediction.parts or (Part("", None, None, prediction.answers, unlike=prediction.unlike),)
-            for number, part in enumerate(parts, start=1):
-                cells = [cell for task in tasks for cell in _cells(part.answers.get(task))]
-                where = [part.repetition or number, part.start_s, part.stop_s]
-                texts = ["; ".join(map(str, part.unlike)), "; ".join(prediction.remarks)]
-                writer.writerow([prediction.file, *where, *cells, *texts])
+        columns, rows = self._columns_and_cells()
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_text(name, cell) for name, cell in zip(columns, row, strict=True)])
         for file, reason in self.errors.items():
-            writer.writerow([file, "", "", "", *[""] * len(columns), "", reason])
+            writer.writerow([file, *[""] * (len(columns) - 2), reason])
         return out.getvalue()
 
 
-def _cells(answer: Answer | None) -> tuple[str, str, str]:
-    if answer is None:
-        return "", "", ""
-    return (
-        answer.prediction,
-        f"{answer.confidence:.4f}",
-        ("yes" if answer.is_unsure else "no") if answer.possible else "",
-    )
+def _text(column: str, cell: Any) -> Any:
+    """The cell of a CSV file."""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return f"{cell:.4f}" if column.endswith("_confidence") and cell is not None else cell
 
 
 def _unlike_json(reasons: Sequence[Reason]) -> dict[str, Any]:

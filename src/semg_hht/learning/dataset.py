@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, note_unlisted
+from semg_hht.datasets.given_inputs import Data
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
@@ -46,7 +47,7 @@ Indices = NDArray[np.intp]
 CHANNEL_NUMBER = re.compile(r"_ch(\d+)\.npz$")  # at the end of the names that `prepare` gives
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Examples: matrices with their labels and features.
 
@@ -72,6 +73,9 @@ class Dataset:
     covariance: NDArray[np.float64] | None = None
     profile: NDArray[np.float64] | None = None
     channel_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Dataset: {len(self)} matrices of {len({*self.subjects} - {''})} people>"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -162,7 +166,7 @@ def find_dataset(
     data_dir: Path | None,
     manifest: Path | None,
     config: PipelineConfig | None,
-    references: Path | None,
+    references: Data | None,
     *,
     pack: Path | None = None,
     track: Track = untracked,

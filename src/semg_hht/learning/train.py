@@ -58,7 +58,14 @@ class Result:
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Number of encoder layers, and of channels after the first layer."""
+    """Number of encoder layers, and of channels after the first layer.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.NetworkSize(base_channels=8).n_layers
+    7
+    """
 
     n_layers: int = 7
     base_channels: int = 64
@@ -73,6 +80,11 @@ class RunOptions:
     overwrite : discard the run in the folder and start again.
     cpu : don't use a GPU.
     note : what every answer of the run must be read with, a sentence (see `ModelDescription.note`).
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> again = sh.RunOptions("action_quality", overwrite=True, cpu=True)
     """
 
     task: str = "both"

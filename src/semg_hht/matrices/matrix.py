@@ -43,6 +43,15 @@ class Matrix:
     profile : logarithm of the power of each channel of the repetition in bands and parts, (n,), likewise the same for
         each of its matrices (see `semg_hht.signals.profile`); None where unknown.
     rate_hz, units : of the recording, as the file states them; None and empty where it does not.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"]).crop(0, 5)
+    >>> prepared = sh.prepare(recording, "one_matrix_each")
+    >>> matrix = sh.read_matrix(next(prepared.folder.glob("hht_matrices/*.npz")))
+    >>> matrix.values.shape
+    (1, 256, 256)
     """
 
     values: NDArray[np.float32]
@@ -97,6 +106,13 @@ def read_matrix(path: Path) -> Matrix:
     ------
     InputError
         Not an npz, cut short, no such array, not 256 x 256, an array of objects, NaN or infinite values.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"]).crop(0, 5)
+    >>> prepared = sh.prepare(recording, "to_be_read")
+    >>> matrix = sh.read_matrix(prepared.folder / "hht_matrices" / prepared.to_dataframe()["file"][0].split("/")[-1])
     """
     shapes = _shapes(path)
     key = next((key for key in MATRIX_KEYS if key in shapes), None)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectrum
+from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectrum, spectrum
 from semg_hht.matrices.density import DensityConfig, power_density
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import SCALINGS, scale_power
@@ -32,6 +32,7 @@ from semg_hht.system.seeds import require_seed
 log = logging.getLogger(__name__)
 
 CHANNELS = ("separate", "stack")
+DECOMPOSITIONS = spectrum.DECOMPOSITIONS
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class PipelineConfig:
 
     density : how the power is smoothed before it is scaled; None: not, as in matrices and runs up to version 0.2.0 and
         with ``upstream``.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.configure(band_hz=(20.0, 200.0)).filter.band_hz
+    (20.0, 200.0)
     """
 
     filter: FilterConfig = field(default_factory=FilterConfig)
@@ -106,6 +113,13 @@ def configure(
     ----------
     scaling : None: ``log``, or ``upstream`` where ``decomposition`` is ``upstream``.
     seed : of the noise of an ensemble; 0 in the settings of decompositions without noise.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> config = sh.configure(band_hz=(20.0, 200.0), decomposition="ceemdan", seed=1)
+    >>> config.scaling
+    'log'
     """
     scaling = scaling or ("upstream" if decomposition == "upstream" else "log")
     require_seed(seed)

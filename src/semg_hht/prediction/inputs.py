@@ -6,7 +6,7 @@ It does not know how the model answers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.datasets.find_inputs import InputOptions, find_inputs, with_long_names
+from semg_hht.datasets.find_inputs import InputOptions, with_long_names
+from semg_hht.datasets.given_inputs import Data, distinct, given_list, inputs_of
 from semg_hht.errors import InputError, NoRepetition
+from semg_hht.inference.answers import halved
 from semg_hht.inference.description import ModelDescription
 from semg_hht.inference.novelty import Reason
 from semg_hht.inference.svm_inputs import SvmInputs
@@ -36,7 +38,6 @@ log = logging.getLogger(__name__)
 
 LONGER = 2.0  # times the longest training repetition: a longer recording holds several repetitions
 AHEAD = 64  # matrices that are read while the network answers earlier ones
-Paths = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
@@ -117,14 +118,14 @@ class InputLoader:
 
     def load(
         self,
-        inputs: Paths,
+        inputs: Data,
         options: InputOptions = InputOptions(),
         choice: Choice = Choice(),
         *,
         n_jobs: int = -1,
         track: Track = untracked,
     ) -> Iterator[LoadedInput | Failure]:
-        """Load matrices, recordings, folders of either, or a manifest.csv; one result for each file.
+        """Load matrices, recordings, folders of either, a manifest.csv, or objects; one result for each file.
 
         Repetitions are found in a recording that is longer than twice the longest training repetition, unless
         ``options`` state otherwise.
@@ -136,20 +137,22 @@ class InputLoader:
         """
         if options.segmentation is None and not options.whole and self.model.longest_s:
             options = replace(options, segmentation=SegmentConfig(min_recording_s=LONGER * self.model.longest_s))
-        paths = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+        several = given_list(inputs)
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
-        for path in map(Path, paths):
+        for number, given in enumerate(several, start=1):
             try:
-                more_matrices, more_jobs = find_inputs(path, options)
+                more_matrices, more_jobs = inputs_of(given, options, number)
             except InputError as error:
-                if len(paths) == 1:
+                if len(several) == 1:
                     raise
-                yield Failure(str(path), str(error))
+                yield Failure(str(given) if isinstance(given, (str, Path)) else f"input {number}", str(error))
                 continue
             names = {name for _, name in matrices} | {job.file for job in jobs}
-            if names & ({name for _, name in more_matrices} | {job.file for job in more_jobs}):
-                more_matrices, more_jobs = with_long_names(path, more_matrices, more_jobs)
+            if not isinstance(given, (str, Path)):
+                more_jobs = distinct(given, more_jobs, names)
+            elif names & ({name for _, name in more_matrices} | {job.file for job in more_jobs}):
+                more_matrices, more_jobs = with_long_names(Path(given), more_matrices, more_jobs)
             matrices += more_matrices
             jobs += more_jobs
         loaded = chain(
@@ -324,6 +327,17 @@ def _clipped_share(raw: Recording, example: Example) -> float:
             channel = cut_repetition(raw, example.row.start_s, example.row.stop_s).cut(raw.select((name,)).samples)[0]
             shares.append(sum(n for _, n in clipped_ends(channel)) / channel.size)
     return max(shares)
+
+
+def doubted(rows: NDArray[np.float64], item: LoadedInput) -> NDArray[np.float64]:
+    """Probabilities (n, n_classes) of the matrices of a file, halved for repetitions unlike the training data."""
+    if not any(item.unlike):
+        return rows
+    rows = rows.copy()
+    for indices, reasons in zip(item.repetitions(), item.unlike, strict=True):
+        if reasons:
+            rows[indices] = halved(rows[indices])
+    return rows
 
 
 def require_repetition(file: str, repetition: int | None, n_repetitions: int) -> None:

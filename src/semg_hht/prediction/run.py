@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import InputOptions
+from semg_hht.datasets.given_inputs import Data
 from semg_hht.errors import InputError, missing_library
-from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers, halved, reasons_of_file
+from semg_hht.inference.answers import Answer, Part, Prediction, Predictions, answers, reasons_of_file
 from semg_hht.inference.description import ModelDescription, Probabilities
 from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.engines import BACKENDS, MANY
 from semg_hht.inference.exported import is_export, open_export
 from semg_hht.inference.svm_inputs import SvmInputs, concatenate
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.inputs import InputLoader, LoadedInput, Paths, counted, in_batches
+from semg_hht.prediction.inputs import InputLoader, LoadedInput, counted, doubted, in_batches
 from semg_hht.recordings.jobs import Failure
 from semg_hht.system.progress import Track, untracked
 
@@ -74,7 +75,7 @@ class Examples:
     person: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A trained run, opened for prediction.
 
@@ -86,8 +87,13 @@ class Run:
     engine: Engine
     recording_config: PipelineConfig | None
 
+    def __repr__(self) -> str:
+        answers = "; ".join(f"{task}: {', '.join(names)}" for task, names in self.classes.items())
+        return f"<Run {self.folder}, answers {answers}>"
+
     @property
     def description(self) -> ModelDescription:
+        """What the model answers, and what it expects of its input."""
         return self.engine.description
 
     @property
@@ -106,11 +112,12 @@ class Run:
 
     @property
     def loader(self) -> InputLoader:
+        """Loads input as the run needs it."""
         return InputLoader(self.description, self.recording_config)
 
     def predict(
         self,
-        inputs: Paths,
+        inputs: Data,
         options: InputOptions = InputOptions(),
         *,
         batch_size: int = BATCH_SIZE,
@@ -119,10 +126,12 @@ class Run:
         examples: Examples | None = None,
         track: Track = untracked,
     ) -> Predictions:
-        """Answer for matrices, recordings, folders of either, or a manifest.csv.
+        """Answer for matrices, recordings, folders of either, a manifest.csv, or recordings in memory.
 
         Parameters
         ----------
+        inputs : a path; a `Recording`, an array (n_channels, n_samples), a DataFrame of samples or an ``mne.io.Raw``; a
+            result of ``segment`` or ``label``; or a list of these.
         options : rate and units of recordings that do not state them, references, and whether to find repetitions.
         once : this is the only call: with the engine ``auto``, few matrices are answered by the engine with the
             shortest start.
@@ -137,14 +146,23 @@ class Run:
         ------
         InputError
             Nothing to predict.
+
+        Examples
+        --------
+        >>> import semg_hht as sh
+        >>> run = sh.open_run(sh.samples.RUN)
+        >>> prediction = run.predict(sh.samples.recordings()["P30_supinated"])[0]
+        >>> prediction.answers["action_quality"].prediction
+        'supinated'
         """
         loaded = self.loader.load(inputs, options, n_jobs=n_jobs, track=track)
         return collect_predictions(self.answers(loaded, batch_size=batch_size, once=once, examples=examples))
 
-    def examples(self, manifest: str | Path, options: InputOptions = InputOptions()) -> Examples:
+    def examples(self, manifest: Data, options: InputOptions = InputOptions()) -> Examples:
         """Labelled repetitions of the people whose other repetitions are to be answered; the run is not changed.
 
-        manifest : a table of recordings with the columns ``movement`` or ``gender``, as `semg-hht segment` writes it.
+        manifest : a table of recordings with the columns ``movement`` or ``gender``, as `semg-hht segment` writes it,
+            or a result of ``label``.
 
         Raises
         ------
@@ -156,13 +174,14 @@ class Run:
                 f"{self.folder}: answers each repetition alone, so examples of a person can't change it; expected a "
                 "run of the recipe auto"
             )
+        where = manifest if isinstance(manifest, (str, Path)) else "examples"
         known: list[SvmInputs] = []
         outputs = []
         for item in self.loader.load(manifest, options):
             if isinstance(item, Failure):
-                raise InputError(f"{manifest}: {item.reason}")
+                raise InputError(f"{where}: {item.reason}")
             if not item.origins:
-                raise InputError(f"{manifest}: expected recordings as examples; found the matrix {item.file}")
+                raise InputError(f"{where}: expected recordings as examples; found the matrix {item.file}")
             labels = {task: tuple(origin.row.label(task) for origin in item.origins) for task in self.classes}
             if labelled := [i for i in range(len(item.matrices)) if any(labels[task][i] for task in labels)]:
                 keys = tuple(f"example|{key}" for key in item.svm_inputs.repetitions)  # an input may have the same name
@@ -174,7 +193,7 @@ class Run:
         if unknown or not stated:
             answers = "; ".join(f"{task} {', '.join(names)}" for task, names in self.classes.items())
             found = f"found {', '.join(unknown)}" if unknown else "found no label"
-            raise InputError(f"{manifest}: expected examples of what the run answers ({answers}); {found}")
+            raise InputError(f"{where}: expected examples of what the run answers ({answers}); {found}")
         inputs = concatenate(known)
         features, logits = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
         people = set(inputs.people)
@@ -268,7 +287,7 @@ class Run:
         for item in batch:
             start, stop = stop, stop + len(item.matrices)
             own = {task: rows[start:stop] for task, rows in by_task.items()}
-            own = {task: _doubted(rows, item) for task, rows in own.items()}
+            own = {task: doubted(rows, item) for task, rows in own.items()}
             of_file = reasons_of_file(item.unlike)
             yield Prediction(
                 item.file,
@@ -307,17 +326,6 @@ def _of_person(item: LoadedInput, person: str) -> SvmInputs:
     return replace(inputs, people=(person,) * len(inputs.repetitions))
 
 
-def _doubted(rows: NDArray[np.float64], item: LoadedInput) -> NDArray[np.float64]:
-    """Probabilities (n, n_classes) of the matrices of a file, halved for repetitions unlike the training data."""
-    if not any(item.unlike):
-        return rows
-    rows = rows.copy()
-    for indices, reasons in zip(item.repetitions(), item.unlike, strict=True):
-        if reasons:
-            rows[indices] = halved(rows[indices])
-    return rows
-
-
 def collect_predictions(answered: Iterable[tuple[LoadedInput, Prediction] | Failure]) -> Predictions:
     """Predictions and errors from `Run.answers`."""
     predictions: dict[str, Prediction] = {}
@@ -344,6 +352,12 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     ------
     InputError
         The folder holds no run, a damaged one or one of another version, or the engine is not installed.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.open_run(sh.samples.RUN).classes
+    {'action_quality': ('neutral', 'supinated')}
     """
     folder = Path(folder)
     if engine not in ENGINES:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semg_hht.datasets.feature_table import Drift, Measures, drifts_of, measures_of
-from semg_hht.datasets.find_inputs import InputOptions, find_jobs
+from semg_hht.datasets.find_inputs import InputOptions
+from semg_hht.datasets.given_inputs import Data, jobs_of
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.segment import open_segmented
 from semg_hht.errors import InputError
@@ -53,13 +54,13 @@ class Session:
 
 
 def open_session(
-    run: Run, path: Path, options: InputOptions = InputOptions(segmentation=SegmentConfig())
+    run: Run, given: Data, options: InputOptions = InputOptions(segmentation=SegmentConfig())
 ) -> tuple[Session, LoadedInput]:
     """Answer and measure the repetitions of one recording, which is read and filtered once.
 
     Parameters
     ----------
-    path : a recording, or a manifest of one.
+    given : a recording, in memory or as a path, or a manifest of one.
     options : with its ``segmentation``, repetitions are found where no manifest states them.
 
     Returns
@@ -74,9 +75,10 @@ def open_session(
     config = run.recording_config
     if config is None:
         raise InputError(f"{run.folder}: was trained on matrices of another tool and can't prepare a recording")
-    jobs = find_jobs(path, rate_hz=options.rate_hz, units=options.units)
+    jobs = jobs_of(given, rate_hz=options.rate_hz, units=options.units)
     if len(jobs) != 1:
-        raise InputError(f"{path}: expected one recording, or a manifest of one; found {len(jobs)}")
+        where = given if isinstance(given, (str, Path)) else "recordings"
+        raise InputError(f"{where}: expected one recording, or a manifest of one; found {len(jobs)}")
     (job,) = with_references(jobs, config, options.references, segmentation=options.segmentation, n_jobs=1)
     source = open_segmented(job, config.filter, options.segmentation)
     loaded = run.loader.transformed(source, Choice(keep_recordings=True))

@@ -6,6 +6,7 @@ It works on tables of times and does not know signals or labels.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +66,25 @@ def read_events(path: Path, duration_s: float) -> list[Event]:
         events = [Event(_time(path, n, row[0]), _time(path, n, (*row, "")[1]), "") for n, row in enumerate(table, 1)]
     if not events:
         raise InputError(f"{path}: expected one line per event; found only a header")
+    return events_within(events, duration_s, str(path))
+
+
+def events_within(events: Iterable[Event], duration_s: float, where: str) -> list[Event]:
+    """The events of a recording of ``duration_s`` seconds, sorted by their start; ``where`` names them in messages.
+
+    Raises
+    ------
+    InputError
+        An event is outside the recording.
+    """
+    events = sorted(events, key=lambda event: event.start_s)
     for event in events:
         if not 0 <= event.start_s < event.stop_s <= duration_s + 0.001:
             raise InputError(
-                f"{path}: an event from {event.start_s:g} s to {event.stop_s:g} s does not lie within the recording of "
-                f"{duration_s:g} s"
+                f"{where}: an event from {event.start_s:g} s to {event.stop_s:g} s does not lie within the recording "
+                f"of {duration_s:g} s"
             )
-    return sorted(events, key=lambda event: event.start_s)
+    return events
 
 
 def _event(path: Path, number: int, row: dict[str, str]) -> Event:

@@ -6,12 +6,13 @@ It does not know what is done with the samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from semg_hht.errors import InputError, WriteError
+from semg_hht.recordings.events import Event
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording, read_recording
 from semg_hht.system.processes import map_in_processes
@@ -37,13 +38,15 @@ class Job:
     """One recording and the manifest rows that describe it, one for each repetition. The file is read once.
 
     reference : for scalings that divide by a reference amplitude.
-    events : a file of intervals or clicks that a person marked in this recording; None: there is none.
+    events : intervals or clicks that a person marked in this recording, or a file of them; None: there are none.
+    recording : the recording, where it is in memory; then ``path`` names it in messages and need not exist.
     """
 
     path: Path
     rows: tuple[ManifestRow, ...]
     reference: Reference | None = None
-    events: Path | None = None
+    events: Path | tuple[Event, ...] | None = None
+    recording: Recording | None = field(default=None, compare=False)
 
     @property
     def file(self) -> str:
@@ -73,7 +76,9 @@ class Remark:
 
 
 def read_job(job: Job) -> Recording:
-    """Read the recording of a job with the rate and units that its rows state."""
+    """Read the recording of a job with the rate and units that its rows state; one in memory is returned as it is."""
+    if job.recording is not None:
+        return job.recording
     first = job.rows[0]
     channels = (
         {channel for row in job.rows for channel in row.channels} if all(row.channels for row in job.rows) else ()

@@ -59,6 +59,12 @@ class ManifestRow:
     channels : names of the channels to use, or their numbers in the file, from 1; empty: all EMG channels.
     extra : the user's own columns, passed on unchanged.
     rate_source : the file that states ``rate_hz``, for messages; empty: the command line or the caller.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.ManifestRow("curl.csv", movement="half", start_s=1.5, stop_s=3.0).label("action_quality")
+    'half'
     """
 
     file: str
@@ -206,7 +212,18 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     """
     require_file(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: can't be read; {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected UTF-8 text; save the table as 'CSV UTF-8'") from None
+    return read_manifest_text(text, path)
+
+
+def read_manifest_text(text: str, path: Path) -> list[ManifestRow]:
+    """`read_manifest` for the text of a table; ``path`` names it in messages."""
+    try:
+        with io.StringIO(text, newline="") as handle:
             first = handle.readline()
             handle.seek(0)
             reader = csv.DictReader(handle, delimiter=separator_of(first))
@@ -219,10 +236,6 @@ def read_manifest(path: Path) -> list[ManifestRow]:
                 raise InputError(f"{path}: column {_listed(repeated)} occurs twice in the header; expected it once")
             reader.fieldnames = header
             rows = [_row(path, reader.line_num, cells) for cells in reader if any((cells.get(c) or "") for c in header)]
-    except OSError as error:
-        raise InputError(f"{path}: can't be read; {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: expected UTF-8 text; save the table as 'CSV UTF-8'") from None
     except csv.Error as error:
         raise InputError(f"{path}: expected comma-separated text; {error}") from None
     if not rows:

@@ -1,16 +1,15 @@
-"""Recording: samples, rate, channel names and units of one file; reading, checking and writing it.
+"""Read, check and write recordings.
 
-It works on files and physical units. It does not know filters, spectra or labels.
+It works on files and physical units. It does not know filters, spectra or labels. `recorded.py` defines `Recording`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.channels import ChannelDecision, decide_channels, distinct_names, reasons_by_description
@@ -18,83 +17,16 @@ from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.readers import reader_of
 from semg_hht.recordings.formats.wfdb import record_files
 from semg_hht.recordings.quality import interpolate_gaps, quality_remarks, rate_remarks
-from semg_hht.recordings.units import microvolts_per, same_unit, unit_remarks, volts
+from semg_hht.recordings.recorded import Array, Recording
+from semg_hht.recordings.units import same_unit, unit_remarks, volts
 from semg_hht.system.files import require_file, whole_file
 
-Array = NDArray[np.float64]
+__all__ = [
+    "MIN_SAMPLES", "Array", "Recording", "check_decoded", "decode_recording", "files_of", "read_recording",
+    "write_recording",
+]  # fmt: skip
 
 MIN_SAMPLES = 32
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Channels recorded at one rate.
-
-    samples : (n_channels, n_samples) float64, finite, in ``units``.
-    rate_hz : samples per second.
-    units : ``V``, ``mV``, ``uV``, or the device's own unit such as ``adc``; empty: not stated.
-    source : the file, for messages.
-    non_emg : names of channels that are not EMG, such as a joint angle; they are used only when selected by name.
-    remarks : what the user should know about the recording (clipped samples, an implausible rate), a sentence each.
-    numbers : of each channel among the signals of the file, from 1, also counting signals that were left out for their
-        rate; empty: 1, 2, 3 ...
-    """
-
-    samples: Array
-    rate_hz: float
-    channel_names: tuple[str, ...]
-    units: str = ""
-    source: str = ""
-    non_emg: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    numbers: tuple[int, ...] = ()
-
-    @property
-    def n_samples(self) -> int:
-        return int(self.samples.shape[1])
-
-    @property
-    def duration_s(self) -> float:
-        return self.n_samples / self.rate_hz
-
-    @property
-    def microvolts_per_unit(self) -> float | None:
-        """The factor from ``units`` to microvolts; None if the units are not volts."""
-        return microvolts_per(self.units)
-
-    def select(self, channels: tuple[str, ...]) -> Recording:
-        """Only these channels, by name or by number in the file; all EMG channels if ``channels`` is empty.
-
-        Raises
-        ------
-        InputError
-            The recording does not have the channel, or has no EMG channel.
-        """
-        if not channels and not self.non_emg:
-            return self
-        if not channels:
-            channels = tuple(name for name in self.channel_names if name not in self.non_emg)
-            if not channels:
-                found = ", ".join(self.channel_names)
-                raise InputError(f"{self.source}: expected at least one EMG channel; found {found}")
-        numbers = self.numbers or tuple(range(1, len(self.channel_names) + 1))
-        chosen = []
-        for channel in channels:
-            if channel in self.channel_names:
-                chosen.append(self.channel_names.index(channel))
-            elif channel.isdecimal() and int(channel) in numbers:
-                chosen.append(numbers.index(int(channel)))
-            else:
-                found = ", ".join(self.channel_names)
-                if self.numbers:
-                    found += f", or of the numbers {', '.join(map(str, numbers))}"
-                raise InputError(f"{self.source}: has no channel {channel!r}; expected one of {found}")
-        return replace(
-            self,
-            samples=self.samples[chosen],
-            channel_names=tuple(self.channel_names[i] for i in chosen),
-            numbers=tuple(numbers[i] for i in chosen),
-        )
 
 
 def read_recording(
@@ -127,12 +59,19 @@ def read_recording(
         The file can't be decoded, or the library that decodes it is not installed; it holds too few samples or values
         that are not finite numbers; or its rate is unknown; or its rate or units contradict
         the stated ones.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> recording.channel_names, recording.rate_hz
+    (('BicepsBrachi', 'Brachioradialis'), 2000.0)
     """
     path = Path(path)
     require_file(path)
     if path.suffix.lower() == ".dat":
         path = _header_of(path)
-    return _check(decode_recording(path, rate_hz), path, rate_hz, units, rate_source, frozenset(channels))
+    return check_decoded(decode_recording(path, rate_hz), path, rate_hz, units, rate_source, frozenset(channels))
 
 
 def decode_recording(path: Path, rate_hz: float | None = None) -> DecodedRecording:
@@ -177,14 +116,18 @@ def _header_of(path: Path) -> Path:
     return header
 
 
-def _check(
+def check_decoded(
     decoded: DecodedRecording,
     path: Path,
-    rate_hz: float | None,
-    units: str,
-    rate_source: str,
-    selected: frozenset[str],
+    rate_hz: float | None = None,
+    units: str = "",
+    rate_source: str = "",
+    selected: frozenset[str] = frozenset(),
 ) -> Recording:
+    """Check what was decoded, decide which channels are EMG, and fill short gaps; ``path`` is named in messages.
+
+    Parameters and errors are those of `read_recording`; ``selected`` are its ``channels``.
+    """
     if decoded.rate_hz is not None and rate_hz is not None and abs(decoded.rate_hz - rate_hz) > 0.01 * rate_hz:
         given = f"{rate_source} states {rate_hz:g} Hz" if rate_source else f"{rate_hz:g} Hz was given"
         if not _is_given_rate_plausible(decoded, rate_hz):
@@ -297,6 +240,15 @@ def write_recording(recording: Recording, path: Path) -> None:
     ------
     InputError
         The file has another suffix, or the disk is full.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> sh.write_recording(recording.crop(0, 5), Path("first.csv"))
+    >>> sh.read_recording("first.csv").duration_s
+    5.0
     """
     suffix = path.suffix.lower()
     if suffix not in (".npz", ".csv"):

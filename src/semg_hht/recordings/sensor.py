@@ -18,7 +18,7 @@ from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.channels import ChannelDescription, decide_channels, distinct_names
 from semg_hht.recordings.formats.arrays import mat_arrays, npz_arrays
 from semg_hht.recordings.formats.hdf5 import hdf5_arrays, is_matlab_73
-from semg_hht.recordings.recording import decode_recording
+from semg_hht.recordings.recording import Recording, decode_recording
 from semg_hht.system.files import require_file
 
 Array = NDArray[np.float64]
@@ -89,6 +89,26 @@ def read_sensor(path: Path, channel: str = "", *, rate_hz: float | None = None) 
     values = np.where(np.isfinite(values), values, np.nan)
     match = _BRACKETED.match(name)
     return Sensor(values, float(rate), name, units.get(name) or (match[2] if match else ""))
+
+
+def sensor_in(recording: Recording, channel: str = "") -> Sensor:
+    """A channel of a recording in memory as a sensor, found as by `read_sensor`.
+
+    Raises
+    ------
+    InputError
+        There is no such channel, or several could be meant.
+    """
+    names, where = recording.channel_names, recording.source or "recording"
+    if not channel:
+        if len(recording.non_emg) != 1:
+            raise InputError(f"{where}: name the channel of the sensor; found {', '.join(recording.non_emg or names)}")
+        channel = recording.non_emg[0]
+    index = _index_of(channel, names, recording.numbers or tuple(range(1, len(names) + 1)))
+    if index is None:
+        raise InputError(f"{where}: has no channel {channel!r}; expected one of {', '.join(names)}")
+    match = _BRACKETED.match(names[index])
+    return Sensor(recording.samples[index], recording.rate_hz, names[index], match[2] if match else "")
 
 
 def _index_of(channel: str, names: tuple[str, ...], numbers: tuple[int, ...]) -> int | None:

@@ -26,6 +26,13 @@ class Score:
 
     balanced_accuracy, low, high : of a repetition, and the 95 % interval over people.
     n_recordings_right : recordings whose repetitions together are answered right.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> score = sh.samples.about_run().alone
+    >>> score.low < score.balanced_accuracy < score.high
+    True
     """
 
     n_people: int
@@ -48,6 +55,12 @@ class SampleRun:
         both.
     alone, together : how right the same training is on new people, where each recording is answered alone, and where
         both recordings of a person are answered together.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.samples.about_run().held_out
+    ('P04', 'P06', 'P30')
     """
 
     trained_on: tuple[str, ...]
@@ -70,12 +83,26 @@ class SampleRun:
 
 
 def recordings() -> dict[str, Path]:
-    """Name of each shipped recording (person and grip) -> its file, which `read_recording` and `predict` take."""
+    """Name of each shipped recording (person and grip) -> its file, which `read_recording` and `predict` take.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sorted(sh.samples.recordings())[:2]
+    ['P04_neutral', 'P04_supinated']
+    """
     return {path.stem: path for path in sorted(RECORDINGS.glob("*.mat"))}
 
 
 def about_run() -> SampleRun:
-    """What `tools/build_samples.py` measured when it trained the shipped run."""
+    """What `tools/build_samples.py` measured when it trained the shipped run.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> len(sh.samples.about_run().trained_on)
+    17
+    """
     content: dict[str, Any] = json.loads((RUN / METRICS).read_text(encoding="utf-8"))
     alone, together = (Score(**content[name]) for name in (ALONE, TOGETHER))
     recipe = content["settings"]["recipe"]

@@ -44,6 +44,12 @@ class FilterConfig:
     mains_hz : ``auto`` detects the mains frequency in each recording and notches the harmonics that stand out. A
         number notches this frequency and all its harmonics. None applies no notch.
     ecg : whether to remove the ECG, for muscles of the trunk.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> filters = sh.FilterConfig(band_hz=(30.0, 400.0), mains_hz=50.0)
+    >>> repetitions = sh.segment(sh.samples.MANIFEST, options=sh.SegmentOptions(filters=filters))
     """
 
     band_hz: tuple[float, float] = (20.0, 450.0)

@@ -5,7 +5,7 @@ It does not know labels, spectra or networks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy
@@ -34,6 +34,13 @@ class SegmentConfig:
     min_duration_s, max_duration_s : shorter activity is ignored; longer activity is split at its deepest pause.
     min_recording_s : a recording that is not longer is one repetition, as a whole.
     ghost_share : activity is ignored if its amplitude is below this share of the median amplitude.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> len(sh.find_repetitions(recording, sh.SegmentConfig(min_duration_s=2.1)))
+    10
     """
 
     method: str = "markov"
@@ -62,11 +69,46 @@ class Repetition:
     """One repetition of a recording: sample indices [start, stop).
 
     confidence : estimated probability, 0 to 1, that this is one whole repetition; 1 if a person gave its times.
+    rate_hz : of the recording; None: not known, and then the times in seconds are not either.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> repetition = sh.find_repetitions(sh.read_recording(sh.samples.recordings()["P30_supinated"]))[0]
+    >>> repetition.start_s, repetition.end_s, round(repetition.duration_s, 2)
+    (1.69, 3.71, 2.02)
     """
 
     start: int
     stop: int
     confidence: float = 1.0
+    rate_hz: float | None = field(default=None, compare=False)
+
+    @property
+    def start_s(self) -> float:
+        """Start in seconds."""
+        return self.start / self._rate_hz
+
+    @property
+    def stop_s(self) -> float:
+        """End in seconds, under the name that tables give it."""
+        return self.stop / self._rate_hz
+
+    @property
+    def end_s(self) -> float:
+        """End in seconds."""
+        return self.stop_s
+
+    @property
+    def duration_s(self) -> float:
+        """Duration in seconds."""
+        return (self.stop - self.start) / self._rate_hz
+
+    @property
+    def _rate_hz(self) -> float:
+        if self.rate_hz is None:
+            raise InputError(f"repetition of the samples {self.start} to {self.stop}: expected rate_hz; found none")
+        return self.rate_hz
 
     def cut(self, samples: Array) -> Array:
         """(n_channels, n_samples) -> (n_channels, stop - start)."""
@@ -84,6 +126,13 @@ def find_repetitions(
     ------
     InputError
         The filters do not fit the recording; the message names the file.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+    >>> len(sh.find_repetitions(recording))
+    11
     """
     try:
         filtered = preprocess(recording.samples, recording.rate_hz, filters or FilterConfig())
@@ -121,6 +170,7 @@ def repetitions_of(activity: Activity, n_samples: int, rate_hz: float, config: S
             start=start * activity.n_frame,
             stop=min(stop * activity.n_frame, n_samples),
             confidence=_confidence(activity, (stop - start) / typical),
+            rate_hz=rate_hz,
         )
         for start, stop in spans
     ]
@@ -143,7 +193,7 @@ def cut_repetition(recording: Recording, start_s: float | None, stop_s: float | 
             f"{recording.source}: a repetition from {start / recording.rate_hz:g} s to {stop / recording.rate_hz:g} s "
             f"does not lie within the recording of {recording.duration_s:g} s"
         )
-    return Repetition(start, stop)
+    return Repetition(start, stop, rate_hz=recording.rate_hz)
 
 
 _Span = tuple[int, int]  # frames [start, stop)

@@ -24,7 +24,13 @@ LAG_PENALTY = 0.2  # of the correlation at the largest lag: of two similar peaks
 
 @dataclass(frozen=True)
 class LagSearch:
-    """``lag_s``: by how much the sensor is later than the EMG; None: found, up to ``max_lag_s`` earlier or later."""
+    """``lag_s``: by how much the sensor is later than the EMG; None: found, up to ``max_lag_s`` earlier or later.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> no_lag = sh.LabelConfig(lag=sh.LagSearch(lag_s=0.0))
+    """
 
     lag_s: float | None = None
     max_lag_s: float = 1.0

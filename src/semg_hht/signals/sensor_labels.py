@@ -44,6 +44,12 @@ class LabelConfig:
     """Thresholds of the labels, in shares of the best excursion, and how the lag of the sensor is found.
 
     full_at : the full range in units of the sensor; None: the person's own best.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> sh.LabelConfig(full_from=0.9, full_at=120.0).half_from
+    0.35
     """
 
     full_from: float = 0.85

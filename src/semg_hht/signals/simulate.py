@@ -26,7 +26,13 @@ MOVEMENTS = ("full", "half", "invalid")
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """Size of the simulation and properties of the signal. Amplitudes are RMS in microvolts at the skin."""
+    """Size of the simulation and properties of the signal. Amplitudes are RMS in microvolts at the skin.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> people = sh.SimulationConfig(n_subjects=2, n_channels=2, fatigue=0.4)
+    """
 
     n_subjects: int = 6
     n_sessions: int = 1

@@ -11,8 +11,8 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from semg_hht.report.messages import translated
-from semg_hht.report.words import Words, read_words
+from semg_hht.reports.messages import translated
+from semg_hht.reports.words import Words, read_words
 from semg_hht.web.page_steps import Change, Content, Page, add_copy, run_or_none
 from semg_hht.web.repetition_table import Refused
 from semg_hht.web.view import answers_view, counts_of, rounded, sentence, shown_tasks
@@ -114,7 +114,7 @@ def levels_view(levels: tuple[ChannelLevel, ...]) -> list[dict[str, Any]]:
 
 def repetition_view(repetition: LiveRepetition, now: LiveRecording, gender: bool, words: Words) -> dict[str, Any]:
     """A repetition as a row. tone : the index of its class, for a sound; None where no class is sure."""
-    from semg_hht.report.explanation_text import unlike_text
+    from semg_hht.reports.explanation_text import unlike_text
 
     tasks, tone = shown_tasks(repetition.answers, gender), None
     if tasks and not repetition.unlike and not repetition.answers[tasks[0]].is_unsure:
@@ -138,8 +138,8 @@ def _stream(page: Page) -> WatchedStream:
 
 
 def start(page: Page, visit: Visit, content: Content) -> None:
-    import semg_hht.report.card  # now: the server would wait for it when it tells the first repetition
-    import semg_hht.report.explanation_text  # noqa: F401
+    import semg_hht.reports.card  # now: the server would wait for it when it tells the first repetition
+    import semg_hht.reports.explanation_text  # noqa: F401
 
     _stream(page).start(visit, run_or_none(page, visit))
 

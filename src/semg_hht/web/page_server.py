@@ -30,7 +30,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semg_hht.errors import InputError
-from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.reports.words import LANGUAGES, read_words
 from semg_hht.web import page_steps as steps
 from semg_hht.web.address import PageAddress
 from semg_hht.web.isolated import start_forkserver

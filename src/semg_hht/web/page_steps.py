@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semg_hht.errors import InputError
-from semg_hht.report.words import LANGUAGES, read_words
+from semg_hht.reports.words import LANGUAGES, read_words
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.web import background, editing, trained_run
 from semg_hht.web.drawn_signal import MAX_POINTS, draw_interval
@@ -99,7 +99,7 @@ class Page:
         import semg_hht.datasets.feature_table
         import semg_hht.figures.plots
         import semg_hht.prediction.run
-        import semg_hht.report.explanation_text  # noqa: F401
+        import semg_hht.reports.explanation_text  # noqa: F401
 
 
 def set_language(page: Page, visit: Visit, content: Content) -> None:
@@ -326,7 +326,7 @@ def picture(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
 
 
 def card(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
-    from semg_hht.report.card import render_card, without_gender
+    from semg_hht.reports.card import render_card, without_gender
     from semg_hht.web import answering
 
     words, number, run = read_words(visit.language), _number(query, "file"), run_or_none(page, visit)

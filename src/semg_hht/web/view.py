@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from semg_hht.report.messages import translated
-from semg_hht.report.words import Words, read_words
+from semg_hht.reports.messages import translated
+from semg_hht.reports.words import Words, read_words
 from semg_hht.web.repetition_table import DECIMALS, LABELLED_BY, Problem, times_of
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, RunInfo
 from semg_hht.web.visit import MAX_FILES, BackgroundJob, Visit, VisitFile
@@ -164,7 +164,7 @@ def _repetitions(
 
 
 def _unlike(reasons: Any, words: Words) -> str:
-    from semg_hht.report.explanation_text import unlike_text
+    from semg_hht.reports.explanation_text import unlike_text
 
     return unlike_text(reasons, words)
 
@@ -190,7 +190,7 @@ def shown_tasks(answers: Collection[str], gender: bool) -> list[str]:
 
 
 def answers_view(answers: Mapping[str, Answer], gender: bool, words: Words) -> list[dict[str, Any]]:
-    from semg_hht.report.card import answer_text
+    from semg_hht.reports.card import answer_text
 
     return [
         {
@@ -225,7 +225,7 @@ def remarks_of(file: VisitFile, run: RunInfo, words: Words) -> tuple[str, ...]:
 
 def _verdict(visit: Visit, file: VisitFile, words: Words) -> dict[str, Any]:
     """What all repetitions of a file together say, the warning of a practice run with it."""
-    from semg_hht.report.card import answer_text
+    from semg_hht.reports.card import answer_text
 
     assert file.prediction is not None and file.answered_by is not None
     answers, parts = file.prediction.answers, file.prediction.parts

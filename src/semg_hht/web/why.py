@@ -9,7 +9,7 @@ import base64
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from semg_hht.report.words import LANGUAGES, Words, read_words
+from semg_hht.reports.words import LANGUAGES, Words, read_words
 from semg_hht.web.visit import VisitFile, WhyText
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LOW_HZ, HIGH_HZ = 70.0, 130.0  # centres below and above which frequencies are c
 
 def why_text(explanation: Explanation) -> WhyText:
     """The reasons in both languages, and their picture: without the arrays that they were made from."""
-    from semg_hht.report.explanation_text import evidence_said
+    from semg_hht.reports.explanation_text import evidence_said
 
     picture = ""
     if explanation.sees_matrices:

@@ -12,8 +12,8 @@ from command_line import run
 from conftest import Simulated
 from evaluation_builders import Page
 from semg_hht.learning.dataset import load_folder
-from semg_hht.report.evaluation_page import MAX_WORST
-from semg_hht.report.summary import gather
+from semg_hht.reports.evaluation_page import MAX_WORST
+from semg_hht.reports.summary import gather
 
 
 def test_scores_of_two_protocols_and_their_report(

@@ -63,7 +63,7 @@ def explained(simulated: Simulated, simulated_run: Path, tmp_path: Path) -> list
 def test_predict_explains_each_repetition(
     explained: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semg_hht.report.explanation_text.MAX_EXPLAINED", 2)
+    monkeypatch.setattr("semg_hht.reports.explanation_text.MAX_EXPLAINED", 2)
     assert run(*explained) == 0
     output = tmp_path / "out.json"
     evidence = [e for entry in json.loads(output.read_text()).values() for e in entry.get("evidence", [])]
@@ -84,7 +84,7 @@ def test_predictions_are_kept_if_the_explanation_fails(
     def fails(*_: object) -> None:
         raise InputError("no evidence today")
 
-    monkeypatch.setattr("semg_hht.cli.commands.explain.draw_explanations", fails)
+    monkeypatch.setattr("semg_hht.verbs.predicting.draw_evidence", fails)
     assert run(*explained) == 1
     error = " ".join(capsys.readouterr().err.split())
     assert f"no evidence today. The predictions are in {tmp_path / 'out.json'}; to run the same" in error

@@ -20,7 +20,7 @@ def test_int8_is_not_written_if_it_loses_accuracy(
     words = ["export", "--checkpoint", simulated_run, "--data_dir", simulated.matrices, "--out"]
     assert run(*words, tmp_path / "float32", "--json") == 0
     assert json.loads(capsys.readouterr().out)["precision"] == "float32"
-    monkeypatch.setattr("semg_hht.export.quantise.ALLOWED_LOSS", -1.0)
+    monkeypatch.setattr("semg_hht.exports.quantise.ALLOWED_LOSS", -1.0)
     assert run(*words, tmp_path / "out", "--int8") == 0
     printed = capsys.readouterr()
     assert "float32 was written" in printed.err

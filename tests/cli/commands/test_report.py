@@ -30,7 +30,7 @@ def test_a_card_with_evidence(
     recording: Path, simulated_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("semg_hht.cli.commands.report.MAX_ON_CARD", 1)
+    monkeypatch.setattr("semg_hht.verbs.reporting.MAX_ON_CARD", 1)
     out = tmp_path / "card.html"
     words = ("--card", recording, "--checkpoint", simulated_run, "--out", out, "--explain", "--lang", "zh", "--cpu")
     assert run("report", *words) == 0

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import semg_hht as sh
+from semg_hht import InputError, SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import InputError, missing_library
-from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.errors import missing_library
 from semg_hht.system.memory import give_back_freed_memory
 from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:
+    from semg_hht import Run
     from semg_hht.prediction.live import LiveOptions
-    from semg_hht.prediction.run import Run
     from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.web.shared_run import Desk
     from semg_hht.web.visitors import Visitors
@@ -128,9 +129,8 @@ class _LiveChoice:
 
 def _stream(choice: _LiveChoice, desk: Desk, visitors: Visitors) -> WatchedStream:
     """The stream of the page, or the recording that is played if a file has this name."""
-    from semg_hht.matrices.transform import PipelineConfig
+    from semg_hht import PipelineConfig
     from semg_hht.recordings.lsl_stream import LslStream
-    from semg_hht.recordings.recording import read_recording
     from semg_hht.recordings.stream import ReplayedRecording
     from semg_hht.web.watched_stream import LiveSource, WatchedStream
 
@@ -142,7 +142,7 @@ def _stream(choice: _LiveChoice, desk: Desk, visitors: Visitors) -> WatchedStrea
 
     stated, path, folder = choice.stream, Path(choice.stream.name), choice.out
     if path.is_file():
-        recording = read_recording(path, rate_hz=stated.rate_hz, units=stated.units)
+        recording = sh.read_recording(path, rate_hz=stated.rate_hz, units=stated.units)
         played = ReplayedRecording(replace(recording, source=path.stem), choice.speed)  # without the owner's folders
         source = LiveSource(path.stem, lambda: played, options, folder)
     elif find_spec("pylsl") is None:
@@ -161,19 +161,17 @@ def _desk(
 
     is_live : whether there is a Live view, which shows amplitudes relative to ``references`` whatever run answers.
     """
-    from semg_hht.samples import RUN, about_run, recordings
     from semg_hht.web.shared_run import Desk, ShippedFacts, tracked
 
     def opened(folder: Path) -> Run:
-        from semg_hht.datasets.mvc import with_references
-        from semg_hht.prediction.run import open_run
+        from semg_hht.verbs.predicting import require_references
 
-        run = open_run(folder, cpu=cpu)
+        run = sh.open_run(folder, cpu=cpu)
         if stated:
             run = replace(run, recording_config=stated.config(run.recording_config))
         is_relative = run.recording_config is not None and run.recording_config.scaling == "mvc"
         if run.recording_config is not None and references is not None and (is_relative or not is_live):
-            with_references([], run.recording_config, references, n_jobs=1)  # an error now if they can't be read
+            require_references(run.recording_config, references)
         return run
 
     def make_run(tell: Callable[[float, str], None]) -> Run:
@@ -197,7 +195,7 @@ def _desk(
 
     from_demo = checkpoint is None and (DEMO_RUN / "metrics.json").is_file()
     folder = DEMO_RUN if from_demo else checkpoint
-    about = about_run()
+    about = sh.samples.about_run()
     score = about.alone  # visitors drop recordings without saying whose they are
     trains = find_spec("torch") is not None and find_spec("lightning_fabric") is not None
     return Desk(
@@ -207,8 +205,8 @@ def _desk(
         references=references,
         config=stated.config() if stated else None,
         make_practice=make_run if trains else None,
-        open_shipped=lambda: opened(RUN),
+        open_shipped=lambda: opened(sh.samples.RUN),
         open_trained=opened if trains else None,
         shipped=ShippedFacts(len(about.trained_on), score.balanced_accuracy, score.low, score.high, score.n_people),
-        sample=next(iter(recordings().values())),
+        sample=next(iter(sh.samples.recordings().values())),
     )

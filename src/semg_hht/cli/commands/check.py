@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from semg_hht.audit import ADVICE, SEVERITIES, Finding
+from semg_hht import Finding
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
+from semg_hht.verbs.checking import ADVICE, SEVERITIES
+from semg_hht.verbs.checking import check as check_data
 
 STYLES = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -24,9 +26,7 @@ def check(
     as_json: flags.AsJson = False,
 ) -> None:
     """Find problems before training: unreadable files, copies, leaks. An error gives exit code 1."""
-    from semg_hht.audit.check import check_data
-
-    result = check_data(data, split, track=console.track)
+    result = check_data(data, split, work=console.work())
     counts = {severity: result.count(severity) for severity in SEVERITIES}
     if as_json:
         console.print_json(

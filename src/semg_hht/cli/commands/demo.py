@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import semg_hht as sh
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
 
@@ -52,12 +53,12 @@ def _simulated(out: Path, seed: int, *, overwrite: bool) -> None:
 
 def _real(out: Path, *, overwrite: bool) -> None:
     from semg_hht.demo import run_real_demo
-    from semg_hht.prediction.run import open_run
-    from semg_hht.samples import RECORDINGS, RUN, about_run
 
-    console.out.print(f"{about_run().description}\n", markup=False)
-    run = open_run(RUN)
-    done = run_real_demo(out, RECORDINGS, run, overwrite=overwrite, say=console.out.print, track=console.track)
+    console.out.print(f"{sh.samples.about_run().description}\n", markup=False)
+    run = sh.open_run(sh.samples.RUN)
+    done = run_real_demo(
+        out, sh.samples.RECORDINGS, run, overwrite=overwrite, say=console.out.print, track=console.track
+    )
     _show(done)
     console.out.print(f"Repetitions:      {done.pictures}")
     console.out.print(f"All answers:      {done.predictions_file}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,11 +10,7 @@ import typer
 
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.cli.commands.train import require_training
-from semg_hht.errors import InputError
-from semg_hht.evaluation.comparison import PROTOCOLS
-from semg_hht.report.summary import REPORT, gather
-from semg_hht.system.processes import path_for_workers, workers
+from semg_hht.verbs.training import require_training
 
 
 def evaluate(
@@ -52,45 +48,30 @@ def evaluate(
 ) -> None:
     """Estimate scores on new people by cross-validation. Compares them with simple baselines."""
     require_training()
-    from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
-    from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import NetworkSize
-    from semg_hht.report.evaluation_page import write_page
-    from semg_hht.report.words import read_words
+    from semg_hht import EvaluationOptions, LoadOptions, NetworkSize, TrainingConfig
+    from semg_hht.verbs.evaluating import evaluate as cross_validate
+    from semg_hht.verbs.evaluating import report_file
 
-    read_words(lang)  # an unknown language is an error before the folds, not after them
-    protocols = protocol or ["loso"]
-    unknown = [name for name in protocols if name not in PROTOCOLS]
-    if unknown:
-        raise InputError(f"--protocol must be one of {', '.join(PROTOCOLS)}; got {unknown[0]!r}")
-    config = TrainingConfig(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
-        convolutions=convolutions, precision=precision,
+    protocols = tuple(protocol or ["loso"])
+    done = cross_validate(
+        data_dir,
+        out,
+        training=TrainingConfig(
+            epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed, recipe=recipe,
+            convolutions=convolutions, precision=precision,
+        ),
+        size=NetworkSize(num_encoder_layers, base_channels),
+        options=EvaluationOptions(protocols, folds, task, cpu, keep_models, overwrite, lang),
+        load=LoadOptions(pack=pack),
+        work=console.work(jobs_at_once, backend, scheduler),
     )  # fmt: skip
-    pack, out = path_for_workers(backend, pack), path_for_workers(backend, out)
-    dataset = load_folder(data_dir, pack=pack, track=console.track)
-    console.list_failures(dataset.failures)
-    n_loaded, dataset = len(dataset), dataset.labelled()  # the whole data set must not stay in memory
-    if len(dataset) < n_loaded:
-        console.err.print(f"files left out because they have no label, such as Test*: {n_loaded - len(dataset)}")
-    size = NetworkSize(num_encoder_layers, base_channels)
-    with workers(backend, scheduler):
-        for name in protocols:
-            options = FoldOptions(name, folds, task, cpu=cpu, keep_models=keep_models, overwrite=overwrite)
-            answers = cross_validate(
-                dataset, out / name, config, size, options, n_jobs=jobs_at_once, track=console.track
-            )
-            describe(dataset, out / name, answers, data_folder=_as_seen_from(out, data_dir))
-    content = gather(out)
-    page = write_page(out, language=lang, overwrite=True)
     if as_json:
-        console.print_json(content)
+        console.print_json(done.content)
         return
-    _show(content, protocols, f"{page}, {out / REPORT}")
+    _show(done.content, protocols, f"{done.page}, {report_file(done)}")
 
 
-def _show(content: dict[str, Any], protocols: list[str], report: str) -> None:
+def _show(content: dict[str, Any], protocols: Sequence[str], report: str) -> None:
     """Print the scores of each protocol, and where the report is."""
     for name in protocols:
         console.show_findings(name, content["protocols"][name])
@@ -100,11 +81,3 @@ def _show(content: dict[str, Any], protocols: list[str], report: str) -> None:
             f"{gap['random']:.2f} instead of {gap['new_people']:.2f}"
         )
     console.out.print(f"\nreport      {report}")
-
-
-def _as_seen_from(out: Path, data_dir: Path) -> str:
-    """The path relative to ``out``, so that both can be moved together; absolute if they are on two drives."""
-    try:
-        return Path(os.path.relpath(data_dir.resolve(), out.resolve())).as_posix()
-    except ValueError:
-        return data_dir.resolve().as_posix()

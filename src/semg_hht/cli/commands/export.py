@@ -9,7 +9,6 @@ import typer
 
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import missing_library
 
 
 def export(
@@ -28,20 +27,9 @@ def export(
     as_json: flags.AsJson = False,
 ) -> None:
     """Export a run to predict without torch. The export is compared with torch and scikit-learn."""
-    from semg_hht.prediction.run import open_run
+    from semg_hht.verbs.exporting import export as export_run
 
-    run = open_run(checkpoint, cpu=True, engine="torch")
-    try:
-        from semg_hht.export.export import export as export_model
-        from semg_hht.learning.checkpoint import Model
-        from semg_hht.learning.dataset import load_folder
-    except ImportError as error:
-        raise missing_library("export", error, "export") from None
-    assert isinstance(run.engine, Model)
-    data = None if data_dir is None else load_folder(data_dir, track=console.track)
-    if data is not None:
-        console.list_failures(data.failures)
-    done = export_model(run.engine, run.folder, out, data=data, int8=int8, overwrite=overwrite, seed=seed)
+    done = export_run(checkpoint, out, data=data_dir, int8=int8, overwrite=overwrite, seed=seed, work=console.work())
     if as_json:
         console.print_json(done.to_json())
         return

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from semg_hht import SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.datasets.feature_table import Drift, Measured
-from semg_hht.signals.repetitions import SegmentConfig
+
+if TYPE_CHECKING:
+    from semg_hht.verbs.measuring import Drift, Measured
 
 
 def features(
@@ -35,16 +37,13 @@ def features(
     as_json: flags.AsJson = False,
 ) -> None:
     """Measure RMS, median frequency and other features. One row per repetition and channel, and trends."""
-    from semg_hht.datasets.feature_table import TableOutput, measure
-    from semg_hht.datasets.find_inputs import find_jobs
-    from semg_hht.datasets.mvc import with_references
+    from semg_hht.verbs.measuring import FeatureOptions
+    from semg_hht.verbs.measuring import features as measure
 
-    config = flags.StatedTransform(band, mains, ecg, scaling=None if references is None else "mvc").config()
-    jobs = find_jobs(input, rate_hz=rate_hz, units=units)
-    jobs = with_references(jobs, config, references, n_jobs=jobs_at_once)
+    filters = flags.StatedTransform(band, mains, ecg).config().filter
     done = measure(
-        jobs, out, config.filter, segmentation=SegmentConfig() if segment else None,
-        output=TableOutput(pictures, overwrite), n_jobs=jobs_at_once, track=console.track,
+        input, out, rate_hz=rate_hz, units=units, segmentation=SegmentConfig() if segment else None,
+        options=FeatureOptions(filters, references, pictures, overwrite), work=console.work(jobs_at_once),
     )  # fmt: skip
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semg_hht import InputError, LabelConfig, LabelOptions, LagSearch, SensorSource
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.signals.sensor_alignment import LagSearch
-from semg_hht.signals.sensor_labels import LABELS, LabelConfig
+from semg_hht.verbs.choices import LABELS
 
 if TYPE_CHECKING:
-    from semg_hht.datasets.label import Labelled
+    from semg_hht import Labelled
 
 
 def label(
@@ -68,22 +68,19 @@ def label(
     as_json: flags.AsJson = False,
 ) -> None:
     """Label repetitions full, half or invalid from a second sensor. Fills empty labels of the table; draws pictures."""
-    from semg_hht.datasets.find_inputs import find_jobs
-    from semg_hht.datasets.label import LabelOptions, SensorSource, label_jobs, table_to_fill
-    from semg_hht.errors import InputError
-    from semg_hht.system.files import require_new_file
+    from semg_hht.verbs.labelling import label as label_repetitions
+    from semg_hht.verbs.labelling import table_to_fill
 
     if best_of not in ("session", "recording"):
         raise InputError(f"--best_of must be session or recording; got {best_of!r}")
     config = LabelConfig(full_from, half_from, half_to, invalid_below, full_at, LagSearch(lag_s, max_lag_s))
     filters = flags.StatedTransform(band, mains, ecg).config().filter
     table = table_to_fill(input, out)
-    if table != input:
-        require_new_file(table, overwrite=overwrite)
-    jobs = find_jobs(input, rate_hz=rate_hz, units=units)
-    source = SensorSource(sensor, sensor_file, sensor_rate_hz)
-    options = LabelOptions(config, best_of == "session", filters, pictures=pictures)
-    done = label_jobs(jobs, source, table, options, n_jobs=jobs_at_once, track=console.track)
+    done = label_repetitions(
+        input, SensorSource(sensor, sensor_file, sensor_rate_hz), table, rate_hz=rate_hz,
+        options=LabelOptions(config, best_of == "session", filters, pictures=pictures), overwrite=overwrite,
+        work=console.work(jobs_at_once),
+    )  # fmt: skip
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)
     _show(done, table, as_json=as_json)

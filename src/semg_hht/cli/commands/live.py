@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import semg_hht as sh
+from semg_hht import InputError, SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import InputError
-from semg_hht.signals.repetitions import SegmentConfig
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
+    from semg_hht import Run
     from semg_hht.prediction.live import ChannelLevel, LiveRepetition, LiveSession
-    from semg_hht.prediction.run import Run
     from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.recordings.stream import SignalSource, StreamDescription
     from semg_hht.recordings.stream_recorder import SavedPart, StreamRecorder
@@ -76,10 +76,10 @@ def live(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a repetition.")] = False,
 ) -> None:
     """Answer repetitions while they are recorded, from a stream of Lab Streaming Layer. Ctrl+C ends and saves."""
-    from semg_hht.cli.commands.predict import with_config
     from semg_hht.prediction.live import LiveOptions, LiveSession
     from semg_hht.recordings.lsl_stream import StreamChoice
     from semg_hht.recordings.stream_recorder import StreamRecorder
+    from semg_hht.verbs.predicting import with_config
 
     if bool(stream) == (replay is not None):
         raise InputError("expected either --stream NAME or --replay FILE")
@@ -132,10 +132,9 @@ def _source(choice: StreamChoice, replay: Path | None, speed: float) -> SignalSo
 
         console.err.print(f"looking for the stream {choice.name!r}", markup=False)
         return LslStream(choice)
-    from semg_hht.recordings.recording import read_recording
     from semg_hht.recordings.stream import ReplayedRecording
 
-    return ReplayedRecording(read_recording(replay, rate_hz=choice.rate_hz, units=choice.units), speed)
+    return ReplayedRecording(sh.read_recording(replay, rate_hz=choice.rate_hz, units=choice.units), speed)
 
 
 def _run_for(
@@ -143,12 +142,10 @@ def _run_for(
 ) -> Run | None:
     """The run that the user named, else the shipped one if its channels are those of the stream."""
     from semg_hht.prediction.live import fits
-    from semg_hht.prediction.run import open_run
-    from semg_hht.samples import RUN
 
     if checkpoint is not None:
-        return open_run(checkpoint, cpu=cpu)
-    shipped = open_run(RUN, cpu=cpu)
+        return sh.open_run(checkpoint, cpu=cpu)
+    shipped = sh.open_run(sh.samples.RUN, cpu=cpu)
     if fits(shipped, description, channels):
         console.chosen_run(None)  # says what it is
         return shipped

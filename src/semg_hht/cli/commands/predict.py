@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from semg_hht import InputError, InputOptions, SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.datasets.find_inputs import InputOptions
-from semg_hht.errors import InputError
-from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.recordings.jobs import Failure, Remark, none_usable
-from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.recordings.jobs import Failure, Remark
 from semg_hht.system.files import require_new_file, write_json, write_text
 
 if TYPE_CHECKING:
-    from semg_hht.inference.answers import Answer, Prediction, Predictions
-    from semg_hht.inference.novelty import Reason
-    from semg_hht.prediction.inputs import LoadedInput
-    from semg_hht.prediction.run import Run
+    from semg_hht import Answer, Prediction, Predictions
+    from semg_hht.verbs.predicting import AnsweredFiles
 
 
 def predict(
@@ -71,34 +65,23 @@ def predict(
     as_json: flags.AsJson = False,
 ) -> None:
     """Predict new files. Recordings are prepared as the training data of the run was, unless flags state otherwise."""
-    from semg_hht.prediction.inputs import Choice
-    from semg_hht.prediction.run import collect_predictions, open_run
+    from semg_hht.verbs.predicting import PredictOptions, answer, opened, require_explaining
 
     _require_output(output, batch_size, explain, overwrite=overwrite)
-    run = open_run(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
+    run = opened(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
-    if stated:
-        run = with_config(run, stated.config(run.recording_config))
     if explain is not None:
-        from semg_hht.cli.commands.explain import require_explaining
-
-        require_explaining(run, explain, lang, overwrite)
+        require_explaining(run, explain, lang, overwrite=overwrite)
     options = InputOptions(rate_hz, units, references, SegmentConfig() if segment else None, whole)
-    choice = Choice(keep_recordings=explain is not None)
-    adapted = run.examples(examples, options) if examples is not None else None
-    kept: list[LoadedInput] = []
-    loaded = run.loader.load(input, options, choice, track=console.track)
-    if explain is not None:
-        loaded = keep_first(loaded, kept)
-    predictions = collect_predictions(run.answers(loaded, batch_size=batch_size, once=True, examples=adapted))
+    how = PredictOptions(batch_size=batch_size, examples=examples, transform=stated.config if stated else None)
+    answered = answer(run, input, options, how, keep_inputs=explain is not None, work=console.work())
+    predictions = answered.predictions
     console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures)
-    if not predictions.predictions:
-        raise none_usable(failures, "files")
     content = _write(predictions, output)  # before the explanations, so that the predictions are kept if these fail
     if explain is not None:
-        _add_evidence(content, run, kept, explain, lang, output)
+        _add_evidence(content, answered, explain, lang, output)
     if as_json:
         console.print_json(content)
     else:
@@ -128,14 +111,13 @@ def _is_table(output: Path) -> bool:
     return output.suffix.lower() == ".csv"
 
 
-def _add_evidence(
-    content: dict[str, Any], run: Run, inputs: list[LoadedInput], folder: Path, lang: str, output: Path
-) -> None:
+def _add_evidence(content: dict[str, Any], answered: AnsweredFiles, folder: Path, lang: str, output: Path) -> None:
     """Draw the explanations into ``folder`` and add them to the predictions in ``output``."""
-    from semg_hht.cli.commands.explain import draw_explanations
+    from semg_hht.verbs.predicting import draw_evidence
 
     try:
-        evidence_of = draw_explanations(run, inputs, folder, lang)
+        with console.err.status("explaining"):
+            evidence_of = draw_evidence(answered, folder, lang)
     except (InputError, OSError) as error:
         raise InputError(
             f"{error}. The predictions are in {output}; to run the same command again, add --overwrite"
@@ -143,27 +125,6 @@ def _add_evidence(
     for file, evidence in evidence_of.items():
         content[file]["evidence"] = evidence
     write_json(output, content)
-
-
-def keep_first(loaded: Iterable[LoadedInput | Failure], kept: list[LoadedInput]) -> Iterator[LoadedInput | Failure]:
-    """Pass inputs through and collect those that hold the first repetitions, which are explained later."""
-    from semg_hht.report.explanation_text import MAX_EXPLAINED
-
-    n_kept = 0
-    for item in loaded:
-        if not isinstance(item, Failure):
-            if n_kept <= MAX_EXPLAINED:  # one more, to know whether there are more than are explained
-                kept.append(item)
-            n_kept += item.n_repetitions
-            item = replace(item, source=None)  # large, and not needed for the prediction
-        yield item
-
-
-def with_config(run: Run, config: PipelineConfig) -> Run:
-    """The run with another preparation of recordings, and a warning if it is not that of its training data."""
-    if run.recording_config != config:
-        console.err.print("[yellow]warning:[/] recordings are not prepared as the training data of the run was")
-    return replace(run, recording_config=config)
 
 
 def _show(predictions: Sequence[Prediction]) -> None:
@@ -190,7 +151,7 @@ def _lines(prediction: Prediction) -> list[str]:
     return lines
 
 
-def unlike_text(reasons: Sequence[Reason]) -> str:
+def unlike_text(reasons: Sequence[object]) -> str:
     """Why a repetition is unlike the training data, to append to its answers."""
     return f"; unlike the training data: {'; '.join(map(str, reasons))}" if reasons else ""
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from semg_hht import InputError, InputOptions, SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.datasets.find_inputs import InputOptions
-from semg_hht.errors import InputError
-from semg_hht.recordings.manifest import TASKS
-from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.files import require_new_file
-
-MAX_ON_CARD = 6  # explained repetitions: one printed page, and half a second of computing each
+from semg_hht.verbs.reporting import MAX_ON_CARD
 
 
 def report(
@@ -55,54 +48,17 @@ def report(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing page.")] = False,
 ) -> None:
     """Write a page on an evaluation, a run or one recording. Scores, errors, limits and a paragraph of methods."""
-    if gender and card is None:
-        raise InputError("--gender needs --card RECORDING: a report holds the tasks that were evaluated")
-    if explain and card is None:
-        raise InputError("--explain needs --card RECORDING: an evaluation holds no recording to explain")
-    if source is not None and card is None and checkpoint is None:
-        from semg_hht.report.evaluation_page import write_page
+    from semg_hht.verbs.reporting import ReportOptions, report_findings, report_recording
 
-        write_page(source, out, language=lang, data_dir=data_dir, overwrite=overwrite)
+    options = ReportOptions(lang, data_dir, explain, gender, cpu, overwrite)
+    if card is None and (gender or explain):
+        report_findings(source or out, out, options)  # raises the error
+    if source is not None and card is None and checkpoint is None:
+        report_findings(source, out, options)
     elif source is None and card is not None:
-        options = InputOptions(rate_hz, units, references, SegmentConfig())
-        _write_card(_Card(card, console.chosen_run(checkpoint), options, explain, gender, cpu), out, lang, overwrite)
+        inputs = InputOptions(rate_hz, units, references, SegmentConfig())
+        with console.err.status("reading, answering and drawing"):
+            report_recording(card, out, console.chosen_run(checkpoint), inputs, options)
     else:
         raise InputError("nothing to report; expected RUN_OR_EVALUATION, or --card RECORDING")
     console.out.print(f"report      {out}")
-
-
-@dataclass(frozen=True)
-class _Card:
-    """What the card of one recording is made from."""
-
-    recording: Path
-    checkpoint: Path
-    options: InputOptions
-    explain: bool
-    gender: bool
-    cpu: bool
-
-
-def _write_card(card: _Card, out: Path, lang: str, overwrite: bool) -> None:
-    from semg_hht.explanation.explain import Question, explain_loaded, model_of
-    from semg_hht.explanation.explanation import Explanation
-    from semg_hht.prediction.run import open_run
-    from semg_hht.prediction.session import open_session
-    from semg_hht.report.card import without_gender, write_card
-    from semg_hht.report.words import read_words
-
-    require_new_file(out, overwrite=overwrite)
-    read_words(lang)
-    run = open_run(card.checkpoint, cpu=card.cpu)
-    if card.explain:
-        model_of(run)
-    session, loaded = open_session(run, card.recording, card.options)
-    if not card.gender:
-        session = without_gender(session)
-    evidence: list[Explanation] = []
-    if card.explain:
-        task = next(task for task in TASKS if task in session.answers)
-        with console.err.status("explaining"):
-            explanations = explain_loaded(run, model_of(run), loaded, Question(task))
-            evidence = list(islice(explanations, MAX_ON_CARD))
-    write_card(session, out, evidence=evidence, language=lang, gender=card.gender, overwrite=overwrite)

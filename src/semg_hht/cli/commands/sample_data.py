@@ -20,7 +20,7 @@ def sample_data(
     overwrite: flags.Overwrite = False,
 ) -> None:
     """Write files to practise with: simulated repetitions, transformed as real ones are."""
-    from semg_hht.datasets.simulated import write_samples
+    from semg_hht.verbs.simulating import write_samples
 
     written = write_samples(
         output_dir, n_samples, n_test, seed, raw=raw, overwrite=overwrite,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from semg_hht import SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.signals.activity import METHODS
-from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.verbs.choices import METHODS
 
 
 def segment(
@@ -50,33 +50,36 @@ def segment(
     as_json: flags.AsJson = False,
 ) -> None:
     """Find the repetitions of recordings. Writes a table to check and edit, which prepare reads, and pictures."""
-    from semg_hht.datasets.find_inputs import find_jobs
-    from semg_hht.datasets.segment import Pictures, with_events
-    from semg_hht.datasets.segment import segment as segment_jobs
+    from semg_hht.verbs.segmenting import Pictures, SegmentOptions
+    from semg_hht.verbs.segmenting import segment as segment_recordings
 
-    jobs = find_jobs(input, rate_hz=rate_hz, units=units)
-    if channel:
-        jobs = [replace(job, rows=tuple(replace(row, channels=tuple(channel)) for row in job.rows)) for job in jobs]
-    config = SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share)
     filters = flags.StatedTransform(band, mains, ecg).config().filter
-    done = segment_jobs(
-        with_events(jobs, events), out, config, filters, pictures=Pictures(pictures, filter_pictures),
-        n_jobs=jobs_at_once, track=console.track,
-    )  # fmt: skip
+    done = segment_recordings(
+        input,
+        out,
+        rate_hz=rate_hz,
+        units=units,
+        config=SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share),
+        options=SegmentOptions(tuple(channel or ()), events, filters, Pictures(pictures, filter_pictures)),
+        work=console.work(jobs_at_once),
+    )
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)
     if as_json:
         console.print_json(
             {
-                **asdict(done),
                 "table": str(done.table),
                 "pictures": None if done.pictures is None else str(done.pictures),
+                "n_recordings": done.n_recordings,
+                "n_repetitions": len(done),
+                "empty": done.empty,
+                "failures": [asdict(failure) for failure in done.failures],
+                "remarks": [asdict(remark) for remark in done.remarks],
             }
         )
     else:
         console.out.print(
-            f"{console.counted(done.n_repetitions, 'repetition')} in "
-            f"{console.counted(done.n_recordings, 'recording')}: {out}"
+            f"{console.counted(len(done), 'repetition')} in {console.counted(done.n_recordings, 'recording')}: {out}"
         )
         if done.pictures is not None:
             console.out.print(f"  pictures    {done.pictures}")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from semg_hht import InputError
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import InputError
 
 
 def simulate(
@@ -30,14 +30,14 @@ def simulate(
     overwrite: flags.Overwrite = False,
 ) -> None:
     """Simulate raw recordings with known labels. They hold people who differ, fatigue, mains interference and ECG."""
-    from semg_hht.datasets.simulated import write_simulation
-    from semg_hht.signals.simulate import SimulationConfig
+    from semg_hht import SimulationConfig
+    from semg_hht.verbs.simulating import simulate as simulate_people
 
     mains_hz = flags.mains_hz_of(mains)
     if mains_hz == "auto":
         raise InputError("--mains of a simulation must be 50, 60 or off; got 'auto'")
     mains_of = {"mains_uv": 0.0} if mains_hz is None else {"mains_hz": mains_hz}
     config = SimulationConfig(n_subjects, n_sessions, n_repetitions, rate_hz, n_channels, fatigue=fatigue, **mains_of)
-    manifest = write_simulation(out, config, seed, goniometer=goniometer, overwrite=overwrite, track=console.track)
+    manifest = simulate_people(out, config, seed=seed, goniometer=goniometer, overwrite=overwrite, work=console.work())
     n_recordings = console.counted(n_subjects * n_sessions, "recording")
     console.out.print(f"{n_recordings}, {3 * n_repetitions} repetitions each; the labels are in {manifest}")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semg_hht import InputError
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.errors import missing_library
+from semg_hht.verbs.training import require_training
 
 if TYPE_CHECKING:
-    from semg_hht.learning.train import Result
+    from semg_hht import Result
 
 
 def train(
@@ -58,15 +59,14 @@ def train(
     as_json: flags.AsJson = False,
 ) -> None:
     """Train both classifiers. Scores them on held-out people, and predicts the files named Test*."""
-    from semg_hht.figures.plots import draw_confusion, draw_history
-
     require_training()
-    from semg_hht.learning.dataset import find_dataset
-    from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import NetworkSize, RunOptions
-    from semg_hht.learning.train import train as train_run
+    from semg_hht import LoadOptions, NetworkSize, RunOptions, TrainingConfig
     from semg_hht.system.memory import keep_freed_memory
+    from semg_hht.verbs.training import train as train_run
 
+    data = manifest or data_dir
+    if data is None:
+        raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
     training = TrainingConfig(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, test_size=test_size,
         patience=patience, checkpoint_every=checkpoint_every, seed=seed, recipe=recipe,
@@ -74,20 +74,17 @@ def train(
     )  # fmt: skip
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels)
     config = replace(stated, seed=seed).config() if stated or references is not None else None
-    dataset = find_dataset(data_dir, manifest, config, references, pack=pack, track=console.track)
-    console.list_failures(dataset.failures)
     keep_freed_memory()
     with console.TerminalTrainingBar() as bar:
         result = train_run(
-            dataset,
+            data,
             checkpoint_dir,
-            training,
-            NetworkSize(num_encoder_layers, base_channels),
-            RunOptions(task, resume, overwrite, cpu),
-            progress=bar.progress(),
+            training=training,
+            size=NetworkSize(num_encoder_layers, base_channels),
+            options=RunOptions(task, resume, overwrite, cpu),
+            load=LoadOptions(config, references, data_dir if manifest else None, pack),
+            work=replace(console.work(), progress=bar.progress()),
         )
-    draw_history(result.history, result.best_epoch, checkpoint_dir / "history.png")
-    draw_confusion(result.reports, checkpoint_dir / "confusion.png")
     if as_json:
         console.out.print_json(checkpoint_dir.joinpath("metrics.json").read_text(encoding="utf-8"))
         return
@@ -107,11 +104,3 @@ def _show(result: Result, checkpoint_dir: Path) -> None:
     console.out.print(
         f"  next        semg-hht predict --checkpoint {checkpoint_dir} --input FILE_OR_DIR --output predictions.json"
     )
-
-
-def require_training() -> None:
-    try:
-        import lightning_fabric  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise missing_library("training", error, "train") from None

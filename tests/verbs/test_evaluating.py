@@ -1,0 +1,31 @@
+"""verbs/evaluating.py: scores by cross-validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import semg_hht as sh
+from conftest import TINY, Simulated
+from semg_hht.verbs.evaluating import COLUMNS, EvaluationOptions, evaluate, report_file
+
+
+def test_scores_are_a_table_and_a_page(simulated: Simulated, tmp_path: Path) -> None:
+    options = EvaluationOptions(("grouped",), 2, "action_quality", cpu=True, notes=("a note",))
+    done = evaluate(
+        simulated.matrices, tmp_path / "e", training=TINY, size=sh.NetworkSize(base_channels=2), options=options,
+        work=sh.Work(n_jobs=1),
+    )  # fmt: skip
+    assert done.page.is_file() and report_file(done).is_file()
+    found = done.content["protocols"]["grouped"]
+    assert found["notes"] == ["a note"]
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in done.rows()]
+    assert {row["method"] for row in rows} > {"network"} and {row["protocol"] for row in rows} == {"grouped"}
+    pytest.importorskip("pandas")
+    assert len(done.to_dataframe()) == len(rows)
+
+
+def test_an_unknown_protocol_is_an_error_before_the_folds(tmp_path: Path) -> None:
+    with pytest.raises(sh.InputError, match="--protocol must be one of loso, grouped, random; got 'sideways'"):
+        evaluate(tmp_path, options=EvaluationOptions(("sideways",)))
