@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import traceback
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -133,7 +134,9 @@ def here(words: list[str]) -> Ended:
 
 def forked(work: Callable[[], None], log: Path) -> int:
     """Fork a child that does ``work`` in its own process group, as in a terminal; return its process number."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads that the child won't have
+        child = os.fork()
     if child:
         return child
     code = 99
