@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import scipy.special  # noqa: F401 - before torch, see semg_hht.learning
 import torch
 
 from builders import make_dataset
