@@ -26,11 +26,13 @@ def printed_by(repository: Path, benchmark: str, *words: object) -> str:
 def test_every_part_of_inference_prints_every_side(repository: Path, tmp_path: Path) -> None:
     # Without --data the part "raw" would use the recordings beside the repository.
     options = ["--base_channels", "4", "--rounds", "1", "--folder", str(tmp_path), "--data", str(tmp_path)]
-    output = {part[:12]: part for part in printed_by(repository, "inference.py", *options).split("\n\n")}
-    for title in ("1 file, whol", "60 files, wh", "batch 1, war", "batch 32, wa", "raw recordin"):
+    parts = printed_by(repository, "inference.py", *options).strip().split("\n\n")
+    titles = ("1 file,", "60 files,", "batch 1, warm", "batch 32, warm", "raw recording")
+    for part, title in zip(parts, titles, strict=True):
+        assert part.startswith(title)
         for side in ("torch", "onnxruntime float32", "numpy float32", "onnxruntime int8"):
-            assert f"  {side} " in output[title]
-    for line in output["1 file, whol"].splitlines():
+            assert f"  {side} " in part
+    for line in parts[0].splitlines():
         if " float32 " in line:
             assert float(line.split()[-1]) <= 2e-6, line
 
