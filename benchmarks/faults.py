@@ -81,6 +81,14 @@ def kill(base: Path, rng: random.Random, n: int) -> Counter[str]:
     return counts
 
 
+def make_rig(base: Path) -> Rig:
+    """The inputs of all commands, and their modules, with which forked processes start at once."""
+    for name in ("main", *(f"commands.{verb.split()[0]}" for verb in VERBS.values())):
+        import_module(f"semg_hht.cli.{name}")
+    with redirect_stderr(io.StringIO()):
+        return Rig(make_inputs(base / "inputs"), base, random.Random())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("kinds", nargs="*", help=f"of {', '.join(['kill', *KINDS])}; default: all")
@@ -92,16 +100,16 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown kind of fault {unknown[0]!r}")
     failed = False
-    for name in ("main", *(f"commands.{verb.split()[0]}" for verb in VERBS.values())):
-        import_module(f"semg_hht.cli.{name}")  # forked processes then start at once
     base = Path(tempfile.mkdtemp())  # the first child that ends would remove a TemporaryDirectory
     try:
-        with redirect_stderr(io.StringIO()):
-            rig = Rig(make_inputs(base / "inputs"), base, random.Random(options.seed))
+        rig = make_rig(base) if set(chosen) - {"kill"} else None
         for kind in chosen:
-            rig.rng.seed(options.seed)
-            started = time.perf_counter()
-            counts = kill(rig.base, rig.rng, options.n) if kind == "kill" else inject(kind, rig, options.n)
+            started, rng = time.perf_counter(), random.Random(options.seed)
+            if rig is None or kind == "kill":
+                counts = kill(base, rng, options.n)
+            else:
+                rig.rng = rng
+                counts = inject(kind, rig, options.n)
             seconds = time.perf_counter() - started
             print(
                 f"{kind:10s} {counts['injected']:4d} injected, {counts['as promised']:4d} ended as promised "

@@ -1,7 +1,7 @@
 """Prediction compared with plain eager PyTorch and the same weights: ratios of medians, all sides interleaved.
 
     python benchmarks/inference.py                # 64 channels; needs the extras train, export and openvino
-    python benchmarks/inference.py --only 1       # one part of: 1, 60, warm, raw
+    python benchmarks/inference.py --only 1 60    # some of the parts 1, 60, warm, raw
     python benchmarks/inference.py --seed_repo FOLDER   # also a clone of PRIMOCOSMOS/sEMGHHT-NN, parts 1 and 60
 
 The eager side is what users run today: torch imported, one file at a time, three forward passes a file (action,
@@ -25,6 +25,7 @@ from typing import Any
 from measurement import ROOT, Cost, interleaved, median_cost, python_process, write_labelled
 
 N_FILES, BATCH = 60, 32
+PARTS = ("1", "60", "warm", "raw")
 EAGER = """
 import json, sys
 from pathlib import Path
@@ -238,7 +239,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="has contraction_intensity/")
     parser.add_argument("--base_channels", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("1", "60", "warm", "raw"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seed_repo", type=Path, help="a clone of PRIMOCOSMOS/sEMGHHT-NN; its networks are smaller")
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -249,11 +250,11 @@ def main() -> None:
     if not (folder / "ready").is_file():  # in a process of its own, so that this one stays small
         python_process(*sys.argv, "--prepare")
     for n_files in (1, N_FILES):
-        if options.only in (None, str(n_files)):
+        if str(n_files) in options.only:
             whole_processes(folder, options, n_files, options.rounds if n_files == 1 else min(options.rounds, 3))
-    if options.only in (None, "warm"):
+    if "warm" in options.only:
         warm(folder, options.rounds)
-    if options.only in (None, "raw"):
+    if "raw" in options.only:
         raw(folder, options.data, 2 * options.rounds)
 
 

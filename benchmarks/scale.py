@@ -80,7 +80,7 @@ def duration(seconds: float) -> str:
 def recordings(folder: Path, given: argparse.Namespace) -> None:
     """`semg-hht prepare`; a recording has six repetitions in about 20 s at 1 kHz, one channel."""
     table = Table("recordings prepared", "recording")
-    source = simulated(folder, n_subjects=20, n_repetitions=2)
+    source = simulated(folder, n_subjects=given.people, n_repetitions=2)
     for n in given.recordings:
         many = repeated(source, folder / f"recordings{n}", n, columns=("subject",))
         table.line(n, semg_hht("prepare", many, "--out", folder / f"prepared{n}"))
@@ -151,7 +151,7 @@ def rows(folder: Path, given: argparse.Namespace) -> None:
 def matrices(folder: Path, given: argparse.Namespace) -> None:
     """Matrices are packed once, read from the pack in random order, trained on for an epoch, and predicted."""
     few = folder / "to_repeat"
-    semg_hht("prepare", simulated(folder, n_subjects=20, n_repetitions=2), "--out", few)
+    semg_hht("prepare", simulated(folder, n_subjects=given.people, n_repetitions=2), "--out", few)
     places = {n: [folder / f"{name}{n}" for name in ("many", "pack", "run")] for n in given.matrices}
     for n, (many, _, _) in places.items():
         repeated(few, many, n, columns=("subject", "recording"))
@@ -174,7 +174,7 @@ def matrices(folder: Path, given: argparse.Namespace) -> None:
 def processes(folder: Path, given: argparse.Namespace) -> None:
     """The same work by one process and by two, here and on a Dask cluster of two workers. Growth of 0.50 is ideal."""
     few = folder / "few"
-    source = simulated(folder, n_subjects=20, n_repetitions=8)
+    source = simulated(folder, n_subjects=given.people, n_repetitions=8)
     matrices = ("--data_dir", few, *SMALL)
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
     with cluster() as address:
@@ -255,6 +255,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--recordings", nargs="+", type=int, default=[50, 200, 800])
     parser.add_argument("--matrices", nargs="+", type=int, default=[1_000, 10_000])
+    parser.add_argument("--people", type=int, default=20, help="simulated; their files are repeated")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="of temporary files; needs room for all of them")
     given = parser.parse_args()

@@ -9,11 +9,14 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import scipy.special  # noqa: F401 - before torch, see semg_hht.learning
 import torch
 
 from builders import make_dataset
@@ -30,9 +33,16 @@ from semg_hht.matrices.transform import PipelineConfig, configure
 from semg_hht.signals.simulate import SimulationConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# `make test` runs two test processes; more threads would compete for the cores. Child processes inherit the variable.
+# `make test` runs two test processes; more threads would compete for the cores. Child processes inherit the variables.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+# Each process that a test starts would compile the package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+# Temporary files in memory: finished files are flushed to the disk, which takes longer than most tests.
+IN_MEMORY, NEEDED_BYTES = Path("/dev/shm"), 4 * 2**30
+if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > NEEDED_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
 
 TINY = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3)
 

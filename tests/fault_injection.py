@@ -12,16 +12,19 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import traceback
+import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,8 @@ VERBS = {
     "explain": "explain --checkpoint {run} --input {recording} --out {disk}/why.png",
     "export": "export --checkpoint {run} --out {disk}/exported",
 }
+# Loaded before a fork, so that each child needn't load them again: seconds, when the rest of a short training is less.
+LOADED_BY_TRAINING = ("lightning_fabric", "sklearn.calibration", "sklearn.model_selection", "sklearn.svm", "skops.io")
 SLOW = ("sample data", "evaluate", "predict --explain", "explain")
 EVERY = [pytest.param(verb, marks=pytest.mark.slow) if verb in SLOW else verb for verb in VERBS]
 
@@ -133,7 +138,11 @@ def here(words: list[str]) -> Ended:
 
 def forked(work: Callable[[], None], log: Path) -> int:
     """Fork a child that does ``work`` in its own process group, as in a terminal; return its process number."""
-    child = os.fork()
+    for name in LOADED_BY_TRAINING:
+        import_module(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads that the child won't have
+        child = os.fork()
     if child:
         return child
     code = 99
@@ -143,6 +152,8 @@ def forked(work: Callable[[], None], log: Path) -> int:
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         os.dup2(target, 1)
         os.dup2(target, 2)
+        # Where pytest captures what tests print, these two write elsewhere.
+        sys.stdout, sys.stderr = (open(n, "w", encoding="utf-8", buffering=1, closefd=False) for n in (1, 2))  # noqa: PTH123, SIM115
         work()
         code = 0
     except SystemExit as error:
@@ -156,6 +167,18 @@ def forked(work: Callable[[], None], log: Path) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def in_a_fork(script: Path, words: Sequence[object], log: Path) -> Ended:
+    """Run a Python script as a program of its own, in a fork, which has loaded torch already."""
+
+    def work() -> None:
+        sys.argv = [str(script), *map(str, words)]
+        sys.path.insert(0, str(script.parent))
+        warnings.resetwarnings()  # as in a new process
+        runpy.run_path(str(script), run_name="__main__")
+
+    return ended(forked(work, log), log)
 
 
 def _code(error: SystemExit) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
+from unittest.mock import patch
 
 import pytest
 import typer
@@ -21,6 +23,13 @@ from semg_hht.cli.main import script as run_script
 def script(repository: Path, name: str, *words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(repository / name), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def here(repository: Path, name: str, *words: object) -> int:
+    """The exit code of a root script that runs in this process."""
+    with patch.object(sys, "argv", [name, *map(str, words)]), pytest.raises(SystemExit) as end:
+        runpy.run_path(str(repository / name), run_name="__main__")
+    return int(end.value.code or 0)
 
 
 @pytest.mark.parametrize(
@@ -159,14 +168,14 @@ def test_the_root_scripts_take_the_flags_of_the_original_readme(repository: Path
     done = script(repository, "generate_sample_data.py", "--output_dir", data, "--n_samples", 24, "--n_test", 2)
     assert done.returncode == 0, done.stderr
     assert len(list(data.glob("*.npz"))) == 26
-    done = script(repository, "train.py", "--data_dir", data, "--checkpoint_dir", checkpoints, "--epochs", 2,
-                  "--batch_size", 8, "--learning_rate", 1e-3, "--test_size", 0.25, "--num_encoder_layers", 7,
-                  "--base_channels", 2, "--seed", 1, "--cpu")  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    words = ["--data_dir", data, "--checkpoint_dir", checkpoints, "--epochs", 2, "--batch_size", 8,
+             "--learning_rate", 1e-3, "--test_size", 0.25, "--num_encoder_layers", 7, "--base_channels", 2,
+             "--seed", 1, "--cpu"]  # fmt: skip
+    assert here(repository, "train.py", *words) == 0
     assert len(json.loads((checkpoints / "test_predictions.json").read_text())) == 2
-    done = script(repository, "inference.py", "--checkpoint", checkpoints / "final", "--input", data, "--output",
-                  tmp_path / "out.json", "--batch-size", 32, "--cpu")  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    words = ["--checkpoint", checkpoints / "final", "--input", data, "--output", tmp_path / "out.json",
+             "--batch-size", 32, "--cpu"]  # fmt: skip
+    assert here(repository, "inference.py", *words) == 0
     assert len(json.loads((tmp_path / "out.json").read_text())) == 26
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from builders import make_dataset
 from conftest import Simulated
+from fault_injection import in_a_fork
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.prepare import prepare
 from semg_hht.errors import InputError
@@ -23,11 +23,10 @@ CONFIG = TrainingConfig(epochs=1, batch_size=8)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
-def test_killed_runs_end_with_the_same_bits(repository: Path) -> None:
-    command = [sys.executable, repository / "benchmarks" / "faults.py", "kill", "-n", "3"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "kill          3 injected,    3 ended as promised" in done.stdout
+def test_killed_runs_end_with_the_same_bits(repository: Path, tmp_path: Path) -> None:
+    done = in_a_fork(repository / "benchmarks" / "faults.py", ["kill", "-n", "3"], tmp_path / "log")
+    assert done.code == 0, done.said
+    assert "kill          3 injected,    3 ended as promised" in done.said
 
 
 def test_a_second_process_is_refused(simulated: Simulated, tmp_path: Path) -> None:

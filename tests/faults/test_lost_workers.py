@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from pathlib import Path
 
 import pytest
-from joblib.externals.loky import process_executor
 
 from builders import make_dataset
 from semg_hht.cli.console import one_sentence
@@ -20,6 +17,7 @@ from semg_hht.learning.train import NetworkSize
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.system import processes as workers
+from worker_fates import end_process, meet_fate, use_more_memory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills")
 
@@ -28,24 +26,10 @@ def jobs(n: int) -> list[Job]:
     return [Job(Path(f"r{i}.csv"), (ManifestRow(file=f"r{i}.csv"),)) for i in range(n)]
 
 
-def work(job: Job, n_threads: int | None, folder: Path, fates: dict[str, str]) -> str:
-    """Count that it was begun, meet its fate, and count that it was ended."""
-    with (folder / f"{job.path.stem}.begun").open("a") as begun:
-        begun.write("x")
-    fate = fates.get(job.path.stem, "")
-    if fate == "killed" or (fate == "killed once" and (folder / f"{job.path.stem}.begun").stat().st_size == 1):
-        os.kill(os.getpid(), signal.SIGKILL)
-    if fate == "refused":
-        raise MemoryError
-    with (folder / f"{job.path.stem}.ended").open("a") as ended:
-        ended.write("x")
-    return job.path.stem
-
-
 @pytest.mark.slow
 def test_a_killed_worker_loses_only_its_own_recording(tmp_path: Path) -> None:
     fates = {"r2": "killed", "r5": "killed once", "r8": "refused"}
-    results = list(for_each(work, jobs(12), tmp_path, fates, n_jobs=2))
+    results = list(for_each(meet_fate, jobs(12), tmp_path, fates, n_jobs=2))
     told = [result.file if isinstance(result, Failure) else result for result in results]
     assert told == ["r0", "r1", "r2.csv", "r3", "r4", "r5", "r6", "r7", "r8.csv", "r9", "r10", "r11"]
     for result in (results[2], results[8]):
@@ -57,7 +41,7 @@ def test_a_killed_worker_loses_only_its_own_recording(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_is_refused_memory_in_this_process_is_listed(tmp_path: Path) -> None:
-    first, second = for_each(work, jobs(2), tmp_path, {"r0": "refused"}, n_jobs=1)
+    first, second = for_each(meet_fate, jobs(2), tmp_path, {"r0": "refused"}, n_jobs=1)
     assert isinstance(first, Failure)
     assert second == "r1"
 
@@ -82,23 +66,12 @@ def test_finished_folds_are_kept_if_another_is_lost(tmp_path: Path, monkeypatch:
 
 
 def test_processes_that_end_before_their_work_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_marked", ends)
+    monkeypatch.setattr(workers, "_marked", end_process)
     with pytest.raises(InputError, match="before they begin their work, again and again; fewer --jobs"):
         list(workers.map_in_processes(str, range(3), 2, str, ahead_each=3))
 
 
-def ends(*_: object) -> None:
-    os._exit(1)
-
-
 def test_processes_that_use_more_and_more_memory_are_replaced() -> None:
-    pids = list(workers.map_in_processes(grows, range(5), 2, lambda i: -i, ahead_each=6))
+    pids = list(workers.map_in_processes(use_more_memory, range(5), 2, lambda i: -i, ahead_each=6))
     assert min(pids) > 0
     assert len(set(pids)) > 2
-
-
-def grows(_: int) -> int:
-    """As loky sees it, which measures its processes once a second."""
-    process_executor._MEMORY_LEAK_CHECK_DELAY = 0
-    process_executor._MAX_MEMORY_LEAK_SIZE = -(10**15)
-    return os.getpid()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from fault_injection import NETWORK, Inputs, contents, here, leftovers, unreadable
+from fault_injection import NETWORK, Inputs, command, contents, ended, forked, here, leftovers, unreadable
 
-LONG = "train --data_dir {matrices} --checkpoint_dir {disk}/run " + NETWORK.replace("--epochs 2", "--epochs 30")
+LONG = "train --data_dir {matrices} --checkpoint_dir {disk}/run " + NETWORK.replace("--epochs 2", "--epochs 20")
 
 
 @pytest.fixture(autouse=True)
@@ -77,26 +77,31 @@ def test_every_command_states_how_to_continue_and_continues(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.fixture(scope="module")
+def undisturbed(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a long training leaves that nobody stops."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert here(inputs.words(LONG, folder)).code == 0
+    return contents(folder / "run")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_process_that_is_stopped_and_resumed_ends_with_the_same_bits(
-    inputs: Inputs, tmp_path: Path, number: int
+    inputs: Inputs, undisturbed: dict[str, bytes], tmp_path: Path, number: int
 ) -> None:
-    command = [sys.executable, "-m", "semg_hht", *inputs.words(LONG, tmp_path)]
-    history = tmp_path / "run" / "history.jsonl"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        until = time.monotonic() + 120
-        while not history.exists() and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.02)
-        os.kill(process.pid, number)
-        asked = time.monotonic()
-        said = process.communicate(timeout=60)[1]
-    assert process.returncode == 128 + number
+    history, log = tmp_path / "run" / "history.jsonl", tmp_path / "log"
+    process = forked(partial(command, inputs.words(LONG, tmp_path)), log)
+    until = time.monotonic() + 120
+    while not history.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(process, number)
+    asked = time.monotonic()
+    done = ended(process, log)
+    assert done.code == 128 + number
     assert time.monotonic() - asked < 10
-    assert said.splitlines()[-1].startswith("stopped: finished epochs are kept; run the same command with --resume")
-    assert "Traceback" not in said
+    said = done.sentence("stopped")
+    assert said.startswith("finished epochs are kept; run the same command with --resume"), done.said
     assert here([*inputs.words(LONG, tmp_path), "--resume"]).code == 0
-    assert here(inputs.words(LONG, tmp_path / "undisturbed")).code == 0
-    undisturbed = contents(tmp_path / "undisturbed" / "run")
     assert contents(tmp_path / "run") == undisturbed

@@ -34,6 +34,7 @@ from semg_hht.system.files import read_json
 
 AUTO = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-3, recipe="auto")
 SMALL = NetworkSize(base_channels=2)
+N_TRAINED = 7  # people of a training: the time to choose grows with their square
 
 
 def people(n_subjects: int = 10, seed: int = 0) -> Dataset:
@@ -179,7 +180,7 @@ def test_few_people_are_trained_as_plain_and_it_is_said(tmp_path: Path, caplog: 
 
 @pytest.fixture(scope="module")
 def auto_run(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return train(people(), tmp_path_factory.mktemp("auto") / "run", AUTO, SMALL, RunOptions(cpu=True))
+    return train(people(N_TRAINED), tmp_path_factory.mktemp("auto") / "run", AUTO, SMALL, RunOptions(cpu=True))
 
 
 def test_the_choice_stands_in_the_run(auto_run: Result) -> None:
@@ -194,7 +195,7 @@ def test_the_choice_stands_in_the_run(auto_run: Result) -> None:
 
 def test_test_people_do_not_take_part_in_the_choice(auto_run: Result, tmp_path: Path) -> None:
     """Other features of the test people leave the committees as they are."""
-    dataset = people()
+    dataset = people(N_TRAINED)
     test = set(read_json(auto_run.folder / "split.json")["test"]["subjects"])
     features = tuple(
         {name: tuple(10 * v for v in values) for name, values in own.items()} if row.subject in test else own
@@ -206,8 +207,8 @@ def test_test_people_do_not_take_part_in_the_choice(auto_run: Result, tmp_path: 
 
 
 def test_the_same_seed_gives_the_same_choice_also_after_a_resume(auto_run: Result, tmp_path: Path) -> None:
-    again = train(people(), tmp_path / "again", AUTO, SMALL, RunOptions(cpu=True))
-    resumed = train(people(), tmp_path / "again", AUTO, SMALL, RunOptions(cpu=True, resume=True))
+    again = train(people(N_TRAINED), tmp_path / "again", AUTO, SMALL, RunOptions(cpu=True))
+    resumed = train(people(N_TRAINED), tmp_path / "again", AUTO, SMALL, RunOptions(cpu=True, resume=True))
     assert again.chosen == resumed.chosen == auto_run.chosen
     for name in ("action_committee.npz", "model.json"):
         assert (tmp_path / "again" / "best" / name).read_bytes() == (auto_run.folder / "best" / name).read_bytes()
@@ -221,7 +222,7 @@ def test_half_networks_see_half_of_the_people(monkeypatch: pytest.MonkeyPatch, t
         return seen[-1]
 
     monkeypatch.setattr("semg_hht.learning.train.train_halves", spied)
-    train(people(), tmp_path / "run", AUTO, SMALL, RunOptions(cpu=True))
+    train(people(N_TRAINED), tmp_path / "run", AUTO, SMALL, RunOptions(cpu=True))
     ((first, second),) = seen
     assert np.array_equal(first.seen, ~second.seen)
     assert not np.array_equal(first.features, second.features)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from torch import distributed, nn
 from torch.nn import functional
 
 from builders import make_dataset, write_dataset
+from fault_injection import ended, forked
+from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.learning.data_parallel import (
     Batch,
@@ -33,7 +37,7 @@ from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.network import ActionNetwork, NetworkConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
 
-WORDS = ["--batch_size", "8", "--learning_rate", "1e-3", "--base_channels", "2", "--cpu", "--json"]
+WORDS = ["--batch_size", "8", "--learning_rate", "1e-3", "--base_channels", "2", "--recipe", "plain", "--cpu", "--json"]
 
 
 @pytest.fixture
@@ -139,29 +143,58 @@ def test_without_torchrun_one_process_trains_whatever_the_scheduler_sets(
     assert (tmp_path / "run" / "history.jsonl").read_text().count("\n") == 1
 
 
+def in_one_process(words: list[str], place: Path) -> str:
+    done = ended(forked(partial(main, words), place / "log"), place / "log")
+    assert done.code == 0, done.said
+    return done.said
+
+
+def by_torchrun(words: list[str], place: Path) -> str:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "semg_hht", *words], capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr + done.stdout
+
+
+def in_two_forks(words: list[str], place: Path) -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def train_as(rank: int) -> None:
+        variables = {"TORCHELASTIC_RUN_ID": "test", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": rank}
+        variables |= {"LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+        os.environ.update({name: str(value) for name, value in variables.items()})
+        main(words)
+
+    logs = [place / f"log{rank}" for rank in range(2)]
+    children = [forked(partial(train_as, rank), log) for rank, log in enumerate(logs)]
+    processes = [ended(child, log) for child, log in zip(children, logs, strict=True)]
+    assert [done.code for done in processes] == [0, 0], processes
+    return "".join(done.said for done in processes)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun")
 def test_two_processes_train_the_same_network_as_one(tmp_path: Path) -> None:
+    """Two processes of torchrun, and two that are forked with its variables, which needs a third of the time."""
     data = write_dataset(make_dataset(), tmp_path / "data")
-    words = ["--data_dir", str(data), *WORDS]
-    alone = [sys.executable, "-m", "semg_hht", "train", *words]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    together = [*torchrun, "-m", "semg_hht", "train", *words]
 
-    def run(command: list[str], folder: str, *more: str) -> dict[str, np.ndarray]:
-        command = [*command, "--checkpoint_dir", str(tmp_path / folder), *more]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-        assert done.returncode == 0, done.stderr
-        assert "Grad strides do not match" not in done.stderr
-        assert done.stdout.count("best_epoch") == 1  # only the first process prints
+    def run(how: Callable[[list[str], Path], str], folder: str, *more: str) -> dict[str, np.ndarray]:
+        words = ["train", "--data_dir", str(data), *WORDS, "--checkpoint_dir", str(tmp_path / folder), *more]
+        said = how(words, tmp_path)
+        assert "Grad strides do not match" not in said
+        assert said.count("best_epoch") == 1  # only the first process prints
         return load_file(tmp_path / folder / "final" / "network.safetensors")
 
-    one, two = run(alone, "one", "--epochs", "1"), run(together, "two", "--epochs", "1")
+    one, two = run(in_one_process, "one", "--epochs", "1"), run(by_torchrun, "two", "--epochs", "1")
     for name, weight in one.items():  # the first steps of Adam amplify rounding errors of tiny gradients
         assert_allclose(two[name], weight, rtol=0, atol=5e-3 * max(1.0, float(np.abs(weight).max())))
         assert np.linalg.norm(two[name] - weight) <= 1e-2 * np.linalg.norm(weight) + 1e-6
-    longer = run(alone, "two", "--epochs", "2", "--resume")
-    other = run(together, "one", "--epochs", "2", "--resume")
+    longer = run(in_one_process, "two", "--epochs", "2", "--resume")
+    other = run(in_two_forks, "one", "--epochs", "2", "--resume")
     assert (tmp_path / "two" / "history.jsonl").read_text().count("\n") == 2
     for name, weight in longer.items():
         assert np.linalg.norm(other[name] - weight) <= 2e-2 * np.linalg.norm(weight) + 1e-6

@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from builders import make_dataset, write_dataset
+from fault_injection import ended, forked
+from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import Epoch, TrainingConfig, encoder_task
@@ -227,29 +229,31 @@ def test_overwriting_starts_again_and_keeps_other_files(dataset: Dataset, tiny_c
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
 def test_a_process_killed_in_the_middle_of_an_epoch_resumes_to_the_same_bits(tmp_path: Path) -> None:
     data = write_dataset(make_dataset(n_repetitions=4), tmp_path / "data")
     config = TrainingConfig(epochs=6, batch_size=4, learning_rate=1e-3)
     train(load_folder(data), tmp_path / "whole", config, NetworkSize(base_channels=4), RunOptions(cpu=True))
     folder = tmp_path / "killed"
     command = [
-        sys.executable, "-m", "semg_hht", "train", "--data_dir", str(data), "--checkpoint_dir", str(folder),
-        "--epochs", "6", "--batch_size", "4", "--learning_rate", "1e-3", "--base_channels", "4", "--cpu",
+        "train", "--data_dir", str(data), "--checkpoint_dir", str(folder), "--epochs", "6", "--batch_size", "4",
+        "--learning_rate", "1e-3", "--base_channels", "4", "--recipe", "plain", "--cpu",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = tmp_path / "log"
+    process = forked(partial(main, command), log)
     history = folder / "history.jsonl"
     deadline = time.monotonic() + 120
-    while not history.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not history.exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     time.sleep(0.1)  # into the next epoch
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    os.kill(process, signal.SIGKILL)
+    assert ended(process, log).code == -signal.SIGKILL
     n_done = len(history.read_text().splitlines())
     assert 1 <= n_done < 6
     assert not (folder / "final").exists()
-    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"resumed after epoch {n_done} of 6" in done.stderr
+    done = ended(forked(partial(main, [*command, "--resume"]), log), log)
+    assert done.code == 0, done.said
+    assert f"resumed after epoch {n_done} of 6" in done.said
     assert weights(folder) == weights(tmp_path / "whole")
     assert (folder / "history.jsonl").read_text() == (tmp_path / "whole" / "history.jsonl").read_text()
 

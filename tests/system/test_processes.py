@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import write_recording
 from semg_hht.system.processes import map_ahead, map_in_processes, workers
+from worker_fates import end_process_at_two
 
 
 def run(words: list[str]) -> None:
@@ -48,16 +48,47 @@ def test_dask_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
         pass
 
 
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_reading_ahead_keeps_the_order_and_its_bounds(n: int) -> None:
+    done: list[int] = []
+
+    def work(item: int) -> int:
+        done.append(item)
+        return -item
+
+    found = []
+    for result in map_ahead(work, range(30), n):
+        found.append(result)
+        assert len(done) <= len(found) + n
+    assert found == [-i for i in range(30)]
+
+
+def test_an_error_while_reading_ahead_is_raised_at_its_item() -> None:
+    results = map_ahead(lambda item: 1 // item, (1, 0, 1), 2)
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
 def distributed() -> Any:
     return pytest.importorskip("distributed")
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def shared_cluster() -> Iterator[Any]:
     with distributed().LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host="127.0.0.1"
     ) as found:
         yield found
+
+
+@pytest.fixture
+def cluster(shared_cluster: Any) -> Any:
+    """Two workers and no task yet."""
+    with distributed().Client(shared_cluster) as client:
+        client.wait_for_workers(2)
+    shared_cluster.scheduler.transition_log.clear()
+    return shared_cluster
 
 
 def done_by(cluster: Any) -> set[str]:
@@ -110,17 +141,11 @@ def test_an_item_that_kills_its_worker_is_lost_alone(cluster: Any, allowed_failu
     """With Dask's default of 3 all workers end one after the other, and the scattered work with the last."""
     cluster.scheduler.allowed_failures = allowed_failures
     with workers("dask", cluster.scheduler_address):
-        assert list(map_in_processes(survived, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [
+        assert list(map_in_processes(end_process_at_two, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [
             1,
             "lost 2",
             3,
         ]
-
-
-def survived(item: int) -> int:
-    if item == 2:
-        os._exit(1)
-    return item
 
 
 @on_dask
@@ -143,25 +168,3 @@ def test_a_cluster_without_workers_is_one_sentence(monkeypatch: pytest.MonkeyPat
         workers("dask", empty.scheduler_address),
     ):
         pass
-
-
-@pytest.mark.parametrize("n", [0, 1, 4])
-def test_reading_ahead_keeps_the_order_and_its_bounds(n: int) -> None:
-    done: list[int] = []
-
-    def work(item: int) -> int:
-        done.append(item)
-        return -item
-
-    found = []
-    for result in map_ahead(work, range(30), n):
-        found.append(result)
-        assert len(done) <= len(found) + n
-    assert found == [-i for i in range(30)]
-
-
-def test_an_error_while_reading_ahead_is_raised_at_its_item() -> None:
-    results = map_ahead(lambda item: 1 // item, (1, 0, 1), 2)
-    assert next(results) == 1
-    with pytest.raises(ZeroDivisionError):
-        next(results)

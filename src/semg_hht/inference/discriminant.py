@@ -99,25 +99,32 @@ class Discriminant:
         gain = np.linalg.inv(person + len(scores) * noise) @ noise
         alpha, enough = float(self.concentration), CONVERGED * np.sqrt(np.diag(self.within))
 
-        def classes_of(shift: Array, counts: Array) -> tuple[Array, float]:
-            expected = scipy.special.digamma(counts) - scipy.special.digamma(counts.sum(axis=1, keepdims=True))
-            logs = expected[index] - 0.5 * _squares(away - shift, noise)
-            logs[excluded] = IMPOSSIBLE
-            total = np.logaddexp.reduce(logs, axis=1, keepdims=True)
-            return np.exp(logs - total), float(total.sum())
+        def classes_of(shift: Array, counts: Array) -> tuple[Array, Array]:
+            """Shares (n_starts, n, n_classes) and the logarithms (n_starts, n, 1) of their sums."""
+            expected = scipy.special.digamma(counts) - scipy.special.digamma(counts.sum(axis=2, keepdims=True))
+            logs = expected[:, index] - 0.5 * _squares(away - shift[:, None, None], noise)
+            logs[:, excluded] = IMPOSSIBLE
+            total = np.logaddexp.reduce(logs, axis=2, keepdims=True)
+            return np.exp(logs - total), total
 
+        # All starts take their steps together: one of them alone is too small for arrays to be fast.
+        shift = np.stack(list(self._starts(scores, index)))  # (n_starts, d)
+        even = alpha + member.sum(axis=0)[:, None] * np.full(n_classes, 1 / n_classes)  # (n_recordings, n_classes)
+        counts = np.repeat(even[None], len(shift), axis=0)  # (n_recordings, n_classes) -> (n_starts, ..., ...)
+        moving = np.arange(len(shift))
+        for _ in range(MAX_STEPS):
+            before = shift[moving]
+            shares, _ = classes_of(before, counts[moving])
+            counts[moving] = alpha + member.T @ shares
+            sums = np.einsum("knc,ncd->kd", shares, away)
+            shift[moving] = (gain @ sums[:, :, None])[:, :, 0]
+            moving = moving[~(np.abs(shift[moving] - before) < enough).all(axis=1)]
+            if not len(moving):
+                break
         found: list[tuple[Array, float]] = []
-        for start in self._starts(scores, index):
-            shift, counts = start, alpha + member.sum(axis=0)[:, None] * np.full(n_classes, 1 / n_classes)
-            for _ in range(MAX_STEPS):
-                shares, _ = classes_of(shift, counts)
-                counts = alpha + member.T @ shares
-                before, shift = shift, gain @ np.einsum("nc,ncd->d", shares, away)
-                if (np.abs(shift - before) < enough).all():
-                    break
-            shares, evidence = classes_of(shift, counts)
-            evidence -= _dirichlet_divergence(counts, alpha) + 0.5 * float(shift @ person @ shift)
+        for shares, total, own, at in zip(*classes_of(shift, counts), counts, shift, strict=True):
             if all(np.abs(shares - other).max() > SAME for other, _ in found):
+                evidence = float(total.sum()) - (_dirichlet_divergence(own, alpha) + 0.5 * float(at @ person @ at))
                 found.append((shares, evidence))
         weight = np.array([evidence for _, evidence in found])
         weight = np.exp(weight - weight.max())
@@ -168,8 +175,8 @@ class Committee:
 
 
 def _squares(difference: Array, precision: NDArray[Any]) -> Array:
-    """Squared Mahalanobis lengths of (n, n_classes, d) -> (n, n_classes)."""
-    return np.asarray(np.einsum("ncd,de,nce->nc", difference, precision, difference))
+    """Squared Mahalanobis lengths of (..., n_classes, d) -> (..., n_classes)."""
+    return np.asarray(np.einsum("...cd,de,...ce->...c", difference, precision, difference))
 
 
 def _normalised(logs: Array) -> Array:

@@ -34,7 +34,7 @@ PREPARED = 0.1  # share of the whole that is shown when the matrices are made
 # What follows the epochs, in durations of one: networks of half of the people, the choice of a method, and the scores.
 N_AFTER = 6.0
 POLL_S = 0.2
-STOP_WAIT_S = 15.0  # from an interrupt to the end of the process
+STOP_WAIT_S = 15.0  # from the signal to the end of the process
 LIMIT_S = 6 * 3600.0
 
 
@@ -142,22 +142,15 @@ def _watch(command: Sequence[str], output: Any, run: Path, job: BackgroundJob) -
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt a process and those that it started, and wait for them; the training keeps what it has saved."""
+    """End a process and those that it started, and wait for them; the training keeps what it has saved."""
     if process.poll() is None:
-        _signal_group(process, signal.SIGINT)
+        process.terminate()  # a page that a shell started in the background does not hear Ctrl-C, nor do its children
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_WAIT_S)
     if sys.platform != "win32":
-        _signal_group(process, signal.SIGKILL)  # processes that the training started
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # processes that the training started
     process.wait()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if sys.platform == "win32":
-            process.terminate()
-        else:
-            os.killpg(process.pid, number)
 
 
 @dataclass

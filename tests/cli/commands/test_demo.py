@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import pytest
 
 from command_line import run
@@ -15,12 +17,14 @@ from semg_hht.recordings.manifest import read_manifest
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A demo of few people, repetitions and epochs."""
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A demo of few people, repetitions and epochs, without other processes, each of which would load torch."""
     run_demo = demo.run_demo
     monkeypatch.setattr(demo, "run_demo", lambda *args, **options: run_demo(*args, size=DemoSize(4, 1), **options))
     monkeypatch.setattr(demo, "N_REPETITIONS", 1)
     monkeypatch.setattr(demo, "BASE_CHANNELS", 2)
+    with joblib.parallel_config(backend="sequential"):
+        yield
 
 
 @pytest.mark.usefixtures("small")
