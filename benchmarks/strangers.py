@@ -307,9 +307,9 @@ def measured(kind: Kind, out: Path, options: argparse.Namespace) -> Counts:
         right = np.mean(table.argmax(axis=1) == true)
         apart, together = (error_of_calibrated(table, keys) for keys in (range(len(true)), of_person))
         counts.calibration = (
-            f"{ece(np.array(true), table):.3f} ({right:.2f} right at a mean confidence of {table.max(axis=1).mean():.2f}; "
-            f"{len(true)} answers for {len(people)} people; exactly calibrated ones would have {apart:.3f}, and "
-            f"{together:.3f} if those of a person are right together)"
+            f"{ece(np.array(true), table):.3f} ({right:.2f} right at a mean confidence of "
+            f"{table.max(axis=1).mean():.2f}; {len(true)} answers for {len(people)} people; exactly calibrated ones "
+            f"would have {apart:.3f}, and {together:.3f} if those of a person are right together)"
         )
     for name, repetitions in strangers(kind, everyone, options).items():
         counts.strangers[name] = named(
