@@ -93,10 +93,20 @@ def test_a_committee_answers_with_the_weighted_mean() -> None:
     assert np.allclose(committee.mean, 0)
 
 
+def test_a_person_with_several_recordings_has_a_temperature_of_its_own() -> None:
+    table = np.array([[0.3], [-0.2], [0.3], [-0.2], [0.3]])
+    people, recordings = ["a", "a", "b", "b", "c"], ["a1", "a2", "b1", "b1", "c1"]
+    plain = Committee((ONE,), (1.0,)).probabilities(table, together(people, recordings))
+    sure = Committee((ONE,), (1.0,), 0.5).probabilities(table, together(people, recordings))
+    assert np.allclose(sure[:2], plain[:2] ** 2 / (plain[:2] ** 2).sum(axis=1, keepdims=True))
+    assert np.array_equal(sure[2:], plain[2:])
+
+
 def test_a_committee_survives_its_file(tmp_path: Path) -> None:
-    committee = Committee((ONE, replace(ONE, offset=np.ones(1))), (0.9, 0.1))
+    committee = Committee((ONE, replace(ONE, offset=np.ones(1))), (0.9, 0.1), 0.7)
     write_committee(committee, tmp_path / "c.npz")
     read = read_committee(tmp_path / "c.npz", 1, 2)
+    assert (read.weights, read.temperature) == (committee.weights, committee.temperature)
     table = np.array([[0.3], [2.0]])
     assert np.array_equal(read.alone(table), committee.alone(table))
     first = (tmp_path / "c.npz").read_bytes()
@@ -104,9 +114,11 @@ def test_a_committee_survives_its_file(tmp_path: Path) -> None:
     assert (tmp_path / "c.npz").read_bytes() == first
 
 
-def test_a_committee_whose_classes_share_one_covariance_still_loads(tmp_path: Path) -> None:
-    """Runs of 0.1 have ``within`` of shape (d, d)."""
-    write_committee(Committee((replace(ONE, within=np.array([[0.04]])),), (1.0,)), tmp_path / "c.npz")
+def test_a_committee_of_an_older_run_still_loads(tmp_path: Path) -> None:
+    """Its classes share one covariance (d, d), and it has no temperature."""
+    write_committee(Committee((replace(ONE, within=np.array([[0.04]])),), (1.0,)), tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as new:
+        np.savez(tmp_path / "c.npz", **{name: new[name] for name in new.files if name != "temperature"})
     read = read_committee(tmp_path / "c.npz", 1, 2)
     table, of_two = np.array([[3.0], [5.0]]), together(["a", "a"])
     assert np.array_equal(read.probabilities(table, of_two), Committee((ONE,), (1.0,)).probabilities(table, of_two))
@@ -131,6 +143,13 @@ def test_a_damaged_committee_is_refused(change: dict[str, np.ndarray], message: 
 def test_weights_that_are_no_shares_are_refused(weights: tuple[float, ...], tmp_path: Path) -> None:
     write_committee(Committee((ONE, ONE), weights), tmp_path / "c.npz")
     with pytest.raises(InputError, match="expected 2 weights with sum 1; found"):
+        read_committee(tmp_path / "c.npz", 1, 2)
+
+
+@pytest.mark.parametrize("temperature", [0.0, np.nan, np.inf])
+def test_a_temperature_that_is_none_is_refused(temperature: float, tmp_path: Path) -> None:
+    write_committee(Committee((ONE,), (1.0,), temperature), tmp_path / "c.npz")
+    with pytest.raises(InputError, match="expected a temperature above 0; found"):
         read_committee(tmp_path / "c.npz", 1, 2)
 
 

@@ -110,6 +110,18 @@ def test_a_part_of_the_committee_answers_only_where_there_is_no_committee() -> N
     assert best_of([network, single]).name == "classical features"
 
 
+def test_people_with_several_recordings_have_a_temperature_of_their_own() -> None:
+    judged = candidate("measures", [0.8] * 12)
+    unsure = np.tile([[0.95, 0.05], [0.05, 0.95]], (6, 1))  # each recording alone: sure, and wrong in half
+    both = replace(judged, probabilities=np.stack([judged.probabilities[0], unsure]))
+    committee, calibration = both.calibrated()
+    alone = calibration.temperature
+    assert committee.temperature * alone < 0.7 < 1.2 < alone
+    assert calibration.threshold > 0
+    for same in (judged, replace(both, one_class=True)):
+        assert same.calibrated()[0].temperature == pytest.approx(1, abs=1e-3)
+
+
 def test_gender_is_one_class_of_a_person() -> None:
     dataset = people()
     winner, _ = choose(labelled(dataset, noise(dataset), "gender")) or (None, None)

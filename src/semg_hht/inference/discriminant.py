@@ -9,6 +9,7 @@ files of users.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,11 +20,12 @@ import scipy
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.evaluation.calibration import with_temperature
 from semg_hht.system.files import BROKEN_NPZ, require_file, require_modest_zip, whole_file
 
 Array = NDArray[np.float64]
 
-WEIGHTS = "weights"  # name of the members' weights in a file
+WEIGHTS, TEMPERATURE = "weights", "temperature"  # names of what the members share in a file
 COMMITTEE_FILES = {"action_quality": "action_committee.npz", "gender": "gender_committee.npz"}
 MAX_STEPS = 200
 CONVERGED = 1e-4  # change of a shift, in standard deviations of the noise
@@ -173,10 +175,12 @@ class Committee:
     With few people the best of several discriminants is a matter of chance, and their mean is better than most.
 
     weights : of the members, with sum 1.
+    temperature : of answers about a person with several recordings, whose shift is better known than that of others.
     """
 
     members: tuple[Discriminant, ...]
     weights: tuple[float, ...]
+    temperature: float = 1.0
 
     @property
     def mean(self) -> Array:
@@ -189,7 +193,14 @@ class Committee:
 
     def probabilities(self, table: NDArray[Any], together: Together) -> Array:
         """Table (n, n_columns) -> probabilities (n, n_classes), person by person."""
-        return self._mean([m.probabilities(m.scores(table), together) for m in self.members])
+        answers = self._mean([m.probabilities(m.scores(table), together) for m in self.members])
+        if self.temperature == 1:
+            return answers
+        keys = set(zip(together.people, together.recordings, strict=True))
+        n_recordings = Counter(person for person, _ in keys)
+        several = np.array([n_recordings[person] > 1 for person in together.people])
+        answers[several] = with_temperature(answers[several], self.temperature)
+        return answers
 
     def alone(self, table: NDArray[Any]) -> Array:
         """Probabilities (n, n_classes) of repetitions of which nothing else is known."""
@@ -235,7 +246,7 @@ def write_committee(committee: Committee, path: Path) -> None:
         for i, member in enumerate(committee.members)
         for field in fields(Discriminant)
     }
-    arrays[WEIGHTS] = np.array(committee.weights)
+    arrays |= {WEIGHTS: np.array(committee.weights), TEMPERATURE: np.array(committee.temperature)}
     with whole_file(path) as part, part.open("wb") as handle:
         np.savez(handle, **arrays)
 
@@ -259,7 +270,8 @@ def read_committee(path: Path, n_columns: int, n_classes: int) -> Committee:
         raise InputError(f"{path}: can't be read as the arrays of a committee; {error}") from None
     n_members = len(arrays) // len(fields(Discriminant))
     expected = {f"{field.name}_{i}" for i in range(n_members) for field in fields(Discriminant)} | {WEIGHTS}
-    if not n_members or set(arrays) != expected:
+    temperature = arrays.setdefault(TEMPERATURE, np.array(1.0))  # that of an older run
+    if not n_members or set(arrays) != expected | {TEMPERATURE}:
         raise InputError(f"{path}: expected arrays of discriminants; found {', '.join(arrays) or 'none'}")
     members = []
     for i in range(n_members):
@@ -271,7 +283,9 @@ def read_committee(path: Path, n_columns: int, n_classes: int) -> Committee:
     weights = arrays[WEIGHTS]
     if weights.shape != (n_members,) or not (weights >= 0).all() or not np.isclose(weights.sum(), 1):
         raise InputError(f"{path}: expected {n_members} weights with sum 1; found {weights.tolist()}")
-    return Committee(tuple(members), tuple(weights.tolist()))
+    if temperature.shape != () or not 0 < temperature < np.inf:
+        raise InputError(f"{path}: expected a temperature above 0; found {temperature.tolist()}")
+    return Committee(tuple(members), tuple(weights.tolist()), float(temperature))
 
 
 def _require_discriminant(path: Path, arrays: dict[str, NDArray[Any]], n_columns: int, n_classes: int) -> None:
