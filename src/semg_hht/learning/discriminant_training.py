@@ -122,7 +122,8 @@ def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows,
     has the covariance of the noise: of few people a shift may seem never to occur. The noise has a covariance of its
     own in each class, because the measures of a strong contraction spread more than those of a weak one.
 
-    one_class : all repetitions of a person have one class.
+    one_class : all repetitions of a person have one class. The noise of a class is then that of its people, who may
+        differ in it by chance, so that all classes share one covariance.
     """
     rows.require_all_classes()
     labels, n_classes, d = rows.labels, rows.n_classes, scores.shape[1]
@@ -146,7 +147,8 @@ def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows,
         squares += np.array([residue[labels == c].T @ residue[labels == c] for c in range(n_classes)])
         of_shifts = shared + of_people.T @ of_people + covariance.sum(axis=0)
         between = of_shifts / (len(names) + 1) + SMALLEST * np.eye(d)
-        shared, within = _noise(squares, counts)
+        shared, of_classes = _noise(squares, counts)
+        within = np.repeat(shared[None], n_classes, axis=0) if one_class else of_classes  # -> (n_classes, d, d)
     concentration = OF_ONE_CLASS if one_class else _concentration(labels, rows.recordings, n_classes)
     return Discriminant(
         directions.mean, directions.scale, directions.weights, directions.offset, centres, within, between,
