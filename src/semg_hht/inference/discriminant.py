@@ -110,6 +110,8 @@ class Discriminant:
         away = scores[:, None] - self.centres  # (n, n_classes, d)
         noise, person = np.linalg.inv(self.within), np.linalg.inv(self.between)
         weighted = np.einsum("cde,nce->ncd", noise, away)
+        of_rows = weighted.reshape(-1, d)  # (n, n_classes, d) -> (n * n_classes, d)
+        of_noise = noise.reshape(n_classes, -1)  # (n_classes, d, d) -> (n_classes, d * d)
         excluded = (known[:, None] >= 0) & (known[:, None] != np.arange(n_classes))
         fixed = np.where(excluded, IMPOSSIBLE, -_log_volumes(self.within) - 0.5 * (away * weighted).sum(axis=2))
         alpha = float(self.concentration)
@@ -117,9 +119,9 @@ class Discriminant:
 
         def of_shares(shares: Array) -> tuple[Array, Array, Array]:
             """Shifts (k, d), their covariances (k, d, d), and counts (k, n_recordings, n_classes), from shares."""
-            precisions = person + np.tensordot(shares.sum(axis=1), noise, axes=1)
+            precisions = person + (shares.sum(axis=1) @ of_noise).reshape(-1, d, d)  # (k, d * d) -> (k, d, d)
             covariances = np.linalg.inv(precisions)
-            pulls = np.tensordot(shares, weighted, axes=2)  # (k, n, n_classes) and (n, n_classes, d) -> (k, d)
+            pulls = shares.reshape(len(shares), -1) @ of_rows  # (k, n * n_classes) -> (k, d)
             shifts = (covariances @ pulls[:, :, None])[:, :, 0]  # (k, d, d) and (k, d, 1) -> (k, d)
             return shifts, covariances, alpha + member.T @ shares
 
@@ -128,8 +130,8 @@ class Discriminant:
             digamma = scipy.special.digamma
             expected = digamma(counts) - digamma(counts.sum(axis=2, keepdims=True))
             squares = shifts[:, :, None] * shifts[:, None, :] + covariances  # (k, d, d)
-            costs = np.tensordot(squares, noise, axes=([1, 2], [1, 2]))  # (k, n_classes)
-            gains = np.tensordot(shifts, weighted, axes=(1, 2))  # (k, n, n_classes)
+            costs = squares.reshape(len(shifts), -1) @ of_noise.T  # (k, d * d) -> (k, n_classes)
+            gains = (shifts @ of_rows.T).reshape(len(shifts), *fixed.shape)  # (k, n * n_classes) -> (k, n, n_classes)
             logs = expected[:, index] + fixed + gains - 0.5 * costs[:, None]
             most = logs.max(axis=2, keepdims=True)
             powers = np.exp(logs - most)
