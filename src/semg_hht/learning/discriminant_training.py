@@ -114,16 +114,18 @@ def scores_of_people_left_out(rows: RepetitionRows, *, centred: bool) -> Array:
     return scores
 
 
-def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool) -> Discriminant:
+def discriminant_of(
+    directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool, own_noise: bool = False
+) -> Discriminant:
     """The discriminant of ``directions``, with centres and covariances of scores of people left out.
 
     Expectation and maximisation of a linear mixed model: scores are the centre of the class, a shift of the person and
     noise (Laird and Ware 1982, doi 10.2307/2529876). The covariance of the shifts counts one more person, whose shift
-    has the covariance of the noise: of few people a shift may seem never to occur. The noise has a covariance of its
-    own in each class, because the measures of a strong contraction spread more than those of a weak one.
+    has the covariance of the noise: of few people a shift may seem never to occur.
 
-    one_class : all repetitions of a person have one class. The noise of a class is then that of its people, who may
-        differ in it by chance, so that all classes share one covariance.
+    one_class : all repetitions of a person have one class.
+    own_noise : the noise has a covariance of its own in each class. The amplitude of a strong contraction spreads more
+        than that of a weak one; for other measures few people show a difference only by chance.
     """
     rows.require_all_classes()
     labels, n_classes, d = rows.labels, rows.n_classes, scores.shape[1]
@@ -148,7 +150,7 @@ def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows,
         of_shifts = shared + of_people.T @ of_people + covariance.sum(axis=0)
         between = of_shifts / (len(names) + 1) + SMALLEST * np.eye(d)
         shared, of_classes = _noise(squares, counts)
-        within = np.repeat(shared[None], n_classes, axis=0) if one_class else of_classes  # -> (n_classes, d, d)
+        within = of_classes if own_noise else np.repeat(shared[None], n_classes, axis=0)  # -> (n_classes, d, d)
     concentration = OF_ONE_CLASS if one_class else _concentration(labels, rows.recordings, n_classes)
     return Discriminant(
         directions.mean, directions.scale, directions.weights, directions.offset, centres, within, between,
@@ -174,7 +176,7 @@ def _noise(squares: Array, counts: Array) -> tuple[Array, Array]:
 
 
 def probabilities_of_people_left_out(
-    directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool
+    directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool, own_noise: bool = False
 ) -> Array:
     """(2, n, n_classes): answers about each person from centres and covariances of the other people.
 
@@ -182,7 +184,9 @@ def probabilities_of_people_left_out(
     """
     answers = np.empty((2, len(scores), rows.n_classes))
     for held_out in _groups(rows.people):
-        others = discriminant_of(directions, scores[~held_out], rows.subset(~held_out), one_class=one_class)
+        others = discriminant_of(
+            directions, scores[~held_out], rows.subset(~held_out), one_class=one_class, own_noise=own_noise
+        )
         own = rows.subset(held_out)
         for number, of_people in enumerate((own, own.apart(one_class=one_class))):
             answers[number, held_out] = others.probabilities(scores[held_out], of_people.together)
