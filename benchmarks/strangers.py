@@ -258,6 +258,21 @@ class Counts:
     calibration: str = ""
 
 
+def error_of_calibrated(probabilities: np.ndarray, keys: Sequence[str | int], n_draws: int = 200) -> float:
+    """Mean calibration error of answers of this confidence that are right as often as they say: it is not 0.
+
+    keys : answers of one key are right together, and the fewer keys there are the larger is the error.
+    """
+    rng = np.random.default_rng(0)
+    best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    names, of_answer = np.unique(np.array(keys), return_inverse=True)
+    errors = []
+    for _ in range(n_draws):
+        is_wrong = rng.random(len(names))[of_answer] >= confidence
+        errors.append(ece((best + is_wrong) % probabilities.shape[1], probabilities))
+    return float(np.mean(errors))
+
+
 def measured(kind: Kind, out: Path, options: argparse.Namespace) -> Counts:
     """Train the runs of a set and count."""
     everyone = kind.repetitions(options.data, options.n_each)
@@ -270,6 +285,7 @@ def measured(kind: Kind, out: Path, options: argparse.Namespace) -> Counts:
     reasons: Counter[str] = Counter()
     true: list[int] = []
     probabilities: list[list[float]] = []
+    of_person: list[str] = []
     first: Run | None = None
     for fold in range(1 if options.quick else N_FOLDS):
         new = set(people[fold::N_FOLDS])
@@ -283,13 +299,18 @@ def measured(kind: Kind, out: Path, options: argparse.Namespace) -> Counts:
                 answer = prediction.answers[kind.task]
                 true.append(list(answer.probabilities).index(repetition.row.label(kind.task)))
                 probabilities.append([*answer.probabilities.values()])
+                of_person.append(repetition.row.subject)
     assert first is not None
     counts = Counts((sum(unlike), len(unlike)), reasons)
     if len(people) >= 15:
         table = np.array(probabilities)
         right = np.mean(table.argmax(axis=1) == true)
-        counts.calibration = f"{ece(np.array(true), table):.3f} ({right:.2f} right at a mean confidence of "
-        counts.calibration += f"{table.max(axis=1).mean():.2f}; {len(true)} answers for {len(people)} people)"
+        apart, together = (error_of_calibrated(table, keys) for keys in (range(len(true)), of_person))
+        counts.calibration = (
+            f"{ece(np.array(true), table):.3f} ({right:.2f} right at a mean confidence of "
+            f"{table.max(axis=1).mean():.2f}; {len(true)} answers for {len(people)} people; exactly calibrated ones "
+            f"would have {apart:.3f}, and {together:.3f} if those of a person are right together)"
+        )
     for name, repetitions in strangers(kind, everyone, options).items():
         counts.strangers[name] = named(
             first, write(repetitions, out / "strangers" / name.replace(" ", "_").replace(",", ""))

@@ -14,9 +14,10 @@ from numpy.testing import assert_allclose
 from builders import make_dataset
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import Calibration
-from semg_hht.explanation.attribution import attribute
+from semg_hht.explanation.attribution import _TorchCommittee, attribute
 from semg_hht.explanation.explanation import GRAD_CAM, INTEGRATED, METHODS, in_patches
 from semg_hht.inference.description import ModelDescription, NetworkConfig
+from semg_hht.inference.discriminant import Committee, Discriminant
 from semg_hht.inference.svm_inputs import AMPLITUDE, COVARIANCE, NETWORK, SvmInputs, svm_table
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.network import ActionNetwork
@@ -232,3 +233,20 @@ def test_taking_the_evidence_away_costs_more_than_taking_other_patches_away(tiny
 def test_what_can_not_be_explained_is_said(task: str, name: str, method: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         attribute(model("action_quality"), matrices(1), svm_inputs(1), task, name, method=method)
+
+
+def test_a_committee_in_torch_answers_as_the_one_in_numpy() -> None:
+    rng = np.random.default_rng(0)
+
+    def member() -> Discriminant:
+        return Discriminant(
+            mean=rng.normal(size=4), scale=rng.uniform(0.5, 2, 4), weights=rng.normal(size=(4, 2)),
+            offset=rng.normal(size=2), centres=rng.normal(size=(3, 2)), between=np.eye(2), concentration=np.array(1.0),
+            within=np.array([0.2, 1.0, 5.0])[:, None, None] * np.eye(2),
+        )  # fmt: skip
+
+    committee, rows = Committee((member(), member()), (0.7, 0.3)), rng.normal(size=(6, 4))
+    for index in range(3):
+        logs = np.log(committee.alone(rows)) / 1.7
+        expected = logs[:, index] - np.logaddexp.reduce(np.delete(logs, index, axis=1), axis=1)
+        assert_allclose(_TorchCommittee(committee, index).score(torch.from_numpy(rows), 1.7), expected, rtol=1e-6)

@@ -14,7 +14,7 @@ from semg_hht.inference.discriminant import Committee, Discriminant, Together, r
 # Two classes at -1 and 1; people shift all of their scores by far more than that.
 ONE = Discriminant(
     mean=np.zeros(1), scale=np.ones(1), weights=np.ones((1, 1)), offset=np.zeros(1),
-    centres=np.array([[-1.0], [1.0]]), within=np.array([[0.04]]), between=np.array([[9.0]]),
+    centres=np.array([[-1.0], [1.0]]), within=np.full((2, 1, 1), 0.04), between=np.array([[9.0]]),
     concentration=np.array(0.5),
 )  # fmt: skip
 
@@ -65,6 +65,23 @@ def test_the_order_of_the_repetitions_does_not_matter() -> None:
     assert np.allclose(ONE.probabilities(scores[order], together(people[order].tolist())), answers[order])
 
 
+def test_a_class_that_spreads_more_has_the_scores_far_from_both_centres() -> None:
+    wide = replace(ONE, within=np.array([[[0.04]], [[4.0]]]), between=np.array([[0.01]]))
+    scores = np.array([[-1.1], [-0.9], [-3.5], [0.0]])  # a person without a shift
+    assert ONE.alone(scores).argmax(axis=1).tolist() == [0, 0, 0, 0]
+    assert wide.alone(scores).argmax(axis=1).tolist() == [0, 0, 1, 1]
+    assert wide.probabilities(scores, together(["a"] * 4)).argmax(axis=1).tolist() == [0, 0, 1, 1]
+
+
+def test_the_class_that_spreads_less_says_where_a_person_stands() -> None:
+    scores = np.array([[1.0], [1.0], [7.0], [7.0], [3.0]])  # class 0 says a shift of 2, class 1 one of 6
+    known = together(["a"] * 5, known=[0, 0, 1, 1, -1])
+    precise, wide = np.array([[0.04]]), np.array([[25.0]])
+    for number, within in enumerate((np.stack([precise, wide]), np.stack([wide, precise]))):
+        answers = replace(ONE, within=within).probabilities(scores, known)
+        assert answers[4, number] < 0.01  # 3 is too far from the centre of the precise class at its shift
+
+
 def test_a_committee_answers_with_the_weighted_mean() -> None:
     table = np.array([[3.0], [5.0]])
     flat = replace(ONE, weights=np.zeros((1, 1)))
@@ -76,10 +93,20 @@ def test_a_committee_answers_with_the_weighted_mean() -> None:
     assert np.allclose(committee.mean, 0)
 
 
+def test_a_person_with_several_recordings_has_a_temperature_of_its_own() -> None:
+    table = np.array([[0.3], [-0.2], [0.3], [-0.2], [0.3]])
+    people, recordings = ["a", "a", "b", "b", "c"], ["a1", "a2", "b1", "b1", "c1"]
+    plain = Committee((ONE,), (1.0,)).probabilities(table, together(people, recordings))
+    sure = Committee((ONE,), (1.0,), 0.5).probabilities(table, together(people, recordings))
+    assert np.allclose(sure[:2], plain[:2] ** 2 / (plain[:2] ** 2).sum(axis=1, keepdims=True))
+    assert np.array_equal(sure[2:], plain[2:])
+
+
 def test_a_committee_survives_its_file(tmp_path: Path) -> None:
-    committee = Committee((ONE, replace(ONE, offset=np.ones(1))), (0.9, 0.1))
+    committee = Committee((ONE, replace(ONE, offset=np.ones(1))), (0.9, 0.1), 0.7)
     write_committee(committee, tmp_path / "c.npz")
     read = read_committee(tmp_path / "c.npz", 1, 2)
+    assert (read.weights, read.temperature) == (committee.weights, committee.temperature)
     table = np.array([[0.3], [2.0]])
     assert np.array_equal(read.alone(table), committee.alone(table))
     first = (tmp_path / "c.npz").read_bytes()
@@ -87,12 +114,22 @@ def test_a_committee_survives_its_file(tmp_path: Path) -> None:
     assert (tmp_path / "c.npz").read_bytes() == first
 
 
+def test_a_committee_of_an_older_run_still_loads(tmp_path: Path) -> None:
+    """Its classes share one covariance (d, d), and it has no temperature."""
+    write_committee(Committee((replace(ONE, within=np.array([[0.04]])),), (1.0,)), tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as new:
+        np.savez(tmp_path / "c.npz", **{name: new[name] for name in new.files if name != "temperature"})
+    read = read_committee(tmp_path / "c.npz", 1, 2)
+    table, of_two = np.array([[3.0], [5.0]]), together(["a", "a"])
+    assert np.array_equal(read.probabilities(table, of_two), Committee((ONE,), (1.0,)).probabilities(table, of_two))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"mean": np.zeros(2)}, r"expected 'mean' of shape \(1,\), finite; found float64 \(2,\)"),
         ({"centres": np.full((2, 1), np.nan)}, r"expected 'centres' of shape \(2, 1\), finite"),
-        ({"within": np.array([[-1.0]])}, "expected 'within' to be positive; found -1"),
+        ({"within": np.full((2, 1, 1), -1.0)}, "expected 'within' to be positive; found -1"),
         ({"concentration": np.array(0.0)}, "expected 'concentration' to be positive; found 0"),
     ],
 )
@@ -106,6 +143,13 @@ def test_a_damaged_committee_is_refused(change: dict[str, np.ndarray], message: 
 def test_weights_that_are_no_shares_are_refused(weights: tuple[float, ...], tmp_path: Path) -> None:
     write_committee(Committee((ONE, ONE), weights), tmp_path / "c.npz")
     with pytest.raises(InputError, match="expected 2 weights with sum 1; found"):
+        read_committee(tmp_path / "c.npz", 1, 2)
+
+
+@pytest.mark.parametrize("temperature", [0.0, np.nan, np.inf])
+def test_a_temperature_that_is_none_is_refused(temperature: float, tmp_path: Path) -> None:
+    write_committee(Committee((ONE,), (1.0,), temperature), tmp_path / "c.npz")
+    with pytest.raises(InputError, match="expected a temperature above 0; found"):
         read_committee(tmp_path / "c.npz", 1, 2)
 
 

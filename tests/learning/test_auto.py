@@ -20,6 +20,7 @@ from semg_hht.learning.auto import (
     Half,
     Judged,
     LabelledExamples,
+    _member,
     best_of,
     choose,
     reason_against,
@@ -109,6 +110,28 @@ def test_a_part_of_the_committee_answers_only_where_there_is_no_committee() -> N
     network = candidate(ALONE, [0.7, 0.6, 0.7, 0.6, 0.7, 0.6])
     assert best_of([single, candidate("measures", [0.7, 0.6, 0.7, 0.6, 0.7, 0.6])]).name == "measures"
     assert best_of([network, single]).name == "classical features"
+
+
+def test_people_with_several_recordings_have_a_temperature_of_their_own() -> None:
+    judged = candidate("measures", [0.8] * 12)
+    unsure = np.tile([[0.95, 0.05], [0.05, 0.95]], (6, 1))  # each recording alone: sure, and wrong in half
+    both = replace(judged, probabilities=np.stack([judged.probabilities[0], unsure]))
+    committee, calibration = both.calibrated()
+    alone = calibration.temperature
+    assert committee.temperature * alone < 0.7 < 1.2 < alone
+    assert calibration.threshold > 0
+    for same in (judged, replace(both, one_class=True)):
+        assert same.calibrated()[0].temperature == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(("task", "differs"), [("action_quality", {AMPLITUDE}), ("gender", set())])
+def test_the_noise_of_the_amplitude_has_a_covariance_of_each_class(task: str, differs: set[str]) -> None:
+    dataset = people()
+    examples = replace(labelled(dataset, noise(dataset), task), halves=())
+    for block in (AMPLITUDE, FEATURES):
+        member = _member(examples, (block,), centred=False)
+        assert member is not None
+        assert bool(np.ptp(member.discriminant.within, axis=0).any()) == (block in differs)
 
 
 def test_gender_is_one_class_of_a_person() -> None:

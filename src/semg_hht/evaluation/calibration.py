@@ -36,11 +36,9 @@ class Calibration:
     promise: float = PROMISE
 
 
-def calibrate(
-    probabilities: Array, repetitions: Sequence[str], labels: Sequence[int], people: Sequence[str] = ()
-) -> Calibration:
+def calibrate(probabilities: Array, repetitions: Sequence[str], labels: Sequence[int]) -> Calibration:
     """Fit temperature and threshold on people held out from training; parameters as in `fit_temperature`."""
-    temperature = fit_temperature(probabilities, repetitions, labels, people)
+    temperature = fit_temperature(probabilities, repetitions, labels)
     keys, pooled = pool(with_temperature(probabilities, temperature), repetitions)
     first = {key: label for key, label in zip(reversed(repetitions), reversed(labels), strict=True)}
     return Calibration(temperature, set_threshold(pooled, [first[key] for key in keys]))

@@ -1,13 +1,15 @@
 """Answer the repetitions of a person together: linear scores, and a Gaussian model of people that shift them.
 
-A repetition's scores are the mean of its class, plus a shift that all repetitions of the person share, plus noise. The
-shift and the classes of all repetitions of a person are inferred together, from unlabelled repetitions and, where there
-are some, from labelled ones. This is linear discriminant analysis with a random effect of the person, as in
-probabilistic LDA (Ioffe 2006, doi 10.1007/11744085_41). It does not know networks, recordings or files of users.
+A repetition's scores are the mean of its class, plus a shift that all repetitions of the person share, plus noise with
+the covariance of the class. The shift and the classes of all repetitions of a person are inferred together, from
+unlabelled repetitions and, where there are some, from labelled ones. This is discriminant analysis with a random effect
+of the person, as in probabilistic LDA (Ioffe 2006, doi 10.1007/11744085_41). It does not know networks, recordings or
+files of users.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,11 +20,12 @@ import scipy
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.evaluation.calibration import with_temperature
 from semg_hht.system.files import BROKEN_NPZ, require_file, require_modest_zip, whole_file
 
 Array = NDArray[np.float64]
 
-WEIGHTS = "weights"  # name of the members' weights in a file
+WEIGHTS, TEMPERATURE = "weights", "temperature"  # names of what the members share in a file
 COMMITTEE_FILES = {"action_quality": "action_committee.npz", "gender": "gender_committee.npz"}
 MAX_STEPS = 200
 CONVERGED = 1e-4  # change of a shift, in standard deviations of the noise
@@ -52,7 +55,8 @@ class Discriminant:
     mean, scale : (n_columns,) of the training table.
     weights, offset : (n_columns, d) and (d,): scores are ``(table - mean) / scale @ weights + offset``.
     centres : (n_classes, d) mean scores of each class.
-    within, between : (d, d) covariance of the noise, and of the shifts of people.
+    within : (n_classes, d, d) covariance of the noise of each class.
+    between : (d, d) covariance of the shifts of people.
     concentration : of the Dirichlet distribution of class proportions in a recording; small: mostly one class.
     """
 
@@ -72,8 +76,18 @@ class Discriminant:
 
     def alone(self, scores: Array) -> Array:
         """Scores (n, d) -> probabilities (n, n_classes) of repetitions of which nothing else is known."""
-        precision = np.linalg.inv(self.within + self.between)
-        return _normalised(-0.5 * _squares(scores[:, None] - self.centres, precision))
+        squares = _squares(scores[:, None] - self.centres, self.precisions)
+        return _normalised(-0.5 * squares - self.log_volumes)
+
+    @property
+    def precisions(self) -> Array:
+        """(n_classes, d, d) inverse covariance of the scores of a class, of people whose shift is not known."""
+        return np.asarray(np.linalg.inv(self.within + self.between))
+
+    @property
+    def log_volumes(self) -> Array:
+        """(n_classes,) half the log-determinant of the same covariance, less that of the first class."""
+        return _log_volumes(self.within + self.between)
 
     def probabilities(self, scores: Array, together: Together) -> Array:
         """Scores (n, d) -> probabilities (n, n_classes), person by person."""
@@ -92,40 +106,55 @@ class Discriminant:
         """
         _, index = np.unique(recordings, return_inverse=True)
         member = np.eye(index.max() + 1)[index]  # (n, n_recordings)
-        n_classes = len(self.centres)
-        excluded = (known[:, None] >= 0) & (known[:, None] != np.arange(n_classes))
+        n_classes, d = self.centres.shape
         away = scores[:, None] - self.centres  # (n, n_classes, d)
         noise, person = np.linalg.inv(self.within), np.linalg.inv(self.between)
-        gain = np.linalg.inv(person + len(scores) * noise) @ noise
-        alpha, enough = float(self.concentration), CONVERGED * np.sqrt(np.diag(self.within))
+        weighted = np.einsum("cde,nce->ncd", noise, away)
+        of_rows = weighted.reshape(-1, d)  # (n, n_classes, d) -> (n * n_classes, d)
+        of_noise = noise.reshape(n_classes, -1)  # (n_classes, d, d) -> (n_classes, d * d)
+        excluded = (known[:, None] >= 0) & (known[:, None] != np.arange(n_classes))
+        fixed = np.where(excluded, IMPOSSIBLE, -_log_volumes(self.within) - 0.5 * (away * weighted).sum(axis=2))
+        alpha = float(self.concentration)
+        enough = CONVERGED * np.sqrt(np.diagonal(self.within, axis1=1, axis2=2).min(axis=0))
 
-        def classes_of(shift: Array, counts: Array) -> tuple[Array, Array]:
-            """Shares (n_starts, n, n_classes) and the logarithms (n_starts, n, 1) of their sums."""
-            expected = scipy.special.digamma(counts) - scipy.special.digamma(counts.sum(axis=2, keepdims=True))
-            logs = expected[:, index] - 0.5 * _squares(away - shift[:, None, None], noise)
-            logs[:, excluded] = IMPOSSIBLE
-            total = np.logaddexp.reduce(logs, axis=2, keepdims=True)
-            return np.exp(logs - total), total
+        def of_shares(shares: Array) -> tuple[Array, Array, Array]:
+            """Shifts (k, d), their covariances (k, d, d), and counts (k, n_recordings, n_classes), from shares."""
+            precisions = person + (shares.sum(axis=1) @ of_noise).reshape(-1, d, d)  # (k, d * d) -> (k, d, d)
+            covariances = np.linalg.inv(precisions)
+            pulls = shares.reshape(len(shares), -1) @ of_rows  # (k, n * n_classes) -> (k, d)
+            shifts = (covariances @ pulls[:, :, None])[:, :, 0]  # (k, d, d) and (k, d, 1) -> (k, d)
+            return shifts, covariances, alpha + member.T @ shares
 
-        # All starts take their steps together: one of them alone is too small for arrays to be fast.
-        shift = np.stack(list(self._starts(scores, index)))  # (n_starts, d)
-        even = alpha + member.sum(axis=0)[:, None] * np.full(n_classes, 1 / n_classes)  # (n_recordings, n_classes)
-        counts = np.repeat(even[None], len(shift), axis=0)  # (n_recordings, n_classes) -> (n_starts, ..., ...)
-        moving = np.arange(len(shift))
+        def of_shifts(shifts: Array, covariances: Array, counts: Array) -> tuple[Array, Array]:
+            """Shares (k, n, n_classes), and the logarithm of what they are normalised by (k,)."""
+            digamma = scipy.special.digamma
+            expected = digamma(counts) - digamma(counts.sum(axis=2, keepdims=True))
+            squares = shifts[:, :, None] * shifts[:, None, :] + covariances  # (k, d, d)
+            costs = squares.reshape(len(shifts), -1) @ of_noise.T  # (k, d * d) -> (k, n_classes)
+            gains = (shifts @ of_rows.T).reshape(len(shifts), *fixed.shape)  # (k, n * n_classes) -> (k, n, n_classes)
+            logs = expected[:, index] + fixed + gains - 0.5 * costs[:, None]
+            most = logs.max(axis=2, keepdims=True)
+            powers = np.exp(logs - most)
+            totals = powers.sum(axis=2, keepdims=True)
+            return powers / totals, (np.log(totals) + most).sum(axis=(1, 2))
+
+        shifts = np.stack(list(self._starts(scores, index)))  # (k, d)
+        _, covariances, counts = of_shares(np.full((len(shifts), len(scores), n_classes), 1 / n_classes))
+        moving = np.arange(len(shifts))
         for _ in range(MAX_STEPS):
-            before = shift[moving]
-            shares, _ = classes_of(before, counts[moving])
-            counts[moving] = alpha + member.T @ shares
-            sums = np.einsum("knc,ncd->kd", shares, away)
-            shift[moving] = (gain @ sums[:, :, None])[:, :, 0]
-            moving = moving[~(np.abs(shift[moving] - before) < enough).all(axis=1)]
+            shares, _ = of_shifts(shifts[moving], covariances[moving], counts[moving])
+            before = shifts[moving]
+            shifts[moving], covariances[moving], counts[moving] = of_shares(shares)
+            moving = moving[(np.abs(shifts[moving] - before) >= enough).any(axis=1)]
             if not len(moving):
                 break
+        shares, evidences = of_shifts(shifts, covariances, counts)
         found: list[tuple[Array, float]] = []
-        for shares, total, own, at in zip(*classes_of(shift, counts), counts, shift, strict=True):
-            if all(np.abs(shares - other).max() > SAME for other, _ in found):
-                evidence = float(total.sum()) - (_dirichlet_divergence(own, alpha) + 0.5 * float(at @ person @ at))
-                found.append((shares, evidence))
+        for number, own in enumerate(shares):
+            if all(np.abs(own - other).max() > SAME for other, _ in found):
+                divergence = _dirichlet_divergence(counts[number], alpha)
+                divergence += _shift_divergence(shifts[number], covariances[number], person)
+                found.append((own, float(evidences[number]) - divergence))
         weight = np.array([evidence for _, evidence in found])
         weight = np.exp(weight - weight.max())
         return np.asarray(np.einsum("k,knc->nc", weight / weight.sum(), np.stack([shares for shares, _ in found])))
@@ -148,10 +177,12 @@ class Committee:
     With few people the best of several discriminants is a matter of chance, and their mean is better than most.
 
     weights : of the members, with sum 1.
+    temperature : of answers about a person with several recordings, whose shift is better known than that of others.
     """
 
     members: tuple[Discriminant, ...]
     weights: tuple[float, ...]
+    temperature: float = 1.0
 
     @property
     def mean(self) -> Array:
@@ -164,7 +195,14 @@ class Committee:
 
     def probabilities(self, table: NDArray[Any], together: Together) -> Array:
         """Table (n, n_columns) -> probabilities (n, n_classes), person by person."""
-        return self._mean([m.probabilities(m.scores(table), together) for m in self.members])
+        answers = self._mean([m.probabilities(m.scores(table), together) for m in self.members])
+        if self.temperature == 1:
+            return answers
+        keys = set(zip(together.people, together.recordings, strict=True))
+        n_recordings = Counter(person for person, _ in keys)
+        several = np.array([n_recordings[person] > 1 for person in together.people])
+        answers[several] = with_temperature(answers[several], self.temperature)
+        return answers
 
     def alone(self, table: NDArray[Any]) -> Array:
         """Probabilities (n, n_classes) of repetitions of which nothing else is known."""
@@ -174,9 +212,15 @@ class Committee:
         return np.asarray(np.tensordot(self.weights, np.stack(answers), axes=1))  # (n_members, n, c) -> (n, c)
 
 
-def _squares(difference: Array, precision: NDArray[Any]) -> Array:
-    """Squared Mahalanobis lengths of (..., n_classes, d) -> (..., n_classes)."""
-    return np.asarray(np.einsum("...cd,de,...ce->...c", difference, precision, difference))
+def _squares(difference: Array, precisions: NDArray[Any]) -> Array:
+    """Squared Mahalanobis lengths of (n, n_classes, d), with (n_classes, d, d) -> (n, n_classes)."""
+    return np.asarray(np.einsum("ncd,cde,nce->nc", difference, precisions, difference))
+
+
+def _log_volumes(covariances: Array) -> Array:
+    """Half the log-determinants of (n_classes, d, d), less the first: 0 where all classes have one covariance."""
+    halves = np.linalg.slogdet(covariances)[1] / 2
+    return np.asarray(halves - halves[0])
 
 
 def _normalised(logs: Array) -> Array:
@@ -192,13 +236,19 @@ def _dirichlet_divergence(counts: Array, alpha: float) -> float:
     return float(np.sum(own - gammaln(alpha * n_classes) + n_classes * gammaln(alpha)))
 
 
+def _shift_divergence(shift: Array, covariance: Array, person: NDArray[Any]) -> float:
+    """Kullback-Leibler divergence of a shift's distribution from that of all people, but for a constant."""
+    volume = np.linalg.slogdet(covariance)[1]
+    return 0.5 * float(shift @ person @ shift + np.trace(person @ covariance) - volume)
+
+
 def write_committee(committee: Committee, path: Path) -> None:
     arrays = {
         f"{field.name}_{i}": getattr(member, field.name)
         for i, member in enumerate(committee.members)
         for field in fields(Discriminant)
     }
-    arrays[WEIGHTS] = np.array(committee.weights)
+    arrays |= {WEIGHTS: np.array(committee.weights), TEMPERATURE: np.array(committee.temperature)}
     with whole_file(path) as part, part.open("wb") as handle:
         np.savez(handle, **arrays)
 
@@ -222,24 +272,29 @@ def read_committee(path: Path, n_columns: int, n_classes: int) -> Committee:
         raise InputError(f"{path}: can't be read as the arrays of a committee; {error}") from None
     n_members = len(arrays) // len(fields(Discriminant))
     expected = {f"{field.name}_{i}" for i in range(n_members) for field in fields(Discriminant)} | {WEIGHTS}
-    if not n_members or set(arrays) != expected:
+    temperature = arrays.setdefault(TEMPERATURE, np.array(1.0))  # that of an older run
+    if not n_members or set(arrays) != expected | {TEMPERATURE}:
         raise InputError(f"{path}: expected arrays of discriminants; found {', '.join(arrays) or 'none'}")
     members = []
     for i in range(n_members):
         member = {field.name: arrays[f"{field.name}_{i}"] for field in fields(Discriminant)}
+        if member["within"].ndim == 2:  # of a run whose classes share one covariance
+            member["within"] = np.repeat(member["within"][None], n_classes, axis=0)  # (d, d) -> (n_classes, d, d)
         _require_discriminant(path, member, n_columns, n_classes)
         members.append(Discriminant(**member))
     weights = arrays[WEIGHTS]
     if weights.shape != (n_members,) or not (weights >= 0).all() or not np.isclose(weights.sum(), 1):
         raise InputError(f"{path}: expected {n_members} weights with sum 1; found {weights.tolist()}")
-    return Committee(tuple(members), tuple(weights.tolist()))
+    if temperature.shape != () or not 0 < temperature < np.inf:
+        raise InputError(f"{path}: expected a temperature above 0; found {temperature.tolist()}")
+    return Committee(tuple(members), tuple(weights.tolist()), float(temperature))
 
 
 def _require_discriminant(path: Path, arrays: dict[str, NDArray[Any]], n_columns: int, n_classes: int) -> None:
     d = arrays["offset"].size
     shapes = {
         "mean": (n_columns,), "scale": (n_columns,), "weights": (n_columns, d), "offset": (d,),
-        "centres": (n_classes, d), "within": (d, d), "between": (d, d), "concentration": (),
+        "centres": (n_classes, d), "within": (n_classes, d, d), "between": (d, d), "concentration": (),
     }  # fmt: skip
     for name, shape in shapes.items():
         array = arrays[name]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation.calibration import TINY, fit_temperature, with_temperature
+from semg_hht.evaluation.calibration import TINY, Calibration, fit_temperature, set_threshold, with_temperature
 from semg_hht.evaluation.comparison import HeldOutAnswers, compare
 from semg_hht.inference.description import Chosen
 from semg_hht.inference.discriminant import Committee, Discriminant
@@ -148,6 +148,7 @@ class Judged:
 
     probabilities : (2, n_repetitions, n_classes): a person's repetitions together, and each recording alone.
     labels, people : (n_repetitions,) their classes and persons.
+    one_class : whether all repetitions of a person have one class.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Judged:
     probabilities: Array
     labels: NDArray[np.intp]
     people: NDArray[np.str_]
+    one_class: bool = False
 
     @property
     def answers(self) -> tuple[Array, list[str], list[int], list[str]]:
@@ -169,11 +171,27 @@ class Judged:
 
         At the temperature that is best for all: a committee is too unsure.
         """
-        probabilities, keys, labels, people = self.answers
-        temperature = fit_temperature(probabilities, keys, labels, people)
-        true = with_temperature(probabilities, temperature)[np.arange(len(labels)), labels]
+        probabilities, _, labels, people = self.answers
+        true = with_temperature(probabilities, self.temperature)[np.arange(len(labels)), labels]
         scores, who = np.log(np.maximum(true, TINY)), np.array(people)
         return np.array([scores[who == person].mean() for person in np.unique(who)])
+
+    @property
+    def temperature(self) -> float:
+        return fit_temperature(*self.answers)
+
+    def calibrated(self) -> tuple[Committee, Calibration]:
+        """The committee and its calibration on people left out.
+
+        The temperature is that of both kinds of answers. A person with several recordings has one of its own, by the
+        answers of the first kind: those are right more often, and at one temperature for both they are too unsure.
+        """
+        _, keys, labels, people = self.answers
+        n, shared = len(self.labels), self.temperature
+        own = shared if self.one_class else fit_temperature(self.probabilities[0], keys[:n], labels[:n], people[:n])
+        of_kinds = [with_temperature(p, t) for p, t in zip(self.probabilities, (own, shared), strict=True)]
+        calibration = Calibration(shared, set_threshold(np.concatenate(of_kinds), labels))
+        return replace(self.committee, temperature=own / shared), calibration
 
 
 def best_of(judged: Sequence[Judged]) -> Judged:
@@ -262,9 +280,11 @@ def _member(labelled: LabelledExamples, blocks: tuple[str, ...], *, centred: boo
                 scores[~seen] = own.scores(of_half.table[~seen])
         else:
             scores = scores_of_people_left_out(rows, centred=centred)
+        one_class = labelled.one_class
+        own_noise = blocks in AMPLITUDES and not one_class
         return _Member(
-            discriminant_of(directions, scores, rows, one_class=labelled.one_class),
-            probabilities_of_people_left_out(directions, scores, rows, one_class=labelled.one_class),
+            discriminant_of(directions, scores, rows, one_class=one_class, own_noise=own_noise),
+            probabilities_of_people_left_out(directions, scores, rows, one_class=one_class, own_noise=own_noise),
         )
     except MissingClass:  # a group of people that is left out, or not in a half, holds all examples of a class
         return None
@@ -310,7 +330,8 @@ def _judged(labelled: LabelledExamples, name: str, members: Mapping[tuple[str, .
     answers = np.stack([member.probabilities for own in members.values() for member in own])
     rows, _ = labelled.rows(joined, labelled.features)
     weights, held_out = answers_of_committee(answers, rows.labels, rows.people)
-    return Judged(name, widths, Committee(tuple(everyone), tuple(weights.tolist())), held_out, rows.labels, rows.people)
+    committee = Committee(tuple(everyone), tuple(weights.tolist()))
+    return Judged(name, widths, committee, held_out, rows.labels, rows.people, labelled.one_class)
 
 
 def _on_columns(discriminant: Discriminant, columns: NDArray[np.intp], n_columns: int) -> Discriminant:

@@ -75,8 +75,8 @@ def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) ->
     for task, classes in fitting.classes.items():
         if task in choosing.tasks and (choice := _choose(everyone, choosing, task, classes)) is not None:
             winner, chosen[task] = choice
-            blocks[task], committees[task] = winner.widths, winner.committee
-            calibration[task] = calibrate(*winner.answers)
+            blocks[task] = winner.widths
+            committees[task], calibration[task] = winner.calibrated()
             continue
         judged = model
         if task == "gender" or task in description.blocks:
