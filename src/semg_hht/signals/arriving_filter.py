@@ -1,7 +1,7 @@
 """Filter a signal while it arrives, forwards and backwards as `preprocess` does. It works on arrays and a rate.
 
-The forward pass goes on from piece to piece. The backward pass begins at the end of what has arrived, so the last second
-changes when more arrives; what lies before does not change any more and is kept.
+The forward pass goes on from piece to piece. The backward pass begins at the end of what has arrived, so the last
+second changes when more arrives; what lies before does not change any more and is kept.
 """
 
 from __future__ import annotations

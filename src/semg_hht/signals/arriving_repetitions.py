@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -137,10 +138,11 @@ class ArrivingRepetitions:
         found: list[ArrivedRepetition] = []
         n_seen, gap = self._signal.n_seen, self._config.merge_gap_s * self.rate_hz
         first = self._first_frame * self._n_frame
-        for span in self._spans(self._detector):
+        spans = self._spans(self._detector)
+        for span, following in zip_longest(spans, spans[1:]):
             if span.start + span.stop < 2 * self._last_stop or span.start == first:
                 continue  # it was returned before, or its beginning was not seen
-            if not is_end and n_seen < span.stop + EARLY_SHARE * gap:
+            if not is_end and (n_seen < span.stop + EARLY_SHARE * gap or self._goes_on(span, following)):
                 continue
             is_same = pending is not None and abs(pending.stop - span.stop) <= SAME_S * self.rate_hz
             repetition = pending if pending is not None and is_same else self._cut(span)
@@ -154,6 +156,11 @@ class ArrivingRepetitions:
             else:
                 self.pending = repetition
         return found
+
+    def _goes_on(self, span: Repetition, following: Repetition | None) -> bool:
+        """Whether activity began again so early that the two may turn out to be one repetition."""
+        gap = self._config.merge_gap_s * self.rate_hz
+        return following is not None and following.start < span.stop + gap and self._signal.n_seen < following.stop + gap
 
     def _is_clear(self, detector: Detector) -> bool:
         """Whether what stands out may be a repetition, and no twitch before the first."""
