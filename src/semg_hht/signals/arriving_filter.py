@@ -38,8 +38,7 @@ class ArrivingFilter:
         self._first = self._n = 0
         self._next_hum = 0
         self._mains_hz = None if config.mains_hz == "auto" else config.mains_hz
-        self._sos = sections(config, rate_hz, self._mains_hz)
-        self._state: Array | None = None
+        self._begin()
 
     @property
     def start(self) -> int:
@@ -82,8 +81,7 @@ class ArrivingFilter:
         # The forward pass has removed the hum, so what is reflected at the end has none.
         after = 2 * forward[:, -1:] - forward[:, -2 : -n_padding - 2 : -1]
         turned = np.concatenate([forward[:, first:], after], axis=1)[:, ::-1]
-        state = scipy.signal.sosfilt_zi(self._sos)[:, None, :] * turned[None, :, :1]  # (n_sections, n_channels, 2)
-        both = scipy.signal.sosfilt(self._sos, turned, axis=1, zi=state)[0]
+        both = scipy.signal.sosfilt(self._sos, turned, axis=1, zi=self._steady * turned[None, :, :1])[0]
         filtered[:, first:] = both[:, ::-1][:, : self._n - first]
         self.n_settled = max(self.n_settled, self.n_seen - round(SETTLED_S * self.rate_hz))
         return np.asarray(filtered)
@@ -99,17 +97,20 @@ class ArrivingFilter:
             self._mains_hz = hum.mains_hz if hum else None
         if self._config.ecg or (self._mains_hz == before and not is_first):
             return False
-        self._sos = sections(self._config, self.rate_hz, self._mains_hz)
-        self._state = None
+        self._begin()
         raw, forward, _ = self._kept
         self._forward(raw[:, : round(PADDING_S * self.rate_hz)])  # hum goes on from its end to the beginning
         forward[:] = self._forward(raw)
         self.n_settled = self.start
         return True
 
+    def _begin(self) -> None:
+        self._sos = sections(self._config, self.rate_hz, self._mains_hz)
+        self._steady = scipy.signal.sosfilt_zi(self._sos)[:, None, :]  # (n_sections, 1, 2) for a signal that stays at 1
+        self._state: Array | None = None  # (n_sections, n_channels, 2)
+
     def _forward(self, samples: Array) -> Array:
         if self._state is None:  # as if the first value had stood for ever: an offset would ring
-            steady = scipy.signal.sosfilt_zi(self._sos)  # (n_sections, 2)
-            self._state = steady[:, None, :] * samples[None, :, :1]
+            self._state = self._steady * samples[None, :, :1]
         filtered, self._state = scipy.signal.sosfilt(self._sos, samples, axis=1, zi=self._state)
         return np.asarray(filtered)

@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from semg_hht.signals.activity import CLEAR_CONTRAST_DB, SPECTRUM_S, Detector, fit_detector, frame_length
+from semg_hht.signals.activity import SPECTRUM_S, Detector, fit_detector, frame_length
 from semg_hht.signals.arriving_filter import ArrivingFilter
 from semg_hht.signals.features import rms
 from semg_hht.signals.filters import ROUNDING_SHARE, Array, FilterConfig, effective_band_hz
@@ -24,7 +24,8 @@ BLOCK_S = 0.05  # between two searches
 WINDOW_S = 20.0  # of the signal is searched; it holds several repetitions and their rests
 FIRST_S = 2.0  # of the signal before rest and activity are learned
 EVERY_S = 0.5  # between two such fits until the first repetition was returned
-UNSURE_S = 5.0  # of the signal before a first repetition of little contrast, which might be a twitch
+UNSURE_S = 5.0  # of the signal before a first repetition of less than the next contrast, as it might be a twitch
+SURE_DB = 20.0
 SELDOM_S = 6.0  # between two such fits while no repetition ends
 EARLY_SHARE = 0.6  # of the rest that ends a repetition, after which its answer may be computed
 SAME_S = 0.1  # by which the end of a repetition may move while this rest lasts
@@ -159,13 +160,15 @@ class ArrivingRepetitions:
 
     def _goes_on(self, span: Repetition, following: Repetition | None) -> bool:
         """Whether activity began again so early that the two may turn out to be one repetition."""
+        if following is None:
+            return False
         gap = self._config.merge_gap_s * self.rate_hz
-        return following is not None and following.start < span.stop + gap and self._signal.n_seen < following.stop + gap
+        return following.start < span.stop + gap and self._signal.n_seen < following.stop + gap
 
     def _is_clear(self, detector: Detector) -> bool:
         """Whether what stands out may be a repetition, and no twitch before the first."""
         is_early = self._signal.n_seen < UNSURE_S * self.rate_hz and not self._loudness
-        return not is_early or detector.contrast_db >= CLEAR_CONTRAST_DB
+        return not is_early or detector.contrast_db >= SURE_DB
 
     def _spans(self, detector: Detector) -> list[Repetition]:
         """The repetitions in the window, in samples since the beginning of the signal."""

@@ -77,15 +77,15 @@ def most_likely(levels: Array, rest: LevelDistribution, loudest_db: float, n_dwe
     evidence = np.log(rest.spread * np.sqrt(2 * np.pi) / span) + above**2 / 2
     evidence = np.clip(evidence, -MAX_EVIDENCE, MAX_EVIDENCE)
     stay, switch = float(np.log1p(-1 / n_dwell)), float(-np.log(n_dwell))
-    from_active: list[tuple[bool, bool]] = []  # does the best path to (rest, activity) come from activity?
-    lead = 0.0  # log-likelihood of the best path to activity less that to rest
+    lead, leads = 0.0, []  # log-likelihood of the best path to activity less that to rest, before each frame
     for gain in evidence.tolist():
-        to_rest, to_active = lead + switch > stay, lead + stay > switch
-        from_active.append((to_rest, to_active))
-        lead = (lead + stay if to_active else switch) - (lead + switch if to_rest else stay) + gain
-    active = np.empty(levels.size, dtype=bool)
-    state = lead > 0
-    for i in range(levels.size - 1, -1, -1):
-        active[i] = state
-        state = from_active[i][state]
-    return active
+        leads.append(lead)
+        lead = max(lead + stay, switch) - max(lead + switch, stay) + gain
+    before = np.array(leads)
+    to_rest, to_active = before + switch > stay, before + stay > switch  # does the best path to it come from activity?
+    # Going back, a frame has the state of the next, unless both best paths come from the same state.
+    known = np.append(to_rest == to_active, True)[1:]  # whether the state of a frame follows from the frame after it
+    known[-1] = True
+    states = np.append(to_rest[1:], lead > 0)
+    following = np.flatnonzero(known)
+    return np.asarray(states[following[np.searchsorted(following, np.arange(levels.size))]])
