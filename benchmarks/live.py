@@ -3,12 +3,12 @@
     python benchmarks/live.py [--repetitions 1000] [--checkpoint RUN] [--channels 8] [--rate_hz 2000]
     python benchmarks/live.py --recordings FOLDER [--rate_hz 2000]
 
-Simulated people; without --checkpoint a small run is trained on others of them first. Pieces of 50 ms are processed one
-after the other, without waiting for the time at which they would arrive: a piece is done when it has arrived, those
-before it are done, and the time that it takes itself has passed. That time is measured twice, as processor time, as on a
-machine that does nothing else, and by the clock. A repetition ends when the muscle has rested for 0.5 s; the delay counts
-from there, so add 0.5 s for the time since the muscle came to rest. Prints the percentiles, the part of the delay that
-no faster machine would shorten, and the processor time for each repetition and for each second of the signal.
+Simulated people; without --checkpoint a small run is trained on others of them first. Pieces of 50 ms are processed
+one after the other, without waiting for the time at which they would arrive: a piece is done when it has arrived, those
+before it are done, and the time that it takes itself has passed. That time is measured twice, as processor time, as on
+a machine that does nothing else, and by the clock. A repetition ends when the muscle has rested for 0.5 s; the delay
+counts from there, so add 0.5 s for the time since the muscle came to rest. Prints the percentiles, the part of the
+delay that no faster machine would shorten, and the processor time for each repetition and each second of the signal.
 
 With --recordings: how many repetitions of the recordings in FOLDER are those that `segment` finds.
 """
