@@ -36,7 +36,7 @@ class ArrivingFilter:
         # Raw, after the forward pass and after both. It is moved to the beginning when the buffer is full.
         self._buffer = np.zeros((3, n_channels, 2 * n_most))
         self._first = self._n = 0
-        self._next_hum = 0
+        self._next_hum = self._n_filtered = 0
         self._mains_hz = None if config.mains_hz == "auto" else config.mains_hz
         self._begin()
 
@@ -47,7 +47,7 @@ class ArrivingFilter:
     @property
     def raw(self) -> Array:
         """(n_channels, n_seen - start), a view."""
-        return self._kept[0]
+        return np.asarray(self._kept[0])
 
     @property
     def _kept(self) -> Array:
@@ -72,6 +72,9 @@ class ArrivingFilter:
     def filtered(self) -> Array:
         """(n_channels, n_seen - start), a view that is valid until samples are added."""
         raw, forward, filtered = self._kept
+        if self._n_filtered == self.n_seen:
+            return np.asarray(filtered)
+        self._n_filtered = self.n_seen
         if self._config.ecg:  # heartbeats need the whole window
             filtered[:] = preprocess(raw, self.rate_hz, replace(self._config, mains_hz=self._mains_hz))
             self.n_settled = self.start
@@ -101,7 +104,7 @@ class ArrivingFilter:
         raw, forward, _ = self._kept
         self._forward(raw[:, : round(PADDING_S * self.rate_hz)])  # hum goes on from its end to the beginning
         forward[:] = self._forward(raw)
-        self.n_settled = self.start
+        self.n_settled, self._n_filtered = self.start, 0
         return True
 
     def _begin(self) -> None:

@@ -14,18 +14,19 @@ from itertools import zip_longest
 
 import numpy as np
 
-from semg_hht.signals.activity import SPECTRUM_S, Detector, fit_detector, frame_length
+from semg_hht.signals.activity import CLEAR_CONTRAST_DB, SPECTRUM_S, Activity, Detector, fit_detector, frame_length
 from semg_hht.signals.arriving_filter import ArrivingFilter
 from semg_hht.signals.features import rms
 from semg_hht.signals.filters import ROUNDING_SHARE, Array, FilterConfig, effective_band_hz
 from semg_hht.signals.repetitions import Repetition, SegmentConfig, repetitions_of
 
-BLOCK_S = 0.05  # between two searches
+BLOCK_S = 0.05  # between two searches while the end of a repetition may be near
+BLOCK_WITH_ECG_S = 0.25  # as heartbeats are removed from the whole window each time
+SKIPPED_S = 0.1  # between two searches in activity and in rest, which begins and ends within this
 WINDOW_S = 20.0  # of the signal is searched; it holds several repetitions and their rests
 FIRST_S = 2.0  # of the signal before rest and activity are learned
 EVERY_S = 0.5  # between two such fits until the first repetition was returned
-UNSURE_S = 5.0  # of the signal before a first repetition of less than the next contrast, as it might be a twitch
-SURE_DB = 20.0
+UNSURE_S = 5.0  # of the signal before a first repetition of little contrast, which might be a twitch
 SELDOM_S = 6.0  # between two such fits while no repetition ends
 EARLY_SHARE = 0.6  # of the rest that ends a repetition, after which its answer may be computed
 SAME_S = 0.1  # by which the end of a repetition may move while this rest lasts
@@ -63,7 +64,10 @@ class ArrivingRepetitions:
         self.rate_hz, self._config = rate_hz, config
         self._stride = max(1, int(rate_hz / (MIN_RATE_OF_BAND * effective_band_hz(filters, rate_hz)[1])))
         self._n_frame = self._stride * frame_length(rate_hz / self._stride)  # samples
-        self._n_block = self._n_frame * max(1, round(BLOCK_S * rate_hz / self._n_frame))
+        block_s = BLOCK_WITH_ECG_S if filters.ecg else BLOCK_S
+        self._n_block = self._n_frame * max(1, round(block_s * rate_hz / self._n_frame))
+        # Frames over which the detector's weighting spreads a sample.
+        self._n_spread = -(-round(SPECTRUM_S * rate_hz) // self._n_frame)
         n_window = self._n_block * round(WINDOW_S * rate_hz / self._n_block)
         self._signal = ArrivingFilter(n_channels, rate_hz, filters, n_window)
         self._waiting = np.empty((n_channels, 0))  # less than a block
@@ -72,7 +76,7 @@ class ArrivingRepetitions:
         self._energy = np.empty(0)  # of the frames up to ``_n_known`` that the window still holds
         self._n_known = 0  # frames since the beginning of the signal whose energy does not change any more
         self._next_fit = round(FIRST_S * rate_hz)
-        self._last_stop = 0
+        self._last_stop = self._next_search = 0
         self._loudness: deque[float] = deque(maxlen=N_REMEMBERED)
         self.pending: ArrivedRepetition | None = None  # it has ended if the muscle goes on resting
 
@@ -85,7 +89,8 @@ class ArrivingRepetitions:
             self._signal.add(block)
             if self._signal.n_seen >= self._next_fit and self.pending is None:
                 self._fit()
-            found += self._search()
+            if self._signal.n_seen >= self._next_search:
+                found += self._search()
         self._waiting = samples
         return found
 
@@ -114,15 +119,12 @@ class ArrivingRepetitions:
     def _energies(self, detector: Detector) -> Array:
         """(n_frames,) of the window; only what may have changed is computed again."""
         filtered, start, first = self._signal.filtered(), self._signal.start, self._first_frame
-        n_spread = -(
-            -round(SPECTRUM_S * self.rate_hz) // self._n_frame
-        )  # frames that the weighting spreads a sample over
         known = self._energy[len(self._energy) - max(0, self._n_known - first) :]
-        begin = max(first, first + len(known) - n_spread)
+        begin = max(first, first + len(known) - self._n_spread)
         piece = filtered[self._channels, begin * self._n_frame - start :: self._stride]
         fresh = detector.energy(piece)[first + len(known) - begin :]
         energy = np.concatenate([known, fresh])
-        self._n_known = max(self._n_known, self._signal.n_settled // self._n_frame - n_spread)
+        self._n_known = max(self._n_known, self._signal.n_settled // self._n_frame - self._n_spread)
         self._energy = energy[: max(0, self._n_known - first)]
         return energy
 
@@ -139,11 +141,14 @@ class ArrivingRepetitions:
         found: list[ArrivedRepetition] = []
         n_seen, gap = self._signal.n_seen, self._config.merge_gap_s * self.rate_hz
         first = self._first_frame * self._n_frame
-        spans = self._spans(self._detector)
+        activity = self._detector.judged(self._energies(self._detector))
+        is_open = False  # whether a repetition has not ended
+        spans = self._spans(activity)
         for span, following in zip_longest(spans, spans[1:]):
             if span.start + span.stop < 2 * self._last_stop or span.start == first:
                 continue  # it was returned before, or its beginning was not seen
             if not is_end and (n_seen < span.stop + EARLY_SHARE * gap or self._goes_on(span, following)):
+                is_open = True
                 continue
             is_same = pending is not None and abs(pending.stop - span.stop) <= SAME_S * self.rate_hz
             repetition = pending if pending is not None and is_same else self._cut(span)
@@ -155,24 +160,26 @@ class ArrivingRepetitions:
                 self._loudness.append(float(rms(repetition.filtered).max()))
                 self._next_fit = 0
             else:
-                self.pending = repetition
+                self.pending, is_open = repetition, True
+        n_last = round(BLOCK_S * self.rate_hz / self._n_frame)
+        is_loud = float(activity.level_db[-n_last:].mean()) >= activity.contrast_db / 2
+        self._next_search = n_seen + (0 if is_open and not is_loud else round(SKIPPED_S * self.rate_hz))
         return found
 
     def _goes_on(self, span: Repetition, following: Repetition | None) -> bool:
-        """Whether activity began again so early that the two may turn out to be one repetition."""
-        if following is None:
-            return False
+        """Whether what began after it may show that it is a part of a repetition or, before the first, a twitch."""
         gap = self._config.merge_gap_s * self.rate_hz
-        return following.start < span.stop + gap and self._signal.n_seen < following.stop + gap
+        if following is None or self._signal.n_seen >= following.stop + gap:
+            return False
+        return following.start < span.stop + gap or not self._loudness
 
     def _is_clear(self, detector: Detector) -> bool:
         """Whether what stands out may be a repetition, and no twitch before the first."""
         is_early = self._signal.n_seen < UNSURE_S * self.rate_hz and not self._loudness
-        return not is_early or detector.contrast_db >= SURE_DB
+        return not is_early or detector.contrast_db >= CLEAR_CONTRAST_DB
 
-    def _spans(self, detector: Detector) -> list[Repetition]:
+    def _spans(self, activity: Activity) -> list[Repetition]:
         """The repetitions in the window, in samples since the beginning of the signal."""
-        activity = detector.judged(self._energies(detector))
         n, start = self._stride, self._first_frame * self._n_frame
         n_samples = -(-(self._signal.n_seen - start) // n)
         return [
