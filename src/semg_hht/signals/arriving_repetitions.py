@@ -1,9 +1,9 @@
 """Find repetitions in a signal while it arrives. It works on arrays and a rate and does not know labels or streams.
 
-The last 20 s are filtered and searched as `segment` does with a whole recording, 20 times a second. Learning how rest
-and activity look takes most of the time of a search, so that is done when a repetition has just been returned, and the
-searches that follow use it. A repetition has ended when the muscle has rested for `SegmentConfig.merge_gap_s`, because
-a shorter rest lies within a repetition.
+The last 20 s are filtered and searched as `segment` does with a whole recording, up to 20 times a second. To learn how
+rest and activity look takes most of the time of a search. So that is done when a repetition has just been returned, and
+the searches that follow use it. A repetition has ended when the muscle has rested for `SegmentConfig.merge_gap_s`,
+because a shorter rest lies within a repetition.
 """
 
 from __future__ import annotations
