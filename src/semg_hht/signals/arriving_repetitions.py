@@ -27,6 +27,7 @@ WINDOW_S = 20.0  # of the signal is searched; it holds several repetitions and t
 FIRST_S = 2.0  # of the signal before rest and activity are learned
 EVERY_S = 0.5  # between two such fits until the first repetition was returned
 UNSURE_S = 5.0  # of the signal before a first repetition of little contrast, which might be a twitch
+STILL_DB = 4.0  # above rest; where no level in the window is as high before the first repetition, nothing is learned
 SELDOM_S = 6.0  # between two such fits while no repetition ends
 EARLY_SHARE = 0.6  # of the rest that ends a repetition, after which its answer may be computed
 SAME_S = 0.1  # by which the end of a repetition may move while this rest lasts
@@ -77,6 +78,7 @@ class ArrivingRepetitions:
         self._n_known = 0  # frames since the beginning of the signal whose energy does not change any more
         self._next_fit = round(FIRST_S * rate_hz)
         self._last_stop = self._next_search = 0
+        self._is_still = False  # whether nothing stands out from rest yet
         self._loudness: deque[float] = deque(maxlen=N_REMEMBERED)
         self.pending: ArrivedRepetition | None = None  # it has ended if the muscle goes on resting
 
@@ -88,7 +90,10 @@ class ArrivingRepetitions:
             block, samples = samples[:, : self._n_block], samples[:, self._n_block :]
             self._signal.add(block)
             if self._signal.n_seen >= self._next_fit and self.pending is None:
-                self._fit()
+                if self._is_still:
+                    self._next_fit += round(EVERY_S * self.rate_hz)
+                else:
+                    self._fit()
             if self._signal.n_seen >= self._next_search:
                 found += self._search()
         self._waiting = samples
@@ -135,18 +140,16 @@ class ArrivingRepetitions:
 
     def _search(self, *, is_end: bool = False) -> list[ArrivedRepetition]:
         """Search the window; returns the repetitions that have ended, and sets the one that may have."""
-        pending, self.pending = self.pending, None
-        if self._detector is None or not (is_end or self._is_clear(self._detector)):
+        detector, pending, self.pending = self._detector, self.pending, None
+        if detector is None:
             return []
-        found: list[ArrivedRepetition] = []
+        activity = detector.judged(self._energies(detector))
+        self._is_still = not self._loudness and bool(detector.channels) and bool(activity.level_db.max() < STILL_DB)
+        spans = self._new_spans(activity) if is_end or self._is_clear(detector) else []
         n_seen, gap = self._signal.n_seen, self._config.merge_gap_s * self.rate_hz
-        first = self._first_frame * self._n_frame
-        activity = self._detector.judged(self._energies(self._detector))
+        found: list[ArrivedRepetition] = []
         is_open = False  # whether a repetition has not ended
-        spans = self._spans(activity)
         for span, following in zip_longest(spans, spans[1:]):
-            if span.start + span.stop < 2 * self._last_stop or span.start == first:
-                continue  # it was returned before, or its beginning was not seen
             if not is_end and (n_seen < span.stop + EARLY_SHARE * gap or self._goes_on(span, following)):
                 is_open = True
                 continue
@@ -155,16 +158,18 @@ class ArrivingRepetitions:
             if not self._counts(repetition):
                 continue
             if is_end or n_seen >= repetition.stop + gap:
-                found.append(repetition)
-                self._last_stop = repetition.stop
-                self._loudness.append(float(rms(repetition.filtered).max()))
-                self._next_fit = 0
+                found.append(self._ended(repetition))
             else:
                 self.pending, is_open = repetition, True
         n_last = round(BLOCK_S * self.rate_hz / self._n_frame)
         is_loud = float(activity.level_db[-n_last:].mean()) >= activity.contrast_db / 2
         self._next_search = n_seen + (0 if is_open and not is_loud else round(SKIPPED_S * self.rate_hz))
         return found
+
+    def _ended(self, repetition: ArrivedRepetition) -> ArrivedRepetition:
+        self._last_stop, self._next_fit = repetition.stop, 0
+        self._loudness.append(float(rms(repetition.filtered).max()))
+        return repetition
 
     def _goes_on(self, span: Repetition, following: Repetition | None) -> bool:
         """Whether what began after it may show that it is a part of a repetition or, before the first, a twitch."""
@@ -178,14 +183,13 @@ class ArrivingRepetitions:
         is_early = self._signal.n_seen < UNSURE_S * self.rate_hz and not self._loudness
         return not is_early or detector.contrast_db >= CLEAR_CONTRAST_DB
 
-    def _spans(self, activity: Activity) -> list[Repetition]:
-        """The repetitions in the window, in samples since the beginning of the signal."""
+    def _new_spans(self, activity: Activity) -> list[Repetition]:
+        """What was not returned yet and whose beginning was seen, in samples since the beginning of the signal."""
         n, start = self._stride, self._first_frame * self._n_frame
-        n_samples = -(-(self._signal.n_seen - start) // n)
-        return [
-            Repetition(n * span.start + start, min(n * span.stop + start, self._signal.n_seen), span.confidence)
-            for span in repetitions_of(activity, n_samples, self.rate_hz / n, self._config)
-        ]
+        n_seen, last_stop = self._signal.n_seen, self._last_stop
+        found = repetitions_of(activity, -(-(n_seen - start) // n), self.rate_hz / n, self._config)
+        spans = [Repetition(n * one.start + start, min(n * one.stop + start, n_seen), one.confidence) for one in found]
+        return [span for span in spans if span.start + span.stop >= 2 * last_stop and span.start > start]
 
     def _cut(self, span: Repetition) -> ArrivedRepetition:
         start = max(span.start, self._last_stop)
