@@ -1,12 +1,16 @@
 """How long after the end of a repetition its answer is there, while a signal of 8 channels at 2000 Hz arrives.
 
     python benchmarks/live.py [--repetitions 1000] [--checkpoint RUN] [--channels 8] [--rate_hz 2000]
+    python benchmarks/live.py --recordings FOLDER [--rate_hz 2000]
 
-Simulated people; without --checkpoint a small run is trained on others of them first. Pieces of 50 ms arrive one after
-the other and each is processed when those before it are done: first with the processor time that each takes, as on a
-machine that does nothing else, then with the time by the clock. A repetition ends when the muscle has rested for 0.5 s;
-the delay counts from there, so add 0.5 s for the time since the muscle came to rest. Prints the percentiles, and the
-processor time for each repetition and for each second of the signal.
+Simulated people; without --checkpoint a small run is trained on others of them first. Pieces of 50 ms are processed
+one after the other, without waiting for the time at which they would arrive: a piece is done when it has arrived, those
+before it are done, and the time that it takes itself has passed. That time is measured twice, as processor time, as on
+a machine that does nothing else, and by the clock. A repetition ends when the muscle has rested for 0.5 s; the delay
+counts from there, so add 0.5 s for the time since the muscle came to rest. Prints the percentiles, the part of the
+delay that no faster machine would shorten, and the processor time for each repetition and each second of the signal.
+
+With --recordings: how many repetitions of the recordings in FOLDER are those that `segment` finds.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +31,11 @@ from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.matrices.transform import PipelineConfig
-from semg_hht.prediction.live import LiveSession
+from semg_hht.prediction.live import LiveRepetition, LiveSession, follow
 from semg_hht.prediction.run import Run, open_run
-from semg_hht.recordings.recording import Recording
+from semg_hht.recordings.recording import Recording, read_recording
 from semg_hht.recordings.stream import ReplayedRecording
-from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.signals.repetitions import SegmentConfig, find_repetitions
 from semg_hht.signals.simulate import SimulationConfig, simulate_people
 
 GAP_S = SegmentConfig().merge_gap_s
@@ -59,11 +64,24 @@ class Delays:
         self.late_s += [self.done_s - end_s - GAP_S for end_s in ends_s]
 
 
-def play(recording: Recording, run: Run, n_most: int) -> tuple[Delays, Delays, float]:
-    """Delays by processor time and by the clock, and the seconds of the signal that were played."""
+@dataclass(frozen=True)
+class Played:
+    """Delays of the repetitions of a recording by processor time, by the clock, and on a machine that takes no time."""
+
+    by_processor: Delays
+    by_clock: Delays
+    at_once: Delays
+    lasted_s: float
+
+    @property
+    def late_s(self) -> list[tuple[float, ...]]:
+        return list(zip(self.by_processor.late_s, self.by_clock.late_s, self.at_once.late_s, strict=True))
+
+
+def play(recording: Recording, run: Run, n_most: int) -> Played:
     source = ReplayedRecording(recording, float("inf"))
     session = LiveSession(source.description, run)
-    by_processor, by_clock = Delays(), Delays()
+    by_processor, by_clock, at_once = Delays(), Delays(), Delays()
     for piece in source.pieces():
         begin, begin_cpu = time.perf_counter(), time.process_time()
         found = session.add(np.asarray(piece))
@@ -71,9 +89,35 @@ def play(recording: Recording, run: Run, n_most: int) -> tuple[Delays, Delays, f
         ends_s = [repetition.stop_s for repetition in found]
         by_clock.add(session.lasted_s, took[0], ends_s)
         by_processor.add(session.lasted_s, took[1], ends_s)
+        at_once.add(session.lasted_s, 0.0, ends_s)
         if len(by_clock.late_s) >= n_most:
             break
-    return by_processor, by_clock, session.lasted_s
+    return Played(by_processor, by_clock, at_once, session.lasted_s)
+
+
+def compare(folder: Path, rate_hz: float) -> None:
+    """Print how far the repetitions found while the signal arrives are those of the whole recording."""
+    n_whole = n_live = n_same = 0
+    for path in sorted(folder.glob("*.mat")):
+        recording = read_recording(path, rate_hz=rate_hz)
+        source = ReplayedRecording(recording, float("inf"))
+        session = LiveSession(source.description, None)
+        found = [repetition for repetition in follow(source, session) if isinstance(repetition, LiveRepetition)]
+        live = [(repetition.start_s, repetition.stop_s) for repetition in found]
+        whole = [(one.start / recording.rate_hz, one.stop / recording.rate_hz) for one in find_repetitions(recording)]
+        same = sum(any(_overlap(one, other) > 0.5 for other in live) for one in whole)
+        print(
+            f"{path.name:<16} segment {len(whole):3}  live {len(live):3}  overlap by more than half {same:3}",
+            flush=True,
+        )
+        n_whole, n_live, n_same = n_whole + len(whole), n_live + len(live), n_same + same
+    print(f"{'all':<16} segment {n_whole:3}  live {n_live:3}  overlap by more than half {n_same:3}")
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """What two spans share, as a part of what either covers."""
+    shared = min(one[1], other[1]) - max(one[0], other[0])
+    return shared / (max(one[1], other[1]) - min(one[0], other[0]))
 
 
 def show(name: str, values: NDArray[np.float64]) -> None:
@@ -89,11 +133,15 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--channels", type=int, default=8)
     parser.add_argument("--rate_hz", type=float, default=2000.0)
+    parser.add_argument("--recordings", type=Path, help="folder of .mat files to compare with segment")
     options = parser.parse_args()
+    if options.recordings:
+        compare(options.recordings, options.rate_hz)
+        return
     with tempfile.TemporaryDirectory() as folder:
         run = open_run(options.checkpoint) if options.checkpoint else None
         run = run or trained_run(Path(folder), options.rate_hz, options.channels)
-        late: list[tuple[float, float]] = []
+        late: list[tuple[float, ...]] = []
         played_s = used_s = 0.0
         n_true = person = 0
         while len(late) < options.repetitions:
@@ -101,14 +149,16 @@ def main() -> None:
             (simulated,) = simulate_people(config, seed=100 + person)
             person += 1
             begin = time.process_time()
-            processor, clock, lasted_s = play(simulated.recording, run, options.repetitions - len(late))
+            played = play(simulated.recording, run, options.repetitions - len(late))
             used_s += time.process_time() - begin
-            played_s += lasted_s
-            n_true += sum(true.stop_s < lasted_s - GAP_S for true in simulated.repetitions)
-            late += zip(processor.late_s, clock.late_s, strict=True)
+            played_s += played.lasted_s
+            n_true += sum(true.stop_s < played.lasted_s - GAP_S for true in simulated.repetitions)
+            late += played.late_s
             print(f"{len(late)} repetitions of {n_true} in {played_s:.0f} s of signal, {person} people")
-            show("delay, by processor time", np.array(late)[:, 0])
-            show("delay, by the clock", np.array(late)[:, 1])
+            by_processor, by_clock, at_once = np.array(late).T  # (n_repetitions, 3) -> (3, n_repetitions)
+            show("delay, by processor time", by_processor)
+            show("delay, by the clock", by_clock)
+            show("of this, before the search finds it", at_once)
             cpu = f"{used_s / len(late):.2f} s for a repetition, {used_s / played_s:.3f} s for a second of signal"
             print(f"  processor time: {cpu}", flush=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -16,6 +17,7 @@ from semg_hht.signals.filters import (
     filter_steps,
     find_hum,
     preprocess,
+    sections,
 )
 
 RATE_HZ = 1000.0
@@ -197,6 +199,13 @@ def test_only_lines_inside_the_band_are_notched() -> None:
 def test_a_given_mains_frequency_is_always_notched() -> None:
     steps = filter_steps(noise(0), RATE_HZ, FilterConfig((20, 170), 50))
     assert [name for name, _ in steps] == ["raw", "band-pass 20-170 Hz", "notch 50, 100, 150 Hz"]
+
+
+def test_the_sections_of_one_pass_have_the_gain_of_both_when_squared() -> None:
+    lines_hz = [50.0, 75.0, 150.0, 225.0]
+    response = np.abs(scipy.signal.sosfreqz(sections(EUROPEAN, RATE_HZ, 50.0), lines_hz, fs=RATE_HZ)[1]) ** 2
+    assert_allclose(response, [0, 1, 0, 1], atol=0.03)
+    assert len(sections(FilterConfig((20, 170)), RATE_HZ, 50.0)) == len(sections(FilterConfig(), RATE_HZ, None)) + 3
 
 
 @pytest.mark.parametrize("config", [FilterConfig(), EUROPEAN, FilterConfig(mains_hz=None), FilterConfig(ecg=True)])

@@ -5,13 +5,14 @@ It works on filtered samples and a sampling rate. It does not know repetitions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from semg_hht.recordings.welch import welch
+from semg_hht.signals.two_levels import LevelDistribution, most_likely, two_levels, two_levels_of_each
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -28,7 +29,6 @@ FIRST_SMOOTHING_S = 0.15
 MIN_CONTRAST_DB = 2.0
 CLEAR_CONTRAST_DB = 10.0  # no two halves of noise differ by as much
 DWELL_S = 0.5  # typical duration of rest or activity, within a factor of a few
-MAX_EVIDENCE = 4.0  # natural logarithm; limits the weight of a single frame, such as that of an R wave
 SPECTRUM_S = 0.25
 MIN_NOISE_SHARE = 0.1  # of the median over the pass band: limits the weight of frequencies that a filter removed
 PASS_BAND_DB = 60.0  # frequencies within this of the strongest belong to the pass band
@@ -66,6 +66,11 @@ class Activity:
     agreement: float
 
 
+def frame_length(rate_hz: float) -> int:
+    """Samples in a frame."""
+    return max(MIN_FRAME_SAMPLES, round(FRAME_S * rate_hz))
+
+
 def find_activity(samples: Array, rate_hz: float, method: str = "markov") -> Activity:
     """Detect activity in filtered samples (n_channels, n_samples), from all channels together.
 
@@ -79,44 +84,101 @@ def find_activity(samples: Array, rate_hz: float, method: str = "markov") -> Act
         Teager-Kaiser energy (Solnik et al. 2010, doi 10.1007/s00421-010-1521-8); it is easier to explain, and sharper
         at the edges of a clean signal.
     """
-    n_frame = max(MIN_FRAME_SAMPLES, round(FRAME_S * rate_hz))
-    frame_s = n_frame / rate_hz
-    muscles = _muscles(samples, rate_hz, n_frame)
-    if not muscles:
-        n_frames = samples.shape[1] // n_frame
-        return Activity(np.zeros(n_frames, dtype=bool), np.zeros(n_frames), n_frame, 0.0, 1.0)
-    samples = samples[[muscle.index for muscle in muscles]]
-    if method == "threshold":
-        energy = _frame_energy(_teager_kaiser(samples), n_frame)
-        levels = _smoothed_db(energy, FIRST_SMOOTHING_S / frame_s)
-        rest, activity = _two_levels(levels)
-        if activity.mean - rest.mean > CLEAR_CONTRAST_DB:
-            # Where activity lasts longer than rest, its edges widen the distribution of rest: 4 standard deviations
-            # would exceed all activity.
-            rest = _LevelDistribution(rest.mean, min(rest.spread, (activity.mean - rest.mean) / 4))
-        active = _hysteresis(levels, rest, activity)
-    else:
-        first = _smoothed_db(_frame_energy(samples**2, n_frame), FIRST_SMOOTHING_S / frame_s)
-        active = _hysteresis(first, *_two_levels(first))
-        energy = _frame_energy(_weighted(samples, rate_hz, np.repeat(active, n_frame)) ** 2, n_frame)
-        rest, activity = _two_levels(_smoothed_db(energy, FIRST_SMOOTHING_S / frame_s))
-        low_s, high_s = SMOOTHING_S
-        smoothing_s = np.clip(high_s * SMOOTHING_CONTRAST_DB / max(activity.mean - rest.mean, 1.0), low_s, high_s)
-        levels = _smoothed_db(energy, smoothing_s / frame_s)
-        rest, activity = _two_levels(levels)
-        active = _most_likely(levels, rest, DWELL_S / frame_s)
-    contrast = activity.mean - rest.mean
-    if contrast < MIN_CONTRAST_DB:
-        active = np.zeros_like(active)
-    return Activity(active, levels - rest.mean, n_frame, contrast, _agreement(muscles, active))
+    return fit_detector(samples, rate_hz, method)[1]
 
 
 @dataclass(frozen=True)
-class _LevelDistribution:
-    """Normal distribution of levels, in decibels."""
+class Detector:
+    """Rest and activity as one signal shows them; it judges later samples of the same channels without a new fit.
 
-    mean: float
-    spread: float
+    channels : indices of the channels that take part; empty: no channel shows a muscle.
+    gains : (n_muscles, n_frequencies) of `_weighted`; None: the samples are not weighted.
+    quiet : (n_muscles, 1) energy of the quietest tenth of the frames.
+    smoothing : frames over which the energy is averaged.
+    loudest_db : highest level of activity above rest.
+    """
+
+    method: str
+    n_frame: int
+    channels: tuple[int, ...] = ()
+    gains: Array | None = None
+    quiet: Array = field(default_factory=lambda: np.ones((0, 1)))
+    smoothing: float = 1.0
+    rest: LevelDistribution = LevelDistribution(0.0, 1.0)
+    activity: LevelDistribution = LevelDistribution(0.0, 1.0)
+    loudest_db: float = 0.0
+    n_dwell: float = 1.0
+    agreement: float = 1.0
+
+    @property
+    def contrast_db(self) -> float:
+        return self.activity.mean - self.rest.mean
+
+    def energy(self, samples: Array) -> Array:
+        """(n_channels, n_samples) -> (n_frames,): energy of each frame over that at rest, mean over the muscles."""
+        if not self.channels:
+            return np.ones(samples.shape[1] // self.n_frame)
+        samples = samples[list(self.channels)]
+        if self.method == "threshold":
+            return _over_quiet(_frames(_teager_kaiser(samples), self.n_frame), self.quiet)
+        if self.gains is not None:
+            n_spread = 2 * (self.gains.shape[1] - 1)  # the weighting spreads a sample over so many
+            samples = _filtered_by(self.gains, samples, scipy.fft.next_fast_len(samples.shape[1] + n_spread, real=True))
+        return _over_quiet(_frames(samples**2, self.n_frame), self.quiet)
+
+    def judged(self, energy: Array) -> Activity:
+        """The activity in frames of this energy (n_frames,)."""
+        if not self.channels:
+            return Activity(np.zeros(energy.size, dtype=bool), np.zeros(energy.size), self.n_frame, 0.0, 1.0)
+        levels = _smoothed_db(energy, self.smoothing)
+        if self.contrast_db < MIN_CONTRAST_DB:
+            active = np.zeros(levels.size, dtype=bool)
+        elif self.method == "threshold":
+            active = _hysteresis(levels, self.rest, self.activity)
+        else:
+            active = most_likely(levels, self.rest, self.loudest_db, self.n_dwell)
+        return Activity(active, levels - self.rest.mean, self.n_frame, self.contrast_db, self.agreement)
+
+
+def fit_detector(samples: Array, rate_hz: float, method: str = "markov") -> tuple[Detector, Activity]:
+    """Learn rest and activity from filtered samples (n_channels, n_samples), and find the activity in them."""
+    n_frame = frame_length(rate_hz)
+    frame_s = n_frame / rate_hz
+    muscles = _muscles(samples, rate_hz, n_frame)
+    channels = tuple(muscle.index for muscle in muscles)
+    detector = Detector(method, n_frame, channels, smoothing=FIRST_SMOOTHING_S / frame_s, n_dwell=DWELL_S / frame_s)
+    if not muscles:
+        return detector, detector.judged(np.ones(samples.shape[1] // n_frame))
+    samples = samples[list(channels)]
+    if method == "threshold":
+        frames = _frames(_teager_kaiser(samples), n_frame)
+        quiet = _quiet(frames)
+        energy = _over_quiet(frames, quiet)
+        rest, activity = two_levels(_smoothed_db(energy, detector.smoothing))
+        if activity.mean - rest.mean > CLEAR_CONTRAST_DB:
+            # Where activity lasts longer than rest, its edges widen the distribution of rest: 4 standard deviations
+            # would exceed all activity.
+            rest = LevelDistribution(rest.mean, min(rest.spread, (activity.mean - rest.mean) / 4))
+    else:
+        first = _smoothed_db(_frame_energy(samples**2, n_frame), detector.smoothing)
+        active = _hysteresis(first, *two_levels(first))
+        gains = _gains(samples, rate_hz, np.repeat(active, n_frame))
+        if gains is not None:
+            samples = _filtered_by(gains, samples, scipy.fft.next_fast_len(samples.shape[1], real=True))
+        frames = _frames(samples**2, n_frame)
+        quiet = _quiet(frames)
+        energy = _over_quiet(frames, quiet)
+        rest, activity = two_levels(_smoothed_db(energy, detector.smoothing))
+        low_s, high_s = SMOOTHING_S
+        smoothing_s = np.clip(high_s * SMOOTHING_CONTRAST_DB / max(activity.mean - rest.mean, 1.0), low_s, high_s)
+        levels = _smoothed_db(energy, smoothing_s / frame_s)
+        rest, activity = two_levels(levels)
+        loudest_db = float(np.quantile(levels, 0.98)) - rest.mean
+        detector = replace(detector, gains=gains, smoothing=float(smoothing_s / frame_s), loudest_db=loudest_db)
+    detector = replace(detector, quiet=quiet, rest=rest, activity=activity)
+    found = detector.judged(energy)
+    agreement = _agreement(muscles, found.active)
+    return replace(detector, agreement=agreement), replace(found, agreement=agreement)
 
 
 @dataclass(frozen=True)
@@ -142,7 +204,7 @@ def _muscles(samples: Array, rate_hz: float, n_frame: int) -> list[_Muscle]:
     energies = {index: energy / energy.max() for index, energy in energies.items() if energy.any()}
     floors = {index: np.maximum(energy, 10 ** (-FLOOR_DB / 10)) for index, energy in energies.items()}
     all_levels = [_smoothed_db(floored, FIRST_SMOOTHING_S / frame_s) for floored in floors.values()]
-    fits = _two_levels_of_each(all_levels)
+    fits = two_levels_of_each(all_levels)
     for (index, energy), levels, (rest, activity) in zip(energies.items(), all_levels, fits, strict=True):
         contrast = activity.mean - rest.mean
         active = _hysteresis(levels, rest, activity) if contrast >= MIN_CONTRAST_DB else np.zeros(levels.size, bool)
@@ -200,12 +262,26 @@ def _teager_kaiser(samples: Array) -> Array:
 
 def _frame_energy(energy: Array, n_frame: int) -> Array:
     """(n_channels, n_samples) -> (n_frames,): mean of each frame over the channel's quietest tenth, channel mean."""
+    frames = _frames(energy, n_frame)
+    return _over_quiet(frames, _quiet(frames))
+
+
+def _frames(energy: Array, n_frame: int) -> Array:
+    """(n_channels, n_samples) -> (n_channels, n_frames), the mean of each frame."""
     n_frames = energy.shape[1] // n_frame
     frames = energy[:, : n_frames * n_frame].reshape(len(energy), n_frames, n_frame)  # (n_channels, n_frames, n_frame)
-    frames = frames.mean(axis=2)
+    return np.asarray(frames.mean(axis=2))
+
+
+def _quiet(frames: Array) -> Array:
+    """(n_channels, 1): the energy of the quietest tenth of the frames (n_channels, n_frames)."""
     quiet = np.percentile(frames, 10, axis=1, keepdims=True)
     # The quietest tenth of a channel that was switched off for a while is zero or rounding.
-    quiet = np.where(quiet > 0, quiet, np.maximum(frames.mean(axis=1, keepdims=True), np.finfo(float).tiny))
+    return np.where(quiet > 0, quiet, np.maximum(frames.mean(axis=1, keepdims=True), np.finfo(float).tiny))
+
+
+def _over_quiet(frames: Array, quiet: Array) -> Array:
+    """(n_channels, n_frames) -> (n_frames,): energy over that of the quietest tenth, mean over the channels."""
     return np.asarray((frames / quiet).mean(axis=0))
 
 
@@ -217,50 +293,7 @@ def _smoothed_db(energy: Array, n_frames: float) -> Array:
     return np.asarray(10 * np.log10(np.maximum(smooth, 1e-3)))
 
 
-def _two_levels(levels: Array) -> tuple[_LevelDistribution, _LevelDistribution]:
-    """Rest and activity as a mixture of two normal distributions, fitted by expectation maximisation to quantiles."""
-    (fit,) = _two_levels_of_each([levels])
-    return fit
-
-
-def _two_levels_of_each(all_levels: list[Array]) -> list[tuple[_LevelDistribution, _LevelDistribution]]:
-    """`_two_levels` of several channels; together they take less time."""
-    if not all_levels:
-        return []
-    quantiles = np.linspace(0.002, 0.998, 500)
-    x = np.stack([np.quantile(levels, quantiles) for levels in all_levels])  # (n, 500), for any recording length
-    mean = np.quantile(x, [0.2, 0.9], axis=1).T.copy()  # (2, n) -> (n, 2)
-    spread = np.repeat(np.maximum(0.5, (mean[:, 1:] - mean[:, :1]) / 4), 2, axis=1)  # (n, 1) -> (n, 2)
-    share = np.full_like(mean, 0.5)
-    moving = np.arange(len(x))  # of the channels
-    for _ in range(100):
-        values, before, width = x[moving, None], mean[moving, :, None], spread[moving, :, None]
-        log_scale = np.log(share[moving, :, None]) - np.log(width)
-        log_density = log_scale - 0.5 * ((values - before) / width) ** 2  # (n_moving, 2, 500)
-        membership = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-        membership /= membership[:, :1] + membership[:, 1:]
-        weight = _sums(membership) + 1e-9  # (n_moving, 2)
-        moved = _sums(membership * values) / weight
-        deviation = _sums(membership * (values - moved[..., None]) ** 2)
-        spread[moving] = np.maximum(np.sqrt(deviation / weight), 0.3)
-        share[moving] = weight / (weight[:, :1] + weight[:, 1:])
-        mean[moving] = moved
-        moving = moving[np.abs(moved - before[..., 0]).max(axis=1) >= 1e-6]
-        if not moving.size:
-            break
-    fits = []
-    for means, spreads in zip(mean, spread, strict=True):
-        rest, activity = (_LevelDistribution(float(means[i]), float(spreads[i])) for i in np.argsort(means))
-        fits.append((rest, activity))
-    return fits
-
-
-def _sums(values: Array) -> Array:
-    """Over the last axis, from left to right; ``np.sum`` adds in pairs or not, depending on the layout."""
-    return np.asarray(np.cumsum(values, axis=-1)[..., -1])
-
-
-def _hysteresis(levels: Array, rest: _LevelDistribution, activity: _LevelDistribution) -> Flags:
+def _hysteresis(levels: Array, rest: LevelDistribution, activity: LevelDistribution) -> Flags:
     """Stretches above the mean of rest plus 2 standard deviations whose maximum exceeds a higher threshold."""
     low = rest.mean + 2 * rest.spread
     high = max(rest.mean + 4 * rest.spread, (rest.mean + activity.mean) / 2)
@@ -270,8 +303,9 @@ def _hysteresis(levels: Array, rest: _LevelDistribution, activity: _LevelDistrib
     return active
 
 
-def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
-    """Weight the power of each frequency by S / (N (S + N)), for normally distributed signal S and noise N.
+def _gains(samples: Array, rate_hz: float, active: Flags) -> Array | None:
+    """(n_channels, n_frequencies) that weight the power of each frequency by S / (N (S + N)), for normally distributed
+    signal S and noise N; None where too little rest or activity is seen.
 
     The weighted energy is the log-likelihood ratio of activity and rest. S and N are estimated where the first pass
     detected activity and rest. N is a median over frames, which excludes heartbeats.
@@ -279,15 +313,13 @@ def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
     n = round(SPECTRUM_S * rate_hz) // 2 * 2
     active = active[: samples.shape[1]]
     if n < 8 or min(active.sum(), active.size - active.sum()) < 4 * n:
-        return samples
+        return None
     starts = np.arange(0, active.size - n + 1, n // 2)
     is_active = active[starts + n // 2]
     if not 4 <= is_active.sum() <= is_active.size - 4:
-        return samples
+        return None
     window = np.hanning(n)
-    n_fft = scipy.fft.next_fast_len(samples.shape[1], real=True)
-    frequency = scipy.fft.rfftfreq(n_fft)
-    weighted = np.empty_like(samples)
+    gains = np.empty((len(samples), n // 2 + 1))
     for i, channel in enumerate(samples):
         frames = np.lib.stride_tricks.sliding_window_view(channel, n)[starts]  # (n_spectra, n)
         power = np.abs(scipy.fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
@@ -297,41 +329,26 @@ def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
         passed = both >= 10 ** (-PASS_BAND_DB / 10) * both.max()
         noise = np.maximum(noise, MIN_NOISE_SHARE * np.median(noise[passed]))
         if not noise.min() > np.finfo(float).tiny:
-            return samples  # silence between the bursts
+            return None  # silence between the bursts
         signal = np.maximum(both - noise, 0)
-        gain = np.sqrt(signal / (noise * (signal + noise)))
-        spectrum = scipy.fft.rfft(channel, n_fft) * np.interp(frequency, scipy.fft.rfftfreq(n), gain)
-        weighted[i] = scipy.fft.irfft(spectrum, n_fft)[: channel.size]
-    return weighted
+        gains[i] = np.sqrt(signal / (noise * (signal + noise)))
+    return gains
+
+
+def _filtered_by(gains: Array, samples: Array, n_fft: int) -> Array:
+    """Samples (n_channels, n_samples) with their spectrum times the gains (n_channels, n_frequencies)."""
+    frequency = scipy.fft.rfftfreq(n_fft)
+    known = scipy.fft.rfftfreq(2 * (gains.shape[1] - 1))
+    filtered = np.empty_like(samples)
+    for channel, gain, out in zip(samples, gains, filtered, strict=True):
+        spectrum = scipy.fft.rfft(channel, n_fft) * np.interp(frequency, known, gain)
+        out[:] = scipy.fft.irfft(spectrum, n_fft)[: channel.size]
+    return filtered
 
 
 def _over_neighbours(spectrum: Array) -> Array:
     """Mean over five neighbouring bins."""
     return np.convolve(np.pad(spectrum, 2, mode="edge"), np.full(5, 0.2), mode="valid")
-
-
-def _most_likely(levels: Array, rest: _LevelDistribution, n_dwell: float) -> Flags:
-    """The most likely sequence of rest, with normally distributed levels, and activity, with uniform ones.
-
-    Levels of activity are uniform up to the highest, not normal, because the effort of a repetition rises and falls.
-    """
-    span = max(float(np.quantile(levels, 0.98)) - rest.mean, 3 * rest.spread)
-    above = np.maximum(levels - rest.mean, 0) / rest.spread
-    evidence = np.log(rest.spread * np.sqrt(2 * np.pi) / span) + above**2 / 2
-    evidence = np.clip(evidence, -MAX_EVIDENCE, MAX_EVIDENCE)
-    stay, switch = np.log1p(-1 / n_dwell), -np.log(n_dwell)
-    from_active = np.empty((2, levels.size), dtype=bool)  # does the best path to (rest, activity) come from activity?
-    lead = 0.0  # log-likelihood of the best path to activity less that to rest
-    for i, gain in enumerate(evidence.tolist()):
-        to_rest, to_active = lead + switch > stay, lead + stay > switch
-        from_active[:, i] = to_rest, to_active
-        lead = (lead + stay if to_active else switch) - (lead + switch if to_rest else stay) + gain
-    active = np.empty(levels.size, dtype=bool)
-    state = lead > 0
-    for i in range(levels.size - 1, -1, -1):
-        active[i] = state
-        state = from_active[int(state), i]
-    return active
 
 
 def runs(flags: Flags) -> list[tuple[int, int]]:

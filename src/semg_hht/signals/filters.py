@@ -110,17 +110,33 @@ def filter_steps(samples: Array, rate_hz: float, config: FilterConfig) -> list[t
         beats = f"{r_peaks.size} beats" if r_peaks.size else "no heartbeat found"
         samples = remove_ecg(samples, rate_hz, r_peaks)
         steps.append((f"ECG removal ({beats})", samples))
-    band = scipy.signal.butter(BAND_PASS_ORDER, [low, high], btype="bandpass", fs=rate_hz, output="sos")
+    band = _band_pass((low, high), rate_hz)
     steps.append((f"band-pass {low:g}-{high:g} Hz", _zero_phase(band, samples, rate_hz, [])))
     lines_hz = [line for line in _mains_lines_hz(samples, rate_hz, config.mains_hz, high) if low < line < high]
     if lines_hz:
-        notches = [
-            scipy.signal.tf2sos(*scipy.signal.iirnotch(line, line / NOTCH_WIDTH_HZ, fs=rate_hz)) for line in lines_hz
-        ]
         # All sections in one run: filtering the filtered samples a second time would pad their ends a second time.
         name = f"notch {', '.join(f'{line:g}' for line in lines_hz)} Hz"
-        steps.append((name, _zero_phase(np.concatenate([band, *notches]), samples, rate_hz, lines_hz)))
+        steps.append((name, _zero_phase(_with_notches(band, lines_hz, rate_hz), samples, rate_hz, lines_hz)))
     return steps
+
+
+def sections(config: FilterConfig, rate_hz: float, mains_hz: float | None) -> Array:
+    """(n_sections, 6) of one pass of the band-pass, and of notches at a mains frequency and all its harmonics."""
+    low, high = effective_band_hz(config, rate_hz)
+    lines_hz = () if mains_hz is None else np.arange(mains_hz, high, mains_hz).tolist()
+    return _with_notches(_band_pass((low, high), rate_hz), [line for line in lines_hz if low < line], rate_hz)
+
+
+def _band_pass(band_hz: tuple[float, float], rate_hz: float) -> Array:
+    sos = scipy.signal.butter(BAND_PASS_ORDER, band_hz, btype="bandpass", fs=rate_hz, output="sos")
+    return np.asarray(sos)
+
+
+def _with_notches(band: Array, lines_hz: list[float], rate_hz: float) -> Array:
+    notches = [
+        scipy.signal.tf2sos(*scipy.signal.iirnotch(line, line / NOTCH_WIDTH_HZ, fs=rate_hz)) for line in lines_hz
+    ]
+    return np.concatenate([band, *notches])
 
 
 def _zero_phase(sos: Array, samples: Array, rate_hz: float, lines_hz: list[float]) -> Array:
