@@ -20,17 +20,17 @@ from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.datasets.label import LabelOptions
 from semg_hht.datasets.label import label as label_repetitions
 from semg_hht.datasets.simulated import write_simulation
+from semg_hht.figures.drawing import GREY
 from semg_hht.figures.plots import (
-    BLUE,
-    GREY,
     draw_confusion,
     draw_filter_steps,
     draw_history,
     draw_matrix,
     draw_repetitions,
     save,
-    show_matrix,
 )
+from semg_hht.figures.result_plots import plot_plane
+from semg_hht.figures.signal_plots import plot_imfs
 from semg_hht.learning.dataset import from_examples
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
@@ -86,20 +86,12 @@ def draw_sample(out: Path) -> None:
 
 def draw_imfs(signal: Array, imfs: Array, rate_hz: float, path: Path) -> None:
     """Draw a repetition (n_samples,) and its IMFs and residue (n_imfs + 1, n_samples), whole and enlarged."""
-    rows = [("signal", signal), *((f"IMF {i}", imf) for i, imf in enumerate(imfs[:-1], 1)), ("residue", imfs[-1])]
-    figure = Figure(figsize=(11, 0.4 + 0.75 * len(rows)), layout="constrained")
-    times = np.arange(signal.size) / rate_hz
+    figure = Figure(figsize=(11, 0.8 + 0.6 * len(imfs)), layout="constrained")
+    whole, part = figure.subplots(1, 2, width_ratios=[2, 1], sharey=True)
+    plot_imfs(imfs, rate_hz, signal=signal, ax=whole)
     close = slice(middle := int(np.argmax(np.abs(signal))), middle + round(CLOSE_S * rate_hz))
-    for (name, values), (whole, part) in zip(rows, figure.subplots(len(rows), 2, width_ratios=[2, 1]), strict=True):
-        colour = GREY if name in ("signal", "residue") else BLUE
-        whole.plot(times, values, color=colour, linewidth=0.4)
-        part.plot(times[close], values[close], color=colour, linewidth=0.8)
-        whole.set_ylabel(name, rotation=0, ha="right", va="center")
-        for axes, (left, right) in ((whole, (0, times[-1])), (part, (times[close][0], times[close][-1]))):
-            axes.set(xlim=(left, right), yticks=[])
-            axes.tick_params(labelbottom=values is rows[-1][1])
-    whole.set_xlabel("time (s)")
-    part.set_xlabel("the strongest moment, close by: time (s)")
+    plot_imfs(imfs[:, close], rate_hz, signal=signal[close], ax=part)
+    part.set_title("the strongest moment, close by", fontsize="medium")
     save(figure, path)
 
 
@@ -110,7 +102,7 @@ def draw_spectrum(signal: Array, rate_hz: float, path: Path) -> None:
     above, below = figure.subplots(2, 1, height_ratios=[1, 3], sharex=True)
     above.plot(np.arange(signal.size) / rate_hz, signal, color=GREY, linewidth=0.4)
     above.set(yticks=[], ylabel="sEMG")
-    show_matrix(below, scale_power(spectrum.power, "log"), spectrum.frequency_hz, spectrum.time_s)
+    plot_plane(below, scale_power(spectrum.power, "log"), spectrum.frequency_hz, spectrum.time_s)
     save(figure, path)
 
 
@@ -136,7 +128,7 @@ def draw_people(out: Path, epochs: int) -> None:
 def draw_kinds(matrices: dict[str, Matrix], path: Path) -> None:
     figure = Figure(figsize=(12, 3.2), layout="constrained")
     for axes, (label, matrix) in zip(figure.subplots(1, len(matrices), sharey=True), matrices.items(), strict=True):
-        show_matrix(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
+        plot_plane(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
         axes.set_title(label)
     save(figure, path)
 

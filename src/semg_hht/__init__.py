@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from semg_hht.datasets.feature_table import Measured, Measures
     from semg_hht.datasets.find_inputs import InputOptions
     from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource
+    from semg_hht.datasets.labelled_repetitions import RepetitionArrays, read_repetitions
     from semg_hht.datasets.prepare import Prepared
     from semg_hht.datasets.segment import Pictures, Segmented
     from semg_hht.errors import InputError
+    from semg_hht.estimators.repetition_classifier import RepetitionClassifier
+    from semg_hht.estimators.transformers import ChannelCovariance, EmgFeatures, HilbertSpectrumTransformer
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.exports.export import ExportResult
+    from semg_hht.figures.label_plot import plot_labels
+    from semg_hht.figures.result_plots import plot_confusion, plot_history, plot_matrix, plot_spectrum
+    from semg_hht.figures.signal_plots import plot_imfs, plot_recording, plot_repetitions, plot_trend
     from semg_hht.inference.answers import Answer, Part, Prediction, Predictions
     from semg_hht.learning.dataset import Dataset
     from semg_hht.learning.epochs import TrainingConfig
@@ -29,7 +35,9 @@ if TYPE_CHECKING:
     from semg_hht.prediction.run import Run, open_run
     from semg_hht.recordings.manifest import ManifestRow
     from semg_hht.recordings.recording import Recording, read_recording, write_recording
+    from semg_hht.reports.explanation_text import plot_explanation
     from semg_hht.signals.filters import FilterConfig
+    from semg_hht.signals.repetition_stack import stack_repetitions
     from semg_hht.signals.repetitions import Repetition, SegmentConfig, find_repetitions
     from semg_hht.signals.sensor_alignment import LagSearch
     from semg_hht.signals.sensor_labels import LabelConfig
@@ -50,8 +58,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "ChannelCovariance",
     "CheckResult",
     "Dataset",
+    "EmgFeatures",
     "Evaluated",
     "EvaluationOptions",
     "Evidence",
@@ -61,6 +71,7 @@ __all__ = [
     "FeatureOptions",
     "FilterConfig",
     "Finding",
+    "HilbertSpectrumTransformer",
     "InputError",
     "InputOptions",
     "LabelConfig",
@@ -83,6 +94,8 @@ __all__ = [
     "Prepared",
     "Recording",
     "Repetition",
+    "RepetitionArrays",
+    "RepetitionClassifier",
     "ReportOptions",
     "Result",
     "Run",
@@ -106,14 +119,26 @@ __all__ = [
     "label",
     "load_dataset",
     "open_run",
+    "plot_confusion",
+    "plot_explanation",
+    "plot_history",
+    "plot_imfs",
+    "plot_labels",
+    "plot_matrix",
+    "plot_recording",
+    "plot_repetitions",
+    "plot_spectrum",
+    "plot_trend",
     "predict",
     "prepare",
     "read_matrix",
     "read_recording",
+    "read_repetitions",
     "report",
     "samples",
     "segment",
     "simulate",
+    "stack_repetitions",
     "train",
     "write_recording",
 ]
@@ -127,12 +152,27 @@ _MODULE_OF = {
     "Labelled": "datasets.label",
     "LabelOptions": "datasets.label",
     "SensorSource": "datasets.label",
+    "RepetitionArrays": "datasets.labelled_repetitions",
+    "read_repetitions": "datasets.labelled_repetitions",
     "Prepared": "datasets.prepare",
     "Pictures": "datasets.segment",
     "Segmented": "datasets.segment",
     "InputError": "errors",
+    "RepetitionClassifier": "estimators.repetition_classifier",
+    "ChannelCovariance": "estimators.transformers",
+    "EmgFeatures": "estimators.transformers",
+    "HilbertSpectrumTransformer": "estimators.transformers",
     "Explanation": "explanation.explanation",
     "ExportResult": "exports.export",
+    "plot_labels": "figures.label_plot",
+    "plot_confusion": "figures.result_plots",
+    "plot_history": "figures.result_plots",
+    "plot_matrix": "figures.result_plots",
+    "plot_spectrum": "figures.result_plots",
+    "plot_imfs": "figures.signal_plots",
+    "plot_recording": "figures.signal_plots",
+    "plot_repetitions": "figures.signal_plots",
+    "plot_trend": "figures.signal_plots",
     "Answer": "inference.answers",
     "Part": "inference.answers",
     "Prediction": "inference.answers",
@@ -152,7 +192,9 @@ _MODULE_OF = {
     "Recording": "recordings.recording",
     "read_recording": "recordings.recording",
     "write_recording": "recordings.recording",
+    "plot_explanation": "reports.explanation_text",
     "FilterConfig": "signals.filters",
+    "stack_repetitions": "signals.repetition_stack",
     "Repetition": "signals.repetitions",
     "SegmentConfig": "signals.repetitions",
     "find_repetitions": "signals.repetitions",

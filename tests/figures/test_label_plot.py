@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from semg_hht.figures.label_plot import Bands, LabelledSpan, draw_labels
+from semg_hht.figures.label_plot import Bands, LabelledSpan, draw_labels, plot_labels
 from semg_hht.signals.sensor_alignment import Movement
 
 BANDS = Bands(100.0, 0.85, 0.35, 0.65, 0.2)
@@ -39,3 +39,14 @@ def test_the_figure_is_written(tmp_path: Path) -> None:
     movement = Movement(np.full(100, np.nan), np.ones(100), 1, 0.0, 0.9)
     draw_labels(np.zeros((2, 100)), movement, [], BANDS, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_labels_are_plotted_on_axes_that_are_given() -> None:
+    axes = Figure().add_subplot()
+    movement = Movement(np.linspace(0, 100, 4000), np.ones(4000), 1, 0.0, 0.9)
+    spans = [LabelledSpan(1.0, 3.0, "full", 0.97, (0.0, 2.0), (2.0, 97.0))]
+    assert plot_labels(movement, spans, BANDS, sensor="angle (deg)", ax=axes) is axes
+    assert [text.get_text() for text in axes.texts] == ["1  full\n97%"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time (s)", "angle (deg)")
+    assert axes.get_title() == "Labels from a second sensor"
+    assert axes.get_legend() is not None

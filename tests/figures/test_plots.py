@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.image import imread
-from numpy.testing import assert_allclose
 
 from semg_hht.evaluation.metrics import evaluate
 from semg_hht.figures.plots import (
@@ -19,8 +17,6 @@ from semg_hht.figures.plots import (
     draw_history,
     draw_matrix,
     plane_png,
-    show_confusion,
-    show_matrix,
 )
 from semg_hht.learning.epochs import Epoch
 from semg_hht.learning.train import Result
@@ -33,21 +29,6 @@ REPORT = evaluate(["low", "mid", "mid"], np.eye(3)[[0, 1, 0]], ("low", "mid", "h
 
 def is_png(path: Path) -> bool:
     return path.read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_matrix_has_axes_in_hz_and_seconds() -> None:
-    axes = Figure().add_subplot()
-    show_matrix(axes, VALUES[0], 20 + 430 * AXIS, 2 * AXIS)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time (s)", "frequency (Hz)")
-    assert_allclose(axes.get_xlim(), (0, 2), atol=1e-9)
-    assert_allclose(axes.get_ylim(), (20, 450))  # low frequencies below
-
-
-def test_a_matrix_without_axes_has_bins() -> None:
-    axes = Figure().add_subplot()
-    show_matrix(axes, VALUES[0], None, None)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("time bin", "frequency bin")
-    assert_allclose(axes.get_xlim(), (0, 256))
 
 
 @pytest.mark.parametrize("n_planes", [1, 2])
@@ -64,14 +45,6 @@ def test_a_history_is_drawn_also_with_one_epoch(tmp_path: Path, tiny_result: Res
     draw_history([Epoch(1, 1e-4, 1.1, 0.3, 1.0, 0.4, 0.4)], 1, tmp_path / "one.png")
     assert is_png(tmp_path / "a.png")
     assert is_png(tmp_path / "one.png")
-
-
-def test_a_confusion_matrix_has_class_names_counts_and_shares() -> None:
-    axes = Figure().add_subplot()
-    show_confusion(axes, REPORT)
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["low", "mid", "high"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["low", "mid", "high"]
-    assert [text.get_text() for text in axes.texts][:2] == ["1\n100%", "0\n0%"]
 
 
 def test_confusion_matrices_and_answers_are_drawn(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
-from semg_hht.figures.plots import BLUE, ORANGE, bin_edges, save
+from semg_hht.figures.drawing import BLUE, ORANGE, axes_or_new, bin_edges
+from semg_hht.figures.plots import make_legible, save
 
 Array = NDArray[np.float64]
 
@@ -32,6 +33,7 @@ MAX_BARS = 8
 SLIGHT = 0.01  # share of the strongest IMF's evidence below which the slowest are not drawn
 CHINESE = "\u2e80"  # letters from here on
 WRAP = 135  # letters in a line of the caption
+TITLE_WRAP = 44  # of the title of axes
 
 
 def draw_evidence(
@@ -60,6 +62,30 @@ def draw_evidence(
     save(figure, path)
 
 
+def plot_evidence(explanation: Any, labels: Mapping[str, Any], *, title: str = "", ax: Axes | None = None) -> Axes:
+    """Plot where the evidence for an answer lies: over the matrix in Hz and seconds, or as bars of what was measured.
+
+    Parameters
+    ----------
+    explanation : of `semg_hht.explanation.explain`. One that sees no matrices is drawn as bars.
+    labels : texts of axes and colours, by name (see ``report/en.json``).
+    ax : axes to draw on; None: new ones.
+    """
+    axes = axes_or_new(ax, 7.0, 4.4)
+    if explanation.sees_matrices:
+        _draw_map(axes, explanation, labels)
+    else:
+        what, names, values = _bars(explanation, labels)[0]
+        _draw_bars(axes, "", names, values)
+        axes.set_xlabel(what)
+    if title:
+        axes.set_title(textwrap.fill(title, TITLE_WRAP), fontsize="medium")
+    figure = axes.get_figure()
+    if figure is not None:
+        make_legible(figure)
+    return axes
+
+
 def _row(row: SubFigure, explanation: Any, labels: Mapping[str, Any]) -> None:
     panels = _bars(explanation, labels)
     if not explanation.sees_matrices:
@@ -68,13 +94,13 @@ def _row(row: SubFigure, explanation: Any, labels: Mapping[str, Any]) -> None:
         return
     grid = row.add_gridspec(len(panels) or 1, 3, width_ratios=[3.1, 0.9, 1.25])
     main = row.add_subplot(grid[:, 0])
-    _draw_map(row, main, explanation, labels)
+    _draw_map(main, explanation, labels)
     _draw_profile(row.add_subplot(grid[:, 1], sharey=main), explanation, labels)
     for i, panel in enumerate(panels):
         _draw_bars(row.add_subplot(grid[i, 2]), *panel)
 
 
-def _draw_map(row: SubFigure, axes: Axes, explanation: Any, labels: Mapping[str, Any]) -> None:
+def _draw_map(axes: Axes, explanation: Any, labels: Mapping[str, Any]) -> None:
     evidence = _smoothed(explanation.evidence.sum(axis=0))
     axes.imshow(
         over_matrix(explanation.grid.values.mean(axis=0), evidence),
@@ -86,7 +112,9 @@ def _draw_map(row: SubFigure, axes: Axes, explanation: Any, labels: Mapping[str,
     axes.set_xlabel(labels["evidence_time_bin" if explanation.grid.time_s is None else "evidence_time"])
     axes.set_ylabel(labels["evidence_frequency_bin" if explanation.grid.frequency_hz is None else "evidence_frequency"])
     axes.set_title(labels["evidence_map"], fontsize="small")
-    bar = row.colorbar(ScalarMappable(Normalize(-1, 1), DIVERGING), ax=axes, location="left", shrink=0.8, aspect=30)
+    figure = axes.get_figure()
+    assert figure is not None
+    bar = figure.colorbar(ScalarMappable(Normalize(-1, 1), DIVERGING), ax=axes, location="left", shrink=0.8, aspect=30)
     name = explanation.answer.prediction
     bar.set_ticks(
         [-1, 0, 1], labels=[labels["evidence_against"].format(name=name), "0", labels["evidence_for"].format(name=name)]

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from semg_hht.figures.plots import BLUE, GREEN, GREY, MAX_ROWS, ORANGE, ROW_S, save
+from semg_hht.figures.drawing import BLUE, GREEN, GREY, ORANGE, axes_or_new
+from semg_hht.figures.plots import MAX_ROWS, ROW_S, save
 from semg_hht.signals.sensor_alignment import FRAME_HZ, Movement
 
 COLOURS = {"full": GREEN, "half": BLUE, "invalid": ORANGE, "": GREY}
@@ -73,25 +74,15 @@ def draw_labels(
     figure = Figure(figsize=(14, 0.9 + 4.2 * n_rows), layout="constrained")
     axes = figure.subplots(2 * n_rows, 1, squeeze=False, height_ratios=[1, 2.2] * n_rows)[:, 0]
     top = 1.05 * float(np.max(np.abs(extremes))) or 1.0
-    values = movement.sign * movement.values
-    limits = _limits(values, spans, bands, movement.sign)
     for row in range(n_rows):
         above, below = axes[2 * row], axes[2 * row + 1]
         above.fill_between(times, extremes[0], extremes[1], color=GREY, linewidth=0)
         above.set(ylim=(-top, top), ylabel=f"sEMG ({units[0]})" if units[0] else "sEMG")
         above.tick_params(labelbottom=False)
-        below.plot(np.arange(values.size) / FRAME_HZ, values, color="black", linewidth=1.1)
-        below.set(ylim=limits, ylabel=units[1])
-        last_s, is_low = -row_s, False
-        for number, span in enumerate(spans, start=1):
-            _show_span(below, span, bands, movement.sign)
-            for panel, alpha in ((above, BACKGROUND), (below, FAINT)):
-                panel.axvspan(span.start_s, span.stop_s, color=COLOURS[span.label], alpha=alpha, linewidth=0)
-            if row * row_s <= span.start_s < (row + 1) * row_s:
-                middle_s = (span.start_s + min(span.stop_s, (row + 1) * row_s)) / 2
-                is_low = middle_s - last_s < row_s / WIDEST and not is_low  # crowded labels stand at two heights
-                _show_label(below, span, number, (middle_s, limits[1] - LOWER * is_low * (limits[1] - limits[0])))
-                last_s = middle_s
+        _plot_row(below, movement, spans, bands, (row * row_s, (row + 1) * row_s))
+        below.set_ylabel(units[1])
+        for span in spans:
+            above.axvspan(span.start_s, span.stop_s, color=COLOURS[span.label], alpha=BACKGROUND, linewidth=0)
         for panel in (above, below):
             panel.set_xlim(row * row_s, (row + 1) * row_s)
             panel.spines[["top", "right"]].set_visible(False)
@@ -99,6 +90,68 @@ def draw_labels(
     figure.legend(handles=_legend(bands), loc="outside upper right", ncols=4, frameon=False, fontsize="small")
     figure.suptitle(title, x=0.01, ha="left")
     save(figure, path)
+
+
+def plot_labels(
+    movement: Movement,
+    spans: Sequence[LabelledSpan],
+    bands: Bands,
+    *,
+    sensor: str = "sensor",
+    ax: Axes | None = None,
+) -> Axes:
+    """Plot a second sensor with the labels of the repetitions and the bands of the classes.
+
+    Parameters
+    ----------
+    movement : the sensor on the clock of the EMG.
+    spans : the labelled repetitions. bands : the thresholds.
+    sensor : its name and unit, for the axis.
+    ax : axes to draw on; None: new ones.
+
+    Returns
+    -------
+    The axes: time in s and the sensor in its unit. A label has the share of the best excursion below it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from semg_hht.figures.label_plot import Bands, LabelledSpan, plot_labels
+    >>> from semg_hht.signals.sensor_alignment import FRAME_HZ, Movement
+    >>> flexion = 50 - 50 * np.cos(np.linspace(0, 2 * np.pi, int(4 * FRAME_HZ)))  # 4 s
+    >>> movement = Movement(flexion, np.ones_like(flexion), 1, 0.0, 0.9)
+    >>> spans = [LabelledSpan(0.5, 3.5, "full", 1.0, (0.0, 0.0), (2.0, 100.0))]
+    >>> axes = plot_labels(movement, spans, Bands(100.0, 0.85, 0.35, 0.65, 0.2), sensor="angle (deg)")
+    >>> axes.texts[0].get_text().split()
+    ['1', 'full', '100%']
+    """
+    axes = axes_or_new(ax, 11.0, 4.0)
+    shown_s = (0.0, movement.values.size / FRAME_HZ)
+    _plot_row(axes, movement, spans, bands, shown_s)
+    axes.set(xlim=shown_s, xlabel="time (s)", ylabel=sensor)
+    axes.legend(handles=_legend(bands), loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize="small")
+    axes.set_title("Labels from a second sensor", fontsize="medium")
+    return axes
+
+
+def _plot_row(
+    axes: Axes, movement: Movement, spans: Sequence[LabelledSpan], bands: Bands, shown_s: tuple[float, float]
+) -> None:
+    """The sensor with all spans, and the labels of those that start in ``shown_s``."""
+    values = movement.sign * movement.values
+    low, high = _limits(values, spans, bands, movement.sign)
+    axes.plot(np.arange(values.size) / FRAME_HZ, values, color="black", linewidth=1.1)
+    axes.set_ylim(low, high)
+    row_s = shown_s[1] - shown_s[0]
+    last_s, is_low = -row_s, False
+    for number, span in enumerate(spans, start=1):
+        _show_span(axes, span, bands, movement.sign)
+        axes.axvspan(span.start_s, span.stop_s, color=COLOURS[span.label], alpha=FAINT, linewidth=0)
+        if shown_s[0] <= span.start_s < shown_s[1]:
+            middle_s = (span.start_s + min(span.stop_s, shown_s[1])) / 2
+            is_low = middle_s - last_s < row_s / WIDEST and not is_low  # crowded labels stand at two heights
+            _show_label(axes, span, number, (middle_s, high - LOWER * is_low * (high - low)))
+            last_s = middle_s
 
 
 def _levels(bands: Bands) -> list[tuple[str, float, float]]:

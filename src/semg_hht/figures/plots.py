@@ -1,6 +1,6 @@
-"""Figures of matrices, recordings, trends over repetitions, training history and confusion matrices.
+"""Write figures of matrices, recordings, trends over repetitions, training history and confusion matrices to files.
 
-It draws values and does not know how they are computed.
+`signal_plots` and `result_plots` plot what the figures hold. It does not know how values are computed.
 """
 
 from __future__ import annotations
@@ -16,25 +16,20 @@ from typing import Any
 
 import numpy as np
 from matplotlib import image as images
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
 from matplotlib.patches import Patch
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from semg_hht.figures.captions import in_chinese
+from semg_hht.figures.drawing import BLUE, GREEN, GREY, MATRIX_COLOURS, ORANGE
+from semg_hht.figures.result_plots import HISTORIES, plot_confusion, plot_history, plot_matrix, plot_plane
+from semg_hht.figures.signal_plots import plot_signal, plot_spans, plot_trend, slope_text
 from semg_hht.matrices.matrix import SIZE, Matrix
-from semg_hht.signals.trend import trend_band
 from semg_hht.system.files import whole_file
 
 log = logging.getLogger(__name__)
-
-# Okabe and Ito's palette, whose colours colour-blind readers can distinguish.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"
-MATRIX_COLOURS = "magma"
-
 
 # Fonts for Chinese on common systems; the first that is installed draws the characters that DejaVu Sans lacks.
 CHINESE_FONTS = (
@@ -48,18 +43,27 @@ def save(figure: Figure, path: Path, lang: str = "en") -> None:
 
     lang : ``zh`` for Chinese captions, where the system has a font for them.
     """
-    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    texts = texts_of(figure)
     if lang == "zh" and chinese_font() is None:
         log.warning("no font for Chinese is installed, so captions stay English; Debian has one in fonts-wqy-microhei")
     elif lang == "zh":
         for text in texts:
             text.set_text(in_chinese(text.get_text()))
-    for text in texts:
-        if not text.get_text().isascii():
-            text.set_fontfamily(["DejaVu Sans", *filter(None, [chinese_font()])])
+    make_legible(figure)
     with whole_file(path) as part, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # without a font, boxes are drawn
         figure.savefig(part, format="png", dpi=120, metadata={"Software": None})
+
+
+def make_legible(figure: Figure | SubFigure) -> None:
+    """Give texts with letters that DejaVu Sans lacks an installed font for Chinese."""
+    for text in texts_of(figure):
+        if not text.get_text().isascii():
+            text.set_fontfamily(["DejaVu Sans", *filter(None, [chinese_font()])])
+
+
+def texts_of(figure: Figure | SubFigure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if isinstance(text, Text)]
 
 
 @cache
@@ -84,7 +88,7 @@ def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
     figure = Figure(figsize=(6.4, 0.8 + 3.6 * len(planes)), layout="constrained")
     for i, plane in enumerate(planes):
         axes = figure.add_subplot(len(planes), 1, i + 1)
-        show_matrix(axes, plane, matrix.frequency_hz, matrix.time_s)
+        plot_plane(axes, plane, matrix.frequency_hz, matrix.time_s)
         if len(planes) > 1:
             axes.set_title(f"channel {i + 1}", fontsize="small")
     figure.suptitle(title)
@@ -100,29 +104,8 @@ def draw_matrices(matrices: Sequence[tuple[str, Matrix]], path: Path, *, lang: s
 
 def _show_matrices(figure: Any, matrices: Sequence[tuple[str, Matrix]]) -> None:
     for axes, (label, matrix) in zip(figure.subplots(1, len(matrices), squeeze=False)[0], matrices, strict=True):
-        show_matrix(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
+        plot_matrix(matrix.plane(0), ax=axes)
         axes.set_title(f"{label}: Hilbert-Huang matrix")
-
-
-def show_matrix(
-    axes: Axes, plane: NDArray[np.float32], frequency_hz: NDArray[np.float64] | None, time_s: NDArray[np.float64] | None
-) -> None:
-    """Draw a plane (256, 256) [frequency, time], low frequencies below."""
-    left, right = bin_edges(time_s)
-    low, high = bin_edges(frequency_hz)
-    image = axes.imshow(
-        plane,
-        origin="lower",
-        aspect="auto",
-        cmap=MATRIX_COLOURS,
-        extent=(left, right, low, high),
-        interpolation="nearest",
-    )
-    axes.set_xlabel("time bin" if time_s is None else "time (s)")
-    axes.set_ylabel("frequency bin" if frequency_hz is None else "frequency (Hz)")
-    figure = axes.get_figure()
-    if figure is not None:
-        figure.colorbar(image, ax=axes, label="scaled power")
 
 
 def plane_png(plane: NDArray[np.float32], step: int = 2) -> bytes:
@@ -138,17 +121,8 @@ def plane_png(plane: NDArray[np.float32], step: int = 2) -> bytes:
     return out.getvalue()
 
 
-def bin_edges(centres: NDArray[np.float64] | None) -> tuple[float, float]:
-    """Return the start of the first bin and the end of the last; bin numbers where there are no centres."""
-    if centres is None:
-        return 0.0, float(SIZE)
-    half = (centres[1] - centres[0]) / 2
-    return float(centres[0] - half), float(centres[-1] + half)
-
-
 ROW_S = 30.0  # duration of one row of the figure of a recording
 MAX_ROWS = 8
-MAX_COLUMNS = 3000  # per row; more would fall on the same pixels
 
 
 def draw_repetitions(
@@ -174,13 +148,8 @@ def draw_repetitions(
     for i, axes in enumerate(figure.subplots(n_rows, 1, squeeze=False)[:, 0]):
         left, right = i * row_s, (i + 1) * row_s
         start = round(left * rate_hz)
-        _plot_extremes(axes, samples[start : round(right * rate_hz)], start / rate_hz, rate_hz)
-        for number, (start_s, stop_s, confidence) in enumerate(spans, start=1):
-            colour = GREEN if confidence >= 0.5 else ORANGE
-            axes.axvspan(start_s, stop_s, color=colour, alpha=0.18, linewidth=0)
-            if left <= start_s < right:
-                label = f"{number}" if confidence == 1 else f"{number}  {confidence:.0%}"
-                axes.text(start_s, top, label, va="top", fontsize="small", color=colour)
+        plot_signal(axes, samples[start : round(right * rate_hz)], start / rate_hz, rate_hz)
+        plot_spans(axes, spans, top, (left, right))
         for start_s, stop_s in left_out:
             axes.axvspan(start_s, stop_s, facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, linewidth=0)
         axes.set(xlim=(left, right), ylim=(-top, top), ylabel=f"sEMG ({units})" if units else "sEMG")
@@ -190,15 +159,6 @@ def draw_repetitions(
         figure.legend(handles=[hatched], loc="outside upper right", frameon=False)
     figure.suptitle(title)
     save(figure, path)
-
-
-def _plot_extremes(axes: Axes, samples: NDArray[np.float64], start_s: float, rate_hz: float) -> None:
-    """Plot (n_samples,); of more than `MAX_COLUMNS` samples the minimum and maximum of each block."""
-    step = max(1, samples.size // MAX_COLUMNS)
-    blocks = samples[: samples.size // step * step].reshape(-1, step)  # (n_samples,) -> (n_blocks, step)
-    times = start_s + np.repeat(np.arange(len(blocks)) * step, 2) / rate_hz
-    extremes = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1).ravel()  # (n_blocks, 2) -> (2 n_blocks,)
-    axes.plot(times, extremes, color=GREY, linewidth=0.5)
 
 
 def draw_filter_steps(
@@ -223,7 +183,7 @@ def draw_filter_steps(
         figure.subplots(len(steps), 3, squeeze=False, width_ratios=[2, 1, 1]), steps, spectra, strict=True
     ):
         whole, part, spectrum = row
-        _plot_extremes(whole, samples, 0.0, rate_hz)
+        plot_signal(whole, samples, 0.0, rate_hz)
         whole.set(title=name, xlim=(0, samples.size / rate_hz), ylabel=f"sEMG ({units})" if units else "sEMG")
         times = (strongest + np.arange(n_shown)) / rate_hz
         part.plot(times, samples[strongest : strongest + n_shown], color=BLUE, linewidth=0.6)
@@ -247,47 +207,19 @@ def draw_trends(
     figure = Figure(figsize=(6 * n_columns, 0.6 + 2.6 * n_rows), layout="constrained")
     all_axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for axes, (channel, feature, units, values, line) in zip(all_axes, panels, strict=False):
-        numbers = np.arange(1, len(values) + 1)
-        axes.fill_between(numbers, *trend_band(values), color=BLUE, alpha=0.15, linewidth=0)
-        axes.plot(numbers, line.start + line.slope * (numbers - 1), color=BLUE)
-        axes.plot(numbers, values, "o", color=GREY, markersize=4)
-        percent = line.percent
-        axes.set_title(
-            f"{channel}: {percent[0]:+.2g} % per repetition (95 % interval {percent[1]:+.2g} to {percent[2]:+.2g})",
-            fontsize="small",
-        )
-        axes.set_ylabel(f"{feature.removesuffix('_hz').upper()} ({units})" if units else feature.upper())
-        axes.set_xlabel("repetition")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        name = feature.removesuffix("_hz").upper() if units else feature.upper()
+        plot_trend(values, name=name, units=units, line=line, ax=axes)
+        axes.set_title(f"{channel}: {slope_text(line)}", fontsize="small")
     figure.suptitle(title)
     save(figure, path)
 
 
 def draw_history(history: Sequence[Any], best_epoch: int, path: Path, *, lang: str = "en") -> None:
     """Draw loss, accuracy and learning rate over epochs; the best epoch is marked."""
-    epochs = [record.epoch for record in history]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
-    loss, accuracy, rate = figure.subplots(1, 3)
-    loss.plot(epochs, [r.train_loss for r in history], color=BLUE, label="training (weighted, smoothed labels)")
-    loss.plot(epochs, [r.validation_loss for r in history], color=ORANGE, label="validation")
-    loss.set_ylabel("cross-entropy")
-    accuracy.plot(epochs, [r.train_accuracy for r in history], color=BLUE, label="training, each matrix")
-    accuracy.plot(
-        epochs,
-        [r.validation_balanced_accuracy for r in history],
-        color=ORANGE,
-        label="validation, balanced, each repetition",
-    )
-    accuracy.set_ylabel("accuracy")
-    accuracy.set_ylim(0, 1.02)
-    rate.plot(epochs, [r.learning_rate for r in history], color=GREY, label="at the end of the epoch")
-    rate.set_ylabel("learning rate")
-    rate.set_ylim(bottom=0)
-    for axes in (loss, accuracy, rate):
-        axes.axvline(best_epoch, color=GREEN, linestyle=":", label=f"best epoch ({best_epoch})")
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(fontsize="small", edgecolor="none")  # the white background keeps the text legible over lines
+    for axes, what in zip(figure.subplots(1, len(HISTORIES)), HISTORIES, strict=True):
+        plot_history(history, best_epoch, what=what, ax=axes)
+        axes.set_title("")  # the axis says it
     save(figure, path, lang)
 
 
@@ -295,25 +227,9 @@ def draw_confusion(reports: dict[str, Any], path: Path, *, lang: str = "en") -> 
     """Draw the confusion matrices of the tasks side by side, with counts and row shares."""
     figure = Figure(figsize=(4.6 * len(reports), 4.4), layout="constrained")
     for axes, (task, report) in zip(figure.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True):
-        show_confusion(axes, report)
+        plot_confusion(report, ax=axes)
         axes.set_title(f"{task.replace('_', ' ')}: balanced accuracy {report.balanced_accuracy:.2f}", fontsize="medium")
     save(figure, path, lang)
-
-
-def show_confusion(axes: Axes, report: Any) -> None:
-    """Draw the confusion matrix of a report."""
-    counts = report.confusion
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    for i, j in np.ndindex(counts.shape):
-        axes.text(
-            j, i, f"{counts[i, j]}\n{share[i, j]:.0%}", ha="center", va="center",
-            color="white" if share[i, j] > 0.6 else "black", fontsize="small",
-        )  # fmt: skip
-    axes.set_xticks(range(len(report.classes)), report.classes)
-    axes.set_yticks(range(len(report.classes)), report.classes)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("recorded")
 
 
 def draw_answers(
@@ -350,6 +266,6 @@ def draw_answers(
     for axes, (task, report) in zip(
         bottom_row.subplots(1, len(reports), squeeze=False)[0], reports.items(), strict=True
     ):
-        show_confusion(axes, report)
+        plot_confusion(report, ax=axes)
         axes.set_title(f"{task.replace('_', ' ')}, all people held out from training")
     save(figure, path)

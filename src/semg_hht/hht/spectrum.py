@@ -143,7 +143,11 @@ def hilbert_spectrum(
     (256, 256)
     """
     config = config or SpectrumConfig()
-    signal, imfs = _oscillations(x, rate_hz, config, n_threads)
+    return spectrum_of_imfs(_oscillations(x, rate_hz, config, n_threads), rate_hz, config)
+
+
+def spectrum_of_imfs(imfs: Array, rate_hz: float, config: SpectrumConfig) -> HilbertSpectrum:
+    """The Hilbert spectrum of a signal's IMFs (n_imfs, n_samples), without its residue."""
     low, high = config.band_hz
     centres = (np.arange(N_BINS) + 0.5) / N_BINS
     frequency_hz = low + centres * (high - low)
@@ -155,7 +159,7 @@ def hilbert_spectrum(
     return HilbertSpectrum(
         power=power,
         frequency_hz=frequency_hz,
-        time_s=centres * (signal.size / rate_hz),
+        time_s=centres * (imfs.shape[1] / rate_hz),
         dropped=dropped,
         n_imfs=imfs.shape[0],
     )
@@ -179,18 +183,18 @@ def imf_powers(
     config = config or SpectrumConfig()
     if config.decomposition == "upstream":
         raise ValueError("the matrix of the decomposition 'upstream' is not a sum over IMFs")
-    _, imfs = _oscillations(x, rate_hz, config, n_threads)
+    imfs = _oscillations(x, rate_hz, config, n_threads)
     return np.stack([power_on_grid(imf[None], rate_hz, config.band_hz)[0] for imf in imfs])
 
 
-def _oscillations(x: ArrayLike, rate_hz: float, config: SpectrumConfig, n_threads: int | None) -> tuple[Array, Array]:
-    """The signal (n_samples,) and its IMFs (n_imfs, n_samples) without the residue, which does not oscillate."""
+def _oscillations(x: ArrayLike, rate_hz: float, config: SpectrumConfig, n_threads: int | None) -> Array:
+    """The IMFs (n_imfs, n_samples) of a signal, without the residue, which does not oscillate."""
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise ValueError(f"rate must be above 0 Hz; got {rate_hz}")
     signal = np.asarray(x)
     if signal.ndim != 1:
         raise ValueError(f"expected one signal (n_samples,); got shape {signal.shape}")
-    return signal, DECOMPOSITIONS[config.decomposition](signal, config, n_threads)[:-1]
+    return DECOMPOSITIONS[config.decomposition](signal, config, n_threads)[:-1]
 
 
 def hilbert_spectra(

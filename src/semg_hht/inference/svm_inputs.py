@@ -245,7 +245,7 @@ def svm_table(widths: Mapping[str, int], network: NDArray[Any], inputs: SvmInput
 def _mean_features(inputs: SvmInputs) -> Array:
     """(n_examples, n_features): the mean over planes of each feature."""
     names = list(inputs.features[0])
-    return _on_scales(names, np.array([[np.mean(features[name]) for name in names] for features in inputs.features]))
+    return on_scales(names, np.array([[np.mean(features[name]) for name in names] for features in inputs.features]))
 
 
 def _side_by_side(inputs: SvmInputs) -> Array:
@@ -253,12 +253,12 @@ def _side_by_side(inputs: SvmInputs) -> Array:
     names = list(inputs.features[0])
     of_repetition: dict[str, list[Array]] = {key: [] for key in inputs.repetitions}
     for key, features in zip(inputs.repetitions, inputs.features, strict=True):
-        of_repetition[key].append(_on_scales(names, np.array([features[name] for name in names]).T))  # (planes, names)
+        of_repetition[key].append(on_scales(names, np.array([features[name] for name in names]).T))  # (planes, names)
     return np.array([np.concatenate(parts).ravel() for parts in of_repetition.values()])
 
 
-def _on_scales(names: list[str], table: Array) -> Array:
-    """Features (n, n_features), with the logarithm of those whose ratios count."""
+def on_scales(names: list[str], table: Array) -> Array:
+    """Features (..., n_features), with the logarithm of those whose ratios count; 0 for NaN."""
     ratios = np.isin(names, MULTIPLICATIVE)
-    table[:, ratios] = np.log10(np.maximum(table[:, ratios], SMALLEST))
+    table[..., ratios] = np.log10(np.maximum(table[..., ratios], SMALLEST))
     return np.asarray(np.nan_to_num(table))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,11 @@ from semg_hht.learning.discriminant_training import (
     probabilities_of_people_left_out,
     scores_of_people_left_out,
 )
-from semg_hht.learning.epochs import Fitting
 from semg_hht.learning.split import divide
 from semg_hht.matrices.scaling import WITH_REFERENCE
+
+if TYPE_CHECKING:  # it imports torch, which the measures do without
+    from semg_hht.learning.epochs import Fitting
 
 log = logging.getLogger(__name__)
 
@@ -238,6 +241,8 @@ def train_halves(fitting: Fitting, indices: Indices, on_step: Callable[[], None]
 
     indices : the examples whose features are computed.
     """
+    from semg_hht.learning.epochs import Fitting
+
     dataset, config = fitting.dataset, fitting.config
     everyone = np.concatenate([fitting.train, fitting.validation])
     who = np.array(dataset.subjects)

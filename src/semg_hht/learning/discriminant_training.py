@@ -188,8 +188,10 @@ def probabilities_of_people_left_out(
             directions, scores[~held_out], rows.subset(~held_out), one_class=one_class, own_noise=own_noise
         )
         own = rows.subset(held_out)
-        for number, of_people in enumerate((own, own.apart(one_class=one_class))):
-            answers[number, held_out] = others.probabilities(scores[held_out], of_people.together)
+        answers[:, held_out] = others.probabilities(scores[held_out], own.together)
+        if len(set(own.people)) < len(own.people):  # else nobody has repetitions to answer together
+            apart = own.apart(one_class=one_class)
+            answers[1, held_out] = others.probabilities(scores[held_out], apart.together)
     return answers
 
 

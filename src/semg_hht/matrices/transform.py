@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectrum, spectrum
+from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectra, hilbert_spectrum, spectrum
+from semg_hht.hht.emd import MIN_SAMPLES as MIN_SIFTED
+from semg_hht.hht.spectrum import spectrum_of_imfs
 from semg_hht.matrices.density import DensityConfig, power_density
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import SCALINGS, scale_power
@@ -213,18 +215,33 @@ def _matrix(
         amplitudes = np.array([source.unit_amplitude(name) for name in repetition.channel_names])
         reference = tuple(map(float, amplitudes / amplitudes.mean()))
     return Matrix(
-        values=np.stack([_values(spectrum, config) for spectrum in spectra]),  # (n_channels, 256, 256)
+        values=np.stack([plane_of(spectrum, config) for spectrum in spectra]),  # (n_channels, 256, 256)
         settings=config.to_json(),
         frequency_hz=spectra[0].frequency_hz,
         time_s=spectra[0].time_s,
         features=features,
         reference=reference,
-        covariance=_covariance(samples, rate_hz),
-        profile=_profile(samples, rate_hz, config),
+        covariance=covariance_of(samples, rate_hz),
+        profile=profile_of(samples, rate_hz, config.filter),
     )
 
 
-def _values(spectrum: HilbertSpectrum, config: PipelineConfig) -> NDArray[np.float32]:
+def matrix_of(
+    samples: NDArray[np.float64], rate_hz: float, config: PipelineConfig, *, n_threads: int | None = 1
+) -> NDArray[np.float32]:
+    """The values (n_channels, 256, 256) of a filtered repetition (n_channels, n_samples).
+
+    Fewer than 8 samples can't be sifted: such a signal, less its mean, is taken as its only oscillation.
+    """
+    if samples.shape[1] < MIN_SIFTED:
+        whole = samples - samples.mean(axis=1, keepdims=True)
+        spectra = [spectrum_of_imfs(signal[None], rate_hz, config.spectrum) for signal in whole]
+    else:
+        spectra = hilbert_spectra(samples, rate_hz, config.spectrum, n_threads)
+    return np.stack([plane_of(spectrum, config) for spectrum in spectra])
+
+
+def plane_of(spectrum: HilbertSpectrum, config: PipelineConfig) -> NDArray[np.float32]:
     """The values of one plane: the power of a spectrum as a density, scaled.
 
     A density is rounded to half precision, 3 significant digits: in float32 its last digits, which mean nothing, make a
@@ -236,7 +253,7 @@ def _values(spectrum: HilbertSpectrum, config: PipelineConfig) -> NDArray[np.flo
     return scale_power(density, config.scaling).astype(np.float16).astype(np.float32)
 
 
-def _covariance(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64] | None:
+def covariance_of(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64] | None:
     """Log covariance of the channels (n_channels, n_samples); None with too many channels or too few samples."""
     if len(samples) > MAX_CHANNELS:
         return None
@@ -246,11 +263,11 @@ def _covariance(samples: NDArray[np.float64], rate_hz: float) -> NDArray[np.floa
         return None
 
 
-def _profile(samples: NDArray[np.float64], rate_hz: float, config: PipelineConfig) -> NDArray[np.float64] | None:
+def profile_of(samples: NDArray[np.float64], rate_hz: float, filters: FilterConfig) -> NDArray[np.float64] | None:
     """Power profile of the channels (n_channels, n_samples), as one vector; None as for the covariance."""
     if len(samples) > MAX_CHANNELS or samples.shape[1] < MIN_SAMPLES:
         return None
-    return power_profile(samples, rate_hz, effective_band_hz(config.filter, rate_hz)).ravel()
+    return power_profile(samples, rate_hz, effective_band_hz(filters, rate_hz)).ravel()
 
 
 def transform_job(job: Job, n_threads: int | None, config: PipelineConfig) -> list[Example]:

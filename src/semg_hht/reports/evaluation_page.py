@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.figures.plots import bin_edges, plane_png
+from semg_hht.figures.drawing import bin_edges
+from semg_hht.figures.plots import plane_png
 from semg_hht.matrices.matrix import read_matrix
 from semg_hht.reports.evaluations import Evaluation, open_evaluation
 from semg_hht.reports.sentences import measured, methods, too_few, unsure_said, verdict

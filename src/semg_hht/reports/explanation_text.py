@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from semg_hht.explanation.explanation import Explanation, Extent
+from semg_hht.figures.drawing import Axes
 from semg_hht.inference.novelty import Reason
 from semg_hht.reports.evaluation_page import framed
-from semg_hht.reports.words import Words
+from semg_hht.reports.words import Words, read_words
 
 MAX_EXPLAINED = 50  # repetitions that one call of predict explains
 NAMED, NAMED_MEASURES = 2, 3  # IMFs and channels, and measures, that are named
@@ -32,6 +33,34 @@ def write_evidence(explanations: Sequence[Explanation], path: Path, words: Words
     titles = [evidence_title(explanation, words) for explanation in explanations]
     captions = [evidence_said(explanation, words) for explanation in explanations]
     draw_evidence(explanations, captions, path, words.texts, titles=titles)
+
+
+def plot_explanation(explanation: Explanation, *, lang: str = "en", ax: Axes | None = None) -> Axes:
+    """Plot where the evidence for an answer lies: over the matrix in Hz and seconds, or as bars of what was measured.
+
+    Parameters
+    ----------
+    explanation : one of `semg_hht.explanation.explain`.
+    lang : ``en`` or ``zh``.
+    ax : matplotlib axes to draw on; None: new ones.
+
+    Returns
+    -------
+    The axes: time in s and frequency in Hz, orange for the answer and blue against it; or the log-odds of each measure.
+    The title states the answer.
+
+    Examples
+    --------
+    >>> import semg_hht as sh
+    >>> from semg_hht.explanation.explain import explain
+    >>> from semg_hht.reports.explanation_text import plot_explanation
+    >>> explanations = explain(sh.open_run(sh.samples.RUN), [sh.samples.recordings()["P30_supinated"]])
+    >>> axes = plot_explanation(next(iter(explanations)))
+    """
+    from semg_hht.figures.explanation_plot import plot_evidence
+
+    words = read_words(lang)
+    return plot_evidence(explanation, words.texts, title=evidence_title(explanation, words), ax=ax)
 
 
 def write_evidence_of_all(

@@ -25,8 +25,13 @@ MIN_POWER_SHARE = 1e-15
 MAX_CHANNELS = 16  # a grid of 64 channels would give 33,000 numbers
 
 
-def log_covariance(samples: Array, rate_hz: float) -> Array:
-    """Logarithm of the lagged covariance: (n_channels, n_samples) -> (4 n_channels (4 n_channels + 1) / 2,).
+def lag_samples(rate_hz: float) -> int:
+    """Samples between two copies of a channel in `log_covariance`."""
+    return max(1, round(LAG_S * rate_hz))
+
+
+def log_covariance(samples: Array, rate_hz: float, n_lags: int = N_LAGS) -> Array:
+    """Logarithm of the lagged covariance: (n_channels, n_samples) -> (m (m + 1) / 2,), m = 4 n_channels.
 
     The covariance is that of all channels and their copies 5, 10 and 15 ms later, in half overlapping windows of 1 s; a
     shorter repetition is one window, and windows without any variation are left out. The result is the upper triangle
@@ -36,28 +41,29 @@ def log_covariance(samples: Array, rate_hz: float) -> Array:
 
     samples : filtered, all channels in the same unit. The overall amplitude is divided out; the ratio of the channels'
         amplitudes remains.
+    n_lags : number of copies, the first without a lag; 4 as above. 1: the covariance of the channels alone.
 
     Raises
     ------
     InputError
         Too few samples for the lags, or all channels are constant.
     """
-    step = max(1, round(LAG_S * rate_hz))
+    step = lag_samples(rate_hz)
     width = min(max(round(WINDOW_S * rate_hz), 1), samples.shape[1])
-    n_lagged = width - (N_LAGS - 1) * step
+    n_lagged = width - (n_lags - 1) * step
     if n_lagged < 2:
-        raise InputError(f"expected at least {(N_LAGS - 1) * step + 2} samples; found {samples.shape[1]}")
+        raise InputError(f"expected at least {(n_lags - 1) * step + 2} samples; found {samples.shape[1]}")
     scaled = samples / (float(samples.std()) or 1.0)
     windows = []
     for start in range(0, samples.shape[1] - width + 1, max(width // 2, 1)):
-        lags = range(start, start + N_LAGS * step, step)
-        lagged = np.concatenate([scaled[:, lag : lag + n_lagged] for lag in lags])  # (4 n_channels, n_lagged)
+        lags = range(start, start + n_lags * step, step)
+        lagged = np.concatenate([scaled[:, lag : lag + n_lagged] for lag in lags])  # (m, n_lagged)
         covariance = np.atleast_2d(np.cov(lagged))
         if covariance.trace() >= MIN_POWER_SHARE:
             windows.append(_logarithm(covariance))
     if not windows:
         raise InputError(f"all channels are constant over {samples.shape[1]} samples; expected one that varies")
-    rows, columns = np.triu_indices(N_LAGS * samples.shape[0])
+    rows, columns = np.triu_indices(n_lags * samples.shape[0])
     weights = np.where(rows == columns, 1.0, np.sqrt(2.0))
     return np.asarray(np.mean(windows, axis=0)[rows, columns] * weights)
 

@@ -7,7 +7,7 @@ take a ``spectrum`` of the same samples where there is one: computing it takes l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,8 +194,16 @@ def repetition_features(samples: Array, rate_hz: float, reference: Array | None 
     """
     if samples.shape[-1] < MIN_SAMPLES:
         raise InputError(f"features need a repetition of at least {MIN_SAMPLES} samples; got {samples.shape[-1]}")
-    spectrum = power_spectrum(samples, rate_hz)
-    values = {name: function(samples, rate_hz, spectrum) for name, (function, _) in FEATURES.items()}
+    values = features_of(samples, rate_hz)
     if reference is not None:
         values["percent_mvc"] = percent_mvc(samples, reference)
     return values
+
+
+def features_of(samples: Array, rate_hz: float, names: Iterable[str] = tuple(FEATURES)) -> dict[str, Array]:
+    """Some `FEATURES` of at least 2 samples (n_channels, n_samples): name -> (n_channels,).
+
+    Below `MIN_SAMPLES` the spectral ones mean little.
+    """
+    spectrum = power_spectrum(samples, rate_hz)
+    return {name: FEATURES[name][0](samples, rate_hz, spectrum) for name in names}
