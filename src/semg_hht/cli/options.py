@@ -12,8 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from semg_hht.errors import InputError
-from semg_hht.hht.spectrum import DECOMPOSITIONS
-from semg_hht.matrices.transform import CHANNELS, PipelineConfig, configure
+from semg_hht.matrices.transform import CHANNELS, DECOMPOSITIONS, PipelineConfig, configure
 from semg_hht.signals.filters import MainsHz
 from semg_hht.system.processes import BACKENDS
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.hht import DECOMPOSITIONS as DECOMPOSITIONS  # a setting, which the command line offers
 from semg_hht.hht import ENSEMBLES, HilbertSpectrum, SpectrumConfig, hilbert_spectrum
 from semg_hht.matrices.density import DensityConfig, power_density
 from semg_hht.matrices.matrix import Matrix

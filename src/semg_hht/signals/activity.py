@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from semg_hht.recordings.welch import welch
@@ -285,12 +284,12 @@ def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
     if not 4 <= is_active.sum() <= is_active.size - 4:
         return samples
     window = np.hanning(n)
-    n_fft = scipy.fft.next_fast_len(samples.shape[1], real=True)
-    frequency = scipy.fft.rfftfreq(n_fft)
+    n_fft = fast_length(samples.shape[1])
+    frequency = np.fft.rfftfreq(n_fft)
     weighted = np.empty_like(samples)
     for i, channel in enumerate(samples):
         frames = np.lib.stride_tricks.sliding_window_view(channel, n)[starts]  # (n_spectra, n)
-        power = np.abs(scipy.fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
+        power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
         noise = _over_neighbours(np.median(power[~is_active], axis=0) / np.log(2))
         both = _over_neighbours(power[is_active].mean(axis=0))
         # The median over all frequencies would be that of the stop band, where most of them lie at high rates.
@@ -300,8 +299,8 @@ def _weighted(samples: Array, rate_hz: float, active: Flags) -> Array:
             return samples  # silence between the bursts
         signal = np.maximum(both - noise, 0)
         gain = np.sqrt(signal / (noise * (signal + noise)))
-        spectrum = scipy.fft.rfft(channel, n_fft) * np.interp(frequency, scipy.fft.rfftfreq(n), gain)
-        weighted[i] = scipy.fft.irfft(spectrum, n_fft)[: channel.size]
+        spectrum = np.fft.rfft(channel, n_fft) * np.interp(frequency, np.fft.rfftfreq(n), gain)
+        weighted[i] = np.fft.irfft(spectrum, n_fft)[: channel.size]
     return weighted
 
 
@@ -338,3 +337,10 @@ def runs(flags: Flags) -> list[tuple[int, int]]:
     """[start, stop) of each stretch of true flags."""
     edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def fast_length(n: int) -> int:
+    """The smallest number from ``n`` on without prime factors above 5, as `scipy.fft.next_fast_len` of real signals."""
+    powers = range(n.bit_length())
+    odd: list[int] = [3**i * 5**j for i in powers for j in powers]
+    return min(factor << (-(-n // factor) - 1).bit_length() for factor in odd)

@@ -127,7 +127,7 @@ def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) 
     """
     raw = read_job(job)
     try:
-        steps = filter_steps(raw.samples, raw.rate_hz, filters)
+        steps = filter_steps(raw.samples, raw.rate_hz, filters, keep=keep_steps)
     except InputError as error:
         raise InputError(f"{job.path}: {error}") from None
     filtered = replace(raw, samples=steps[-1][1])
