@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy
 from numpy.testing import assert_allclose
 
-from semg_hht.signals.activity import METHODS, MIN_CONTRAST_DB, fast_length, find_activity, runs
+from semg_hht.signals.activity import METHODS, MIN_CONTRAST_DB, find_activity, runs
 from signal_builders import bursts
 
 RATE_HZ = 1000.0
@@ -41,8 +40,3 @@ def test_a_frame_has_at_least_four_samples() -> None:
 def test_runs_are_half_open() -> None:
     assert runs(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
     assert runs(np.zeros(3, dtype=bool)) == []
-
-
-def test_fast_lengths_are_those_of_scipy() -> None:
-    lengths = [*range(1, 2000), *np.random.default_rng(0).integers(2000, 10**7, 100).tolist()]
-    assert [fast_length(n) for n in lengths] == [scipy.fft.next_fast_len(n, real=True) for n in lengths]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.hht.spectrum import fast_length
 from semg_hht.recordings.welch import welch
 
 Array = NDArray[np.float64]
@@ -337,10 +338,3 @@ def runs(flags: Flags) -> list[tuple[int, int]]:
     """[start, stop) of each stretch of true flags."""
     edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
-
-
-def fast_length(n: int) -> int:
-    """The smallest number from ``n`` on without prime factors above 5, as `scipy.fft.next_fast_len` of real signals."""
-    powers = range(n.bit_length())
-    odd: list[int] = [3**i * 5**j for i in powers for j in powers]
-    return min(factor << (-(-n // factor) - 1).bit_length() for factor in odd)

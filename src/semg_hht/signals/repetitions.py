@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.hht.spectrum import fast_length
 from semg_hht.recordings.recording import Array, Recording
-from semg_hht.signals.activity import METHODS, Activity, fast_length, find_activity, runs
+from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
 
 # Periodic movement, such as walking: range of its period, and limits of a repetition relative to the period.
