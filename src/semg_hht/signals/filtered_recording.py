@@ -103,19 +103,23 @@ class FilteredRecording:
         return reference.amplitude[channel] / (factor or 1.0)
 
     def scaled_repetitions(self) -> Iterator[tuple[ManifestRow, Recording]]:
-        """Yield each row and its repetition, cut from the filtered recording and divided by `unit_amplitude`.
+        """Yield each row and its `scaled_repetition`."""
+        for row in self.job.rows:
+            yield row, self.scaled_repetition(row)
+
+    def scaled_repetition(self, row: ManifestRow) -> Recording:
+        """The repetition of a row, cut from the filtered recording and divided by `unit_amplitude`.
 
         Raises
         ------
         InputError
-            No channel can be used (see `channels_of`), one has no reference amplitude, or a row's times lie outside the
-            recording; the text names the file.
+            No channel can be used (see `channels_of`), one has no reference amplitude, or the row's times lie outside
+            the recording; the text names the file.
         """
-        for row in self.job.rows:
-            chosen = self.channels_of(row)
-            samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)  # (n_channels, n_samples)
-            unit = np.array([[self.unit_amplitude(name)] for name in chosen.channel_names])  # (n_channels, 1)
-            yield row, replace(chosen, samples=samples / unit)
+        chosen = self.channels_of(row)
+        samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)  # (n_channels, n_samples)
+        unit = np.array([[self.unit_amplitude(name)] for name in chosen.channel_names])  # (n_channels, 1)
+        return replace(chosen, samples=samples / unit)
 
 
 def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) -> FilteredRecording:
