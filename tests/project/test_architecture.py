@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from semg_hht import samples
 from semg_hht.recordings.recording import Recording, write_recording
 from signal_builders import bursts
 
@@ -165,16 +166,29 @@ def test_all_public_names_load_neither_torch_nor_matplotlib() -> None:
     assert not loaded_by("from semg_hht import *") & heavy
 
 
+RUN_MAIN = "from semg_hht.cli.main import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
+
+
 def test_finding_repetitions_loads_few_libraries(tmp_path: Path) -> None:
     """Importing `scipy.signal`, with its statistics, takes longer than finding the repetitions."""
-    samples = bursts((2.0, 4.0, 10.0), (6.0, 8.0, 10.0))
-    write_recording(Recording(samples, 1000.0, ("1",)), tmp_path / "a.csv")
+    two = bursts((2.0, 4.0, 10.0), (6.0, 8.0, 10.0))
+    write_recording(Recording(two, 1000.0, ("1",)), tmp_path / "a.csv")
     words = ["segment", str(tmp_path / "a.csv"), "--out", str(tmp_path / "reps.csv"), "--no-pictures"]
-    loaded = modules_after("from semg_hht.cli.main import main\ntry:\n    main()\nexcept SystemExit:\n    pass", *words)
+    loaded = modules_after(RUN_MAIN, *words)
     assert (tmp_path / "reps.csv").exists()
     heavy = {"torch", "matplotlib", "joblib", "sklearn", "jinja2", "filelock", "h5py"}
     assert not loaded & (heavy | {f"scipy.{part}" for part in ("fft", "linalg", "signal", "special", "stats")})
     assert not loaded & {f"semg_hht.recordings.formats.{name}" for name in ("hdf5", "xdf", "c3d", "otb", "parquet")}
+
+
+@pytest.mark.parametrize(
+    "words", ["predict --output {out} --input {recording}", "report --out {out} --card {recording}"]
+)
+def test_answering_a_recording_loads_few_libraries(words: str, tmp_path: Path) -> None:
+    recording, out = samples.RECORDINGS / "P04_neutral.mat", tmp_path / "out.json"
+    loaded = modules_after(RUN_MAIN, *words.format(out=out, file=recording).split())
+    assert out.exists()
+    assert not loaded & {"torch", "matplotlib", "sklearn", "joblib", "scipy.signal", "scipy.stats", "scipy.interpolate"}
 
 
 @pytest.mark.parametrize(
