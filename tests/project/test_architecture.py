@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from semg_hht import samples
 from semg_hht.recordings.recording import Recording, write_recording
-from signal_builders import bursts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = REPOSITORY / "src" / "semg_hht"
@@ -171,8 +171,10 @@ RUN_MAIN = "from semg_hht.cli.main import main\ntry:\n    main()\nexcept SystemE
 
 def test_finding_repetitions_loads_few_libraries(tmp_path: Path) -> None:
     """Importing `scipy.signal`, with its statistics, takes longer than finding the repetitions."""
-    two = bursts((2.0, 4.0, 10.0), (6.0, 8.0, 10.0))
-    write_recording(Recording(two, 1000.0, ("1",)), tmp_path / "a.csv")
+    samples_uv = np.random.default_rng(5).standard_normal((1, 12000))
+    samples_uv[:, 2000:4000] *= 10
+    samples_uv[:, 6000:8000] *= 10
+    write_recording(Recording(samples_uv, 1000.0, ("1",)), tmp_path / "a.csv")
     words = ["segment", str(tmp_path / "a.csv"), "--out", str(tmp_path / "reps.csv"), "--no-pictures"]
     loaded = modules_after(RUN_MAIN, *words)
     assert (tmp_path / "reps.csv").exists()
@@ -181,9 +183,7 @@ def test_finding_repetitions_loads_few_libraries(tmp_path: Path) -> None:
     assert not loaded & {f"semg_hht.recordings.formats.{name}" for name in ("hdf5", "xdf", "c3d", "otb", "parquet")}
 
 
-@pytest.mark.parametrize(
-    "words", ["predict --output {out} --input {recording}", "report --out {out} --card {recording}"]
-)
+@pytest.mark.parametrize("words", ["predict --output {out} --input {file}", "report --out {out} --card {file}"])
 def test_answering_a_recording_loads_few_libraries(words: str, tmp_path: Path) -> None:
     recording, out = samples.RECORDINGS / "P04_neutral.mat", tmp_path / "out.json"
     loaded = modules_after(RUN_MAIN, *words.format(out=out, file=recording).split())

@@ -68,7 +68,8 @@ def attribute(
     if name not in classes[task]:
         raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(classes[task])}")
     index = classes[task].index(name)
-    blocks, average, table = {}, 0.0, np.zeros((1, 0))
+    blocks: dict[str, float] = {}
+    average, table = 0.0, np.zeros((1, 0))
     if joined_blocks:
         table = svm_table(joined_blocks, model.features_and_logits(matrices)[0], inputs)[1]
         blocks, average = _blocks(model, table, task, index)
