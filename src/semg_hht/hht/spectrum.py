@@ -217,7 +217,8 @@ def _fourier_tables(n_samples: int) -> tuple[NDArray[np.int64], NDArray[np.compl
     response[:n_samples] = half
     if length > n_samples:
         response[length - n_samples + 1 :] = half[1:]
-    factor = -np.fft.fft(response).imag / length
+    spectrum = np.fft.rfft(response).imag
+    factor = -np.concatenate([spectrum, -spectrum[-2:0:-1]]) / length
     order = np.arange(n_elements).reshape(radices[::-1]).transpose().ravel()  # (m,) frequencies in the kernel's order
     angle = -2 * np.pi * np.outer(np.arange(1, 8), order) / length
     rows = np.stack([np.cos(angle), np.sin(angle)], axis=1).reshape(14, n_elements)  # (7, 2, m) -> (14, m)
