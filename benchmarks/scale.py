@@ -1,12 +1,14 @@
-"""How costs grow with recordings, samples, trials, parameters, matrices, rows of an SVM and processes.
+"""What single commands cost, and how costs grow: recordings, samples, trials, parameters, matrices, SVM, processes.
 
     python benchmarks/scale.py                                   # all parts, small; about ten minutes on two cores
     python benchmarks/scale.py --only matrices --matrices 100000 # needs 30 GB of disk; half an hour
     python benchmarks/scale.py --only samples trials --rounds 9
+    python benchmarks/scale.py --only commands                   # what a user waits for; five minutes
 
 Each line prints a size, the time, the time per unit, and "growth": the ratio of the times of this line and the one
 before, divided by the ratio of their sizes; 1.00 is growth in proportion. Times are medians of ``--rounds``. Whole
-commands run once, as processes, with their peak memory (of the largest process). Recordings are simulated; a few
+commands run as processes, with their peak memory (of the largest process): those of the part "commands" as often as
+--rounds says where they take seconds, the others once. Recordings are simulated; a few
 matrices are repeated under many names. POSIX only.
 """
 
@@ -22,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measurement import Cost, median_seconds, python_process, semg_hht
+from measurement import Cost, median_cost, median_seconds, python_process, semg_hht
 
 NETWORKS = (4, 8, 16, 32, 64)  # channels of the first layer
 SMALL = (
@@ -39,6 +41,12 @@ import sys
 from pathlib import Path
 from semg_hht.learning.dataset import load_folder
 load_folder(Path(sys.argv[1]), pack=Path(sys.argv[2]))
+"""
+PRACTICE = """
+import sys
+from pathlib import Path
+from semg_hht.demo import practice_run
+practice_run(Path(sys.argv[1]))
 """
 READ = """
 import sys
@@ -75,6 +83,33 @@ def duration(seconds: float) -> str:
         if seconds * factor >= 1:
             return f"{seconds * factor:.1f} {unit}"
     return f"{seconds * 1e9:.2f} ns"
+
+
+def commands(folder: Path, given: argparse.Namespace) -> None:
+    """What a user waits for, from the start of a command to its end, and the time of the processors."""
+    print(f"\n{'commands, simulated at 1 kHz':46} {'seconds':>9} {'of processor':>14} {'peak MB':>8}")
+
+    def line(name: str, rounds: int, *words: object) -> None:
+        """Run a command; {out} in its words is a new name each time."""
+        costs = []
+        for number in range(rounds):
+            out = str(folder / f"{name.replace(' ', '_')}{number}")
+            costs.append(semg_hht(*(str(word).replace("{out}", out) for word in words)))
+        cost = median_cost(costs)
+        print(f"  {name:44} {cost.seconds:9.2f} {cost.cpu_seconds:14.2f} {cost.peak_mib:8.0f}", flush=True)
+
+    few, some, many = (simulated(folder, n_subjects=1, n_repetitions=n) / "manifest.csv" for n in (3, 10, 50))
+    long = simulated(folder, n_subjects=1, n_repetitions=76, n_channels=16) / "manifest.csv"
+    python_process("-c", PRACTICE, folder / "practice")
+    run = ("--checkpoint", folder / "practice" / "run", "--cpu")
+    line("segment, 9 repetitions in 26 s", given.rounds, "segment", few, "--out", "{out}.csv")
+    line("the same with --no-pictures", given.rounds, "segment", few, "--out", "{out}.csv", "--no-pictures")
+    line("features, 30 repetitions", given.rounds, "features", some, "--out", "{out}.csv")
+    line("predict, 150 repetitions", given.rounds, "predict", "--input", many, "--output", "{out}.json", *run)
+    line("report --card, 30 repetitions", given.rounds, "report", "--card", some, "--out", "{out}.html", *run)
+    line("the same with --explain", given.rounds, "report", "--card", some, "--out", "{out}.html", *run, "--explain")
+    line("prepare, 228 repetitions of 16 channels, 651 s", 1, "prepare", long, "--out", "{out}")
+    line("demo", 1, "demo", "--out", "{out}")
 
 
 def recordings(folder: Path, given: argparse.Namespace) -> None:
@@ -247,7 +282,7 @@ def surface_emg(n: int) -> Any:
 
 
 # Whole commands come first: a process starts with the peak memory of its parent, which grows in the other parts.
-PARTS = {part.__name__: part for part in (recordings, processes, matrices, samples, trials, parameters, rows)}
+PARTS = {part.__name__: part for part in (commands, recordings, processes, matrices, samples, trials, parameters, rows)}
 
 
 def main() -> None:

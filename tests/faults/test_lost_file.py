@@ -17,6 +17,7 @@ from semg_hht.errors import InputError
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
+from semg_hht.recordings.jobs import Job
 from semg_hht.signals.filtered_recording import FilteredRecording
 from semg_hht.system.progress import TrainingProgress
 
@@ -46,16 +47,16 @@ def test_a_recording_that_shrinks_while_it_is_read_is_left_out(
 ) -> None:
     folder = tmp_path / "recordings"
     shutil.copytree(inputs.recordings.parent, folder)
-    transform = semg_hht.datasets.prepare.transform
+    open_filtered = semg_hht.datasets.prepare.open_filtered
 
-    def shrinking(source: FilteredRecording, *arguments: Any, **options: Any) -> object:
-        found = transform(source, *arguments, **options)
-        path = source.job.path
+    def shrinking(job: Job, *arguments: Any, **options: Any) -> FilteredRecording:
+        found = open_filtered(job, *arguments, **options)
+        path = job.path
         if path.name.startswith("S02"):
             os.truncate(path, path.stat().st_size // 2)
         return found
 
-    monkeypatch.setattr("semg_hht.datasets.prepare.transform", shrinking)
+    monkeypatch.setattr("semg_hht.datasets.prepare.open_filtered", shrinking)
     verb = f"prepare {folder}/manifest.csv --out {{disk}} --band 20 200 --jobs 1"
     done = here(inputs.words(verb, tmp_path / "out"))
     assert done.code == 0

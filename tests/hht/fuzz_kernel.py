@@ -56,6 +56,19 @@ def compare(x: np.ndarray, name: str) -> None:
     assert difference <= 1e-10 * np.ptp(x), (name, x.shape, difference)
 
 
+def filter_rows(rng: np.random.Generator, x: np.ndarray) -> None:
+    """Filter as many rows as fill the vectors, and some more; one row alone gives the same."""
+    n_rows, n_sections = int(rng.integers(1, 10)), int(rng.choice([1, 2, 13, kernel.MAX_SECTIONS]))
+    sos = np.tile([1.0, 2.0, 1.0, 1.0, -0.5, 0.1], (n_sections, 1)) / 4
+    rows, state = np.repeat(x, n_rows, axis=0), np.zeros((n_rows, n_sections, 2))
+    alone, own = x.copy(), np.zeros((1, n_sections, 2))
+    for backwards in (False, True):
+        kernel.compiled.filter(rows, sos, state, *rows.shape, n_sections, backwards)
+        kernel.compiled.filter(alone, sos, own, *alone.shape, n_sections, backwards)
+    np.testing.assert_array_equal(rows, np.repeat(alone, n_rows, axis=0))
+    np.testing.assert_array_equal(state, np.repeat(own, n_rows, axis=0))
+
+
 def main(seconds: float, seed: int) -> None:
     logging.disable()  # the comparison with NumPy would log that the kernel was not built
     sys.stdout.write(f"seed {seed}\n")
@@ -74,6 +87,7 @@ def main(seconds: float, seed: int) -> None:
         noise = rng.standard_normal((3, x.shape[1]))
         kernel.ensemble_mean(x[0], noise, np.full(3, rng.choice([0.0, 0.2, 1e300])), rule, local_mean=bool(n_runs % 2))
         kernel.Streams(x, rule).next()
+        filter_rows(rng, x)
         with np.errstate(all="ignore"):
             power_on_grid(rows[0, : n_imfs[0] + 1], float(rng.choice([1000.0, 1e-3, 1e12])), (20.0, 450.0))
         n_runs += 1

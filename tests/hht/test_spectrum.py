@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy
 from numpy.testing import assert_allclose, assert_array_equal
 
 from semg_hht.hht import (
@@ -13,7 +14,7 @@ from semg_hht.hht import (
     imf_powers,
     instantaneous,
 )
-from semg_hht.hht.spectrum import accumulate, power_on_grid
+from semg_hht.hht.spectrum import accumulate, fast_length, power_on_grid
 
 RATE_HZ = 1000.0
 BAND_HZ = (20.0, 450.0)
@@ -162,3 +163,8 @@ def test_the_upstream_matrix_has_no_powers_of_imfs():
 def test_a_wrong_number_of_an_ensemble_is_a_value_error(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         SpectrumConfig(decomposition="eemd", **{name: value})  # type: ignore[arg-type]
+
+
+def test_fast_lengths_are_those_of_scipy():
+    lengths = [*range(1, 2000), *np.random.default_rng(0).integers(2000, 10**7, 100).tolist()]
+    assert [fast_length(n) for n in lengths] == [scipy.fft.next_fast_len(n, real=True) for n in lengths]

@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from semg_hht import samples
+from semg_hht.recordings.recording import Recording, write_recording
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = REPOSITORY / "src" / "semg_hht"
@@ -139,16 +143,52 @@ def test_tests_mirror_the_tree() -> None:
     assert sorted(modules - tested) == []
 
 
+def modules_after(statements: str, *arguments: str) -> set[str]:
+    """The modules that a fresh process has loaded at the end of some statements."""
+    code = f"import sys\n{statements}\nsys.stderr.write(' '.join(sys.modules))"
+    command = [sys.executable, "-c", code, *arguments]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stderr.split())
+
+
 def loaded_by(statement: str) -> set[str]:
     """The libraries that a statement loads in a fresh process."""
-    code = f"import sys\n{statement}\nsys.stdout.write(' '.join({{m.split('.')[0] for m in sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return {name.split(".")[0] for name in modules_after(statement)}
 
 
-def test_importing_the_package_loads_neither_torch_nor_matplotlib() -> None:
+def test_importing_the_package_loads_nothing_else() -> None:
+    ours = {name for name in modules_after("import semg_hht") if name.startswith("semg_hht")}
+    assert ours == {"semg_hht", "semg_hht.version"}
+    assert not loaded_by("import semg_hht") & {"numpy", "scipy", "torch", "matplotlib", "typer", "rich"}
+
+
+def test_all_public_names_load_neither_torch_nor_matplotlib() -> None:
     heavy = {"torch", "matplotlib", "lightning_fabric", "sklearn", "skops", "typer", "rich"}
-    assert not loaded_by("import semg_hht") & heavy
+    assert not loaded_by("from semg_hht import *") & heavy
+
+
+RUN_MAIN = "from semg_hht.cli.main import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
+
+
+def test_finding_repetitions_loads_few_libraries(tmp_path: Path) -> None:
+    """Importing `scipy.signal`, with its statistics, takes longer than finding the repetitions."""
+    samples_uv = np.random.default_rng(5).standard_normal((1, 12000))
+    samples_uv[:, 2000:4000] *= 10
+    samples_uv[:, 6000:8000] *= 10
+    write_recording(Recording(samples_uv, 1000.0, ("1",)), tmp_path / "a.csv")
+    words = ["segment", str(tmp_path / "a.csv"), "--out", str(tmp_path / "reps.csv"), "--no-pictures"]
+    loaded = modules_after(RUN_MAIN, *words)
+    assert (tmp_path / "reps.csv").exists()
+    heavy = {"torch", "matplotlib", "joblib", "sklearn", "jinja2", "filelock", "h5py"}
+    assert not loaded & (heavy | {f"scipy.{part}" for part in ("fft", "linalg", "signal", "special", "stats")})
+    assert not loaded & {f"semg_hht.recordings.formats.{name}" for name in ("hdf5", "xdf", "c3d", "otb", "parquet")}
+
+
+@pytest.mark.parametrize("words", ["predict --output {out} --input {file}", "report --out {out} --card {file}"])
+def test_answering_a_recording_loads_few_libraries(words: str, tmp_path: Path) -> None:
+    recording, out = samples.RECORDINGS / "P04_neutral.mat", tmp_path / "out.json"
+    loaded = modules_after(RUN_MAIN, *words.format(out=out, file=recording).split())
+    assert out.exists()
+    assert not loaded & {"torch", "matplotlib", "sklearn", "joblib", "scipy.signal", "scipy.stats", "scipy.interpolate"}
 
 
 @pytest.mark.parametrize(

@@ -227,3 +227,12 @@ def test_a_notch_does_not_ring_at_the_ends(mains_hz: float) -> None:
     middle = np.std(clean[:, 1000:2000])
     assert np.std(clean[:, :200]) < 1.35 * middle
     assert np.std(clean[:, -200:]) < 1.35 * middle
+
+
+@pytest.mark.parametrize("mains_hz", [None, 50.0])
+def test_the_last_step_alone_is_the_last_of_all_steps(mains_hz: float | None) -> None:
+    samples, config = noise(0), FilterConfig(mains_hz=mains_hz)
+    ((name, alone),) = filter_steps(samples, RATE_HZ, config, keep=False)
+    last_name, last = filter_steps(samples, RATE_HZ, config)[-1]
+    assert name == last_name
+    assert np.array_equal(alone, last)

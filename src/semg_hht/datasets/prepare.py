@@ -10,7 +10,9 @@ import hashlib
 import json
 import logging
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,12 +21,12 @@ import numpy as np
 
 from semg_hht.datasets.bids_export import ExportedDataset
 from semg_hht.datasets.find_inputs import MANIFEST
-from semg_hht.datasets.matrix_names import existing_names, names_on_disk, row_key, unique_stems
+from semg_hht.datasets.matrix_names import RowKey, existing_names, names_on_disk, row_key, unique_stems
 from semg_hht.datasets.rows_table import columns_and_cells
 from semg_hht.errors import InputError
 from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
 from semg_hht.matrices.scaling import IN_UNITS
-from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
+from semg_hht.matrices.transform import Example, PipelineConfig, example_channels, examples_of, warn_of_clipped_band
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS, ManifestRow, class_names, manifest_text, read_manifest
 from semg_hht.recordings.recording import files_of
@@ -41,6 +43,7 @@ from semg_hht.system.files import (
     whole_file,
     write_text,
 )
+from semg_hht.system.processes import map_ahead
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ LABEL_COLUMNS = ("movement", "gender", "subject")  # a person may have edited th
 MATRIX_FOLDER = "hht_matrices"
 IMAGE_FOLDER = "hht_images"
 BIDS_FOLDER = "bids"
+PACKED_AHEAD = 8  # matrices that threads pack and write while the next ones are computed
 TRANSFORM_VERSION = 7  # part of the key; raise it when the same settings give other matrices
 
 
@@ -225,10 +229,12 @@ def _prepare_one(
     key = _key(job, config)
     matrices = _reusable(job, key, out)
     if matrices is None:
-        examples = transform(open_filtered(job, config.filter), config, n_threads=n_threads)
+        source = open_filtered(job, config.filter)
         if _key(job, config) != key:  # the matrices would be stored under the key of another version of the file
             raise InputError(f"{job.path}: was changed while it was read; run again to use it as it is now")
-        matrices = _write(job, key, examples, out)
+        channels = example_channels(source, config)
+        examples = examples_of(source, config, n_threads=n_threads)
+        matrices = _write(_Writing(job, key, channels, out), examples, ahead=0 if n_threads == 1 else PACKED_AHEAD)
     if images:
         _draw_missing(matrices, out)
     return matrices
@@ -254,17 +260,28 @@ def _digest(job: Job) -> str:
         raise InputError(f"{job.path}: can't be read; {error.strerror}") from None
 
 
-def _write(job: _NamedJob, key: str, examples: list[Example], out: Path) -> _RecordingMatrices:
-    stems = {row_key(row): stem for row, stem in zip(job.rows, job.stems, strict=True)}
-    numbers = {channel: i for i, channel in enumerate(dict.fromkeys(e.channel for e in examples), start=1)}
-    rows = []
-    for example in examples:
-        stem = stems[row_key(example.row)] + (f"_ch{numbers[example.channel]}" if len(numbers) > 1 else "")
+@dataclass(frozen=True)
+class _Writing:
+    """Where the matrices of one recording are written, and what each file states of all of them.
+
+    channels : of each example, in order.
+    """
+
+    job: _NamedJob
+    key: str
+    channels: list[str]
+    out: Path
+
+    def write(self, example: Example) -> ManifestRow:
+        numbers = list(dict.fromkeys(self.channels))
+        stem = self._stems[row_key(example.row)]
+        if len(numbers) > 1:
+            stem = f"{stem}_ch{numbers.index(example.channel) + 1}"
         write_matrix(
-            out / MATRIX_FOLDER / f"{stem}.npz",
+            self.out / MATRIX_FOLDER / f"{stem}.npz",
             example.matrix,
-            key=key,
-            n_of_recording=len(examples),
+            key=self.key,
+            n_of_recording=len(self.channels),
             rate_hz=example.rate_hz,
             units=example.row.units,
             dropped=example.dropped,
@@ -272,9 +289,21 @@ def _write(job: _NamedJob, key: str, examples: list[Example], out: Path) -> _Rec
             channel=example.channel,
             remarks="\n".join(example.remarks),
         )
-        rows.append(_matrix_row(example.row, example.channel, f"{MATRIX_FOLDER}/{stem}.npz"))
-    dropped = tuple(example.dropped for example in examples)
-    return _RecordingMatrices(tuple(rows), dropped, examples[0].rate_hz, False, examples[0].remarks)
+        return _matrix_row(example.row, example.channel, f"{MATRIX_FOLDER}/{stem}.npz")
+
+    @cached_property
+    def _stems(self) -> dict[RowKey, str]:
+        return {row_key(row): stem for row, stem in zip(self.job.rows, self.job.stems, strict=True)}
+
+
+def _write(writing: _Writing, examples: Iterator[Example], *, ahead: int) -> _RecordingMatrices:
+    """Write each matrix; threads pack up to ``ahead`` of them while the next ones are computed."""
+
+    def written(example: Example) -> tuple[ManifestRow, float, float, tuple[str, ...]]:
+        return writing.write(example), example.dropped, example.rate_hz, example.remarks
+
+    rows, dropped, rates_hz, remarks = zip(*map_ahead(written, examples, ahead), strict=True)
+    return _RecordingMatrices(rows, dropped, rates_hz[0], False, remarks[0])
 
 
 def _reusable(job: _NamedJob, key: str, out: Path) -> _RecordingMatrices | None:

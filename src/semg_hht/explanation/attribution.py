@@ -68,7 +68,11 @@ def attribute(
     if name not in classes[task]:
         raise InputError(f"{task} has no class {name!r}; expected one of {', '.join(classes[task])}")
     index = classes[task].index(name)
-    blocks, average = _blocks(model, matrices, inputs, task, index)
+    blocks: dict[str, float] = {}
+    average, table = 0.0, np.zeros((1, 0))
+    if joined_blocks:
+        table = svm_table(joined_blocks, model.features_and_logits(matrices)[0], inputs)[1]
+        blocks, average = _blocks(model, table, task, index)
     of_features, is_odds = scored(model, inputs, task, index)
     network = for_gradients(model.network)
     score_at = score_of(network, of_features)
@@ -82,7 +86,7 @@ def attribute(
     else:
         evidence = _grad_cam(network, score_at, x)
     cells = evidence.cpu().numpy().astype(np.float64)
-    covariance = _covariance(model, matrices, inputs, task, index) if COVARIANCE in blocks else None
+    covariance = _covariance(model, table, task, index) if COVARIANCE in blocks else None
     return Attribution(cells, score, empty, is_odds, blocks, average, covariance)
 
 
@@ -244,15 +248,10 @@ def _tensor(array: Any) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float64))
 
 
-def _blocks(
-    model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, task: str, index: int
-) -> tuple[dict[str, float], float]:
-    """`block_shares` of a task; nothing where its answer joins no blocks."""
-    widths = model.description.blocks.get(task, {})
-    if not widths:
-        return {}, 0.0
+def _blocks(model: Model, table: Array, task: str, index: int) -> tuple[dict[str, float], float]:
+    """`block_shares` of a task that joins blocks to a table, (1, width)."""
     temperature, answer, mean = model.description.temperature(task), *_of_table(model, task)
-    _, table = svm_table(widths, model.features_and_logits(matrices)[0], inputs)
+    widths = model.description.blocks[task]
     return block_shares(lambda row: with_temperature(answer(row), temperature)[:, index], table, mean, widths)
 
 
@@ -264,11 +263,11 @@ def _of_table(model: Model, task: str) -> tuple[Callable[[Array], Array], Array]
     return (lambda table: probabilities(svm, table, classes)), svm.steps[0][1].mean_
 
 
-def _covariance(model: Model, matrices: NDArray[np.float32], inputs: SvmInputs, task: str, index: int) -> Array:
-    """Evidence of each number of the block ``mixing``, with the other blocks fixed."""
+def _covariance(model: Model, table: Array, task: str, index: int) -> Array:
+    """Evidence of each number of the block ``mixing`` of a table, (1, width), with the other blocks fixed."""
     widths, temperature = model.description.blocks[task], model.description.temperature(task)
     joined = _joined(model, task, index)
-    row = _tensor(svm_table(widths, model.features_and_logits(matrices)[0], inputs)[1])  # (1, width)
+    row = _tensor(table)
     start = sum(list(widths.values())[: list(widths).index(COVARIANCE)])
     block = slice(start, start + widths[COVARIANCE])
     baseline = row.clone()

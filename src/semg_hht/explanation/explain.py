@@ -245,12 +245,9 @@ def _imf_powers(item: LoadedInput, index: int, config: PipelineConfig | None) ->
         assert time_s is not None
         return np.stack([power_density(power, time_s, config.density) for power in powers]).astype(np.float64)
 
-    return [
-        smoothed(imf_powers(samples, part.rate_hz, config.spectrum))
-        for row, part in item.source.scaled_repetitions()
-        if (row.start_s, row.stop_s) == (repetition.start_s, repetition.stop_s)
-        for samples in part.samples
-    ]
+    source, times = item.source, (repetition.start_s, repetition.stop_s)
+    parts = [source.scaled_repetition(row) for row in source.job.rows if (row.start_s, row.stop_s) == times]
+    return [smoothed(imf_powers(samples, part.rate_hz, config.spectrum)) for part in parts for samples in part.samples]
 
 
 def covariance_of_channels(evidence: Array, n_channels: int) -> tuple[float, ...] | None:

@@ -33,6 +33,8 @@ Counts = NDArray[np.int32]
 # Trials that one thread adds up; a fixed number, so that sums round in the same way with any number of threads.
 CHUNK = 16
 
+MAX_SECTIONS = 64  # of a filter; sections.c keeps their state on the stack
+
 _log = logging.getLogger(__name__)
 _warned = False
 

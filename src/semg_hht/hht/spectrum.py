@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from semg_hht.hht import kernel
@@ -259,12 +258,13 @@ def _fourier_tables(n_samples: int) -> tuple[NDArray[np.int64], NDArray[np.compl
         while (radices := _radices(n_elements)) is None:
             n_elements += 1
     length = 8 * n_elements
-    half = scipy.fft.irfft(-1j * (np.arange(n_samples // 2 + 1) * 2 % n_samples > 0), n_samples)
+    half = np.fft.irfft(-1j * (np.arange(n_samples // 2 + 1) * 2 % n_samples > 0), n_samples)
     response = np.zeros(length)  # of the Hilbert transform; it is odd, so its spectrum is imaginary
     response[:n_samples] = half
     if length > n_samples:
         response[length - n_samples + 1 :] = half[1:]
-    factor = -scipy.fft.fft(response).imag / length
+    spectrum = np.fft.rfft(response).imag
+    factor = -np.concatenate([spectrum, -spectrum[-2:0:-1]]) / length
     order = np.arange(n_elements).reshape(radices[::-1]).transpose().ravel()  # (m,) frequencies in the kernel's order
     angle = -2 * np.pi * np.outer(np.arange(1, 8), order) / length
     rows = np.stack([np.cos(angle), np.sin(angle)], axis=1).reshape(14, n_elements)  # (7, 2, m) -> (14, m)
@@ -283,6 +283,16 @@ def _radices(n_elements: int) -> list[int] | None:
             n_elements //= radix
             radices.append(radix)
     return radices if n_elements == 1 else None
+
+
+def fast_length(n: int) -> int:
+    """The smallest number from ``n`` on without prime factors above 5: Fourier transforms of this length are fast.
+
+    It is `scipy.fft.next_fast_len` of real signals; importing `scipy.fft` takes longer than most transforms here.
+    """
+    powers = range(n.bit_length())
+    odd: list[int] = [3**i * 5**j for i in powers for j in powers]
+    return min(factor << (-(-n // factor) - 1).bit_length() for factor in odd)
 
 
 def accumulate(amplitude: Array, frequency_hz: Array, band_hz: tuple[float, float]) -> tuple[Array, float]:

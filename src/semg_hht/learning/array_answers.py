@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.evaluation.calibration import Calibration, calibrate, with_temperature
+from semg_hht.evaluation.calibration import Calibration, with_temperature
 from semg_hht.inference.description import Chosen
 from semg_hht.inference.discriminant import Committee
 from semg_hht.inference.svm_inputs import SvmInputs, stack_if_alike, svm_table
@@ -154,7 +154,8 @@ def fit_committee(repetitions: ArrayRepetitions, task: ArrayTask, config: Pipeli
     if choice is None:
         raise InputError("a class is missing when a tenth of the people is left out; expected it in more people")
     winner, chosen = choice
-    return FittedCommittee(winner.widths, winner.committee, calibrate(*winner.answers), chosen, task)
+    committee, calibration = winner.calibrated()
+    return FittedCommittee(winner.widths, committee, calibration, chosen, task)
 
 
 @dataclass(frozen=True)

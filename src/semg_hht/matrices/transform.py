@@ -173,7 +173,13 @@ def transform(source: FilteredRecording, config: PipelineConfig, *, n_threads: i
     InputError
         The recording can't be used; the text names the file.
     """
-    examples: list[Example] = []
+    return list(examples_of(source, config, n_threads=n_threads))
+
+
+def examples_of(
+    source: FilteredRecording, config: PipelineConfig, *, n_threads: int | None = None
+) -> Iterator[Example]:
+    """`transform`, each repetition when its first example is taken."""
     remarks = source.remarks
     for row, repetition in source.scaled_repetitions():
         spectra = _spectra(source.job, repetition, config, n_threads)
@@ -182,13 +188,18 @@ def transform(source: FilteredRecording, config: PipelineConfig, *, n_threads: i
         if config.channels == "stack":
             dropped = float(np.mean([spectrum.dropped for spectrum in spectra]))
             channel = "+".join(row.channels or repetition.channel_names)
-            examples.append(Example(matrix, row, channel, repetition.rate_hz, dropped, remarks))
+            yield Example(matrix, row, channel, repetition.rate_hz, dropped, remarks)
         else:
-            examples += [
-                Example(matrix.plane(i), row, channel, repetition.rate_hz, spectra[i].dropped, remarks)
-                for i, channel in enumerate(repetition.channel_names)
-            ]
-    return examples
+            for i, channel in enumerate(repetition.channel_names):
+                yield Example(matrix.plane(i), row, channel, repetition.rate_hz, spectra[i].dropped, remarks)
+
+
+def example_channels(source: FilteredRecording, config: PipelineConfig) -> list[str]:
+    """The channel of each example of a recording, in order, before any is computed; with the errors of `transform`."""
+    named = [(row, source.channels_of(row).channel_names) for row in source.job.rows]
+    if config.channels == "stack":
+        return ["+".join(row.channels or names) for row, names in named]
+    return [name for _, names in named for name in names]
 
 
 def _spectra(job: Job, repetition: Recording, config: PipelineConfig, n_threads: int | None) -> list[HilbertSpectrum]:

@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.figures.drawing import bin_edges
-from semg_hht.figures.plots import plane_png
 from semg_hht.matrices.matrix import read_matrix
 from semg_hht.reports.evaluations import Evaluation, open_evaluation
 from semg_hht.reports.sentences import measured, methods, too_few, unsure_said, verdict
@@ -228,6 +226,8 @@ def matrix_path(data_dir: Path, file: str) -> Path | None:
 
 
 def _picture(path: Path) -> dict[str, Any]:
+    from semg_hht.figures.plots import plane_png  # matplotlib; most cards show no picture of a plane
+
     matrix = read_matrix(path)
     picture = framed(plane_png(matrix.values[0]), matrix.frequency_hz, matrix.time_s)
     return {**picture, "n_planes": len(matrix.values)}
@@ -235,6 +235,8 @@ def _picture(path: Path) -> dict[str, Any]:
 
 def framed(png: bytes, frequency_hz: NDArray[np.float64] | None, time_s: NDArray[np.float64] | None) -> dict[str, Any]:
     """Return a picture of a plane with the labels of its axes, as the template draws it."""
+    from semg_hht.figures.drawing import bin_edges
+
     return {
         "png": base64.b64encode(png).decode("ascii"),
         "time": ticks(*bin_edges(time_s)),

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
+from semg_hht.hht.spectrum import fast_length
 from semg_hht.recordings.welch import welch
 from semg_hht.signals.two_levels import LevelDistribution, most_likely, two_levels, two_levels_of_each
 
@@ -123,7 +123,7 @@ class Detector:
             return _over_quiet(_frames(_teager_kaiser(samples), self.n_frame), self.quiet)
         if self.gains is not None:
             n_spread = 2 * (self.gains.shape[1] - 1)  # the weighting spreads a sample over so many
-            samples = _filtered_by(self.gains, samples, scipy.fft.next_fast_len(samples.shape[1] + n_spread, real=True))
+            samples = _filtered_by(self.gains, samples, fast_length(samples.shape[1] + n_spread))
         return _over_quiet(_frames(samples**2, self.n_frame), self.quiet)
 
     def judged(self, energy: Array) -> Activity:
@@ -164,7 +164,7 @@ def fit_detector(samples: Array, rate_hz: float, method: str = "markov") -> tupl
         active = _hysteresis(first, *two_levels(first))
         gains = _gains(samples, rate_hz, np.repeat(active, n_frame))
         if gains is not None:
-            samples = _filtered_by(gains, samples, scipy.fft.next_fast_len(samples.shape[1], real=True))
+            samples = _filtered_by(gains, samples, fast_length(samples.shape[1]))
         frames = _frames(samples**2, n_frame)
         quiet = _quiet(frames)
         energy = _over_quiet(frames, quiet)
@@ -322,7 +322,7 @@ def _gains(samples: Array, rate_hz: float, active: Flags) -> Array | None:
     gains = np.empty((len(samples), n // 2 + 1))
     for i, channel in enumerate(samples):
         frames = np.lib.stride_tricks.sliding_window_view(channel, n)[starts]  # (n_spectra, n)
-        power = np.abs(scipy.fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
+        power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2  # (n_spectra, n / 2 + 1)
         noise = _over_neighbours(np.median(power[~is_active], axis=0) / np.log(2))
         both = _over_neighbours(power[is_active].mean(axis=0))
         # The median over all frequencies would be that of the stop band, where most of them lie at high rates.
@@ -337,12 +337,12 @@ def _gains(samples: Array, rate_hz: float, active: Flags) -> Array | None:
 
 def _filtered_by(gains: Array, samples: Array, n_fft: int) -> Array:
     """Samples (n_channels, n_samples) with their spectrum times the gains (n_channels, n_frequencies)."""
-    frequency = scipy.fft.rfftfreq(n_fft)
-    known = scipy.fft.rfftfreq(2 * (gains.shape[1] - 1))
+    frequency = np.fft.rfftfreq(n_fft)
+    known = np.fft.rfftfreq(2 * (gains.shape[1] - 1))
     filtered = np.empty_like(samples)
     for channel, gain, out in zip(samples, gains, filtered, strict=True):
-        spectrum = scipy.fft.rfft(channel, n_fft) * np.interp(frequency, known, gain)
-        out[:] = scipy.fft.irfft(spectrum, n_fft)[: channel.size]
+        spectrum = np.fft.rfft(channel, n_fft) * np.interp(frequency, known, gain)
+        out[:] = np.fft.irfft(spectrum, n_fft)[: channel.size]
     return filtered
 
 

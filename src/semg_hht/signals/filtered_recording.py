@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -39,13 +40,19 @@ class FilteredRecording:
         """Remarks on the recording: of channels left out, and where it is long and was taken as a single repetition."""
         remarks = [*self.raw.remarks]
         emg = self.filtered.select(())
-        empty = [name for name in emg.channel_names if name not in _with_signal(emg)]
+        empty = [name for name in emg.channel_names if name not in self._with_signal]
         if empty and len(empty) < len(emg.channel_names) and not all(row.channels for row in self.job.rows):
             remarks.append(f"channels without a signal in the pass band were left out: {', '.join(empty)}")
         if self.raw.duration_s > LONGEST_S and not self.job.states_times:
             whole = f"{self.raw.duration_s:.0f} s were taken as one repetition"
             remarks.append(f"{whole}; --segment finds the repetitions in them")
         return tuple(remarks)
+
+    @cached_property
+    def _with_signal(self) -> frozenset[str]:
+        """The channels of which the filters leave something: not those that hold the same value, or a straight line."""
+        names = zip(self.filtered.channel_names, self.filtered.samples, strict=True)
+        return frozenset(name for name, channel in names if channel.any())
 
     def channels_of(self, row: ManifestRow) -> Recording:
         """The filtered channels that a row names; where it names none, all EMG channels that hold a signal.
@@ -56,7 +63,7 @@ class FilteredRecording:
             A channel that the row names holds no signal, or no channel does; the text names the file.
         """
         chosen = self.filtered.select(row.channels)
-        names = _with_signal(chosen)
+        names = tuple(name for name in chosen.channel_names if name in self._with_signal)
         if names == chosen.channel_names:
             return chosen
         if names and not row.channels:
@@ -96,25 +103,23 @@ class FilteredRecording:
         return reference.amplitude[channel] / (factor or 1.0)
 
     def scaled_repetitions(self) -> Iterator[tuple[ManifestRow, Recording]]:
-        """Yield each row and its repetition, cut from the filtered recording and divided by `unit_amplitude`.
+        """Yield each row and its `scaled_repetition`."""
+        for row in self.job.rows:
+            yield row, self.scaled_repetition(row)
+
+    def scaled_repetition(self, row: ManifestRow) -> Recording:
+        """The repetition of a row, cut from the filtered recording and divided by `unit_amplitude`.
 
         Raises
         ------
         InputError
-            No channel can be used (see `channels_of`), one has no reference amplitude, or a row's times lie outside the
-            recording; the text names the file.
+            No channel can be used (see `channels_of`), one has no reference amplitude, or the row's times lie outside
+            the recording; the text names the file.
         """
-        for row in self.job.rows:
-            chosen = self.channels_of(row)
-            samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)  # (n_channels, n_samples)
-            unit = np.array([[self.unit_amplitude(name)] for name in chosen.channel_names])  # (n_channels, 1)
-            yield row, replace(chosen, samples=samples / unit)
-
-
-def _with_signal(filtered: Recording) -> tuple[str, ...]:
-    """The channels of which the filters leave something: not those that hold the same value, or a straight line."""
-    names = zip(filtered.channel_names, filtered.samples, strict=True)
-    return tuple(name for name, channel in names if channel.any())
+        chosen = self.channels_of(row)
+        samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)  # (n_channels, n_samples)
+        unit = np.array([[self.unit_amplitude(name)] for name in chosen.channel_names])  # (n_channels, 1)
+        return replace(chosen, samples=samples / unit)
 
 
 def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) -> FilteredRecording:
@@ -127,7 +132,7 @@ def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) 
     """
     raw = read_job(job)
     try:
-        steps = filter_steps(raw.samples, raw.rate_hz, filters)
+        steps = filter_steps(raw.samples, raw.rate_hz, filters, keep=keep_steps)
     except InputError as error:
         raise InputError(f"{job.path}: {error}") from None
     filtered = replace(raw, samples=steps[-1][1])

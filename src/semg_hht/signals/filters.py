@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.welch import window_powers
 from semg_hht.signals.ecg import find_r_peaks, remove_ecg
+from semg_hht.signals.sections import TOGETHER, band_pass, filter_both_ways, notch
 
 Array = NDArray[np.float64]
 MainsHz = float | Literal["auto"] | None
@@ -87,14 +88,17 @@ def effective_band_hz(config: FilterConfig, rate_hz: float) -> tuple[float, floa
 
 def preprocess(samples: Array, rate_hz: float, config: FilterConfig) -> Array:
     """Filter (n_channels, n_samples) -> the same shape: the last step of `filter_steps`, with the same errors."""
-    return filter_steps(samples, rate_hz, config)[-1][1]
+    return filter_steps(samples, rate_hz, config, keep=False)[-1][1]
 
 
-def filter_steps(samples: Array, rate_hz: float, config: FilterConfig) -> list[tuple[str, Array]]:
+def filter_steps(samples: Array, rate_hz: float, config: FilterConfig, *, keep: bool = True) -> list[tuple[str, Array]]:
     """Names and results of the filter steps of samples (n_channels, n_samples); every step is zero-phase.
 
     The steps are ``raw``; with ``config.ecg`` ``ECG removal (N beats)``, or ``ECG removal (no heartbeat found)`` with
     unchanged samples; ``band-pass LOW-HIGH Hz``; and ``notch LINE, ... Hz`` if there are lines to notch.
+
+    keep : False returns the last step alone. As the notches are applied together with the band-pass, the band-pass on
+        its own is then not computed where lines are notched.
 
     Raises
     ------
@@ -110,33 +114,27 @@ def filter_steps(samples: Array, rate_hz: float, config: FilterConfig) -> list[t
         beats = f"{r_peaks.size} beats" if r_peaks.size else "no heartbeat found"
         samples = remove_ecg(samples, rate_hz, r_peaks)
         steps.append((f"ECG removal ({beats})", samples))
-    band = _band_pass((low, high), rate_hz)
-    steps.append((f"band-pass {low:g}-{high:g} Hz", _zero_phase(band, samples, rate_hz, [])))
+    band = band_pass(BAND_PASS_ORDER, (low, high), rate_hz)
     lines_hz = [line for line in _mains_lines_hz(samples, rate_hz, config.mains_hz, high) if low < line < high]
+    if keep or not lines_hz:
+        steps.append((f"band-pass {low:g}-{high:g} Hz", _zero_phase(band, samples, rate_hz, [])))
     if lines_hz:
         # All sections in one run: filtering the filtered samples a second time would pad their ends a second time.
         name = f"notch {', '.join(f'{line:g}' for line in lines_hz)} Hz"
         steps.append((name, _zero_phase(_with_notches(band, lines_hz, rate_hz), samples, rate_hz, lines_hz)))
-    return steps
+    return steps if keep else steps[-1:]
 
 
 def sections(config: FilterConfig, rate_hz: float, mains_hz: float | None) -> Array:
     """(n_sections, 6) of one pass of the band-pass, and of notches at a mains frequency and all its harmonics."""
     low, high = effective_band_hz(config, rate_hz)
     lines_hz = () if mains_hz is None else np.arange(mains_hz, high, mains_hz).tolist()
-    return _with_notches(_band_pass((low, high), rate_hz), [line for line in lines_hz if low < line], rate_hz)
-
-
-def _band_pass(band_hz: tuple[float, float], rate_hz: float) -> Array:
-    sos = scipy.signal.butter(BAND_PASS_ORDER, band_hz, btype="bandpass", fs=rate_hz, output="sos")
-    return np.asarray(sos)
+    band = band_pass(BAND_PASS_ORDER, (low, high), rate_hz)
+    return _with_notches(band, [line for line in lines_hz if low < line], rate_hz)
 
 
 def _with_notches(band: Array, lines_hz: list[float], rate_hz: float) -> Array:
-    notches = [
-        scipy.signal.tf2sos(*scipy.signal.iirnotch(line, line / NOTCH_WIDTH_HZ, fs=rate_hz)) for line in lines_hz
-    ]
-    return np.concatenate([band, *notches])
+    return np.concatenate([band, *(notch(line, NOTCH_WIDTH_HZ, rate_hz) for line in lines_hz)])
 
 
 def _zero_phase(sos: Array, samples: Array, rate_hz: float, lines_hz: list[float]) -> Array:
@@ -144,14 +142,19 @@ def _zero_phase(sos: Array, samples: Array, rate_hz: float, lines_hz: list[float
     # The notches settle within half a second; SciPy's default padding depends on the number of sections, not on time.
     n_pad = min(round(0.5 * rate_hz) + 3 * BAND_PASS_ORDER, samples.shape[-1] - 1)
     filtered = np.empty(samples.shape)
-    for channel, out in zip(samples, filtered, strict=True):  # one channel at a time, to copy no more than that
-        before = _extrapolated(channel[::-1], n_pad, rate_hz, lines_hz)[::-1]
-        after = _extrapolated(channel, n_pad, rate_hz, lines_hz)
-        padded = scipy.signal.sosfiltfilt(sos, np.concatenate([before, channel, after]), padtype=None)
-        out[:] = padded[n_pad : n_pad + channel.size]
-        if np.abs(out).max() <= ROUNDING_SHARE * np.abs(channel).max():
-            out[:] = 0
+    for start in range(0, len(samples), TOGETHER):  # some channels at a time, to copy no more than these
+        some = samples[start : start + TOGETHER]
+        padded = np.stack([_padded(channel, n_pad, rate_hz, lines_hz) for channel in some])
+        padded = filter_both_ways(sos, padded)[:, n_pad : n_pad + samples.shape[-1]]
+        for channel, out, result in zip(some, filtered[start:], padded, strict=False):
+            out[:] = 0 if np.abs(result).max() <= ROUNDING_SHARE * np.abs(channel).max() else result
     return filtered
+
+
+def _padded(channel: Array, n_pad: int, rate_hz: float, lines_hz: list[float]) -> Array:
+    """``channel`` (n_samples,) with ``n_pad`` samples extrapolated at each end."""
+    before = _extrapolated(channel[::-1], n_pad, rate_hz, lines_hz)[::-1]
+    return np.concatenate([before, channel, _extrapolated(channel, n_pad, rate_hz, lines_hz)])
 
 
 def _extrapolated(channel: Array, n_pad: int, rate_hz: float, lines_hz: list[float]) -> Array:
@@ -204,12 +207,12 @@ def find_hum(samples: Array, rate_hz: float) -> Hum | None:
     ratios: dict[float, float] = {}
     n_windows = 0
     for channel in samples:  # one channel at a time: the windows of all channels of an hour would not fit in memory
-        spectrum = scipy.signal.spectrogram(channel, rate_hz, "hann", n_window, n_window // 2, detrend="constant")
-        n_windows = spectrum[2].shape[-1]
+        frequency_hz, power = window_powers(channel, rate_hz, n_window)
+        n_windows = power.shape[-1]
         peak = float(np.abs(channel).max())
         floor = (1e-9 * peak) ** 2 + np.finfo(np.float64).tiny  # above the rounding error of a flat channel
         for line in _candidates_hz(rate_hz):
-            ratio = _above_neighbours(spectrum[0], spectrum[2], line, floor)
+            ratio = _above_neighbours(frequency_hz, power, line, floor)
             ratios[line] = ratios.get(line, 0.0) + ratio / len(samples)
     # EMG alone exceeds this ratio about once in 1000 simulated pieces.
     threshold = max(MIN_LINE_RATIO, 1 + 4 / np.sqrt(n_windows) + 14 / n_windows)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy
+from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.hht.spectrum import fast_length
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
@@ -230,12 +231,21 @@ def _period_s(level_db: Array, frame_s: float) -> float:
     if level_db.size < 3 * longest:
         longest = level_db.size // 3
     deviation = level_db - level_db.mean()
-    n_fft = scipy.fft.next_fast_len(2 * level_db.size, real=True)
-    correlation = scipy.fft.irfft(np.abs(scipy.fft.rfft(deviation, n_fft)) ** 2, n_fft)[: longest + 1]
+    n_fft = fast_length(2 * level_db.size)
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(deviation, n_fft)) ** 2, n_fft)[: longest + 1]
     lags = np.arange(longest + 1)
     correlation = correlation / (correlation[0] + np.finfo(float).tiny) * level_db.size / (level_db.size - lags)
-    peaks, _ = scipy.signal.find_peaks(correlation[shortest:], height=MIN_AUTOCORRELATION)
-    return float(frame_s * (shortest + peaks[0])) if peaks.size else np.inf
+    peaks = shortest + _peaks(correlation[shortest:])
+    peaks = peaks[correlation[peaks] >= MIN_AUTOCORRELATION]
+    return float(frame_s * peaks[0]) if peaks.size else np.inf
+
+
+def _peaks(values: Array) -> NDArray[np.intp]:
+    """Numbers of the local maxima of (n,), of a plateau its middle, as `scipy.signal.find_peaks`."""
+    edges = np.flatnonzero(np.diff(values, prepend=np.nan, append=np.nan))  # where runs of equal values begin and end
+    runs = values[edges[:-1]]
+    higher = runs[1:-1] > np.maximum(runs[:-2], runs[2:])
+    return (edges[:-1] + edges[1:] - 1)[1:-1][higher] // 2
 
 
 def _split(span: _Span, level_db: Array, longest: float, shortest: float) -> list[_Span]:

@@ -21,8 +21,6 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from semg_hht.errors import InputError, WriteError
 
 _PART = ".part"
@@ -247,6 +245,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
     InputError
         Another process has the lock, or the folder can't be written.
     """
+    from filelock import FileLock, Timeout  # many commands lock nothing
+
     was_there = folder.exists()
     if was_there and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder to write into; found a file")

@@ -29,7 +29,7 @@ V = TypeVar("V")
 BACKENDS = ("loky", "threading", "dask")
 WAIT_S = 30  # time to wait for the first worker of a cluster
 MAX_IDLE = 3  # consecutive losses of a process before any item was started; after that the work is given up
-N_READERS = 2  # threads; unpacking a matrix releases the interpreter lock
+N_READERS = 2  # threads; packing and unpacking a matrix release the interpreter lock
 
 _cluster: ContextVar[Client | None] = ContextVar("cluster", default=None)
 
@@ -253,9 +253,9 @@ def _marked(work: Callable[[T], U], item: T, mark: Path) -> U:
     return result
 
 
-def map_ahead(work: Callable[[T], U], items: Sequence[T], n: int) -> Iterator[U]:
+def map_ahead(work: Callable[[T], U], items: Iterable[T], n: int) -> Iterator[U]:
     """Yield ``work(item)`` for each item, in order; threads compute up to ``n`` more in advance."""
-    if len(items) < 2 or n < 1:
+    if n < 1 or (isinstance(items, Sequence) and len(items) < 2):
         yield from map(work, items)
         return
     from concurrent.futures import Future, ThreadPoolExecutor

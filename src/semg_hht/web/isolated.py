@@ -23,6 +23,7 @@ PRELOADED = (
     "semg_hht.datasets.label",
     "semg_hht.datasets.segment",
     "semg_hht.matrices.transform",
+    *(f"semg_hht.recordings.formats.{name}" for name in ("arrays", "edf", "hdf5", "sheets", "tables", "trigno", "xdf")),
     "scipy.signal",
     "scipy.io",
     "scipy.ndimage",

@@ -83,6 +83,17 @@ struct spectrum_task {
     double dropped;
 };
 
+/* A filter of second-order sections over every row of x, in place: sections.c */
+#define MAX_SECTIONS 64
+struct sections {
+    const double *sos;         /* (n_sections, 6): b0 b1 b2 a0 a1 a2, with a0 = 1 */
+    double *state;             /* (n_rows, n_sections, 2), updated */
+    double *x;                 /* (n_rows, n) */
+    int64_t n_sections, n_rows, n;
+    int backwards;             /* from the last sample to the first */
+};
+void filter_sections(const struct sections *k);
+
 struct kernel {
     const char *name;
     enum outcome (*extract_mode)(struct workspace *, const struct settings *, int32_t *n_sifts, int64_t *n_extrema);

@@ -324,6 +324,34 @@ static PyObject *spectrum(PyObject *self, PyObject *args) {
     return failed ? PyErr_NoMemory() : PyFloat_FromDouble(k.dropped);
 }
 
+/* filter(x, sos, state, n_rows, n_samples, n_sections, backwards): filters each row of x (n_rows, n_samples) in place. */
+static PyObject *filter(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *x, *sos, *state;
+    long long n_rows, n, n_sections;
+    struct sections k;
+    if (!PyArg_ParseTuple(args, "OOOLLLp", &x, &sos, &state, &n_rows, &n, &n_sections, &k.backwards)) return NULL;
+    if (n < 1 || n_rows < 0 || n_sections < 1 || n_sections > MAX_SECTIONS || n_rows > INT64_MAX / 64 / MAX_SECTIONS / n) {
+        PyErr_SetString(PyExc_ValueError, "shape out of range");
+        return NULL;
+    }
+    k.n_rows = n_rows;
+    k.n = n;
+    k.n_sections = n_sections;
+    struct buffers b = {.count = 0};
+    int ok = (k.x = items(&b, x, n_rows * n, sizeof(double), 1)) &&
+             (k.sos = items(&b, sos, n_sections * 6, sizeof(double), 0)) &&
+             (k.state = items(&b, state, n_rows * n_sections * 2, sizeof(double), 1));
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        filter_sections(&k);
+        Py_END_ALLOW_THREADS
+    }
+    release(&b);
+    if (!ok) return NULL;
+    Py_RETURN_NONE;
+}
+
 /* builds() -> names of the builds that this processor can run, slowest first; choose(name) selects one. */
 static PyObject *builds(PyObject *self, PyObject *args) {
     (void)self;
@@ -351,6 +379,7 @@ static PyMethodDef methods[] = {{"decompose", decompose, METH_VARARGS, NULL},
                                 {"first_mode", first_mode, METH_VARARGS, NULL},
                                 {"normals", normals, METH_VARARGS, NULL},
                                 {"spectrum", spectrum, METH_VARARGS, NULL},
+                                {"filter", filter, METH_VARARGS, NULL},
                                 {"builds", builds, METH_NOARGS, NULL},
                                 {"choose", choose_build, METH_VARARGS, NULL},
                                 {NULL, NULL, 0, NULL}};

@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.formats.arrays import read_mat, read_npy, read_npz
-from semg_hht.recordings.formats.biopac import read_acq
-from semg_hht.recordings.formats.c3d import read_c3d
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
-from semg_hht.recordings.formats.edf import read_edf
-from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
-from semg_hht.recordings.formats.intan import read_rhd
-from semg_hht.recordings.formats.otb import read_otb
-from semg_hht.recordings.formats.parquet import read_parquet
-from semg_hht.recordings.formats.poly5 import read_poly5
-from semg_hht.recordings.formats.sheets import read_sheet
-from semg_hht.recordings.formats.spike2 import read_spike2
-from semg_hht.recordings.formats.tables import read_table
-from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
-from semg_hht.recordings.formats.wfdb import read_wfdb
-from semg_hht.recordings.formats.xdf import read_xdf
 
 
 @dataclass(frozen=True)
@@ -39,40 +25,61 @@ class Reader:
     extra: str = "readers"
 
 
+def _by(module: str, name: str, *, takes_rate: bool = False) -> Callable[[Path, float | None], DecodedRecording]:
+    """The function ``name`` of a module of this package, which is imported when the first such file is read."""
+
+    def read(path: Path, rate_hz: float | None) -> DecodedRecording:
+        function = getattr(import_module(f"semg_hht.recordings.formats.{module}"), name)
+        decoded: DecodedRecording = function(path, rate_hz) if takes_rate else function(path)
+        return decoded
+
+    return read
+
+
+_read_table = _by("tables", "read_table", takes_rate=True)
+_read_sheet = _by("sheets", "read_sheet", takes_rate=True)
+_read_parquet = _by("parquet", "read_parquet", takes_rate=True)
+
+
 def _read_csv(path: Path, rate_hz: float | None) -> DecodedRecording:
-    return read_trigno(path, rate_hz) if is_trigno(path) else read_table(path, rate_hz)
+    from semg_hht.recordings.formats.trigno import is_trigno, read_trigno
+
+    return read_trigno(path, rate_hz) if is_trigno(path) else _read_table(path, rate_hz)
 
 
 def _read_mat(path: Path, _: float | None) -> DecodedRecording:
+    from semg_hht.recordings.formats.arrays import read_mat
+    from semg_hht.recordings.formats.hdf5 import is_matlab_73, read_hdf5
+
     return read_hdf5(path) if is_matlab_73(path) else read_mat(path)
 
 
 READERS = {
     ".csv": Reader(_read_csv),
-    ".txt": Reader(read_table),
-    ".tsv": Reader(read_table),
-    ".sto": Reader(read_table),
-    ".mot": Reader(read_table),
-    ".xlsx": Reader(read_sheet, "python-calamine"),
-    ".xlsm": Reader(read_sheet, "python-calamine"),
-    ".ods": Reader(read_sheet, "python-calamine"),
-    ".parquet": Reader(read_parquet, "pyarrow", "parquet"),
-    ".feather": Reader(read_parquet, "pyarrow", "parquet"),
+    ".txt": Reader(_read_table),
+    ".tsv": Reader(_read_table),
+    ".sto": Reader(_read_table),
+    ".mot": Reader(_read_table),
+    ".xlsx": Reader(_read_sheet, "python-calamine"),
+    ".xlsm": Reader(_read_sheet, "python-calamine"),
+    ".ods": Reader(_read_sheet, "python-calamine"),
+    ".parquet": Reader(_read_parquet, "pyarrow", "parquet"),
+    ".feather": Reader(_read_parquet, "pyarrow", "parquet"),
     ".mat": Reader(_read_mat, "h5py"),
-    ".npz": Reader(lambda path, _: read_npz(path)),
-    ".npy": Reader(lambda path, _: read_npy(path)),
-    ".h5": Reader(lambda path, _: read_hdf5(path), "h5py"),
-    ".hdf5": Reader(lambda path, _: read_hdf5(path), "h5py"),
-    ".edf": Reader(lambda path, _: read_edf(path), "pyedflib"),
-    ".bdf": Reader(lambda path, _: read_edf(path), "pyedflib"),
-    ".hea": Reader(lambda path, _: read_wfdb(path), "wfdb", "wfdb"),
-    ".xdf": Reader(lambda path, _: read_xdf(path), "pyxdf"),
-    ".c3d": Reader(lambda path, _: read_c3d(path)),
-    ".otb+": Reader(lambda path, _: read_otb(path)),
-    ".acq": Reader(lambda path, _: read_acq(path), "bioread", "biopac"),
-    ".rhd": Reader(lambda path, _: read_rhd(path), "neo", "intan"),
-    ".poly5": Reader(lambda path, _: read_poly5(path)),
-    ".smr": Reader(lambda path, _: read_spike2(path)),
+    ".npz": Reader(_by("arrays", "read_npz")),
+    ".npy": Reader(_by("arrays", "read_npy")),
+    ".h5": Reader(_by("hdf5", "read_hdf5"), "h5py"),
+    ".hdf5": Reader(_by("hdf5", "read_hdf5"), "h5py"),
+    ".edf": Reader(_by("edf", "read_edf"), "pyedflib"),
+    ".bdf": Reader(_by("edf", "read_edf"), "pyedflib"),
+    ".hea": Reader(_by("wfdb", "read_wfdb"), "wfdb", "wfdb"),
+    ".xdf": Reader(_by("xdf", "read_xdf"), "pyxdf"),
+    ".c3d": Reader(_by("c3d", "read_c3d")),
+    ".otb+": Reader(_by("otb", "read_otb")),
+    ".acq": Reader(_by("biopac", "read_acq"), "bioread", "biopac"),
+    ".rhd": Reader(_by("intan", "read_rhd"), "neo", "intan"),
+    ".poly5": Reader(_by("poly5", "read_poly5")),
+    ".smr": Reader(_by("spike2", "read_spike2")),
 }
 
 # What to do with files of these kinds, which are not read.
