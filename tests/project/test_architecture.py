@@ -161,11 +161,6 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert not loaded_by("import semg_hht") & {"numpy", "scipy", "torch", "matplotlib", "typer", "rich"}
 
 
-def test_all_public_names_load_neither_torch_nor_matplotlib() -> None:
-    heavy = {"torch", "matplotlib", "lightning_fabric", "sklearn", "skops", "typer", "rich"}
-    assert not loaded_by("from semg_hht import *") & heavy
-
-
 RUN_MAIN = "from semg_hht.cli.main import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
 
 

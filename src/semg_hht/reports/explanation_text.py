@@ -9,15 +9,17 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semg_hht.explanation.explanation import Explanation, Extent
-from semg_hht.figures.drawing import Axes
 from semg_hht.inference.novelty import Reason
 from semg_hht.reports.evaluation_page import framed
 from semg_hht.reports.words import Words, read_words
+
+if TYPE_CHECKING:
+    from semg_hht.figures.drawing import Axes  # matplotlib
 
 MAX_EXPLAINED = 50  # repetitions that one call of predict explains
 NAMED, NAMED_MEASURES = 2, 3  # IMFs and channels, and measures, that are named
