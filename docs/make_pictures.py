@@ -1,6 +1,6 @@
 """Draw the pictures of the documentation.
 
-    python docs/make_pictures.py --data FOLDER [--out FOLDER]
+    python docs/make_pictures.py [--data FOLDER] [--out FOLDER]
 
 FOLDER contains contraction_intensity/ and formats/biosignalsnotebooks/, the recordings named in the captions. Pictures
 that need the labels full, half and invalid show simulated people. The same input and versions give the same bytes.
@@ -9,6 +9,10 @@ that need the labels full, half and invalid show simulated people. The same inpu
 from __future__ import annotations
 
 import argparse
+import contextlib
+import re
+import runpy
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -147,13 +151,27 @@ def draw_labels(out: Path) -> None:
         (out / "goniometer.png").write_bytes(picture.read_bytes())
 
 
+def draw_gallery(out: Path) -> None:
+    """Run the lines of the gallery page, which save their own pictures."""
+    page = (Path(__file__).parent / "en" / "gallery.md").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
+        script = Path("gallery.py")
+        script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), encoding="utf-8")
+        runpy.run_path(str(script))
+        for picture in Path().glob("*.png"):
+            shutil.copy(picture, out / picture.name)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="none: the gallery alone is drawn")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     parser.add_argument("--epochs", type=int, default=20)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "gallery").mkdir(parents=True, exist_ok=True)
+    draw_gallery((args.out / "gallery").resolve())
+    if args.data is None:
+        return
     draw_forearm(args.data, args.out)
     draw_biceps(args.data, args.out)
     draw_sample(args.out)
