@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from semg_hht import LabelOptions, label
 from semg_hht.datasets.find_inputs import MANIFEST, find_jobs
-from semg_hht.datasets.label import LabelOptions, label
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import prepare
 from semg_hht.datasets.segment import Pictures, segment

@@ -19,10 +19,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from semg_hht import hht, samples
+from semg_hht import hht, label, samples
 from semg_hht.datasets.find_inputs import find_jobs
-from semg_hht.datasets.label import LabelOptions
-from semg_hht.datasets.label import label as label_repetitions
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.figures.drawing import GREY
 from semg_hht.figures.plots import (
@@ -131,9 +129,9 @@ def draw_people(out: Path, epochs: int) -> None:
 
 def draw_kinds(matrices: dict[str, Matrix], path: Path) -> None:
     figure = Figure(figsize=(12, 3.2), layout="constrained")
-    for axes, (label, matrix) in zip(figure.subplots(1, len(matrices), sharey=True), matrices.items(), strict=True):
+    for axes, (kind, matrix) in zip(figure.subplots(1, len(matrices), sharey=True), matrices.items(), strict=True):
         plot_plane(axes, matrix.values[0], matrix.frequency_hz, matrix.time_s)
-        axes.set_title(label)
+        axes.set_title(kind)
     save(figure, path)
 
 
@@ -143,9 +141,7 @@ def draw_labels(out: Path) -> None:
         folder = Path(temporary)
         config = SimulationConfig(n_subjects=2, n_repetitions=3)
         write_simulation(folder / "people", config, SEED, goniometer=True)
-        done = label_repetitions(
-            folder / "people" / "S02_E01_BICEPS.csv", out=folder / "reps.csv", options=LabelOptions()
-        )
+        done = label(folder / "people" / "S02_E01_BICEPS.csv", out=folder / "reps.csv")
         assert done.pictures is not None
         (picture,) = done.pictures.iterdir()
         (out / "goniometer.png").write_bytes(picture.read_bytes())
