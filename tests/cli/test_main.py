@@ -80,7 +80,7 @@ def test_an_unexpected_error_is_one_line(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr("semg_hht.datasets.simulated.write_simulation", broken)
+    monkeypatch.setattr("semg_hht.verbs.simulating.write_simulation", broken)
     assert run("simulate", "--out", tmp_path / "x") == 1
     assert "ZeroDivisionError: by nothing (unexpected; --debug shows where)" in capsys.readouterr().err
     with pytest.raises(ZeroDivisionError, match="by nothing"):
