@@ -56,7 +56,7 @@ def asked(address: str, path: str, key: str = "") -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
-    lsl: Any, reader: Any, tmp_path: Path
+    lsl: Any, reader: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -65,9 +65,9 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
     described: dict[str, Any] = {"names": curls.channel_names, "rate_hz": RATE_HZ, "source_id": "amplifier"}
     parts = curls.samples[:, :18000], curls.samples[:, 18000:36000]
     (tmp_path / "lsl.cfg").write_text(CONFIG.format(process=os.getpid()))  # the session of the outlet
-    (tmp_path / "temporary").mkdir()
     flags = ("--live", "curls", "--out", str(tmp_path / "kept"))
-    with serving(tmp_path / "temporary", *flags, LSLAPICFG=str(tmp_path / "lsl.cfg")) as address:
+    temporary = tmp_path_factory.mktemp("live")  # short: the name of a socket in it has at most 107 characters
+    with serving(temporary, *flags, LSLAPICFG=str(tmp_path / "lsl.cfg")) as address:
         set_width(browser, 1280)
         open_page(browser, address)
         browser.execute_script(axe_core())
