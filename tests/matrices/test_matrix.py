@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,14 +159,23 @@ def test_a_truncated_file_is_named(tmp_path: Path, share: float) -> None:
         read_matrix(path)
 
 
-def test_damaged_bytes_inside_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", [np.float16, np.float32])
+def test_damaged_bytes_inside_are_found(tmp_path: Path, precision: type[np.floating[Any]]) -> None:
     path = tmp_path / "a.npz"
-    write_matrix(path, Matrix(random(1, 256, 256), {}))
+    write_matrix(path, Matrix(random(1, 256, 256).astype(precision).astype(np.float32), {}))
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.npz: can't be read"):
         read_matrix(path)
+
+
+def test_only_values_that_compression_makes_smaller_are_compressed(tmp_path: Path) -> None:
+    cells = np.where(random(1, 256, 256) > 0.9, random(1, 256, 256), 0)
+    for name, values in (("density", cells.astype(np.float16)), ("cells", cells)):
+        write_matrix(tmp_path / f"{name}.npz", Matrix(values.astype(np.float32), {}))
+    assert (tmp_path / "density.npz").stat().st_size > 256 * 256 * 2
+    assert (tmp_path / "cells.npz").stat().st_size < 256 * 256
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
