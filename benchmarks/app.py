@@ -1,4 +1,4 @@
-"""The web page: how long one visitor waits, and how it stands many at once, of whom some attack it.
+"""How long a visitor of the web page waits, and how the page serves many visitors at once, some of whom attack it.
 
     python benchmarks/app.py --figures --rounds 5
     python benchmarks/app.py --visitors 50 --rounds 3

@@ -1,4 +1,4 @@
-"""What it is worth to know more of a person: one repetition, a recording, all recordings, five labelled repetitions.
+"""How much better answers get with more of a person: a repetition, a recording, all recordings, five labelled ones.
 
     python benchmarks/examples.py --data FOLDER [--out FOLDER] [--rows ...]
 

@@ -10,8 +10,8 @@ highest evidence first; the smaller the area under this curve, the better. Inser
 matrix; the larger, the better. The matrix's own values and a random order are ranked for comparison. Intervals are over
 people. Started again with the same --out, it trains only what is missing.
 
---times: what the evidence of single matrices in the folder MATRICES costs with a run whose network answers, in seconds
-of processor; how much of the change is missing from its sum; and how it agrees with the evidence of 256 points. Beside
+--times: the processor time of the evidence for single matrices in the folder MATRICES, with a run whose network
+answers; how much of the change is missing from its sum; and how it agrees with the evidence of 256 points. Beside
 it the rule of Gauss and Legendre with 32 points, doubled until the sum adds up, with torch's convolutions.
 """
 

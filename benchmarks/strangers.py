@@ -1,4 +1,4 @@
-"""Which answers a run calls unlike its training data: those for new people of the same kind, and those for strangers.
+"""How many repetitions a run calls unlike its training data: of new people (few should be), of strangers (all should).
 
     python benchmarks/strangers.py --data FOLDER [--rows ...] [--recipe auto] [--n_each 12] [--n_strangers 16]
         [--quick]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import semg_hht
 from conftest import REPOSITORY as ROOT
 from semg_hht import hht, samples
 from semg_hht.cli.main import VERBS
-from snippets import blocks_of
+from snippets import blocks_of, run_command
 
 PAGES = sorted(path.relative_to(ROOT / "docs" / "en") for path in (ROOT / "docs" / "en").rglob("*.md"))
 LANGUAGES = ("en", "zh")
@@ -173,3 +174,38 @@ def test_the_messages_of_the_troubleshooting_page_are_those_of_the_code(language
     assert len(messages) > 25
     texts = _texts_of_the_code()
     assert [message for message in messages if not any(message in text for text in texts)] == []
+
+
+def _page(language: str, name: str) -> str:
+    return (ROOT / "docs" / language / name).read_text(encoding="utf-8")
+
+
+def test_the_answers_on_the_page_of_prediction_are_those_of_the_shipped_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = samples.recordings()["P04_supinated"]
+    for number, recordings in enumerate((samples.RECORDINGS, alone)):
+        run_command(f"semg-hht predict --input {recordings} --output {tmp_path / str(number)}.json")
+    lines = [line for line in capsys.readouterr().out.splitlines() if ".mat: " in line or line.startswith("      1")]
+    assert len(lines) == 6 + 2
+    answer = json.loads((tmp_path / "1.json").read_text(encoding="utf-8"))[alone.name]
+    for language in LANGUAGES:
+        page = _page(language, "inference.md")
+        assert [line for line in lines if line not in page] == []
+        (shown,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        content = json.loads(shown)[alone.name]
+        own, part = content["action_quality"], content["parts"][0]
+        assert own["confidence"] == pytest.approx(answer["action_quality"]["confidence"], abs=1e-4)
+        assert own["possible"] == answer["action_quality"]["possible"]
+        assert part["start_s"] == answer["parts"][0]["start_s"]
+        assert [remark for remark in content["remarks"] if remark not in answer["remarks"]] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_citation_is_that_of_the_file(language: str) -> None:
+    stated = dict(
+        re.findall(r"^(version|license|repository-code|title): (.+)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    )
+    entry = dict(re.findall(r"^  (\w+) +=\s\{(.*?)\},?$", _page(language, "index.md"), re.MULTILINE))
+    assert (entry["title"], entry["version"]) == (stated["title"], stated["version"])
+    assert (entry["license"], entry["url"]) == (stated["license"], stated["repository-code"])

@@ -70,24 +70,24 @@ Units = Annotated[
     str,
     typer.Option(help="Units of the samples (V, mV, uV), for recordings that do not state them.  [default: none]"),
 ]
-Speed = Annotated[float, typer.Option(help="How many times as fast a recording is played.")]
+Speed = Annotated[float, typer.Option(help="Speed at which a recording is played; 2: twice as fast as recorded.")]
 Channel = Annotated[
     list[str] | None,
     typer.Option(help="Channel of the signal to use, by name or number; may be repeated.  [default: all EMG]"),
 ]
 SourceId = Annotated[
-    str, typer.Option(help="Source of the stream, where several streams have its name.  [default: any]")
+    str, typer.Option(help="Source id of the stream, if several streams have the same name.  [default: any]")
 ]
 Subject = Annotated[
     str, typer.Option(help="Person in --references, where it holds several.  [default: its only person]")
 ]
 MergeGap = Annotated[
-    float, typer.Option(help="Shorter rests belong to a repetition, so its answer is as late as this.")
+    float, typer.Option(help="A shorter rest is part of a repetition; an answer comes this long after its end.")
 ]
 Recipe = Annotated[
     str,
     typer.Option(
-        help="auto: what answers best about training people left out (network, measures, both or the amplitude), with "
+        help="auto: chooses, on training people left out, between network, measures, both and amplitude, and answers "
         "all repetitions of a person together; plain: the network answers action quality, an SVM on its features "
         "answers gender; best: SVMs that join the network's features with amplitude and channel covariance."
     ),

@@ -146,7 +146,9 @@ def calibration_split(data: Dataset, checkpoint: Path) -> tuple[NDArray[np.intp]
     labelled = np.array([bool(row.movement or row.gender) for row in data.rows])
     path = next((p for p in (checkpoint / "split.json", checkpoint.parent / "split.json") if p.is_file()), None)
     if path is None:
-        log.warning("no split.json beside %s: int8 is judged on half of the data, trained on or not", checkpoint)
+        log.warning(
+            "no split.json beside %s: int8 is compared on half of the data, which training may have used", checkpoint
+        )
         _, numbers = np.unique(data.repetitions, return_inverse=True)
         trained = numbers % 2 == 0
     else:

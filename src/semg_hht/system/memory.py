@@ -1,7 +1,8 @@
 """Set whether glibc keeps freed memory for the next allocation or returns it to the system.
 
-By default glibc returns every large array to the system, which clears the pages again at the next training step: half a
-million page faults a step for the full-size network, up to a third of its time. A server with many threads has the
+By default glibc returns every large array to the system. The next training step asks for the memory again, and the
+system clears it page by page: half a million pages in each step of the full-size network, which took up to a third of
+the time. A server with many threads has the
 opposite problem: each thread gets its own heap, and freed memory in the middle of a heap stays with the process.
 """
 

@@ -14,7 +14,7 @@ from semg_hht.cli import options as flags
 
 def explain(
     input: Annotated[
-        Path, typer.Option(help="A matrix or recording; or a folder or manifest, and --file names one of it.")
+        Path, typer.Option(help="A matrix or recording; or a folder or manifest, from which --file selects one.")
     ],
     checkpoint: flags.RunOrShipped = None,
     out: Annotated[Path, typer.Option(help="PNG of the evidence over the matrix, with a text.")] = Path("evidence.png"),

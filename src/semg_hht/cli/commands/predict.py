@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def predict(
     input: Annotated[Path, typer.Option(help="A matrix or recording, a folder of them, or a manifest.csv.")],
     checkpoint: flags.RunOrShipped = None,
-    output: Annotated[Path, typer.Option(help="Predictions: .json, or .csv with a line a repetition.")] = Path(
+    output: Annotated[Path, typer.Option(help="Predictions: .json, or .csv with a line for each repetition.")] = Path(
         "predictions.json"
     ),
     batch_size: Annotated[int, typer.Option(help="Matrices per batch.")] = 32,

@@ -29,7 +29,7 @@ def simulate(
     seed: flags.Seed = 42,
     overwrite: flags.Overwrite = False,
 ) -> None:
-    """Simulate raw recordings with known labels. They hold people who differ, fatigue, mains interference and ECG."""
+    """Simulate raw recordings with known labels. People differ; there is fatigue, mains interference and ECG."""
     from semg_hht import SimulationConfig
     from semg_hht.verbs.simulating import simulate as simulate_people
 
