@@ -242,7 +242,7 @@ def test_a_committee_in_torch_answers_as_the_one_in_numpy() -> None:
         return Discriminant(
             mean=rng.normal(size=4), scale=rng.uniform(0.5, 2, 4), weights=rng.normal(size=(4, 2)),
             offset=rng.normal(size=2), centres=rng.normal(size=(3, 2)), between=np.eye(2), concentration=np.array(1.0),
-            within=np.array([0.2, 1.0, 5.0])[:, None, None] * np.eye(2),
+            within=np.eye(2),
         )  # fmt: skip
 
     committee, rows = Committee((member(), member()), (0.7, 0.3)), rng.normal(size=(6, 4))

@@ -36,8 +36,7 @@ def member(weights: np.ndarray, seed: int, n_classes: int = 3) -> Discriminant:
     rng, n, d = np.random.default_rng(seed), sum(WIDTHS.values()), n_classes - 1
     return Discriminant(
         mean=rng.normal(size=n), scale=rng.uniform(0.5, 2, n), weights=weights, offset=rng.normal(size=d),
-        centres=rng.normal(size=(n_classes, d)), within=np.linspace(0.5, 2, n_classes)[:, None, None] * np.eye(d),
-        between=0.5 * np.eye(d), concentration=np.array(1.0),
+        centres=rng.normal(size=(n_classes, d)), within=np.eye(d), between=0.5 * np.eye(d), concentration=np.array(1.0),
     )  # fmt: skip
 
 

@@ -20,7 +20,6 @@ from semg_hht.learning.auto import (
     Half,
     Judged,
     LabelledExamples,
-    _member,
     best_of,
     choose,
     reason_against,
@@ -122,16 +121,6 @@ def test_people_with_several_recordings_have_a_temperature_of_their_own() -> Non
     assert calibration.threshold > 0
     for same in (judged, replace(both, one_class=True)):
         assert same.calibrated()[0].temperature == pytest.approx(1, abs=1e-3)
-
-
-@pytest.mark.parametrize(("task", "differs"), [("action_quality", {AMPLITUDE}), ("gender", set())])
-def test_the_noise_of_the_amplitude_has_a_covariance_of_each_class(task: str, differs: set[str]) -> None:
-    dataset = people()
-    examples = replace(labelled(dataset, noise(dataset), task), halves=())
-    for block in (AMPLITUDE, FEATURES):
-        member = _member(examples, (block,), centred=False)
-        assert member is not None
-        assert bool(np.ptp(member.discriminant.within, axis=0).any()) == (block in differs)
 
 
 def test_gender_is_one_class_of_a_person() -> None:

@@ -185,7 +185,7 @@ class _TorchCommittee:
             tuple(
                 map(
                     _tensor,
-                    (m.mean, m.scale, m.weights, m.offset, m.centres, m.precisions, m.log_volumes),
+                    (m.mean, m.scale, m.weights, m.offset, m.centres, m.precision),
                 )
             )
             for m in committee.members
@@ -195,10 +195,10 @@ class _TorchCommittee:
         """Rows (k, width) -> log-odds (k,)."""
         shares = []
         for arrays in self.members:
-            mean, scale, weights, offset, centres, precisions, volumes = (array.to(rows.device) for array in arrays)
+            mean, scale, weights, offset, centres, precision = (array.to(rows.device) for array in arrays)
             away = (((rows - mean) / scale) @ weights + offset)[:, None] - centres  # (k, n_classes, d)
-            squares = torch.einsum("kcd,cde,kce->kc", away, precisions, away)
-            shares.append(functional.log_softmax(-0.5 * squares - volumes, dim=1))
+            squares = torch.einsum("kcd,de,kce->kc", away, precision, away)
+            shares.append(functional.log_softmax(-0.5 * squares, dim=1))
         logs = torch.stack(shares) + self.weights.log().to(rows.device)[:, None, None]  # (n_members, k, n_classes)
         logs = logs.logsumexp(dim=0) / temperature
         others = torch.cat([logs[:, : self.index], logs[:, self.index + 1 :]], dim=1)

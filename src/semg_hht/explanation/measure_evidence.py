@@ -84,8 +84,7 @@ def _slopes(committee: Committee, table: Array, index: int, temperature: float) 
     to_class = np.insert(-others, index, 1.0, axis=1) / temperature  # (n, n_classes), of the logarithm of each class
     slopes = np.zeros_like(table)
     for number, member in enumerate(committee.members):
-        pulls = np.einsum("ncd,cde->nce", member.centres - member.scores(table)[:, None], member.precisions)
-        away = pulls - np.einsum("nc,ncd->nd", shares[number], pulls)[:, None]  # (n, n_classes, d)
+        away = (member.centres - (shares[number] @ member.centres)[:, None]) @ member.precision  # (n, n_classes, d)
         of_scores = np.einsum("nc,nc,ncd->nd", to_class, of_member[number], away)
         slopes += of_scores @ (member.weights / member.scale[:, None]).T
     return slopes

@@ -55,8 +55,7 @@ class Discriminant:
     mean, scale : (n_columns,) of the training table.
     weights, offset : (n_columns, d) and (d,): scores are ``(table - mean) / scale @ weights + offset``.
     centres : (n_classes, d) mean scores of each class.
-    within : (n_classes, d, d) covariance of the noise of each class.
-    between : (d, d) covariance of the shifts of people.
+    within, between : (d, d) covariances of the noise, and of the shifts of people.
     concentration : of the Dirichlet distribution of class proportions in a recording; small: mostly one class.
     """
 
@@ -76,18 +75,13 @@ class Discriminant:
 
     def alone(self, scores: Array) -> Array:
         """Scores (n, d) -> probabilities (n, n_classes) of repetitions of which nothing else is known."""
-        squares = _squares(scores[:, None] - self.centres, self.precisions)
-        return _normalised(-0.5 * squares - self.log_volumes)
+        away = scores[:, None] - self.centres  # (n, n_classes, d)
+        return _normalised(-0.5 * np.einsum("ncd,de,nce->nc", away, self.precision, away))
 
     @property
-    def precisions(self) -> Array:
-        """(n_classes, d, d) inverse covariance of the scores of a class, of people whose shift is not known."""
+    def precision(self) -> Array:
+        """(d, d) inverse covariance of the scores of a class, of people whose shift is not known."""
         return np.asarray(np.linalg.inv(self.within + self.between))
-
-    @property
-    def log_volumes(self) -> Array:
-        """(n_classes,) half the log-determinant of the same covariance, less that of the first class."""
-        return _log_volumes(self.within + self.between)
 
     def probabilities(self, scores: Array, together: Together) -> Array:
         """Scores (n, d) -> probabilities (n, n_classes), person by person."""
@@ -106,54 +100,50 @@ class Discriminant:
         """
         _, index = np.unique(recordings, return_inverse=True)
         member = np.eye(index.max() + 1)[index]  # (n, n_recordings)
-        n_classes, d = self.centres.shape
+        n_classes = len(self.centres)
         away = scores[:, None] - self.centres  # (n, n_classes, d)
         noise, person = np.linalg.inv(self.within), np.linalg.inv(self.between)
-        weighted = np.einsum("cde,nce->ncd", noise, away)
-        of_rows = weighted.reshape(-1, d)  # (n, n_classes, d) -> (n * n_classes, d)
-        of_noise = noise.reshape(n_classes, -1)  # (n_classes, d, d) -> (n_classes, d * d)
+        covariance = np.linalg.inv(person + len(scores) * noise)  # of each shift that is found
+        weighted = away @ noise
+        of_rows = weighted.reshape(-1, len(noise))  # (n, n_classes, d) -> (n * n_classes, d)
         excluded = (known[:, None] >= 0) & (known[:, None] != np.arange(n_classes))
-        fixed = np.where(excluded, IMPOSSIBLE, -_log_volumes(self.within) - 0.5 * (away * weighted).sum(axis=2))
+        fixed = np.where(excluded, IMPOSSIBLE, -0.5 * (away * weighted).sum(axis=2))
         alpha = float(self.concentration)
-        enough = CONVERGED * np.sqrt(np.diagonal(self.within, axis1=1, axis2=2).min(axis=0))
+        enough = CONVERGED * np.sqrt(np.diagonal(self.within))
 
-        def of_shares(shares: Array) -> tuple[Array, Array, Array]:
-            """Shifts (k, d), their covariances (k, d, d), and counts (k, n_recordings, n_classes), from shares."""
-            precisions = person + (shares.sum(axis=1) @ of_noise).reshape(-1, d, d)  # (k, d * d) -> (k, d, d)
-            covariances = np.linalg.inv(precisions)
+        def of_shares(shares: Array) -> tuple[Array, Array]:
+            """Shifts (k, d) and counts (k, n_recordings, n_classes), from shares."""
             pulls = shares.reshape(len(shares), -1) @ of_rows  # (k, n * n_classes) -> (k, d)
-            shifts = (covariances @ pulls[:, :, None])[:, :, 0]  # (k, d, d) and (k, d, 1) -> (k, d)
-            return shifts, covariances, alpha + member.T @ shares
+            return pulls @ covariance, alpha + member.T @ shares
 
-        def of_shifts(shifts: Array, covariances: Array, counts: Array) -> tuple[Array, Array]:
+        def of_shifts(shifts: Array, counts: Array) -> tuple[Array, Array]:
             """Shares (k, n, n_classes), and the logarithm of what they are normalised by (k,)."""
             digamma = scipy.special.digamma
             expected = digamma(counts) - digamma(counts.sum(axis=2, keepdims=True))
-            squares = shifts[:, :, None] * shifts[:, None, :] + covariances  # (k, d, d)
-            costs = squares.reshape(len(shifts), -1) @ of_noise.T  # (k, d * d) -> (k, n_classes)
+            costs = ((shifts @ noise) * shifts).sum(axis=1)  # (k,)
             gains = (shifts @ of_rows.T).reshape(len(shifts), *fixed.shape)  # (k, n * n_classes) -> (k, n, n_classes)
-            logs = expected[:, index] + fixed + gains - 0.5 * costs[:, None]
+            logs = expected[:, index] + fixed + gains - 0.5 * costs[:, None, None]
             most = logs.max(axis=2, keepdims=True)
             powers = np.exp(logs - most)
             totals = powers.sum(axis=2, keepdims=True)
             return powers / totals, (np.log(totals) + most).sum(axis=(1, 2))
 
         shifts = np.stack(list(self._starts(scores, index)))  # (k, d)
-        _, covariances, counts = of_shares(np.full((len(shifts), len(scores), n_classes), 1 / n_classes))
+        _, counts = of_shares(np.full((len(shifts), len(scores), n_classes), 1 / n_classes))
         moving = np.arange(len(shifts))
         for _ in range(MAX_STEPS):
-            shares, _ = of_shifts(shifts[moving], covariances[moving], counts[moving])
+            shares, _ = of_shifts(shifts[moving], counts[moving])
             before = shifts[moving]
-            shifts[moving], covariances[moving], counts[moving] = of_shares(shares)
+            shifts[moving], counts[moving] = of_shares(shares)
             moving = moving[(np.abs(shifts[moving] - before) >= enough).any(axis=1)]
             if not len(moving):
                 break
-        shares, evidences = of_shifts(shifts, covariances, counts)
+        shares, evidences = of_shifts(shifts, counts)
         found: list[tuple[Array, float]] = []
         for number, own in enumerate(shares):
             if all(np.abs(own - other).max() > SAME for other, _ in found):
                 divergence = _dirichlet_divergence(counts[number], alpha)
-                divergence += _shift_divergence(shifts[number], covariances[number], person)
+                divergence += 0.5 * float(shifts[number] @ person @ shifts[number])  # the rest is the same for all
                 found.append((own, float(evidences[number]) - divergence))
         weight = np.array([evidence for _, evidence in found])
         weight = np.exp(weight - weight.max())
@@ -212,17 +202,6 @@ class Committee:
         return np.asarray(np.tensordot(self.weights, np.stack(answers), axes=1))  # (n_members, n, c) -> (n, c)
 
 
-def _squares(difference: Array, precisions: NDArray[Any]) -> Array:
-    """Squared Mahalanobis lengths of (n, n_classes, d), with (n_classes, d, d) -> (n, n_classes)."""
-    return np.asarray(np.einsum("ncd,cde,nce->nc", difference, precisions, difference))
-
-
-def _log_volumes(covariances: Array) -> Array:
-    """Half the log-determinants of (n_classes, d, d), less the first: 0 where all classes have one covariance."""
-    halves = np.linalg.slogdet(covariances)[1] / 2
-    return np.asarray(halves - halves[0])
-
-
 def _normalised(logs: Array) -> Array:
     return np.exp(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
 
@@ -234,12 +213,6 @@ def _dirichlet_divergence(counts: Array, alpha: float) -> float:
     expected = digamma(counts) - digamma(total)[:, None]
     own = gammaln(total) - gammaln(counts).sum(axis=1) + ((counts - alpha) * expected).sum(axis=1)
     return float(np.sum(own - gammaln(alpha * n_classes) + n_classes * gammaln(alpha)))
-
-
-def _shift_divergence(shift: Array, covariance: Array, person: NDArray[Any]) -> float:
-    """Kullback-Leibler divergence of a shift's distribution from that of all people, but for a constant."""
-    volume = np.linalg.slogdet(covariance)[1]
-    return 0.5 * float(shift @ person @ shift + np.trace(person @ covariance) - volume)
 
 
 def write_committee(committee: Committee, path: Path) -> None:
@@ -278,8 +251,6 @@ def read_committee(path: Path, n_columns: int, n_classes: int) -> Committee:
     members = []
     for i in range(n_members):
         member = {field.name: arrays[f"{field.name}_{i}"] for field in fields(Discriminant)}
-        if member["within"].ndim == 2:  # of a run whose classes share one covariance
-            member["within"] = np.repeat(member["within"][None], n_classes, axis=0)  # (d, d) -> (n_classes, d, d)
         _require_discriminant(path, member, n_columns, n_classes)
         members.append(Discriminant(**member))
     weights = arrays[WEIGHTS]
@@ -294,7 +265,7 @@ def _require_discriminant(path: Path, arrays: dict[str, NDArray[Any]], n_columns
     d = arrays["offset"].size
     shapes = {
         "mean": (n_columns,), "scale": (n_columns,), "weights": (n_columns, d), "offset": (d,),
-        "centres": (n_classes, d), "within": (n_classes, d, d), "between": (d, d), "concentration": (),
+        "centres": (n_classes, d), "within": (d, d), "between": (d, d), "concentration": (),
     }  # fmt: skip
     for name, shape in shapes.items():
         array = arrays[name]

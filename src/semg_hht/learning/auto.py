@@ -286,10 +286,9 @@ def _member(labelled: LabelledExamples, blocks: tuple[str, ...], *, centred: boo
         else:
             scores = scores_of_people_left_out(rows, centred=centred)
         one_class = labelled.one_class
-        own_noise = blocks in AMPLITUDES and not one_class
         return _Member(
-            discriminant_of(directions, scores, rows, one_class=one_class, own_noise=own_noise),
-            probabilities_of_people_left_out(directions, scores, rows, one_class=one_class, own_noise=own_noise),
+            discriminant_of(directions, scores, rows, one_class=one_class),
+            probabilities_of_people_left_out(directions, scores, rows, one_class=one_class),
         )
     except MissingClass:  # a group of people that is left out, or not in a half, holds all examples of a class
         return None

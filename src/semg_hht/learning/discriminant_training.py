@@ -114,9 +114,7 @@ def scores_of_people_left_out(rows: RepetitionRows, *, centred: bool) -> Array:
     return scores
 
 
-def discriminant_of(
-    directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool, own_noise: bool = False
-) -> Discriminant:
+def discriminant_of(directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool) -> Discriminant:
     """The discriminant of ``directions``, with centres and covariances of scores of people left out.
 
     Expectation and maximisation of a linear mixed model: scores are the centre of the class, a shift of the person and
@@ -124,33 +122,28 @@ def discriminant_of(
     has the covariance of the noise: of few people a shift may seem never to occur.
 
     one_class : all repetitions of a person have one class.
-    own_noise : the noise has a covariance of its own in each class. The amplitude of a strong contraction spreads more
-        than that of a weak one; for other measures few people show a difference only by chance.
     """
     rows.require_all_classes()
     labels, n_classes, d = rows.labels, rows.n_classes, scores.shape[1]
     names, of_row = np.unique(rows.people, return_inverse=True)
-    counts = np.zeros((len(names), n_classes))  # repetitions of each person and class
-    np.add.at(counts, (of_row, labels), 1)
+    counts = np.bincount(of_row)  # (n_people,) repetitions of each
     centres = np.array([scores[labels == c].mean(axis=0) for c in range(n_classes)])
     residue = scores - centres[labels]
-    shared = residue.T @ residue / len(scores) + SMALLEST * np.eye(d)
-    within, between = np.repeat(shared[None], n_classes, axis=0), shared.copy()  # (d, d) -> (n_classes, d, d)
+    within = residue.T @ residue / len(scores) + SMALLEST * np.eye(d)
+    between = within.copy()
     for _ in range(N_ITERATIONS):
         noise, person = np.linalg.inv(within), np.linalg.inv(between)
-        covariance = np.linalg.inv(person + np.einsum("pc,cde->pde", counts, noise))  # (n_people, d, d)
+        covariance = np.linalg.inv(person + counts[:, None, None] * noise)  # (n_people, d, d)
         sums = np.zeros((len(names), d))
-        np.add.at(sums, of_row, np.einsum("nde,ne->nd", noise[labels], scores - centres[labels]))
-        of_people = np.einsum("pde,pe->pd", covariance, sums)
+        np.add.at(sums, of_row, scores - centres[labels])
+        of_people = np.einsum("pde,ef,pf->pd", covariance, noise, sums)
         shifts = of_people[of_row]
         centres = np.array([(scores - shifts)[labels == c].mean(axis=0) for c in range(n_classes)])
         residue = scores - shifts - centres[labels]
-        squares = np.einsum("pc,pde->cde", counts, covariance)  # (n_classes, d, d)
-        squares += np.array([residue[labels == c].T @ residue[labels == c] for c in range(n_classes)])
-        of_shifts = shared + of_people.T @ of_people + covariance.sum(axis=0)
-        between = of_shifts / (len(names) + 1) + SMALLEST * np.eye(d)
-        shared, of_classes = _noise(squares, counts)
-        within = of_classes if own_noise else np.repeat(shared[None], n_classes, axis=0)  # -> (n_classes, d, d)
+        spread = np.einsum("p,pde->de", counts, covariance)
+        squares = within + of_people.T @ of_people + covariance.sum(axis=0)
+        within = (residue.T @ residue + spread) / len(scores) + SMALLEST * np.eye(d)
+        between = squares / (len(names) + 1) + SMALLEST * np.eye(d)
     concentration = OF_ONE_CLASS if one_class else _concentration(labels, rows.recordings, n_classes)
     return Discriminant(
         directions.mean, directions.scale, directions.weights, directions.offset, centres, within, between,
@@ -158,25 +151,8 @@ def discriminant_of(
     )  # fmt: skip
 
 
-def _noise(squares: Array, counts: Array) -> tuple[Array, Array]:
-    """Covariance of the noise of all repetitions (d, d), and of those of each class (n_classes, d, d).
-
-    That of a class counts one more person, whose noise has the covariance of all: few people show how a class spreads.
-
-    Parameters
-    ----------
-    squares : (n_classes, d, d) sums of squares and products of the noise.
-    counts : (n_people, n_classes) repetitions.
-    """
-    smallest = SMALLEST * np.eye(squares.shape[1])
-    shared = squares.sum(axis=0) / counts.sum() + smallest
-    own = squares / counts.sum(axis=0)[:, None, None] + smallest
-    n_people = (counts > 0).sum(axis=0)[:, None, None]  # who show the class
-    return shared, (n_people * own + shared) / (n_people + 1)
-
-
 def probabilities_of_people_left_out(
-    directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool, own_noise: bool = False
+    directions: Directions, scores: Array, rows: RepetitionRows, *, one_class: bool
 ) -> Array:
     """(2, n, n_classes): answers about each person from centres and covariances of the other people.
 
@@ -184,9 +160,7 @@ def probabilities_of_people_left_out(
     """
     answers = np.empty((2, len(scores), rows.n_classes))
     for held_out in _groups(rows.people):
-        others = discriminant_of(
-            directions, scores[~held_out], rows.subset(~held_out), one_class=one_class, own_noise=own_noise
-        )
+        others = discriminant_of(directions, scores[~held_out], rows.subset(~held_out), one_class=one_class)
         own = rows.subset(held_out)
         answers[:, held_out] = others.probabilities(scores[held_out], own.together)
         if len(set(own.people)) < len(own.people):  # else nobody has repetitions to answer together
