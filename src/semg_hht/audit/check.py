@@ -204,21 +204,25 @@ def _listed_matrices(source: Path, findings: list[Finding]) -> tuple[list[Manife
             text = f"{len(others)} npz files are not in {manifest.name}, as {others[0]}"
             findings.append(Finding("warning", "unlisted", text, others))
         return rows, manifest.parent
-    return list(_rows_by_name(source, findings)), source
+    return _rows_by_name(source, findings), source
 
 
-def _rows_by_name(folder: Path, findings: list[Finding]) -> Iterator[ManifestRow]:
-    n_files = 0
-    for path in _npz_files(folder):
-        n_files += 1
-        name = path.relative_to(folder).as_posix()
-        try:
-            yield parse_file_name(name)
-        except InputError as error:
-            findings.append(Finding("error", "labels", str(error), (name,)))
-            yield ManifestRow(file=name)
-    if not n_files:
+def _rows_by_name(folder: Path, findings: list[Finding]) -> list[ManifestRow]:
+    """Rows of the matrices in a folder by their names. All names that state no labels are one finding."""
+    names = [path.relative_to(folder).as_posix() for path in _npz_files(folder)]
+    if not names:
         raise InputError(f"{folder}: expected npz matrices or a manifest.csv; found none")
+    rows, wrong = [], []
+    for name in names:
+        try:
+            rows.append(parse_file_name(name))
+        except InputError:
+            wrong.append(name)
+            rows.append(ManifestRow(file=name))
+    if wrong:
+        text = f"{len(wrong)} of {len(names)} names don't state one movement and one gender, as {', '.join(wrong[:3])}"
+        findings.append(Finding("error", "file names", text, tuple(wrong)))
+    return rows
 
 
 def _npz_files(folder: Path) -> list[Path]:

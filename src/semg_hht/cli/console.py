@@ -12,17 +12,19 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from rich.console import Console
 
 import semg_hht as sh
 from semg_hht import InputError
+from semg_hht.cli.alike import alike
 from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:  # a verb loads only what it needs
@@ -53,8 +55,27 @@ class NoteHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         word, style = ("warning", "yellow") if record.levelno >= logging.WARNING else ("note", "cyan")
-        err.print(f"[{style}]{word}:[/] ", end="")
-        err.print(record.getMessage(), markup=False)
+        say(word, record.getMessage(), style=style)
+
+
+def say(word: str, text: str, *, style: str) -> None:
+    """Print ``word: text`` to standard error, wrapped to the width of a terminal; in a file it is one line."""
+    err.print(f"[{style}]{word}:[/] ", end="")
+    err.print(wrapped(err, text, first_at=len(word) + 2), markup=False)
+
+
+def wrapped(to: Console, text: str, *, first_at: int = 0, indent: int = 2) -> str:
+    """The text in lines of at most the terminal's width, as it is where the output is a file.
+
+    first_at : column at which the first line begins. indent : of the other lines.
+    """
+    if not to.is_terminal:
+        return text
+    lines = textwrap.wrap(
+        text, max(to.width, 40), initial_indent=" " * first_at, subsequent_indent=" " * indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return "\n".join(lines)[first_at:]
 
 
 def listen() -> None:
@@ -165,7 +186,7 @@ def work(jobs_at_once: int = -1, backend: str = "loky", scheduler: str = "") -> 
     """How a verb works under the command line: with progress bars, and with the files left out printed."""
     from semg_hht.verbs.work import Work
 
-    return Work(jobs_at_once, track, say_failures=list_failures, backend=backend, scheduler=scheduler)
+    return Work(jobs_at_once, track, say_failures=_list_failures_of_training, backend=backend, scheduler=scheduler)
 
 
 def counted(n: int, one: str, many: str = "") -> str:
@@ -174,9 +195,8 @@ def counted(n: int, one: str, many: str = "") -> str:
 
 
 def note(text: str, *, is_warning: bool = False) -> None:
-    """Print a sentence that the user should know, in one line."""
-    err.print("[yellow]note:[/] " if is_warning else "[cyan]note:[/] ", end="")
-    err.print(text, markup=False)
+    """Print a sentence that the user should know."""
+    say("note", text, style="yellow" if is_warning else "cyan")
 
 
 def chosen_run(checkpoint: Path | None) -> Path:
@@ -187,18 +207,40 @@ def chosen_run(checkpoint: Path | None) -> Path:
     return sh.samples.RUN
 
 
-def list_failures(failures: Sequence[Failure]) -> None:
-    """Print the files that could not be used, and the reason for each."""
+SEE_ALL = "--json lists all"
+
+
+def list_failures(failures: Sequence[Failure], see_all: str = SEE_ALL) -> None:
+    """Print the files that could not be used: a line for each reason. ``see_all`` says what shows the rest."""
     if not failures:
         return
-    err.print(f"[yellow]left out:[/] {counted(len(failures), 'file')} could not be used")
-    list_first(err, failures, lambda failure: failure.reason)
+    say("left out", f"{counted(len(failures), 'file')} could not be used", style="yellow")
+    list_alike(err, ((failure.file, failure.reason) for failure in failures), see_all)
+
+
+def _list_failures_of_training(failures: Sequence[Failure]) -> None:
+    list_failures(failures, "semg-hht check DATA --json lists all")
+
+
+def list_alike(to: Console, told: Iterable[tuple[str, str]], see_all: str = SEE_ALL) -> None:
+    """Print a line for each kind of sentence, each with its files, from pairs (file, sentence)."""
+    kinds = alike(told)
+    for kind in kinds[:MAX_LISTED]:
+        to.print(f"  {wrapped(to, kind.line(), first_at=2, indent=4)}", markup=False)
+    _name_the_rest(to, len(kinds) - MAX_LISTED, "of another kind", any(kind.hides for kind in kinds), see_all)
+
+
+def _name_the_rest(to: Console, n_more: int, what: str, is_hidden: bool, see_all: str) -> None:
+    if n_more > 0:
+        to.print(f"  and {n_more} {what}; {see_all}", markup=False)
+    elif is_hidden:
+        to.print(f"  {see_all}", markup=False)
 
 
 def list_first(to: Console, items: Sequence[T], line: Callable[[T], str], more: str = "more") -> None:
     """Print one line for each of the first items, and how many more there are."""
     for item in items[:MAX_LISTED]:
-        to.print(f"  {line(item)}", markup=False)
+        to.print(f"  {wrapped(to, line(item), first_at=2, indent=4)}", markup=False)
     if len(items) > MAX_LISTED:
         to.print(f"  and {len(items) - MAX_LISTED} {more}")
 
@@ -215,17 +257,12 @@ def print_line_of_json(content: Any) -> None:
     out.file.flush()
 
 
-def list_remarks(remarks: Iterable[Remark]) -> None:
-    """Print remarks on recordings that were used. A remark that several recordings share is printed once."""
-    files: dict[str, list[str]] = {}
-    for remark in remarks:
-        files.setdefault(remark.text, []).append(remark.file)
-    for text, of_files in list(files.items())[:MAX_LISTED]:
-        others = f" and {counted(len(of_files) - 1, 'other')}" if len(of_files) > 1 else ""
-        err.print("[yellow]note:[/] ", end="")
-        err.print(f"{of_files[0]}{others}: {text}", markup=False)
-    if len(files) > MAX_LISTED:
-        err.print(f"  and {counted(len(files) - MAX_LISTED, 'more note')}; --json lists all")
+def list_remarks(remarks: Iterable[Remark], see_all: str = SEE_ALL) -> None:
+    """Print remarks on recordings that were used, one note a kind: a channel that is clipped in 30 files is one."""
+    kinds = alike((remark.file, remark.text) for remark in remarks)
+    for kind in kinds[:MAX_LISTED]:
+        say("note", kind.line(), style="yellow")
+    _name_the_rest(err, len(kinds) - MAX_LISTED, "notes of other kinds", any(kind.hides for kind in kinds), see_all)
 
 
 def show_reports(reports: dict[str, Report], split_by: str) -> None:
@@ -305,10 +342,15 @@ def _with_interval(report: Report, score: str) -> str:
 
 
 @contextmanager
-def one_sentence(*, debug: bool) -> Iterator[None]:
-    """Print an error as one sentence and exit with code 1; with ``debug``, let it pass with its traceback."""
+def one_sentence(*, debug: bool, as_json: bool = False) -> Iterator[None]:
+    """Print an error as one sentence and exit with code 1; with ``debug``, let it pass with its traceback.
+
+    as_json : print ``{"error": ...}`` to standard output too, for the program that reads the result there.
+    """
     try:
         yield
+    except Stopped as stopped:
+        fail(stopped.how_to_continue, 128 + stopped.signal, as_json=as_json, word="stopped", style="yellow")
     except KeyboardInterrupt:  # before or after the work of a verb, which `stoppable` covers
         raise SystemExit(128 + signal.SIGINT) from None
     except Exception as error:
@@ -320,14 +362,28 @@ def one_sentence(*, debug: bool) -> Iterator[None]:
             sentence = f"not enough memory; use fewer --jobs, a smaller --batch_size, or --pack ({error})"
         else:
             sentence = f"{type(error).__name__}: {error} (unexpected; --debug shows where)"
-        err.print("[red]error:[/] ", end="")
-        err.print(sentence, markup=False)
-        raise SystemExit(1) from None
+        fail(sentence, 1, as_json=as_json)
+
+
+def fail(sentence: str, code: int, *, as_json: bool, word: str = "error", style: str = "red") -> NoReturn:
+    """Print why the program ends, and end it with this exit code."""
+    if as_json:
+        print_line_of_json({word: sentence})
+    say(word, sentence, style=style)
+    raise SystemExit(code) from None
+
+
+class Stopped(Exception):
+    """The work of a verb was stopped by a signal; ``how_to_continue`` is a sentence for the user."""
+
+    def __init__(self, how_to_continue: str, number: int) -> None:
+        super().__init__(how_to_continue)
+        self.how_to_continue, self.signal = how_to_continue, number
 
 
 @contextmanager
 def stoppable(how_to_continue: str) -> Iterator[None]:
-    """Stop the block on Ctrl-C or SIGTERM (from the scheduler of a cluster): one sentence, exit code 130 or 143."""
+    """Stop the block on Ctrl-C or SIGTERM (from the scheduler of a cluster) with `Stopped`."""
     number = signal.SIGINT
 
     def terminate(*_: object) -> None:
@@ -340,9 +396,7 @@ def stoppable(how_to_continue: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        err.print("[yellow]stopped:[/] ", end="")
-        err.print(how_to_continue, markup=False)
-        raise SystemExit(128 + number) from None
+        raise Stopped(how_to_continue, number) from None
     finally:
         if is_main:
             signal.signal(signal.SIGTERM, before)

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from semg_hht import __version__
 from semg_hht.cli import console
+from semg_hht.cli.usage import UsageError, sentence_of
 
 # Both --snake_case and --kebab-case name an option.
 CONTEXT = {"token_normalize_func": lambda token: token.replace("_", "-"), "help_option_names": ["-h", "--help"]}
@@ -140,12 +141,18 @@ def main(
     """Run the command line; ``defaults`` replace those of options of ``program``.
 
     Exit codes: 0; 1 after an error, with one sentence on standard error; 2 for a wrong flag; 130 after Ctrl-C and 143
-    after SIGTERM, with a sentence on how to continue.
+    after SIGTERM, with a sentence on how to continue. With ``--json``, standard output holds the sentence as JSON.
     """
     words = list(sys.argv[1:] if args is None else args)
+    as_json = "--json" in words
     console.listen()
-    with console.one_sentence(debug="--debug" in words):
-        program([word for word in words if word != "--debug"], prog_name=name, default_map=defaults)
+    with console.one_sentence(debug="--debug" in words, as_json=as_json):
+        typed = [word for word in words if word != "--debug"]
+        try:
+            ended = program(typed, prog_name=name, default_map=defaults, standalone_mode=False)
+        except UsageError as error:
+            console.fail(sentence_of(error, typed, VERBS), error.exit_code, as_json=as_json)
+    sys.exit(ended if isinstance(ended, int) else 0)
 
 
 def script(verb: Callable[..., None], name: str, **defaults: str) -> None:

@@ -140,7 +140,9 @@ def train(
     with locked_folder(folder) if fabric.global_rank == 0 else nullcontext():
         resuming = options.resume and (folder / "last" / STATE_FILE).is_file()
         if not resuming and fabric.global_rank == 0:
-            _require_no_run(folder, resume=options.resume, overwrite=options.overwrite)
+            require_free(folder, options)
+            if options.resume:
+                log.info("%s holds no run to resume: a new one begins", folder)
         fitting = Fitting(labelled, split, encoded, classes, network_config, config, folder, fabric)
         _begin(fitting, resuming=resuming)
         n_steps, n_epochs, tasks = fitting.n_steps_per_epoch, config.epochs, tasks_to_choose_for(fitting)
@@ -174,22 +176,35 @@ def _begin(fitting: Fitting, *, resuming: bool) -> None:
     fitting.fabric.barrier()
 
 
-def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Require an empty folder, ``--overwrite``, or (to resume) a run that was killed before its first epoch ended."""
-    if resume and not any((folder / name).exists() for name in ("final", "metrics.json")):
-        log.info("%s holds no run to resume: a new one begins", folder)
-        require_new_folder(folder, overwrite=overwrite, except_for=(*RUN_FILES, *LEFTOVERS))
-        return
-    if resume and not overwrite:
+def require_free(folder: Path, options: RunOptions) -> None:
+    """Require that a training may write into ``folder``: before the data is read, which may take minutes.
+
+    An empty folder, ``--overwrite``, or (to resume) a run, also one that was stopped before its first epoch ended.
+
+    Raises
+    ------
+    InputError
+        The folder holds something that ``options`` neither resume nor overwrite.
+    """
+    has_state = (folder / "last" / STATE_FILE).is_file()
+    is_begun = (folder / "config.json").is_file() and not any((folder / n).exists() for n in ("final", "metrics.json"))
+    if options.overwrite or (options.resume and has_state):
+        require_new_folder(folder, overwrite=True)
+    elif options.resume and not any((folder / name).exists() for name in ("final", "metrics.json")):
+        require_new_folder(folder, overwrite=False, except_for=(*RUN_FILES, *LEFTOVERS))
+    elif options.resume:
         raise InputError(
             f"{folder}: holds a trained model but not last/{STATE_FILE}, without which it can't be resumed; "
             "--overwrite discards it and starts again"
         )
-    if not overwrite and (folder / "last" / STATE_FILE).is_file():
+    elif has_state:
         raise InputError(
             f"{folder}: holds a run already; --resume continues it, --overwrite discards it and starts again"
         )
-    require_new_folder(folder, overwrite=overwrite)
+    elif is_begun:
+        raise InputError(f"{folder}: holds a run that was stopped in its first epoch; --resume starts it again")
+    else:
+        require_new_folder(folder, overwrite=False)
 
 
 def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:

@@ -145,13 +145,14 @@ def train(
     require_training()
     from semg_hht.figures.plots import draw_confusion, draw_history
     from semg_hht.learning.epochs import TrainingConfig
-    from semg_hht.learning.train import NetworkSize, RunOptions
+    from semg_hht.learning.train import NetworkSize, RunOptions, require_free
     from semg_hht.learning.train import train as train_run
 
-    folder = Path(checkpoint_dir)
+    folder, options = Path(checkpoint_dir), options or RunOptions()
+    require_free(folder, options)  # before the data is read
     result = train_run(
         load_dataset(data, options=load, work=work), folder, training or TrainingConfig(recipe=RECIPE),
-        size or NetworkSize(), options or RunOptions(), progress=work.progress,
+        size or NetworkSize(), options, progress=work.progress,
     )  # fmt: skip
     draw_history(result.history, result.best_epoch, folder / "history.png")
     draw_confusion(result.reports, folder / "confusion.png")

@@ -49,8 +49,12 @@ def check(
 
 
 def _print_findings(severity: str, what: str, findings: list[Finding]) -> None:
+    """Print the findings of a kind: those about one file each by their sentences, a line for files with the same."""
     console.out.print(f"[{STYLES[severity]}]{severity}:[/] {what}", end="")
     console.out.print(f" ({len(findings)})" if len(findings) > 1 else "")
-    console.list_first(console.out, findings, lambda finding: finding.sentence, "more; --json lists all")
+    of_a_file = [f for f in findings if len(f.files) == 1]
+    others = [f for f in findings if len(f.files) != 1]
+    console.list_alike(console.out, ((f.files[0], f.sentence) for f in of_a_file))
+    console.list_first(console.out, others, lambda finding: finding.sentence, f"more; {console.SEE_ALL}")
     if ADVICE[what]:
-        console.out.print(f"  -> {ADVICE[what]}", markup=False)
+        console.out.print(f"  -> {console.wrapped(console.out, ADVICE[what], first_at=5, indent=5)}", markup=False)

@@ -67,8 +67,10 @@ def predict(
     """Predict new files. Recordings are prepared as the training data of the run was, unless flags state otherwise."""
     from semg_hht.verbs.predicting import PredictOptions, answer, opened, require_explaining
 
-    _require_output(output, batch_size, explain, overwrite=overwrite)
     run = opened(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
+    if not input.exists():
+        raise InputError(f"{input}: no such file or folder")
+    _require_output(output, batch_size, explain, overwrite=overwrite)  # the last complaint: it is the easiest to answer
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
     if explain is not None:
         require_explaining(run, explain, lang, overwrite=overwrite)
@@ -76,16 +78,17 @@ def predict(
     how = PredictOptions(batch_size=batch_size, examples=examples, transform=stated.config if stated else None)
     answered = answer(run, input, options, how, keep_inputs=explain is not None, work=console.work())
     predictions = answered.predictions
-    console.list_remarks(Remark(p.file, text) for p in predictions.predictions for text in p.remarks)
+    see_all = f"all are in {output}"
+    console.list_remarks((Remark(p.file, text) for p in predictions.predictions for text in p.remarks), see_all)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
-    console.list_failures(failures)
+    console.list_failures(failures, see_all)
     content = _write(predictions, output)  # before the explanations, so that the predictions are kept if these fail
     if explain is not None:
         _add_evidence(content, answered, explain, lang, output)
     if as_json:
         console.print_json(content)
     else:
-        _show(predictions.predictions)
+        _show(predictions.predictions, output)
         console.out.print(f"{console.counted(len(predictions.predictions), 'file')} predicted: {output}")
     console.exit_if_strict(strict, failures)
 
@@ -127,10 +130,10 @@ def _add_evidence(content: dict[str, Any], answered: AnsweredFiles, folder: Path
     write_json(output, content)
 
 
-def _show(predictions: Sequence[Prediction]) -> None:
+def _show(predictions: Sequence[Prediction], output: Path) -> None:
     """Print a line for each of the first files; of a single file also one for each repetition."""
     if len(predictions) > 1:
-        console.list_first(console.out, predictions, lambda prediction: _lines(prediction)[0])
+        console.list_first(console.out, predictions, lambda prediction: _lines(prediction)[0], f"more in {output}")
         return
     for line in _lines(predictions[0]):
         console.out.print(f"  {line}", markup=False)
