@@ -105,7 +105,7 @@ def check_data(source: Path, split: Path | None = None, *, track: Track = untrac
     if split is not None:
         findings += _compare_with_run(split, examples)
     if examples:
-        findings += audit_examples(examples, sides)
+        findings += _without_known(audit_examples(examples, sides), findings)
     findings += _mixed_units(examples)
     people = {row.subject for row in listed} - {""}
     return CheckResult(source, len(listed), len(people), tuple(in_order(findings)))
@@ -223,6 +223,12 @@ def _rows_by_name(folder: Path, findings: list[Finding]) -> list[ManifestRow]:
         text = f"{len(wrong)} of {len(names)} names don't state one movement and one gender, as {', '.join(wrong[:3])}"
         findings.append(Finding("error", "file names", text, tuple(wrong)))
     return rows
+
+
+def _without_known(found: list[Finding], known: list[Finding]) -> list[Finding]:
+    """The findings without those that files lack labels whose names are known to state none."""
+    wrong = {file for finding in known if finding.what == "file names" for file in finding.files}
+    return [f for f in found if not (f.what == "labels" and f.files and wrong.issuperset(f.files))]
 
 
 def _npz_files(folder: Path) -> list[Path]:

@@ -25,9 +25,9 @@ ADVICE = {
     "lookalikes": "if it is one person, give all rows one name in the column 'subject'; if it is two, ignore this",
     "subject names": "give each person one spelling in the column 'subject'",
     "subjects": "name the person of each row in the column 'subject'",
-    "file names": "name them MUSCLE_movement_GENDER_NNN (movement full, half or invalid; gender M or F) or Test*, or write "
-    "a manifest.csv with the columns file, subject, movement, gender",
-    "labels": "correct the labels in the manifest",
+    "file names": "name them MUSCLE_movement_GENDER_NNN (movement full, half or invalid; gender M or F) or Test*, or "
+    "write a manifest.csv with the columns file, subject, movement, gender",
+    "labels": "correct the labels, in the manifest or where there is none in the file names",
     "overlap": "keep one label and one subject for each stretch of a recording",
     "classes": "record more, or leave the class out",
     "unlisted": "list them in the manifest, or remove them",

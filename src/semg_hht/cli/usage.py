@@ -18,7 +18,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 OTHER_VERBS = {
     "inference": "predict", "infer": "predict", "classify": "predict", "fit": "train", "cv": "evaluate",
     "crossvalidate": "evaluate", "audit": "check", "validate": "check", "convert": "prepare", "transform": "prepare",
-    "hht": "prepare", "split": "segment", "cut": "segment", "gui": "app", "web": "app", "serve": "app", "help": "--help",
+    "hht": "prepare", "split": "segment", "cut": "segment", "gui": "app", "web": "app", "serve": "app",
     "stream": "live", "explainability": "explain", "annotate": "label", "plot": "report",
 }  # fmt: skip
 OTHER_FLAGS = {

@@ -10,10 +10,12 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from semg_hht.datasets.replaced_table import ReplacedTable
 from semg_hht.datasets.rows_table import RowsTable
 from semg_hht.errors import InputError, NoRepetition
 from semg_hht.recordings.events import Event, events_within, read_events
@@ -89,7 +91,7 @@ class Segmented(RowsTable):
 
 def segment(
     jobs: list[Job],
-    out: Path | None,
+    out: Path | ReplacedTable | None,
     config: SegmentConfig,
     filters: FilterConfig,
     *,
@@ -99,15 +101,16 @@ def segment(
 ) -> Segmented:
     """Find the repetitions of recordings. The ``events`` of a job state its repetitions.
 
-    out : the table to write, with a folder of PNGs next to it; None: nothing is written.
+    out : the table to write, with a folder of PNGs next to it, or one to replace; None: nothing is written.
 
     Raises
     ------
     InputError
         ``out`` exists (somebody may have edited it), no recording could be used, or no repetition was found.
     """
-    if out is not None and out.exists():
-        raise InputError(f"{out}: exists already and may have been edited; choose another name, or remove this file")
+    replaced, out = (out, out.path) if isinstance(out, ReplacedTable) else (None, out)
+    if out is not None and out.exists() and replaced is None:
+        raise InputError(f"{out}: exists already and may have been edited; --overwrite keeps the labels that still fit")
     is_drawn = out is not None and (pictures.repetitions or pictures.filters)
     folder = out.with_name(f"{out.stem}_pictures") if out is not None and is_drawn else None
     drawing = None if folder is None else (folder, pictures)
@@ -121,9 +124,13 @@ def segment(
         # The last remark states why; those before it are remarks of reading.
         where = f"; the {'picture is' if len(jobs) == 1 else 'pictures are'} in {folder}" if folder is not None else ""
         raise InputError(f"{several}{recordings[0].path}: {recordings[0].remarks[-1]}{where}")
+    if replaced is not None:
+        rows, kept = replaced.carry_over(rows)
+        remarks += kept
     if out is not None:
         write_text(out, manifest_text(rows))
-    rows_of = {recording.file: recording.rows for recording in recordings}
+    of_all = iter(rows)
+    rows_of = {recording.file: tuple(islice(of_all, len(recording.rows))) for recording in recordings}
     found = tuple(replace(job, rows=rows_of[job.file], events=None) for job in jobs if rows_of.get(job.file))
     empty = tuple(recording.file for recording in recordings if not recording.rows)
     return Segmented(tuple(rows), found, out, folder, len(recordings), empty, tuple(failures), tuple(remarks))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from semg_hht.datasets.given_inputs import Data, jobs_of
+from semg_hht.datasets.replaced_table import ReplacedTable
 from semg_hht.datasets.segment import Pictures, Segmented, with_events
 from semg_hht.datasets.segment import segment as segment_jobs
 from semg_hht.recordings.events import Event
@@ -28,6 +29,8 @@ class SegmentOptions:
         (start_s, stop_s) or (start_s, stop_s, label).
     filters : of the EMG before it is searched.
     pictures : drawn next to the table, where one is written.
+    overwrite : replace an existing table; labels whose times still fit stay, and the table before is kept as
+        ``reps_old.csv``.
 
     Examples
     --------
@@ -41,6 +44,7 @@ class SegmentOptions:
     events: str | Path | Sequence[Event] | Any | None = None
     filters: FilterConfig = FilterConfig()
     pictures: Pictures = Pictures()
+    overwrite: bool = False
 
 
 def segment(
@@ -59,7 +63,7 @@ def segment(
     ----------
     data : a recording, a folder or a manifest.csv as a path; a `Recording`, an array (n_channels, n_samples), a
         DataFrame of samples or an ``mne.io.Raw``; or a list of these.
-    out : table to write, with pictures next to it; an existing table is never replaced. None: nothing is written.
+    out : table to write, with pictures next to it; None: nothing is written.
     rate_hz, units : of recordings that do not state them.
     config : how activity becomes repetitions.
 
@@ -90,9 +94,11 @@ def segment(
     events = options.events
     if events is not None:
         events = Path(events) if isinstance(events, (str, Path)) else event_list(events)
+    table = None if out is None else Path(out)
+    replaced = ReplacedTable.read(table) if table is not None and options.overwrite and table.exists() else None
     return segment_jobs(
         with_events(jobs, events),
-        None if out is None else Path(out),
+        replaced or table,
         config,
         options.filters,
         pictures=options.pictures,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import semg_hht as sh
-from semg_hht.cli import console
+from semg_hht.cli import console, scores
 from semg_hht.cli import options as flags
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _simulated(out: Path, seed: int, *, overwrite: bool) -> None:
         done = run_demo(
             out, seed, overwrite=overwrite, say=console.out.print, track=console.track, progress=bar.progress()
         )
-    console.show_reports(done.result.reports, "subject")
+    scores.show_reports(done.result.reports, "subject")
     console.out.print(f"\n{done.n_right} of {done.n_repetitions} repetitions of held-out people were predicted right.")
     console.out.print(f"All answers:      {done.predictions_file}")
     console.out.print(f"A recording:      {done.picture}")

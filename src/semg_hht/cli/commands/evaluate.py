@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from semg_hht.cli import console
+from semg_hht.cli import console, scores
 from semg_hht.cli import options as flags
 from semg_hht.verbs.training import require_training
 
@@ -74,7 +74,7 @@ def evaluate(
 def _show(content: dict[str, Any], protocols: Sequence[str], report: str) -> None:
     """Print the scores of each protocol, and where the report is."""
     for name in protocols:
-        console.show_findings(name, content["protocols"][name])
+        scores.show_findings(name, content["protocols"][name])
     for task_name, gap in content["optimism"].items():
         console.out.print(
             f"\n[bold]{task_name.replace('_', ' ')}[/]: with the same people in training and test, the score would be "

@@ -16,7 +16,7 @@ from semg_hht.verbs.choices import METHODS
 
 def segment(
     input: Annotated[Path, typer.Argument(help="A recording, a folder of recordings, or a manifest.csv.")],
-    out: Annotated[Path, typer.Option(help="Table to write. An existing table is never replaced.")] = Path("reps.csv"),
+    out: Annotated[Path, typer.Option(help="Table to write.")] = Path("reps.csv"),
     method: Annotated[str, typer.Option(help=f"How activity is found: {' or '.join(METHODS)}.")] = "markov",
     channel: Annotated[
         list[str] | None,
@@ -46,6 +46,13 @@ def segment(
         bool, typer.Option("--filter_pictures", help="Also draw the recording after each filter step.")
     ] = False,
     jobs_at_once: Annotated[int, typer.Option("--jobs", help="Recordings at the same time; -1: one per core.")] = -1,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the table. Labels whose times still fit stay, and the table before is kept as reps_old.csv.",
+        ),
+    ] = False,
     strict: flags.Strict = False,
     as_json: flags.AsJson = False,
 ) -> None:
@@ -60,7 +67,7 @@ def segment(
         rate_hz=rate_hz,
         units=units,
         config=SegmentConfig(method, merge_gap_s, min_duration_s, max_duration_s, ghost_share),
-        options=SegmentOptions(tuple(channel or ()), events, filters, Pictures(pictures, filter_pictures)),
+        options=SegmentOptions(tuple(channel or ()), events, filters, Pictures(pictures, filter_pictures), overwrite),
         work=console.work(jobs_at_once),
     )
     console.list_failures(done.failures)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from semg_hht import InputError
-from semg_hht.cli import console
+from semg_hht.cli import console, scores
 from semg_hht.cli import options as flags
 from semg_hht.verbs.training import require_training
 
@@ -93,7 +93,7 @@ def train(
 
 def _show(result: Result, checkpoint_dir: Path) -> None:
     """Print the scores, what was chosen, and where the files are."""
-    console.show_reports(result.reports, result.split_by)
+    scores.show_reports(result.reports, result.split_by)
     for task, chosen in result.chosen.items():
         console.out.print(f"{task.replace('_', ' ')}: {chosen.sentence}", markup=False)
     console.out.print(f"\nbest epoch {result.best_epoch} of {len(result.history)}; the run is in {checkpoint_dir}")
