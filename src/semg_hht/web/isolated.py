@@ -6,14 +6,19 @@ A crash of that process does not reach the server. This module does not know abo
 from __future__ import annotations
 
 import multiprocessing
+import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from multiprocessing import forkserver
+from multiprocessing import util as multiprocessing_util
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
+
+from semg_hht.errors import InputError
 
 T = TypeVar("T")
 
@@ -37,10 +42,40 @@ if sys.platform != "win32":
     _CONTEXT.set_forkserver_preload(list(PRELOADED))
 
 
+# The path of a socket has at most 103 bytes (macOS; 107 on Linux), and multiprocessing adds 32 to the folder.
+MAX_FOLDER_BYTES = 103 - 32
+SHORT_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - multiprocessing makes a folder of its own in it, of mode 0700
+
+
 def start_forkserver() -> None:
-    """Import the preloaded modules now, in the background, so that the first file does not wait for them."""
+    """Import the preloaded modules now, in the background, so that the first file does not wait for them.
+
+    Raises
+    ------
+    InputError
+        The folder of temporary files has too long a name for the socket of the fork server, and no other can be used.
+    """
     if sys.platform != "win32":
+        _choose_socket_folder()
         forkserver.ensure_running()
+
+
+def _choose_socket_folder() -> None:
+    """Have multiprocessing keep its sockets under a short name, where the folder of temporary files has a long one."""
+    folder, before = tempfile.gettempdir(), tempfile.tempdir
+    if len(os.fsencode(folder)) <= MAX_FOLDER_BYTES:
+        return
+    short = next((name for name in SHORT_FOLDERS if os.access(name, os.W_OK | os.X_OK)), None)
+    if short is None:
+        raise InputError(
+            f"{folder}: the folder of temporary files has a name of {len(os.fsencode(folder))} bytes; expected at most "
+            f"{MAX_FOLDER_BYTES}, so that a socket fits into it. Set TMPDIR to a folder with a shorter name"
+        )
+    tempfile.tempdir = short
+    try:
+        multiprocessing_util.get_temp_dir()  # made once for each process
+    finally:
+        tempfile.tempdir = before
 
 
 def run_isolated(work: Callable[..., T], *arguments: Any, timeout_s: float, max_bytes: int) -> T:

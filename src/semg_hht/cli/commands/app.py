@@ -145,12 +145,24 @@ def _stream(choice: _LiveChoice, desk: Desk, visitors: Visitors) -> WatchedStrea
         recording = sh.read_recording(path, rate_hz=stated.rate_hz, units=stated.units)
         played = ReplayedRecording(replace(recording, source=path.stem), choice.speed)  # without the owner's folders
         source = LiveSource(path.stem, lambda: played, options, folder)
+    elif path.is_dir() or is_file_name(stated.name):
+        found = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(
+            f"{path}: {found}; expected a recording to play, or the name of a stream of Lab Streaming Layer"
+        )
     elif find_spec("pylsl") is None:
         raise missing_library("a stream", ImportError(name="pylsl"), "live")
     else:
         source = LiveSource(stated.name, lambda: LslStream(stated), options, folder or choice.sessions or Path())
     console.note(f"Live plays the recording {path}" if path.is_file() else f"Live waits for the stream {stated.name!r}")
     return WatchedStream(source, desk, visitors.folder / "live")
+
+
+def is_file_name(name: str) -> bool:
+    """Whether somebody who names a stream so means a file: it is in a folder, or ends as recordings do."""
+    from semg_hht.recordings.formats.readers import NOT_READ, READERS
+
+    return "/" in name or "\\" in name or Path(name).suffix.lower() in {*READERS, *NOT_READ}
 
 
 def _desk(

@@ -87,6 +87,8 @@ def live(
         raise InputError(f"--duration_s must be above 0; got {duration_s:g}")
     if out is not None:
         StreamRecorder.require_free(out)  # before anybody waits for a stream
+    if Path(stream).is_file():
+        raise InputError(f"{stream}: is a file, and --stream takes the name of a stream; expected --replay {stream}")
     with _stopped_by_signal() as is_stopped:
         source = _source(StreamChoice(stream, source_id, rate_hz, units, wait_s), replay, speed)
         chosen = tuple(channel or ())
