@@ -91,7 +91,11 @@ def test_a_folder_labelled_by_names_is_checked_and_a_bad_name_listed(tmp_path: P
     for i, name in enumerate(["S01_BICEPS_full_M_001", "S02_BICEPS_half_F_001", "Test1_1_001", "who_knows"]):
         foreign_matrix(tmp_path / f"{name}.npz", seed=i)
     found = check_data(tmp_path)
-    assert any(s.startswith("who_knows.npz: expected MUSCLE_movement") for s in sentences(found.findings, "labels"))
+    assert sentences(found.findings, "file names") == [
+        "1 of 4 names don't state one movement and one gender, as who_knows.npz"
+    ]
+    assert [f.files for f in found.findings if f.what == "file names"] == [("who_knows.npz",)]
+    assert not sentences(found.findings, "labels")
     assert "1 named Test* are to be predicted, not trained on" in sentences(found.findings, "what was checked")
 
 

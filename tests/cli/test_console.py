@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import pytest
 from rich.console import Console
 
-from evaluation_builders import protocol
 from semg_hht.cli import console
 from semg_hht.errors import InputError
-from semg_hht.evaluation.metrics import evaluate
 from semg_hht.recordings.jobs import Failure, Remark
 
 
@@ -53,18 +50,48 @@ def test_counts_have_a_plural() -> None:
 def test_a_long_list_ends_with_the_number_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     console.list_failures([])
     assert capsys.readouterr().err == ""
-    console.list_failures([Failure(f"{i}.csv", f"{i}.csv: no such file") for i in range(12)])
+    console.list_failures([Failure(f"{i}.csv", f"data/{i}.csv: no such file") for i in range(12)])
+    assert capsys.readouterr().err.splitlines() == [
+        "left out: 12 files could not be used",
+        "  12 files (0.csv, 1.csv, 2.csv, ...): no such file",
+        "  --json lists all",
+    ]
+    console.list_failures([Failure(f"{c}.csv", f"{c}.csv: {c} is missing") for c in "abcdefghijkl"], "see out.json")
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "left out: 12 files could not be used"
-    assert lines[1:] == [*(f"  {i}.csv: no such file" for i in range(10)), "  and 2 more"]
+    assert lines[1:] == [
+        *(f"  {c}.csv: {c} is missing" for c in "abcdefghij"),
+        "  and 2 more of other kinds; see out.json",
+    ]
 
 
-def test_a_remark_that_recordings_share_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_remark_is_one_line_a_kind(capsys: pytest.CaptureFixture[str]) -> None:
     remarks = [Remark(f"{file}.csv", text) for text in ("clipped", "short") for file in "abc"][:4]
     console.list_remarks(remarks)
-    assert capsys.readouterr().err == "note: a.csv and 2 others: clipped\nnote: a.csv: short\n"
-    console.list_remarks(Remark("a.csv", f"remark {i}") for i in range(11))
-    assert capsys.readouterr().err.splitlines()[-1] == "  and 1 more note; --json lists all"
+    assert capsys.readouterr().err == "note: 3 files (a.csv, b.csv, c.csv): clipped\nnote: a.csv: short\n"
+    console.list_remarks(Remark(f"{i}.csv", f"channel biceps is clipped: {i} samples") for i in range(490))
+    first, more = capsys.readouterr().err.splitlines()
+    assert first == (
+        "note: 490 files (0.csv, 1.csv, 2.csv, ...): channel biceps is clipped: 0 samples (numbers of 0.csv)"
+    )
+    assert more == "  --json lists all"
+    console.list_remarks(Remark("a.csv", f"remark {letter}") for letter in "abcdefghijk")
+    assert capsys.readouterr().err.splitlines()[-1] == "  and 1 more of other kinds; --json lists all"
+
+
+def test_a_long_sentence_is_wrapped_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(
+        console, "err", Console(file=file, soft_wrap=True, force_terminal=True, width=50, no_color=True)
+    )
+    console.note("word " * 20 + "/a/path/that/is/longer/than/the/terminal/and/stays/whole.csv")
+    lines = file.getvalue().splitlines()
+    assert lines[0].endswith("word")
+    assert all(len(line) <= 62 for line in lines), "a path is not broken; the style of the first takes a few characters"
+    assert lines[-1] == "  /a/path/that/is/longer/than/the/terminal/and/stays/whole.csv"
+    plain = io.StringIO()
+    monkeypatch.setattr(console, "err", Console(file=plain, soft_wrap=True))
+    console.note("word " * 40)
+    assert plain.getvalue().count("\n") == 1
 
 
 @pytest.mark.parametrize(("encoding", "printed"), [("utf-8", '"弯举"'), ("ascii", r'"\u5f2f\u4e3e"')])
@@ -130,6 +157,9 @@ def test_an_error_is_one_sentence(error: Exception, sentence: str, capsys: pytes
     assert capsys.readouterr().err == f"{sentence}\n"
     with pytest.raises(type(error)), console.one_sentence(debug=True):
         raise error
+    with pytest.raises(SystemExit), console.one_sentence(debug=False, as_json=True):
+        raise error
+    assert json.loads(capsys.readouterr().out)["error"] == sentence.removeprefix("error: ")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -137,13 +167,19 @@ def test_a_signal_says_how_to_continue(number: int, code: int, capsys: pytest.Ca
     before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(SystemExit) as stop, console.stoppable("run it again"):
+        with (
+            pytest.raises(SystemExit) as stop,
+            console.one_sentence(debug=False, as_json=True),
+            console.stoppable("run it again"),
+        ):
             os.kill(os.getpid(), number)
             signal.pause()
     finally:
         signal.signal(signal.SIGINT, before[0])
     assert stop.value.code == code
-    assert capsys.readouterr().err == "stopped: run it again\n"
+    printed = capsys.readouterr()
+    assert printed.err == "stopped: run it again\n"
+    assert json.loads(printed.out) == {"stopped": "run it again"}
     assert signal.getsignal(signal.SIGTERM) is before[1]
 
 
@@ -153,34 +189,3 @@ def test_only_strict_exits_with_an_error() -> None:
     console.exit_if_strict(True, [])
     with pytest.raises(SystemExit, match="1"):
         console.exit_if_strict(True, failures)
-
-
-@pytest.mark.parametrize(
-    ("interval", "sentence"),
-    [
-        ([-0.3, -0.1], "is clearly worse than logistic: difference -0.20, 95 % interval -0.30 to -0.10"),
-        ([-0.3, 0.0], "is no better than logistic"),
-        ([-0.3, 0.1], "is not shown to be better than logistic"),
-        (None, "is not shown to be better than logistic: difference -0.20, too few people for an interval"),
-    ],
-)
-def test_a_network_that_is_not_better_than_a_baseline_is_reported(
-    interval: Any, sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    content = protocol("loso")
-    for scored in content["tasks"].values():
-        scored["duel"] = {"logistic": {"decides": True, "interval_95": interval, "network_is_better_by": -0.2}}
-    console.show_findings("loso", content)
-    printed = capsys.readouterr().out
-    assert f"the network {sentence}" in printed
-    assert "action quality, protocol loso, " in printed
-
-
-@pytest.mark.parametrize(
-    ("split_by", "said"),
-    [("subject", "4 repetitions of 2 subjects not trained on"), ("repetition", "gender, 4 repetitions not trained on")],
-)
-def test_scores_say_what_was_not_trained_on(split_by: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    report = evaluate(["F", "M", "F", "M"], np.eye(2)[[0, 1, 0, 1]], ("F", "M"), ["S1", "S2", "S1", "S2"])
-    console.show_reports({"gender": report}, split_by)
-    assert said in capsys.readouterr().out

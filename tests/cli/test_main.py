@@ -67,13 +67,6 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "no such file or folder" in debug.stderr
 
 
-def test_a_wrong_flag_is_exit_code_two(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("train", "--data_dri", "x") == 2
-    error = capsys.readouterr().err
-    assert "No such option" in error
-    assert "data" in error.split("No such option")[1], "the likeliest option"
-
-
 def test_an_unexpected_error_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,11 +132,6 @@ def test_without_a_verb_it_says_where_to_start(capsys: pytest.CaptureFixture[str
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("semg-hht 0.")
-
-
-def test_an_unknown_verb_names_the_likeliest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("predikt") == 2
-    assert "Did you mean 'predict'?" in capsys.readouterr().err
 
 
 def test_a_verb_loads_what_it_needs_and_no_other_verb() -> None:

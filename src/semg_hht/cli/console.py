@@ -226,12 +226,12 @@ def list_alike(to: Console, told: Iterable[tuple[str, str]], see_all: str = SEE_
     kinds = alike(told)
     for kind in kinds[:MAX_LISTED]:
         to.print(f"  {wrapped(to, kind.line(), first_at=2, indent=4)}", markup=False)
-    _name_the_rest(to, len(kinds) - MAX_LISTED, "of another kind", any(kind.hides for kind in kinds), see_all)
+    _name_the_rest(to, len(kinds) - MAX_LISTED, any(kind.hides for kind in kinds), see_all)
 
 
-def _name_the_rest(to: Console, n_more: int, what: str, is_hidden: bool, see_all: str) -> None:
+def _name_the_rest(to: Console, n_more: int, is_hidden: bool, see_all: str) -> None:
     if n_more > 0:
-        to.print(f"  and {n_more} {what}; {see_all}", markup=False)
+        to.print(f"  and {n_more} more of other kinds; {see_all}", markup=False)
     elif is_hidden:
         to.print(f"  {see_all}", markup=False)
 
@@ -261,7 +261,7 @@ def list_remarks(remarks: Iterable[Remark], see_all: str = SEE_ALL) -> None:
     kinds = alike((remark.file, remark.text) for remark in remarks)
     for kind in kinds[:MAX_LISTED]:
         say("note", kind.line(), style="yellow")
-    _name_the_rest(err, len(kinds) - MAX_LISTED, "notes of other kinds", any(kind.hides for kind in kinds), see_all)
+    _name_the_rest(err, len(kinds) - MAX_LISTED, any(kind.hides for kind in kinds), see_all)
 
 
 @contextmanager

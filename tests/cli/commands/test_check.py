@@ -6,10 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from builders import make_dataset, truncate, write_dataset
+from builders import SETTINGS, make_dataset, truncate, write_dataset
 from command_line import run
+from semg_hht.matrices.matrix import Matrix, write_matrix
 
 
 @pytest.fixture
@@ -40,10 +42,25 @@ def test_json_holds_the_findings(folder: Path, capsys: pytest.CaptureFixture[str
     assert printed["findings"][0]["advice"]
 
 
-def test_long_lists_are_cut(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_with_the_same_fault_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in sorted(folder.glob("*.npz"))[:13]:
         truncate(path)
     assert run("check", folder) == 1
     printed = capsys.readouterr().out
-    assert "error: unreadable (13)" in printed
-    assert "and 3 more; --json lists all" in printed
+    assert "error: unreadable (13)\n  13 files (" in printed
+    assert "--json lists all" in printed
+    assert printed.count("can't be read") == 1
+
+
+def test_wrong_names_are_one_finding_which_advises_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(5):
+        write_matrix(
+            tmp_path / f"curl {i}.npz", Matrix(np.random.default_rng(i).random((1, 256, 256), np.float32), SETTINGS)
+        )
+    assert run("check", tmp_path) == 1
+    printed = capsys.readouterr().out
+    assert "5 of 5 names don't state one movement and one gender, as curl 0.npz, curl 1.npz, curl 2.npz" in printed
+    assert "-> name them MUSCLE_movement_GENDER_NNN" in printed
+    assert "without a label" not in printed
+    assert "correct the labels in the manifest" not in printed
+    assert max(map(len, printed.splitlines())) < 240

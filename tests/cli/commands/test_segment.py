@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from command_line import run
 from conftest import Simulated
 from semg_hht.datasets.simulated import write_simulation
-from semg_hht.recordings.manifest import read_manifest
+from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.signals.simulate import SimulationConfig
 
 FAST = ("--no-pictures", "--jobs", 1)
@@ -47,3 +48,23 @@ def test_json_names_the_files_and_the_terminal_the_next_command(
     assert (printed["table"], printed["pictures"], printed["n_recordings"]) == (str(tmp_path / "a.csv"), None, 4)
     assert run("segment", simulated.manifest, "--out", tmp_path / "b.csv", *FAST) == 0
     assert f"semg-hht prepare {tmp_path / 'b.csv'} --out prepared" in capsys.readouterr().out
+
+
+def test_a_table_is_replaced_with_its_labels(
+    simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("segment", simulated.manifest, "--out", tmp_path / "reps.csv", *FAST)
+    assert run(*words) == 0
+    rows = read_manifest(tmp_path / "reps.csv")
+    rows[0] = replace(rows[0], movement="mine", subject="Anna")
+    (tmp_path / "reps.csv").write_text(manifest_text(rows), encoding="utf-8")
+    edited = (tmp_path / "reps.csv").read_bytes()
+    assert run(*words) == 1
+    assert "exists already and may have been edited; --overwrite keeps the labels" in capsys.readouterr().err
+    assert (tmp_path / "reps.csv").read_bytes() == edited
+    assert run(*words, "--overwrite", "--merge_gap_s", 0.4) == 0
+    again = read_manifest(tmp_path / "reps.csv")[0]
+    assert (again.movement, again.subject) == ("mine", "Anna")
+    assert run(*words, "--overwrite", "--min_duration_s", 1.5) == 0
+    assert "reps.csv: the table was replaced; " in capsys.readouterr().err
+    assert edited in {path.read_bytes() for path in tmp_path.glob("reps*.csv")}
