@@ -108,5 +108,5 @@ def test_bad_recordings_are_failures_and_nothing_else_is_an_error(manifest: Path
     bad = replace(bad, rows=tuple(replace(row, start_s=1.0, stop_s=1.01) for row in bad.rows[:1]))
     done = measure([good, bad], tmp_path / "f.csv", FILTERS, output=NO_PICTURES, n_jobs=1)
     assert "features need a repetition of at least 16 samples; got 10" in done.failures[0].reason
-    with pytest.raises(InputError, match="none of 1 recordings could be used; the first: .*at least 16 samples"):
+    with pytest.raises(InputError, match="at least 16 samples"):
         measure([bad], tmp_path / "g.csv", FILTERS, n_jobs=1)

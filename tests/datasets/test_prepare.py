@@ -120,7 +120,7 @@ def test_a_bad_recording_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 def test_no_usable_recording_is_an_error_with_the_first_reason(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none of 1 recordings could be used; the first: .*a\.npz: no such file"):
+    with pytest.raises(InputError, match=r"a\.npz: no such file"):
         prepared(tmp_path, "file\na.npz\n")
 
 
@@ -146,7 +146,7 @@ def test_a_folder_in_use_is_refused_and_overwriting_removes_old_matrices(tmp_pat
 def test_a_run_that_fails_keeps_the_matrices_of_an_earlier_run(tmp_path: Path) -> None:
     write_recording(noise(), tmp_path / "a.npz")
     prepared(tmp_path, "file\na.npz\n")
-    with pytest.raises(InputError, match="none of 1 recordings"):
+    with pytest.raises(InputError, match=r"missing\.npz: no such file"):
         prepared(tmp_path, "file\nmissing.npz\n", overwrite=True)
     assert stems(tmp_path) == ["a"]
 

@@ -65,7 +65,7 @@ def test_each_recording_is_drawn(manifest: Path, tmp_path: Path) -> None:
 def test_an_existing_table_is_not_replaced(manifest: Path, tmp_path: Path) -> None:
     table = tmp_path / "reps.csv"
     table.write_text("mine")
-    with pytest.raises(InputError, match=r"reps\.csv: exists already and may have been edited"):
+    with pytest.raises(InputError, match=r"reps\.csv: exists already and may have been edited; --overwrite keeps"):
         cut(find_jobs(manifest), table)
     assert table.read_text() == "mine"
 
@@ -75,7 +75,7 @@ def test_noise_holds_no_repetition(tmp_path: Path) -> None:
     jobs = find_jobs(tmp_path / "noise.npz")
     with pytest.raises(InputError, match=r"noise\.npz: no repetition was found: no activity rises above rest"):
         cut(jobs, tmp_path / "reps.csv")
-    with pytest.raises(InputError, match="none of 1 recordings could be used; .*no repetition was found"):
+    with pytest.raises(InputError, match="no repetition was found"):
         with_repetitions(jobs, SegmentConfig(), FilterConfig(), n_jobs=1)
 
 

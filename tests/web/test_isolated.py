@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import read_recording
+from semg_hht.web import isolated
 from semg_hht.web.isolated import run_isolated
 
 
@@ -27,3 +29,21 @@ def test_an_isolated_function_returns_or_raises_within_its_limits() -> None:
         assert len(run_isolated(bytes, 2**26, **limits)) == 2**26
         with pytest.raises(MemoryError):
             run_isolated(bytes, 2**29, **limits)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork server")
+def test_sockets_lie_in_a_folder_with_a_short_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = []
+    monkeypatch.setattr(isolated.multiprocessing_util, "get_temp_dir", lambda: made.append(tempfile.gettempdir()))
+    monkeypatch.setattr(isolated.forkserver, "ensure_running", lambda: None)
+    long = str(tmp_path / ("x" * 80))
+    monkeypatch.setattr(tempfile, "tempdir", long)
+    isolated.start_forkserver()
+    assert made == ["/tmp"]
+    assert tempfile.tempdir == long
+    monkeypatch.setattr(isolated, "SHORT_FOLDERS", ())
+    with pytest.raises(InputError, match=r"the folder of temporary files has a name of \d+ bytes; expected at most 71"):
+        isolated.start_forkserver()
+    monkeypatch.setattr(tempfile, "tempdir", "/short")
+    isolated.start_forkserver()
+    assert made == ["/tmp"]

@@ -160,9 +160,11 @@ def _resolved(path: Path) -> Path:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file is a table with a column ``file``, rather than a recording."""
+    """Whether a file is a table with a column ``file`` (or named as one), rather than a recording."""
     if path.suffix.lower() != ".csv":
         return False
+    if path.name == MANIFEST and path.is_file():
+        return True  # reading it says what it lacks
     try:
         require_file(path)
         with path.open(encoding="utf-8-sig", errors="replace") as handle:

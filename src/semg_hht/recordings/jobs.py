@@ -145,5 +145,7 @@ def collect(results: Iterable[T | Failure], what: str = "recordings") -> tuple[l
 
 
 def none_usable(failures: Sequence[Failure], what: str = "recordings") -> InputError:
-    """The error where every input failed."""
+    """The error where every input failed; of a single one, its reason."""
+    if len(failures) == 1:
+        return InputError(failures[0].reason)
     return InputError(f"none of {len(failures)} {what} could be used; the first: {failures[0].reason}")

@@ -85,6 +85,17 @@ def test_live_names_a_recording_or_a_stream(
     assert "a stream needs pylsl: pip install 'semg-hht[live]'" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize("name", ["gone.csv", "GONE.EDF", "folder/gone"])
+def test_a_recording_that_is_missing_is_no_stream(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("app", "--cpu", "--live", name) == 1
+    assert f"{name}: no such file; expected a recording to play, or the name of a stream" in capsys.readouterr().err
+
+
+def test_a_folder_is_no_stream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("app", "--cpu", "--live", tmp_path) == 1
+    assert f"{tmp_path}: is a folder; expected a recording to play" in capsys.readouterr().err
+
+
 def test_the_page_is_readable_without_heavy_libraries() -> None:
     code = """import sys
 from semg_hht.cli.commands import app

@@ -74,11 +74,26 @@ def test_settings_other_than_those_of_the_run_give_a_warning(
     assert "recordings are not prepared as the training data of the run was" in capsys.readouterr().err
 
 
+def test_an_existing_output_is_the_last_complaint(
+    simulated: Simulated, simulated_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.json"
+    output.write_text("mine")
+    nowhere = tmp_path / "nowhere"
+    assert run("predict", "--checkpoint", nowhere, "--input", simulated.matrices, "--output", output) == 1
+    assert "nowhere: expected a run directory" in capsys.readouterr().err
+    assert run("predict", "--checkpoint", simulated_run, "--input", nowhere, "--output", output) == 1
+    assert "nowhere: no such file or folder" in capsys.readouterr().err
+    assert run("predict", "--checkpoint", simulated_run, "--input", simulated.matrices, "--output", output) == 1
+    assert "out.json: exists already" in capsys.readouterr().err
+    assert output.read_text() == "mine"
+
+
 def test_no_usable_file_is_an_error(simulated_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.npz").write_bytes(b"")
     words = ("predict", "--checkpoint", simulated_run)
     assert run(*words, "--input", tmp_path / "a.npz", "--output", tmp_path / "o") == 1
-    assert "none of 1 files could be used; the first: " in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'a.npz'}: ")
     assert not (tmp_path / "o").exists()
     assert run(*words, "--input", tmp_path, "--batch_size", 0) == 1
     assert "batch_size must be at least 1; got 0" in capsys.readouterr().err

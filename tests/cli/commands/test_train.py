@@ -44,6 +44,24 @@ def test_a_manifest_of_recordings_is_trained_on_and_resumed(
     assert run(*words, "--resume") == 0
 
 
+def test_a_folder_that_is_not_free_is_said_before_data_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("train", "--data_dir", tmp_path / "absent", "--checkpoint_dir", tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    for name in ("config.json", "split.json"):  # as after Ctrl-C in the first epoch
+        (tmp_path / "run" / name).write_text("{}")
+    assert run(*words) == 1
+    error = capsys.readouterr().err
+    assert "run: holds a run that was stopped in its first epoch; --resume starts it again" in error
+    assert "--overwrite" not in error
+    assert run(*words, "--resume") == 1
+    assert "absent: expected a folder of npz matrices" in capsys.readouterr().err
+    (tmp_path / "run" / "diary.txt").write_text("mine")
+    assert run(*words, "--resume") == 1
+    assert "this folder is not empty" in capsys.readouterr().err
+
+
 def test_a_bad_file_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_dataset(make_dataset(n_repetitions=1), tmp_path / "data")
     np.savez(tmp_path / "data" / "p0_full_0_ch0.npz", hht=np.zeros((3, 3)))

@@ -69,7 +69,7 @@ class Dialect:
 
 # Earlier dialects are preferred: a comma is a separator if it can be one.
 _DIALECTS = (Dialect("\t"), Dialect(";"), Dialect(","), Dialect("\t", ","), Dialect(";", ","), Dialect(" "),
-             Dialect(" ", ","), Dialect(", "), Dialect(",", ","))  # fmt: skip
+             Dialect(" ", ","), Dialect(", "), Dialect(",", ","), Dialect("|"))  # fmt: skip
 
 
 def is_comment(line: str) -> bool:
