@@ -50,6 +50,7 @@ def test_an_error_of_writing_stops_all_jobs() -> None:
 
 def test_failures_of_all_jobs_are_an_error() -> None:
     assert collect([]) == ([], [])
+    assert str(none_usable([Failure("a.csv", "a.csv: too short")])) == "a.csv: too short"
     with pytest.raises(InputError, match="none of 2 recordings could be used; the first: too short"):
         collect([Failure("a.csv", "too short"), Failure("b.csv", "no rate")])
 

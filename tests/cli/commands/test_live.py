@@ -140,7 +140,7 @@ def test_what_can_not_be_meant_is_refused(replayed: Path, capsys: pytest.Capture
         assert reason in capsys.readouterr().err
 
 
-def test_a_file_is_no_stream(simulated: Simulated, capsys: pytest.CaptureFixture[str]) -> None:
-    path = next(simulated.manifest.parent.glob("S*.csv"))
+def test_a_file_is_no_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    path = next(iter(samples.recordings().values()))
     assert run("live", "--stream", path) == 1
     assert f"is a file, and --stream takes the name of a stream; expected --replay {path}" in capsys.readouterr().err
