@@ -10,7 +10,7 @@ import pytest
 
 from builders import noise
 from semg_hht.errors import InputError, WriteError
-from semg_hht.recordings.jobs import Failure, Job, collect, for_each, read_job
+from semg_hht.recordings.jobs import Failure, Job, collect, for_each, none_usable, read_job
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import write_recording
 

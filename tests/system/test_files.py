@@ -266,3 +266,15 @@ def test_a_file_is_found_under_another_form_of_its_name(tmp_path: Path) -> None:
     assert file_as_named(folder, composed) == folder / composed  # the name as it stands comes first
     for name in ("\u00e9" * 300, "\u00e9\0", "a\u00e9/../b.csv"):
         assert file_as_named(folder, name) == folder / name
+
+
+def test_a_folder_that_can_not_be_made_is_said_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "no", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with (
+        pytest.raises(InputError, match=r"a\.csv: can't be written here; No such file or directory"),
+        whole_file(tmp_path / "new" / "a.csv"),
+    ):
+        pass

@@ -62,3 +62,12 @@ def test_missing_samples_are_nan(tmp_path: Path, missing: str) -> None:
 def test_samples_are_never_skipped_as_a_preamble(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"a\.csv: can't be read as CSV; {message}"):
         read(tmp_path, text)
+
+
+def test_bars_between_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("time|biceps\n" + "".join(f"{i / 1000}|{i % 7}.5\n" for i in range(50)))
+    recording = read_recording(path)
+    assert recording.channel_names == ("biceps",)
+    assert recording.rate_hz == pytest.approx(1000)
+    assert recording.samples[0, :3].tolist() == [0.5, 1.5, 2.5]
