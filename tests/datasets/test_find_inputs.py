@@ -167,7 +167,5 @@ def test_a_first_line_that_is_no_csv_is_no_manifest(tmp_path: Path, content: byt
 def test_a_manifest_without_the_column_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("Datei;Person\na.csv;Anna\n")
     for path in (tmp_path, tmp_path / "manifest.csv"):
-        with pytest.raises(
-            InputError, match=r"manifest\.csv: expected a header line with a column 'file'; found Datei"
-        ):
+        with pytest.raises(InputError, match=r"manifest\.csv: expected a header line with a column 'file'"):
             find_jobs(path)

@@ -272,7 +272,7 @@ def one_sentence(*, debug: bool, as_json: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except Stopped as stopped:
+    except VerbStopped as stopped:
         fail(stopped.how_to_continue, 128 + stopped.signal, as_json=as_json, word="stopped", style="yellow")
     except KeyboardInterrupt:  # before or after the work of a verb, which `stoppable` covers
         raise SystemExit(128 + signal.SIGINT) from None
@@ -296,7 +296,7 @@ def fail(sentence: str, code: int, *, as_json: bool, word: str = "error", style:
     raise SystemExit(code) from None
 
 
-class Stopped(Exception):
+class VerbStopped(Exception):
     """The work of a verb was stopped by a signal; ``how_to_continue`` is a sentence for the user."""
 
     def __init__(self, how_to_continue: str, number: int) -> None:
@@ -306,7 +306,7 @@ class Stopped(Exception):
 
 @contextmanager
 def stoppable(how_to_continue: str) -> Iterator[None]:
-    """Stop the block on Ctrl-C or SIGTERM (from the scheduler of a cluster) with `Stopped`."""
+    """Stop the block on Ctrl-C or SIGTERM (from the scheduler of a cluster) with `VerbStopped`."""
     number = signal.SIGINT
 
     def terminate(*_: object) -> None:
@@ -319,7 +319,7 @@ def stoppable(how_to_continue: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Stopped(how_to_continue, number) from None
+        raise VerbStopped(how_to_continue, number) from None
     finally:
         if is_main:
             signal.signal(signal.SIGTERM, before)

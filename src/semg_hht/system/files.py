@@ -300,7 +300,6 @@ def _explained(error: OSError, path: Path) -> OSError | WriteError:
         return WriteError(f"{path}: {reasons[error.errno]}; the file was not written and what stood there is untouched")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return WriteError(f"{path}: no permission to write here ({os.strerror(error.errno)})")
-    name = Path(str(error.filename)).name if error.filename else ""
-    if error.errno is not None and (name.startswith(f".{path.name}.") or name in (path.name, path.parent.name)):
+    if error.errno == errno.ENOENT:  # a folder that can't be made, as in /proc
         return WriteError(f"{path}: can't be written here; {os.strerror(error.errno)}")
     return error

@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 from builders import read_text_table as read
 from builders import rows, signal
 from semg_hht.errors import InputError
+from semg_hht.recordings.recording import read_recording
 
 
 @pytest.mark.parametrize("separator", [";", "\t", " "])

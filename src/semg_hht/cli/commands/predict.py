@@ -67,9 +67,9 @@ def predict(
     """Predict new files. Recordings are prepared as the training data of the run was, unless flags state otherwise."""
     from semg_hht.verbs.predicting import PredictOptions, answer, opened, require_explaining
 
+    run = opened(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
     if not input.exists():
         raise InputError(f"{input}: no such file or folder")
-    run = opened(console.chosen_run(checkpoint), cpu=cpu, engine=engine)
     _require_output(output, batch_size, explain, overwrite=overwrite)  # the last complaint: it is the easiest to answer
     stated = flags.StatedTransform(band, mains, ecg, decomposition, scaling, channels, seed)
     if explain is not None:

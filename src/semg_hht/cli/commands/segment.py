@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from semg_hht import SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
 from semg_hht.verbs.choices import METHODS
+
+if TYPE_CHECKING:
+    from semg_hht import Segmented
 
 
 def segment(
@@ -72,6 +75,12 @@ def segment(
     )
     console.list_failures(done.failures)
     console.list_remarks(done.remarks)
+    _show(done, out, as_json=as_json)
+    console.exit_if_strict(strict, done.failures)
+
+
+def _show(done: Segmented, out: Path, *, as_json: bool) -> None:
+    """Print what was found, where it is and what comes next."""
     if as_json:
         console.print_json(
             {
@@ -94,4 +103,3 @@ def segment(
             "  next        check the pictures, correct times and fill in labels (or use semg-hht label), then"
         )
         console.out.print(f"              semg-hht prepare {out} --out prepared")
-    console.exit_if_strict(strict, done.failures)
