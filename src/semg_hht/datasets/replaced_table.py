@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from semg_hht.recordings.jobs import Remark
 from semg_hht.recordings.manifest import LABELS, ManifestRow, manifest_text, read_manifest
@@ -109,6 +110,6 @@ def _with_labels(row: ManifestRow, old: ManifestRow) -> ManifestRow:
     return replace(row, extra=old.extra | row.extra, **labels)
 
 
-def _agreed(rows: Sequence[ManifestRow]) -> dict[str, str]:
+def _agreed(rows: Sequence[ManifestRow]) -> dict[str, Any]:
     values = {name: {getattr(row, name) for row in rows} for name in _KEPT if name != "movement"}
     return {name: of_all.pop() for name, of_all in values.items() if len(of_all) == 1 and of_all != {""}}
