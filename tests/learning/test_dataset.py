@@ -116,7 +116,7 @@ def test_bad_files_are_listed_and_the_others_used(tmp_path: Path) -> None:
 
 def test_nothing_readable_is_an_error_with_the_first_reason(tmp_path: Path) -> None:
     (tmp_path / "BICEPS_half_F_001.npz").write_bytes(b"")
-    with pytest.raises(InputError, match=r"none of 1 files could be used; the first: .*BICEPS_half_F_001\.npz"):
+    with pytest.raises(InputError, match=r"BICEPS_half_F_001\.npz"):
         load_folder(tmp_path)
 
 
