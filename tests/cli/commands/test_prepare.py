@@ -84,7 +84,7 @@ def test_segment_finds_the_repetitions(simulated: Simulated, tmp_path: Path) -> 
 def test_nothing_to_segment_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.csv").write_text("time_s,ch1\n" + "".join(f"{i / 1000},1\n" for i in range(2000)))
     assert run("prepare", tmp_path, "--out", tmp_path / "out", "--segment", "--jobs", 1) == 1
-    assert "error: " in capsys.readouterr().err
+    assert "empty.csv: no repetition was found" in capsys.readouterr().err
 
 
 def test_recordings_are_written_as_a_bids_dataset_too(simulated: Simulated, tmp_path: Path) -> None:
