@@ -274,7 +274,7 @@ def test_an_engine_that_does_not_fit_the_folder_is_an_error(
         open_run(folder, engine="tpu")
     monkeypatch.setattr("semg_hht.inference.engines.find_spec", lambda name: name == "numpy" or None)
     assert open_run(folder).predict(simulated.matrices).predictions, "NumPy is always there"
-    with pytest.raises(InputError, match=r"--engine openvino is not installed: pip install 'semg-hht\[openvino\]'"):
+    with pytest.raises(InputError, match=r"engine='openvino' is not installed: pip install 'semg-hht\[openvino\]'"):
         open_network(folder / "network.onnx", "openvino")
     rewrite(damaged / DESCRIPTION_FILE, lambda c: c.update(precision="int8"))
     with pytest.raises(InputError, match="int8 needs onnxruntime or openvino"):
@@ -318,7 +318,7 @@ def test_int8_is_not_written_if_it_loses_accuracy(
 
 def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
     model: Model = load_model(run)
-    with pytest.raises(InputError, match="--data_dir"):
+    with pytest.raises(InputError, match="data="):
         exporting.export(model, run, tmp_path / "out", int8=True)
     with pytest.raises(InputError, match="2 planes a matrix; this run was trained on 1"):
         exporting.export(model, run, tmp_path / "out", data=make_dataset(n_planes=2), int8=True)
@@ -359,7 +359,7 @@ def test_what_a_recipe_joins_is_exported(joining_run: Path, simulated: Simulated
 
 def test_what_a_recipe_joins_is_compared_on_data_that_has_it(joining_run: Path, tmp_path: Path) -> None:
     model = load_model(joining_run)
-    with pytest.raises(InputError, match="compared on real matrices: name them with --data_dir"):
+    with pytest.raises(InputError, match="compared on real matrices: name them with data="):
         exporting.export(model, joining_run, tmp_path / "out")
     with pytest.raises(InputError, match="the data lacks their features, which this run's recipe joins"):
         exporting.export(model, joining_run, tmp_path / "out", data=make_dataset())

@@ -85,7 +85,7 @@ def check_data(source: Path, split: Path | None = None, *, track: Track = untrac
     """
     if (source / SPLIT_FILE).is_file() and not (source / MANIFEST).is_file():
         if split is not None:
-            raise InputError(f"{source}: is a run itself; name the data it was trained on, and the run with --split")
+            raise InputError(f"{source}: is a run itself; name the data it was trained on, and the run with split=...")
         return _check_run(source)
     sides = None if split is None else read_split(split)
     findings: list[Finding] = []

@@ -367,7 +367,7 @@ def _require_own_matrices(out: Path) -> None:
     matrices = [path for path in sorted((out / MATRIX_FOLDER).glob("*.npz")) if not is_hidden(path.name)]
     others = [path for path in matrices if not _has_key(path)]
     if others:
-        raise InputError(f"{others[0]}: was not written by prepare; choose another folder, or use --overwrite")
+        raise InputError(f"{others[0]}: was not written by prepare; choose another folder, or use overwrite=True")
 
 
 def _matrix_row(row: ManifestRow, channel: str, file: str) -> ManifestRow:

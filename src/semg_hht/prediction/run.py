@@ -361,7 +361,7 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     """
     folder = Path(folder)
     if engine not in ENGINES:
-        raise InputError(f"--engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+        raise InputError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
     if is_export(folder):
         if engine == "torch":
             raise InputError(f"{folder}: an export has no weights for torch; name the run it was made of")

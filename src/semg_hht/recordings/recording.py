@@ -138,7 +138,7 @@ def check_decoded(
         decoded = replace(decoded, remarks=(*decoded.remarks, remark))
     rate = rate_hz if rate_hz is not None else decoded.rate_hz
     if rate is None:
-        raise RateUnknown(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
+        raise RateUnknown(f"{path}: the sampling rate is unknown; state it with rate_hz=... or in a manifest.csv")
     if not (np.isfinite(rate) and rate > 0):
         raise InputError(f"{path}: the sampling rate must be above 0 Hz; found {rate:g}")
     table = decoded.table

@@ -125,7 +125,7 @@ def explain(
             raise InputError(result.reason)
         if explanations and result.repetition.file != explanations[0].repetition.file:
             raise InputError(
-                f"{where}: holds several files; choose one with --file, or explain all with predict --explain"
+                f"{where}: holds several files; choose one with file=..., or explain each by itself"
             )
         explanations.append(result)
     if not explanations:

@@ -99,7 +99,7 @@ def prepare(
             bids = _export(jobs, out, data, transform, options.overwrite, work) if options.bids else None
         except (InputError, OSError) as error:
             raise InputError(
-                f"{error}. The matrices are finished; the same command with --overwrite does not compute them again"
+                f"{error}. The matrices are finished; with overwrite=True they are not computed again"
             ) from None
     return replace(done, failures=(*not_segmented, *done.failures), bids=bids)
 

@@ -103,9 +103,9 @@ def _folder_of(source: Data | InFolder) -> Path | None:
 def report_findings(folder: Path, page: Path, options: ReportOptions) -> Path:
     """`report` for an evaluation or a run."""
     if options.gender:
-        raise InputError("--gender needs --card RECORDING: a report holds the tasks that were evaluated")
+        raise InputError("gender=True needs source=RECORDING: a report holds the tasks that were evaluated")
     if options.explain:
-        raise InputError("--explain needs --card RECORDING: an evaluation holds no recording to explain")
+        raise InputError("explain=True needs source=RECORDING: an evaluation holds no recording to explain")
     from semg_hht.reports.evaluation_page import write_page
 
     return write_page(folder, page, language=options.language, data_dir=options.data_dir, overwrite=options.overwrite)
