@@ -39,7 +39,10 @@ def messages() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("message", "printed"),
     [
-        ("a.csv: the rate is unknown; state it with rate_hz=...", "a.csv: the rate is unknown; state it with --rate_hz"),
+        (
+            "a.csv: the rate is unknown; state it with rate_hz=...",
+            "a.csv: the rate is unknown; state it with --rate_hz",
+        ),
         ("out: holds a run; resume=True continues it", "out: holds a run; --resume continues it"),
         ("rows stay empty (band_hz=(20, 100.5) would use them)", "rows stay empty (--band 20 100.5 would use them)"),
         ("of 0.31 to 0.4 s: min_duration_s=0.3 keeps them", "of 0.31 to 0.4 s: --min_duration_s 0.3 keeps them"),

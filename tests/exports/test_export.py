@@ -29,6 +29,8 @@ from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
 from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.prediction.run import open_run
+from semg_hht.verbs.predicting import PredictOptions, predict
+from semg_hht.verbs.work import Work
 
 exporting = pytest.importorskip("semg_hht.exports.export")  # where onnx is not installed
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
@@ -127,11 +129,11 @@ def test_few_files_use_an_engine_that_starts_fast(
     )
     run, fastest = open_run(folder), installed()[0]
     files = sorted(simulated.matrices.iterdir())
-    run.predict(files[0], once=True)
+    predict(files[0], run)
     assert opened == ["numpy"]
-    by_one = run.predict(files, batch_size=1, n_jobs=1, once=True)
+    by_one = predict(files, run, options=PredictOptions(batch_size=1), work=Work(n_jobs=1))
     assert opened == ["numpy", fastest]
-    assert run.predict(files[::-1], batch_size=32).to_json() == by_one.to_json()
+    assert run.predict(files[::-1]).to_json() == by_one.to_json()
     alone = {file: run.predict(path).to_json()[file] for path in files for file in [path.name]}
     assert alone == by_one.to_json(), "one engine, whatever stands beside a file"
     assert opened == ["numpy", fastest]

@@ -23,6 +23,7 @@ from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.verbs.predicting import PredictOptions, predict
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def test_what_a_person_should_know_stands_in_the_answer(opened: Run, tmp_path: P
 
 
 def test_batches_do_not_change_answers_or_order(opened: Run, simulated: Simulated) -> None:
-    few, many = (opened.predict(simulated.matrices, batch_size=n).to_json() for n in (1, 32))
+    few, many = (predict(simulated.matrices, opened, options=PredictOptions(batch_size=n)).to_json() for n in (1, 32))
     assert list(few) == list(many) == [path.name for path in sorted(simulated.matrices.iterdir())]
     for file in few:
         assert_allclose(probabilities(few[file]), probabilities(many[file]), atol=1e-5)

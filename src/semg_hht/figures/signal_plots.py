@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, ORANGE, axes_or_new
+from semg_hht.recordings.given import RecordingLike, recording_of
 from semg_hht.recordings.recording import Recording
 from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.repetitions import Repetition
@@ -34,14 +35,13 @@ class Interval(Protocol):
     def stop_s(self) -> float | None: ...
 
 
-
 MAX_COLUMNS = 3000  # of a row; more would fall on the same pixels
 ENVELOPE_S = 0.1  # window of the envelope
 ROW = 2.2  # distance of two rows of a figure, in units of the largest value
 
 
 def plot_recording(
-    recording: Recording,
+    recording: RecordingLike | str | Path,
     repetitions: Iterable[Interval] = (),
     *,
     filters: FilterConfig | None = FilterConfig(),
@@ -51,6 +51,7 @@ def plot_recording(
 
     Parameters
     ----------
+    recording : a `semg_hht.Recording`, an ``mne.io.Raw``, or a path.
     repetitions : of `semg_hht.find_repetitions`, or the result of `semg_hht.segment`; their spans are coloured.
     filters : how to filter first; None: the samples as they are.
     ax : axes to draw on; None: new ones.
@@ -73,7 +74,7 @@ def plot_recording(
     >>> axes.get_xlabel()
     'time (s)'
     """
-    emg = recording.select(())
+    emg = recording_of(recording).select(())
     samples = emg.samples if filters is None else preprocess(emg.samples, emg.rate_hz, filters)
     n_channels = len(samples)
     axes = axes_or_new(ax, 11.0, 1.0 + 1.1 * n_channels)
@@ -98,7 +99,7 @@ def plot_recording(
 
 
 def plot_repetitions(
-    recording: Recording,
+    recording: RecordingLike | str | Path,
     repetitions: Iterable[Interval],
     *,
     channel: int = 0,
@@ -127,7 +128,7 @@ def plot_repetitions(
     >>> sh.plot_repetitions(recording, sh.find_repetitions(recording)).get_ylabel()
     'sEMG (uV)'
     """
-    emg = recording.select(())
+    emg = recording_of(recording).select(())
     samples = emg.samples if filters is None else preprocess(emg.samples, emg.rate_hz, filters)
     signal, rate_hz = samples[channel], emg.rate_hz
     axes = axes_or_new(ax, 11.0, 3.0)

@@ -126,8 +126,8 @@ class LslStream:
                 return found[0]
             if found:
                 raise InputError(
-                    f"{self._choice.name}: {len(found)} streams have this name; expected one, or source_id=... with the "
-                    f"source of one: {'; '.join(map(_told, found))}"
+                    f"{self._choice.name}: {len(found)} streams have this name; expected one, or source_id=... with "
+                    f"the source of one: {'; '.join(map(_told, found))}"
                 )
             if time.monotonic() >= end_s:
                 break

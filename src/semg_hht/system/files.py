@@ -233,7 +233,9 @@ def require_new_folder(folder: Path, *, overwrite: bool, except_for: tuple[str, 
         return
     ignored = (LOCK_FILE, *except_for)
     if any(not any(fnmatch(path.name, pattern) for pattern in ignored) for path in folder.iterdir()):
-        raise InputError(f"{folder}: this folder is not empty; name another one, or say overwrite=True to write into it")
+        raise InputError(
+            f"{folder}: this folder is not empty; name another one, or say overwrite=True to write into it"
+        )
 
 
 @contextmanager
