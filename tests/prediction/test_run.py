@@ -326,3 +326,23 @@ def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Pa
     told = replace(run, engine=Spy(), recording_config=configure(band_hz=(20, 200)))
     told.predict(tmp_path / "curl.csv", InputOptions(500), n_jobs=1)
     assert (seen[0].min(), seen[0].max()) == (0, 1)
+
+
+def test_an_array_is_answered_as_the_recording_that_holds_it(opened: Run, tmp_path: Path) -> None:
+    recording = noise(1)
+    (expected,) = opened.predict(recording, n_jobs=1)
+    (found,) = opened.predict(recording.samples, rate_hz=recording.rate_hz, units="uV", n_jobs=1)
+    assert found.answers == expected.answers
+    write_recording(recording, tmp_path / "curl.csv")
+    (by_path,) = opened.predict(str(tmp_path / "curl.csv"), rate_hz=recording.rate_hz, units="uV", n_jobs=1)
+    assert list(by_path.answers) == list(expected.answers)
+    with pytest.raises(InputError, match="expected rate_hz=1000 or the like"):
+        opened.predict(recording.samples)
+
+
+def test_only_the_channels_that_are_named_are_answered(opened: Run) -> None:
+    recording = noise(3)
+    (expected,) = opened.predict(recording.select("ch2"), n_jobs=1)
+    for channels in (["ch2"], "ch2"):
+        (found,) = opened.predict(recording, InputOptions(channels=channels), n_jobs=1)
+        assert found.answers == expected.answers

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import semg_hht as sh
 from conftest import Simulated
 from semg_hht.verbs.checking import SEVERITIES, check
 
@@ -13,3 +16,27 @@ def test_findings_are_counted_and_listed(simulated: Simulated) -> None:
     assert found.n_files == 12 and len(found) == sum(map(found.count, SEVERITIES))
     pytest.importorskip("pandas")
     assert len(found.to_dataframe()) == len(list(found))
+
+
+def test_what_other_verbs_take_is_checked(simulated: Simulated, tmp_path: Path) -> None:
+    path = simulated.manifest.parent / "S01_E01_BICEPS.csv"
+    recording = sh.read_recording(path).crop(0, 3)
+    of_recordings = {
+        1: [recording, path, sh.segment(path)],
+        2: [[recording, path], [recording.samples, recording], [recording, simulated.manifest.parent / path.name]],
+    }
+    for n_files, given in of_recordings.items():
+        assert [check(one, rate_hz=recording.rate_hz).n_files for one in given[:2]] == [n_files] * 2
+    copies = [found for found in check([recording, recording]) if found.what == "duplicate"]
+    assert len(copies) == 1 and copies[0].severity == "error"
+    prepared = sh.prepare(recording, tmp_path / "p")
+    assert check(prepared) == check(str(tmp_path / "p"))
+    both = check([prepared, recording])
+    assert both.n_files == prepared.n_matrices + 1 and both.source == Path("recordings")
+    (matrix,) = (tmp_path / "p" / "hht_matrices").glob("*.npz")
+    assert check(matrix).n_files == 1
+
+
+def test_what_holds_no_recording_is_refused() -> None:
+    with pytest.raises(sh.InputError, match="expected a path, a Recording, .* prepare, or a list of them; found int"):
+        check(5)  # type: ignore[arg-type]

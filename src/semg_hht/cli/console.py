@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
+from rich.text import Text
 
 import semg_hht as sh
 from semg_hht import InputError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:  # a verb loads only what it needs
 
 
 class Terminal(Console):
-    """A console that prints settings in messages of the library as flags."""
+    """A console that prints settings in messages of the library as flags. JSON is data and stays as it is."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(as_flags(one) if isinstance(one, str) else one for one in objects), **options)
@@ -215,12 +216,12 @@ def list_first(to: Console, items: Sequence[T], line: Callable[[T], str], more: 
 def print_json(content: Any) -> None:
     """Print JSON, with escapes where the terminal's encoding is not Unicode."""
     unicode = out.encoding.startswith("utf")
-    out.print(json.dumps(content, indent=2, ensure_ascii=not unicode), markup=False)
+    out.print(Text(json.dumps(content, indent=2, ensure_ascii=not unicode)))
 
 
 def print_line_of_json(content: Any) -> None:
     """Print JSON in one line, at once, for a program that reads line by line."""
-    out.print(json.dumps(content, ensure_ascii=not out.encoding.startswith("utf")), markup=False)
+    out.print(Text(json.dumps(content, ensure_ascii=not out.encoding.startswith("utf"))))
     out.file.flush()
 
 

@@ -15,10 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, ORANGE, axes_or_new
 from semg_hht.figures.plots import MAX_ROWS, ROW_S, save
-from semg_hht.signals.labelled_sensor import Bands, LabelledSensor, LabelledSpan
+from semg_hht.signals.labelled_sensor import Bands, LabelledSensor, LabelledSpan, sensor_of
 from semg_hht.signals.sensor_alignment import FRAME_HZ
 
 COLOURS = {"full": GREEN, "half": BLUE, "invalid": ORANGE, "": GREY}
@@ -92,12 +91,9 @@ def plot_labels(labelled: WithSensors, file: str = "", *, ax: Axes | None = None
     >>> manifest = sh.simulate("to_plot", people, goniometer=True)
     >>> axes = sh.plot_labels(sh.label(manifest.with_name("S01_E01_BICEPS.csv")))
     >>> axes.texts[0].get_text().split()[:2]
-    ['1', 'full']
+    ['1', 'half']
     """
-    found = next((one for one in labelled.sensors if file in ("", one.file)), None)
-    if found is None:
-        files = ", ".join(one.file for one in labelled.sensors)
-        raise InputError(f"{file or 'labels'}: no sensor of this recording; expected one of {files or 'no recording'}")
+    found = sensor_of(labelled.sensors, file)
     axes = axes_or_new(ax, 11.0, 4.0)
     shown_s = (0.0, found.movement.values.size / FRAME_HZ)
     _plot_row(axes, found, shown_s)

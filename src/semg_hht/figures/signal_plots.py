@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,24 +16,14 @@ from numpy.typing import NDArray
 
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, ORANGE, axes_or_new
 from semg_hht.recordings.given import RecordingLike, recording_of
+from semg_hht.recordings.mne_raw import Span
 from semg_hht.recordings.recording import Recording
 from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.repetitions import Repetition
 from semg_hht.signals.trend import MIN_VALUES, Trend, trend, trend_band
 
 Array = NDArray[np.float64]
-Span = tuple[float, float, float]  # start_s, stop_s and confidence of a repetition
-
-
-class Interval(Protocol):
-    """A `semg_hht.Repetition`, or a row of `semg_hht.segment` or `semg_hht.label`."""
-
-    @property
-    def start_s(self) -> float | None: ...
-
-    @property
-    def stop_s(self) -> float | None: ...
-
+Marked = tuple[float, float, float]  # start_s, stop_s and confidence of a repetition
 
 MAX_COLUMNS = 3000  # of a row; more would fall on the same pixels
 ENVELOPE_S = 0.1  # window of the envelope
@@ -42,7 +32,7 @@ ROW = 2.2  # distance of two rows of a figure, in units of the largest value
 
 def plot_recording(
     recording: RecordingLike | str | Path,
-    repetitions: Iterable[Interval] = (),
+    repetitions: Iterable[Span] = (),
     *,
     filters: FilterConfig | None = FilterConfig(),
     ax: Axes | None = None,
@@ -100,7 +90,7 @@ def plot_recording(
 
 def plot_repetitions(
     recording: RecordingLike | str | Path,
-    repetitions: Iterable[Interval],
+    repetitions: Iterable[Span],
     *,
     channel: int = 0,
     filters: FilterConfig | None = FilterConfig(),
@@ -141,7 +131,7 @@ def plot_repetitions(
     return axes
 
 
-def spans_of(repetitions: Iterable[Interval], recording: Recording) -> list[Span]:
+def spans_of(repetitions: Iterable[Span], recording: Recording) -> list[Marked]:
     """The times and the confidence of repetitions of a recording; a row without times is the whole recording."""
     spans = []
     for one in repetitions:
@@ -154,7 +144,7 @@ def spans_of(repetitions: Iterable[Interval], recording: Recording) -> list[Span
     return spans
 
 
-def plot_spans(axes: Axes, spans: Sequence[Span], top: float, shown_s: tuple[float, float]) -> None:
+def plot_spans(axes: Axes, spans: Sequence[Marked], top: float, shown_s: tuple[float, float]) -> None:
     """Colour repetitions, and write the number of those that start in ``shown_s`` at the height ``top``."""
     for number, (start_s, stop_s, confidence) in enumerate(spans, start=1):
         colour = GREEN if confidence >= 0.5 else ORANGE

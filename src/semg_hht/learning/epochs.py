@@ -183,9 +183,7 @@ class Fitting:
         )
         sizes = [len(batch) for batch in epoch_batches(len(self.train), self.config.batch_size, self.config.seed, 0)]
         if min(sizes) < self.share.n:
-            raise InputError(
-                f"a batch of {min(sizes)} is too small for {self.share.n} processes; change batch_size=..."
-            )
+            raise InputError(f"a batch of {min(sizes)} is too small for {self.share.n} processes; set batch_size=...")
         self.n_steps_per_epoch = len(sizes)
 
     def _labelled(self, indices: Indices) -> Indices:

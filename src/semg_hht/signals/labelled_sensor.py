@@ -5,11 +5,13 @@ It holds values. It does not know how they are computed or drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.errors import InputError
 from semg_hht.signals.sensor_alignment import Movement
 
 
@@ -64,3 +66,18 @@ class LabelledSensor:
     def caption(self) -> str:
         """Name and unit of the sensor, for an axis."""
         return f"{self.sensor} ({self.unit})" if self.unit and self.unit not in self.sensor else self.sensor
+
+
+def sensor_of(sensors: Sequence[LabelledSensor], file: str = "") -> LabelledSensor:
+    """The sensor of one recording; the first if ``file`` is empty.
+
+    Raises
+    ------
+    InputError
+        No sensor was read of this recording.
+    """
+    found = next((one for one in sensors if file in ("", one.file)), None)
+    if found is None:
+        files = ", ".join(one.file for one in sensors) or "no recording"
+        raise InputError(f"{file or 'labels'}: no sensor of this recording; expected one of {files}")
+    return found
