@@ -179,9 +179,11 @@ def label_jobs(
                 f"every labelled repetition is {classes.pop()}; a classifier needs repetitions of at least two classes",
             )
         )
+    name_of = {job.file: own.file for job, own in zip(jobs, done, strict=True)}  # as the table names it
+    named = tuple(replace(sensor, file=name_of[sensor.file]) for sensor in sensors)
     n_open = sum(not row.movement for row in rows)
     return Labelled(
-        tuple(rows), done, out, folder, len(readings), n_kept, n_open, tuple(failures), tuple(remarks), tuple(sensors)
+        tuple(rows), done, out, folder, len(readings), n_kept, n_open, tuple(failures), tuple(remarks), named
     )
 
 

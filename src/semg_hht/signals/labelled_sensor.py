@@ -78,6 +78,6 @@ def sensor_of(sensors: Sequence[LabelledSensor], file: str = "") -> LabelledSens
     """
     found = next((one for one in sensors if file in ("", one.file)), None)
     if found is None:
-        files = ", ".join(one.file for one in sensors) or "no recording"
+        files = ", ".join(one.file for one in sensors) or "none"
         raise InputError(f"{file or 'labels'}: no sensor of this recording; expected one of {files}")
     return found
