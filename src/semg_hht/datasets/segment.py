@@ -288,7 +288,7 @@ def _remarks_on_found(
         keeps_s = math.floor(100 * min(durations_s)) / 100
         remarks.append(
             f"{len(short)} activities shorter than {config.min_duration_s:g} s were left out, of "
-            f"{min(durations_s):.2f} to {max(durations_s):.2f} s: --min_duration_s {keeps_s:g} keeps them"
+            f"{min(durations_s):.2f} to {max(durations_s):.2f} s: min_duration_s={keeps_s:g} keeps them"
         )
     elif not found:
         remarks.append("no repetition was found: no activity rises above rest")

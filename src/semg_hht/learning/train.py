@@ -183,11 +183,11 @@ def _require_no_run(folder: Path, *, resume: bool, overwrite: bool) -> None:
     if resume and not overwrite:
         raise InputError(
             f"{folder}: holds a trained model but not last/{STATE_FILE}, without which it can't be resumed; "
-            "--overwrite discards it and starts again"
+            "overwrite=True discards it and starts again"
         )
     if not overwrite and (folder / "last" / STATE_FILE).is_file():
         raise InputError(
-            f"{folder}: holds a run already; --resume continues it, --overwrite discards it and starts again"
+            f"{folder}: holds a run already; resume=True continues it, overwrite=True discards it and starts again"
         )
     require_new_folder(folder, overwrite=overwrite)
 
