@@ -39,6 +39,7 @@ from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import scale_power
 from semg_hht.matrices.transform import PipelineConfig, transform_all, transform_job
+from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.features import power_spectrum
 from semg_hht.signals.filters import FilterConfig, filter_steps
@@ -123,7 +124,8 @@ def draw_people(out: Path, epochs: int) -> None:
     draw_history(done.history, done.best_epoch, out / "history.png")
     draw_confusion(done.reports, out / "confusion.png")
     first = {label: i for i, label in reversed(list(enumerate(dataset.labels("action_quality"))))}
-    matrices = {example.row.movement: example.matrix for of_recording in examples for example in reversed(of_recording)}
+    transformed = [one for one in examples if not isinstance(one, Failure)]
+    matrices = {example.row.movement: example.matrix for one in transformed for example in reversed(one)}
     draw_kinds({label: matrices[label] for label in sorted(first)}, out / "kinds.png")
 
 

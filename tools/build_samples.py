@@ -69,7 +69,7 @@ def as_mat(path: Path) -> bytes:
             for muscle in sorted(channels)
         }
     buffer = io.BytesIO()
-    scipy.io.savemat(buffer, {name: fields}, do_compression=True)
+    scipy.io.savemat(buffer, {name: fields}, do_compression=True)  # type: ignore[arg-type]  # takes a file too
     content = buffer.getvalue()
     return HEADER.ljust(124) + content[124:]
 
@@ -130,11 +130,11 @@ def score(answers: HeldOutAnswers) -> dict[str, Any]:
 
 def answers_alone(dataset: Dataset, folder: Path, folds: list[Fold], like: HeldOutAnswers) -> HeldOutAnswers:
     """The answers of the trained folds where each recording is answered as if it were all that is known of a person."""
-    rows = {}
+    rows: dict[str, np.ndarray] = {}
     for fold in folds:
         people = dataset.subset(fold.split.test)
         strangers = [replace(row, subject=f"{row.subject} {row.movement}") for row in people.rows]
-        people = replace(people, rows=strangers)
+        people = replace(people, rows=tuple(strangers))
         model = load_model(folder / "folds" / f"{fold.number:02d}" / "best")
         probabilities = model.probabilities(people.matrices, people.svm_inputs)[like.task]
         keys, pooled = pool(probabilities, dataset.subset(fold.split.test).repetitions)

@@ -53,6 +53,8 @@ def test_the_table_is_filled_with_the_truth(people: Path, tmp_path: Path) -> Non
     assert [row.movement for row in rows] == [row.movement for row in truth]
     assert (done.n_recordings, done.n_kept, done.n_open, done.pictures) == (2, 0, 0, None)
     assert done.counts == {"full": 4, "half": 4, "invalid": 4}
+    assert [sensor.file for sensor in done.sensors] == [job.file for job in done.jobs]
+    assert [span.label for sensor in done.sensors for span in sensor.spans] == [row.movement for row in truth]
     first = rows[0].extra
     assert (first["sensor"], first["labelled_by"], first["sensor_label"]) == (NAME, "sensor", rows[0].movement)
     assert float(first["sensor_excursion"]) / float(first["sensor_best"]) == pytest.approx(

@@ -114,7 +114,7 @@ def test_other_scalings_need_none(folder: Path) -> None:
 
 
 def test_mvc_and_references_go_together(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"scaling 'mvc' and --references go together; got scaling 'mvc' and no ref"):
+    with pytest.raises(InputError, match=r"scaling 'mvc' and references=... go together; got scaling 'mvc' and no ref"):
         with_references(find_jobs(folder), MVC, None)
     with pytest.raises(InputError, match=r"go together; got scaling 'subject' and .*mvc\.csv"):
         with_references(find_jobs(folder), SUBJECT, folder / "mvc.csv")

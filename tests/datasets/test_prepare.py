@@ -268,7 +268,7 @@ def test_matrices_of_another_tool_are_left_alone(tmp_path: Path) -> None:
     theirs.parent.mkdir(parents=True)
     np.savez(theirs, hht=np.ones((256, 256)))
     before = theirs.read_bytes()
-    with pytest.raises(InputError, match=r"BICEPS_half_F_001\.npz: was not written by prepare; .* --overwrite"):
+    with pytest.raises(InputError, match=r"BICEPS_half_F_001\.npz: was not written by prepare; .* overwrite=True"):
         prepared(tmp_path, manifest)
     prepared(tmp_path, manifest, overwrite=True)
     assert theirs.read_bytes() == before

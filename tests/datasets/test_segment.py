@@ -120,7 +120,7 @@ def test_a_long_recording_taken_as_one_repetition_has_a_remark(tmp_path: Path) -
     long = noise(1, duration_s=25.0)
     write_recording(long, tmp_path / "long.npz")
     (example,) = transform_job(find_jobs(tmp_path / "long.npz")[0], None, configure(band_hz=(20, 200)))
-    assert example.remarks == ("25 s were taken as one repetition; --segment finds the repetitions in them",)
+    assert example.remarks == ("25 s were taken as one repetition; segmentation=... finds the repetitions in them",)
 
 
 def test_a_bad_recording_does_not_stop_the_others(manifest: Path, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_activity_that_is_too_short_has_a_remark(tmp_path: Path) -> None:
         InputError, match=r"bursts\.npz: 8 activities shorter than 0\.3 s .* of 0\.2. to 0\.29 s"
     ) as caught:
         segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "a.csv", config, filters, n_jobs=1)
-    hint = float(str(caught.value).split("--min_duration_s ")[1].split(" keeps")[0])
+    hint = float(str(caught.value).split("min_duration_s=")[1].split(" keeps")[0])
     kept = segment(find_jobs(bursts(tmp_path, 0.15)), tmp_path / "d.csv", SegmentConfig(min_duration_s=hint), filters)
     assert hint > 0.1
     assert kept.n_repetitions == 8

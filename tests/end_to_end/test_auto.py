@@ -25,6 +25,7 @@ from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.signals.simulate import SimulationConfig
 from semg_hht.system.files import read_json
+from semg_hht.verbs.predicting import PredictOptions, predict
 
 CONFIG = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3, recipe="auto")
 
@@ -67,7 +68,7 @@ def test_a_person_s_repetitions_are_answered_together(trained: Trained) -> None:
     one.write_text(manifest_text(read_manifest(trained.of_person(person, "x.csv"))[:1]), encoding="utf-8")
     (alone,) = opened.predict(one, n_jobs=1).predictions
     assert alone.parts[0].answers["action_quality"].probabilities != parts[0].answers["action_quality"].probabilities
-    small = opened.predict(trained.of_person(person, "together.csv"), n_jobs=1, batch_size=1)
+    small = predict(trained.of_person(person, "together.csv"), opened, options=PredictOptions(batch_size=1))
     assert small.to_json() == together.to_json()  # however the files are divided into batches
 
 

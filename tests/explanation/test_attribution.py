@@ -225,7 +225,7 @@ def test_taking_the_evidence_away_costs_more_than_taking_other_patches_away(tiny
 @pytest.mark.parametrize(
     ("task", "name", "method", "message"),
     [
-        ("action_quality", "full", "magic", r"--method must be one of .*got 'magic'"),
+        ("action_quality", "full", "magic", r"method must be one of .*got 'magic'"),
         ("gender", "F", INTEGRATED, "does not answer 'gender'"),
         ("action_quality", "F", INTEGRATED, "has no class 'F'; expected one of full, half, invalid"),
     ],

@@ -101,10 +101,10 @@ def test_a_file_that_can_not_be_used_does_not_stop_the_others(trained: Run, tmp_
     [
         (
             {"question": Question("mood")},
-            "--task must be one of action_quality, gender, which the run answers; got 'mood'",
+            "task must be one of action_quality, gender, which the run answers; got 'mood'",
         ),
-        ({"choice": Choice(repetition=2)}, "has 1 repetitions; got --repetition 2"),
-        ({"question": Question(method="magic")}, "--method must be one of"),
+        ({"choice": Choice(repetition=2)}, "has 1 repetitions; got repetition=2"),
+        ({"question": Question(method="magic")}, "method must be one of"),
     ],
 )
 def test_what_can_not_be_explained_is_said(trained: Run, tmp_path: Path, options: dict[str, Any], message: str) -> None:

@@ -95,5 +95,5 @@ def test_the_run_that_comes_with_the_package_is_explained_without_torch() -> Non
     for language in ("en", "zh"):
         said = evidence_said(first, read_words(language))
         assert any("Biceps" in sentence or "Brachioradialis" in sentence for sentence in said)
-    with pytest.raises(InputError, match=r"grad_cam needs matrices; action_quality is answered from measures alone"):
+    with pytest.raises(InputError, match=r"'grad_cam' needs matrices; action_quality is answered from measures alone"):
         next(explain(run, path, question=Question(method="grad_cam")))

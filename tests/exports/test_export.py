@@ -29,6 +29,8 @@ from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
 from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.prediction.run import open_run
+from semg_hht.verbs.predicting import PredictOptions, predict
+from semg_hht.verbs.work import Work
 
 exporting = pytest.importorskip("semg_hht.exports.export")  # where onnx is not installed
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(name not in installed(), reason="not installed"))
@@ -127,11 +129,11 @@ def test_few_files_use_an_engine_that_starts_fast(
     )
     run, fastest = open_run(folder), installed()[0]
     files = sorted(simulated.matrices.iterdir())
-    run.predict(files[0], once=True)
+    predict(files[0], run)
     assert opened == ["numpy"]
-    by_one = run.predict(files, batch_size=1, n_jobs=1, once=True)
+    by_one = predict(files, run, options=PredictOptions(batch_size=1), work=Work(n_jobs=1))
     assert opened == ["numpy", fastest]
-    assert run.predict(files[::-1], batch_size=32).to_json() == by_one.to_json()
+    assert run.predict(files[::-1]).to_json() == by_one.to_json()
     alone = {file: run.predict(path).to_json()[file] for path in files for file in [path.name]}
     assert alone == by_one.to_json(), "one engine, whatever stands beside a file"
     assert opened == ["numpy", fastest]
@@ -274,7 +276,7 @@ def test_an_engine_that_does_not_fit_the_folder_is_an_error(
         open_run(folder, engine="tpu")
     monkeypatch.setattr("semg_hht.inference.engines.find_spec", lambda name: name == "numpy" or None)
     assert open_run(folder).predict(simulated.matrices).predictions, "NumPy is always there"
-    with pytest.raises(InputError, match=r"--engine openvino is not installed: pip install 'semg-hht\[openvino\]'"):
+    with pytest.raises(InputError, match=r"engine='openvino' is not installed: pip install 'semg-hht\[openvino\]'"):
         open_network(folder / "network.onnx", "openvino")
     rewrite(damaged / DESCRIPTION_FILE, lambda c: c.update(precision="int8"))
     with pytest.raises(InputError, match="int8 needs onnxruntime or openvino"):
@@ -318,7 +320,7 @@ def test_int8_is_not_written_if_it_loses_accuracy(
 
 def test_int8_needs_data_of_the_run_s_shape(run: Path, tmp_path: Path) -> None:
     model: Model = load_model(run)
-    with pytest.raises(InputError, match="--data_dir"):
+    with pytest.raises(InputError, match="data="):
         exporting.export(model, run, tmp_path / "out", int8=True)
     with pytest.raises(InputError, match="2 planes a matrix; this run was trained on 1"):
         exporting.export(model, run, tmp_path / "out", data=make_dataset(n_planes=2), int8=True)
@@ -359,7 +361,7 @@ def test_what_a_recipe_joins_is_exported(joining_run: Path, simulated: Simulated
 
 def test_what_a_recipe_joins_is_compared_on_data_that_has_it(joining_run: Path, tmp_path: Path) -> None:
     model = load_model(joining_run)
-    with pytest.raises(InputError, match="compared on real matrices: name them with --data_dir"):
+    with pytest.raises(InputError, match="compared on real matrices: name them with data="):
         exporting.export(model, joining_run, tmp_path / "out")
     with pytest.raises(InputError, match="the data lacks their features, which this run's recipe joins"):
         exporting.export(model, joining_run, tmp_path / "out", data=make_dataset())

@@ -67,7 +67,7 @@ def test_finished_folds_are_kept_if_another_is_lost(tmp_path: Path, monkeypatch:
 
 def test_processes_that_end_before_their_work_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_marked", end_process)
-    with pytest.raises(InputError, match="before they begin their work, again and again; fewer --jobs"):
+    with pytest.raises(InputError, match="before they begin their work, again and again; a smaller n_jobs"):
         list(workers.map_in_processes(str, range(3), 2, str, ahead_each=3))
 
 

@@ -23,6 +23,9 @@ def test_the_same_evidence_is_the_same_picture(tmp_path: Path) -> None:
 def test_evidence_is_plotted_on_axes_that_are_given() -> None:
     over_a_matrix, bars = Figure().add_subplot(), Figure().add_subplot()
     assert plot_explanation(explanation(), ax=over_a_matrix) is over_a_matrix
+    of_several = Figure().add_subplot()
+    plot_explanation([explanation(), explanation(evidence=np.zeros((2, 256, 256)))], ax=of_several)
+    assert of_several.get_title() == over_a_matrix.get_title()
     assert over_a_matrix.images and over_a_matrix.get_ylabel() == "frequency (Hz)"
     plot_explanation(explanation(evidence=np.zeros((2, 256, 256)), blocks={"mixing": 0.3}), ax=bars)
     assert len(bars.patches) == 1 and bars.get_xlabel() == "by input (share of probability)"

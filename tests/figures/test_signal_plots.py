@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from semg_hht.figures.drawing import GREEN, ORANGE
 from semg_hht.figures.signal_plots import plot_imfs, plot_recording, plot_repetitions, plot_trend
 from semg_hht.hht import emd
+from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.recording import Recording
 from semg_hht.signals.repetitions import Repetition
 
@@ -68,3 +69,14 @@ def test_a_trend_has_its_slope_in_the_title(axes: Axes) -> None:
 def test_too_few_values_are_drawn_without_a_line(axes: Axes) -> None:
     plot_trend([80.0, 79.0], ax=axes)
     assert axes.get_title() == "" and len(axes.lines) == 1
+
+
+def test_repetitions_may_be_rows_of_a_table(axes: Axes) -> None:
+    rows = [
+        ManifestRow("curl.csv", start_s=0.5, stop_s=1.5),
+        ManifestRow("curl.csv", start_s=2.0, extra={"confidence": "0.40"}),
+    ]
+    plot_repetitions(RECORDING, rows, ax=axes)
+    assert [text.get_text() for text in axes.texts] == ["1", "2  40%"]
+    assert [patch.get_x() for patch in axes.patches] == [0.5, 2.0]
+    assert axes.patches[1].get_width() == 2.0  # to the end

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from numpy.testing import assert_allclose, assert_array_equal
 
 from semg_hht.hht import emd, kernel
+from semg_hht.hht.sifting import extrema_of
 from semg_hht.hht.stopping import RULES
 from signal_builders import TONES, counts, signals, smooth_noise
 
@@ -83,6 +84,15 @@ class TestCompiledIsNumpy:
         assert_array_equal(taken, expected[3])
         assert kernel.first_mode(x[1], RULES[rule])[0] is None
         assert taken[1] == -1
+
+    @pytest.mark.parametrize("rule", sorted(RULES))
+    def test_extrema_are_counted_without_a_sift(self, build, on_numpy, rule):
+        plateaus = np.round(4 * smooth_noise(900))
+        for x in (TONES, TONES[::-1], smooth_noise(65), plateaus, np.arange(9.0)):
+            x = np.ascontiguousarray(x)
+            expected = sum(t.size for t in extrema_of(x, RULES[rule]))
+            assert kernel.count_extrema(x, RULES[rule]) == expected
+            assert on_numpy(kernel.count_extrema, x, RULES[rule]) == expected
 
     @pytest.mark.parametrize("value", [1e-300, 1e300, 5e-324, 1.7e308])
     @pytest.mark.parametrize("stopping", sorted(RULES))

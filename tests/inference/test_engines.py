@@ -34,7 +34,7 @@ def test_an_engine_that_is_not_installed_names_its_extra(
     engine: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("semg_hht.inference.engines.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=rf"--engine {engine} is not installed: pip install 'semg-hht\[{extra}\]'"):
+    with pytest.raises(InputError, match=rf"engine={engine!r} is not installed: pip install 'semg-hht\[{extra}\]'"):
         open_network(KEPT / "network.onnx", engine)
 
 

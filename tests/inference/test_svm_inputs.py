@@ -33,6 +33,7 @@ from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.prediction.run import open_run
+from semg_hht.verbs.predicting import PredictOptions, predict
 
 BEST = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3, recipe="best")
 NETWORK_FEATURES = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 5.0]])
@@ -207,7 +208,7 @@ def test_a_recording_is_answered_as_in_training(simulated: Simulated, best_run: 
     trained = load_model(best_run / "best").probabilities(dataset.matrices, dataset.svm_inputs)
     of = {row.extra["recording"]: i for i, row in enumerate(dataset.rows)}
     for batch_size in (1, 32):
-        predicted = open_run(best_run, cpu=True).predict(simulated.manifest, batch_size=batch_size, n_jobs=1)
+        predicted = predict(simulated.manifest, best_run, options=PredictOptions(cpu=True, batch_size=batch_size))
         assert not predicted.errors
         for prediction in predicted.predictions:
             if len(prediction.parts) < 2:

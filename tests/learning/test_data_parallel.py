@@ -93,7 +93,7 @@ def test_evaluation_mode_does_not_use_the_shared_batch() -> None:
 
 def test_a_batch_smaller_than_the_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fabric, "world_size", property(lambda self: 9))
-    with pytest.raises(InputError, match="a batch of 2 is too small for 9 processes; change --batch_size"):
+    with pytest.raises(InputError, match="a batch of 2 is too small for 9 processes; set batch_size="):
         train(
             make_dataset(),
             tmp_path / "run",

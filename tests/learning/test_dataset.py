@@ -58,12 +58,12 @@ def test_a_manifest_of_matrices_may_name_another_folder(simulated: Simulated, tm
 
 def test_transform_settings_for_matrices_are_an_error(simulated: Simulated) -> None:
     for manifest in (None, simulated.prepared_manifest):
-        with pytest.raises(InputError, match="matrices are trained on as they are: --band"):
+        with pytest.raises(InputError, match="matrices are trained on as they are: band_hz="):
             find_dataset(simulated.matrices.parent, manifest, configure(), None)
 
 
 def test_no_data_argument_is_an_error() -> None:
-    with pytest.raises(InputError, match="say where the data is: --data_dir FOLDER, or --manifest FILE"):
+    with pytest.raises(InputError, match="say where the data is: data_dir=FOLDER, or manifest=FILE"):
         find_dataset(None, None, None, None)
 
 

@@ -35,7 +35,7 @@ def test_a_gpu_that_fails_is_an_error_that_names_the_way_out(old_gpu: None, tiny
         lambda: make_fabric(cpu=False, half=False),
         lambda: open_run(tiny_result.folder),
     ):
-        with pytest.raises(InputError, match=r"operation failed; CUDA error: no kernel image .*\. --cpu computes"):
+        with pytest.raises(InputError, match=r"operation failed; CUDA error: no kernel image .*\. cpu=True computes"):
             use()
 
 

@@ -130,7 +130,7 @@ def test_different_numbers_of_planes_are_no_pack(tmp_path: Path) -> None:
 
 
 def test_recordings_are_not_packed(simulated: Simulated, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--pack keeps matrices; these are recordings"):
+    with pytest.raises(InputError, match="pack=... keeps matrices; these are recordings"):
         find_dataset(None, simulated.manifest, None, None, pack=tmp_path / "pack")
 
 

@@ -186,7 +186,7 @@ def test_resuming_an_empty_folder_starts_a_run(
 
 
 def test_other_data_is_refused(uninterrupted: Path) -> None:
-    with pytest.raises(InputError, match=r"this run was started with other data .*choose another --checkpoint_dir"):
+    with pytest.raises(InputError, match=r"this run was started with other data .*choose another checkpoint_dir="):
         run(make_dataset(seed=1), uninterrupted, resume=True)
 
 
@@ -211,7 +211,7 @@ def test_a_folder_that_holds_a_run_or_anything_is_refused(
     dataset: Dataset, uninterrupted: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        InputError, match="holds a run already; --resume continues it, --overwrite discards it and starts again"
+        InputError, match="holds a run already; resume=True continues it, overwrite=True discards it and starts again"
     ):
         run(dataset, uninterrupted)
     (tmp_path / "notes.txt").write_text("mine")
@@ -435,7 +435,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     data = make_dataset()
     broken = data.matrices.copy()
     broken[:] = np.inf
-    with pytest.raises(InputError, match=r"the loss became nan in epoch 1; lower --learning_rate"):
+    with pytest.raises(InputError, match=r"the loss became nan in epoch 1; lower learning_rate="):
         run(replace(data, matrices=broken), tmp_path / "run")
     assert not (tmp_path / "run" / "best").exists()
 
@@ -444,7 +444,7 @@ def test_resume_never_clears_a_trained_model(dataset: Dataset, uninterrupted: Pa
     folder = Path(shutil.copytree(uninterrupted, tmp_path / "run"))
     shutil.rmtree(folder / "last")
     with pytest.raises(
-        InputError, match=r"holds a trained model but not last/state\.safetensors, .* --overwrite discards"
+        InputError, match=r"holds a trained model but not last/state\.safetensors, .* overwrite=True discards"
     ):
         run(dataset, folder, resume=True)
     assert weights(folder) == weights(uninterrupted)

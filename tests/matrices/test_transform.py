@@ -187,7 +187,7 @@ def test_a_band_that_the_rate_can_not_hold_is_said_once(tmp_path: Path, caplog: 
     assert len(list(transform_all(jobs, configure(), n_jobs=1))) == 2
     (record,) = caplog.records
     assert "at 500 Hz the band-pass ends at 237.5 Hz instead of 450 Hz" in record.getMessage()
-    assert "--band 20 250" in record.getMessage()
+    assert "band_hz=(20, 250)" in record.getMessage()
     caplog.clear()
     assert len(list(transform_all(jobs, CONFIG, n_jobs=1))) == 2
     assert not caplog.records

@@ -66,7 +66,7 @@ def test_one_repetition_of_one_file_is_chosen_and_its_recording_kept(curl: Path)
     assert item.source is not None
     assert [row.repetition for row in item.source.job.rows] == ["b"]
     (failure,) = loaded(curl, choice=Choice(repetition=3))
-    assert failure == Failure("curl.npz", "curl.npz: has 2 repetitions; got --repetition 3")
+    assert failure == Failure("curl.npz", "curl.npz: has 2 repetitions; got repetition=3")
 
 
 def test_files_of_one_name_in_two_inputs_have_long_names(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_recordings_are_stretched_for_a_model_of_foreign_matrices(curl: Path) ->
     assert_array_equal(item.matrices[3, 0], min_max(plain.matrices[3, 0]))
     (failure,) = loaded(curl, loader=InputLoader(replace(MODEL, preparation=None), None))
     assert isinstance(failure, Failure)
-    assert "does not know how to transform a recording; state it, for example with --band 20 450" in failure.reason
+    assert "does not know how to transform a recording; state it, for example with band_hz=(20, 450)" in failure.reason
 
 
 def test_inputs_that_a_recipe_lacks_are_refused(curl: Path, tmp_path: Path) -> None:
@@ -150,12 +150,12 @@ def test_a_recording_is_cut_only_if_it_is_longer_than_two_training_repetitions(t
         (item,) = loaded(tmp_path / "curls.npz", loader=loader)
         assert isinstance(item, LoadedInput)
         assert (longest_s, item.n_repetitions) == (longest_s, n_repetitions)
-        assert any("--whole" in remark for remark in item.remarks) == (n_repetitions > 1)
+        assert any("whole=True" in remark for remark in item.remarks) == (n_repetitions > 1)
     loader = InputLoader(replace(MODEL, longest_s=1.2), CONFIG)
     write_recording(recording, tmp_path / "steady.npz")
     (failure,) = loaded(tmp_path / "steady.npz", loader=loader)
     assert isinstance(failure, Failure)
-    assert failure.reason.endswith("no activity rises above rest; --whole takes the recording as one")
+    assert failure.reason.endswith("no activity rises above rest; whole=True takes the recording as one")
     (item,) = loaded(tmp_path / "curls.npz", InputOptions(whole=True), loader=loader)
     assert isinstance(item, LoadedInput)
     assert item.n_repetitions == 1

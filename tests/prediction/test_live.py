@@ -125,7 +125,7 @@ def test_a_run_that_does_not_fit_the_stream_is_refused_before_it_begins(shipped:
     assert shipped.recording_config is not None
     relative = replace(shipped, recording_config=replace(shipped.recording_config, scaling="mvc"))
     with pytest.raises(
-        InputError, match="arm: the run answers relative to a maximal contraction; expected --references"
+        InputError, match="arm: the run answers relative to a maximal contraction; expected references="
     ):
         LiveSession(DESCRIPTION, relative)
     with pytest.raises(

@@ -23,6 +23,7 @@ from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.recordings.recording import write_recording
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.verbs.predicting import PredictOptions, predict
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_repetitions_that_nobody_stated_are_found(opened: Run, simulated: Simula
     (cut,) = found.predictions
     (by_itself,) = opened.predict(recording, InputOptions(units="uV")).predictions
     assert by_itself.parts == cut.parts, "the recording is longer than twice the longest training repetition"
-    assert "repetitions were found; --whole takes it as one" in by_itself.remarks[-1]
+    assert "repetitions were found; whole=True takes it as one" in by_itself.remarks[-1]
     assert_allclose([p.start_s for p in cut.parts], [row.start_s for row in job.rows], atol=0.3)
     assert "no repetition was found" in found.errors["flat.csv"]
     stated = opened.predict(simulated.manifest, InputOptions(segmentation=SegmentConfig()))
@@ -116,7 +117,7 @@ def test_what_a_person_should_know_stands_in_the_answer(opened: Run, tmp_path: P
 
 
 def test_batches_do_not_change_answers_or_order(opened: Run, simulated: Simulated) -> None:
-    few, many = (opened.predict(simulated.matrices, batch_size=n).to_json() for n in (1, 32))
+    few, many = (predict(simulated.matrices, opened, options=PredictOptions(batch_size=n)).to_json() for n in (1, 32))
     assert list(few) == list(many) == [path.name for path in sorted(simulated.matrices.iterdir())]
     for file in few:
         assert_allclose(probabilities(few[file]), probabilities(many[file]), atol=1e-5)
@@ -270,7 +271,7 @@ def test_references_reach_the_prediction(simulated: Simulated, tmp_path: Path) -
     )
     run = open_run(tmp_path / "run", cpu=True)
     assert len(run.predict(simulated.manifest, InputOptions(references=references), n_jobs=1).predictions) == 4
-    with pytest.raises(InputError, match="scaling 'mvc' and --references go together"):
+    with pytest.raises(InputError, match="scaling 'mvc' and references=... go together"):
         run.predict(simulated.manifest, n_jobs=1)
 
 
@@ -325,3 +326,23 @@ def test_a_run_on_foreign_matrices_sees_recordings_on_its_own_scale(tmp_path: Pa
     told = replace(run, engine=Spy(), recording_config=configure(band_hz=(20, 200)))
     told.predict(tmp_path / "curl.csv", InputOptions(500), n_jobs=1)
     assert (seen[0].min(), seen[0].max()) == (0, 1)
+
+
+def test_an_array_is_answered_as_the_recording_that_holds_it(opened: Run, tmp_path: Path) -> None:
+    recording = noise(1)
+    (expected,) = opened.predict(recording, n_jobs=1)
+    (found,) = opened.predict(recording.samples, rate_hz=recording.rate_hz, units="uV", n_jobs=1)
+    assert found.answers == expected.answers
+    write_recording(recording, tmp_path / "curl.csv")
+    (by_path,) = opened.predict(str(tmp_path / "curl.csv"), rate_hz=recording.rate_hz, units="uV", n_jobs=1)
+    assert list(by_path.answers) == list(expected.answers)
+    with pytest.raises(InputError, match="expected rate_hz=1000 or the like"):
+        opened.predict(recording.samples)
+
+
+def test_only_the_channels_that_are_named_are_answered(opened: Run) -> None:
+    recording = noise(3)
+    (expected,) = opened.predict(recording.select("ch2"), n_jobs=1)
+    for channels in (["ch2"], "ch2"):
+        (found,) = opened.predict(recording, InputOptions(channels=channels), n_jobs=1)
+        assert found.answers == expected.answers

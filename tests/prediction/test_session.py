@@ -43,7 +43,7 @@ def test_answers_and_measures_are_of_the_same_repetitions(
         assert measures.values["mdf_hz"] == pytest.approx(mdf(cut, raw.rate_hz)[0], rel=0.02)
     assert made.promises and all(part.answers["action_quality"].is_unsure for part in made.parts)
     write_card(made, tmp_path / "card.html")
-    with pytest.raises(InputError, match="say --overwrite"):
+    with pytest.raises(InputError, match="say overwrite=True"):
         write_card(made, tmp_path / "card.html")
 
 

@@ -53,6 +53,10 @@ small, few = sh.NetworkSize(base_channels=8), sh.TrainingConfig(epochs=5)
 result = sh.train(prepared, "checkpoints", training=few, size=small, options=sh.RunOptions(cpu=True))
 scores = sh.evaluate("prepared", "evaluation", options=sh.EvaluationOptions(("grouped",))).to_dataframe()
 answers = sh.predict([recording, "curl.csv"], result, rate_hz=1000)
+answers = run.predict(np.zeros((2, 1000)), rate_hz=1000, units="uV")
+values = sh.prepare(labelled)[0].values
+copies: int = sh.check([recording, "curl.csv", np.zeros((2, 1000)), prepared], rate_hz=1000).count("error")
+labels_shown, shown = sh.plot_labels(labelled), recording.plot(found)
 evidence: str = str(sh.explain(recording, run, "why.png", options=sh.ExplainOptions(repetition=2)))
 size: int = sh.export(run, "exported", data="prepared").n_bytes
 page = sh.report(recording, "card.html", checkpoint=run).name

@@ -83,7 +83,7 @@ def test_a_stream_that_can_not_be_used_is_refused(lsl: Any) -> None:
     ]
     for choice, reason in (
         (StreamChoice("texts"), "texts: the stream holds texts; expected a stream of numbers"),
-        (StreamChoice("markers"), "markers: the stream states no rate; state it with --rate_hz"),
+        (StreamChoice("markers"), "markers: the stream states no rate; state it with rate_hz=..."),
         (StreamChoice("angles"), "angles: expected at least one EMG channel; found knee angle, hip angle"),
         (StreamChoice("plain", rate_hz=500.0), "states 1000 Hz, but 500 Hz was given; expected the same rate"),
         (StreamChoice("plain", units="mV"), "states uV, but mV was given; expected the same units"),
@@ -100,7 +100,7 @@ def test_a_name_that_no_stream_or_several_have_is_told_with_what_there_is(lsl: A
         InputError, match=r"leg: expected a stream of this name; found .*'arm2', source 'left' \(EMG, 2"
     ):
         LslStream(StreamChoice("leg", wait_s=0.0))
-    with pytest.raises(InputError, match="arm2: 2 streams have this name; expected one, or --source_id"):
+    with pytest.raises(InputError, match="arm2: 2 streams have this name; expected one, or source_id="):
         LslStream(StreamChoice("arm2"))
     assert LslStream(StreamChoice("arm2", "right")).description.channel_names == ("one", "two")
     del kept

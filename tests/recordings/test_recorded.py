@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 from builders import noise
 from semg_hht.errors import InputError
 from semg_hht.recordings.recorded import Recording
+from semg_hht.signals.repetitions import Repetition
 
 
 def test_channels_are_selected_by_their_numbers_in_the_file() -> None:
@@ -92,3 +94,10 @@ def test_it_says_in_a_line_what_it_is_and_in_a_table_what_it_holds() -> None:
     assert page.count("<tr>") == 3
     assert "<td>ch2</td><td>no</td>" in page
     assert "<li>a &lt;remark&gt;</li>" in page
+
+
+def test_a_recording_plots_its_emg_channels_with_repetitions() -> None:
+    recording = replace(noise(2), non_emg=("ch2",), source="curl.csv")
+    axes = recording.plot([Repetition(100, 500, rate_hz=500.0)], ax=Figure().add_subplot())
+    assert [text.get_text() for text in axes.texts] == ["ch1"]
+    assert axes.get_title().startswith("curl.csv, 1 repetitions")

@@ -177,7 +177,7 @@ def test_a_given_rate_replaces_one_at_which_the_samples_do_not_look_like_emg(tmp
 
 
 def test_an_unknown_rate_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.csv: the sampling rate is unknown; state it with --rate_hz"):
+    with pytest.raises(InputError, match=r"a\.csv: the sampling rate is unknown; state it with rate_hz="):
         read_recording(table(tmp_path / "a.csv", lines()))
 
 

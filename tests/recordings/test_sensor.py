@@ -64,7 +64,7 @@ def test_a_vector_beside_the_samples_is_read(tmp_path: Path, suffix: str) -> Non
                 file[name] = values
     assert_array_equal(read_sensor(path, "force", rate_hz=200).samples, ANGLE)
     assert read_recording(path, rate_hz=200).channel_names == ("ch1", "ch2"), "the vectors are no channels"
-    with pytest.raises(InputError, match="name the channel of the sensor with --sensor; found .*Force"):
+    with pytest.raises(InputError, match=r"name the channel of the sensor with sensor=\.\.\.; found .*Force"):
         read_sensor(path, rate_hz=200)
     with pytest.raises(InputError, match="has no channel 'angle'; expected one of ch1, ch2, Force"):
         read_sensor(path, "angle", rate_hz=200)
@@ -72,9 +72,11 @@ def test_a_vector_beside_the_samples_is_read(tmp_path: Path, suffix: str) -> Non
 
 def test_what_can_not_be_read_is_named(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv", "biceps,angle,force", EMG[:, :1], ANGLE, ANGLE)
-    with pytest.raises(RateUnknown, match="the sampling rate of angle is unknown; state it with --sensor_rate_hz"):
+    with pytest.raises(
+        RateUnknown, match=r"the sampling rate of angle is unknown; state it with SensorSource\(rate_hz="
+    ):
         read_sensor(path, "angle")
-    with pytest.raises(InputError, match="name the channel of the sensor with --sensor; found angle, force"):
+    with pytest.raises(InputError, match=r"name the channel of the sensor with sensor=\.\.\.; found angle, force"):
         read_sensor(path, rate_hz=100)
     with pytest.raises(InputError, match="no such file"):
         read_sensor(tmp_path / "b.csv")

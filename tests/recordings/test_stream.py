@@ -37,5 +37,5 @@ def test_the_speed_is_kept_and_the_reader_can_stop_meanwhile() -> None:
 
 @pytest.mark.parametrize("speed", [0.0, -1.0, float("nan")])
 def test_a_speed_that_is_none_is_refused(speed: float) -> None:
-    with pytest.raises(InputError, match="--speed must be above 0"):
+    with pytest.raises(InputError, match="speed must be above 0"):
         ReplayedRecording(RECORDING, speed)

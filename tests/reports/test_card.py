@@ -97,7 +97,7 @@ def test_recorded_gender_is_told_only_where_asked(tmp_path: Path) -> None:
             assert (said in page.text) == gender
     alone = {"gender": made.answers["gender"]}
     parts = tuple(replace(part, answers=alone) for part in made.parts)
-    with pytest.raises(InputError, match="answers recorded gender alone; expected --gender"):
+    with pytest.raises(InputError, match="answers recorded gender alone; expected gender=True"):
         without_gender(replace(made, answers=alone, parts=parts))
 
 

@@ -212,7 +212,7 @@ def test_the_same_content_gives_the_same_bytes(tmp_path: Path, evaluation: Path)
 def test_an_existing_report_is_replaced_only_with_overwrite(evaluation: Path) -> None:
     page = evaluation / "report.html"
     page.write_text("mine", encoding="utf-8")
-    with pytest.raises(InputError, match="exists already; name another file, or say --overwrite"):
+    with pytest.raises(InputError, match="exists already; name another file, or say overwrite=True"):
         write_page(evaluation)
     assert page.read_text(encoding="utf-8") == "mine"
     write_page(evaluation, overwrite=True)

@@ -18,7 +18,7 @@ from semg_hht.reports.words import LANGUAGES, read_words
 
 
 def test_an_unknown_language_gets_a_message() -> None:
-    with pytest.raises(InputError, match="--lang must be one of en, zh; got 'fr'"):
+    with pytest.raises(InputError, match="language must be one of en, zh; got 'fr'"):
         read_words("fr")
 
 

@@ -11,8 +11,8 @@ import scipy
 from numpy.testing import assert_allclose
 
 from builders import noise
-from semg_hht.errors import InputError
-from semg_hht.recordings.recording import Recording, read_recording
+from semg_hht.errors import InputError, RateUnknown
+from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.signals.activity import METHODS
 from semg_hht.signals.repetitions import (
     Repetition,
@@ -278,3 +278,19 @@ def test_peaks_are_those_of_scipy() -> None:
     for n in [*range(40)] * 5:
         values = rng.integers(0, 4, n).astype(float)  # with plateaus
         assert _peaks(values).tolist() == scipy.signal.find_peaks(values)[0].tolist()
+
+
+def test_repetitions_are_found_in_what_holds_a_recording(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).normal(size=(1, 12000))
+    samples[:, 2000:4000] *= 10
+    samples[:, 6000:8000] *= 10
+    angle = 1e5 * np.sin(np.arange(12000) / 100)[None]
+    recording = Recording(np.concatenate([samples, angle]), 1000.0, ("biceps", "angle"), "uV", non_emg=("angle",))
+    write_recording(recording.select("biceps"), tmp_path / "a.npz")
+    expected = find_repetitions(recording.select("biceps"))
+    assert len(expected) == 2
+    assert find_repetitions(recording) == expected  # the angle is not searched
+    assert find_repetitions(samples, rate_hz=1000.0) == expected
+    assert find_repetitions(str(tmp_path / "a.npz")) == expected
+    with pytest.raises(RateUnknown):
+        find_repetitions(samples)

@@ -180,7 +180,7 @@ def test_a_flat_or_unrelated_sensor_is_refused_with_a_reason() -> None:
 def test_a_reversed_sensor_has_a_remark() -> None:
     movement, spans = movement_of(to(1.0))
     assert "its sign was reversed" in sensor_remarks(replace(movement, sign=-1), measure(movement, spans))[0]
-    assert "state it with --lag_s" in sensor_remarks(replace(movement, is_periodic=True), measure(movement, spans))[0]
+    assert "state it with lag_s=" in sensor_remarks(replace(movement, is_periodic=True), measure(movement, spans))[0]
 
 
 def whole(value: float) -> Excursion:
@@ -192,7 +192,7 @@ def test_a_largest_excursion_far_above_the_others_is_doubted() -> None:
     best, remark = best_of([whole(v) for v in (90, 400, 100, 50)])
     assert np.isnan(best) and "400, is 4.0 times the next: it may be an artefact, so state" in remark
     best, remark = best_of([whole(v) for v in (50, 100, 48, 52)])
-    assert best == 100 and "if it is an artefact, state the full range with --full_at" in remark
+    assert best == 100 and "if it is an artefact, state the full range with full_at=" in remark
     assert np.isnan(best_of([replace(whole(90), stops=True)])[0])
     (label,) = label_excursions([whole(90)], float("nan"), CONFIG)
     assert (label.label, label.remark) == ("", "no repetition can serve as the person's best")

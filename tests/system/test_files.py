@@ -169,7 +169,7 @@ def test_an_output_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     require_new_folder(tmp_path / "new", overwrite=False)
     require_new_folder(tmp_path, overwrite=False)  # empty
     (tmp_path / "a.txt").write_text("")
-    with pytest.raises(InputError, match="this folder is not empty; name another one, or say --overwrite"):
+    with pytest.raises(InputError, match="this folder is not empty; name another one, or say overwrite=True"):
         require_new_folder(tmp_path, overwrite=False)
     require_new_folder(tmp_path, overwrite=True)
     with pytest.raises(InputError, match=r"a\.txt: expected a folder to write into; found a file"):
@@ -180,7 +180,7 @@ def test_an_output_file_that_exists_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     require_new_file(path, overwrite=False)
     path.write_text("")
-    with pytest.raises(InputError, match=r"a\.json: exists already; name another file, or say --overwrite"):
+    with pytest.raises(InputError, match=r"a\.json: exists already; name another file, or say overwrite=True"):
         require_new_file(path, overwrite=False)
     require_new_file(path, overwrite=True)
     with pytest.raises(InputError, match="expected a file to write; found a folder"):

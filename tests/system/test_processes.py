@@ -38,7 +38,10 @@ def test_an_unknown_backend_is_refused() -> None:
 
 
 def test_a_scheduler_goes_with_dask() -> None:
-    with pytest.raises(InputError, match="--scheduler goes with --backend dask"), workers("loky", "tcp://localhost:1"):
+    with (
+        pytest.raises(InputError, match="scheduler=... goes with backend='dask'"),
+        workers("loky", "tcp://localhost:1"),
+    ):
         pass
 
 

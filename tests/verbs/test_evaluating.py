@@ -27,5 +27,5 @@ def test_scores_are_a_table_and_a_page(simulated: Simulated, tmp_path: Path) -> 
 
 
 def test_an_unknown_protocol_is_an_error_before_the_folds(tmp_path: Path) -> None:
-    with pytest.raises(sh.InputError, match="--protocol must be one of loso, grouped, random; got 'sideways'"):
+    with pytest.raises(sh.InputError, match="protocols must be one of loso, grouped, random; got 'sideways'"):
         evaluate(tmp_path, options=EvaluationOptions(("sideways",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,27 @@ def test_repetitions_are_found_and_the_manifest_is_a_dataframe(simulated: Simula
     recording = sh.read_recording(simulated.manifest.parent / "S01_E01_BICEPS.csv")
     done = prepare(recording, tmp_path / "p", options=PrepareOptions(sh.SegmentConfig()), work=WORK)
     assert len(done.to_dataframe()) == done.n_matrices == 3
+
+
+def test_without_a_folder_the_matrices_last_as_long_as_the_result(simulated: Simulated, tmp_path: Path) -> None:
+    recording = sh.read_recording(simulated.manifest.parent / "S01_E01_BICEPS.csv")
+    options = PrepareOptions(sh.SegmentConfig())
+    kept, done = prepare(recording, tmp_path / "p", options=options, work=WORK), prepare(recording, options=options)
+    assert len(done) == len(list(done)) == len(kept) == 3
+    for ours, theirs in zip(done, kept, strict=True):
+        assert_array_equal(ours.values, theirs.values)
+    assert_array_equal(done[1].values, kept[1].values)
+    assert done.rows == kept.rows
+    assert len(sh.load_dataset(done)) == 3
+    folder = done.folder
+    assert folder.is_dir()
+    del done
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_folder_that_nobody_named_is_removed_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(sh.InputError, match="no such file"):
+        prepare(tmp_path / "none.csv")
+    assert list(tmp_path.iterdir()) == []

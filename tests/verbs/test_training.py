@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -50,3 +51,12 @@ def test_a_run_is_trained_and_its_scores_are_drawn(simulated: Simulated, tmp_pat
     )  # fmt: skip
     assert set(result.reports) == {"action_quality"}
     assert (result.folder / "history.png").is_file() and (result.folder / "confusion.png").is_file()
+
+
+def test_the_rate_of_recordings_that_a_table_names_is_stated(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).normal(size=(3000, 1))
+    np.savetxt(tmp_path / "a.csv", samples, header="biceps", comments="")
+    (tmp_path / "manifest.csv").write_text("file,movement\na.csv,full\n")
+    with pytest.raises(sh.InputError, match="the sampling rate is unknown"):
+        load_dataset(tmp_path / "manifest.csv")
+    assert load_dataset(tmp_path / "manifest.csv", rate_hz=1000).rows[0].rate_hz == 1000

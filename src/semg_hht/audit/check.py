@@ -15,7 +15,8 @@ from typing import Any
 from semg_hht.audit import AuditedExample, Finding, Sides, audit_examples, in_order, split_findings
 from semg_hht.audit.recording_description import describe
 from semg_hht.audit.recordings_compared import AuditedRecording, audit_recordings
-from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, unlisted
+from semg_hht.datasets.find_inputs import MANIFEST, is_manifest, unlisted
+from semg_hht.datasets.given_inputs import Data, given_list, jobs_of
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import fingerprint_of, manifest_of
@@ -71,36 +72,45 @@ class CheckResult:
         return sum(finding.severity == severity for finding in self.findings)
 
 
-def check_data(source: Path, split: Path | None = None, *, track: Track = untracked) -> CheckResult:
+def check_data(
+    data: Data, split: Path | None = None, *, rate_hz: float | None = None, units: str = "", track: Track = untracked
+) -> CheckResult:
     """Check a prepared folder, a folder of matrices named by the convention, recordings, a manifest, or a run.
 
     Parameters
     ----------
-    split : a run directory or its split.json, to compare with the data. A run as ``source`` is checked alone.
+    data : one of these as a path, recordings in memory, results of other verbs, or a list of all but runs.
+    rate_hz, units : of recordings that do not state them.
+    split : a run directory or its split.json, to compare with the data. A run as ``data`` is checked alone.
 
     Raises
     ------
     InputError
-        ``source`` does not exist or has no matrices, or a manifest or split can't be read.
+        ``data`` does not exist or has no matrices, or a manifest or split can't be read.
     """
+    several = given_list(data)
+    first = several[0]
+    source = Path(first) if isinstance(first, (str, Path)) and len(several) == 1 else Path("recordings")
     if (source / SPLIT_FILE).is_file() and not (source / MANIFEST).is_file():
         if split is not None:
-            raise InputError(f"{source}: is a run itself; name the data it was trained on, and the run with --split")
+            raise InputError(f"{source}: is a run itself; name the data it was trained on, and the run with split=...")
         return _check_run(source)
     sides = None if split is None else read_split(split)
     findings: list[Finding] = []
     examples: list[AuditedExample] = []
-    if _holds_recordings(source):
-        jobs = find_jobs(source)
-        listed = [row for job in jobs for row in job.rows]
-        described: list[AuditedRecording] = []
-        for job in track(jobs, len(jobs), "reading"):
-            examples += _recording_examples(job, findings, described)
-        side_of = {file: side for side, files in (sides.files if sides else {}).items() for file in files}
-        findings += audit_recordings(described, side_of)
-    else:
-        listed, base = _listed_matrices(source, findings)
-        for row in track(listed, len(listed), "reading"):
+    matrices = [Path(one) for one in several if isinstance(one, (str, Path)) and not _holds_recordings(Path(one))]
+    recordings = [one for one in several if not (isinstance(one, (str, Path)) and Path(one) in matrices)]
+    jobs = jobs_of(recordings, rate_hz=rate_hz, units=units) if recordings else []
+    listed = [row for job in jobs for row in job.rows]
+    described: list[AuditedRecording] = []
+    for job in track(jobs, len(jobs), "reading"):
+        examples += _recording_examples(job, findings, described)
+    side_of = {file: side for side, files in (sides.files if sides else {}).items() for file in files}
+    findings += audit_recordings(described, side_of)
+    for path in matrices:
+        rows, base = _listed_matrices(path, findings)
+        listed += rows
+        for row in track(rows, len(rows), "reading"):
             examples += _matrix_example(row, base, findings)
     if split is not None:
         findings += _compare_with_run(split, examples)
@@ -151,7 +161,9 @@ def _mixed_units(examples: list[AuditedExample]) -> list[Finding]:
 
 
 def _holds_recordings(source: Path) -> bool:
-    """Whether a manifest or folder contains recordings instead of matrices."""
+    """Whether a path is a recording, or a manifest or folder of recordings instead of matrices."""
+    if source.is_file() and not is_manifest(source):
+        return not is_matrix_file(source)
     manifest = source if source.is_file() else source / MANIFEST
     if manifest.is_file():
         path = file_as_named(manifest.parent, read_manifest(manifest)[0].file)
@@ -192,8 +204,10 @@ def _listed_matrices(source: Path, findings: list[Finding]) -> tuple[list[Manife
 
     As in `load_folder`, but an invalid name becomes a finding instead of an error.
     """
-    if source.is_file():
+    if is_manifest(source):
         return read_manifest(source), source.parent
+    if source.is_file():
+        return _rows_of([source.name], findings), source.parent
     if not source.is_dir():
         raise InputError(f"{source}: no such file or folder")
     manifest = manifest_of(source)
@@ -212,6 +226,10 @@ def _rows_by_name(folder: Path, findings: list[Finding]) -> list[ManifestRow]:
     names = [path.relative_to(folder).as_posix() for path in _npz_files(folder)]
     if not names:
         raise InputError(f"{folder}: expected npz matrices or a manifest.csv; found none")
+    return _rows_of(names, findings)
+
+
+def _rows_of(names: list[str], findings: list[Finding]) -> list[ManifestRow]:
     rows, wrong = [], []
     for name in names:
         try:

@@ -13,8 +13,8 @@ SEVERITIES = ("error", "warning", "note")
 ADVICE = {
     "unreadable": "mend or remove these files; training leaves them out",
     "constant": "the channel was dead or unplugged: remove these files",
-    "shape": "prepare all recordings with one choice of --channels",
-    "settings": "prepare all recordings again with one set of flags",
+    "shape": "prepare all recordings with one choice of channels=...",
+    "settings": "prepare all recordings again with the same settings",
     "rates": "if one class comes from one device, a network learns the device: record all classes with each",
     "units": STATE_UNITS,
     "rate": "look up the rate of the device, and state it in the column 'rate_hz'",

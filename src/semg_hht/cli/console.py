@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from rich.console import Console
+from rich.text import Text
 
 import semg_hht as sh
 from semg_hht import InputError
 from semg_hht.cli.alike import alike
+from semg_hht.cli.flags import as_flags
 from semg_hht.system.progress import TrainingProgress
 
 if TYPE_CHECKING:  # a verb loads only what it needs
@@ -33,9 +35,17 @@ if TYPE_CHECKING:  # a verb loads only what it needs
     from semg_hht.recordings.jobs import Failure, Remark
     from semg_hht.verbs.work import Work
 
+
+class Terminal(Console):
+    """A console that prints settings in messages of the library as flags. JSON is data and stays as it is."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(as_flags(one) if isinstance(one, str) else one for one in objects), **options)
+
+
 # Plain text in notebooks too: as HTML, each print would start a new block and a line could not be continued.
-out = Console(highlight=False, soft_wrap=True, force_jupyter=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
+out = Terminal(highlight=False, soft_wrap=True, force_jupyter=False)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
 # Of the processes that torchrun starts, only the first prints. Kubeflow sets RANK for processes that train alone.
 IS_SILENT = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
 
@@ -68,6 +78,7 @@ def wrapped(to: Console, text: str, *, first_at: int = 0, indent: int = 2) -> st
 
     first_at : column at which the first line begins. indent : of the other lines.
     """
+    text = as_flags(text)  # before it is broken into lines
     if not to.is_terminal:
         return text
     lines = textwrap.wrap(
@@ -247,12 +258,12 @@ def list_first(to: Console, items: Sequence[T], line: Callable[[T], str], more: 
 def print_json(content: Any) -> None:
     """Print JSON, with escapes where the terminal's encoding is not Unicode."""
     unicode = out.encoding.startswith("utf")
-    out.print(json.dumps(content, indent=2, ensure_ascii=not unicode), markup=False)
+    out.print(Text(json.dumps(content, indent=2, ensure_ascii=not unicode)))
 
 
 def print_line_of_json(content: Any) -> None:
     """Print JSON in one line, at once, for a program that reads line by line."""
-    out.print(json.dumps(content, ensure_ascii=not out.encoding.startswith("utf")), markup=False)
+    out.print(Text(json.dumps(content, ensure_ascii=not out.encoding.startswith("utf"))))
     out.file.flush()
 
 
@@ -291,7 +302,7 @@ def one_sentence(*, debug: bool, as_json: bool = False) -> Iterator[None]:
 def fail(sentence: str, code: int, *, as_json: bool, word: str = "error", style: str = "red") -> NoReturn:
     """Print why the program ends, and end it with this exit code."""
     if as_json:
-        print_line_of_json({word: sentence})
+        print_line_of_json({word: as_flags(sentence)})
     say(word, sentence, style=style)
     raise SystemExit(code) from None
 

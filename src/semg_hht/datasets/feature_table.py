@@ -208,7 +208,7 @@ def _remarks_on_effort(measures: list[Measures]) -> tuple[str, ...]:
     above = [m.values["percent_mvc"] > 100 for m in measures if "percent_mvc" in m.values]
     if sum(above) <= len(above) / 2:
         return ()
-    return ("most repetitions are above 100 % MVC: were the contractions in --references maximal?",)
+    return ("most repetitions are above 100 % MVC: were the contractions in references=... maximal?",)
 
 
 def measures_of(source: FilteredRecording) -> list[Measures]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ class InputOptions:
     segmentation : how to find the repetitions of recordings whose rows state no times; None: such a recording is one
         repetition, unless it is much longer than those that a run was trained on.
     whole : such a recording is one repetition, however long it is.
+    channels : of recordings, by name or number, also where a manifest names others; empty: those, or all EMG channels.
 
     Examples
     --------
@@ -54,10 +55,23 @@ class InputOptions:
     references: Path | None = None
     segmentation: SegmentConfig | None = None
     whole: bool = False
+    channels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.whole and self.segmentation is not None:
             raise InputError("a recording is either cut into repetitions or taken as a whole; got both")
+
+    def stating(self, rate_hz: float | None, units: str = "") -> InputOptions:
+        """These options with the rate and the units that were given beside them."""
+        return replace(self, rate_hz=self.rate_hz if rate_hz is None else rate_hz, units=units or self.units)
+
+
+def with_channels(jobs: list[Job], channels: str | Sequence[str]) -> list[Job]:
+    """The jobs with these channels in the place of those that their rows name; empty: as they are."""
+    chosen = ((channels,) if channels else ()) if isinstance(channels, str) else tuple(channels)
+    if not chosen:
+        return jobs
+    return [replace(job, rows=tuple(replace(row, channels=chosen) for row in job.rows)) for job in jobs]
 
 
 def find_jobs(

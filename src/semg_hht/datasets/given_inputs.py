@@ -11,14 +11,22 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-from semg_hht.datasets.find_inputs import InputOptions, find_inputs, find_jobs, jobs_of_rows, with_long_names
+from semg_hht.datasets.find_inputs import (
+    InputOptions,
+    find_inputs,
+    find_jobs,
+    jobs_of_rows,
+    with_channels,
+    with_long_names,
+)
+from semg_hht.datasets.prepare import Prepared
 from semg_hht.datasets.rows_table import RowsTable
 from semg_hht.errors import InputError
 from semg_hht.recordings.given import RecordingLike, is_recording_like, is_table, recording_of
 from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest_text
 
-Given = str | Path | RecordingLike | RowsTable
+Given = str | Path | RecordingLike | RowsTable | Prepared
 Data = Given | Sequence[Given]
 TABLE = Path("table of repetitions")
 
@@ -33,11 +41,12 @@ def given_list(data: Data) -> list[Given]:
     """
     several = list(data) if isinstance(data, (list, tuple)) else [cast(Given, data)]
     for one in several:
-        if not isinstance(one, (str, Path, RowsTable)) and not is_recording_like(one):
+        if not isinstance(one, (str, Path, RowsTable, Prepared)) and not is_recording_like(one):
             raise InputError(
-                "expected a path, a Recording, an array, a DataFrame, an mne.io.Raw, a result of segment or label, or "
-                f"a list of them; found {type(one).__name__}"
+                "expected a path, a Recording, an array, a DataFrame, an mne.io.Raw, a result of segment, label or "
+                f"prepare, or a list of them; found {type(one).__name__}"
             )
+    several = [one.folder if isinstance(one, Prepared) else one for one in several]
     if not several:
         raise InputError("expected at least one recording; found an empty list")
     return several
@@ -46,12 +55,18 @@ def given_list(data: Data) -> list[Given]:
 def inputs_of(given: Given, options: InputOptions, number: int = 1) -> tuple[list[tuple[Path, str]], list[Job]]:
     """The matrices (path, name) and recordings of one given thing, which is the ``number``-th."""
     if isinstance(given, (str, Path)):
-        return find_inputs(Path(given), options)
-    return [], jobs_of_object(given, rate_hz=options.rate_hz, units=options.units, number=number)
+        matrices, jobs = find_inputs(Path(given), options)
+    else:
+        matrices, jobs = [], jobs_of_object(given, rate_hz=options.rate_hz, units=options.units, number=number)
+    return matrices, with_channels(jobs, options.channels)
 
 
-def jobs_of(data: Data, *, rate_hz: float | None = None, units: str = "") -> list[Job]:
+def jobs_of(
+    data: Data, *, rate_hz: float | None = None, units: str = "", channels: str | Sequence[str] = ()
+) -> list[Job]:
     """The recordings of what was given; each has a name of its own.
+
+    ``channels`` : see `InputOptions`.
 
     Raises
     ------
@@ -66,7 +81,7 @@ def jobs_of(data: Data, *, rate_hz: float | None = None, units: str = "") -> lis
         else:
             more = jobs_of_object(given, rate_hz=rate_hz, units=units, number=number if len(several) > 1 else 1)
         jobs += distinct(given, more, {job.file for job in jobs})
-    return jobs
+    return with_channels(jobs, channels)
 
 
 def distinct(given: Given, jobs: list[Job], taken: set[str]) -> list[Job]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from semg_hht.recordings.recording import Array
 from semg_hht.recordings.sensor import Sensor, read_sensor, sensor_in
 from semg_hht.signals.filtered_recording import FilteredRecording
 from semg_hht.signals.filters import FilterConfig
+from semg_hht.signals.labelled_sensor import Bands, LabelledSensor, LabelledSpan
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 from semg_hht.signals.sensor_alignment import FRAME_HZ, Movement, align, envelope_of
 from semg_hht.signals.sensor_labels import (
@@ -94,6 +95,7 @@ class Labelled(RowsTable):
 
     table, pictures : None if nothing was written.
     n_kept : rows whose label a person had set. n_open : rows without a label, in between or not to be told.
+    sensors : the sensor of each recording that was read, with the labels, for `plot_labels`.
 
     Examples
     --------
@@ -112,6 +114,7 @@ class Labelled(RowsTable):
     n_open: int
     failures: tuple[Failure, ...]
     remarks: tuple[Remark, ...]
+    sensors: tuple[LabelledSensor, ...] = field(default=(), compare=False)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -146,6 +149,7 @@ def label_jobs(
     folder = out.with_name(f"{out.stem}_labels") if out is not None and options.pictures else None
     rows_of: dict[str, list[ManifestRow]] = {}
     remarks: list[Remark] = []
+    sensors: list[LabelledSensor] = []
     n_kept = 0
     for reading in readings:
         best, best_remark = bests[reading.file]
@@ -155,8 +159,9 @@ def label_jobs(
         rows_of[reading.file] = rows
         remarks += [Remark(reading.file, text) for text in (*reading.remarks, *filter(None, [best_remark]))]
         remarks += [Remark(reading.file, text) for text in _on_kept(rows)]
+        sensors.append(_labelled(reading, labels, best, options.labels))
         if folder is not None:
-            _draw(reading, labels, best, options.labels, folder)
+            _draw(sensors[-1], folder)
     _require_labels(readings, rows_of, bests)
     for job in jobs:
         rows_of.setdefault(job.file, list(job.rows))  # a recording that failed keeps its rows
@@ -174,8 +179,12 @@ def label_jobs(
                 f"every labelled repetition is {classes.pop()}; a classifier needs repetitions of at least two classes",
             )
         )
+    name_of = {job.file: own.file for job, own in zip(jobs, done, strict=True)}  # as the table names it
+    named = tuple(replace(sensor, file=name_of[sensor.file]) for sensor in sensors)
     n_open = sum(not row.movement for row in rows)
-    return Labelled(tuple(rows), done, out, folder, len(readings), n_kept, n_open, tuple(failures), tuple(remarks))
+    return Labelled(
+        tuple(rows), done, out, folder, len(readings), n_kept, n_open, tuple(failures), tuple(remarks), named
+    )
 
 
 @dataclass(frozen=True)
@@ -365,10 +374,7 @@ def _require_labels(
     raise InputError(f"{first.file}: no repetition could be labelled by {first.sensor}: {reason}")
 
 
-def _draw(reading: _Reading, labels: Sequence[SensorLabel], best: float, config: LabelConfig, folder: Path) -> None:
-    from semg_hht.figures.label_plot import Bands, LabelledSpan, draw_labels
-    from semg_hht.figures.plots import picture_of
-
+def _labelled(reading: _Reading, labels: Sequence[SensorLabel], best: float, config: LabelConfig) -> LabelledSensor:
     movement, written = reading.movement, {i: row for row, i in reversed(reading.rows_of_spans())}
     spans = []
     for i, (span_s, excursion, found) in enumerate(zip(reading.spans_s, reading.excursions, labels, strict=True)):
@@ -376,10 +382,13 @@ def _draw(reading: _Reading, labels: Sequence[SensorLabel], best: float, config:
         peak = excursion.peak_s, movement.sign * (excursion.value + sum(excursion.rest) / 2)
         spans.append(LabelledSpan(*span_s, found.label, found.share, excursion.rest, peak, person, found.remark))
     bands = Bands(best, config.full_from, config.half_from, config.half_to, config.invalid_below)
-    lag = f", {abs(movement.lag_s):.2f} s {'later' if movement.lag_s > 0 else 'earlier'} than the EMG (drawn aligned)"
-    unit = f" ({reading.unit})" if reading.unit and reading.unit not in reading.sensor else ""
-    title = f"{reading.file}: {reading.sensor}{lag if movement.lag_s else ''}"
-    draw_labels(
-        reading.extremes, movement, spans, bands, picture_of(folder, reading.file), title=title,
-        units=(reading.units, f"{reading.sensor}{unit}"),
-    )  # fmt: skip
+    return LabelledSensor(
+        reading.file, reading.sensor, reading.unit, movement, tuple(spans), bands, reading.extremes, reading.units
+    )
+
+
+def _draw(labelled: LabelledSensor, folder: Path) -> None:
+    from semg_hht.figures.label_plot import draw_labels
+    from semg_hht.figures.plots import picture_of
+
+    draw_labels(labelled, picture_of(folder, labelled.file))

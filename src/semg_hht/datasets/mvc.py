@@ -68,7 +68,7 @@ def with_references(
     is_mvc = config.scaling == "mvc"
     if is_mvc != (references is not None):
         raise InputError(
-            f"scaling 'mvc' and --references go together; got scaling {config.scaling!r} and "
+            f"scaling 'mvc' and references=... go together; got scaling {config.scaling!r} and "
             f"{'no references' if references is None else references}"
         )
     if config.scaling not in WITH_REFERENCE:

@@ -24,7 +24,7 @@ from semg_hht.datasets.find_inputs import MANIFEST
 from semg_hht.datasets.matrix_names import RowKey, existing_names, names_on_disk, row_key, unique_stems
 from semg_hht.datasets.rows_table import columns_and_cells
 from semg_hht.errors import InputError
-from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
+from semg_hht.matrices.matrix import Matrix, read_facts, read_matrix, write_matrix
 from semg_hht.matrices.scaling import IN_UNITS
 from semg_hht.matrices.transform import Example, PipelineConfig, example_channels, examples_of, warn_of_clipped_band
 from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
@@ -58,8 +58,10 @@ TRANSFORM_VERSION = 7  # part of the key; raise it when the same settings give o
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` wrote.
+    """What `prepare` wrote: it can be iterated over and indexed, and then reads one `Matrix` after the other.
 
+    folder : of ``hht_matrices/`` and ``manifest``. Where none was named, it is temporary, and
+        removed with this object.
     n_reused : recordings whose matrices an earlier run had computed.
     dropped : mean share of energy outside the band.
     bids : the BIDS-EMG dataset that was written too; None: there is none.
@@ -70,6 +72,8 @@ class Prepared:
     >>> prepared = sh.prepare(sh.samples.recordings()["P30_supinated"], "two")
     >>> prepared.n_recordings, prepared.n_matrices
     (1, 2)
+    >>> prepared[0].values.shape
+    (1, 256, 256)
     """
 
     folder: Path
@@ -83,6 +87,20 @@ class Prepared:
     remarks: tuple[Remark, ...]
     bids: ExportedDataset | None = None
 
+    def __len__(self) -> int:
+        return self.n_matrices
+
+    def __iter__(self) -> Iterator[Matrix]:
+        return (read_matrix(self.folder / row.file) for row in self.rows)
+
+    def __getitem__(self, number: int) -> Matrix:
+        return read_matrix(self.folder / self.rows[number].file)
+
+    @property
+    def rows(self) -> list[ManifestRow]:
+        """The manifest as it is now: a row for each matrix, in the order of the matrices."""
+        return read_manifest(self.manifest)
+
     def to_dataframe(self) -> Any:
         """The manifest as a ``pandas.DataFrame``: a row for each matrix, with its labels and its origin.
 
@@ -91,7 +109,7 @@ class Prepared:
         InputError
             pandas is not installed.
         """
-        return dataframe(*columns_and_cells(read_manifest(self.manifest)))
+        return dataframe(*columns_and_cells(self.rows))
 
 
 def prepare(
@@ -367,7 +385,7 @@ def _require_own_matrices(out: Path) -> None:
     matrices = [path for path in sorted((out / MATRIX_FOLDER).glob("*.npz")) if not is_hidden(path.name)]
     others = [path for path in matrices if not _has_key(path)]
     if others:
-        raise InputError(f"{others[0]}: was not written by prepare; choose another folder, or use --overwrite")
+        raise InputError(f"{others[0]}: was not written by prepare; choose another folder, or use overwrite=True")
 
 
 def _matrix_row(row: ManifestRow, channel: str, file: str) -> ManifestRow:

@@ -110,7 +110,9 @@ def segment(
     """
     replaced, out = (out, out.path) if isinstance(out, ReplacedTable) else (None, out)
     if out is not None and out.exists() and replaced is None:
-        raise InputError(f"{out}: exists already and may have been edited; --overwrite keeps the labels that still fit")
+        raise InputError(
+            f"{out}: exists already and may have been edited; overwrite=True keeps the labels that still fit"
+        )
     is_drawn = out is not None and (pictures.repetitions or pictures.filters)
     folder = out.with_name(f"{out.stem}_pictures") if out is not None and is_drawn else None
     drawing = None if folder is None else (folder, pictures)
@@ -295,7 +297,7 @@ def _remarks_on_found(
         keeps_s = math.floor(100 * min(durations_s)) / 100
         remarks.append(
             f"{len(short)} activities shorter than {config.min_duration_s:g} s were left out, of "
-            f"{min(durations_s):.2f} to {max(durations_s):.2f} s: --min_duration_s {keeps_s:g} keeps them"
+            f"{min(durations_s):.2f} to {max(durations_s):.2f} s: min_duration_s={keeps_s:g} keeps them"
         )
     elif not found:
         remarks.append("no repetition was found: no activity rises above rest")

@@ -61,7 +61,7 @@ def attribute(
         An unknown method, or a task or class the model does not answer.
     """
     if method not in METHODS:
-        raise InputError(f"--method must be one of {', '.join(METHODS)}; got {method!r}")
+        raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     classes, joined_blocks = model.description.classes, model.description.blocks.get(task, {})
     if task not in {*model.svms, *model.committees, model.description.encoder_task}:
         raise InputError(f"this run does not answer {task!r}; expected one of {', '.join(classes)}")

@@ -160,13 +160,13 @@ def _explain_repetition(
     probabilities = one.probabilities or run.engine.probabilities(matrices, inputs)
     task = question.task
     if task and task not in probabilities:
-        raise InputError(f"--task must be one of {', '.join(probabilities)}, which the run answers; got {task!r}")
+        raise InputError(f"task must be one of {', '.join(probabilities)}, which the run answers; got {task!r}")
     if one.is_unlike:
         probabilities = {name: halved(rows) for name, rows in probabilities.items()}
     answers = run.pooled(probabilities, is_unlike=one.is_unlike)
     method = question.method or METHODS[0]
     if method not in METHODS:
-        raise InputError(f"--method must be one of {', '.join(METHODS)}; got {method!r}")
+        raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     channels, (frequency_hz, time_s) = _channels(item, indices), item.axes[indices[0]]
     grid = Grid(channels, matrices.reshape(-1, SIZE, SIZE), frequency_hz, time_s)  # (n, n_planes, 256, 256) -> channels
     repetition = _repetition(item, indices[0], number)
@@ -175,7 +175,7 @@ def _explain_repetition(
     for name in [task] if task else list(answers):
         if _of_measures(run, name):
             if method != INTEGRATED:
-                raise InputError(f"--method {method} needs matrices; {name} is answered from measures alone")
+                raise InputError(f"method={method!r} needs matrices; {name} is answered from measures alone")
             attribution = _measures(run, name, answers[name].prediction, inputs, channels)
         else:
             from semg_hht.explanation.attribution import attribute

@@ -98,9 +98,9 @@ def export(
     require_seed(seed)
     _require_replaceable(out, overwrite=overwrite)
     if int8 and data is None:
-        raise InputError("int8 is calibrated and judged on real matrices: name them with --data_dir")
+        raise InputError("int8 is calibrated and judged on real matrices: name them with data=...")
     if model.description.blocks and data is None:
-        raise InputError("what a recipe joins is compared on real matrices: name them with --data_dir")
+        raise InputError("what a recipe joins is compared on real matrices: name them with data=...")
     if data is not None:
         _require_fitting_data(model, data)
     checked = _matrices_to_compare(model, data, seed)

@@ -6,8 +6,8 @@ It draws values and does not know how they are computed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,56 +17,17 @@ from numpy.typing import NDArray
 
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, ORANGE, axes_or_new
 from semg_hht.figures.plots import MAX_ROWS, ROW_S, save
-from semg_hht.signals.sensor_alignment import FRAME_HZ, Movement
+from semg_hht.signals.labelled_sensor import Bands, LabelledSensor, LabelledSpan, sensor_of
+from semg_hht.signals.sensor_alignment import FRAME_HZ
 
 COLOURS = {"full": GREEN, "half": BLUE, "invalid": ORANGE, "": GREY}
 WIDEST, LOWER = 15, 0.13  # labels that fit beside each other in a row; how far the lower ones are below the others
 BAND, BACKGROUND, FAINT = 0.25, 0.16, 0.05  # opacity of the bands, and of repetitions behind the EMG and the sensor
 
 
-@dataclass(frozen=True)
-class LabelledSpan:
-    """A repetition: its times, its label, its share of the best excursion, the level of the sensor before and after it.
-
-    peak : time and level of the peak.
-    person : the label that a person set; empty: none. remark : why there is no label, or why it is invalid.
-    """
-
-    start_s: float
-    stop_s: float
-    label: str
-    share: float
-    rest: tuple[float, float]
-    peak: tuple[float, float]
-    person: str = ""
-    remark: str = ""
-
-
-@dataclass(frozen=True)
-class Bands:
-    """The best excursion, in units of the sensor, and the thresholds as shares of it."""
-
-    best: float
-    full_from: float
-    half_from: float
-    half_to: float
-    invalid_below: float
-
-
-def draw_labels(
-    extremes: NDArray[np.float64],
-    movement: Movement,
-    spans: Sequence[LabelledSpan],
-    bands: Bands,
-    path: Path,
-    *,
-    title: str = "",
-    units: tuple[str, str] = ("", "sensor"),
-) -> None:
-    """Draw a channel of the EMG (2, n_frames), smallest and largest samples, above the sensor with bands and labels.
-
-    units : of the EMG, and the caption of the sensor.
-    """
+def draw_labels(labelled: LabelledSensor, path: Path) -> None:
+    """Draw a channel of the EMG, smallest and largest samples, above the sensor with bands and labels."""
+    extremes, bands = labelled.extremes, labelled.bands
     times = np.arange(extremes.shape[1]) / FRAME_HZ
     duration_s = extremes.shape[1] / FRAME_HZ
     n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
@@ -77,67 +38,74 @@ def draw_labels(
     for row in range(n_rows):
         above, below = axes[2 * row], axes[2 * row + 1]
         above.fill_between(times, extremes[0], extremes[1], color=GREY, linewidth=0)
-        above.set(ylim=(-top, top), ylabel=f"sEMG ({units[0]})" if units[0] else "sEMG")
+        above.set(ylim=(-top, top), ylabel=f"sEMG ({labelled.emg_units})" if labelled.emg_units else "sEMG")
         above.tick_params(labelbottom=False)
-        _plot_row(below, movement, spans, bands, (row * row_s, (row + 1) * row_s))
-        below.set_ylabel(units[1])
-        for span in spans:
+        _plot_row(below, labelled, (row * row_s, (row + 1) * row_s))
+        below.set_ylabel(labelled.caption)
+        for span in labelled.spans:
             above.axvspan(span.start_s, span.stop_s, color=COLOURS[span.label], alpha=BACKGROUND, linewidth=0)
         for panel in (above, below):
             panel.set_xlim(row * row_s, (row + 1) * row_s)
             panel.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("time (s)")
     figure.legend(handles=_legend(bands), loc="outside upper right", ncols=4, frameon=False, fontsize="small")
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(_title(labelled), x=0.01, ha="left")
     save(figure, path)
 
 
-def plot_labels(
-    movement: Movement,
-    spans: Sequence[LabelledSpan],
-    bands: Bands,
-    *,
-    sensor: str = "sensor",
-    ax: Axes | None = None,
-) -> Axes:
-    """Plot a second sensor with the labels of the repetitions and the bands of the classes.
+def _title(labelled: LabelledSensor) -> str:
+    lag_s = labelled.movement.lag_s
+    lag = f", {abs(lag_s):.2f} s {'later' if lag_s > 0 else 'earlier'} than the EMG (drawn aligned)" if lag_s else ""
+    return f"{labelled.file}: {labelled.sensor}{lag}"
+
+
+class WithSensors(Protocol):
+    """The result of `semg_hht.label`."""
+
+    @property
+    def sensors(self) -> Sequence[LabelledSensor]: ...
+
+
+def plot_labels(labelled: WithSensors, file: str = "", *, ax: Axes | None = None) -> Axes:
+    """Plot the second sensor of a recording with the labels of its repetitions and the bands of the classes.
 
     Parameters
     ----------
-    movement : the sensor on the clock of the EMG.
-    spans : the labelled repetitions. bands : the thresholds.
-    sensor : its name and unit, for the axis.
+    labelled : the result of `semg_hht.label`.
+    file : the recording, as ``labelled.sensors`` names it; empty: the first.
     ax : axes to draw on; None: new ones.
 
     Returns
     -------
     The axes: time in s and the sensor in its unit. A label has the share of the best excursion below it.
 
+    Raises
+    ------
+    InputError
+        No sensor was read of this file.
+
     Examples
     --------
-    >>> import numpy as np
-    >>> from semg_hht.figures.label_plot import Bands, LabelledSpan, plot_labels
-    >>> from semg_hht.signals.sensor_alignment import FRAME_HZ, Movement
-    >>> flexion = 50 - 50 * np.cos(np.linspace(0, 2 * np.pi, int(4 * FRAME_HZ)))  # 4 s
-    >>> movement = Movement(flexion, np.ones_like(flexion), 1, 0.0, 0.9)
-    >>> spans = [LabelledSpan(0.5, 3.5, "full", 1.0, (0.0, 0.0), (2.0, 100.0))]
-    >>> axes = plot_labels(movement, spans, Bands(100.0, 0.85, 0.35, 0.65, 0.2), sensor="angle (deg)")
-    >>> axes.texts[0].get_text().split()
-    ['1', 'full', '100%']
+    >>> import semg_hht as sh
+    >>> people = sh.SimulationConfig(n_subjects=1, n_repetitions=2)
+    >>> manifest = sh.simulate("to_plot", people, goniometer=True)
+    >>> axes = sh.plot_labels(sh.label(manifest.with_name("S01_E01_BICEPS.csv")))
+    >>> axes.texts[0].get_text().split()[:2]
+    ['1', 'half']
     """
+    found = sensor_of(labelled.sensors, file)
     axes = axes_or_new(ax, 11.0, 4.0)
-    shown_s = (0.0, movement.values.size / FRAME_HZ)
-    _plot_row(axes, movement, spans, bands, shown_s)
-    axes.set(xlim=shown_s, xlabel="time (s)", ylabel=sensor)
-    axes.legend(handles=_legend(bands), loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize="small")
-    axes.set_title("Labels from a second sensor", fontsize="medium")
+    shown_s = (0.0, found.movement.values.size / FRAME_HZ)
+    _plot_row(axes, found, shown_s)
+    axes.set(xlim=shown_s, xlabel="time (s)", ylabel=found.caption)
+    axes.legend(handles=_legend(found.bands), loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=2, fontsize="small")
+    axes.set_title(f"Labels from a second sensor: {found.file}", fontsize="medium")
     return axes
 
 
-def _plot_row(
-    axes: Axes, movement: Movement, spans: Sequence[LabelledSpan], bands: Bands, shown_s: tuple[float, float]
-) -> None:
+def _plot_row(axes: Axes, labelled: LabelledSensor, shown_s: tuple[float, float]) -> None:
     """The sensor with all spans, and the labels of those that start in ``shown_s``."""
+    movement, spans, bands = labelled.movement, labelled.spans, labelled.bands
     values = movement.sign * movement.values
     low, high = _limits(values, spans, bands, movement.sign)
     axes.plot(np.arange(values.size) / FRAME_HZ, values, color="black", linewidth=1.1)

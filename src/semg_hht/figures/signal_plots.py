@@ -5,7 +5,7 @@ Every function returns the axes that it drew on. `plots` makes the files of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, ORANGE, axes_or_new
+from semg_hht.recordings.given import RecordingLike, recording_of
+from semg_hht.recordings.mne_raw import Span
 from semg_hht.recordings.recording import Recording
 from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.repetitions import Repetition
 from semg_hht.signals.trend import MIN_VALUES, Trend, trend, trend_band
 
 Array = NDArray[np.float64]
-Span = tuple[float, float, float]  # start_s, stop_s and confidence of a repetition
+Marked = tuple[float, float, float]  # start_s, stop_s and confidence of a repetition
 
 MAX_COLUMNS = 3000  # of a row; more would fall on the same pixels
 ENVELOPE_S = 0.1  # window of the envelope
@@ -29,8 +31,8 @@ ROW = 2.2  # distance of two rows of a figure, in units of the largest value
 
 
 def plot_recording(
-    recording: Recording,
-    repetitions: Sequence[Repetition] = (),
+    recording: RecordingLike | str | Path,
+    repetitions: Iterable[Span] = (),
     *,
     filters: FilterConfig | None = FilterConfig(),
     ax: Axes | None = None,
@@ -39,7 +41,8 @@ def plot_recording(
 
     Parameters
     ----------
-    repetitions : of `semg_hht.find_repetitions`; their spans are coloured.
+    recording : a `semg_hht.Recording`, an ``mne.io.Raw``, or a path.
+    repetitions : of `semg_hht.find_repetitions`, or the result of `semg_hht.segment`; their spans are coloured.
     filters : how to filter first; None: the samples as they are.
     ax : axes to draw on; None: new ones.
 
@@ -56,13 +59,12 @@ def plot_recording(
     Examples
     --------
     >>> import semg_hht as sh
-    >>> from semg_hht.figures.signal_plots import plot_recording
     >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
-    >>> axes = plot_recording(recording, sh.find_repetitions(recording))
+    >>> axes = sh.plot_recording(recording, sh.find_repetitions(recording))
     >>> axes.get_xlabel()
     'time (s)'
     """
-    emg = recording.select(())
+    emg = recording_of(recording).select(())
     samples = emg.samples if filters is None else preprocess(emg.samples, emg.rate_hz, filters)
     n_channels = len(samples)
     axes = axes_or_new(ax, 11.0, 1.0 + 1.1 * n_channels)
@@ -76,19 +78,19 @@ def plot_recording(
         step = max(1, envelope.size // MAX_COLUMNS)
         axes.plot(np.arange(envelope.size)[::step] / emg.rate_hz, envelope[::step] + level, color=BLUE, linewidth=1.2)
         axes.text(0, level + 1.05, name, fontsize="small", va="bottom")
-    for repetition in repetitions:
-        start_s, stop_s = repetition.start / emg.rate_hz, repetition.stop / emg.rate_hz
+    spans = spans_of(repetitions, emg)
+    for start_s, stop_s, _ in spans:
         axes.axvspan(start_s, stop_s, color=GREEN, alpha=0.18, linewidth=0)
     axes.set(xlim=(0, emg.duration_s), ylim=(-ROW * (n_channels - 1) - 1.1, 1.7), yticks=[], xlabel="time (s)")
-    found = f", {len(repetitions)} repetitions" if repetitions else ""
+    found = f", {len(spans)} repetitions" if spans else ""
     scale = f"{_amount(top)} {emg.units or 'device units'}"
     axes.set_title(f"{Path(emg.source).name}{found}; rows are ±{scale} high", fontsize="medium")
     return axes
 
 
 def plot_repetitions(
-    recording: Recording,
-    repetitions: Sequence[Repetition],
+    recording: RecordingLike | str | Path,
+    repetitions: Iterable[Span],
     *,
     channel: int = 0,
     filters: FilterConfig | None = FilterConfig(),
@@ -112,17 +114,16 @@ def plot_repetitions(
     Examples
     --------
     >>> import semg_hht as sh
-    >>> from semg_hht.figures.signal_plots import plot_repetitions
     >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
-    >>> plot_repetitions(recording, sh.find_repetitions(recording)).get_ylabel()
+    >>> sh.plot_repetitions(recording, sh.find_repetitions(recording)).get_ylabel()
     'sEMG (uV)'
     """
-    emg = recording.select(())
+    emg = recording_of(recording).select(())
     samples = emg.samples if filters is None else preprocess(emg.samples, emg.rate_hz, filters)
     signal, rate_hz = samples[channel], emg.rate_hz
     axes = axes_or_new(ax, 11.0, 3.0)
     plot_signal(axes, signal, 0.0, rate_hz)
-    spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in repetitions]
+    spans = spans_of(repetitions, emg)
     top = 1.05 * float(np.max(np.abs(signal))) or 1.0
     plot_spans(axes, spans, 0.97 * top, (0.0, emg.duration_s))
     axes.set(xlim=(0, emg.duration_s), ylim=(-top, top), ylabel=_label("sEMG", emg.units), xlabel="time (s)")
@@ -130,7 +131,20 @@ def plot_repetitions(
     return axes
 
 
-def plot_spans(axes: Axes, spans: Sequence[Span], top: float, shown_s: tuple[float, float]) -> None:
+def spans_of(repetitions: Iterable[Span], recording: Recording) -> list[Marked]:
+    """The times and the confidence of repetitions of a recording; a row without times is the whole recording."""
+    spans = []
+    for one in repetitions:
+        if isinstance(one, Repetition):
+            spans.append((one.start / recording.rate_hz, one.stop / recording.rate_hz, one.confidence))
+        else:
+            stop_s = recording.duration_s if one.stop_s is None else one.stop_s
+            extra = getattr(one, "extra", {})
+            spans.append((one.start_s or 0.0, stop_s, float(extra.get("confidence") or 1.0)))
+    return spans
+
+
+def plot_spans(axes: Axes, spans: Sequence[Marked], top: float, shown_s: tuple[float, float]) -> None:
     """Colour repetitions, and write the number of those that start in ``shown_s`` at the height ``top``."""
     for number, (start_s, stop_s, confidence) in enumerate(spans, start=1):
         colour = GREEN if confidence >= 0.5 else ORANGE
@@ -175,9 +189,8 @@ def plot_imfs(
     --------
     >>> import numpy as np
     >>> import semg_hht as sh
-    >>> from semg_hht.figures.signal_plots import plot_imfs
     >>> x = np.random.default_rng(0).normal(size=500)
-    >>> axes = plot_imfs(sh.hht.emd(x), 1000, signal=x, units="uV")
+    >>> axes = sh.plot_imfs(sh.hht.emd(x), 1000, signal=x, units="uV")
     >>> axes.get_yticklabels()[0].get_text()
     'signal'
     """
@@ -222,8 +235,8 @@ def plot_trend(
 
     Examples
     --------
-    >>> from semg_hht.figures.signal_plots import plot_trend
-    >>> plot_trend([81.0, 80.2, 78.9, 78.1, 77.0], name="MDF", units="Hz").get_ylabel()
+    >>> import semg_hht as sh
+    >>> sh.plot_trend([81.0, 80.2, 78.9, 78.1, 77.0], name="MDF", units="Hz").get_ylabel()
     'MDF (Hz)'
     """
     axes = axes_or_new(ax)

@@ -15,9 +15,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from semg_hht.hht.emd import as_signals
-from semg_hht.hht.kernel import Streams, ensemble_mean, first_mode, over_threads
+from semg_hht.hht.kernel import Streams, count_extrema, ensemble_mean, first_mode, over_threads
 from semg_hht.hht.noise import check_seed, is_whole, white_noise
-from semg_hht.hht.sifting import extrema_of, is_monotonic, zero_crossings
+from semg_hht.hht.sifting import is_monotonic, zero_crossings
 from semg_hht.hht.stopping import StoppingRule, stopping_rule
 
 Array = NDArray[np.float64]
@@ -351,8 +351,7 @@ def _is_trend(rest: Array, signal: Array, rule: StoppingRule) -> bool:
     if rule.name == "pyemd":
         mode, n_extrema = first_mode(rest, rule)
         return mode is None or n_extrema <= 2 or bool(np.ptp(rest) < 0.01 or np.abs(rest).sum() < 0.05)
-    t_max, t_min = extrema_of(rest, rule)
-    return t_max.size + t_min.size < 3 or not np.ptp(rest) > 1e-10 * np.ptp(signal)
+    return count_extrema(rest, rule) < 3 or not np.ptp(rest) > 1e-10 * np.ptp(signal)
 
 
 def _over_signals(x: ArrayLike, modes_of: Callable[[Array, int | None], list[Array]], n_threads: int | None) -> Array:

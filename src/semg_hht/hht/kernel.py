@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -148,6 +149,11 @@ def first_mode(signal: Array, rule: StoppingRule) -> tuple[Array | None, int]:
     out = np.empty_like(signal)
     is_mode, n_extrema = kernel.first_mode(signal, out, signal.size, *_numbers(rule))
     return out if is_mode else None, n_extrema
+
+
+def count_extrema(signal: Array, rule: StoppingRule) -> int:
+    """Number of extrema of contiguous ``signal`` (n_samples,), by the rule's definition of an extremum."""
+    return first_mode(signal, replace(rule, max_sifts=0, n_sifts=0))[1]
 
 
 class Streams:

@@ -109,7 +109,7 @@ def open_network(path: Path, engine: str) -> Network:
     """
     if find_spec(engine) is None:
         extra = "onnx" if engine == "onnxruntime" else engine
-        raise InputError(f"--engine {engine} is not installed: pip install 'semg-hht[{extra}]'")
+        raise InputError(f"engine={engine!r} is not installed: pip install 'semg-hht[{extra}]'")
     require_file(path)
     try:
         return BACKENDS[engine](path)

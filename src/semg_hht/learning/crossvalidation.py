@@ -159,7 +159,7 @@ def _require_same(folder: Path, settings: dict[str, Any], overwrite: bool) -> No
         if not overwrite:
             raise InputError(
                 f"{folder}: holds an evaluation of other data or settings (settings.json); "
-                "name another folder, or use --overwrite to discard it and start again"
+                "name another folder, or use overwrite=True to discard it and start again"
             )
         shutil.rmtree(folder / FOLDS, ignore_errors=True)
 

@@ -168,6 +168,7 @@ def find_dataset(
     config: PipelineConfig | None,
     references: Data | None,
     *,
+    rate_hz: float | None = None,
     pack: Path | None = None,
     track: Track = untracked,
 ) -> Dataset:
@@ -188,17 +189,17 @@ def find_dataset(
         base = data_dir or manifest.parent
         if not is_matrix_file(file_as_named(base, read_manifest(manifest)[0].file)):
             if pack is not None:
-                raise InputError("--pack keeps matrices; these are recordings, which semg-hht prepare makes into them")
+                raise InputError("pack=... keeps matrices; these are recordings: semg-hht prepare makes them of these")
             config = config or PipelineConfig()
-            jobs = with_references(find_jobs(manifest, base=base), config, references)
+            jobs = with_references(find_jobs(manifest, rate_hz=rate_hz, base=base), config, references)
             return from_examples(track(transform_all(jobs, config), len(jobs), "transforming"))
     if config is not None:
-        raise InputError("matrices are trained on as they are: --band, --scaling and the like go with recordings")
+        raise InputError("matrices are trained on as they are: band_hz=... and the like go with recordings")
     if manifest is not None:
         return load_manifest(manifest, base=base, pack=pack, track=track)
     if data_dir is not None:
         return load_folder(data_dir, pack=pack, track=track)
-    raise InputError("say where the data is: --data_dir FOLDER, or --manifest FILE")
+    raise InputError("say where the data is: data_dir=FOLDER, or manifest=FILE")
 
 
 def manifest_of(folder: Path) -> Path | None:

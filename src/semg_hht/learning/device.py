@@ -32,7 +32,7 @@ def use_gpu(*, cpu: bool) -> bool:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"the GPU is there, but its first operation failed; {reason}. --cpu computes without it. Otherwise use a "
-            f"GPU that torch {torch.__version__} supports (on Kaggle T4, not P100)"
+            f"the GPU is there, but its first operation failed; {reason}. cpu=True computes without it. Otherwise use "
+            f"a GPU that torch {torch.__version__} supports (on Kaggle T4, not P100)"
         ) from error
     return True

@@ -183,7 +183,7 @@ class Fitting:
         )
         sizes = [len(batch) for batch in epoch_batches(len(self.train), self.config.batch_size, self.config.seed, 0)]
         if min(sizes) < self.share.n:
-            raise InputError(f"a batch of {min(sizes)} is too small for {self.share.n} processes; change --batch_size")
+            raise InputError(f"a batch of {min(sizes)} is too small for {self.share.n} processes; set batch_size=...")
         self.n_steps_per_epoch = len(sizes)
 
     def _labelled(self, indices: Indices) -> Indices:
@@ -221,7 +221,7 @@ class Fitting:
             # Mean over the whole batch. Fabric averages gradients over the processes, hence the factor n.
             loss = loss * (self.share.n / self.class_weights[targets].sum())
             if not torch.isfinite(loss):
-                raise InputError(f"the loss became {loss.item()} in epoch {epoch + 1}; lower --learning_rate")
+                raise InputError(f"the loss became {loss.item()} in epoch {epoch + 1}; lower learning_rate=...")
             self.fabric.backward(loss)
             take_gradients(self.weights, self.network)
             clip_gradients(self.weights, self.config.clip_norm)
@@ -326,7 +326,7 @@ class Fitting:
             detail = "; ".join(_changed(name, then.get(name), now[name]) for name in changed)
             raise InputError(
                 f"{self.folder}: this run was started with other {' and '.join(changed)} ({detail}); "
-                "resume it with the same data and settings, or choose another --checkpoint_dir"
+                "resume it with the same data and settings, or choose another checkpoint_dir=..."
             )
         if state.facts["epochs"] != self.config.epochs:
             log.warning(

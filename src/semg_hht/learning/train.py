@@ -195,14 +195,14 @@ def require_free(folder: Path, options: RunOptions) -> None:
     elif options.resume:
         raise InputError(
             f"{folder}: holds a trained model but not last/{STATE_FILE}, without which it can't be resumed; "
-            "--overwrite discards it and starts again"
+            "overwrite=True discards it and starts again"
         )
     elif has_state:
         raise InputError(
-            f"{folder}: holds a run already; --resume continues it, --overwrite discards it and starts again"
+            f"{folder}: holds a run already; resume=True continues it, overwrite=True discards it and starts again"
         )
     elif is_begun:
-        raise InputError(f"{folder}: holds a run that was stopped in its first epoch; --resume starts it again")
+        raise InputError(f"{folder}: holds a run that was stopped in its first epoch; resume=True starts it again")
     else:
         require_new_folder(folder, overwrite=False)
 

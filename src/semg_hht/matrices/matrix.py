@@ -99,7 +99,7 @@ def is_matrix_file(path: Path) -> bool:
     return any(key in shapes for key in MATRIX_KEYS) or (SIZE, SIZE) in shapes.values()
 
 
-def read_matrix(path: Path) -> Matrix:
+def read_matrix(path: str | Path) -> Matrix:
     """Read key ``hht``, else ``spectrum``, else the only two-dimensional array.
 
     Raises
@@ -114,6 +114,7 @@ def read_matrix(path: Path) -> Matrix:
     >>> prepared = sh.prepare(recording, "to_be_read")
     >>> matrix = sh.read_matrix(prepared.folder / "hht_matrices" / prepared.to_dataframe()["file"][0].split("/")[-1])
     """
+    path = Path(path)
     shapes = _shapes(path)
     key = next((key for key in MATRIX_KEYS if key in shapes), None)
     if key is None:

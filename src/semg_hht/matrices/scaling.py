@@ -13,7 +13,7 @@ SCALINGS = {
     "minmax": "amplitude of each matrix stretched to 0..1; effort is discarded (as in the original README)",
     "log": "logarithm of power above 1 uV (or one unit of the device); effort is kept as far as devices agree",
     "db": "decibels below the strongest cell of each matrix, 60 dB deep; effort is discarded",
-    "mvc": "as log, above 1 % of the subject's maximal contraction (--references); effort is kept",
+    "mvc": "as log, above 1 % of the subject's maximal contraction (references); effort is kept",
     "subject": "as log, above 1 % of the subject's mean amplitude over all recordings given",
     "upstream": "the scaling of the decomposition upstream, for no other decomposition",
 }

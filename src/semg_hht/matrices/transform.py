@@ -304,5 +304,5 @@ def warn_of_clipped_band(rate_hz: float, config: PipelineConfig, warned: set[flo
     warned.add(rate_hz)
     text = f"at {rate_hz:g} Hz the band-pass ends at {high_hz:g} Hz instead of {requested_hz:g} Hz"
     if rate_hz / 2 < requested_hz:
-        text += f"; rows above {rate_hz / 2:g} Hz stay empty (--band {low_hz:g} {rate_hz / 2:g} would use them)"
+        text += f"; rows above {rate_hz / 2:g} Hz stay empty (band_hz=({low_hz:g}, {rate_hz / 2:g}) would use them)"
     log.warning(text)

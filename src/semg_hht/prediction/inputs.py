@@ -207,7 +207,7 @@ class InputLoader:
         if config is None:
             reason = (
                 "this run was trained on matrices of another tool and does not know how to transform a recording; "
-                "state it, for example with --band 20 450"
+                "state it, for example with band_hz=(20, 450)"
             )
             yield from (Failure(job.file, f"{job.path}: {reason}") for job in jobs)
             return
@@ -233,13 +233,13 @@ class InputLoader:
         except NoRepetition as error:
             if not by_itself:
                 raise
-            raise InputError(f"{error}; --whole takes the recording as one") from None
+            raise InputError(f"{error}; whole=True takes the recording as one") from None
         loaded = self.transformed(source, choice, n_threads=n_threads)
         if not by_itself or job.states_times or not source.job.states_times:
             return loaded
         remark = (
             f"the recording lasts {source.raw.duration_s:.0f} s, the longest training repetition "
-            f"{self.model.longest_s:.1f} s; {loaded.n_repetitions} repetitions were found; --whole takes it as one"
+            f"{self.model.longest_s:.1f} s; {loaded.n_repetitions} repetitions were found; whole=True takes it as one"
         )
         return replace(loaded, remarks=(*loaded.remarks, remark))
 
@@ -342,7 +342,7 @@ def doubted(rows: NDArray[np.float64], item: LoadedInput) -> NDArray[np.float64]
 
 def require_repetition(file: str, repetition: int | None, n_repetitions: int) -> None:
     if repetition is not None and not 1 <= repetition <= n_repetitions:
-        raise InputError(f"{file}: has {n_repetitions} repetitions; got --repetition {repetition}")
+        raise InputError(f"{file}: has {n_repetitions} repetitions; got repetition={repetition}")
 
 
 def _read_or_fail(path: Path) -> Matrix | InputError:

@@ -149,7 +149,9 @@ class LiveSession:
         self._last = np.zeros((len(self._indices), 1))
         self._maximum = self._reference()
         if config.scaling == "mvc" and self._maximum is None:
-            raise InputError(f"{self._name}: the run answers relative to a maximal contraction; expected --references")
+            raise InputError(
+                f"{self._name}: the run answers relative to a maximal contraction; expected references=..."
+            )
         self._n_found = self._n_stretches = self._n_samples = 0
         self._earlier: deque[Examples] = deque(maxlen=N_TOGETHER)
         self._loudness: deque[Array] = deque(maxlen=N_TOGETHER)

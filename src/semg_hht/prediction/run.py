@@ -120,10 +120,10 @@ class Run:
         inputs: Data,
         options: InputOptions = InputOptions(),
         *,
-        batch_size: int = BATCH_SIZE,
-        n_jobs: int = -1,
-        once: bool = False,
+        rate_hz: float | None = None,
+        units: str = "",
         examples: Examples | None = None,
+        n_jobs: int = -1,
         track: Track = untracked,
     ) -> Predictions:
         """Answer for matrices, recordings, folders of either, a manifest.csv, or recordings in memory.
@@ -132,10 +132,10 @@ class Run:
         ----------
         inputs : a path; a `Recording`, an array (n_channels, n_samples), a DataFrame of samples or an ``mne.io.Raw``; a
             result of ``segment`` or ``label``; or a list of these.
-        options : rate and units of recordings that do not state them, references, and whether to find repetitions.
-        once : this is the only call: with the engine ``auto``, few matrices are answered by the engine with the
-            shortest start.
+        options : channels, references, and whether to find repetitions.
+        rate_hz, units : of recordings that do not state them, such as arrays.
         examples : labelled repetitions of the same people, from `examples`.
+        n_jobs : recordings that are prepared at the same time; -1: one for each core.
 
         Returns
         -------
@@ -154,9 +154,12 @@ class Run:
         >>> prediction = run.predict(sh.samples.recordings()["P30_supinated"])[0]
         >>> prediction.answers["action_quality"].prediction
         'supinated'
+        >>> samples = sh.read_recording(sh.samples.recordings()["P30_supinated"]).samples
+        >>> run.predict(samples, rate_hz=2000, units="uV")[0].file
+        'recording'
         """
-        loaded = self.loader.load(inputs, options, n_jobs=n_jobs, track=track)
-        return collect_predictions(self.answers(loaded, batch_size=batch_size, once=once, examples=examples))
+        loaded = self.loader.load(inputs, options.stating(rate_hz, units), n_jobs=n_jobs, track=track)
+        return collect_predictions(self.answers(loaded, examples=examples))
 
     def examples(self, manifest: Data, options: InputOptions = InputOptions()) -> Examples:
         """Labelled repetitions of the people whose other repetitions are to be answered; the run is not changed.
@@ -208,6 +211,8 @@ class Run:
         examples: Examples | None = None,
     ) -> Iterator[tuple[LoadedInput, Prediction] | Failure]:
         """Answer inputs batch by batch; failures are passed on.
+
+        ``once`` : no other call follows, so few matrices are answered by the engine ``auto`` with the shortest start.
 
         A run that answers a person's repetitions together (`ModelDescription.chosen`) answers when all are read; the
         inputs that it returns have no matrices, so that memory stays bounded.
@@ -345,8 +350,8 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     Parameters
     ----------
     engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: the fastest
-        installed, but see ``once`` of `Run.predict`. Engines differ in the sixth digit at most; each gives a file the
-        same answer, bit for bit, alone and among others.
+        installed, or for few matrices of `semg_hht.predict` the one of the shortest start. Engines differ in the
+        sixth digit at most; each gives a file the same answer, bit for bit, alone and among others.
 
     Raises
     ------
@@ -361,7 +366,7 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     """
     folder = Path(folder)
     if engine not in ENGINES:
-        raise InputError(f"--engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+        raise InputError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
     if is_export(folder):
         if engine == "torch":
             raise InputError(f"{folder}: an export has no weights for torch; name the run it was made of")

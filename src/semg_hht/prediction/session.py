@@ -75,7 +75,7 @@ def open_session(
     config = run.recording_config
     if config is None:
         raise InputError(f"{run.folder}: was trained on matrices of another tool and can't prepare a recording")
-    jobs = jobs_of(given, rate_hz=options.rate_hz, units=options.units)
+    jobs = jobs_of(given, rate_hz=options.rate_hz, units=options.units, channels=options.channels)
     if len(jobs) != 1:
         where = given if isinstance(given, (str, Path)) else "recordings"
         raise InputError(f"{where}: expected one recording, or a manifest of one; found {len(jobs)}")

@@ -1,6 +1,6 @@
 """Recordings from objects of Python: arrays, tables of samples, ``mne.io.Raw``. They are checked like files.
 
-It knows shapes, columns and rates. It does not know files or repetitions.
+It knows shapes, columns and rates. It does not know repetitions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.mne_raw import RawSignal, is_raw, recording_of_raw
 from semg_hht.recordings.recorded import Recording
-from semg_hht.recordings.recording import check_decoded
+from semg_hht.recordings.recording import check_decoded, read_recording
 from semg_hht.recordings.units import same_unit
 
 TIME_COLUMNS = {"time_s": 1.0, "time": 1.0, "t": 1.0, "time_ms": 1e-3}  # name -> seconds of one unit
@@ -48,14 +48,14 @@ def is_recording_like(data: object) -> bool:
 
 
 def recording_of(
-    data: RecordingLike, *, rate_hz: float | None = None, units: str = "", name: str = "recording"
+    data: RecordingLike | str | Path, *, rate_hz: float | None = None, units: str = "", name: str = "recording"
 ) -> Recording:
-    """The recording that an object holds.
+    """The recording that an object holds, or that a file holds.
 
     Parameters
     ----------
     data : a `Recording`; an array (n_channels, n_samples) or (n_samples,); a DataFrame with one column per channel and
-        a column ``time_s`` or ``rate_hz`` (or ``rate_hz`` given here); an ``mne.io.Raw``.
+        a column ``time_s`` or ``rate_hz`` (or ``rate_hz`` given here); an ``mne.io.Raw``; a path.
     rate_hz, units : of samples that do not state them; stated ones must agree.
     name : what messages and tables call an object without a file.
 
@@ -65,6 +65,8 @@ def recording_of(
         The rate is unknown or contradicts the stated one, the samples are not finite numbers, or the array is
         transposed.
     """
+    if isinstance(data, (str, Path)):
+        return read_recording(data, rate_hz=rate_hz, units=units)
     if isinstance(data, Recording):
         recording = data
     elif is_raw(data):

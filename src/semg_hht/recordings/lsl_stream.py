@@ -126,8 +126,8 @@ class LslStream:
                 return found[0]
             if found:
                 raise InputError(
-                    f"{self._choice.name}: {len(found)} streams have this name; expected one, or --source_id with the "
-                    f"source of one: {'; '.join(map(_told, found))}"
+                    f"{self._choice.name}: {len(found)} streams have this name; expected one, or source_id=... with "
+                    f"the source of one: {'; '.join(map(_told, found))}"
                 )
             if time.monotonic() >= end_s:
                 break
@@ -172,7 +172,7 @@ class LslStream:
     def _rate_hz(self, found: Any) -> float:
         own, given, name = float(found.nominal_srate()), self._choice.rate_hz, self._choice.name
         if not own and given is None:
-            raise InputError(f"{name}: the stream states no rate; state it with --rate_hz")
+            raise InputError(f"{name}: the stream states no rate; state it with rate_hz=...")
         if own and given is not None and abs(own - given) > RATE_TOLERANCE * given:
             raise InputError(
                 f"{name}: the stream states {own:g} Hz, but {given:g} Hz was given; expected the same rate"
@@ -214,7 +214,7 @@ class _StampClock:
             if self._is_stated:
                 yield Notice(f"the stream states {self._rate_hz:g} Hz, but the time stamps give {measured_hz:.6g} Hz")
             else:
-                yield Notice(f"--rate_hz states {self._rate_hz:g} Hz, but the time stamps give {measured_hz:.6g} Hz")
+                yield Notice(f"rate_hz={self._rate_hz:g} is stated, but the time stamps give {measured_hz:.6g} Hz")
             yield Notice("samples are lost or the rate is wrong, and then times and answers are wrong too")
 
 

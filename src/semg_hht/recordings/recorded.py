@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +181,28 @@ class Recording:
         from semg_hht.recordings.mne_raw import raw_of
 
         return raw_of(self, repetitions)
+
+    def plot(self, repetitions: Iterable[Span] = (), *, ax: Any = None) -> Any:
+        """Plot the EMG channels one above the other, filtered, as `semg_hht.plot_recording` does.
+
+        Parameters
+        ----------
+        repetitions : of `semg_hht.find_repetitions`, or the result of `semg_hht.segment`; their spans are coloured.
+        ax : axes of matplotlib to draw on; None: new ones.
+
+        Returns
+        -------
+        The axes.
+
+        Examples
+        --------
+        >>> import semg_hht as sh
+        >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
+        >>> recording.plot(sh.segment(recording)).get_xlabel()
+        'time (s)'
+        """
+        # The figures know recordings, so that a recording finds them through the package, when it is plotted.
+        return import_module("semg_hht").plot_recording(self, repetitions, ax=ax)
 
     def _title(self) -> str:
         return f" {self.source}" if self.source else ""

@@ -138,7 +138,7 @@ def check_decoded(
         decoded = replace(decoded, remarks=(*decoded.remarks, remark))
     rate = rate_hz if rate_hz is not None else decoded.rate_hz
     if rate is None:
-        raise RateUnknown(f"{path}: the sampling rate is unknown; state it with --rate_hz or in a manifest.csv")
+        raise RateUnknown(f"{path}: the sampling rate is unknown; state it with rate_hz=... or in a manifest.csv")
     if not (np.isfinite(rate) and rate > 0):
         raise InputError(f"{path}: the sampling rate must be above 0 Hz; found {rate:g}")
     table = decoded.table
@@ -231,7 +231,7 @@ def _is_given_rate_plausible(decoded: DecodedRecording, rate_hz: float) -> bool:
     return bool(rate_remarks(samples, decoded.rate_hz)) and not rate_remarks(samples, rate_hz)
 
 
-def write_recording(recording: Recording, path: Path) -> None:
+def write_recording(recording: Recording, path: str | Path) -> None:
     """Write a recording as ``.npz`` (exact) or ``.csv`` (a header, a time column, samples with seven digits).
 
     Only ``.npz`` keeps the units, and which channels are not EMG.
@@ -243,13 +243,13 @@ def write_recording(recording: Recording, path: Path) -> None:
 
     Examples
     --------
-    >>> from pathlib import Path
     >>> import semg_hht as sh
     >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
-    >>> sh.write_recording(recording.crop(0, 5), Path("first.csv"))
+    >>> sh.write_recording(recording.crop(0, 5), "first.csv")
     >>> sh.read_recording("first.csv").duration_s
     5.0
     """
+    path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in (".npz", ".csv"):
         raise InputError(f"{path}: recordings are written as .npz or .csv; found {suffix or 'no suffix'}")

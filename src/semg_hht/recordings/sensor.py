@@ -84,7 +84,7 @@ def read_sensor(path: Path, channel: str = "", *, rate_hz: float | None = None) 
         raise InputError(f"{path}: expected real numbers in {name}; found {samples.dtype}")
     rate = rate_hz or decoded.rate_hz
     if rate is None or (index is None and samples.size != len(table) and rate_hz is None):
-        raise RateUnknown(f"{path}: the sampling rate of {name} is unknown; state it with --sensor_rate_hz")
+        raise RateUnknown(f"{path}: the sampling rate of {name} is unknown; state it with SensorSource(rate_hz=...)")
     values = np.asarray(samples, dtype=np.float64)
     values = np.where(np.isfinite(values), values, np.nan)
     match = _BRACKETED.match(name)
@@ -141,7 +141,7 @@ def _only_sensor(
     if len(names) == 1:
         return 0
     listed = ", ".join(candidates or names)
-    raise InputError(f"{path}: name the channel of the sensor with --sensor; found {listed}")
+    raise InputError(f"{path}: name the channel of the sensor with sensor=...; found {listed}")
 
 
 def _vectors(path: Path) -> dict[str, NDArray[Any]]:

@@ -73,7 +73,7 @@ class ReplayedRecording:
 
     def __post_init__(self) -> None:
         if not self.speed > 0:
-            raise InputError(f"--speed must be above 0; got {self.speed:g}")
+            raise InputError(f"speed must be above 0; got {self.speed:g}")
 
     @property
     def description(self) -> StreamDescription:

@@ -25,8 +25,8 @@ _SPELLINGS = {
 }
 # What to do about recordings of which `mixed_units` tells.
 STATE_UNITS = (
-    "state the units of all of them (column units in the manifest, or --units), or prepare with --scaling mvc, "
-    "subject, db or minmax"
+    "state the units of all of them (column units in the manifest, or units=...), or prepare with "
+    "scaling='mvc' (or 'subject', 'db', 'minmax')"
 )
 COUNTS = ("adc", "adu", "count", "counts", "raw", "lsb", "digit", "digits", "bit", "bits", "a.u.", "au", "arb", "nu")
 

@@ -71,7 +71,7 @@ def without_gender(session: Session) -> Session:
     """
     answers = {task: answer for task, answer in session.answers.items() if task != "gender"}
     if not answers:
-        raise InputError(f"{session.file}: the run answers recorded gender alone; expected --gender to show it")
+        raise InputError(f"{session.file}: the run answers recorded gender alone; expected gender=True to show it")
     parts = [
         replace(part, answers={task: answer for task, answer in part.answers.items() if task != "gender"})
         for part in session.parts

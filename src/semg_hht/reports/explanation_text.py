@@ -37,12 +37,14 @@ def write_evidence(explanations: Sequence[Explanation], path: Path, words: Words
     draw_evidence(explanations, captions, path, words.texts, titles=titles)
 
 
-def plot_explanation(explanation: Explanation, *, lang: str = "en", ax: Axes | None = None) -> Axes:
+def plot_explanation(
+    explanation: Explanation | Iterable[Explanation], *, lang: str = "en", ax: Axes | None = None
+) -> Axes:
     """Plot where the evidence for an answer lies: over the matrix in Hz and seconds, or as bars of what was measured.
 
     Parameters
     ----------
-    explanation : one of `semg_hht.explanation.explain`.
+    explanation : one of `semg_hht.explain`, or its result, of which the first is plotted.
     lang : ``en`` or ``zh``.
     ax : matplotlib axes to draw on; None: new ones.
 
@@ -54,13 +56,12 @@ def plot_explanation(explanation: Explanation, *, lang: str = "en", ax: Axes | N
     Examples
     --------
     >>> import semg_hht as sh
-    >>> from semg_hht.explanation.explain import explain
-    >>> from semg_hht.reports.explanation_text import plot_explanation
-    >>> explanations = explain(sh.open_run(sh.samples.RUN), [sh.samples.recordings()["P30_supinated"]])
-    >>> axes = plot_explanation(next(iter(explanations)))
+    >>> axes = sh.plot_explanation(sh.explain(sh.samples.recordings()["P30_supinated"], sh.samples.RUN))
     """
     from semg_hht.figures.explanation_plot import plot_evidence
 
+    if not isinstance(explanation, Explanation):
+        explanation = next(iter(explanation))
     words = read_words(lang)
     return plot_evidence(explanation, words.texts, title=evidence_title(explanation, words), ax=ax)
 

@@ -57,6 +57,6 @@ def read_words(language: str) -> Words:
         There are no texts in this language.
     """
     if language not in LANGUAGES:
-        raise InputError(f"--lang must be one of {', '.join(LANGUAGES)}; got {language!r}")
+        raise InputError(f"language must be one of {', '.join(LANGUAGES)}; got {language!r}")
     text = files("semg_hht.reports").joinpath(f"{language}.json").read_text(encoding="utf-8")
     return Words(language, json.loads(text))

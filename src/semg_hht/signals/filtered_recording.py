@@ -45,7 +45,7 @@ class FilteredRecording:
             remarks.append(f"channels without a signal in the pass band were left out: {', '.join(empty)}")
         if self.raw.duration_s > LONGEST_S and not self.job.states_times:
             whole = f"{self.raw.duration_s:.0f} s were taken as one repetition"
-            remarks.append(f"{whole}; --segment finds the repetitions in them")
+            remarks.append(f"{whole}; segmentation=... finds the repetitions in them")
         return tuple(remarks)
 
     @cached_property

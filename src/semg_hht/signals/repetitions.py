@@ -6,12 +6,14 @@ It does not know labels, spectra or networks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.hht.spectrum import fast_length
+from semg_hht.recordings.given import RecordingLike, recording_of
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
@@ -117,11 +119,21 @@ class Repetition:
 
 
 def find_repetitions(
-    recording: Recording, config: SegmentConfig | None = None, filters: FilterConfig | None = None
+    recording: RecordingLike | str | Path,
+    config: SegmentConfig | None = None,
+    filters: FilterConfig | None = None,
+    *,
+    rate_hz: float | None = None,
 ) -> list[Repetition]:
     """Filter an unfiltered recording and detect its repetitions, in order; empty if no activity stands out from rest.
 
     Stretches of activity are joined across short rests and split at long pauses, and weak ones are dropped.
+
+    Parameters
+    ----------
+    recording : a `Recording`, an array (n_channels, n_samples), a DataFrame of samples or an ``mne.io.Raw``; or a
+        path. Channels that are not EMG are not searched, unless there are no others.
+    rate_hz : of one that does not state it.
 
     Raises
     ------
@@ -135,6 +147,9 @@ def find_repetitions(
     >>> len(sh.find_repetitions(recording))
     11
     """
+    recording = recording_of(recording, rate_hz=rate_hz)
+    if set(recording.channel_names) - set(recording.non_emg):
+        recording = recording.select(())
     try:
         filtered = preprocess(recording.samples, recording.rate_hz, filters or FilterConfig())
     except InputError as error:

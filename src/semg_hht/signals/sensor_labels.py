@@ -184,12 +184,12 @@ def best_of(excursions: Sequence[Excursion]) -> tuple[float, str]:
     if len(whole) >= MIN_FOR_OUTLIER and whole[0] > OUTLIER * whole[1]:
         return float("nan"), (
             f"the largest excursion, {whole[0]:.4g}, is {whole[0] / whole[1]:.1f} times the next: it may be an "
-            "artefact, so state the full range with --full_at"
+            "artefact, so state the full range with full_at=..."
         )
     if len(whole) >= MIN_FOR_OUTLIER and whole[0] > STANDS_OUT * whole[1]:
         return whole[0], (
             f"the best excursion, {whole[0]:.4g}, is {whole[0] / whole[1]:.1f} times the next; if it is an artefact, "
-            "state the full range with --full_at"
+            "state the full range with full_at=..."
         )
     return whole[0], ""
 
@@ -232,7 +232,7 @@ def sensor_remarks(movement: Movement, excursions: Sequence[Excursion], unit: st
     if movement.is_periodic:
         remarks.append(
             f"the movement is periodic, so another lag than {movement.lag_s:.2f} s fits about as well; state it with "
-            "--lag_s if it is known"
+            "lag_s=... if it is known"
         )
     n_missing = sum(e.is_missing for e in excursions)
     if n_missing:
@@ -242,7 +242,7 @@ def sensor_remarks(movement: Movement, excursions: Sequence[Excursion], unit: st
         ceiling = movement.sign * float(np.nanmax(movement.values))
         remarks.append(
             f"the sensor is clipped at {f'{ceiling:.4g} {unit}'.strip()} in {n_clipped} repetitions, so excursions are "
-            "larger than it shows; state the full range with --full_at"
+            "larger than it shows; state the full range with full_at=..."
         )
     return remarks
 
@@ -260,7 +260,7 @@ def no_movement(movement: Movement, excursions: Sequence[Excursion]) -> str:
     if movement.correlation < MIN_CORRELATION:
         return (
             f"the sensor does not follow the muscles (correlation {movement.correlation:.2f}; expected at least "
-            f"{MIN_CORRELATION:g}); is it the right channel, or is its lag above --max_lag_s?"
+            f"{MIN_CORRELATION:g}); is it the right channel, or is its lag above max_lag_s=...?"
         )
     return ""
 

@@ -233,7 +233,9 @@ def require_new_folder(folder: Path, *, overwrite: bool, except_for: tuple[str, 
         return
     ignored = (LOCK_FILE, *except_for)
     if any(not any(fnmatch(path.name, pattern) for pattern in ignored) for path in folder.iterdir()):
-        raise InputError(f"{folder}: this folder is not empty; name another one, or say --overwrite to write into it")
+        raise InputError(
+            f"{folder}: this folder is not empty; name another one, or say overwrite=True to write into it"
+        )
 
 
 @contextmanager
@@ -282,7 +284,7 @@ def require_new_file(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise InputError(f"{path}: expected a file to write; found a folder")
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; name another file, or say --overwrite to replace it")
+        raise InputError(f"{path}: exists already; name another file, or say overwrite=True to replace it")
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -51,9 +51,9 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
         without ``dask``.
     """
     if backend not in BACKENDS:
-        raise InputError(f"--backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
+        raise InputError(f"backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
     if scheduler and backend != "dask":
-        raise InputError(f"--scheduler goes with --backend dask; got {backend!r}")
+        raise InputError(f"scheduler=... goes with backend='dask'; got {backend!r}")
     import joblib  # imported here, because every command loads this module
 
     if backend != "dask":
@@ -63,7 +63,7 @@ def workers(backend: str = "loky", scheduler: str = "") -> Iterator[None]:
     try:
         from distributed import Client
     except ImportError:
-        raise InputError("--backend dask needs distributed: pip install 'semg-hht[dask]'") from None
+        raise InputError("backend='dask' needs distributed: pip install 'semg-hht[dask]'") from None
     try:
         client = Client(scheduler or None, timeout="10s")
     except (OSError, ValueError) as error:
@@ -144,7 +144,7 @@ def map_in_processes(
                     if n_idle > MAX_IDLE:
                         raise InputError(
                             "worker processes are ended by the system before they begin their work, again and again; "
-                            "fewer --jobs need less memory"
+                            "a smaller n_jobs=... needs less memory"
                         ) from None
                     for i in started:
                         try:

@@ -138,7 +138,7 @@ def evaluate(
     read_words(options.language)  # an unknown language is an error before the folds, not after them
     unknown = [name for name in options.protocols if name not in PROTOCOLS]
     if unknown:
-        raise InputError(f"--protocol must be one of {', '.join(PROTOCOLS)}; got {unknown[0]!r}")
+        raise InputError(f"protocols must be one of {', '.join(PROTOCOLS)}; got {unknown[0]!r}")
     out = path_for_workers(work.backend, Path(out))
     dataset = load_dataset(data, options=load, work=work)
     n_loaded, dataset = len(dataset), dataset.labelled()  # the whole data set must not stay in memory

@@ -18,7 +18,7 @@ from semg_hht.recordings.jobs import Failure
 from semg_hht.reports.explanation_text import evidence_json, evidence_said, evidence_title, write_evidence
 from semg_hht.reports.words import read_words
 from semg_hht.system.files import require_new_file
-from semg_hht.verbs.predicting import Checkpoint, opened, with_rate
+from semg_hht.verbs.predicting import Checkpoint, opened
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ def explain(
     out: str | Path | None = None,
     *,
     rate_hz: float | None = None,
+    units: str = "",
     inputs: InputOptions = InputOptions(),
     options: ExplainOptions = ExplainOptions(),
 ) -> Evidence:
@@ -95,7 +96,7 @@ def explain(
     ----------
     data, checkpoint, inputs : as for `predict`; one repetition of one file is explained.
     out : PNG to write; None: none is drawn.
-    rate_hz : of recordings that do not state it.
+    rate_hz, units : of recordings that do not state them.
 
     Raises
     ------
@@ -120,13 +121,11 @@ def explain(
     where = data if isinstance(data, (str, Path)) else "recordings"
     explanations: list[Explanation] = []
     question, choice = Question(options.task, options.method), Choice(options.file, options.repetition)
-    for result in explain_inputs(run, data, with_rate(inputs, rate_hz), question=question, choice=choice):
+    for result in explain_inputs(run, data, inputs.stating(rate_hz, units), question=question, choice=choice):
         if isinstance(result, Failure):
             raise InputError(result.reason)
         if explanations and result.repetition.file != explanations[0].repetition.file:
-            raise InputError(
-                f"{where}: holds several files; choose one with --file, or explain all with predict --explain"
-            )
+            raise InputError(f"{where}: holds several files; choose one with file=..., or explain each by itself")
         explanations.append(result)
     if not explanations:
         raise InputError(f"{where}: does not hold the file {options.file!r}; expected a name as predict lists it")

@@ -81,11 +81,6 @@ def require_references(config: PipelineConfig, references: Path) -> None:
     with_references([], config, references, n_jobs=1)
 
 
-def with_rate(inputs: InputOptions, rate_hz: float | None, units: str = "") -> InputOptions:
-    """The options with the rate and the units that were given beside them."""
-    return replace(inputs, rate_hz=inputs.rate_hz if rate_hz is None else rate_hz, units=units or inputs.units)
-
-
 def predict(
     data: Data,
     checkpoint: Checkpoint | None = None,
@@ -105,7 +100,7 @@ def predict(
     checkpoint : a run directory, one of its checkpoints or an export; a `Run`; or the result of `train`. None: the run
         that comes with the package (grip technique of elbow flexion), with a warning that says so.
     rate_hz, units : of recordings that do not state them.
-    inputs : references, and whether and how repetitions are found.
+    inputs : channels, references, and whether and how repetitions are found.
 
     Returns
     -------
@@ -129,7 +124,7 @@ def predict(
     5
     """
     run = opened(checkpoint, cpu=options.cpu, engine=options.engine)
-    return answer(run, data, with_rate(inputs, rate_hz, units), options, work=work).predictions
+    return answer(run, data, inputs.stating(rate_hz, units), options, work=work).predictions
 
 
 @dataclass(frozen=True)

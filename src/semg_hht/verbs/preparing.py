@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import mkdtemp
+from weakref import finalize
 
 from semg_hht.datasets.bids_export import ExportedDataset, export_bids
 from semg_hht.datasets.find_inputs import MANIFEST
@@ -47,7 +50,7 @@ class PrepareOptions:
 
 def prepare(
     data: Data,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     rate_hz: float | None = None,
     units: str = "",
@@ -60,7 +63,9 @@ def prepare(
     Parameters
     ----------
     data : recordings, a table of repetitions or a result of `segment` or `label`, as for `segment`.
-    out : folder for ``hht_matrices/`` and ``manifest.csv``. Finished matrices are not computed again.
+    out : folder for ``hht_matrices/`` and ``manifest.csv``. Finished matrices are not computed again. None: a temporary
+        folder, which is removed when nothing refers to the result any more. So the same verbs take the result, and
+        memory holds only the matrices that are read from it.
     rate_hz, units : of recordings that do not state them.
     transform : the settings that decide a matrix, as `configure` makes them.
 
@@ -73,10 +78,22 @@ def prepare(
     --------
     >>> import semg_hht as sh
     >>> recording = sh.read_recording(sh.samples.recordings()["P30_supinated"]).crop(0, 12)
+    >>> prepared = sh.prepare(sh.segment(recording))
+    >>> len(prepared), prepared[0].values.shape  # 3 repetitions on 2 channels
+    (6, (1, 256, 256))
     >>> prepared = sh.prepare(sh.segment(recording), "prepared")
-    >>> prepared.n_matrices  # 3 repetitions on 2 channels
-    6
+    >>> prepared.manifest.name
+    'manifest.csv'
     """
+    if out is None:
+        folder = mkdtemp(prefix="semg_hht_")
+        try:
+            done = prepare(data, folder, rate_hz=rate_hz, units=units, transform=transform, options=options, work=work)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finalize(done, shutil.rmtree, folder, ignore_errors=True)
+        return done
     not_segmented: list[Failure] = []
     if isinstance(data, (str, Path)):
         data = path_for_workers(work.backend, Path(data))
@@ -99,7 +116,7 @@ def prepare(
             bids = _export(jobs, out, data, transform, options.overwrite, work) if options.bids else None
         except (InputError, OSError) as error:
             raise InputError(
-                f"{error}. The matrices are finished; the same command with --overwrite does not compute them again"
+                f"{error}. The matrices are finished; with overwrite=True they are not computed again"
             ) from None
     return replace(done, failures=(*not_segmented, *done.failures), bids=bids)
 

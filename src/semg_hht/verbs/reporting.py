@@ -17,7 +17,7 @@ from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import TASKS
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.system.files import require_new_file
-from semg_hht.verbs.predicting import Checkpoint, InFolder, opened, with_rate
+from semg_hht.verbs.predicting import Checkpoint, InFolder, opened
 from semg_hht.verbs.work import Work
 
 Answered = tuple[LoadedInput, Prediction] | Failure
@@ -54,6 +54,7 @@ def report(
     *,
     checkpoint: Checkpoint | None = None,
     rate_hz: float | None = None,
+    units: str = "",
     inputs: InputOptions = InputOptions(segmentation=SegmentConfig()),
     options: ReportOptions = ReportOptions(),
 ) -> Path:
@@ -65,7 +66,8 @@ def report(
         `predict`, which gets a card.
     out : the page, one HTML file that needs no other files.
     checkpoint : the run that answers for a recording, as for `predict`.
-    rate_hz : of a recording that does not state it. inputs : more on recordings; repetitions are found by default.
+    rate_hz, units : of a recording that does not state them.
+    inputs : more on recordings; repetitions are found by default.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def report(
     folder = _folder_of(source)
     if folder is not None:
         return report_findings(folder, page, options)
-    return report_recording(source, page, checkpoint, with_rate(inputs, rate_hz), options)  # type: ignore[arg-type]
+    return report_recording(source, page, checkpoint, inputs.stating(rate_hz, units), options)  # type: ignore[arg-type]
 
 
 def _folder_of(source: Data | InFolder) -> Path | None:
@@ -103,9 +105,9 @@ def _folder_of(source: Data | InFolder) -> Path | None:
 def report_findings(folder: Path, page: Path, options: ReportOptions) -> Path:
     """`report` for an evaluation or a run."""
     if options.gender:
-        raise InputError("--gender needs --card RECORDING: a report holds the tasks that were evaluated")
+        raise InputError("gender=True needs source=RECORDING: a report holds the tasks that were evaluated")
     if options.explain:
-        raise InputError("--explain needs --card RECORDING: an evaluation holds no recording to explain")
+        raise InputError("explain=True needs source=RECORDING: an evaluation holds no recording to explain")
     from semg_hht.reports.evaluation_page import write_page
 
     return write_page(folder, page, language=options.language, data_dir=options.data_dir, overwrite=options.overwrite)

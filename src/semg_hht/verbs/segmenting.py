@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,7 @@ def segment(
     >>> list(table.columns[:4])
     ['file', 'subject', 'session', 'repetition']
     """
-    jobs = jobs_of(data, rate_hz=rate_hz, units=units)
-    channels = (options.channels,) if isinstance(options.channels, str) else tuple(options.channels)
-    if channels:
-        jobs = [replace(job, rows=tuple(replace(row, channels=channels) for row in job.rows)) for job in jobs]
+    jobs = jobs_of(data, rate_hz=rate_hz, units=units, channels=options.channels)
     events = options.events
     if events is not None:
         events = Path(events) if isinstance(events, (str, Path)) else event_list(events)

@@ -51,7 +51,7 @@ class LoadOptions:
     pack: Path | None = None
 
 
-TrainingInput = Data | Dataset | Prepared
+TrainingInput = Data | Dataset
 
 
 def load_dataset(
@@ -85,8 +85,9 @@ def load_dataset(
         folder, manifest = _folder_and_manifest(Path(data))
         pack = path_for_workers(work.backend, options.pack)
         dataset = find_dataset(
-            options.folder or folder, manifest, options.transform, options.references, pack=pack, track=work.track
-        )
+            options.folder or folder, manifest, options.transform, options.references,
+            rate_hz=rate_hz, pack=pack, track=work.track,
+        )  # fmt: skip
     else:
         config = options.transform or PipelineConfig()
         jobs = with_references(jobs_of(data, rate_hz=rate_hz), config, options.references, n_jobs=work.n_jobs)

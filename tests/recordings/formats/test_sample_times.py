@@ -85,7 +85,7 @@ def test_lost_packets_are_counted() -> None:
 )
 def test_a_doubtful_rate_is_an_error_that_offers_the_median_rate(time: Array, found: str) -> None:
     with pytest.raises(
-        InputError, match=rf"a\.csv: column 't' {found}.*If the rate is .* Hz, .*, state it with --rate_hz"
+        InputError, match=rf"a\.csv: column 't' {found}.*If the rate is .* Hz, .*, state it with rate_hz="
     ):
         rate_and_remark(time)
 

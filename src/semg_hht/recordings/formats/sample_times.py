@@ -85,7 +85,7 @@ def uneven_rate(times: Times, lines: SampleLines) -> tuple[float, str]:
         place = lines.place(int(bad[0]))
         raise InputError(
             f"{lines.path}: column {name!r} has no time in {place}; expected one for each sample. State the rate with "
-            "--rate_hz to ignore the times"
+            "rate_hz=... to ignore the times"
         )
     if time.size < 2:
         raise InputError(f"{lines.path}: column {name!r} has {time.size} times; expected two or more to give a rate")
@@ -123,7 +123,7 @@ def remark_on_ignored(times: Times, rate_hz: float) -> str:
 def _not_increasing(times: Times, lines: SampleLines, at: int) -> InputError:
     time = times.values
     rising = np.diff(time)[np.diff(time) > 0] * times.scale
-    offer = _offer(float(np.median(rising))) if rising.size else ". State the rate with --rate_hz to ignore the times"
+    offer = _offer(float(np.median(rising))) if rising.size else ". State the rate with rate_hz=... to ignore the times"
     return InputError(
         f"{lines.path}: column {times.name!r} must increase from {lines.word} to {lines.word} to be a time; "
         f"found {time[at]:.12g} in {lines.place(at)} and {time[at + 1]:.12g} in "
@@ -133,7 +133,7 @@ def _not_increasing(times: Times, lines: SampleLines, at: int) -> InputError:
 
 def _offer(step_s: float) -> str:
     rate_hz = _round_rate(step_s, 1e-3)
-    return f". If the rate is {rate_hz:g} Hz, as the median step says, state it with --rate_hz to ignore the times"
+    return f". If the rate is {rate_hz:g} Hz, as the median step says, state it with rate_hz=... to ignore the times"
 
 
 def _rate_of_blocks(times: Times, falls: NDArray[np.intp]) -> tuple[float, str] | None:
