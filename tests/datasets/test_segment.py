@@ -65,7 +65,7 @@ def test_each_recording_is_drawn(manifest: Path, tmp_path: Path) -> None:
 def test_an_existing_table_is_not_replaced(manifest: Path, tmp_path: Path) -> None:
     table = tmp_path / "reps.csv"
     table.write_text("mine")
-    with pytest.raises(InputError, match=r"reps\.csv: exists already and may have been edited; --overwrite keeps"):
+    with pytest.raises(InputError, match=r"reps\.csv: exists already and may have been edited; overwrite=True keeps"):
         cut(find_jobs(manifest), table)
     assert table.read_text() == "mine"
 

@@ -110,9 +110,7 @@ def segment(
     """
     replaced, out = (out, out.path) if isinstance(out, ReplacedTable) else (None, out)
     if out is not None and out.exists() and replaced is None:
-        raise InputError(
-            f"{out}: exists already and may have been edited; overwrite=True keeps the labels that still fit"
-        )
+        raise InputError(f"{out}: exists already and may have been edited; overwrite=True keeps labels that still fit")
     is_drawn = out is not None and (pictures.repetitions or pictures.filters)
     folder = out.with_name(f"{out.stem}_pictures") if out is not None and is_drawn else None
     drawing = None if folder is None else (folder, pictures)

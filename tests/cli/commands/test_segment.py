@@ -60,7 +60,7 @@ def test_a_table_is_replaced_with_its_labels(
     (tmp_path / "reps.csv").write_text(manifest_text(rows), encoding="utf-8")
     edited = (tmp_path / "reps.csv").read_bytes()
     assert run(*words) == 1
-    assert "exists already and may have been edited; --overwrite keeps the labels" in capsys.readouterr().err
+    assert "exists already and may have been edited; --overwrite keeps labels" in capsys.readouterr().err
     assert (tmp_path / "reps.csv").read_bytes() == edited
     assert run(*words, "--overwrite", "--merge_gap_s", 0.4) == 0
     again = read_manifest(tmp_path / "reps.csv")[0]
