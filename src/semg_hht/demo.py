@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 N_PEOPLE = 20
 N_REPETITIONS = 3  # of each movement and person
 BASE_CHANNELS = 8
-EPOCHS = 20
+EPOCHS = 12
 TEST_SIZE = 0.25
 EVALUATION_FOLDS = 3
 UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}

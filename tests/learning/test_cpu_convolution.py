@@ -137,3 +137,23 @@ def test_a_layer_without_a_gradient_passes_none() -> None:
     weights = weights_in_memory_order(layer)
     take_gradients(weights, layer)
     assert [weight.grad for weight in weights] == [None]
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 4, 5])
+def test_patches_are_computed_once_where_they_are_small_and_gradients_are_the_same_bits(
+    n_channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = Convolution(n_channels, 7, 3, stride=2, padding=1, bias=False)
+    choose_convolutions(layer, as_products=True)
+    x, calls, found = draw(3, n_channels, 16, 16, dtype=torch.float32).requires_grad_(), [], []
+    patches = convolution._patches
+    monkeypatch.setattr(convolution, "_patches", lambda padded: calls.append(len(padded)) or patches(padded))
+    for kept in (2**23, 0):
+        monkeypatch.setattr(convolution, "KEPT", kept)
+        found.append(torch.autograd.grad(layer(x).square().sum(), (x, layer.weight)))
+    assert calls == [3] * 3  # once, and once in each direction
+    for a, b in zip(*found, strict=True):
+        assert torch.equal(a, b)
+    padded = draw(3, 17, 17, n_channels, dtype=torch.float32)
+    rows = padded.unfold(1, 3, 2).unfold(2, 3, 2).permute(0, 1, 2, 4, 5, 3)  # (n, h/2, w/2, c, 3, 3) -> c last
+    assert torch.equal(patches(padded), rows.reshape(-1, 9 * n_channels))

@@ -16,7 +16,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from semg_hht.learning import svm_kernel as kernel
 from semg_hht.learning import svm_training as svm
-from semg_hht.learning.svm_kernel import Rows, SvcOnRows, on_features
+from semg_hht.learning.svm_kernel import Rows, SvcOnRows, best_pair, on_features
 from semg_hht.learning.svm_training import SvmOptions, fit_svm
 
 N = 90
@@ -87,6 +87,20 @@ def test_the_calibrated_svm_is_scikit_learns(n_classes: int, costs: tuple[float,
     theirs = by_scikit_learn(features, y, people, costs)
     assert_allclose(ours.predict_proba(features), theirs.predict_proba(features), rtol=0, atol=1e-9)
     assert set(vars(ours.steps[1][1])) == set(vars(theirs.steps[1][1]))
+
+
+@pytest.mark.parametrize("gammas", [("scale",), (1.0, 0.1, 0.03, 0.01)])
+def test_the_pair_of_a_search_is_scikit_learns(gammas: tuple[float | str, ...]) -> None:
+    for n_classes in (2, 3):
+        features, y, numbers = data(n_classes)
+        rows, costs = Rows(features), (0.1, 1.0, 10.0, 100.0)
+        folds = svm._folds(y, np.array([f"S{i // 3 % 10}" for i in range(N)]), "gender", "subject", 0, 0)
+        parameters = {"C": costs, "gamma": gammas}
+        search = GridSearchCV(
+            SvcOnRows(rows, class_weight="balanced"), parameters, cv=folds, scoring="balanced_accuracy"
+        )
+        best = search.fit(numbers, y).best_params_
+        assert best_pair(rows, y, folds, costs, gammas) == (best["C"], best["gamma"])
 
 
 def test_what_is_saved_is_a_plain_svc(tmp_path) -> None:

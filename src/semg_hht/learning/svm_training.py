@@ -82,14 +82,12 @@ def fit_svm(
     InputError
         A class has a single example.
     """
-    from sklearn.base import clone
     from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    from semg_hht.learning.svm_kernel import Rows, SvcOnRows, on_features
+    from semg_hht.learning.svm_kernel import Rows, SvcOnRows, best_pair, on_features
 
     rows = spread(list(zip(groups, labels, strict=True)), MAX_ROWS, seed)
     y, features = np.array(labels)[rows], features[rows]
@@ -101,13 +99,8 @@ def fit_svm(
     machine, x = SvcOnRows(Rows(scaled)), np.arange(len(y))[:, None]
     chosen: dict[str, Any] = {"C": options.costs[0], "gamma": options.gammas[0]}
     if len(options.costs) * len(options.gammas) > 1:
-        search = GridSearchCV(
-            clone(machine).set_params(class_weight="balanced"),
-            {"C": list(options.costs), "gamma": list(options.gammas)},
-            cv=folds,
-            scoring="balanced_accuracy",
-        )
-        chosen = search.fit(x, y).best_params_
+        cost, gamma = best_pair(machine.rows, y, folds, options.costs, options.gammas)
+        chosen = {"C": cost, "gamma": gamma}
     svm = CalibratedClassifierCV(machine.set_params(**chosen), method="sigmoid", ensemble=False, cv=folds)
     # Classes weigh the same in the SVM and in its calibration. With weights in the SVM alone, the calibration answers
     # with the most frequent class where it is unsure (balanced accuracy 0.50 instead of 0.70, experiments/LOG.md).

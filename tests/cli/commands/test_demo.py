@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-import joblib
 import pytest
 
 from command_line import run
 from semg_hht import demo, samples
 from semg_hht.demo import DemoSize
 from semg_hht.recordings.manifest import read_manifest
+from semg_hht.verbs.work import Work
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A demo of few people, repetitions and epochs, without other processes, each of which would load torch."""
     run_demo = demo.run_demo
     monkeypatch.setattr(demo, "run_demo", lambda *args, **options: run_demo(*args, size=DemoSize(4, 1), **options))
     monkeypatch.setattr(demo, "N_REPETITIONS", 1)
     monkeypatch.setattr(demo, "BASE_CHANNELS", 2)
-    with joblib.parallel_config(backend="sequential"):
-        yield
+    monkeypatch.setattr(demo, "Work", partial(Work, n_jobs=1))
 
 
 @pytest.mark.usefixtures("small")
