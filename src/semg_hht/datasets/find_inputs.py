@@ -26,7 +26,7 @@ from semg_hht.recordings.manifest import (
     separator_of,
 )
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.files import file_as_named, files_in, names_in, require_file
+from semg_hht.system.files import each_name_in, file_as_named, files_in, require_file
 
 log = logging.getLogger(__name__)
 
@@ -161,12 +161,11 @@ def note_unlisted(folder: Path, manifest: Path) -> None:
 
 def unlisted(folder: Path, manifest: Path, rows: Iterable[ManifestRow]) -> list[Path]:
     """The npz files of a folder that no row of its manifest names, whatever the spelling of the path."""
-    files = [row.file for row in rows]
+    files = {row.file for row in rows}
     within = "" if manifest.parent == folder else f"{folder.relative_to(manifest.parent).as_posix()}/"
-    listed = {file.removeprefix(within) for file in files if file.startswith(within)}
-    others = [folder / name for name in names_in(folder, (".npz",)) if name not in listed]
+    others = [folder / name for name in each_name_in(folder, (".npz",)) if within + name not in files]
     resolved = {_resolved(file_as_named(manifest.parent, file)) for file in files} if others else set()  # slow
-    return [path for path in others if _resolved(path) not in resolved]
+    return sorted(path for path in others if _resolved(path) not in resolved)
 
 
 def _resolved(path: Path) -> Path:

@@ -18,6 +18,7 @@ H = TypeVar("H", bound=Hashable)
 Numbers = NDArray[np.intp]  # of rows
 
 MIN_DIFFERENT = 256  # texts of a column with fewer different ones are kept once each
+WIDER = {2**8 + 1: "H", 2**16 + 1: "i"}  # number of values -> type of their numbers
 ENCODING = "utf-8", "surrogatepass"  # a file name may hold bytes that are no UTF-8
 
 
@@ -25,7 +26,7 @@ class Categories(Generic[H]):
     """A column of few different values; each is kept once, and each row has its number."""
 
     def __init__(self) -> None:
-        self.codes = array("i")
+        self.codes = array("B")
         self.code_of: dict[H, int] = {}
         self.values: list[H] = []
 
@@ -33,6 +34,8 @@ class Categories(Generic[H]):
         code = self.code_of.setdefault(value, len(self.values))
         if code == len(self.values):
             self.values.append(value)
+            if len(self.values) in WIDER:
+                self.codes = array(WIDER[len(self.values)], self.codes)
         self.codes.append(code)
 
     def __len__(self) -> int:
@@ -41,9 +44,9 @@ class Categories(Generic[H]):
     def __getitem__(self, row: int) -> H:
         return self.values[self.codes[row]]
 
-    def taken(self, rows: Numbers) -> NDArray[np.intc]:
+    def taken(self, rows: Numbers) -> NDArray[np.integer[Any]]:
         """(n,) the number of the value of each of these rows."""
-        return np.frombuffer(self.codes, np.intc)[rows] if len(self) else np.zeros(0, np.intc)
+        return np.frombuffer(self.codes, self.codes.typecode)[rows] if len(self) else np.zeros(0, np.intp)
 
 
 class Texts(Sequence[str]):
@@ -136,8 +139,11 @@ class Vectors:
         self.sizes.append(-1 if vector is None else len(vector))
         self.numbers.extend(() if vector is None else vector)
 
-    def table(self, rows: Numbers) -> NDArray[np.float64] | None:
-        """(n_rows, n) of these rows; None where one has no vector, or another length than the others."""
+    def taken_out(self, rows: Numbers) -> NDArray[np.float64] | None:
+        """(n_rows, n) of these rows; None where one has no vector, or another length than the others.
+
+        The column is empty afterwards, so that memory does not hold the numbers twice for longer than needed.
+        """
         sizes = {self.sizes.values[code] for code in np.unique(self.sizes.taken(rows)).tolist()}
         if len(sizes) != 1 or (size := sizes.pop()) < 0:
             return None
@@ -146,6 +152,7 @@ class Vectors:
         of_row = np.array(self.sizes.values, np.intp)[self.sizes.taken(np.arange(len(self.sizes)))]
         has = np.cumsum(of_row == size) - 1  # number of each row among those of this size
         every = np.frombuffer(self.numbers, np.float64)
+        self.numbers = array("d")
         if len(self.sizes.values) > 1:
             every = every[np.repeat(of_row == size, np.maximum(of_row, 0))]
         table = every.reshape(-1, size)  # (n with this size * size,) -> (n with this size, size)

@@ -326,8 +326,8 @@ def _from_pack(rows: RowColumns, packed: PackedMatrices, index: PackIndex) -> Da
         failures,
         ChosenRows(entries.stored, held, features_in),
         ChosenRows(entries.stored, held, reference_in),
-        entries.covariance.table(held),
-        entries.profile.table(held),
+        entries.covariance.taken_out(held),
+        entries.profile.taken_out(held),
         ChannelOrders(rows, held),
     )
 

@@ -80,17 +80,20 @@ class RowColumns(Sequence[ManifestRow]):
 
     def order(self, rows: Numbers) -> Numbers:
         """(n,) indices that sort these rows as `sort_key` does."""
-        file = self.texts["file"].ranks(rows)
-        recording = file
-        if "recording" in self.extra:
-            states = np.array(["recording" in names for names in self.extra_names.values])
-            if states.all():
-                recording = self.extra["recording"].ranks(rows)
-            else:
-                numbers = rows.tolist()
-                recording = np.unique([self.recording(row) for row in numbers], return_inverse=True)[1]
-        channel = self.extra[CHANNEL].ranks(rows) if CHANNEL in self.extra else np.zeros(len(rows), np.intp)
-        return np.lexsort((file, channel, self._seconds("stop", rows), self._seconds("start", rows), recording))
+        keys = [self._seconds("stop", rows), self._seconds("start", rows), self._recording_ranks(rows)]
+        if CHANNEL in self.extra:
+            keys.insert(0, self.extra[CHANNEL].ranks(rows))
+        order = np.lexsort(keys)
+        alike = np.all([key[order[1:]] == key[order[:-1]] for key in keys], axis=0)
+        return np.lexsort([self.texts["file"].ranks(rows), *keys]) if alike.any() else order
+
+    def _recording_ranks(self, rows: Numbers) -> Numbers:
+        """(n,) the place of the recording of each of these rows in the order of names."""
+        if all("recording" not in names for names in self.extra_names.values):
+            return self.texts["file"].ranks(rows)
+        if all("recording" in names for names in self.extra_names.values):
+            return self.extra["recording"].ranks(rows)
+        return np.unique([self.recording(row) for row in rows.tolist()], return_inverse=True)[1]
 
     def _seconds(self, which: str, rows: Numbers) -> NDArray[np.float64]:
         """(n,) ``recording_start_s`` or ``recording_stop_s``, else ``start_s`` or ``stop_s``, else 0."""
@@ -199,5 +202,6 @@ def recordings_of(rows: Sequence[ManifestRow]) -> list[str]:
 
 def first_files(rows: Sequence[ManifestRow], name: str) -> dict[str, str]:
     """Text of a column -> the file of the first row that has it."""
-    first = {text: i for i, text in reversed([*enumerate(texts_of(rows, name))])}
+    texts = texts_of(rows, name)
+    first = {texts[i]: i for i in reversed(range(len(texts)))}
     return {text: rows[i].file for text, i in first.items()}

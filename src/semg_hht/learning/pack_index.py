@@ -21,7 +21,7 @@ from semg_hht.matrices.matrix import split_reference
 from semg_hht.system.files import BROKEN_JSON, file_as_named, require_file
 
 FORMAT = 3
-PART = 2**20  # characters that are read at a time
+PART = 2**16  # characters that are read at a time
 DIGEST_BYTES = 32
 STAMPS, FILES = "stamps", "files"
 BEGINS = object()

@@ -154,13 +154,17 @@ def files_in(folder: Path, suffixes: Container[str] | None = None) -> list[Path]
 
 def names_in(folder: Path, suffixes: Container[str]) -> list[str]:
     """The names of `files_in`, relative to the folder, with forward slashes: a tenth of the memory of their paths."""
-    found = []
+    return sorted(each_name_in(folder, suffixes), key=lambda name: name.split("/"))
+
+
+def each_name_in(folder: Path, suffixes: Container[str]) -> Iterator[str]:
+    """`names_in`, in no order."""
     for place, folders, files in os.walk(folder):
         within = PurePath(place).relative_to(folder).as_posix()
         folders[:] = [name for name in folders if not is_hidden(name)]
-        names = (name for name in (*folders, *files) if PurePath(name).suffix.lower() in suffixes)
-        found += [name if within == "." else f"{within}/{name}" for name in names if not is_hidden(name)]
-    return sorted(found, key=lambda name: name.split("/"))
+        for name in (*folders, *files):
+            if name[max(0, name.rfind(".")) :].lower() in suffixes and not is_hidden(name):
+                yield name if within == "." else f"{within}/{name}"
 
 
 def file_as_named(folder: Path, name: str) -> Path:
