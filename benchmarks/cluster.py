@@ -186,7 +186,7 @@ def main() -> None:
         if "evaluate" in given.only:
             if not (folder / "prepare_alone").exists():
                 semg_hht("prepare", folder / "recordings", "--out", folder / "prepare_alone")
-            network = ("--base_channels", 4, "--epochs", 2, "--batch_size", 64, "--cpu")
+            network = ("--base_channels", 4, "--epochs", 1, "--batch_size", 64, "--cpu")
             words = (
                 "evaluate",
                 "--protocol",
@@ -197,7 +197,7 @@ def main() -> None:
                 folder / "prepare_alone",
                 *network,
             )
-            compare("evaluate", folder, words, ("folds/*/answers.json", 1))
+            compare("evaluate", folder, words, ("*/folds/*/answers.json", 1))
 
 
 if __name__ == "__main__":

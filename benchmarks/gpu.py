@@ -5,9 +5,9 @@
 
 Each part prints its lines when it ends and then writes all figures so far to --out, so that a run that is killed leaves
 what it measured. A part that would begin after --seconds is left out. Parts: "exactness" compares answers of one run on
-the CPU and on the GPU; "resume" starts a run on the CPU and continues it on both; "whole" is a run in bfloat16; "steps" counts the matrices that are
-trained on in a second; "loading" compares the rate at which a pack supplies them; "compiled" is "steps" with
-torch.compile. Matrices are random: times do not depend on what a network has learned.
+the CPU and on the GPU; "resume" starts a run on the CPU and continues it on both; "whole" is a run in bfloat16; "steps"
+counts the matrices that are trained on in a second; "loading" compares the rate at which a pack supplies them;
+"compiled" is "steps" with torch.compile. Matrices are random: times do not depend on what a network has learned.
 """
 
 from __future__ import annotations
@@ -271,11 +271,12 @@ def resume(session: Session) -> None:
     before, one, two = (load_file(f / "final" / "network.safetensors") for f in (first, here, there))
     weights = [name for name in one if name.rsplit(".", 1)[1] in ("weight", "bias")]
     difference = max(float((one[name] - two[name]).abs().max()) for name in weights)
-    moved = max(float((one[name] - before[name]).abs().max()) for name in weights)
-    session.note("resume", f"weights differ by {difference:.1e} at most after an epoch that changed them by {moved:.1e}"
-                 f" ({verdict(difference)}); {seconds[False]:.1f} s on the CPU, {seconds[True]:.1f} s on the GPU",
-                 difference=difference, moved=moved, equal=difference <= TOLERANCE, cpu_s=seconds[False],
-                 gpu_s=seconds[True])  # fmt: skip
+    apart = sum(float((one[name] - two[name]).double().square().sum()) for name in weights) ** 0.5
+    moved = sum(float((one[name] - before[name]).double().square().sum()) for name in weights) ** 0.5
+    session.note("resume", f"weights differ by {difference:.1e} at most ({verdict(difference)}), in all by "
+                 f"{apart / moved:.1e} of what the epoch changed; {seconds[False]:.1f} s on the CPU, "
+                 f"{seconds[True]:.1f} s on the GPU", difference=difference, share_of_change=apart / moved,
+                 equal=difference <= TOLERANCE, cpu_s=seconds[False], gpu_s=seconds[True])  # fmt: skip
 
 
 def whole(session: Session) -> None:
