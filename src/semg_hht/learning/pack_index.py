@@ -173,7 +173,7 @@ def _items(path: Path, lists: Collection[str]) -> Iterator[tuple[str, Any]]:
     require_file(path)
     try:
         with path.open(encoding="utf-8") as handle:
-            text = _Text(handle)
+            text = _JsonText(handle)
             text.expect("{")
             while not text.take("}"):
                 key = text.value()
@@ -193,7 +193,7 @@ def _items(path: Path, lists: Collection[str]) -> Iterator[tuple[str, Any]]:
         raise InputError(f"{path}: expected JSON; {error}") from None
 
 
-class _Text:
+class _JsonText:
     """JSON text that is read part by part, value by value."""
 
     def __init__(self, handle: IO[str]) -> None:
