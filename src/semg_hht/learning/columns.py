@@ -91,9 +91,9 @@ class Texts(Sequence[str]):
         """(n,) the place of the text of each of these rows in the order of texts; equal texts have one place."""
         if self.few is not None:
             values = self.few.values
-            place = np.empty(len(values), np.intp)
+            place: Numbers = np.empty(len(values), np.intp)
             place[sorted(range(len(values)), key=values.__getitem__)] = np.arange(len(values))
-            return place[self.few.taken(rows)]
+            return np.take(place, self.few.taken(rows))
         numbers = rows.tolist()
         order = sorted(range(len(numbers)), key=lambda i: self[numbers[i]])
         ranks, rank = np.empty(len(order), np.intp), 0
