@@ -246,8 +246,7 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
         note_unlisted(folder, manifest)
         return load_manifest(manifest, pack=pack, track=track)
     names = names_in(folder, (".npz",))
-    n_arrays = len(names_in(folder, (".npy",)))
-    if n_arrays:
+    if n_arrays := len(names_in(folder, (".npy",))):
         log.warning("%s: .npy files are not read (%d found); a matrix is an .npz with the key hht", folder, n_arrays)
     if not names:
         raise InputError(
