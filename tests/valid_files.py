@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
@@ -234,7 +233,8 @@ def tables(folder: Path) -> dict[str, Reader]:
     """The readers of manifests, events, BIDS datasets, matrices and packs."""
     from semg_hht.datasets.find_inputs import find_jobs, is_manifest
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.matrix_store import INDEX_FILE, read_pack
+    from semg_hht.learning.matrix_store import read_pack
+    from semg_hht.learning.pack_index import Stamps
     from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_facts, read_matrix, write_matrix
     from semg_hht.recordings.events import read_events
     from semg_hht.recordings.jobs import read_job
@@ -252,7 +252,7 @@ def tables(folder: Path) -> dict[str, Reader]:
     np.savez_compressed(folder / "foreign" / "a.npz", spectrum=values[0], sampling_rate=np.array(1000))
     matrices = [files_in(folder / "ours"), files_in(folder / "foreign")]
     load_folder(data, pack=folder / "pack")
-    stamps = json.loads((folder / "pack" / INDEX_FILE).read_text())["stamps"]
+    stamps = Stamps.of(data, [row.file for row in read_manifest(data / "manifest.csv")])
     pack = files_in(folder / "pack")
     events = b"onset\tduration\ttrial_type\tchannel\n0.1\t0.5\tfull\tB1\n1\t0.5\thalf\tn/a\n"
     stem = recording_files.BIDS_STEM

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import MPIEnvironment
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.numpy import load_file
 from torch import distributed, nn
 from torch.nn import functional
@@ -198,3 +199,22 @@ def test_two_processes_train_the_same_network_as_one(tmp_path: Path) -> None:
     assert (tmp_path / "two" / "history.jsonl").read_text().count("\n") == 2
     for name, weight in longer.items():
         assert np.linalg.norm(other[name] - weight) <= 2e-2 * np.linalg.norm(weight) + 1e-6
+
+
+def test_another_device_gets_the_mask_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that continues on a GPU draws the random numbers of a CPU; "meta" stands for the GPU here."""
+    layer, x = Dropout(0.5).train(), torch.rand(6, 100)
+    torch.manual_seed(3)
+    expected = layer(x)
+    moved: list[torch.Tensor] = []
+    to = torch.Tensor.to
+
+    def spy(mask: torch.Tensor, *target: Any, **how: Any) -> torch.Tensor:
+        moved.append(mask)
+        return to(mask, *target, **how)
+
+    monkeypatch.setattr(torch.Tensor, "to", spy)
+    torch.manual_seed(3)
+    assert layer(x.to("meta")).device.type == "meta"
+    assert_array_equal((x * moved[-1]).numpy(), expected.numpy())
+    assert_array_equal(layer.eval()(x).numpy(), x.numpy())

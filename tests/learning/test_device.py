@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from semg_hht.errors import InputError
+from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.data_parallel import make_fabric
-from semg_hht.learning.device import use_gpu
+from semg_hht.learning.device import exact_float32, use_gpu
 from semg_hht.learning.train import Result
 from semg_hht.prediction.run import open_run
 
@@ -48,3 +50,15 @@ def test_without_a_gpu_or_with_cpu_none_is_touched(old_gpu: None, monkeypatch: p
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_that_computes_is_used() -> None:
     assert use_gpu(cpu=False)
+
+
+def test_answers_are_computed_without_tf32(tiny_result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    model = load_model(tiny_result.folder / "best")
+    model.network.encoder.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    model.features_and_logits(np.zeros((1, 1, 256, 256), np.float32))
+    assert seen == [False]
+    with exact_float32():
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.allow_tf32

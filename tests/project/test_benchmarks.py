@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +94,45 @@ def test_strangers_are_counted_beside_new_people(repository: Path, real_data: Pa
         assert "| 3 of 3 |" in rows[stranger]
     assert "| 1 of 1 |" in rows["a matrix of another tool"]
     assert " of 36 |" in rows["new people of the same kind"]
+
+
+def test_the_gpu_script_runs_on_a_cpu_and_writes_each_part(repository: Path, tmp_path: Path) -> None:
+    printed = printed_by(repository, "gpu.py", "--dry_run", "--out", tmp_path / "gpu.json", "--peak", "float32=1",
+                         "tf32=1", "bfloat16=1")  # fmt: skip
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert list(found) == ["device", "exactness", "resume", "whole", "steps", "loading", "compiled", "end"]
+    assert "FAILED" not in printed
+    assert all(answers["equal"] and answers["spread"] > 0 for answers in found["exactness"])
+    assert found["resume"][0]["equal"]
+    assert [line["precision"] for line in found["steps"]] == ["float32", "tf32", "bfloat16"]
+    assert all(0 < line["share_of_peak"] < 1 for line in found["steps"])
+    assert found["loading"][0]["pack alone"] > 0
+
+
+def test_a_gpu_script_that_is_late_leaves_parts_out(repository: Path, tmp_path: Path) -> None:
+    words = ["--dry_run", "--out", tmp_path / "gpu.json", "--only", "steps", "--seconds", "-1"]
+    assert "steps      left out" in printed_by(repository, "gpu.py", *words)
+
+
+def unable_to_make_namespaces() -> bool:
+    return sys.platform != "linux" or os.geteuid() != 0 or shutil.which("ip") is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(unable_to_make_namespaces(), reason="needs Linux, root and ip")
+def test_prepare_on_a_cluster_outlives_a_worker(repository: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    if subprocess.run(["ip", "netns", "add", "semgprobe"], capture_output=True, check=False).returncode:
+        pytest.skip("root may make no namespaces here")
+    subprocess.run(["ip", "netns", "del", "semgprobe"], check=True)
+    words = ["--people", 4, "--repetitions", 2, "--only", "prepare", "--folder", tmp_path]
+    assert "of which 0 differ" in printed_by(repository, "cluster.py", *words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not unable_to_make_namespaces(), reason="tests what happens without root or ip")
+def test_without_root_a_cluster_says_what_it_needs(repository: Path) -> None:
+    command = [sys.executable, str(repository / "benchmarks" / "cluster.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "need" in done.stderr

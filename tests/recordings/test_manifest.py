@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semg_hht.errors import InputError
+from semg_hht.recordings import manifest
 from semg_hht.recordings.manifest import (
     NOTHING,
     ManifestRow,
     class_names,
     is_test_name,
+    iterate_manifest,
     manifest_text,
     parse_file_name,
     read_manifest,
+    read_manifest_text,
 )
 
 
@@ -274,3 +277,21 @@ def test_the_text_that_pandas_writes_for_an_empty_cell_is_no_label(tmp_path: Pat
     header = "file,subject,session,repetition,muscle,movement,gender,note"
     (row,) = read_manifest(written(tmp_path, f"{header}\na.csv{7 * f',{cell}'}\n"))
     assert row == ManifestRow("a.csv", extra={"note": cell})
+
+
+def test_a_table_is_read_row_by_row(tmp_path: Path) -> None:
+    """The fault in the last line is found when it is reached."""
+    path = tmp_path / "manifest.csv"
+    path.write_text("file,subject\na.csv,S1\nb.csv,S2\na.csv,S1\n", encoding="utf-8-sig")
+    rows = iterate_manifest(path)
+    assert [next(rows).file for _ in range(3)] == ["a.csv", "b.csv", "a.csv"]
+    with pytest.raises(InputError, match=r"a\.csv is listed twice"):
+        next(rows)
+
+
+def test_different_rows_with_one_hash_are_not_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "hash", lambda _: 7, raising=False)
+    rows = read_manifest_text("file\na.csv\nb.csv\n", Path("m.csv"))
+    assert [row.file for row in rows] == ["a.csv", "b.csv"]
+    with pytest.raises(InputError, match=r"b\.csv is listed twice"):
+        read_manifest_text("file\na.csv\nb.csv\nb.csv\n", Path("m.csv"))

@@ -18,6 +18,7 @@ from semg_hht.system.files import (
     files_in,
     is_hidden,
     locked_folder,
+    names_in,
     read_json,
     recover_folder,
     require_new_file,
@@ -251,6 +252,12 @@ def test_hidden_files_and_folders_are_not_found(tmp_path: Path) -> None:
     assert files_in(tmp_path / "nowhere", (".csv",)) == []
     assert [path.name for path in files_in(tmp_path) if path.is_file()] == ["a.csv", "B.CSV", "notes.md"]
     assert not is_hidden("a.b")
+    for folder in (tmp_path, tmp_path / "deep" / ".x", tmp_path / "nowhere"):
+        assert [folder / name for name in names_in(folder, (".csv",))] == files_in(folder, (".csv",))
+    (tmp_path / "deep.csv" / "z").mkdir(parents=True)  # a folder; parts are compared, not letters
+    for name in ("deep/z.csv", "deep.csv/z/a.csv", "csv", "a.b.csv"):
+        (tmp_path / name).touch()
+    assert [tmp_path / name for name in names_in(tmp_path, (".csv",))] == files_in(tmp_path, (".csv",))
 
 
 def test_a_file_is_found_under_another_form_of_its_name(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,13 +19,14 @@ from semg_hht.recordings.formats.wfdb import segment_headers
 from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import (
     ManifestRow,
+    iterate_manifest,
     parse_file_name,
     read_manifest,
     require_one_spelling_of_people,
     separator_of,
 )
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.files import file_as_named, files_in, require_file
+from semg_hht.system.files import each_name_in, file_as_named, files_in, require_file
 
 log = logging.getLogger(__name__)
 
@@ -153,17 +154,18 @@ def with_long_names(
 
 def note_unlisted(folder: Path, manifest: Path) -> None:
     """Warn if a folder holds npz files that its manifest does not list. They are not used."""
-    n_unlisted = len(unlisted(folder, manifest, read_manifest(manifest)))
+    n_unlisted = len(unlisted(folder, manifest, iterate_manifest(manifest)))
     if n_unlisted:
         log.warning("npz files in %s left out because %s does not list them: %d", folder, manifest, n_unlisted)
 
 
-def unlisted(folder: Path, manifest: Path, rows: list[ManifestRow]) -> list[Path]:
+def unlisted(folder: Path, manifest: Path, rows: Iterable[ManifestRow]) -> list[Path]:
     """The npz files of a folder that no row of its manifest names, whatever the spelling of the path."""
-    listed = {file_as_named(manifest.parent, row.file) for row in rows}
-    others = [p for p in files_in(folder, (".npz",)) if p not in listed]
-    resolved = {_resolved(p) for p in listed} if others else set()  # slow for very many files
-    return sorted(p for p in others if _resolved(p) not in resolved)
+    files = {row.file for row in rows}
+    within = "" if manifest.parent == folder else f"{folder.relative_to(manifest.parent).as_posix()}/"
+    others = [folder / name for name in each_name_in(folder, (".npz",)) if within + name not in files]
+    resolved = {_resolved(file_as_named(manifest.parent, file)) for file in files} if others else set()  # slow
+    return sorted(path for path in others if _resolved(path) not in resolved)
 
 
 def _resolved(path: Path) -> Path:

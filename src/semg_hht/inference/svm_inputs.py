@@ -50,7 +50,7 @@ class SvmInputs:
     known : task -> class of each example where a person has labelled it, else "".
     """
 
-    repetitions: tuple[str, ...]
+    repetitions: Sequence[str]
     features: Sequence[Features]
     references: Sequence[tuple[float, ...]]
     covariance: Array | None

@@ -34,6 +34,7 @@ from semg_hht.inference.discriminant import (
 )
 from semg_hht.inference.svm import Svm, read_svm, write_svm
 from semg_hht.inference.svm_inputs import SvmInputs
+from semg_hht.learning.device import exact_float32
 from semg_hht.learning.matrix_store import PackedMatrices, read_parts
 from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.svm_arrays import svm_arrays
@@ -84,6 +85,7 @@ class Model:
         return self
 
     @torch.inference_mode()
+    @exact_float32()
     def features_and_logits(
         self, matrices: NDArray[np.float32] | PackedMatrices, batch_size: int = INFERENCE_BATCH
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -86,9 +86,11 @@ def complete(model: Model, fitting: Fitting, choosing: Choosing = Choosing()) ->
             judged = replace(model, svms={task: _svm(model, fitting, task, trained_on)})
         probabilities = judged.combine(held_out.features, held_out.logits, people.svm_inputs)[task]
         labelled = np.flatnonzero([bool(label) for label in people.labels(task)])
-        labels = [classes.index(people.rows[i].label(task)) for i in labelled]
+        labels = [classes.index(people.rows[i].label(task)) for i in labelled.tolist()]
         if len(set(labels)) > 1:
-            calibration[task] = calibrate(probabilities[labelled], [people.repetitions[i] for i in labelled], labels)
+            calibration[task] = calibrate(
+                probabilities[labelled], [people.repetitions[i] for i in labelled.tolist()], labels
+            )
     training = training_data_of(everyone.people)
     description = replace(description, calibration=calibration, blocks=blocks, chosen=chosen, training=training)
     return replace(model, description=description, svms=svms, committees=committees)

@@ -169,7 +169,9 @@ def clip_gradients(weights: list[nn.Parameter], max_norm: float) -> None:
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norm = torch.stack([torch.dot(g.view(-1), g.view(-1)) for g in gradients]).sum().sqrt()
     scale = max_norm / (norm + 1e-6)
-    if scale < 1:
+    if scale.device.type != "cpu":
+        torch._foreach_mul_(gradients, scale.clamp(max=1))  # a comparison would wait for the GPU
+    elif scale < 1:
         torch._foreach_mul_(gradients, scale)
 
 

@@ -67,17 +67,20 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class Dropout(nn.Dropout):
-    """Dropout with the mask that a single process would draw for the whole batch.
+    """Dropout with the mask that a single process would draw for the whole batch on a CPU.
 
-    Every process draws the mask of the whole batch from the same random numbers and uses its own rows.
+    Every process draws the mask of the whole batch from the same random numbers and uses its own rows. A GPU gets the
+    mask of the CPU: with random numbers of its own a run that is resumed there would go another way.
     """
 
     batch: Batch | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.batch is None or not self.training:
+        if not self.training or (self.batch is None and x.device.type == "cpu"):
             return super().forward(x)
-        return x * functional.dropout(x.new_ones(self.batch.n_rows, *x.shape[1:]), self.p)[self.batch.rows]
+        own = Batch(slice(None), len(x)) if self.batch is None else self.batch
+        mask = functional.dropout(torch.ones(own.n_rows, *x.shape[1:]), self.p)[own.rows]
+        return x * mask.to(x)
 
 
 class _Summed(torch.autograd.Function):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +21,22 @@ from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import MATRIX_FOLDER
 from semg_hht.errors import InputError
 from semg_hht.inference.svm_inputs import SvmInputs, stack_if_alike
-from semg_hht.learning.matrix_store import PackedMatrices, PackEntry, new_pack, read_pack, stamp
+from semg_hht.learning.columns import ChosenRows, Numbers, chosen_of
+from semg_hht.learning.dataset_rows import (
+    CHANNEL,
+    ChannelOrders,
+    Repetitions,
+    RowColumns,
+    channel_number,
+    first_files,
+    recordings_of,
+    repetition_key,
+    sort_key,
+    texts_of,
+)
+from semg_hht.learning.matrix_store import PackedMatrices, new_pack, read_pack
+from semg_hht.learning.one_preparation import PreparedAs, require_one_preparation, warn_of_mixed_units
+from semg_hht.learning.pack_index import PackIndex, Stamps, features_in, reference_in
 from semg_hht.matrices.matrix import Matrix, is_matrix_file, read_matrix
 from semg_hht.matrices.scaling import IN_UNITS
 from semg_hht.matrices.transform import Example, PipelineConfig, transform_all
@@ -32,24 +46,22 @@ from semg_hht.recordings.manifest import (
     TASKS,
     ManifestRow,
     class_names,
+    iterate_manifest,
     parse_file_names,
     read_manifest,
-    require_one_spelling_of_people,
 )
 from semg_hht.recordings.spelling import require_one_spelling
-from semg_hht.recordings.units import STATE_UNITS, mixed_units
-from semg_hht.system.files import file_as_named, files_in
+from semg_hht.system.files import file_as_named, names_in
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
 
-Indices = NDArray[np.intp]
-CHANNEL_NUMBER = re.compile(r"_ch(\d+)\.npz$")  # at the end of the names that `prepare` gives
+Indices = Numbers
 
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Examples: matrices with their labels and features.
+    """Examples: matrices with their labels and features. A pack has columns, from which a row is made when asked for.
 
     matrices : (n_examples, n_planes, 256, 256) float32, in memory or on disk.
     rows : labels; ``row.file`` names the example.
@@ -64,12 +76,12 @@ class Dataset:
     """
 
     matrices: NDArray[np.float32] | PackedMatrices
-    rows: tuple[ManifestRow, ...]
-    repetitions: tuple[str, ...]
+    rows: Sequence[ManifestRow]
+    repetitions: Sequence[str]
     settings: dict[str, Any] | None
     failures: tuple[Failure, ...] = ()
-    features: tuple[dict[str, tuple[float, ...]], ...] = ()
-    references: tuple[tuple[float, ...], ...] = ()
+    features: Sequence[dict[str, tuple[float, ...]]] = ()
+    references: Sequence[tuple[float, ...]] = ()
     covariance: NDArray[np.float64] | None = None
     profile: NDArray[np.float64] | None = None
     channel_orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -85,11 +97,11 @@ class Dataset:
             return self  # matrices are large: no copy if all examples are kept
         return Dataset(
             self.matrices.subset(indices) if isinstance(self.matrices, PackedMatrices) else self.matrices[indices],
-            tuple(self.rows[i] for i in indices),
-            tuple(self.repetitions[i] for i in indices),
+            chosen_of(self.rows, indices),
+            chosen_of(self.repetitions, indices),
             self.settings,
-            features=tuple(self.features[i] for i in indices) if self.features else (),
-            references=tuple(self.references[i] for i in indices) if self.references else (),
+            features=chosen_of(self.features, indices) if self.features else (),
+            references=chosen_of(self.references, indices) if self.references else (),
             covariance=None if self.covariance is None else self.covariance[indices],
             profile=None if self.profile is None else self.profile[indices],
             channel_orders=self.channel_orders,
@@ -97,7 +109,11 @@ class Dataset:
 
     def labelled(self) -> Dataset:
         """The examples that have at least one label."""
-        return self.subset(np.flatnonzero([bool(row.movement or row.gender) for row in self.rows]))
+        return self.subset(np.flatnonzero(self.is_labelled(TASKS)))
+
+    def is_labelled(self, tasks: Iterable[str]) -> NDArray[np.bool_]:
+        """(n_examples,) whether each has a label for one of these tasks."""
+        return np.array([any(labels) for labels in zip(*map(self.labels, tasks), strict=True)], dtype=bool)
 
     def longest_s(self, indices: Indices) -> float:
         """Duration of the longest of these examples, in seconds; 0: their features do not state it."""
@@ -105,7 +121,7 @@ class Dataset:
         return max((max(own) for own in durations if own), default=0.0)
 
     def labels(self, task: str) -> tuple[str, ...]:
-        return tuple(row.label(task) for row in self.rows)
+        return tuple(texts_of(self.rows, LABEL_COLUMN[task]))
 
     @property
     def peaks(self) -> NDArray[np.float32]:
@@ -118,20 +134,20 @@ class Dataset:
     def svm_inputs(self) -> SvmInputs:
         """What is measured of the examples, and whose they are; a person who is not known has one recording."""
         nothing: tuple[float, ...] = ()
-        recordings = [row.extra.get("recording", row.file) for row in self.rows]
+        recordings = recordings_of(self.rows)
         return SvmInputs(
             self.repetitions,
             self.features or ({},) * len(self),
             self.references or (nothing,) * len(self),
             self.covariance,
             self.profile,
-            tuple(row.subject or recording for row, recording in zip(self.rows, recordings, strict=True)),
+            tuple(subject or recording for subject, recording in zip(self.subjects, recordings, strict=True)),
             tuple(recordings),
         )
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        return tuple(row.subject for row in self.rows)
+        return tuple(texts_of(self.rows, "subject"))
 
     def classes(self) -> dict[str, tuple[str, ...]]:
         """Task -> class names in output order, for tasks with labels.
@@ -142,7 +158,7 @@ class Dataset:
             A class stands under two spellings.
         """
         for task in TASKS:
-            require_one_spelling({row.label(task): row.file for row in reversed(self.rows)}, LABEL_COLUMN[task])
+            require_one_spelling(first_files(self.rows, LABEL_COLUMN[task]), LABEL_COLUMN[task])
         classes = {task: class_names(self.labels(task)) for task in TASKS}
         return {task: names for task, names in classes.items() if names}
 
@@ -150,7 +166,7 @@ class Dataset:
         """SHA-256 over names, labels and values; it does not depend on the order of the files."""
         digests: Iterable[str]
         if isinstance(self.matrices, PackedMatrices):
-            digests = self.matrices.digests
+            digests = (digest.tobytes().hex() for digest in self.matrices.digests)
         else:
             digests = (hashlib.sha256(matrix.tobytes()).hexdigest() for matrix in self.matrices)
         return fingerprint_of(zip(self.rows, digests, strict=True))
@@ -159,7 +175,10 @@ class Dataset:
 def fingerprint_of(examples: Iterable[tuple[ManifestRow, str]]) -> str:
     """`Dataset.fingerprint` from rows and the SHA-256 of each matrix."""
     lines = sorted(f"{row.file}|{row.subject}|{row.movement}|{row.gender}|{digest}" for row, digest in examples)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    whole = hashlib.sha256()
+    for i, line in enumerate(lines):
+        whole.update(f"\n{line}".encode() if i else line.encode())
+    return whole.hexdigest()
 
 
 def find_dataset(
@@ -187,7 +206,7 @@ def find_dataset(
     """
     if manifest is not None:
         base = data_dir or manifest.parent
-        if not is_matrix_file(file_as_named(base, read_manifest(manifest)[0].file)):
+        if not is_matrix_file(file_as_named(base, next(iterate_manifest(manifest)).file)):
             if pack is not None:
                 raise InputError("pack=... keeps matrices; these are recordings: semg-hht prepare makes them of these")
             config = config or PipelineConfig()
@@ -226,52 +245,53 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
     if manifest is not None:
         note_unlisted(folder, manifest)
         return load_manifest(manifest, pack=pack, track=track)
-    files = files_in(folder, (".npz",))
-    arrays = files_in(folder, (".npy",))
-    if arrays:
-        log.warning("%s: .npy files are not read (%d found); a matrix is an .npz with the key hht", folder, len(arrays))
-    if not files:
+    names = names_in(folder, (".npz",))
+    if n_arrays := len(names_in(folder, (".npy",))):
+        log.warning("%s: .npy files are not read (%d found); a matrix is an .npz with the key hht", folder, n_arrays)
+    if not names:
         raise InputError(
             f"{folder}: expected npz matrices or a manifest.csv; found none. Recordings become matrices with: "
             f"semg-hht prepare {folder} --out prepared"
         )
-    rows = parse_file_names([path.relative_to(folder).as_posix() for path in files])
-    return _load(list(zip(files, rows, strict=True)), pack, track)
+    rows = parse_file_names(names)
+    return _load(list(rows) if pack is None else RowColumns(rows), folder, pack, track)
 
 
 def load_manifest(
     manifest: Path, *, base: Path | None = None, pack: Path | None = None, track: Track = untracked
 ) -> Dataset:
     """Load the matrices of a manifest.csv; names are relative to ``base`` (default: the manifest's folder)."""
-    rows = read_manifest(manifest)
-    if not any(row.file.lower().endswith(".npz") for row in rows):
+    rows = read_manifest(manifest) if pack is None else RowColumns(iterate_manifest(manifest))
+    if not any(name.lower().endswith(".npz") for name in texts_of(rows, "file")):
         raise InputError(
             f"{manifest}: lists recordings, such as {rows[0].file}; expected npz matrices, which are made with: "
             f"semg-hht prepare {manifest} --out prepared"
         )
-    return _load([(file_as_named(base or manifest.parent, row.file), row) for row in rows], pack, track)
+    return _load(rows, base or manifest.parent, pack, track)
 
 
-def _load(sources: list[tuple[Path, ManifestRow]], pack: Path | None, track: Track) -> Dataset:
+def _load(rows: Sequence[ManifestRow], base: Path, pack: Path | None, track: Track) -> Dataset:
     if pack is not None:
-        return _load_packed(sources, pack, track)
+        return _load_packed(cast(RowColumns, rows), base, pack, track)
     loaded: list[_Loaded] = []
     failures = []
-    for path, row in track(sources, len(sources), "loading"):
+    for row in track(rows, len(rows), "loading"):
         try:
-            loaded.append(_loaded(row, read_matrix(path)))
+            loaded.append(_loaded(row, read_matrix(file_as_named(base, row.file))))
         except InputError as error:
             failures.append(Failure(row.file, str(error)))
     return _assemble(loaded, failures)
 
 
-def _load_packed(sources: list[tuple[Path, ManifestRow]], folder: Path, track: Track) -> Dataset:
+def _load_packed(rows: RowColumns, base: Path, folder: Path, track: Track) -> Dataset:
     """Load from the pack in ``folder``, which is written first unless it holds these files unchanged."""
-    stamps = [stamp(path, row.file) for path, row in sources]
+    names = rows.texts["file"]
+    stamps = Stamps.of(base, names)
     pack = read_pack(folder, stamps)
     if pack is None:
         with new_pack(folder, stamps) as packing:
-            for path, _ in track(sources, len(sources), "packing"):
+            for name in track(names, len(names), "packing"):
+                path = file_as_named(base, name)
                 try:
                     matrix = read_matrix(path)
                 except InputError as error:
@@ -280,11 +300,44 @@ def _load_packed(sources: list[tuple[Path, ManifestRow]], folder: Path, track: T
                     packing.add(path, matrix)
         pack = read_pack(folder, stamps)
         assert pack is not None
-    packed, entries = pack
-    rows = [row for _, row in sources]
-    failures = [Failure(row.file, entry.reason) for row, entry in zip(rows, entries, strict=True) if entry.reason]
-    loaded = [_loaded(row, entry) for row, entry in zip(rows, entries, strict=True) if entry.number is not None]
-    return _assemble(loaded, failures, packed)
+    return _from_pack(rows, *pack)
+
+
+def _from_pack(rows: RowColumns, packed: PackedMatrices, index: PackIndex) -> Dataset:
+    entries, files = index.entries, rows.texts["file"]
+    failures = tuple(Failure(files[i], reason) for i, reason in entries.reasons.items())
+    held = entries.held
+    if not len(held):
+        raise none_usable(failures, "files")
+    order = rows.order(held)  # of the matrices, which stand one after the other
+    held = held[order]
+    settings = [index.settings[number] if number >= 0 else None for number in entries.settings.values]
+    chosen = ChosenRows[ManifestRow](rows, held)
+    require_one_preparation(
+        PreparedAs(files[i], settings[entries.settings.codes[i]], packed.n_planes, rows.channel(i))
+        for i in held.tolist()
+    )
+    return _checked(
+        packed if np.array_equal(order, np.arange(len(order))) else packed.subset(order),
+        chosen,
+        ChosenRows(Repetitions(rows), held),
+        settings[entries.settings.codes[held[0]]],
+        failures,
+        ChosenRows(entries.stored, held, features_in),
+        ChosenRows(entries.stored, held, reference_in),
+        entries.covariance.taken_out(held),
+        entries.profile.taken_out(held),
+        ChannelOrders(rows, held),
+    )
+
+
+def _checked(*parts: Any) -> Dataset:
+    """A data set of these parts, whose people are named in one way."""
+    dataset = Dataset(*parts)
+    require_one_spelling(first_files(dataset.rows, "subject"), "subject")
+    if (dataset.settings or {}).get("scaling") in IN_UNITS:
+        warn_of_mixed_units(dict(zip(recordings_of(dataset.rows), texts_of(dataset.rows, "units"), strict=True)))
+    return dataset
 
 
 def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
@@ -302,34 +355,18 @@ def from_examples(results: Iterable[list[Example] | Failure]) -> Dataset:
     return _assemble(loaded, failures)
 
 
-def _repetition_key(row: ManifestRow) -> str:
-    if "recording" not in row.extra:
-        return row.file
-    return "|".join(row.extra.get(name, "") for name in ("recording", "recording_start_s", "recording_stop_s"))
-
-
 @dataclass(frozen=True)
 class _Loaded:
     row: ManifestRow
     repetition: str
     channel: str
-    facts: Matrix | PackEntry  # the matrix itself, or its entry in a pack
+    matrix: Matrix
     number: int = 0  # of the channel in its recording
 
-    @property
-    def sort_key(self) -> tuple[str, float, float, str, str]:
-        """Sort key: by recording, time and channel, so that the order of the files does not matter."""
-        extra = self.row.extra
-        start = float(extra.get("recording_start_s") or self.row.start_s or 0)
-        stop = float(extra.get("recording_stop_s") or self.row.stop_s or 0)
-        return extra.get("recording", self.row.file), start, stop, self.channel, self.row.file
 
-
-def _loaded(row: ManifestRow, facts: Matrix | PackEntry) -> _Loaded:
-    if isinstance(facts, Matrix):
-        row = replace(row, rate_hz=row.rate_hz or facts.rate_hz, units=row.units or facts.units)
-    number = CHANNEL_NUMBER.search(row.file)
-    return _Loaded(row, _repetition_key(row), row.extra.get("channel", ""), facts, int(number[1]) if number else 0)
+def _loaded(row: ManifestRow, matrix: Matrix) -> _Loaded:
+    row = replace(row, rate_hz=row.rate_hz or matrix.rate_hz, units=row.units or matrix.units)
+    return _Loaded(row, repetition_key(row), row.extra.get(CHANNEL, ""), matrix, channel_number(row.file))
 
 
 def _channel_orders(loaded: list[_Loaded]) -> dict[str, tuple[str, ...]]:
@@ -340,60 +377,24 @@ def _channel_orders(loaded: list[_Loaded]) -> dict[str, tuple[str, ...]]:
     return {repetition: tuple(names) for repetition, names in orders.items() if all(names)}
 
 
-def _assemble(loaded: list[_Loaded], failures: list[Failure], packed: PackedMatrices | None = None) -> Dataset:
+def _assemble(loaded: list[_Loaded], failures: list[Failure]) -> Dataset:
     if not loaded:
         raise none_usable(failures, "files")
-    loaded.sort(key=lambda item: item.sort_key)
-    require_one_spelling_of_people(item.row for item in loaded)
-    first = loaded[0]
-    n_planes = _n_planes(first, packed)
-    for item in loaded:
-        if item.facts.settings != first.facts.settings:
-            raise InputError(
-                f"{item.row.file} and {first.row.file} were prepared with different settings "
-                f"({_difference(item.facts.settings, first.facts.settings)}); expected one preparation for all"
-            )
-        if _n_planes(item, packed) != n_planes:
-            raise InputError(
-                f"{item.row.file} has {_n_planes(item, packed)} channels, {first.row.file} has {n_planes}; "
-                "expected the same number in every stacked example"
-            )
-        if n_planes > 1 and item.channel != first.channel:
-            raise InputError(
-                f"{item.row.file} stacks channels {item.channel}, {first.row.file} {first.channel}; "
-                "expected the same channels in the same order"
-            )
-    if (first.facts.settings or {}).get("scaling") in IN_UNITS:
-        mixed = mixed_units({item.row.extra.get("recording", item.row.file): item.row.units for item in loaded})
-        if mixed:
-            log.warning("%s; %s", mixed, STATE_UNITS)
-    return Dataset(
-        _matrices(loaded, packed),
-        tuple(item.row for item in loaded),
+    loaded.sort(key=lambda item: sort_key(item.row, item.channel))
+    rows = tuple(item.row for item in loaded)
+    matrices = [item.matrix for item in loaded]
+    require_one_preparation(
+        PreparedAs(item.row.file, item.matrix.settings, len(item.matrix.values), item.channel) for item in loaded
+    )
+    return _checked(
+        np.stack([matrix.values for matrix in matrices]).astype(np.float32, copy=False),
+        rows,
         tuple(item.repetition for item in loaded),
-        first.facts.settings,
+        matrices[0].settings,
         tuple(failures),
-        tuple(item.facts.features for item in loaded),
-        tuple(item.facts.reference for item in loaded),
-        stack_if_alike([item.facts.covariance for item in loaded]),
-        stack_if_alike([item.facts.profile for item in loaded]),
+        tuple(matrix.features for matrix in matrices),
+        tuple(matrix.reference for matrix in matrices),
+        stack_if_alike([matrix.covariance for matrix in matrices]),
+        stack_if_alike([matrix.profile for matrix in matrices]),
         _channel_orders(loaded),
     )
-
-
-def _n_planes(item: _Loaded, packed: PackedMatrices | None) -> int:
-    return len(item.facts.values) if isinstance(item.facts, Matrix) else cast(PackedMatrices, packed).n_planes
-
-
-def _matrices(loaded: list[_Loaded], packed: PackedMatrices | None) -> NDArray[np.float32] | PackedMatrices:
-    """(n_examples, n_planes, 256, 256), in the order of ``loaded``."""
-    if packed is not None:
-        return packed.subset(np.array([item.facts.number for item in loaded if isinstance(item.facts, PackEntry)]))
-    values = [item.facts.values for item in loaded if isinstance(item.facts, Matrix)]
-    return np.stack(values).astype(np.float32, copy=False)
-
-
-def _difference(a: dict[str, Any] | None, b: dict[str, Any] | None) -> str:
-    if a is None or b is None:
-        return "one by this project, one by another tool"
-    return "; ".join(f"{key}: {a.get(key)} and {b.get(key)}" for key in sorted({*a, *b}) if a.get(key) != b.get(key))

@@ -6,6 +6,8 @@ It knows torch. It does not know networks.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -36,3 +38,18 @@ def use_gpu(*, cpu: bool) -> bool:
             f"a GPU that torch {torch.__version__} supports (on Kaggle T4, not P100)"
         ) from error
     return True
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Compute with all digits of float32 on a GPU, as a CPU does.
+
+    torch lets convolutions on a GPU round their inputs to TF32, with 10 bits instead of 23: answers would differ from
+    those of a CPU in the third digit. Training keeps what torch is set to.
+    """
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products

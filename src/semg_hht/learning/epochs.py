@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -220,13 +221,13 @@ class Fitting:
             )
             # Mean over the whole batch. Fabric averages gradients over the processes, hence the factor n.
             loss = loss * (self.share.n / self.class_weights[targets].sum())
-            if not torch.isfinite(loss):
-                raise InputError(f"the loss became {loss.item()} in epoch {epoch + 1}; lower learning_rate=...")
             self.fabric.backward(loss)
             take_gradients(self.weights, self.network)
             clip_gradients(self.weights, self.config.clip_norm)
             self.optimizer.step()
-            sums[0] += loss.item() / self.share.n * len(chosen)
+            if not math.isfinite(value := loss.item()):  # only here, at its end, the step waits for a GPU
+                raise InputError(f"the loss became {value} in epoch {epoch + 1}; lower learning_rate=...")
+            sums[0] += value / self.share.n * len(chosen)
             sums[1] += int((logits.argmax(dim=1) == target).sum())
             on_step()
         share_batch(self.network, None)  # from here on all processes compute the same values

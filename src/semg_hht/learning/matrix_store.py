@@ -15,17 +15,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix, split_reference
-from semg_hht.system.files import read_json, require_new_folder, require_space, whole_folder
+from semg_hht.learning.pack_index import DIGEST_BYTES, PackIndex, Stamps, read_index, write_index
+from semg_hht.matrices.matrix import MAX_PLANES, SIZE, Matrix
+from semg_hht.system.files import require_new_folder, require_space, whole_folder
 from semg_hht.system.processes import map_ahead
 
-FORMAT = 3
 INDEX_FILE, VALUES_FILE = "pack.json", "matrices.f32"
 VALUE = np.dtype("<f4")
 N_AHEAD = 2  # batches that are read in advance
@@ -37,14 +38,14 @@ class PackedMatrices:
 
     path : file of the values.
     numbers : (n,) position of each matrix in the file.
-    digests : SHA-256 of each matrix at the time of writing.
+    digests : (n, 32) bytes, the SHA-256 of each matrix at the time of writing.
     peaks : (n,) largest value of each matrix, stored so that it needs no reading.
     """
 
     path: Path
     n_planes: int
     numbers: NDArray[np.intp]
-    digests: tuple[str, ...]
+    digests: NDArray[np.uint8]
     peaks: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -59,8 +60,7 @@ class PackedMatrices:
 
     def subset(self, indices: NDArray[np.intp]) -> PackedMatrices:
         """A selection of the same file; nothing is read."""
-        digests = tuple(self.digests[i] for i in indices)
-        return replace(self, numbers=self.numbers[indices], digests=digests, peaks=self.peaks[indices])
+        return replace(self, numbers=self.numbers[indices], digests=self.digests[indices], peaks=self.peaks[indices])
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         """One matrix for a number, several for a slice or an array of numbers.
@@ -88,27 +88,12 @@ def read_parts(matrices: NDArray[np.float32] | PackedMatrices, parts: Sequence[A
     return map_ahead(matrices.__getitem__, parts, N_AHEAD if isinstance(matrices, PackedMatrices) else 0)
 
 
-@dataclass(frozen=True)
-class PackEntry:
-    """The entry of one source file: position and features of its matrix, or the ``reason`` why it has none."""
-
-    number: int | None
-    digest: str = ""
-    peak: float = 0.0
-    settings: dict[str, Any] | None = None
-    features: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    reference: tuple[float, ...] = ()
-    covariance: NDArray[np.float64] | None = None
-    profile: NDArray[np.float64] | None = None
-    reason: str = ""
-
-
 @dataclass
 class PackWriter:
     """Writes a pack, file by file in the order of its stamps."""
 
     values: IO[bytes]
-    entries: list[dict[str, Any]] = field(default_factory=list)
+    entries: IO[str]  # one line of JSON for each file
     settings: list[Any] = field(default_factory=list)
     n_planes: int = 0
     n_matrices: int = 0
@@ -124,7 +109,7 @@ class PackWriter:
             self.settings.append(matrix.settings)
         content = np.ascontiguousarray(matrix.values, VALUE).tobytes()
         self.values.write(content)
-        self.entries.append(
+        self._write(
             {
                 "number": self.n_matrices,
                 "digest": hashlib.sha256(content).hexdigest(),
@@ -138,20 +123,14 @@ class PackWriter:
         self.n_matrices += 1
 
     def skip(self, reason: str) -> None:
-        self.entries.append({"number": None, "reason": reason})
+        self._write({"number": None, "reason": reason})
 
-
-def stamp(path: Path, name: str) -> list[Any]:
-    """Name, size and time of change of a file, to detect whether it is still the packed one."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # a zero in the name
-        return [name, -1, 0]
-    return [name, status.st_size, status.st_mtime_ns]
+    def _write(self, entry: dict[str, Any]) -> None:
+        self.entries.write(json.dumps(entry) + "\n")
 
 
 @contextmanager
-def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[PackWriter]:
+def new_pack(folder: Path, stamps: Stamps) -> Iterator[PackWriter]:
     """Write a pack; the complete pack replaces an existing one.
 
     Raises
@@ -161,22 +140,16 @@ def new_pack(folder: Path, stamps: Sequence[list[Any]]) -> Iterator[PackWriter]:
     """
     require_new_folder(folder, overwrite=False, except_for=(INDEX_FILE, VALUES_FILE))
     require_space(folder, len(stamps) * SIZE * SIZE * VALUE.itemsize)
-    with whole_folder(folder) as part:
+    with whole_folder(folder) as part, TemporaryFile("w+", encoding="utf-8", dir=part) as entries:
         with (part / VALUES_FILE).open("wb") as values:
-            packing = PackWriter(values)
+            packing = PackWriter(values, entries)
             yield packing
-        content = {
-            "format": FORMAT,
-            "n_planes": packing.n_planes,
-            "stamps": list(stamps),
-            "settings": packing.settings,
-            "files": packing.entries,
-        }
-        (part / INDEX_FILE).write_text(json.dumps(content), encoding="utf-8")
+        with (part / INDEX_FILE).open("w", encoding="utf-8") as index:
+            write_index(index, packing.n_planes, stamps, packing.settings, entries)
 
 
-def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices, list[PackEntry]] | None:
-    """The matrices and entries of a pack; None if ``folder`` is no pack of these files or a file has changed.
+def read_pack(folder: Path, stamps: Stamps) -> tuple[PackedMatrices, PackIndex] | None:
+    """The matrices and the index of a pack; None if ``folder`` is no pack of these files or a file has changed.
 
     Raises
     ------
@@ -186,38 +159,20 @@ def read_pack(folder: Path, stamps: Sequence[list[Any]]) -> tuple[PackedMatrices
     path, values = folder / INDEX_FILE, folder / VALUES_FILE
     if not path.is_file() or not values.is_file():
         return None
-    content = read_json(path)
     try:
-        if content["format"] != FORMAT or content["stamps"] != list(stamps):
+        index = read_index(path, stamps)
+        if index is None:
             return None
-        n_planes = int(content["n_planes"])
-        entries = [_entry(stated, content["settings"]) for stated in content["files"]]
-        held = [entry for entry in entries if entry.number is not None]
+        n_planes, n_matrices = index.n_planes, len(index.entries.peaks)
         size = n_planes * SIZE * SIZE * VALUE.itemsize
-        if len(entries) != len(stamps) or [entry.number for entry in held] != list(range(len(held))):
-            raise ValueError("it does not list its files one by one")
-        if values.stat().st_size != len(held) * size or not 0 <= n_planes <= MAX_PLANES:
+        if values.stat().st_size != n_matrices * size or not 0 <= n_planes <= MAX_PLANES:
             raise ValueError(f"{VALUES_FILE} has another size")
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path}: expected the index of a pack; {error}. Delete the folder to write a new pack"
         ) from None
-    digests, peaks = tuple(entry.digest for entry in held), np.array([entry.peak for entry in held], dtype=np.float32)
-    return PackedMatrices(values, n_planes, np.arange(len(held)), digests, peaks), entries
-
-
-def _entry(stated: dict[str, Any], settings: list[Any]) -> PackEntry:
-    if stated["number"] is None:
-        return PackEntry(None, reason=str(stated["reason"]))
-    stored = {str(name): tuple(map(float, values)) for name, values in stated["features"].items()}
-    features, reference = split_reference(stored)
-    return PackEntry(
-        number=int(stated["number"]),
-        digest=str(stated["digest"]),
-        peak=float(stated["peak"]),
-        settings=settings[stated["settings"]],
-        features=features,
-        reference=reference,
-        covariance=None if stated["mixing"] is None else np.array(stated["mixing"], dtype=np.float64),
-        profile=None if stated["profile"] is None else np.array(stated["profile"], dtype=np.float64),
-    )
+    digests = np.frombuffer(index.entries.digests, np.uint8).reshape(-1, DIGEST_BYTES)  # (32 n,) -> (n, 32)
+    peaks = np.frombuffer(index.entries.peaks, np.float32) if n_matrices else np.zeros(0, np.float32)
+    return PackedMatrices(values, n_planes, np.arange(n_matrices), digests, peaks), index

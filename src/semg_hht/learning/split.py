@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.learning.columns import chosen_of
 from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.dataset_rows import texts_of
 from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS
 
 log = logging.getLogger(__name__)
@@ -46,8 +48,8 @@ class Split:
             "notes": list(self.notes),
             **{
                 side: {
-                    "subjects": sorted({dataset.rows[i].subject for i in indices}),
-                    "files": sorted({dataset.rows[i].file for i in indices}),
+                    "subjects": sorted(set(texts_of(chosen_of(dataset.rows, indices), "subject"))),
+                    "files": sorted(set(texts_of(chosen_of(dataset.rows, indices), "file"))),
                 }
                 for side, indices in sides.items()
             },
@@ -60,9 +62,9 @@ def warn_of_few_people(dataset: Dataset, tasks: Iterable[str]) -> None:
         return  # the split is by repetition, with a warning of its own
     for task in tasks:
         people: dict[str, set[str]] = {}
-        for row in dataset.rows:
-            if row.label(task):
-                people.setdefault(row.label(task), set()).add(row.subject)
+        for label, subject in zip(dataset.labels(task), dataset.subjects, strict=True):
+            if label:
+                people.setdefault(label, set()).add(subject)
         few = [f"{name} is of {' and '.join(sorted(who))}" for name, who in people.items() if len(who) < MIN_PEOPLE]
         if few:
             log.warning(
@@ -90,7 +92,6 @@ def split_dataset(dataset: Dataset, test_size: float, validation_size: float, se
     notes = []
     everything = np.arange(len(dataset))
     subjects = np.array(dataset.subjects)
-    repetitions = np.array(dataset.repetitions)
     n_subjects = len(set(subjects))
     by_subject = n_subjects >= 2 and "" not in subjects
     if not by_subject:
@@ -99,12 +100,12 @@ def split_dataset(dataset: Dataset, test_size: float, validation_size: float, se
             f"{why}, so the split is by repetition: the score is optimistic, because the same person may stand on both "
             "sides. A manifest.csv with a column 'subject' mends that"
         )
-    groups = subjects if by_subject else repetitions
+    groups = subjects if by_subject else np.array(dataset.repetitions)
     # Of three or more people at least two remain: one to train on, one to choose the epoch.
     rest, test = divide(everything, groups, dataset, test_size, seed, n_kept=2 if len(set(groups)) > 2 else 1)
     if by_subject and len(set(subjects[rest])) < 2:
         notes.append("one subject is left to train on, so the epoch is picked on other repetitions of that subject")
-        groups = repetitions
+        groups = np.array(dataset.repetitions)
     train, validation = divide(rest, groups, dataset, validation_size, seed + 1)
     for note in notes:
         log.warning(note)

@@ -23,6 +23,7 @@ from semg_hht.learning.checkpoint import RUN_FILES, STATE_FILE, Model, complete_
 from semg_hht.learning.classifiers import blocks_of, complete, shown_examples, tasks_to_choose_for
 from semg_hht.learning.data_parallel import make_fabric, stop_other_processes
 from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.dataset_rows import recordings_of
 from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_task, fit, score, write_config
 from semg_hht.learning.split import Split, split_dataset, warn_of_few_people
 from semg_hht.learning.training_data import reasons_of_matrix
@@ -122,9 +123,9 @@ def train(
     if options.resume:
         classes = in_order_of_run(classes, folder)
     encoded = encoder_task(classes)
-    chosen = np.flatnonzero([any(row.label(t) for t in classes) for row in dataset.rows])
+    chosen = np.flatnonzero(dataset.is_labelled(classes))
     labelled = dataset.subset(chosen)
-    unlabelled = dataset.subset(np.flatnonzero([not (row.movement or row.gender) for row in dataset.rows]))
+    unlabelled = dataset.subset(np.flatnonzero(~dataset.is_labelled(TASKS)))
     _warn_of_unlabelled(unlabelled)
     if split is None:
         warn_of_few_people(labelled, classes)
@@ -283,7 +284,7 @@ def _noted(model: Model, note: str) -> Model:
 
 def _warn_of_unlabelled(unlabelled: Dataset) -> None:
     """Warn about files without labels that are not named ``Test*``: their names may be mistyped."""
-    files = sorted({row.extra.get("recording", row.file) for row in unlabelled.rows})
+    files = sorted(set(recordings_of(unlabelled.rows)))
     odd = [file for file in files if not is_test_name(PurePosixPath(file).name)]
     if odd:
         more = " ..." if len(odd) > 5 else ""

@@ -9,9 +9,11 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.spelling import require_one_spelling, spelling_key
@@ -132,19 +134,18 @@ def parse_file_name(name: str) -> ManifestRow:
     )
 
 
-def parse_file_names(names: Sequence[str]) -> list[ManifestRow]:
+def parse_file_names(names: Iterable[str]) -> Iterator[ManifestRow]:
     """`parse_file_name` of each name; the error of the first that has no labels counts the others like it."""
-    rows, wrong = [], []
-    for name in names:
+    wrong, n_names = [], 0
+    for n_names, name in enumerate(names, 1):  # noqa: B007 - their number is used below
         try:
-            rows.append(parse_file_name(name))
+            yield parse_file_name(name)
         except InputError as error:
             wrong.append(error)
     if len(wrong) > 1:
-        raise InputError(f"{wrong[0]}. {len(wrong) - 1} more of {len(names)} names are so; semg-hht check lists all")
+        raise InputError(f"{wrong[0]}. {len(wrong) - 1} more of {n_names} names are so; semg-hht check lists all")
     if wrong:
         raise wrong[0]
-    return rows
 
 
 def class_names(labels: Iterable[str]) -> tuple[str, ...]:
@@ -210,47 +211,73 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         The file is not text, has no column ``file`` or no rows, a cell is not a number, a stop is before its start, or
         a row is repeated.
     """
+    return list(iterate_manifest(path))
+
+
+def iterate_manifest(path: Path) -> Iterator[ManifestRow]:
+    """`read_manifest` row by row: memory need not hold the whole table."""
     require_file(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            yield from _rows(handle, path)
     except OSError as error:
         raise InputError(f"{path}: can't be read; {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: expected UTF-8 text; save the table as 'CSV UTF-8'") from None
-    return read_manifest_text(text, path)
 
 
 def read_manifest_text(text: str, path: Path) -> list[ManifestRow]:
     """`read_manifest` for the text of a table; ``path`` names it in messages."""
-    try:
-        with io.StringIO(text, newline="") as handle:
-            first = handle.readline()
-            handle.seek(0)
-            reader = csv.DictReader(handle, delimiter=separator_of(first))
-            header = [(name or "").strip() for name in reader.fieldnames or []]
-            if "file" not in header:
-                found = ", ".join(header) or "nothing"
-                raise InputError(f"{path}: expected a header line with a column 'file'; found {found}")
-            repeated = sorted({name for name in header if header.count(name) > 1})
-            if repeated:
-                raise InputError(f"{path}: column {_listed(repeated)} occurs twice in the header; expected it once")
-            reader.fieldnames = header
-            rows = [_row(path, reader.line_num, cells) for cells in reader if any((cells.get(c) or "") for c in header)]
-    except csv.Error as error:
-        raise InputError(f"{path}: expected comma-separated text; {error}") from None
-    if not rows:
+    with io.StringIO(text, newline="") as handle:
+        return list(_rows(handle, path))
+
+
+def _rows(handle: IO[str], path: Path) -> Iterator[ManifestRow]:
+    """The rows of a table, then the checks of all rows together."""
+    files: dict[str, str] = {}  # of people
+    hashes = array("q")  # 8 bytes a row, where a set of the rows themselves takes 400
+    for row in _parsed(handle, path):
+        files.setdefault(row.subject, row.file)
+        hashes.append(hash(_identity(row)))
+        yield row
+    if not hashes:
         raise InputError(f"{path}: expected one row per recording or matrix; found none")
     try:
-        require_one_spelling_of_people(rows)
+        require_one_spelling(files, "subject")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    seen: set[tuple[str, float | None, float | None, tuple[str, ...]]] = set()
-    for row in rows:
-        key = (row.file, row.start_s, row.stop_s, row.channels)
-        if key in seen:
+    if len(set(hashes)) == len(hashes):
+        return
+    seen: set[Any] = set()
+    for row in _parsed(handle, path):  # once more, since different rows may have one hash
+        if _identity(row) in seen:
             raise InputError(f"{path}: {row.file} is listed twice with the same start, stop and channels")
-        seen.add(key)
-    return rows
+        seen.add(_identity(row))
+
+
+def _identity(row: ManifestRow) -> tuple[str, float | None, float | None, tuple[str, ...]]:
+    return row.file, row.start_s, row.stop_s, row.channels
+
+
+def _parsed(handle: IO[str], path: Path) -> Iterator[ManifestRow]:
+    try:
+        handle.seek(0)
+        first = handle.readline()
+        handle.seek(0)
+        reader = csv.DictReader(handle, delimiter=separator_of(first))
+        header = [(name or "").strip() for name in reader.fieldnames or []]
+        if "file" not in header:
+            found = ", ".join(header) or "nothing"
+            raise InputError(f"{path}: expected a header line with a column 'file'; found {found}")
+        repeated = sorted({name for name in header if header.count(name) > 1})
+        if repeated:
+            raise InputError(f"{path}: column {_listed(repeated)} occurs twice in the header; expected it once")
+        reader.fieldnames = header
+        for cells in reader:
+            if any((cells.get(column) or "") for column in header):
+                yield _row(path, reader.line_num, cells)
+    except csv.Error as error:
+        raise InputError(f"{path}: expected comma-separated text; {error}") from None
 
 
 def separator_of(header: str) -> str:

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Container, Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from semg_hht.errors import InputError, WriteError
@@ -150,6 +150,21 @@ def files_in(folder: Path, suffixes: Container[str] | None = None) -> list[Path]
     """
     found = (path for path in folder.rglob("*") if suffixes is None or path.suffix.lower() in suffixes)
     return sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parts)))
+
+
+def names_in(folder: Path, suffixes: Container[str]) -> list[str]:
+    """The names of `files_in`, relative to the folder, with forward slashes: a tenth of the memory of their paths."""
+    return sorted(each_name_in(folder, suffixes), key=lambda name: name.split("/"))
+
+
+def each_name_in(folder: Path, suffixes: Container[str]) -> Iterator[str]:
+    """`names_in`, in no order."""
+    for place, folders, files in os.walk(folder):
+        within = PurePath(place).relative_to(folder).as_posix()
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        for name in (*folders, *files):
+            if name[max(0, name.rfind(".")) :].lower() in suffixes and not is_hidden(name):
+                yield name if within == "." else f"{within}/{name}"
 
 
 def file_as_named(folder: Path, name: str) -> Path:
