@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,3 +28,23 @@ def test_an_isolated_function_returns_or_raises_within_its_limits() -> None:
         assert len(run_isolated(bytes, 2**26, **limits)) == 2**26
         with pytest.raises(MemoryError):
             run_isolated(bytes, 2**29, **limits)
+
+
+def test_the_processes_wait_for_no_library_that_reading_does_not_need(tmp_path: Path, angled: Path) -> None:
+    """Reading a file and labelling it from a sensor leave `scipy.signal` out, which the first file would wait for."""
+    script = f"""
+import sys
+from importlib import import_module
+from pathlib import Path
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.web.editing import _labelled
+from semg_hht.web.isolated import PRELOADED
+from semg_hht.web.uploads import StatedFacts, _read
+list(map(import_module, PRELOADED))
+path = Path({str(angled)!r})
+found = _read(path, StatedFacts(), PipelineConfig().filter, Path({str(tmp_path / "drawn.npy")!r}))
+rows, _ = _labelled(path, list(found.rows), "angle [deg]")
+print(*(row.movement for row in rows), "scipy.signal" in sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["full", "full", "half", "full", "False"]
