@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import read_recording
-from semg_hht.web.isolated import run_isolated
+from semg_hht.web.isolated import end_all, run_isolated
 
 
 def test_an_isolated_function_returns_or_raises_within_its_limits() -> None:
@@ -48,3 +49,21 @@ print(*(row.movement for row in rows), "scipy.signal" in sys.modules)
 """
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["full", "full", "half", "full", "False"]
+
+
+def test_all_processes_end_also_those_that_begin_meanwhile() -> None:
+    ended = []
+
+    def read() -> None:
+        for _ in range(3):
+            with pytest.raises(MemoryError):
+                run_isolated(time.sleep, 60.0, timeout_s=60.0, max_bytes=2**28)
+            ended.append(time.monotonic())
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    end_all(threads[0], 60.0)
+    for thread in threads:
+        thread.join(20)
+    assert len(ended) == 6
