@@ -108,7 +108,6 @@ def app(
         choice = StreamChoice(live, source_id, rate_hz, units)
         chosen = _LiveChoice(choice, speed, segmentation, subject, tuple(channel or ()), out, sessions)
         stream = _stream(chosen, desk, visitors) if live else None
-        signal.signal(signal.SIGINT, _end)
         serve(
             desk, visitors, address, max_upload_mb=max_upload_mb, sessions=sessions, stream=stream,
             announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
