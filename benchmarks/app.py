@@ -7,8 +7,8 @@
 The first prints each waiting time of a visitor and the sizes of the page, measured in Chromium (page_figures.py). In
 the others each visitor uploads a recording, has it answered and leaves. They print the answers per second, how long
 visitors waited, the errors, and the memory of the server: after each round, or every half minute with its growth in the
-last half. Attackers choose from the attacks of attacks.py at random. --checkpoint and --recording are those of the
-package unless stated.
+last half. Attackers choose from the attacks of attacks.py and live_attacks.py at random. --checkpoint and
+--recording are those of the package unless stated.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 from attacks import ATTACKS, Attack, Breach, Target
+from live_attacks import LIVE_ATTACKS
 from page_client import Visitor, free_port, megabytes, megabytes_with_children, started
 
 import semg_hht as sh
@@ -127,6 +128,8 @@ class Load:
 def served(options: argparse.Namespace) -> Iterator[Load]:
     port = free_port()
     words = ["--checkpoint", options.checkpoint, "--max_upload_mb", str(options.max_upload_mb)]
+    if options.attackers:  # some attack the Live view, which plays the recording
+        words += ["--live", str(options.recording)]
     with tempfile.TemporaryDirectory() as folder:
         server = started(port, *words, TMPDIR=folder)
         try:
@@ -161,7 +164,7 @@ def visit_and_attack(load: Load) -> Tally:
     def attack_again_and_again(number: int) -> None:
         rng = random.Random(number)
         while time.monotonic() < end:
-            tally.attack(target, rng, rng.choice(ATTACKS))
+            tally.attack(target, rng, rng.choice(ATTACKS + LIVE_ATTACKS))
             time.sleep(rng.uniform(0.5, 2.0))
 
     n_visitors = options.visitors - options.attackers

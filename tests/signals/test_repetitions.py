@@ -17,7 +17,6 @@ from semg_hht.signals.activity import METHODS
 from semg_hht.signals.repetitions import (
     Repetition,
     SegmentConfig,
-    _peaks,
     cut_repetition,
     find_repetitions,
     repetitions_in,
@@ -271,13 +270,6 @@ def test_steps_agree_with_bends_of_the_knee(real_data: Path, walker: int, n_bend
     assert abs(len(find_repetitions(recording.select(()))) - n_bends) <= 1
     semitendinosus = recording.select((recording.channel_names[3],))
     assert abs(len(find_repetitions(semitendinosus)) - n_bends) <= 2
-
-
-def test_peaks_are_those_of_scipy() -> None:
-    rng = np.random.default_rng(0)
-    for n in [*range(40)] * 5:
-        values = rng.integers(0, 4, n).astype(float)  # with plateaus
-        assert _peaks(values).tolist() == scipy.signal.find_peaks(values)[0].tolist()
 
 
 def test_repetitions_are_found_in_what_holds_a_recording(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import read_recording
 from semg_hht.web import isolated
-from semg_hht.web.isolated import run_isolated
+from semg_hht.web.isolated import end_all, run_isolated
 
 
 def test_an_isolated_function_returns_or_raises_within_its_limits() -> None:
@@ -47,3 +49,41 @@ def test_sockets_lie_in_a_folder_with_a_short_name(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(tempfile, "tempdir", "/short")
     isolated.start_forkserver()
     assert made == ["/tmp"]
+
+
+def test_the_processes_wait_for_no_library_that_reading_does_not_need(tmp_path: Path, angled: Path) -> None:
+    """Reading a file and labelling it from a sensor leave `scipy.signal` out, which the first file would wait for."""
+    script = f"""
+import sys
+from importlib import import_module
+from pathlib import Path
+from semg_hht.matrices.transform import PipelineConfig
+from semg_hht.web.editing import _labelled
+from semg_hht.web.isolated import PRELOADED
+from semg_hht.web.uploads import StatedFacts, _read
+list(map(import_module, PRELOADED))
+path = Path({str(angled)!r})
+found = _read(path, StatedFacts(), PipelineConfig().filter, Path({str(tmp_path / "drawn.npy")!r}))
+rows, _ = _labelled(path, list(found.rows), "angle [deg]")
+print(*(row.movement for row in rows), "scipy.signal" in sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told.split() == ["full", "full", "half", "full", "False"]
+
+
+def test_all_processes_end_also_those_that_begin_meanwhile() -> None:
+    ended = []
+
+    def read() -> None:
+        for _ in range(3):
+            with pytest.raises(MemoryError):
+                run_isolated(time.sleep, 60.0, timeout_s=60.0, max_bytes=2**28)
+            ended.append(time.monotonic())
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    end_all(threads[0], 60.0)
+    for thread in threads:
+        thread.join(20)
+    assert len(ended) == 6

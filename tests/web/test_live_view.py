@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
+import random
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +38,10 @@ SURE, UNSURE = (
     Answer("half", 0.91, {"full": 0.09, "half": 0.91}),
     Answer("full", 0.5, {"full": 0.5, "half": 0.5}, ("full", "half")),
 )
+LIVE_ATTACKS = (
+    "stop_for_another", "start_together", "hold_many_streams", "read_nothing", "listen_after_leaving",
+    "listen_as_another", "open_by_a_path", "send_long_bodies", "record_by_a_link", "fill_the_visit",
+)  # fmt: skip
 GENDER = Answer("F", 0.7, {"F": 0.7, "M": 0.3})
 
 
@@ -180,3 +188,22 @@ def test_a_visit_watches_once_and_until_it_has_left(
         next(third)
         visitors.leave(key)
         assert list(third) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*LIVE_ATTACKS[:-1], pytest.param(LIVE_ATTACKS[-1], marks=pytest.mark.slow)],  # the last reads 70 files
+)
+def test_no_attack_succeeds(
+    name: str, visitors: Visitors, tmp_path: Path, curls: Recording, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / "benchmarks"))
+    attacks, live_attacks = importlib.import_module("attacks"), importlib.import_module("live_attacks")
+    assert sorted(attack.__name__ for attack in live_attacks.LIVE_ATTACKS) == sorted(LIVE_ATTACKS)
+    monkeypatch.setattr("semg_hht.web.live_view.ALIVE_S", 0.2)
+    with served(visitors, stream_of(tmp_path, curls, 1.0)) as (page, port):
+        target = attacks.Target(f"http://127.0.0.1:{port}", tmp_path, most=page.max_upload)
+        with suppress(urllib.error.HTTPError, RuntimeError, http.client.HTTPException):  # refused
+            getattr(live_attacks, name)(target, random.Random(0))
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as answer:
+            assert answer.status == 200

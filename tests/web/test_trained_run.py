@@ -17,7 +17,7 @@ from page_builders import PageVisitor, page_of
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import ManifestRow, read_manifest
 from semg_hht.reports.words import read_words
-from semg_hht.web import trained_run
+from semg_hht.web import background, trained_run
 from semg_hht.web.repetition_table import Refused
 from semg_hht.web.trained_run import STOP_WAIT_S, labelled, missing, score_of, train
 from semg_hht.web.view import sentence
@@ -80,6 +80,28 @@ def test_a_training_can_be_stopped_and_ends_with_all_its_processes(
         train(visit, job, resume=True)
     assert commands[1][-1] == "--resume"
     assert time.monotonic() - begun_s < STOP_WAIT_S
+
+
+def test_a_training_of_a_visit_that_is_removed_ends_at_once_and_leaves_nothing(
+    visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may not hear a signal for long, and what it writes beside its run lies in the folder of the visit."""
+    _, visit = visitors.create()
+    with_labels(visit, ("P1", "full"), ("P2", "full"), ("P3", "half"))
+    code = (
+        "import pathlib, signal, tempfile, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "pathlib.Path(tempfile.mkdtemp(), 'heard').touch(); time.sleep(60)"
+    )
+    started = trained_run.subprocess.Popen
+    monkeypatch.setattr(trained_run.subprocess, "Popen", lambda _, **how: started([sys.executable, "-c", code], **how))
+    background.start(visit, "train", lambda job: (train(visit, job), None)[1])
+    end_s = time.monotonic() + 30
+    while not list(visit.folder.glob("train/*/heard")):
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+    begun_s = time.monotonic()
+    visitors.close()
+    assert visit.job.done and time.monotonic() - begun_s < 2 and not visitors.folder.exists()
 
 
 @pytest.mark.parametrize("is_complete", [True, False])

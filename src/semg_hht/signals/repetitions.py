@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.hht.spectrum import fast_length
@@ -17,6 +16,7 @@ from semg_hht.recordings.given import RecordingLike, recording_of
 from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
+from semg_hht.signals.peaks import local_maxima
 
 # Periodic movement, such as walking: range of its period, and limits of a repetition relative to the period.
 PERIODS_S = (0.5, 8.0)
@@ -250,17 +250,9 @@ def _period_s(level_db: Array, frame_s: float) -> float:
     correlation = np.fft.irfft(np.abs(np.fft.rfft(deviation, n_fft)) ** 2, n_fft)[: longest + 1]
     lags = np.arange(longest + 1)
     correlation = correlation / (correlation[0] + np.finfo(float).tiny) * level_db.size / (level_db.size - lags)
-    peaks = shortest + _peaks(correlation[shortest:])
+    peaks = shortest + local_maxima(correlation[shortest:])
     peaks = peaks[correlation[peaks] >= MIN_AUTOCORRELATION]
     return float(frame_s * peaks[0]) if peaks.size else np.inf
-
-
-def _peaks(values: Array) -> NDArray[np.intp]:
-    """Numbers of the local maxima of (n,), of a plateau its middle, as `scipy.signal.find_peaks`."""
-    edges = np.flatnonzero(np.diff(values, prepend=np.nan, append=np.nan))  # where runs of equal values begin and end
-    runs = values[edges[:-1]]
-    higher = runs[1:-1] > np.maximum(runs[:-2], runs[2:])
-    return (edges[:-1] + edges[1:] - 1)[1:-1][higher] // 2
 
 
 def _split(span: _Span, level_db: Array, longest: float, shortest: float) -> list[_Span]:

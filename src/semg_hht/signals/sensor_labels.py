@@ -14,6 +14,7 @@ import scipy
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.signals.peaks import prominent_maxima
 from semg_hht.signals.sensor_alignment import FRAME_HZ, SMOOTH_S, LagSearch, Movement, noise, smooth
 
 Array = NDArray[np.float64]
@@ -333,8 +334,7 @@ def _height(x: Array, p: int, rest: tuple[float, float], limits: tuple[int, int]
 def _reverses(ways: tuple[Array, Array], min_reversal: float) -> bool:
     """Whether the movement goes back by this share of the excursion on its way, and then on again."""
     hump = np.concatenate([[FOOT], ways[0], ways[1][::-1][1:], [FOOT]])
-    peaks, _ = scipy.signal.find_peaks(hump, prominence=min_reversal)
-    return len(peaks) > 1
+    return len(prominent_maxima(hump, min_reversal)) > 1
 
 
 def _stops(way: Array) -> bool:

@@ -11,7 +11,10 @@ import re
 import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing import util as multiprocessing_util
 from multiprocessing.connection import Connection
@@ -22,21 +25,23 @@ from semg_hht.errors import InputError
 
 T = TypeVar("T")
 
-# The fork server imports these once for all processes: importing takes five times as long as reading a small file.
+# The fork server imports these once for all processes: importing takes twice as long as reading a small file. The first
+# file waits for it, so nothing stands here that no reader needs: scipy.signal takes as long as all others.
 PRELOADED = (
     "semg_hht.web.editing",
     "semg_hht.datasets.label",
     "semg_hht.datasets.segment",
     "semg_hht.matrices.transform",
     *(f"semg_hht.recordings.formats.{name}" for name in ("arrays", "edf", "hdf5", "sheets", "tables", "trigno", "xdf")),
-    "scipy.signal",
+    "semg_hht.cli.main",  # each process imports the script that started the server
     "scipy.io",
-    "scipy.ndimage",
     "h5py",
     "pyedflib",
     "pyxdf",
     "python_calamine",
 )
+SETTLED_S = 0.1  # without any process, before all count as ended
+_running: set[Any] = set()
 _CONTEXT: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
     _CONTEXT.set_forkserver_preload(list(PRELOADED))
@@ -94,6 +99,7 @@ def run_isolated(work: Callable[..., T], *arguments: Any, timeout_s: float, max_
     process = _CONTEXT.Process(target=_send_result, args=(sender, max_bytes, work, arguments), daemon=True)
     process.start()
     sender.close()
+    _running.add(process)
     try:
         if not receiver.poll(max(0.0, timeout_s)):
             raise TimeoutError
@@ -101,6 +107,7 @@ def run_isolated(work: Callable[..., T], *arguments: Any, timeout_s: float, max_
     except EOFError:
         raise MemoryError from None
     finally:
+        _running.discard(process)
         process.kill()
         process.join()
         process.close()
@@ -108,6 +115,22 @@ def run_isolated(work: Callable[..., T], *arguments: Any, timeout_s: float, max_
     if is_error:
         raise result
     return result  # type: ignore[no-any-return]
+
+
+def end_all(thread: threading.Thread, timeout_s: float = 3.0) -> None:
+    """End all processes, also those that begin until the thread that has them started ends; or the time is up.
+
+    Those who wait for a process get a `MemoryError`.
+    """
+    now_s = time.monotonic()
+    end_s, begun_s = now_s + timeout_s, now_s  # of the last process
+    while (thread.is_alive() or now_s - begun_s < SETTLED_S) and now_s < end_s:
+        for process in list(_running):
+            begun_s = now_s
+            with suppress(ValueError, AttributeError):  # it has ended meanwhile
+                process.kill()
+        thread.join(0.02) if thread.is_alive() else time.sleep(0.02)
+        now_s = time.monotonic()
 
 
 def _send_result(sender: Connection, max_bytes: int, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

@@ -33,7 +33,7 @@ from semg_hht.errors import InputError
 from semg_hht.reports.words import LANGUAGES, read_words
 from semg_hht.web import page_steps as steps
 from semg_hht.web.address import PageAddress
-from semg_hht.web.isolated import start_forkserver
+from semg_hht.web.isolated import end_all, start_forkserver
 from semg_hht.web.kept_sessions import KeptSessions
 from semg_hht.web.live_view import LIVE_CHANGES, events
 from semg_hht.web.page_steps import Page
@@ -342,7 +342,7 @@ class Running:
         self.page.desk.closing.set()
         self.server.should_exit = True
         self.server.force_exit = True
-        self.thread.join(10)
+        end_all(self.thread)
         if self.page.stream is not None:
             self.page.stream.close()
         self.page.desk.close()

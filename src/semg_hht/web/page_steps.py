@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
 MAX_SENT = 2  # saved sessions of one visit
+WARMED_UP = ("scipy.optimize", "scipy.special", "semg_hht.datasets.feature_table", "semg_hht.prediction.run",
+             "semg_hht.reports.explanation_text", "semg_hht.figures.plots")  # fmt: skip
 MIN_STEPS = 10  # of a training, before its remaining time is told
 Content = Mapping[str, Any]
 Read = Callable[["Page", Visit, Content], tuple[bytes | Path, str]]
@@ -96,10 +99,8 @@ class Page:
 
     def warm_up(self) -> None:
         """Import what the first recording and the first answer need, while the first visitor reads the page."""
-        import semg_hht.datasets.feature_table
-        import semg_hht.figures.plots
-        import semg_hht.prediction.run
-        import semg_hht.reports.explanation_text  # noqa: F401
+        for name in WARMED_UP:
+            import_module(name)
 
 
 def set_language(page: Page, visit: Visit, content: Content) -> None:
@@ -373,9 +374,7 @@ CHANGES = {
     "sample": Change(open_sample, reads=True),
     "remove": Change(remove),
     "about": Change(describe, reads=True),
-    "repetitions": Change(
-        lambda _, visit, body: editing.set_repetitions(visit, body.get("file"), body.get("repetitions"))
-    ),
+    "repetitions": Change(lambda _, visit, it: editing.set_repetitions(visit, it.get("file"), it.get("repetitions"))),
     "find": Change(
         lambda page, visit, body: editing.find_again(visit, body.get("file"), page.desk.filters), reads=True
     ),

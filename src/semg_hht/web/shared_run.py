@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from semg_hht.matrices.transform import PipelineConfig
     from semg_hht.prediction.run import Run
 
+CLOSING_S = 3.0  # to wait for the work that ends with the page
 OWN, SHIPPED, PRACTICE, TRAINED = "own", "shipped", "practice", "trained"
 Tell = Callable[[float, str], None]  # a share of the work, and what is done
 
@@ -140,10 +141,10 @@ class Desk:
             return self.opened[PRACTICE]
 
     def close(self) -> None:
-        """Stop making a run and wait until it is stopped: its folder is about to be removed."""
+        """Stop making a run, and wait a moment until it is stopped: its folder is about to be removed."""
         self.closing.set()
-        with self.making:
-            pass
+        if self.making.acquire(timeout=CLOSING_S):
+            self.making.release()
 
 
 def tracked(report: Tell, start: float, stop: float) -> Callable[..., Iterator[Any]]:

@@ -130,20 +130,21 @@ def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
 def _watch(command: Sequence[str], output: Any, run: Path, job: BackgroundJob) -> None:
     """Run the process until it ends or is stopped, and tell how far it is."""
     progress = _Progress(run, time.time())
+    temporary = {"TMPDIR": str(run.parent)}  # what a process that is killed leaves goes with the visit
     process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                               start_new_session=True)  # fmt: skip
+                               start_new_session=True, env=os.environ | temporary)  # fmt: skip
     try:
         while process.poll() is None:
             progress.tell(job)
             if job.stopping.wait(POLL_S) or time.time() - progress.begun_s > LIMIT_S:
                 raise Stopped
     finally:
-        end_process(process)
+        end_process(process, at_once=job.is_abandoned)
 
 
-def end_process(process: subprocess.Popen[bytes]) -> None:
-    """End a process and those that it started, and wait for them; the training keeps what it has saved."""
-    if process.poll() is None:
+def end_process(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:
+    """End a process and those that it started, and wait for them; unless ``at_once``, it may save what it has done."""
+    if process.poll() is None and not at_once:
         process.terminate()  # a page that a shell started in the background does not hear Ctrl-C, nor do its children
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_WAIT_S)

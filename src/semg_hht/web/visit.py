@@ -191,6 +191,7 @@ class BackgroundJob:
 
     kind : ``answer``, ``why``, ``train``, ``practice``; empty: nothing ran yet. share : done, from 0 to 1.
     stage : key of a text, and its values. remaining_s : once a stage that tells it has been measured; else None.
+    is_abandoned : nobody needs what it has done: its visit is removed.
     """
 
     kind: str = ""
@@ -199,7 +200,12 @@ class BackgroundJob:
     remaining_s: float | None = None
     done: bool = True
     error: Problem | None = None
+    is_abandoned: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def abandon(self) -> None:
+        self.is_abandoned = True
+        self.stopping.set()
 
 
 class Stopped(Exception):

@@ -101,7 +101,7 @@ def app(
     except ImportError as error:
         raise missing_library("the web page", error, "app") from None
     give_back_freed_memory()  # before threads start: the page may run for weeks
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # an exit that removes temporary files
+    signal.signal(signal.SIGTERM, _end)
     with Visitors() as visitors:
         desk = _desk(checkpoint, stated, references, cpu, visitors.folder / "practice", is_live=bool(live))
         segmentation = SegmentConfig(SegmentConfig.method, merge_gap_s, min_duration_s, max_duration_s)
@@ -112,6 +112,13 @@ def app(
             desk, visitors, address, max_upload_mb=max_upload_mb, sessions=sessions, stream=stream,
             announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
         )  # fmt: skip
+
+
+def _end(*_: object) -> None:
+    """Exit in a way that removes temporary files; a second signal does not interrupt that."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
 
 
 @dataclass(frozen=True)
