@@ -100,7 +100,7 @@ from IPython.display import Image, display
 
 import semg_hht as sh
 from semg_hht import notebook
-from semg_hht.cli import console
+from semg_hht.cli import console, scores
 
 console.listen()
 folders = notebook.find_folders(kaggle=KAGGLE)
@@ -192,7 +192,7 @@ for task, (_, calibrated) in model.svms.items():
 # 用最佳权重在未参与训练的受试者身上评分。类别一律用名称，不用编号。按受试者计算的区间说明，换一批类似的受试者，得分可能变动多少。
 
 # %%
-console.show_reports(result.reports, result.split_by)
+scores.show_reports(result.reports, result.split_by)
 
 # %%
 draw_confusion(result.reports, pictures / "confusion.png", lang=LANG)

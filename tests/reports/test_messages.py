@@ -18,8 +18,8 @@ ROOMS = ("recordings", "signals", "matrices", "datasets", "prediction", "inferen
 # What no visitor of the page sees: verbs of the command line alone, help texts, and objects that only Python passes.
 NOT_SHOWN = (
     "datasets/bids_export.py", "datasets/bids_names.py", "datasets/given_inputs.py", "datasets/labelled_repetitions.py",
-    "datasets/rows_table.py", "learning/array_answers.py", "matrices/scaling.py", "recordings/given.py",
-    "recordings/mne_raw.py", "recordings/recorded.py", "signals/repetition_stack.py",
+    "datasets/rows_table.py", "learning/array_answers.py", "learning/pack_index.py", "matrices/scaling.py",
+    "recordings/given.py", "recordings/mne_raw.py", "recordings/recorded.py", "signals/repetition_stack.py",
 )  # fmt: skip
 HOLE = "\0"
 # Patterns, markup, style sheets, headers of HTTP and names of threads.
