@@ -188,6 +188,9 @@ def test_the_answers_on_the_page_of_prediction_are_those_of_the_shipped_run(
         run_command(f"semg-hht predict --input {recordings} --output {tmp_path / str(number)}.json")
     lines = [line for line in capsys.readouterr().out.splitlines() if ".mat: " in line or line.startswith("      1")]
     assert len(lines) == 6 + 2
+    for name in ("README.md", "README.zh-CN.md"):
+        readme = (ROOT / name).read_text(encoding="utf-8")
+        assert [line for line in lines[:6] if line not in readme] == []
     answer = json.loads((tmp_path / "1.json").read_text(encoding="utf-8"))[alone.name]
     for language in LANGUAGES:
         page = _page(language, "inference.md")
