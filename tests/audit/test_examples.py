@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from audit_builders import cut, kinds, matrices, relabelled, seen, sentences, sound
 from semg_hht.audit import Sides, audit_examples
+from semg_hht.audit.examples import people_note
+from semg_hht.audit.similarity import Comparison
 from semg_hht.matrices.matrix import SIZE
 
 
@@ -93,3 +96,22 @@ def test_one_repetition_with_two_labels_on_its_channels_is_an_error() -> None:
     a, b = matrices(2)
     rows = [cut(a, "a.npz", 0, 2, subject="S1", movement="full"), cut(b, "b.npz", 0, 2, subject="S1", movement="half")]
     assert len(sentences(audit_examples([*sound(), *rows]), "overlap")) == 1
+
+
+@pytest.mark.parametrize(
+    ("typical", "lowest", "said"),
+    [
+        (None, None, "was not checked: that takes three people with 20 repetitions each"),
+        (0.6, 0.5, "can't be told: of two people, 60% of the repetitions are most like one's own"),
+        (
+            0.99,
+            0.9,
+            "was checked by the matrices: of two people, 99% of the repetitions are most like one's own, and 90%",
+        ),
+    ],
+)
+def test_the_comparison_of_people_says_in_a_sentence_what_it_could_see(
+    typical: float | None, lowest: float | None, said: str
+) -> None:
+    told = people_note(Comparison((), typical, lowest), "matrices")
+    assert told.startswith(f"whether one person stands under two names {said}")

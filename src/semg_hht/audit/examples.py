@@ -215,11 +215,13 @@ def _lookalikes(examples: Sequence[AuditedExample]) -> Iterable[Finding]:
 
 def people_note(compared: Comparison, parts: str) -> str:
     """What the comparison of people by their ``parts`` (matrices, recordings) can detect."""
+    check = "whether one person stands under two names"
     if compared.typical is None:
-        return f"one person under two names can't be detected with fewer than three people of {MIN_TYPICAL} repetitions"
+        return f"{check} was not checked: that takes three people with {MIN_TYPICAL} repetitions each"
+    own = f"of two people, {compared.typical:.0%} of the repetitions are most like one's own"
     if not compared.distinguishes_people:
-        return f"one person under two names can't be detected: people are distinguished in only {compared.typical:.0%}"
-    return f"{parts} distinguish two people in {compared.typical:.0%}, the two most similar in {compared.lowest:.0%}"
+        return f"{check} can't be told: {own}"
+    return f"{check} was checked by the {parts}: {own}, and {compared.lowest:.0%} of the two most similar people"
 
 
 def _whole_repetition(parts: Sequence[AuditedExample]) -> AuditedExample:
