@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -191,3 +192,15 @@ def test_a_script_may_have_another_default_which_a_flag_still_changes(
             run_script(verb, "train.py", recipe="plain")
         assert capsys.readouterr().out.strip() == expected
     assert 'recipe="plain"' in (Path(__file__).parents[2] / "train.py").read_text(encoding="utf-8")
+
+
+def test_commands_compute_small_products_in_one_thread_and_a_user_may_choose_more() -> None:
+    """NumPy reads the variable when it is imported, so nothing may import it before."""
+    code = (
+        "import sys, semg_hht.cli; print('numpy' in sys.modules); import os; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    for stated, used in ((None, "1"), ("3", "3")):
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+        environment |= {} if stated is None else {"OPENBLAS_NUM_THREADS": stated}
+        told = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+        assert told.stdout.split() == ["False", used]
