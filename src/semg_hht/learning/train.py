@@ -180,7 +180,7 @@ def _begin(fitting: Fitting, *, resuming: bool) -> None:
 def require_free(folder: Path, options: RunOptions) -> None:
     """Require that a training may write into ``folder``: before the data is read, which may take minutes.
 
-    An empty folder, ``--overwrite``, or (to resume) a run, also one that was stopped before its first epoch ended.
+    An empty folder, ``overwrite``, or (to resume) a run, also one that was stopped before its first epoch ended.
 
     Raises
     ------
@@ -188,10 +188,10 @@ def require_free(folder: Path, options: RunOptions) -> None:
         The folder holds something that ``options`` neither resume nor overwrite.
     """
     has_state = (folder / "last" / STATE_FILE).is_file()
-    is_begun = (folder / "config.json").is_file() and not any((folder / n).exists() for n in ("final", "metrics.json"))
+    is_complete = any((folder / name).exists() for name in ("final", "metrics.json"))
     if options.overwrite or (options.resume and has_state):
         require_new_folder(folder, overwrite=True)
-    elif options.resume and not any((folder / name).exists() for name in ("final", "metrics.json")):
+    elif options.resume and not is_complete:
         require_new_folder(folder, overwrite=False, except_for=(*RUN_FILES, *LEFTOVERS))
     elif options.resume:
         raise InputError(
@@ -202,7 +202,7 @@ def require_free(folder: Path, options: RunOptions) -> None:
         raise InputError(
             f"{folder}: holds a run already; resume=True continues it, overwrite=True discards it and starts again"
         )
-    elif is_begun:
+    elif (folder / "config.json").is_file() and not is_complete:
         raise InputError(f"{folder}: holds a run that was stopped in its first epoch; resume=True starts it again")
     else:
         require_new_folder(folder, overwrite=False)
