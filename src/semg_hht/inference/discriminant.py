@@ -1,10 +1,10 @@
 """Answer the repetitions of a person together: linear scores, and a Gaussian model of people that shift them.
 
 A repetition's scores are the mean of its class, plus a shift that all repetitions of the person share, plus noise with
-the covariance of the class. The shift and the classes of all repetitions of a person are inferred together, from
-unlabelled repetitions and, where there are some, from labelled ones. This is discriminant analysis with a random effect
-of the person, as in probabilistic LDA (Ioffe 2006, doi 10.1007/11744085_41). It does not know networks, recordings or
-files of users.
+one covariance. The shift and the classes of all repetitions of a person are inferred together, from unlabelled
+repetitions and, where there are some, from labelled ones. This is discriminant analysis with a random effect of the
+person, as in probabilistic LDA (Ioffe 2006, doi 10.1007/11744085_41). It does not know networks, recordings or files
+of users.
 """
 
 from __future__ import annotations
