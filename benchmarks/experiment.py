@@ -106,9 +106,7 @@ class Experiment:
 LOW_BAND = {"band_hz": (5.0, 100.0)}  # of an armband of 200 Hz
 _EFFORT = Experiment("effort", FOREARM, QUALITY, without=("C1",))  # C1 is rest, whatever its label
 TECHNIQUE = Experiment("grip technique", ELBOW, QUALITY, segmented=True)
-# Half of the people are in another unit, which no recording states: nothing but the pattern can be compared.
-_PATTERN = LOW_BAND | {"scaling": "db"}
-FORCE = Experiment("half or full", GRIP, QUALITY, _PATTERN, segmented=True, sensor="Force", labels=("full", "half"))
+FORCE = Experiment("half or full", GRIP, QUALITY, LOW_BAND, segmented=True, sensor="Force", labels=("full", "half"))
 FORCE_SUBJECT = replace(FORCE, name="half or full, subject", settings={**LOW_BAND, "scaling": "subject"})
 # Half of the recordings name the muscles RF, BF, VM, ST, the others write them out.
 EXERCISE = Experiment("exercise of three", KNEE, QUALITY, segmented=True, channels=("1", "2", "3", "4"))

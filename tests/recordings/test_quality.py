@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.quality import clipped_ends, interpolate_gaps, median_hz, quality_remarks
+from semg_hht.recordings.quality import clipped_ends, counts_per_unit, interpolate_gaps, median_hz, quality_remarks
 from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.filters import FilterConfig, preprocess
 
@@ -82,6 +82,46 @@ def test_a_flat_channel_and_whole_numbers_are_reported() -> None:
     assert "whole numbers without units" in remarks_on(np.rint(muscle(rms=100)), units="")
     assert remarks_on(np.rint(muscle(rms=100))) == ""
     assert remarks_on(muscle(), units="") == ""
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("units", ["", "adc"])
+def test_counts_that_were_divided_by_the_range_are_read_as_counts(tmp_path: Path, bits: int, units: str) -> None:
+    full = 2 ** (bits - 1)
+    counts = np.rint(np.clip(muscle(rms=full / 10), -full, full - 1))
+    two = np.column_stack([counts, counts[::-1]])
+    for name, table in (("counts.csv", two), ("shares.csv", two / full)):
+        np.savetxt(tmp_path / name, table, delimiter=",", fmt="%.7g", header="biceps,triceps", comments="")
+    recordings = [read_recording(tmp_path / name, rate_hz=RATE_HZ, units=units) for name in ("counts.csv", "shares.csv")]
+    assert_allclose(recordings[1].samples, recordings[0].samples, atol=0.01)
+    own = [remark for remark in recordings[1].remarks if f"they were multiplied by {full}" in remark]
+    assert len(own) == 1
+    assert not any("multiplied" in remark for remark in recordings[0].remarks)
+
+
+def test_other_numbers_are_not_taken_for_counts_that_were_divided(tmp_path: Path) -> None:
+    shares = np.rint(muscle(rms=20)) / 128
+    assert counts_per_unit([shares]) == 128
+    assert counts_per_unit([shares, np.full(4000, np.nan)]) == 128
+    assert counts_per_unit([shares, 1e-5 * muscle()]) == 1  # another channel is in another unit
+    assert counts_per_unit([np.rint(muscle(rms=20)) / 2]) == 1  # the mean of two counts
+    assert counts_per_unit([np.rint(muscle(rms=2000)) / 2**20]) == 1  # 32 bits
+    assert counts_per_unit([1e-5 * muscle()]) == counts_per_unit([1000 * muscle()]) == 1
+    np.savetxt(tmp_path / "a.csv", shares, header="biceps", comments="")
+    recording = read_recording(tmp_path / "a.csv", rate_hz=RATE_HZ, units="mV")
+    assert_allclose(recording.samples[0], shares)  # a stated voltage is one
+
+
+def test_an_armband_whose_files_hold_counts_or_shares_of_the_range_is_read_in_counts(real_data: Path) -> None:
+    paths = sorted((real_data / "grip_force").glob("*.mat"))
+    divided = set()
+    for path in paths:
+        recording = read_recording(path, rate_hz=200, units="adc")
+        signals = recording.samples[:8]
+        assert np.array_equal(signals, np.rint(signals))
+        assert -128 <= signals.min() < signals.max() <= 127
+        divided |= {path.stem for remark in recording.remarks if "they were multiplied by 128" in remark}
+    assert divided == {"v1", "v3", "v4", "v9"}
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ MAX_MEDIAN_HZ = 300.0
 MIN_MEDIAN_HZ = 20.0
 MIN_RATE_HZ = 150.0
 MAX_SPECTRUM_SAMPLES = 2**18  # of a channel; enough to estimate its spectrum
+CONVERTER_BITS = range(8, 17)  # with more bits, any number of 32 bits may pass for a share of the range
+ROUNDING = 0.01  # of a step of the converter: text of seven digits may be off by that
 
 
 def interpolate_gaps(samples: Array, rate_hz: float, names: Sequence[str]) -> tuple[str, ...]:
@@ -67,6 +69,26 @@ def interpolate_gaps(samples: Array, rate_hz: float, names: Sequence[str]) -> tu
         gaps = "1 gap was" if len(edges) == 1 else f"{len(edges)} gaps were"
         remarks.append(f"channel {name}: {gaps} filled by interpolation, the longest of {1000 * (stop - start):.1f} ms")
     return tuple(remarks)
+
+
+def counts_per_unit(samples: Sequence[Array]) -> int:
+    """By what channels (n_samples,) must be multiplied to be the counts of a converter again; 1: by nothing.
+
+    Some programs divide the counts of a converter of n bits by 2 ** (n - 1), so that its range becomes -1 to 1. NaN is
+    ignored.
+    """
+    factor = 1
+    for channel in samples:
+        finite = channel[np.isfinite(channel)]
+        while not _are_whole(finite * factor):
+            factor *= 2
+            if factor > 2 ** (CONVERTER_BITS[-1] - 1):
+                return 1
+    return factor if factor >= 2 ** (CONVERTER_BITS[0] - 1) else 1
+
+
+def _are_whole(values: Array) -> bool:
+    return bool((np.abs(values - np.rint(values)) <= ROUNDING * np.minimum(np.abs(values), 1.0)).all())
 
 
 def quality_remarks(samples: Sequence[Array], rate_hz: float, names: Sequence[str], units: str) -> tuple[str, ...]:

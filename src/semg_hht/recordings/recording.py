@@ -16,7 +16,7 @@ from semg_hht.recordings.channels import ChannelDecision, decide_channels, disti
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.readers import reader_of
 from semg_hht.recordings.formats.wfdb import record_files
-from semg_hht.recordings.quality import interpolate_gaps, quality_remarks, rate_remarks
+from semg_hht.recordings.quality import counts_per_unit, interpolate_gaps, quality_remarks, rate_remarks
 from semg_hht.recordings.recorded import Array, Recording
 from semg_hht.recordings.units import same_unit, unit_remarks, volts
 from semg_hht.system.files import require_file, whole_file
@@ -160,6 +160,7 @@ def check_decoded(
     numbers = decoded.numbers or tuple(range(1, len(names) + 1))
     used = [name in selected or str(number) in selected if selected else name not in decision.non_emg
             for name, number in zip(names, numbers, strict=True)]  # fmt: skip
+    count_remarks = () if volts(units) else _restore_counts(samples, [name not in decision.non_emg for name in names])
     kept, gap_remarks = _fill_gaps(samples, rate, names, used, path)
     emg = [i for i in kept if names[i] not in decision.non_emg]
     quality = quality_remarks([samples[i] for i in emg], rate, [names[i] for i in emg], units)
@@ -170,10 +171,27 @@ def check_decoded(
         units,
         str(path),
         decision.non_emg,
-        (*decoded.remarks, *decision.remarks, *gap_remarks, *unit_remarks(units), *quality),
+        (*decoded.remarks, *decision.remarks, *count_remarks, *gap_remarks, *unit_remarks(units), *quality),
         decoded.numbers,
     )
     return recording if len(kept) == len(names) else recording.select(tuple(names[i] for i in kept))
+
+
+def _restore_counts(samples: Array, is_emg: Sequence[bool]) -> tuple[str, ...]:
+    """Multiply the EMG channels in place where they are counts that were divided by the range of the converter.
+
+    Files of one device may hold either, and their amplitudes could not be compared.
+    """
+    emg = [channel for channel, own in zip(samples, is_emg, strict=True) if own]
+    factor = counts_per_unit(emg)
+    if factor == 1:
+        return ()
+    for channel in emg:
+        channel *= factor  # a power of two, so that nothing is rounded
+    return (
+        f"the samples are multiples of 1/{factor}, as counts that were divided by the range of the converter are; they "
+        f"were multiplied by {factor}",
+    )
 
 
 def _fill_gaps(
