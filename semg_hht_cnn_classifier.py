@@ -239,8 +239,8 @@ for path in sorted(folders.checkpoints.rglob("*")):
 # Real recordings come with the package (elbow flexion with two grips, CC0), and a small run that was trained on other men. Your own
 # recordings take the same steps: read, find the repetitions, answer. The first line below says what the run answers and how right it is.
 #
-# 软件包自带真实记录（用两种握法屈肘，CC0），以及一个用另外的人训练的小的训练结果。你自己的记录步骤相同：读取、检测每次动作、判断。下面的第一行说明
-# 这个训练结果判断什么，准确度如何（英文）。
+# 软件包自带真实记录（用两种握法屈肘，CC0），以及一个用另外的人训练的小模型。你自己的记录步骤相同：读取、检测每次动作、判断。下面的第一行说明
+# 这个模型判断什么，准确度如何（英文）。
 
 # %%
 from semg_hht.figures.plots import draw_repetitions

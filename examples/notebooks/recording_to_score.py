@@ -11,13 +11,13 @@
 # ---
 
 # %% [markdown]
-# # From a recording to a cross-validated score / 从一次记录到交叉验证得分
+# # From a recording to a cross-validated score / 从一段记录到交叉验证得分
 #
 # Six recordings of elbow flexion come with the package: three men, each with a neutral and a supinated grip. This notebook looks
 # at one of them, turns all repetitions into arrays and scores how well scikit-learn tells the two grips apart for a man it has
 # not seen. It needs `pip install 'semg-hht[estimators]'` and runs in a minute.
 #
-# 软件包自带六次屈肘记录：三名男子，每人分别用中立握与旋后握。本笔记本先观察其中一次记录，再把所有重复动作变成数组，最后用 scikit-learn 检验：对没有见过的人，能否分辨两种握法。
+# 软件包自带六段屈肘记录：三名男子，每人分别用中立握与旋后握。本笔记本先观察其中一段记录，再把所有动作变成数组，最后用 scikit-learn 检验：对没有见过的人，能否分辨两种握法。
 # 需要 `pip install 'semg-hht[estimators]'`，一分钟内运行完毕。
 
 # %%
@@ -31,11 +31,11 @@ from sklearn.svm import SVC
 import semg_hht as sh
 
 # %% [markdown]
-# ## 1. One recording / 一次记录
+# ## 1. One recording / 一段记录
 #
 # The repetitions are found in the signal. The picture shows both muscles on one scale, with the envelope in blue.
 #
-# 重复动作由信号自动检出。图中两块肌肉使用同一刻度，蓝线为包络。
+# 动作由信号自动检出。图中两块肌肉使用同一刻度，蓝线为包络。
 
 # %%
 recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])
@@ -48,7 +48,7 @@ axes = sh.plot_recording(recording, repetitions)
 # `read_repetitions` reads every recording of a manifest, filters it and cuts its repetitions: `X` (repetitions, channels, samples)
 # in microvolts, `y` the label and `groups` the person of each. Shorter repetitions end with NaN.
 #
-# `read_repetitions` 读取清单中的每次记录，滤波并切出重复动作：`X`（重复动作、通道、样本），单位微伏；`y` 是标签；`groups` 是受试者。较短的重复动作末尾用 NaN 补齐。
+# `read_repetitions` 读取清单中的每段记录，滤波并切出动作：`X`（动作、通道、采样点），单位微伏；`y` 是标签；`groups` 是受试者。较短的动作末尾用 NaN 补齐。
 
 # %%
 data = sh.read_repetitions(sh.samples.MANIFEST, segmentation=sh.SegmentConfig())
@@ -62,7 +62,7 @@ for label in np.unique(data.y):
 #
 # Empirical mode decomposition splits a repetition into oscillations, the fastest first.
 #
-# 经验模态分解把一次重复动作分解为若干振荡，最快的在前。
+# 经验模态分解把一次动作分解为若干振荡，最快的在前。
 
 # %%
 signal = data.X[0, 0][np.isfinite(data.X[0, 0])]
@@ -111,10 +111,10 @@ search = GridSearchCV(features, {"svc__C": [0.1, 1, 10]}, cv=GroupKFold(3), scor
 print("the best cost:", search.fit(data.X, data.y, groups=data.groups).best_params_)
 
 # %% [markdown]
-# ## 6. Your recordings / 您的记录
+# ## 6. Your recordings / 你的记录
 #
 # Three people say little: the score of one of them moves the mean by a third. Give `read_repetitions` your own manifest with the
 # columns `file, subject, movement`, and the same cells score your data. `semg-hht evaluate` gives intervals over people.
 #
-# 三个人说明不了多少：其中一人的得分就会使平均值变动三分之一。把您自己的清单（列 `file, subject, movement`）交给 `read_repetitions`，同样的单元格就能评估您的数据。
+# 三个人说明不了多少：其中一人的得分就会使平均值变动三分之一。把你自己的清单（列 `file, subject, movement`）交给 `read_repetitions`，同样的单元格就能评估你的数据。
 # `semg-hht evaluate` 还会给出按受试者计算的置信区间。

@@ -133,6 +133,34 @@ def test_chinese_text_has_full_width_marks(name: str) -> None:
     assert re.findall(r"[\u3400-\u9fff][,:;?!(].*|.*[,:;?!)][\u3400-\u9fff]", prose) == []
 
 
+# One Chinese word for each thing: the rejected word, as a pattern, and the word of docs/zh/glossary.md.
+REJECTED = {
+    "训练结果": "模型", "配方": "方案", "中位频率": "中值频率", "重复动作|重复次数": "动作", "最大收缩": "最大自主收缩",
+    "固有模态": "本征模态", "掩蔽": "掩膜", "臂带": "臂环", "全程": "完整", "标定": "校准", "会话": "评估",
+    "委员会|联合判别": "集成分类器", "答案": "结果", "(?<!活动)幅度": "幅值", "识别出?.{0,6}动作": "检测",
+    "个记录": "段记录",
+}  # fmt: skip
+NOTEBOOKS = ["semg_hht_cnn_classifier.ipynb", "examples/notebooks/recording_to_score.ipynb"]
+TEXTS = [f"src/semg_hht/{name}" for name in ("reports/messages_zh.json", "reports/zh.json", "web/page/zh.json")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.zh-CN.md",
+        *GUIDES,
+        *NOTEBOOKS,
+        *TEXTS,
+        "src/semg_hht/figures/captions.py",
+        *[f"docs/zh/{p}" for p in PAGES],
+    ],
+)
+def test_chinese_texts_use_one_word_for_each_thing(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    found = {(match.group(), word) for pattern, word in REJECTED.items() for match in re.finditer(pattern, text)}
+    assert found == set()
+
+
 def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="the site needs what the dev extra installs")
     site = tmp_path / "site"

@@ -113,7 +113,7 @@ def test_a_translation_has_the_holes_of_the_message() -> None:
         (
             "no repetition was found in 3 recordings; the first: a.csv: no repetition was found: no activity rises "
             "above rest; the picture is in out",
-            "3 段记录中都没有识别出动作；第一段：a.csv：没有识别出动作：没有高于静息水平的肌电活动；图在 out",
+            "3 段记录中都没有检测到动作；第一段：a.csv：没有检测到动作：没有高于静息水平的肌电活动；图在 out",
         ),
         (
             "column 't' is not even (steps of 0.001 to 0.02 s); it gives 1000 Hz between gaps, and by its times 30 of "

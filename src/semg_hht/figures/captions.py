@@ -7,7 +7,7 @@ import re
 CHINESE = {
     "training (weighted, smoothed labels)": "训练（加权，标签平滑）",
     "training, each matrix": "训练，逐个矩阵",
-    "validation, balanced, each repetition": "验证，平衡，按重复动作",
+    "validation, balanced, each repetition": "验证，平衡，按动作",
     "validation": "验证",
     "at the end of the epoch": "每轮结束时",
     "best epoch": "最佳轮次",
