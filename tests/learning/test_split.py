@@ -77,7 +77,7 @@ def test_one_subject_is_split_by_repetition_with_a_loud_warning(caplog: pytest.L
     split = split_dataset(dataset, 0.2, 0.2, 0)
     assert split.by == "repetition"
     (record,) = [r for r in caplog.records if r.levelname == "WARNING"]
-    assert "there is only one subject, so the split is by repetition: the score is optimistic" in record.getMessage()
+    assert "there is only one subject, so the split is by repetition, not by person" in record.getMessage()
     assert split.notes == (record.getMessage(),)
 
 

@@ -299,8 +299,13 @@ class InputLoader:
             )
 
     def _require_blocks(self, path: Path, svm_inputs: SvmInputs) -> None:
+        n_channels = svm_inputs.n_side_by_side
+        trained = self.model.training.n_channels if self.model.training is not None else ()
         for widths in self.model.blocks.values():
             missing = svm_inputs.missing(widths)
+            if missing and n_channels and trained and n_channels not in trained:  # the usual cause of what is missing
+                expected = " or ".join(map(str, trained))
+                raise InputError(f"{path}: this run answers recordings of {expected} channels; found {n_channels}")
             if missing:
                 raise InputError(
                     f"{path}: this run's recipe needs {missing}; expected recordings like those it was trained on, or "
