@@ -17,7 +17,7 @@
 # at one of them, turns all repetitions into arrays and scores how well scikit-learn tells the two grips apart for a man it has
 # not seen. It needs `pip install 'semg-hht[estimators]'` and runs in a minute.
 #
-# 软件包自带六段屈肘记录：三名男子，每人分别用中立握与旋后握。本笔记本先观察其中一段记录，再把所有动作变成数组，最后用 scikit-learn 检验：对没有见过的人，能否分辨两种握法。
+# 软件包自带六段屈肘记录：三名男子，每人分别用中立位与旋后位握法。本笔记本先观察其中一段记录，再把所有动作变成数组，最后用 scikit-learn 检验：对没有见过的人，能否分辨两种握法。
 # 需要 `pip install 'semg-hht[estimators]'`，一分钟内运行完毕。
 
 # %%
