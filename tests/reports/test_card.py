@@ -88,6 +88,18 @@ def test_a_rising_or_steady_value_is_called_so() -> None:
         assert said in card(replace(made, channels=(channel,))).text
 
 
+def test_large_amplitudes_are_written_without_powers_of_ten() -> None:
+    made = session()
+    (channel,) = made.channels
+    drift = Drift(ManifestRow("a.csv"), "ch1", "rms", "uV", trend([1250, 1253, 1256, 1259, 1262, 1265.1]))
+    measures = tuple(replace(old, values={**old.values, "rms": 1250.0}) for old in channel.measures)
+    samples = channel.samples * 2786.4 / np.abs(channel.samples).max()
+    channel = replace(channel, samples=samples, drifts=(drift,), measures=measures)
+    written = render_card(replace(made, channels=(channel,)), read_words("en"))
+    assert ">2786<" in written and "1250 µV at the first repetition" in written
+    assert not re.search(r"\de\+\d", written)
+
+
 def test_recorded_gender_is_told_only_where_asked(tmp_path: Path) -> None:
     made = session()
     for gender in (False, True):

@@ -97,8 +97,8 @@ def split_dataset(dataset: Dataset, test_size: float, validation_size: float, se
     if not by_subject:
         why = "there is only one subject" if n_subjects == 1 and "" not in subjects else "subjects are not known"
         notes.append(
-            f"{why}, so the split is by repetition, not by person: the same person may be in both training and test, and "
-            "the score is then too high. Name the person of each file in the column 'subject' of a manifest.csv"
+            f"{why}, so the split is by repetition, not by person: the same person may be in both training and test, "
+            "and the score is then too high. Name the person of each file in the column 'subject' of a manifest.csv"
         )
     groups = subjects if by_subject else np.array(dataset.repetitions)
     # Of three or more people at least two remain: one to train on, one to choose the epoch.

@@ -249,12 +249,17 @@ def _shown(units: str) -> str:
     return units.replace("uV", "\N{MICRO SIGN}V") or "–"
 
 
+def _amount(value: float) -> str:
+    """Three digits, and no power of ten for large values."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
     line = drift.trend
     feature = words.texts[FEATURE_WORDS[drift.feature]]
     slope, low, high = (f"{value:+.1f}%".replace("-", "\N{MINUS SIGN}") for value in line.percent)
     direction = "falls" if line.high < 0 else "rises" if line.low > 0 else "steady"
-    sentence = words("card_trend", feature=feature, start=f"{line.start:.3g}", units=_shown(drift.units), slope=slope,
+    sentence = words("card_trend", feature=feature, start=_amount(line.start), units=_shown(drift.units), slope=slope,
                      low=low, high=high)  # fmt: skip
     values = np.array([measured.values[drift.feature] for measured in channel.measures])
     numbers = np.arange(1.0, values.size + 1)
