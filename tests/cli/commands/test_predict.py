@@ -126,7 +126,9 @@ def test_without_a_run_the_shipped_run_answers_and_says_what_it_is(
     for said in ("neutral or supinated", f"trained on {len(about.trained_on)} men", of_new_men):
         assert said in " ".join(printed.err.split())
     assert "can't tell full, half and invalid apart" in " ".join(printed.err.split())
+    assert "and nothing else" not in " ".join(printed.err.split())  # the note of each answer, which says less
     content = json.loads(printed.out)  # the note does not disturb it
     assert content == json.loads(out.read_text(encoding="utf-8"))
     assert set(content["P30_supinated.mat"]["action_quality"]["probabilities"]) == {"neutral", "supinated"}
     assert len(content["P30_supinated.mat"]["parts"]) == 11
+    assert "and nothing else" in content["P30_supinated.mat"]["remarks"][0]

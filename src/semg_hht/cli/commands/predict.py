@@ -79,7 +79,9 @@ def predict(
     answered = answer(run, input, options, how, keep_inputs=explain is not None, work=console.work())
     predictions = answered.predictions
     see_all = f"all are in {output}"
-    console.list_remarks((Remark(p.file, text) for p in predictions.predictions for text in p.remarks), see_all)
+    told = run.description.note if checkpoint is None else ""  # `chosen_run` said it already, and more
+    remarks = (Remark(p.file, text) for p in predictions.predictions for text in p.remarks if text != told)
+    console.list_remarks(remarks, see_all)
     failures = [Failure(file, reason) for file, reason in predictions.errors.items()]
     console.list_failures(failures, see_all)
     content = _write(predictions, output)  # before the explanations, so that the predictions are kept if these fail
