@@ -92,7 +92,9 @@ def test_counts_that_were_divided_by_the_range_are_read_as_counts(tmp_path: Path
     two = np.column_stack([counts, counts[::-1]])
     for name, table in (("counts.csv", two), ("shares.csv", two / full)):
         np.savetxt(tmp_path / name, table, delimiter=",", fmt="%.7g", header="biceps,triceps", comments="")
-    recordings = [read_recording(tmp_path / name, rate_hz=RATE_HZ, units=units) for name in ("counts.csv", "shares.csv")]
+    recordings = [
+        read_recording(tmp_path / name, rate_hz=RATE_HZ, units=units) for name in ("counts.csv", "shares.csv")
+    ]
     assert_allclose(recordings[1].samples, recordings[0].samples, atol=0.01)
     own = [remark for remark in recordings[1].remarks if f"they were multiplied by {full}" in remark]
     assert len(own) == 1
