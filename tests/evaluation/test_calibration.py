@@ -79,5 +79,8 @@ def test_too_few_repetitions_give_threshold_zero() -> None:
     assert answer_sets(np.array([[0.7, 0.2, 0.1]]), 0.0).all()
 
 
-def test_no_set_is_empty() -> None:
-    assert answer_sets(np.array([[0.4, 0.35, 0.25]]), 0.9).tolist() == [[True, False, False]]
+def test_an_answer_that_does_not_reach_the_threshold_is_unsure() -> None:
+    probabilities = np.array([[0.4, 0.35, 0.25], [0.6, 0.35, 0.05], [0.89, 0.1, 0.01], [0.92, 0.05, 0.03]])
+    expected = [[True, True, True], [True, True, False], [True, True, False], [True, False, False]]
+    assert answer_sets(probabilities, 0.99).tolist() == expected  # none is empty: the likeliest classes up to 90 %
+    assert answer_sets(probabilities, 0.5).tolist() == [expected[0], *[[True, False, False]] * 3]

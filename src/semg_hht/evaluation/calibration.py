@@ -115,8 +115,15 @@ def set_threshold(probabilities: Array, labels: Sequence[int], promise: float = 
     return float(true[rank - 1])
 
 
-def answer_sets(probabilities: Array, threshold: float) -> NDArray[np.bool_]:
-    """(n, n_classes): whether a class is in the set; the most likely class always is, so that no set is empty."""
-    sets = probabilities >= threshold
-    sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
-    return sets
+def answer_sets(probabilities: Array, threshold: float, promise: float = PROMISE) -> NDArray[np.bool_]:
+    """(n, n_classes): whether a class is in the set of possible classes, of which there is always one.
+
+    Where no class reaches the threshold, the repetition is unlike those of the calibration: its set holds the likeliest
+    classes whose probabilities add up to the promise, so that a doubtful answer does not look sure.
+    """
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    descending = np.take_along_axis(probabilities, order, axis=1)
+    likeliest = np.empty(probabilities.shape, dtype=bool)
+    np.put_along_axis(likeliest, order, np.cumsum(descending, axis=1) - descending < promise, axis=1)
+    reached = probabilities >= threshold
+    return np.where(reached.any(axis=1, keepdims=True), reached, likeliest)
