@@ -165,13 +165,16 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=-1, help="folds at the same time; -1: one per core")
     parser.add_argument("--peers", action="store_true", help="also MultiRocketHydra and EEGNet on the raw channels")
-    parser.add_argument("--peer_kernels", type=int, default=Effort.kernels)
-    parser.add_argument("--peer_epochs", type=int, default=Effort.epochs)
+    parser.add_argument("--peer_kernels", type=int, help="default: those of the authors; with --quick 84")
+    parser.add_argument("--peer_epochs", type=int, help="default: 30; with --quick 1")
     options = parser.parse_args()
-    effort = Effort(options.peer_kernels, options.peer_epochs, seed=options.seed)
+    effort = Effort(seed=options.seed)
     if options.quick:
         options.base_channels, options.folds = 4, 3
         effort = replace(effort, kernels=84, epochs=1)
+    effort = replace(
+        effort, kernels=options.peer_kernels or effort.kernels, epochs=options.peer_epochs or effort.epochs
+    )
     if options.peers:
         require_peers()
     recipes = options.recipe or [recipe for recipe in RECIPES if not (options.quick and recipe in NOT_QUICK)]
