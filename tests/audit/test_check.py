@@ -164,8 +164,8 @@ def test_recordings_are_checked_before_they_are_prepared(simulated: Simulated, t
     relabelled_row = replace(copied[0], movement="half" if copied[0].movement == "full" else "full", stop_s=None)
     (folder / "manifest.csv").write_text(manifest_text([*rows, *copied, relabelled_row]), "utf-8")
     found = check_data(folder).findings
-    assert len(sentences(found, "duplicate")) == len(copied)
-    assert all("hold the same samples as subject S01 and S77" in s for s in sentences(found, "duplicate"))
+    [same] = sentences(found, "duplicate")  # one for all its repetitions
+    assert same == f"{files[0]} and copy.csv hold the same samples as subject S01 and S77"
     assert files[1] in sentences(found, "unreadable")[0]
     assert "copy.csv and copy.csv overlap in time but are movement" in sentences(found, "overlap")[0]
 
@@ -178,6 +178,21 @@ def test_a_copy_of_a_recording_that_was_changed_is_found_by_its_signal(tmp_path:
     [sentence] = sentences(check_data(tmp_path).findings, "near-duplicate")
     assert sentence.startswith("S01_BICEPS_full_M_001.csv and S05_BICEPS_full_M_001.csv hold the same signal")
     assert "shifted by +0.30 s" in sentence
+
+
+def test_many_copies_of_a_recording_are_one_finding_each_way(tmp_path: Path) -> None:
+    """Five equal files, and five of the same signal with the other sign."""
+    for i in range(5):
+        write_recording(emg(1), tmp_path / f"S0{i}_BICEPS_full_M_001.csv")
+        write_recording(replace(emg(1), samples=-emg(1).samples), tmp_path / f"S1{i}_BICEPS_full_M_001.csv")
+    found = check_data(tmp_path).findings
+    equal, inverted = sentences(found, "duplicate")
+    assert equal.startswith("5 files hold the same samples as subject S00, S01, S02 and 2 more: ")
+    assert inverted.endswith(
+        ": S10_BICEPS_full_M_001.csv, S11_BICEPS_full_M_001.csv, S12_BICEPS_full_M_001.csv and 2 more"
+    )
+    [signal] = sentences(found, "near-duplicate")
+    assert signal.startswith("10 files hold the same signal (likeness 1.00, unrelated ones stay below 0.65) as subject")
 
 
 def test_findings_come_errors_first(tiny_result: Result, folder: Path) -> None:

@@ -28,6 +28,24 @@ def test_a_copied_matrix_under_another_name_is_an_error() -> None:
     assert not sentences(found, "near-duplicate")
 
 
+def test_equal_matrices_are_one_finding() -> None:
+    data = sound()
+    copies = [relabelled(data[0], f"copy{i}.npz") for i in range(14)]
+    found = audit_examples([*data, *copies])
+    [sentence] = sentences(found, "duplicate")
+    assert sentence == "15 files are the same matrix: s0_full.npz, copy0.npz, copy1.npz and 12 more"
+    assert not sentences(found, "near-duplicate")
+
+
+def test_matrices_of_one_signal_are_one_finding() -> None:
+    data = sound()
+    values = matrices(1, seed=9)[0]
+    own = [seen(np.float32(2.0 + i) * values, f"gain{i}.npz", subject="S1", movement="full") for i in range(6)]
+    [found] = [f for f in audit_examples([*data, *own]) if f.what == "near-duplicate"]
+    assert found.sentence.startswith("6 files hold the same signal (likeness 1.00, unrelated ones stay below 0.2): ")
+    assert set(found.files) == {f"gain{i}.npz" for i in range(6)}
+
+
 def test_a_copy_of_the_same_person_and_label_is_a_warning() -> None:
     data = sound(6)
     found = audit_examples([*data, relabelled(data[0], "copy.npz")])

@@ -35,6 +35,18 @@ def test_a_trimmed_copy_with_another_label_names_the_shift_and_a_copied_channel_
     assert "on channels ch2 and x (equal samples) as subject P0 and P9" in second
 
 
+def test_several_trimmed_copies_and_several_copied_channels_are_one_finding_each() -> None:
+    data = session_of_people(2)
+    parts = [replace(emg(0), samples=emg(0).samples[:, 400 + 100 * i :].copy()) for i in range(3)]
+    single = replace(emg(1), samples=emg(1).samples[1:2].copy(), channel_names=("x",))
+    others = [audited(one, f"part{i}.csv", subject="P0", movement="full") for i, one in enumerate(parts)]
+    others += [audited(single, f"channel{i}.csv", subject="P0", movement="full") for i in range(2)]
+    trimmed, channels = sentences(audit_recordings([*data, *others], {}), "near-duplicate")[:2]
+    assert trimmed.startswith("4 files hold the same signal (likeness ")
+    assert trimmed.endswith("shifted by up to 0.60 s): p0_0.csv, part0.csv, part1.csv and 1 more")
+    assert "hold the same signal on channels such as ch2 and x (equal samples)" in channels
+
+
 def test_rates_units_and_channels_in_disorder_are_named() -> None:
     data = session_of_people(2)
     quick = replace(emg(80), rate_hz=10_000.0)

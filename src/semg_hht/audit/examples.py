@@ -6,7 +6,7 @@ It works on labels and on what is kept of each matrix, and does not read files.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,11 +14,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.audit.copy_groups import copy_finding, joined, near_text
 from semg_hht.audit.finding import Finding, in_order
 from semg_hht.audit.labels import (
     Sides,
     contradictions,
-    is_labelled,
+    in_words,
     label_findings,
     split_findings,
     subject_names,
@@ -148,47 +149,56 @@ def _overlaps(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> It
             for b in parts[i + 1 :]:
                 if b.cut[0] >= a.cut[1]:
                     break
-                differing = contradictions(a.row, b.row, side_of)
+                differing = contradictions([a.row, b.row], side_of)
                 files = (a.row.file, b.row.file)
                 if differing:
-                    text = f"{recording}: {files[0]} and {files[1]} overlap in time but are {', '.join(differing)}"
+                    text = f"{recording}: {files[0]} and {files[1]} overlap in time but are {in_words(differing)}"
                     yield Finding("error", "overlap", text, files)
 
 
 def _copies(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iterable[Finding]:
-    """Equal matrices, then repetitions of the same signal; each pair is reported once."""
-    reported: set[frozenset[str]] = set()
+    """Groups of equal matrices or samples, then groups of repetitions of the same signal; each is reported once."""
+    equal_to: dict[str, list[frozenset[str]]] = defaultdict(list)  # repetition -> its groups of equal repetitions
+    equal_rows: dict[tuple[str, ...], list[list[ManifestRow]]] = defaultdict(list)  # files -> a list per repetition
     for same in _grouped(examples, [s.digest for s in examples]).values():
-        for other in same[1:] if not same[0].constant else []:
-            pair = frozenset((same[0].repetition, other.repetition))
-            if pair not in reported:
-                reported.add(pair)
-                text = "are the same matrix" if other.sketch.size else "hold the same samples"
-                yield copy_finding("duplicate", same[0].row, other.row, text, side_of)
+        group = frozenset(s.repetition for s in same)
+        if len(same) < 2 or same[0].constant or any(group <= known for known in equal_to[same[0].repetition]):
+            continue
+        for repetition in group:
+            equal_to[repetition].append(group)
+        equal_rows[tuple(s.row.file for s in same)].append([s.row for s in same])
+    matrices = {s.row.file for s in examples if s.sketch.size}
+    for files, stretches in equal_rows.items():
+        text = "are the same matrix" if files[0] in matrices else "hold the same samples"
+        yield copy_finding("duplicate", stretches, text, side_of)
+    likeness_of: dict[tuple[str, str], float] = {}
+    for first, second, likeness in _similar_repetitions(examples):
+        if not any(second in group for group in equal_to[first]):
+            likeness_of.setdefault((first, second), likeness)
+    row_of = {s.repetition: s.row for s in reversed(examples)}  # the first row of each repetition
+    pairs = list(likeness_of)
+    for numbers in joined(pairs):
+        alike = [pairs[number] for number in numbers]
+        text = near_text([likeness_of[pair] for pair in alike], "0.2")
+        yield copy_finding("near-duplicate", [[row_of[one] for one in pair] for pair in alike], text, side_of)
+
+
+def _similar_repetitions(examples: Sequence[AuditedExample]) -> Iterable[tuple[str, str, float]]:
+    """Two repetitions of the same signal, on one channel or on all, and their likeness."""
     repetitions = [_whole_repetition(parts) for parts in _grouped(examples, [s.repetition for s in examples]).values()]
     for unit in (_comparable(examples), _comparable(repetitions)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
             sketches = np.stack([s.sketch for s in alike_in_size])
             for similar in similar_pairs(sketches, [s.recording for s in alike_in_size]):
-                a, b = alike_in_size[similar.first], alike_in_size[similar.second]
-                pair = frozenset((a.repetition, b.repetition))
-                if pair not in reported:
-                    reported.add(pair)
-                    text = f"hold the same signal (likeness {similar.likeness:.2f}, unrelated ones stay below 0.2)"
-                    yield copy_finding("near-duplicate", a.row, b.row, text, side_of)
+                yield (
+                    alike_in_size[similar.first].repetition,
+                    alike_in_size[similar.second].repetition,
+                    similar.likeness,
+                )
 
 
 def _comparable(examples: Sequence[AuditedExample]) -> list[AuditedExample]:
     return [s for s in examples if s.sketch.size and not s.constant]
-
-
-def copy_finding(what: str, a: ManifestRow, b: ManifestRow, text: str, side_of: dict[str, str]) -> Finding:
-    """A finding about a copy: an error if subjects, labels or parts of the split differ, else a warning."""
-    differing = contradictions(a, b, side_of)
-    unknown = not (a.subject and b.subject)
-    severity = "error" if differing or (unknown and is_labelled(a) and is_labelled(b)) else "warning"
-    as_what = f" as {', '.join(differing)}" if differing else ""
-    return Finding(severity, what, f"{a.file} and {b.file} {text}{as_what}", (a.file, b.file))
 
 
 def _lookalikes(examples: Sequence[AuditedExample]) -> Iterable[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from semg_hht.audit.finding import Finding
@@ -12,6 +12,7 @@ from semg_hht.learning.split import MIN_PEOPLE
 from semg_hht.recordings.manifest import COMPLETE_SETS, LABEL_COLUMN, TASKS, ManifestRow, is_test_name
 from semg_hht.recordings.spelling import both_spellings, spelling_key
 
+MAX_NAMED = 3  # files, or values of one label, in one sentence
 MAX_RATIO = 3.0  # largest to smallest class; above it the classes are reported as unbalanced
 
 
@@ -131,11 +132,24 @@ def split_findings(split: Sides, rows: Sequence[ManifestRow] = ()) -> list[Findi
     return findings
 
 
-def contradictions(a: ManifestRow, b: ManifestRow, side_of: dict[str, str]) -> list[str]:
-    """Values in which two rows differ; a value that one of them does not state is no contradiction."""
-    stated = [(f"{name} ", getattr(a, name), getattr(b, name)) for name in ("subject", *LABEL_COLUMN.values())]
-    stated.append(("in ", side_of.get(a.file, ""), side_of.get(b.file, "")))
-    return [f"{word}{x} and {y}" for word, x, y in stated if x and y and x != y]
+def contradictions(rows: Sequence[ManifestRow], side_of: dict[str, str]) -> dict[str, list[str]]:
+    """What rows differ in, with the values; a value that a row does not state is no contradiction."""
+    stated = {name: [getattr(row, name) for row in rows] for name in ("subject", *LABEL_COLUMN.values())}
+    stated["in"] = [side_of.get(row.file, "") for row in rows]
+    values = {name: list(dict.fromkeys(filter(None, listed))) for name, listed in stated.items()}
+    return {name: listed for name, listed in values.items() if len(listed) > 1}
+
+
+def in_words(differing: Mapping[str, Iterable[str]]) -> str:
+    """``subject S1 and S2, movement full and half``."""
+    return ", ".join(f"{name} {some_of(list(values))}" for name, values in differing.items())
+
+
+def some_of(names: Sequence[str]) -> str:
+    """``a, b and c``, or ``a, b, c and 12 more``."""
+    if len(names) > MAX_NAMED:
+        return f"{', '.join(names[:MAX_NAMED])} and {len(names) - MAX_NAMED} more"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def values_with_class(rows: Iterable[ManifestRow], task: str, of: str) -> dict[str, set[object]]:

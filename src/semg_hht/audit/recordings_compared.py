@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from semg_hht.audit.channel_order import ReorderedSession, reordered_sessions
-from semg_hht.audit.examples import copy_finding, people_note
+from semg_hht.audit.copy_groups import copy_finding, joined, near_text
+from semg_hht.audit.examples import people_note
 from semg_hht.audit.finding import Finding
 from semg_hht.audit.labels import contradictions
 from semg_hht.audit.people_of_recordings import compare_patterns, equal_bodies
@@ -23,6 +24,7 @@ from semg_hht.audit.recording_outliers import ComparedRecording, rate_outliers, 
 from semg_hht.recordings.manifest import ManifestRow
 
 MAX_LISTED = 3  # channels named in one sentence
+MIN_TOLD_SHIFT_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,30 @@ def _twin_channels(recordings: Sequence[AuditedRecording]) -> Iterable[Finding]:
 
 
 def _copies(recordings: Sequence[AuditedRecording], side_of: dict[str, str]) -> Iterable[Finding]:
-    for copy in copied_signals([one.description for one in recordings]):
-        first, second = recordings[copy.first], recordings[copy.second]
-        if copy.exact and copy.whole and _cuts(first) & _cuts(second):
-            same = first.description.digests == second.description.digests
-            if same:
-                continue  # equal samples with equal times, which `audit_examples` reports
-        a, b = _contradicting_rows(first, second, copy, side_of)
-        yield copy_finding("near-duplicate", a, b, _copy_text(first, second, copy), side_of)
+    """Groups of recordings of one signal. Copies of whole recordings and of single channels are groups apart."""
+    found = [copy for copy in copied_signals([one.description for one in recordings]) if not _equal(recordings, copy)]
+    for copies in (
+        [copy for copy in found if _all_channels(recordings, copy)],
+        [copy for copy in found if not _all_channels(recordings, copy)],
+    ):
+        for numbers in joined([(copy.first, copy.second) for copy in copies]):
+            group = [copies[number] for number in numbers]
+            stretches = [
+                _contradicting_rows(recordings[copy.first], recordings[copy.second], copy, side_of) for copy in group
+            ]
+            yield copy_finding("near-duplicate", stretches, _copy_text(recordings, group), side_of)
+
+
+def _equal(recordings: Sequence[AuditedRecording], copy: CopiedSignal) -> bool:
+    """Whether samples and times are equal, which `audit_examples` reports."""
+    first, second = recordings[copy.first], recordings[copy.second]
+    same = first.description.digests == second.description.digests
+    return bool(copy.exact and copy.whole and same and _cuts(first) & _cuts(second))
+
+
+def _all_channels(recordings: Sequence[AuditedRecording], copy: CopiedSignal) -> bool:
+    n_channels = {len(recordings[number].description.digests) for number in (copy.first, copy.second)}
+    return copy.whole and len(n_channels) == 1
 
 
 def _cuts(one: AuditedRecording) -> set[Hashable]:
@@ -99,21 +117,23 @@ def _contradicting_rows(
         if (a.start_s or 0) < (np.inf if b.stop_s is None else b.stop_s) + copy.shift_s
         and (b.start_s or 0) + copy.shift_s < (np.inf if a.stop_s is None else a.stop_s)
     ]
-    differing = [pair for pair in together if contradictions(*pair, side_of)]
+    differing = [pair for pair in together if contradictions(pair, side_of)]
     return (differing or together or [(first.rows[0], second.rows[0])])[0]
 
 
-def _copy_text(first: AuditedRecording, second: AuditedRecording, copy: CopiedSignal) -> str:
-    likeness = "equal samples" if copy.exact else f"likeness {copy.likeness:.2f}, unrelated ones stay below 0.65"
-    if copy.whole and len(first.description.digests) == len(second.description.digests):
-        shift = f", shifted by {copy.shift_s:+.2f} s" if abs(copy.shift_s) > 0.02 else ""
-        return f"hold the same signal ({likeness}{shift})"
-    names = [
-        f"{first.description.channel_names[a]} and {second.description.channel_names[b]}"
-        for a, b in copy.channels[:MAX_LISTED]
-    ]
-    more = " ..." if len(copy.channels) > MAX_LISTED else ""
-    return f"hold the same signal on channels {', '.join(names)}{more} ({likeness})"
+def _copy_text(recordings: Sequence[AuditedRecording], group: Sequence[CopiedSignal]) -> str:
+    exact = all(copy.exact for copy in group)
+    text = "hold the same signal (equal samples)" if exact else near_text([copy.likeness for copy in group], "0.65")
+    first = group[0]
+    if not _all_channels(recordings, first):
+        own, others = (recordings[number].description.channel_names for number in (first.first, first.second))
+        names = [f"{own[a]} and {others[b]}" for a, b in first.channels[:MAX_LISTED]]
+        more = " ..." if len(first.channels) > MAX_LISTED else ""
+        such = "such as " if len(group) > 1 else ""
+        return text.replace(" (", f" on channels {such}{', '.join(names)}{more} (", 1)
+    shift_s = max((copy.shift_s for copy in group), key=abs)
+    by = f"{shift_s:+.2f} s" if len(group) == 1 else f"up to {abs(shift_s):.2f} s"
+    return f"{text[:-1]}, shifted by {by})" if abs(shift_s) > MIN_TOLD_SHIFT_S else text
 
 
 def _rates(recordings: Sequence[AuditedRecording], compared: Sequence[ComparedRecording]) -> Iterable[Finding]:

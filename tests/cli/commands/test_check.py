@@ -42,6 +42,19 @@ def test_json_holds_the_findings(folder: Path, capsys: pytest.CaptureFixture[str
     assert printed["findings"][0]["advice"]
 
 
+def test_equal_files_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = sorted(folder.glob("*.npz"))
+    for path in files[1:15]:
+        shutil.copy(files[0], path)
+    assert run("check", folder) == 1
+    printed = capsys.readouterr().out
+    assert "error: duplicate\n  15 files are the same matrix as subject S01" in printed
+    assert "and 12 more\n  --json lists all\n  -> keep one of them" in printed
+    run("check", folder, "--json")
+    [same] = [f for f in json.loads(capsys.readouterr().out)["findings"] if f["what"] == "duplicate"]
+    assert same["files"] == [path.name for path in files[:15]]
+
+
 def test_files_with_the_same_fault_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in sorted(folder.glob("*.npz"))[:13]:
         truncate(path)

@@ -11,6 +11,7 @@ import typer
 from semg_hht import Finding
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
+from semg_hht.cli.alike import MAX_NAMED
 from semg_hht.verbs.checking import ADVICE, SEVERITIES
 from semg_hht.verbs.checking import check as check_data
 
@@ -56,5 +57,7 @@ def _print_findings(severity: str, what: str, findings: list[Finding]) -> None:
     others = [f for f in findings if len(f.files) != 1]
     console.list_alike(console.out, ((f.files[0], f.sentence) for f in of_a_file))
     console.list_first(console.out, others, lambda finding: finding.sentence, f"more; {console.SEE_ALL}")
+    if len(others) <= console.MAX_LISTED and any(len(f.files) > MAX_NAMED for f in others):
+        console.out.print(f"  {console.SEE_ALL}", markup=False)
     if ADVICE[what]:
         console.out.print(f"  -> {console.wrapped(console.out, ADVICE[what], first_at=5, indent=5)}", markup=False)
