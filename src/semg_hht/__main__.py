@@ -1,5 +1,21 @@
-"""``python -m semg_hht``."""
+"""The program `semg-hht`, also as ``python -m semg_hht``."""
 
-from semg_hht.cli.main import main
+import signal
+import sys
 
-main()
+
+def start() -> None:
+    """Run the command line. Ctrl-C prints no traceback, also while the program loads and after its work is done."""
+    try:
+        from semg_hht.cli.main import main
+
+        main()
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped: no half-written file is left\n")
+        raise SystemExit(128 + signal.SIGINT) from None
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # only processes and threads are left to end
+
+
+if __name__ == "__main__":
+    start()

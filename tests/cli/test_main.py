@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,37 @@ def test_control_c_says_how_to_continue(
     assert run("train", "--data_dir", simulated.matrices, "--checkpoint_dir", tmp_path / "run") == 130
     error = capsys.readouterr().err
     assert "stopped: finished epochs are kept; run the same command with --resume" in error
+
+
+def test_control_c_before_the_work_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Typer answers it with the exit code 130 and prints nothing."""
+    with pytest.raises(SystemExit) as end:
+        main(["demo"], program=lambda *_, **__: 130)
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "stopped: no half-written file is left\n"
+
+
+@pytest.mark.parametrize("during", ["loading", "the end"])
+def test_control_c_while_the_program_loads_or_ends_prints_no_traceback(during: str) -> None:
+    stops = {
+        "loading": "sys.modules['semg_hht.cli.main'] = Interrupted('main')",
+        "the end": "threading.Thread(target=lambda: (time.sleep(1), os.kill(os.getpid(), signal.SIGINT))).start()",
+    }
+    code = f"""if True:
+        import os, signal, sys, threading, time, types
+        from semg_hht.__main__ import start
+        class Interrupted(types.ModuleType):
+            def __getattr__(self, name):
+                raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        {stops[during]}
+        sys.argv = ["semg-hht", "--version"]
+        start()
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    stopped = during == "loading"
+    assert done.returncode in ((130, -signal.SIGINT) if stopped else (0,))
+    assert done.stderr == ("stopped: no half-written file is left\n" if stopped else "")
 
 
 def test_help_names_the_demo_and_every_verb(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,41 @@ def test_dask_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'semg-hht\[dask\]'"), workers("dask"):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signal masks")
+def test_workers_leave_ctrl_c_to_this_process() -> None:
+    """In a process of its own, whose helper processes do not run yet: starting them unblocks the signal."""
+    code = """if True:
+        import functools, signal
+        from semg_hht.system.processes import map_in_processes
+        blocked = functools.partial(signal.pthread_sigmask, signal.SIG_BLOCK)
+        for mask in map_in_processes(blocked, [(), ()], 2, str, ahead_each=2):
+            assert signal.SIGINT in mask, mask
+        assert signal.SIGINT not in blocked(())
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_as_the_workers_start_closes_what_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise joblib warns of it as the program ends."""
+    closed: list[bool] = []
+
+    class Results:
+        def close(self) -> None:
+            closed.append(True)
+
+    @contextmanager
+    def pressed() -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("joblib.Parallel", lambda **_: lambda _: Results())
+    monkeypatch.setattr("semg_hht.system.processes.ctrl_c_blocked", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        next(map_in_processes(str, [1, 2], 2, str, ahead_each=1))
+    assert closed == [True]
 
 
 @pytest.mark.parametrize("n", [0, 1, 4])

@@ -286,7 +286,7 @@ def one_sentence(*, debug: bool, as_json: bool = False) -> Iterator[None]:
     except VerbStopped as stopped:
         fail(stopped.how_to_continue, 128 + stopped.signal, as_json=as_json, word="stopped", style="yellow")
     except KeyboardInterrupt:  # before or after the work of a verb, which `stoppable` covers
-        raise SystemExit(128 + signal.SIGINT) from None
+        fail("no half-written file is left", 128 + signal.SIGINT, as_json=as_json, word="stopped", style="yellow")
     except Exception as error:
         if debug:
             raise

@@ -5,6 +5,7 @@ The modules in ``commands/`` define the flags and the output of each verb. The o
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -152,6 +153,8 @@ def main(
             ended = program(typed, prog_name=name, default_map=defaults, standalone_mode=False)
         except UsageError as error:
             console.fail(sentence_of(error, typed, VERBS), error.exit_code, as_json=as_json)
+        if ended == 128 + signal.SIGINT:  # Typer's answer to Ctrl-C before the work of a verb
+            raise KeyboardInterrupt
     sys.exit(ended if isinstance(ended, int) else 0)
 
 

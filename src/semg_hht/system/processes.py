@@ -10,7 +10,7 @@ import signal
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -129,11 +129,12 @@ def map_in_processes(
             # which items were in progress.
             with TemporaryDirectory(prefix="semg-hht-", ignore_cleanup_errors=True) as marks:
                 try:
-                    with ctrl_c_blocked():
-                        results = Parallel(n_jobs=n_jobs, return_as="generator")(
-                            delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
-                        )
-                    with _closed_quietly(results):
+                    with ExitStack() as begun:
+                        with ctrl_c_blocked():  # until the stack knows what it closes
+                            results = Parallel(n_jobs=n_jobs, return_as="generator")(
+                                delayed(_marked)(work, chunk[i], Path(marks) / str(i)) for i in left
+                            )
+                            begun.enter_context(_closed_quietly(results))
                         while n_done < len(chunk):
                             yield alone[n_done] if n_done in alone else next(results)
                             n_done += 1
@@ -224,9 +225,13 @@ def ctrl_c_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    from joblib.externals.loky.backend.resource_tracker import ensure_running
+    from multiprocessing import resource_tracker
 
-    ensure_running()  # loky's helper process starts first; starting it would unblock the signal again
+    from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+    # The helper processes of loky and of Python start first; starting them would unblock the signal again.
+    loky_tracker.ensure_running()
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
