@@ -85,7 +85,13 @@ def test_an_empty_last_column_is_a_column_if_the_header_names_it(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("names", "encoding", "charset"),
-    [(("Rücken links", "Bauch"), "cp1252", "Windows-1252"), (("肱二头肌", "三头肌"), "gb18030", "GB18030")],
+    [
+        (("Rücken links", "Bauch"), "cp1252", "Windows-1252"),
+        (("Créé à Größe", "Contração"), "cp1252", "Windows-1252"),
+        (("pää", "käsi"), "cp1252", "Windows-1252"),
+        (("肱二头肌", "三头肌"), "gb18030", "GB18030"),
+        (("左", "右"), "gb18030", "GB18030"),
+    ],
 )
 def test_text_in_an_encoding_of_windows_is_read_with_a_remark(
     tmp_path: Path, names: tuple[str, str], encoding: str, charset: str
@@ -94,6 +100,31 @@ def test_text_in_an_encoding_of_windows_is_read_with_a_remark(
     found = read(tmp_path, (f"{names[0]} [{unit}],{names[1]} [{unit}]\n" + rows(signal())).encode(encoding))
     assert (found.units, found.channel_names) == ("uV", names)
     assert found.remarks == (f"the text is not UTF-8 and was read as {charset}",)
+
+
+@pytest.mark.parametrize(("word", "encoding"), [("Anfang Übung", "cp1252"), ("开始", "gb18030")])
+def test_a_word_far_below_the_header_is_read_in_its_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, encoding: str
+) -> None:
+    monkeypatch.setattr(tables, "PIECE", 300)
+    lines = [f"{i % 7},{i % 5}{f' # {word}' if i == 900 else ''}" for i in range(1000)]
+    found = read(tmp_path, b"a,b\n" + "\n".join(lines).encode(encoding))
+    assert_array_equal(found.table, [(i % 7, i % 5) for i in range(1000)])
+    assert found.remarks[0].endswith({"cp1252": "Windows-1252", "gb18030": "GB18030"}[encoding])
+
+
+@pytest.mark.parametrize("wrong", ["cp1252", "gb18030"])
+def test_a_wrong_guess_of_the_encoding_changes_names_but_no_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    content = ("größe,riñón\n" if wrong == "gb18030" else "左,肱二头肌\n").encode(
+        "cp1252" if wrong == "gb18030" else "gb18030"
+    ) + rows(signal()).encode()
+    right = read(tmp_path, content)
+    monkeypatch.setattr(tables, "legacy_encoding", lambda _: wrong)
+    guessed = read(tmp_path, content)
+    assert guessed.channel_names != right.channel_names
+    assert_array_equal(guessed.table, right.table)
 
 
 def test_a_joint_angle_in_german_is_not_emg(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 import shutil
 import tempfile
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording, Signal, decode_signals
+from semg_hht.recordings.formats.encodings import legacy_encoding
 
 if TYPE_CHECKING:
     from pyedflib import EdfReader
@@ -77,8 +77,7 @@ def text_of_header(field: bytes) -> str:
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(field.rstrip()).strip()
     except UnicodeDecodeError:
-        encoding = "gb18030" if re.search(rb"[\x80-\xff]{2}", field) else "cp1252"
-        return field.decode(encoding, "replace").strip()
+        return field.decode(legacy_encoding(field), "replace").strip()
 
 
 def _decode(path: Path, file: EdfReader, texts: list[tuple[str, str]] | None = None) -> DecodedRecording:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from semg_hht.recordings.formats.decoded_recording import (
     most_common,
     remarks_on_other_rates,
 )
+from semg_hht.recordings.formats.encodings import CHINESE, WESTERN, legacy_encoding
 from semg_hht.recordings.formats.headers import Layout, name_and_unit, read_layout
 from semg_hht.recordings.formats.sample_times import SampleLines
 from semg_hht.recordings.quality import MAX_GAP_SHARE
@@ -29,8 +29,6 @@ from semg_hht.recordings.units import one_unit
 
 Array = NDArray[np.float64]
 
-_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
-_PAIR_OF_HIGH_BYTES = re.compile(rb"[\x80-\xff]{2}")
 MAX_CHANNELS = 512  # a table with more columns than this, and than lines, holds a channel in each line
 MIN_LINES = 32  # of a table of one sample per line; fewer lines of many more values hold a channel each
 PIECE = 2**19  # characters read at a time; larger pieces are not faster
@@ -62,8 +60,8 @@ def read_table(path: Path, rate_hz: float | None = None) -> DecodedRecording:
     """
     encoding, n_lines = _survey(path)
     remarks: tuple[str, ...] = ()
-    if encoding in ("gb18030", "cp1252"):
-        name = {"gb18030": "GB18030", "cp1252": "Windows-1252"}[encoding]
+    if encoding in (CHINESE, WESTERN):
+        name = {CHINESE: "GB18030", WESTERN: "Windows-1252"}[encoding]
         remarks = (f"the text is not UTF-8 and was read as {name}",)
     return decode_text(path, Text(lambda: path.open(encoding=encoding), n_lines, remarks), rate_hz)
 
@@ -232,9 +230,7 @@ def _survey(path: Path) -> tuple[str, int]:
     elif b"\0" in head:
         raise InputError(f"{_unreadable(path)}; found NUL bytes, expected text (or UTF-16 with a byte order mark)")
     else:
-        # Chinese characters are pairs of high bytes; single high bytes are accents and signs of Western languages.
-        is_western = _HIGH_BYTE.search(head) and not _PAIR_OF_HIGH_BYTES.search(head)
-        encodings = ["utf-8-sig", "cp1252" if is_western else "gb18030"]
+        encodings = ["utf-8-sig"]
     bad_byte = ""
     for encoding in encodings:
         try:
@@ -247,6 +243,8 @@ def _survey(path: Path) -> tuple[str, int]:
             return encoding, n_lines + (last != "\n")
         except UnicodeDecodeError as error:
             bad_byte = f"{error.object[error.start]:#04x}"
+            if encoding == "utf-8-sig":
+                encodings.append(legacy_encoding(head + error.object[error.start :]))
     expected = "UTF-16, as its byte order mark states" if encodings == ["utf-16"] else "UTF-8 or GB18030"
     raise InputError(f"{_unreadable(path)}; found the byte {bad_byte}, expected text in {expected}")
 
