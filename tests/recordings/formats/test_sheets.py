@@ -67,6 +67,49 @@ def test_text_among_the_samples_is_reported_with_its_row(tmp_path: Path) -> None
         read_recording(write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows}))
 
 
+def typed(value: float, decimal: str, thousands: str) -> str:
+    return f"{value:,.4f}".translate(str.maketrans({".": decimal, ",": thousands}))
+
+
+@pytest.mark.parametrize(("decimal", "thousands"), [(",", "."), (".", ","), (",", "\u202f"), (".", "'"), (",", "")])
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_numbers_typed_as_text_are_read_as_meant(tmp_path: Path, suffix: str, decimal: str, thousands: str) -> None:
+    big = np.round(5000 * SHEET_MV, 4)
+    rows = [[float(i) / 1000, *(typed(v, decimal, thousands) for v in row)] for i, row in enumerate(big)]
+    notes: list[list[object]] = [["Sampling rate", "1,000"], [], SHEET_NAMES]
+    recording = read_recording(WRITERS[suffix](tmp_path / f"a{suffix}", {"Sheet1": [*notes, *rows]}))
+    assert_array_equal(recording.samples, big.T)
+    assert recording.rate_hz == 1000
+
+
+def test_text_among_numbers_is_read_with_the_separator_that_text_has(tmp_path: Path) -> None:
+    rows = [list(row) for row in SHEET_ROWS]
+    rows[5][1], rows[9][2], rows[12][1] = "0,5", "1.234", "\u22120,25"
+    recording = read_recording(write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows}))
+    assert (recording.samples[0, 4], recording.samples[1, 8], recording.samples[0, 11]) == (0.5, 1234, -0.25)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [(("1,234", "2,345"), "found '1,234', which may be 1234 or 1.234"), (("0.5", "0,5"), "found '0.5' and '0,5'")],
+)
+def test_numbers_as_text_that_may_mean_two_things_are_refused(
+    tmp_path: Path, cells: tuple[str, str], message: str
+) -> None:
+    rows = [list(row) for row in SHEET_ROWS]
+    rows[5][1], rows[9][2] = cells
+    with pytest.raises(InputError, match=rf"a\.xlsx: can't be read as XLSX; sheet 'EMG': {message}"):
+        read_recording(write_xlsx(tmp_path / "a.xlsx", {"Notes": [["Subject", "S1"]], "EMG": rows}))
+
+
+def test_an_error_of_a_formula_is_a_missing_sample(tmp_path: Path) -> None:
+    rows = [list(row) for row in SHEET_ROWS]
+    rows[5][1] = "#DIV/0!"
+    recording = read_recording(write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows}))
+    assert recording.remarks == ("channel EMG biceps: 1 gap was filled by interpolation, the longest of 1.0 ms",)
+    assert recording.samples.shape == SHEET_MV.T.shape
+
+
 def test_a_workbook_without_samples_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.xlsx: expected one line per sample"):
         read_recording(write_xlsx(tmp_path / "a.xlsx", {"Sheet1": []}))

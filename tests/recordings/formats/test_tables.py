@@ -127,6 +127,18 @@ def test_a_wrong_guess_of_the_encoding_changes_names_but_no_numbers(
     assert_array_equal(guessed.table, right.table)
 
 
+@pytest.mark.parametrize("row", ['{0},"1,{1}"', "{0};1,{1}"])
+def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path, row: str) -> None:
+    lines = [row.format(i, 100 + i) for i in range(200)]
+    with pytest.raises(
+        InputError, match=r"a\.csv: found '1,100', which may be 1100 or 1\.100; expected numbers without"
+    ):
+        read(tmp_path, "t" + row[3] + "EMG\n" + "\n".join(lines))
+    lines[150] = row.format(150, 5)  # 1,5 has a decimal comma, so that the others have one too
+    found = read(tmp_path, "t" + row[3] + "EMG\n" + "\n".join(lines))
+    assert (found.table[0, -1], found.table[150, -1]) == (1.1, 1.5)
+
+
 def test_a_joint_angle_in_german_is_not_emg(tmp_path: Path) -> None:
     found = read(tmp_path, "Bizeps (mV),Gelenkwinkel (Grad)\n" + rows(signal()))
     assert found.non_emg == ("Gelenkwinkel (Grad)",)

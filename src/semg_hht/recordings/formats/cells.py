@@ -13,9 +13,10 @@ from itertools import islice, takewhile
 
 MAX_PREAMBLE = 10_000  # lines that are searched for the first sample
 N_PROBED = 8  # consecutive lines that must look like samples before the first of them counts as one
-MISSING = frozenset({"", "nan", "n/a", "na", "null", "none", "missing", "-", "--", "?", "#n/a", "#num!", "#value!"})
+_SHEET_ERRORS = ("#n/a", "#num!", "#value!", "#div/0!", "#ref!", "#name?", "#null!")
+MISSING = frozenset({"", "nan", "n/a", "na", "null", "none", "missing", "-", "--", "?", *_SHEET_ERRORS})
 # Comments stand above and between samples, and at the end of their lines (LabChart). Errors of a spreadsheet differ.
-_COMMENT = re.compile(r"#(?!N/A|NUM!|VALUE!)", re.IGNORECASE)
+_COMMENT = re.compile(rf"#(?!{'|'.join(re.escape(error[1:]) for error in _SHEET_ERRORS)})", re.IGNORECASE)
 _STAMP = re.compile(
     r"(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]+)?(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)(?:Z|[+-]\d\d:?\d\d)?"
 )

@@ -21,6 +21,7 @@ from semg_hht.recordings.formats.cells import (
     parse_number,
     seconds_of_day,
 )
+from semg_hht.recordings.formats.typed_numbers import require_decimal_comma
 from semg_hht.recordings.units import volts
 
 MAX_COLUMNS = 4096
@@ -110,6 +111,8 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
             f"{path}: line {start + 1} has {n_columns} cells; expected one sample per line and at most "
             f"{MAX_COLUMNS} columns"
         )
+    if dialect.decimal == ",":
+        _refuse_thousands(path, dialect, lines[start:])
     layout = Layout(dialect, start, n_columns, rates_hz=_rates(above, rate_above))
     row = _last_row(above)
     probed = [line for line in lines[start : start + N_PROBED] if is_content(line)]
@@ -135,6 +138,16 @@ def read_layout(path: Path, lines: list[str]) -> Layout:
     if not any(layout.units) and len(stated) == 1:
         layout = replace(layout, units=tuple(stated) * layout.n_columns)
     return layout
+
+
+def _refuse_thousands(path: Path, dialect: Dialect, lines: list[str]) -> None:
+    """Refuse commas that may all separate thousands, so that 1,234 is never read as 1.234 unasked."""
+    as_written = Dialect(dialect.separator)
+    samples = (line for line in lines if "," in line and is_content(line))
+    try:
+        require_decimal_comma(cell for line in samples for cell in as_written.samples(line) if "," in cell)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def name_and_unit(name: str) -> tuple[str, str]:

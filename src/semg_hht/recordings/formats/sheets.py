@@ -15,9 +15,10 @@ from typing import Any
 from xml.parsers import expat
 
 from semg_hht.errors import InputError
-from semg_hht.recordings.formats.cells import find_samples
+from semg_hht.recordings.formats.cells import MISSING, find_samples, seconds_of_day
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.tables import Text, decode_text
+from semg_hht.recordings.formats.typed_numbers import decimal_separator, is_number, plain_number
 from semg_hht.system.files import require_modest, require_modest_zip
 
 COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")  # starts .xls files, and .xlsx files with a password
@@ -42,13 +43,17 @@ def read_sheet(path: Path, rate_hz: float | None = None) -> DecodedRecording:
             raise InputError(f"{path}: {found}; save it as .xlsx without a password")
     archive = _measured(path)
     sheets: dict[str, Text] = {}
+    unclear: dict[str, str] = {}  # sheet -> why its numbers can't be told
     try:
         with CalamineWorkbook.from_filelike(archive) as book:
             for name in book.sheet_names:
                 sheet = book.get_sheet_by_name(name)
-                lines = ["\n"] * (sheet.start[0] if sheet.start else 0)  # so that lines have the numbers of rows
-                lines += ["\t".join(map(_cell, row)) + "\n" for row in sheet.iter_rows()]
-                sheets[name] = _text(lines)
+                blank = ["\n"] * (sheet.start[0] if sheet.start else 0)  # so that lines have the numbers of rows
+                try:
+                    sheets[name] = _text([*blank, *_lines(list(sheet.iter_rows()))])
+                except ValueError as error:
+                    unclear[name] = str(error)
+                    sheets[name] = _text(blank)
     except Exception as error:
         raise InputError(f"{path}: can't be read as {path.suffix[1:].upper()}; {error}") from None
     except BaseException as error:
@@ -57,13 +62,43 @@ def read_sheet(path: Path, rate_hz: float | None = None) -> DecodedRecording:
         raise
     if not sheets:
         raise InputError(f"{path}: expected a sheet; found none")
-    filled = [name for name, text in sheets.items() if _holds_samples(text)]
+    filled = [name for name, text in sheets.items() if name in unclear or _holds_samples(text)]
     name = filled[0] if filled else next(iter(sheets))
+    if name in unclear:
+        raise InputError(f"{path}: can't be read as {path.suffix[1:].upper()}; sheet {name!r}: {unclear[name]}")
     text = sheets[name]
     if len(filled) > 1:
         remark = f"the sheet {name!r} was read, and these were left out: {', '.join(filled[1:])}"
         text = Text(text.open, text.n_lines, (f"{remark}; save each as a file of its own",))
     return decode_text(path, text, rate_hz)
+
+
+def _lines(rows: list[list[Any]]) -> list[str]:
+    """Rows as lines of a table. Numbers that were typed as text get a decimal point and lose their marks of thousands.
+
+    Raises
+    ------
+    ValueError
+        What the marks of such numbers mean can't be told.
+    """
+    typed = [_is_typed(row) for row in rows]
+    in_text = (cell for row, is_typed in zip(rows, typed, strict=True) if is_typed for cell in row)
+    decimal = decimal_separator(cell for cell in in_text if isinstance(cell, str))
+    return [
+        "\t".join(
+            plain_number(_cell(cell), decimal) if is_typed and isinstance(cell, str) else _cell(cell) for cell in row
+        )
+        + "\n"
+        for row, is_typed in zip(rows, typed, strict=True)
+    ]
+
+
+def _is_typed(row: list[Any]) -> bool:
+    """Whether a row of samples holds numbers as text: all its texts are numbers, times of day or missing samples."""
+    texts = [cell for cell in row if isinstance(cell, str) and cell]
+    return any(map(is_number, texts)) and all(
+        is_number(text) or text.strip().lower() in MISSING or seconds_of_day(text) is not None for text in texts
+    )
 
 
 def _text(lines: list[str]) -> Text:
