@@ -18,6 +18,7 @@ import typer
 
 from command_line import run
 from conftest import Simulated
+from semg_hht import samples
 from semg_hht.cli.main import VERBS, main
 from semg_hht.cli.main import script as run_script
 
@@ -123,6 +124,27 @@ def test_control_c_while_the_program_loads_or_ends_prints_no_traceback(during: s
     stopped = during == "loading"
     assert done.returncode in ((130, -signal.SIGINT) if stopped else (0,))
     assert done.stderr == ("stopped: no half-written file is left\n" if stopped else "")
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("segment {file} --out {out}.xlsx", ".csv"),
+        ("label {file} --sensor 1 --out {out}.png", ".csv"),
+        ("features {file} --out {out}.json", ".csv"),
+        ("predict --input {file} --output {out}.png", ".json or .csv"),
+        ("explain --input {file} --out {out}.csv", ".png"),
+        ("report --card {file} --out {out}.csv", ".html or .htm"),
+        ("report {run} --out {out}.pdf", ".html or .htm"),
+    ],
+)
+def test_no_file_is_written_under_the_name_of_another_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, written: str
+) -> None:
+    filled = words.format(file=samples.RECORDINGS / "P04_neutral.mat", run=samples.RUN, out=tmp_path / "x").split()
+    assert run(*filled) == 1
+    assert f"{filled[-1]}: is written as {written}; found {Path(filled[-1]).suffix}\n" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_help_names_the_demo_and_every_verb(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from semg_hht.system.files import (
     require_new_file,
     require_new_folder,
     require_space,
+    require_suffix,
     whole_file,
     whole_folder,
     write_json,
@@ -38,6 +39,13 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
         assert not path.exists()
     assert path.read_text() == "new"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_the_name_of_a_file_to_write_says_its_format_or_nothing(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.CSV", "a", ".csv"):
+        require_suffix(tmp_path / name, ".csv", ".json")
+    with pytest.raises(InputError, match=r"a\.png: is written as \.csv or \.json; found \.png"):
+        require_suffix(tmp_path / "a.png", ".csv", ".json")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 from semg_hht.signals.trend import MIN_VALUES, Trend, trend
 from semg_hht.system.dataframes import dataframe, html_table
-from semg_hht.system.files import require_new_file, write_text
+from semg_hht.system.files import require_new_file, require_suffix, write_text
 from semg_hht.system.progress import Track, untracked
 
 # With fatigue, the first falls and the second rises (De Luca 1997, doi 10.1123/jab.13.2.135).
@@ -154,8 +154,10 @@ def measure(
     Raises
     ------
     InputError
-        A table exists already (unless ``overwrite``), or no recording could be used.
+        A table is no .csv or exists already (unless ``overwrite``), or no recording could be used.
     """
+    if out is not None:
+        require_suffix(out, ".csv")
     trends = None if out is None else out.with_name(f"{out.stem}_trends.csv")
     for path in (out, trends):
         if path is not None:

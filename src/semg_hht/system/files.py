@@ -302,6 +302,12 @@ def require_new_file(path: Path, *, overwrite: bool) -> None:
         raise InputError(f"{path}: exists already; name another file, or say overwrite=True to replace it")
 
 
+def require_suffix(path: Path, *suffixes: str) -> None:
+    """Require that the name of a file to write says what is written, or nothing: no PNG under the name of a table."""
+    if path.suffix and path.suffix.lower() not in suffixes:
+        raise InputError(f"{path}: is written as {' or '.join(suffixes)}; found {path.suffix}")
+
+
 def _flush_to_disk(path: Path) -> None:
     with path.open("rb+") as handle:
         os.fsync(handle.fileno())

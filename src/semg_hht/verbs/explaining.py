@@ -17,7 +17,7 @@ from semg_hht.prediction.inputs import Choice
 from semg_hht.recordings.jobs import Failure
 from semg_hht.reports.explanation_text import evidence_json, evidence_said, evidence_title, write_evidence
 from semg_hht.reports.words import read_words
-from semg_hht.system.files import require_new_file
+from semg_hht.system.files import require_new_file, require_suffix
 from semg_hht.verbs.predicting import Checkpoint, opened
 
 
@@ -101,8 +101,8 @@ def explain(
     Raises
     ------
     InputError
-        Several files where ``options`` choose none, no such repetition, or an export whose network is part of an
-        answer.
+        ``out`` exists or is no .png, several files where ``options`` choose none, no such repetition, or an export
+        whose network is part of an answer.
 
     Examples
     --------
@@ -115,6 +115,7 @@ def explain(
     """
     picture = None if out is None else Path(out)
     if picture is not None:
+        require_suffix(picture, ".png")
         require_new_file(picture, overwrite=options.overwrite)
     words = read_words(options.language)
     run = opened(checkpoint, cpu=options.cpu)

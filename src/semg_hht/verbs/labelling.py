@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semg_hht.datasets.given_inputs import Data, jobs_of
 from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource, label_jobs, table_to_fill
-from semg_hht.system.files import require_new_file
+from semg_hht.system.files import require_new_file, require_suffix
 from semg_hht.verbs.work import Work
 
 __all__ = ["label", "table_to_fill"]
@@ -54,5 +54,6 @@ def label(
     if table is None:
         options = replace(options, pictures=False)
     elif not isinstance(data, (str, Path)) or table.resolve() != Path(data).resolve():
+        require_suffix(table, ".csv")
         require_new_file(table, overwrite=overwrite)
     return label_jobs(jobs, source, table, options, n_jobs=work.n_jobs, track=work.track)

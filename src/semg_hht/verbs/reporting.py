@@ -16,12 +16,13 @@ from semg_hht.prediction.run import Run, collect_predictions
 from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import TASKS
 from semg_hht.signals.repetitions import SegmentConfig
-from semg_hht.system.files import require_new_file
+from semg_hht.system.files import require_new_file, require_suffix
 from semg_hht.verbs.predicting import Checkpoint, InFolder, opened
 from semg_hht.verbs.work import Work
 
 Answered = tuple[LoadedInput, Prediction] | Failure
 
+PAGES = (".html", ".htm")
 MAX_ON_CARD = 6  # explained repetitions: one printed page, and half a second of computing each
 
 
@@ -76,7 +77,7 @@ def report(
     Raises
     ------
     InputError
-        ``out`` exists, there is nothing to report, or the recording can't be used.
+        ``out`` exists or is no .html, there is nothing to report, or the recording can't be used.
 
     Examples
     --------
@@ -104,6 +105,7 @@ def _folder_of(source: Data | InFolder) -> Path | None:
 
 def report_findings(folder: Path, page: Path, options: ReportOptions) -> Path:
     """`report` for an evaluation or a run."""
+    require_suffix(page, *PAGES)
     if options.gender:
         raise InputError("gender=True needs source=RECORDING: a report holds the tasks that were evaluated")
     if options.explain:
@@ -123,6 +125,7 @@ def report_recording(
     from semg_hht.reports.card import without_gender, write_card
     from semg_hht.reports.words import read_words
 
+    require_suffix(page, *PAGES)
     require_new_file(page, overwrite=options.overwrite)
     read_words(options.language)
     run = opened(checkpoint, cpu=options.cpu)

@@ -15,6 +15,7 @@ from semg_hht.recordings.events import Event
 from semg_hht.recordings.mne_raw import event_list
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.files import require_suffix
 from semg_hht.verbs.work import Work
 
 __all__ = ["Pictures", "SegmentOptions", "segment"]
@@ -75,7 +76,7 @@ def segment(
     Raises
     ------
     InputError
-        ``out`` exists, no recording could be used, or no repetition was found.
+        ``out`` exists or is no .csv, no recording could be used, or no repetition was found.
 
     Examples
     --------
@@ -87,11 +88,13 @@ def segment(
     >>> list(table.columns[:4])
     ['file', 'subject', 'session', 'repetition']
     """
+    table = None if out is None else Path(out)
+    if table is not None:
+        require_suffix(table, ".csv")
     jobs = jobs_of(data, rate_hz=rate_hz, units=units, channels=options.channels)
     events = options.events
     if events is not None:
         events = Path(events) if isinstance(events, (str, Path)) else event_list(events)
-    table = None if out is None else Path(out)
     replaced = ReplacedTable.read(table) if table is not None and options.overwrite and table.exists() else None
     return segment_jobs(
         with_events(jobs, events),

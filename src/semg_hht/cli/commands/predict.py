@@ -12,7 +12,7 @@ from semg_hht import InputError, InputOptions, SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
 from semg_hht.recordings.jobs import Failure, Remark
-from semg_hht.system.files import require_new_file, write_json, write_text
+from semg_hht.system.files import require_new_file, require_suffix, write_json, write_text
 
 if TYPE_CHECKING:
     from semg_hht import Answer, Prediction, Predictions
@@ -100,6 +100,7 @@ def _require_output(output: Path, batch_size: int, explain: Path | None, *, over
         raise InputError(f"batch_size must be at least 1; got {batch_size}")
     if _is_table(output) and explain is not None:
         raise InputError(f"{output}: the evidence is written into a .json file; a .csv has no place for it")
+    require_suffix(output, ".json", ".csv")
     require_new_file(output, overwrite=overwrite)
 
 
