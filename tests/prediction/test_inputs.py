@@ -129,7 +129,10 @@ def test_rows_that_stack_different_channels_are_one_files_error(tmp_path: Path) 
     stacked = replace(LOADER, recording_config=replace(CONFIG, channels="stack"))
     failure, item = loaded(tmp_path / "manifest.csv", loader=stacked)
     assert isinstance(item, LoadedInput) and item.file == "b.npz"
-    assert isinstance(failure, Failure) and "has 2 channels; this run was trained on 1" in failure.reason
+    assert (
+        isinstance(failure, Failure)
+        and "trained on 1 channel and the recording has 2 (ch1, ch2); choose the same" in failure.reason
+    )
 
 
 def test_options_reach_recordings_that_do_not_state_everything(tmp_path: Path) -> None:

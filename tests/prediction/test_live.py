@@ -120,7 +120,9 @@ def test_values_that_are_no_numbers_are_passed_over() -> None:
 def test_a_run_that_does_not_fit_the_stream_is_refused_before_it_begins(shipped: Run) -> None:
     one_channel = replace(DESCRIPTION, channel_names=("biceps",), non_emg=())
     assert not fits(shipped, one_channel)
-    with pytest.raises(InputError, match="this run answers recordings of 2 channels; found 1"):
+    with pytest.raises(
+        InputError, match=r"trained on 2 channels \(BicepsBrachi, Brachioradialis\) and the recording has 1 \(biceps\)"
+    ):
         LiveSession(one_channel, shipped)
     assert shipped.recording_config is not None
     relative = replace(shipped, recording_config=replace(shipped.recording_config, scaling="mvc"))

@@ -22,6 +22,7 @@ from semg_hht.matrices.transform import configure, transform_all
 from semg_hht.prediction.run import Run, open_run
 from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.recordings.recording import write_recording
+from semg_hht.samples import RUN
 from semg_hht.signals.repetitions import SegmentConfig
 from semg_hht.verbs.predicting import PredictOptions, predict
 
@@ -213,7 +214,23 @@ def test_stacked_channels_train_save_load_and_predict(tmp_path: Path) -> None:
     assert list(said.predictions[0].answers["action_quality"].probabilities) == ["low", "high"]
     write_recording(noise(3, 0.5), tmp_path / "three.npz")
     errors = run.predict(tmp_path / "three.npz", n_jobs=1).errors
-    assert "three.npz: has 3 channels; this run was trained on 2" in errors["three.npz"]
+    assert "three.npz: this run was trained on 2 channels (ch1, ch2) and the recording has 3" in errors["three.npz"]
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "said"),
+    [
+        (1, "has 1 (ch1); record the same muscles, or train a run on recordings like this one"),
+        (3, "has 3 (ch1, ch2, ch3); choose the same ones in the column 'channels' of a manifest, or train a run"),
+    ],
+)
+def test_another_number_of_channels_than_the_run_was_trained_on(tmp_path: Path, n_channels: int, said: str) -> None:
+    write_recording(noise(n_channels, 3), tmp_path / "a.npz")
+    (reason,) = open_run(RUN).predict(tmp_path / "a.npz").errors.values()
+    assert "this run was trained on 2 channels (BicepsBrachi, Brachioradialis) and the recording " + said in reason
+    if n_channels == 3:
+        (tmp_path / "manifest.csv").write_text("file,channels\na.npz,ch1;ch2\n")
+        assert not open_run(RUN).predict(tmp_path / "manifest.csv").errors
 
 
 def test_a_stack_for_a_run_on_single_channels_is_refused(opened: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ It does not know how the model answers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -24,7 +24,7 @@ from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.scaling import min_max
 from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
-from semg_hht.prediction.unlike import reasons_of
+from semg_hht.prediction.unlike import reasons_of, require_channels
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.quality import clipped_ends
@@ -263,13 +263,16 @@ class InputLoader:
             source = replace(source, job=replace(job, rows=rows))
         examples = transform(source, self.recording_config, n_threads=n_threads)
         for example in examples:  # rows of one recording may choose different channels to stack
+            names = example.channel.split("+")
+            if len(names) == example.matrix.values.shape[0]:
+                require_channels(self.model.training, job.path, names, [self.model.network.n_planes])
             self._require_planes(job.path, example.matrix.values.shape[0])
         keys = [f"{job.file}|{example.repetition_key}" for example in examples]
         people = [example.row.subject or job.file for example in examples]
         svm_inputs = SvmInputs.of_matrices(
             [example.matrix for example in examples], keys, people, [job.file] * len(examples)
         )
-        self._require_blocks(job.path, svm_inputs)
+        self._require_blocks(job.path, svm_inputs, [example.channel for example in examples])
         values = np.stack([example.matrix.values for example in examples])
         if self.model.preparation is None:  # trained on matrices stretched to 0..1, plane by plane
             values = np.stack([[min_max(plane) for plane in planes] for planes in values])
@@ -298,15 +301,13 @@ class InputLoader:
                 "expected the recording, or a run of the recipe plain"
             )
 
-    def _require_blocks(self, path: Path, svm_inputs: SvmInputs) -> None:
-        n_channels = svm_inputs.n_side_by_side
-        trained = self.model.training.n_channels if self.model.training is not None else ()
+    def _require_blocks(self, path: Path, svm_inputs: SvmInputs, channels: Sequence[str] = ()) -> None:
         for widths in self.model.blocks.values():
             missing = svm_inputs.missing(widths)
-            if missing and n_channels and trained and n_channels not in trained:  # the usual cause of what is missing
-                expected = " or ".join(map(str, trained))
-                raise InputError(f"{path}: this run answers recordings of {expected} channels; found {n_channels}")
             if missing:
+                training, names = self.model.training, list(dict.fromkeys(channels))
+                if training is not None and names:
+                    require_channels(training, path, names, training.n_channels)
                 raise InputError(
                     f"{path}: this run's recipe needs {missing}; expected recordings like those it was trained on, or "
                     "matrices of 'semg-hht prepare'"

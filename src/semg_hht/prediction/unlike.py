@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from semg_hht.errors import InputError
 from semg_hht.inference.novelty import Reason, Stated, TrainingData
 from semg_hht.inference.repetition_numbers import measure
 
@@ -18,6 +20,32 @@ def reasons_of(training: TrainingData | None, item: LoadedInput) -> tuple[tuple[
     if training is None:
         return ((),) * len(repetitions)
     return tuple(_reasons(training, item, indices) for indices in repetitions)
+
+
+def require_channels(training: TrainingData | None, path: Path, names: Sequence[str], expected: Sequence[int]) -> None:
+    """Require one of the ``expected`` numbers of channels.
+
+    Raises
+    ------
+    InputError
+        The recording has another number: what it has, what the run was trained on, and what to do.
+    """
+    if not expected or len(names) in expected:
+        return
+    orders = () if training is None else training.orders
+    trained = f"{' or '.join(map(str, expected))} {'channels' if max(expected) > 1 else 'channel'}"
+    if orders:
+        trained = f"{trained} ({' or '.join(map(', '.join, orders))})"
+    n, listed = len(names), ", ".join(names)
+    if n > max(expected):
+        raise InputError(
+            f"{path}: this run was trained on {trained} and the recording has {n} ({listed}); choose the same ones in "
+            "the column 'channels' of a manifest, or train a run on recordings like this one"
+        )
+    raise InputError(
+        f"{path}: this run was trained on {trained} and the recording has {n} ({listed}); record the same muscles, or "
+        "train a run on recordings like this one"
+    )
 
 
 def _reasons(training: TrainingData, item: LoadedInput, indices: Sequence[int]) -> tuple[Reason, ...]:
