@@ -180,7 +180,7 @@ def test_finding_repetitions_loads_few_libraries(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", ["predict --output {out} --input {file}", "report --out {out} --card {file}"])
 def test_answering_a_recording_loads_few_libraries(words: str, tmp_path: Path) -> None:
-    recording, out = samples.RECORDINGS / "P04_neutral.mat", tmp_path / "out.json"
+    recording, out = samples.RECORDINGS / "P04_neutral.mat", tmp_path / "out"
     loaded = modules_after(RUN_MAIN, *words.format(out=out, file=recording).split())
     assert out.exists()
     assert not loaded & {"torch", "matplotlib", "sklearn", "joblib", "scipy.signal", "scipy.stats", "scipy.interpolate"}

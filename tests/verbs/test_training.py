@@ -59,4 +59,9 @@ def test_the_rate_of_recordings_that_a_table_names_is_stated(tmp_path: Path) -> 
     (tmp_path / "manifest.csv").write_text("file,movement\na.csv,full\n")
     with pytest.raises(sh.InputError, match="the sampling rate is unknown"):
         load_dataset(tmp_path / "manifest.csv")
-    assert load_dataset(tmp_path / "manifest.csv", rate_hz=1000).rows[0].rate_hz == 1000
+    for stated in (
+        load_dataset(tmp_path / "manifest.csv", rate_hz=1000, units="V"),
+        load_dataset(tmp_path / "manifest.csv", options=LoadOptions(rate_hz=1000, units="V")),
+        load_dataset([tmp_path / "manifest.csv"], options=LoadOptions(rate_hz=1000, units="V")),
+    ):
+        assert (stated.rows[0].rate_hz, stated.rows[0].units) == (1000, "V")

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.datasets.find_inputs import MANIFEST, find_jobs, note_unlisted
+from semg_hht.datasets.find_inputs import MANIFEST, InputOptions, find_jobs, note_unlisted
 from semg_hht.datasets.given_inputs import Data
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import MATRIX_FOLDER
@@ -187,7 +187,7 @@ def find_dataset(
     config: PipelineConfig | None,
     references: Data | None,
     *,
-    rate_hz: float | None = None,
+    inputs: InputOptions = InputOptions(),
     pack: Path | None = None,
     track: Track = untracked,
 ) -> Dataset:
@@ -210,7 +210,8 @@ def find_dataset(
             if pack is not None:
                 raise InputError("pack=... keeps matrices; these are recordings: semg-hht prepare makes them of these")
             config = config or PipelineConfig()
-            jobs = with_references(find_jobs(manifest, rate_hz=rate_hz, base=base), config, references)
+            jobs = find_jobs(manifest, rate_hz=inputs.rate_hz, units=inputs.units, base=base)
+            jobs = with_references(jobs, config, references)
             return from_examples(track(transform_all(jobs, config), len(jobs), "transforming"))
     if config is not None:
         raise InputError("matrices are trained on as they are: band_hz=... and the like go with recordings")
@@ -238,9 +239,8 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
         Not a folder, no npz files, a file name without labels, or no readable file.
     """
     if not folder.is_dir():
-        raise InputError(
-            f"{folder}: expected a folder of npz matrices; found {'a file' if folder.exists() else 'nothing'}"
-        )
+        found = "a file" if folder.exists() else "nothing"
+        raise InputError(f"{folder}: expected a folder of npz matrices; found {found}")
     manifest = manifest_of(folder)
     if manifest is not None:
         note_unlisted(folder, manifest)

@@ -109,7 +109,7 @@ def evaluate(
     ----------
     data : as for `train`.
     out : folder for report.html, report.json and the folds; finished folds are not computed again.
-    training, size : as for `train`.
+    training, size, load : as for `train`.
 
     Raises
     ------

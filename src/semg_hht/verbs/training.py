@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semg_hht.datasets.find_inputs import MANIFEST, is_manifest
+from semg_hht.datasets.find_inputs import MANIFEST, InputOptions, is_manifest
 from semg_hht.datasets.given_inputs import Data, jobs_of
 from semg_hht.datasets.mvc import with_references
 from semg_hht.datasets.prepare import Prepared
@@ -37,6 +37,7 @@ class LoadOptions:
     references : manifest or recordings of maximal contractions, for the scaling ``mvc``.
     folder : of the files that a manifest names; None: that of the manifest. Of a data set, where its matrices are.
     pack : folder for one file of all matrices, read batch by batch, for data larger than memory.
+    rate_hz, units : of recordings that do not state them.
 
     Examples
     --------
@@ -49,13 +50,20 @@ class LoadOptions:
     references: Data | None = None
     folder: Path | None = None
     pack: Path | None = None
+    rate_hz: float | None = None
+    units: str = ""
 
 
 TrainingInput = Data | Dataset
 
 
 def load_dataset(
-    data: TrainingInput, *, rate_hz: float | None = None, options: LoadOptions = LoadOptions(), work: Work = Work()
+    data: TrainingInput,
+    *,
+    rate_hz: float | None = None,
+    units: str = "",
+    options: LoadOptions = LoadOptions(),
+    work: Work = Work(),
 ) -> Dataset:
     """Load labelled matrices, or transform labelled recordings in memory.
 
@@ -63,7 +71,7 @@ def load_dataset(
     ----------
     data : a folder of matrices, a manifest.csv of matrices or recordings, a result of `prepare`, `segment` or `label`,
         recordings whose names state their labels, or a data set that is returned as it is.
-    rate_hz : of recordings that do not state it.
+    rate_hz, units : of recordings that do not state them.
 
     Raises
     ------
@@ -79,6 +87,7 @@ def load_dataset(
     """
     if isinstance(data, Dataset):
         return data
+    inputs = InputOptions(options.rate_hz, options.units).stating(rate_hz, units)
     if isinstance(data, Prepared):
         data = data.folder
     if isinstance(data, (str, Path)):
@@ -86,11 +95,12 @@ def load_dataset(
         pack = path_for_workers(work.backend, options.pack)
         dataset = find_dataset(
             options.folder or folder, manifest, options.transform, options.references,
-            rate_hz=rate_hz, pack=pack, track=work.track,
+            inputs=inputs, pack=pack, track=work.track,
         )  # fmt: skip
     else:
         config = options.transform or PipelineConfig()
-        jobs = with_references(jobs_of(data, rate_hz=rate_hz), config, options.references, n_jobs=work.n_jobs)
+        jobs = jobs_of(data, rate_hz=inputs.rate_hz, units=inputs.units)
+        jobs = with_references(jobs, config, options.references, n_jobs=work.n_jobs)
         examples = transform_all(jobs, config, n_jobs=work.n_jobs)
         dataset = from_examples(work.track(examples, len(jobs), "transforming"))
     work.say_failures(dataset.failures)
@@ -126,6 +136,7 @@ def train(
     checkpoint_dir : folder for the run, which `open_run` opens.
     training : epochs, learning rate and the like. None: as the command line does, with the recipe ``auto``.
     size, options : of the network; the task, and how an existing run is treated. None: the defaults.
+    load : how recordings are read and transformed; ``sh.LoadOptions(rate_hz=1000)`` where they do not state their rate.
 
     Raises
     ------

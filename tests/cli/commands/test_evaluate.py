@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from builders import make_dataset, write_dataset
@@ -32,6 +33,16 @@ def test_scores_of_two_protocols_and_their_report(
     assert content["protocols"]["loso"]["data"]["subjects"] == sorted(set(load_folder(simulated.matrices).subjects))
     assert run(*words, "--protocol", "sideways") == 1
     assert "--protocol must be one of loso, grouped, random" in capsys.readouterr().err
+
+
+def test_the_rate_of_recordings_can_be_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savetxt(tmp_path / "a.csv", np.random.default_rng(0).normal(size=(3000, 1)), header="biceps", comments="")
+    (tmp_path / "manifest.csv").write_text("file,movement\na.csv,full\n")
+    words = ("evaluate", "--data_dir", tmp_path, "--out", tmp_path / "out", "--cpu")
+    assert run(*words) == 1
+    assert "the sampling rate is unknown; state it with --rate_hz" in capsys.readouterr().err
+    assert run(*words, "--rate_hz", 1000, "--units", "mV") == 1
+    assert "the subject of a.csv is not known" in capsys.readouterr().err
 
 
 def test_an_unknown_language_is_an_error_before_the_folds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

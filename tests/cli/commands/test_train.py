@@ -44,6 +44,16 @@ def test_a_manifest_of_recordings_is_trained_on_and_resumed(
     assert run(*words, "--resume") == 0
 
 
+def test_the_rate_and_units_of_recordings_can_be_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savetxt(tmp_path / "a.csv", np.random.default_rng(0).normal(size=(3000, 1)), header="biceps", comments="")
+    (tmp_path / "manifest.csv").write_text("file,movement\na.csv,full\n")
+    words = ("train", "--manifest", tmp_path / "manifest.csv", "--checkpoint_dir", tmp_path / "run", *SMALL)
+    assert run(*words) == 1
+    assert "the sampling rate is unknown; state it with --rate_hz" in capsys.readouterr().err
+    assert run(*words, "--rate_hz", 1000, "--units", "mV") == 1
+    assert "only one class (full) is labelled" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_not_free_is_said_before_data_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,8 @@ def evaluate(
     convolutions: flags.Convolutions = "products",
     precision: flags.Precision = "float32",
     seed: flags.Seed = 42,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
     as_json: flags.AsJson = False,
 ) -> None:
     """Estimate scores on new people by cross-validation. Compares them with simple baselines."""
@@ -62,7 +64,7 @@ def evaluate(
         ),
         size=NetworkSize(num_encoder_layers, base_channels),
         options=EvaluationOptions(protocols, folds, task, cpu, keep_models, overwrite, lang),
-        load=LoadOptions(pack=pack),
+        load=LoadOptions(pack=pack, rate_hz=rate_hz, units=units),
         work=console.work(jobs_at_once, backend, scheduler),
     )  # fmt: skip
     if as_json:

@@ -49,6 +49,8 @@ def train(
     convolutions: flags.Convolutions = "products",
     precision: flags.Precision = "float32",
     seed: flags.Seed = 42,
+    rate_hz: flags.RateHz = None,
+    units: flags.Units = "",
     band: flags.Band = None,
     mains: flags.Mains = None,
     ecg: flags.Ecg = None,
@@ -82,7 +84,7 @@ def train(
             training=training,
             size=NetworkSize(num_encoder_layers, base_channels),
             options=RunOptions(task, resume, overwrite, cpu),
-            load=LoadOptions(config, references, data_dir if manifest else None, pack),
+            load=LoadOptions(config, references, data_dir if manifest else None, pack, rate_hz, units),
             work=replace(console.work(), progress=bar.progress()),
         )
     if as_json:
