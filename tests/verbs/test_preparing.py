@@ -43,7 +43,9 @@ def test_repetitions_are_found_and_the_manifest_is_a_dataframe(simulated: Simula
     assert len(done.to_dataframe()) == done.n_matrices == 3
 
 
-def test_without_a_folder_the_matrices_last_as_long_as_the_result(simulated: Simulated, tmp_path: Path) -> None:
+def test_without_a_folder_matrices_last_as_long_as_the_result_or_its_folder(
+    simulated: Simulated, tmp_path: Path
+) -> None:
     recording = sh.read_recording(simulated.manifest.parent / "S01_E01_BICEPS.csv")
     options = PrepareOptions(sh.SegmentConfig())
     kept, done = prepare(recording, tmp_path / "p", options=options, work=WORK), prepare(recording, options=options)
@@ -53,11 +55,15 @@ def test_without_a_folder_the_matrices_last_as_long_as_the_result(simulated: Sim
     assert_array_equal(done[1].values, kept[1].values)
     assert done.rows == kept.rows
     assert len(sh.load_dataset(done)) == 3
-    folder = done.folder
-    assert folder.is_dir()
+    assert len(sh.load_dataset(prepare(recording, options=options))) == 3  # nothing else refers to the result
+    matrices, name = done.folder / "hht_matrices", str(done.folder)
+    assert repr(done.folder) == f"TemporaryFolder({name!r})"
     del done
     gc.collect()
-    assert not folder.exists()
+    assert len(sh.load_dataset(matrices)) == 3
+    del matrices
+    gc.collect()
+    assert not Path(name).exists()
 
 
 def test_a_folder_that_nobody_named_is_removed_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,8 @@ TRANSFORM_VERSION = 7  # part of the key; raise it when the same settings give o
 class Prepared:
     """What `prepare` wrote: it can be iterated over and indexed, and then reads one `Matrix` after the other.
 
-    folder : of ``hht_matrices/`` and ``manifest``. Where none was named, it is temporary, and
-        removed with this object.
+    folder : of ``hht_matrices/`` and ``manifest``. Where none was named, it is a temporary one, which is removed when
+        nothing refers to this object or to its ``folder`` any more.
     n_reused : recordings whose matrices an earlier run had computed.
     dropped : mean share of energy outside the band.
     bids : the BIDS-EMG dataset that was written too; None: there is none.

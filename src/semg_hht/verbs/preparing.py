@@ -48,6 +48,17 @@ class PrepareOptions:
     overwrite: bool = False
 
 
+class TemporaryFolder(type(Path())):  # type: ignore[misc]  # the class of paths on this system
+    """A folder that is removed when nothing refers to this path, or to one made from it with ``/``, any more."""
+
+    within: TemporaryFolder | None = None
+
+    def __truediv__(self, name: str | Path) -> TemporaryFolder:
+        path = TemporaryFolder(super().__truediv__(name))
+        path.within = self
+        return path
+
+
 def prepare(
     data: Data,
     out: str | Path | None = None,
@@ -64,8 +75,8 @@ def prepare(
     ----------
     data : recordings, a table of repetitions or a result of `segment` or `label`, as for `segment`.
     out : folder for ``hht_matrices/`` and ``manifest.csv``. Finished matrices are not computed again. None: a temporary
-        folder, which is removed when nothing refers to the result any more. So the same verbs take the result, and
-        memory holds only the matrices that are read from it.
+        folder, which is removed when nothing refers to the result or its ``folder`` any more, at the latest when
+        Python ends. So the same verbs take the result, and memory holds only the matrices that are read from it.
     rate_hz, units : of recordings that do not state them.
     transform : the settings that decide a matrix, as `configure` makes them.
 
@@ -86,14 +97,14 @@ def prepare(
     'manifest.csv'
     """
     if out is None:
-        folder = mkdtemp(prefix="semg_hht_")
+        folder = TemporaryFolder(mkdtemp(prefix="semg_hht_"))
         try:
             done = prepare(data, folder, rate_hz=rate_hz, units=units, transform=transform, options=options, work=work)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        finalize(done, shutil.rmtree, folder, ignore_errors=True)
-        return done
+        finalize(folder, shutil.rmtree, str(folder), ignore_errors=True)
+        return replace(done, folder=folder, manifest=folder / done.manifest.name)
     not_segmented: list[Failure] = []
     if isinstance(data, (str, Path)):
         data = path_for_workers(work.backend, Path(data))
