@@ -29,3 +29,23 @@ def test_scores_are_a_table_and_a_page(simulated: Simulated, tmp_path: Path) -> 
 def test_an_unknown_protocol_is_an_error_before_the_folds(tmp_path: Path) -> None:
     with pytest.raises(sh.InputError, match="protocols must be one of loso, grouped, random; got 'sideways'"):
         evaluate(tmp_path, options=EvaluationOptions(("sideways",)))
+
+
+@pytest.mark.parametrize(("epochs", "base_channels", "said"), [(5000, 64, True), (5000, 8, False), (2, 64, False)])
+def test_hours_of_training_are_announced(
+    simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    epochs: int, base_channels: int, said: bool,
+) -> None:  # fmt: skip
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("semg_hht.learning.crossvalidation.cross_validate", stopped)
+    caplog.set_level("INFO")
+    options = EvaluationOptions(("loso", "grouped"), 3, cpu=True)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(
+            simulated.matrices, tmp_path / "e", training=sh.TrainingConfig(epochs=epochs),
+            size=sh.NetworkSize(base_channels=base_channels), options=options,
+        )  # fmt: skip
+    text = "the full network is trained 7 times, which takes hours without a GPU; base_channels=8 with"
+    assert (text in caplog.text) is said

@@ -19,10 +19,10 @@ OTHER_NAMES = {
     "source": "card",
 }
 SAME_NAMES = (
-    "backend", "batch_size", "channels", "checkpoint_dir", "cpu", "data_dir", "engine", "epochs", "examples", "explain",
-    "file", "full_at", "gender", "lag_s", "learning_rate", "manifest", "max_lag_s", "method", "min_duration_s",
-    "overwrite", "pack", "rate_hz", "references", "repetition", "resume", "scaling", "scheduler", "sensor", "source_id",
-    "speed", "split", "task", "units", "whole",
+    "backend", "base_channels", "batch_size", "channels", "checkpoint_dir", "cpu", "data_dir", "engine", "epochs",
+    "examples", "explain", "file", "full_at", "gender", "lag_s", "learning_rate", "manifest", "max_lag_s", "method",
+    "min_duration_s", "overwrite", "pack", "rate_hz", "references", "repetition", "resume", "scaling", "scheduler",
+    "sensor", "source_id", "speed", "split", "task", "units", "whole",
 )  # fmt: skip
 FLAG_OF = {**{name: name for name in SAME_NAMES}, **OTHER_NAMES}
 SENSOR_RATE = "SensorSource(rate_hz=...)"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MANY_PASSES = 100_000  # 16 in about a second on two cores
 COLUMNS = ("protocol", "task", "method", "balanced_accuracy", "low", "high", "macro_f1", "auroc", "ece", "n")
 
 
@@ -130,6 +131,7 @@ def evaluate(
     """
     require_training()
     from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
+    from semg_hht.learning.device import use_gpu
     from semg_hht.learning.epochs import TrainingConfig
     from semg_hht.learning.train import NetworkSize
     from semg_hht.reports.evaluation_page import write_page
@@ -144,6 +146,14 @@ def evaluate(
     n_loaded, dataset = len(dataset), dataset.labelled()  # the whole data set must not stay in memory
     if len(dataset) < n_loaded:
         log.info("files left out because they have no label, such as Test*: %d", n_loaded - len(dataset))
+    training, size = training or TrainingConfig(recipe=RECIPE), size or NetworkSize()
+    n_folds = sum(len(set(dataset.subjects)) if name == "loso" else options.n_folds for name in options.protocols)
+    n_passes = n_folds * training.epochs * len(dataset)  # of a matrix through the network
+    if size.base_channels >= NetworkSize.base_channels and n_passes >= MANY_PASSES and not use_gpu(cpu=options.cpu):
+        log.info(
+            "the full network is trained %d times, which takes hours without a GPU; base_channels=8 with "
+            "learning_rate=0.001 needs a sixtieth of that. To change, stop with Ctrl-C and add overwrite=True", n_folds
+        )  # fmt: skip
     folder = Path(data) if isinstance(data, (str, Path)) and Path(data).is_dir() else load.folder
     data_folder = None if folder is None else _as_seen_from(out, folder)
     with workers(work.backend, work.scheduler):
@@ -152,10 +162,7 @@ def evaluate(
                 name, options.n_folds, options.task, cpu=options.cpu, keep_models=options.keep_models,
                 overwrite=options.overwrite,
             )  # fmt: skip
-            answers = cross_validate(
-                dataset, out / name, training or TrainingConfig(recipe=RECIPE), size or NetworkSize(), folds,
-                n_jobs=work.n_jobs, track=work.track,
-            )  # fmt: skip
+            answers = cross_validate(dataset, out / name, training, size, folds, n_jobs=work.n_jobs, track=work.track)
             describe(dataset, out / name, answers, data_folder=data_folder, notes=options.notes)
     content = gather(out)
     return Evaluated(out, write_page(out, language=options.language, overwrite=True), content)
