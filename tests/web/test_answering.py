@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from page_builders import FILTERS, PageVisitor
+from page_builders import FILTERS, PageVisitor, page_of
 from semg_hht.prediction.run import Run
 from semg_hht.web import answering, editing
 from semg_hht.web.shared_run import RunInfo
@@ -170,3 +170,40 @@ def test_one_answer_is_explained_in_a_sentence_without_percentages(visitor: Page
     (why,) = visitor.files[0]["repetitions"][1]["why"]
     assert "%" not in why["sentence"] and why["details"] and why["picture"].startswith("data:image/png;base64,")
     assert visitor.files[0]["repetitions"][0]["why"] == []
+
+
+def test_an_explanation_waits_for_no_other_answer_and_answers_nothing_again(
+    visitors: Visitors, run: Run, curl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(visitors, run)
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+
+    def again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Run, "answer", again)
+    monkeypatch.setattr(type(run.engine), "probabilities", again)
+    with page.desk.answering:  # another visitor has many files answered
+        visitor.post("why", file=1, repetition=2)
+        assert visitor.wait()["error"] == ""
+        assert visitor.files[0]["repetitions"][1]["why"]
+        assert visitor.client.get("/api/card?file=1").status_code == 200
+
+
+def test_a_state_computes_no_trend_again(visitor: PageVisitor, curl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repetitions = visitor.drop(curl)["repetitions"]
+    half_s = (repetitions[0]["stop_s"] - repetitions[0]["start_s"]) / 2
+    halves = [{**row, "start_s": row["start_s"] + start, "stop_s": row["start_s"] + start + half_s}
+              for row in repetitions for start in (0.0, half_s)]  # fmt: skip
+    visitor.post("repetitions", file=1, repetitions=halves)
+    trends = visitor.files[0]["trends"]
+    assert [len(one["line"]) for one in trends] == [len(halves)] * len(trends) and trends
+
+    def again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("semg_hht.signals.trend.trend_band", again)
+    assert visitor.client.get("/api/state").json()["files"][0]["trends"] == trends

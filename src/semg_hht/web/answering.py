@@ -26,7 +26,7 @@ from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile, WhyText
 
 if TYPE_CHECKING:
     from semg_hht.datasets.find_inputs import InputOptions
-    from semg_hht.inference.answers import Answer, Part, Predictions
+    from semg_hht.inference.answers import Answer, Part, Prediction, Predictions
     from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
     from semg_hht.prediction.session import Session
@@ -173,7 +173,7 @@ def _maxima(visit: Visit) -> list[ManifestRow]:
 
 def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, repetition: int) -> None:
     """Explain the answers for the repetition of this number, counted from 1."""
-    from semg_hht.explanation.explain import Question, explain, explain_loaded
+    from semg_hht.explanation.explain import explain, explain_loaded
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.inputs import Choice
     from semg_hht.web.why import why_text
@@ -188,16 +188,32 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
     if _can_explain(run):
         if file.measures_read is not None:
             number_then = _number_when_answered(file, repetition)
-            results: Iterable[Any] = explain_loaded(run, None, file.measures_read, Question(), only=number_then)
+            results: Iterable[Any] = explain_loaded(
+                run, None, file.measures_read, given=file.prediction, only=number_then
+            )
             found = tuple(map(why_text, results))
         else:
+            given = _given(file, repetition)
             with _inputs(visit, [file], run, references) as (inputs, options):
-                results = explain(run, inputs, options, choice=Choice(file.name, repetition))
+                results = explain(run, inputs, options, choice=Choice(file.name, repetition), given=given)
                 found = tuple(why_text(result) for result in results if isinstance(result, Explanation))
     with visit.lock:
         now = visit.files.get(file.number)
         if now is not None and now.prediction is file.prediction and now.has_times_of(file.rows):
             visit.put(replace(now, why={**now.why, repetition: found}))
+
+
+def _given(file: VisitFile, repetition: int) -> Prediction | None:
+    """The answers of a repetition as the page shows them, so that nothing else of the file is answered again.
+
+    None where they belong to no single repetition, or come from a saved session, which may be a stranger's.
+    """
+    assert file.prediction is not None
+    if file.is_restored or file.prediction.parts and not file.rows:
+        return None
+    if not file.prediction.parts:
+        return file.prediction
+    return replace(file.prediction, parts=(file.prediction.parts[_number_when_answered(file, repetition) - 1],))
 
 
 def _number_when_answered(file: VisitFile, repetition: int) -> int:

@@ -260,20 +260,12 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
     own = file.measured
     if own is None or not own.drifts:
         return []
-    from semg_hht.signals.trend import trend_band
-
     found = []
-    for drift in own.drifts:
+    for drift, band in zip(own.drifts, own.bands, strict=True):
         line = drift.trend
         slope, low, high = (f"{value:+.1f} %".replace("-", "\N{MINUS SIGN}") for value in line.percent)
         direction = "card_falls" if line.high < 0 else "card_rises" if line.low > 0 else "card_steady"
-        table = own.rms if drift.feature == "rms" else own.mdf_hz
-        lowest, highest = trend_band([row[own.names.index(drift.channel)] for row in table])
-        fitted = [line.start + line.slope * i for i in range(line.n)]
-        points = [
-            [number, *map(rounded, (y, float(low_y), float(high_y)))]
-            for number, (y, low_y, high_y) in enumerate(zip(fitted, lowest, highest, strict=True), start=1)
-        ]
+        points = [[number, *map(rounded, at)] for number, at in enumerate(band, start=1)]
         units = drift.units.replace("uV", "\N{MICRO SIGN}V")
         found.append(
             {

@@ -158,7 +158,7 @@ async function poll(atEnd) {
         return;
       }
       if (turn % 4 === 0 && job.kind === "answer" && store.state.files.length > 1) take(await api.get("state"));
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(400, 100 * turn))); // a "why" is there at once
     }
   } catch (error) {
     store.job = null;
