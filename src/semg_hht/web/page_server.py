@@ -340,6 +340,7 @@ class Running:
 
     def close(self) -> None:
         self.page.desk.closing.set()
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # requests that are cut off are no errors now
         self.server.should_exit = True
         self.server.force_exit = True
         end_all(self.thread)

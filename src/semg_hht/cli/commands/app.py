@@ -101,7 +101,9 @@ def app(
     except ImportError as error:
         raise missing_library("the web page", error, "app") from None
     give_back_freed_memory()  # before threads start: the page may run for weeks
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell starts it in the background
+            signal.signal(number, _end)
     with Visitors() as visitors:
         desk = _desk(checkpoint, stated, references, cpu, visitors.folder / "practice", is_live=bool(live))
         segmentation = SegmentConfig(SegmentConfig.method, merge_gap_s, min_duration_s, max_duration_s)
@@ -115,7 +117,7 @@ def app(
 
 
 def _end(*_: object) -> None:
-    """Exit in a way that removes temporary files; a second signal does not interrupt that."""
+    """Exit in a way that removes temporary files and ends trainings; a second signal does not interrupt that."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     sys.exit(0)
