@@ -101,9 +101,7 @@ def app(
     except ImportError as error:
         raise missing_library("the web page", error, "app") from None
     give_back_freed_memory()  # before threads start: the page may run for weeks
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell starts it in the background
-            signal.signal(number, _end)
+    _end_on_signals()
     with Visitors() as visitors:
         desk = _desk(checkpoint, stated, references, cpu, visitors.folder / "practice", is_live=bool(live))
         segmentation = SegmentConfig(SegmentConfig.method, merge_gap_s, min_duration_s, max_duration_s)
@@ -114,6 +112,12 @@ def app(
             desk, visitors, address, max_upload_mb=max_upload_mb, sessions=sessions, stream=stream,
             announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
         )  # fmt: skip
+
+
+def _end_on_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as where a shell starts the page in the background
+            signal.signal(number, _end)
 
 
 def _end(*_: object) -> None:
