@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from page_builders import FILTERS, PageVisitor, page_of
-from semg_hht.prediction.run import Run
+from semg_hht import samples
+from semg_hht.prediction.run import Run, open_run
+from semg_hht.recordings.recording import read_recording, write_recording
 from semg_hht.web import answering, editing
 from semg_hht.web.shared_run import RunInfo
 from semg_hht.web.visit import BackgroundJob
@@ -207,3 +210,28 @@ def test_a_state_computes_no_trend_again(visitor: PageVisitor, curl: Path, monke
 
     monkeypatch.setattr("semg_hht.signals.trend.trend_band", again)
     assert visitor.client.get("/api/state").json()["files"][0]["trends"] == trends
+
+
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_a_remark_names_the_table_of_the_visitor_and_no_folder_of_the_server(
+    visitors: Visitors, tmp_path: Path, is_stated: bool
+) -> None:
+    first = read_recording(next(iter(samples.recordings().values())))
+    wrong = replace(first, rate_hz=10 * first.rate_hz, samples=100 * first.samples)
+    write_recording(wrong, tmp_path / "fast.npz")
+    (tmp_path / "mine.csv").write_text("file,rate_hz\nfast.npz,2000\n", encoding="utf-8")
+    visitor = PageVisitor(page_of(visitors, open_run(samples.RUN)))
+    if is_stated:
+        visitor.drop(tmp_path / "mine.csv")
+    visitor.drop(tmp_path / "fast.npz")
+    if not is_stated:
+        visitor.post("about", file=1, rate_hz=2000)
+    number = visitor.files[0]["id"]
+    visitor.post("answer")
+    assert visitor.wait()["error"] == ""
+    card = visitor.client.get(f"/api/card?file={number}").text
+    given = "mine.csv states 2000 Hz" if is_stated else "2000 Hz was given"
+    assert f"at which the samples do not look like EMG; {given}, which is used" in card
+    assert "e+0" not in card  # of large amplitudes
+    told = card + visitor.client.get("/api/predictions").text + visitor.client.get("/api/state").text
+    assert str(visitors.folder) not in told and ".reps" not in told

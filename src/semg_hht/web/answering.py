@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import tempfile
 import threading
 import time
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_ANSWERED = 8_000_000  # samples in all repetitions of all channels of one file: 3 GB of memory
 MAX_ANSWERED_TOGETHER = 60_000_000
+TABLE = ".reps"  # what the name of a table for a run begins with; no upload has a name that begins with a dot
 
 
 def answer(visit: Visit, run: Run, info: RunInfo, references: Path | None, job: BackgroundJob) -> None:
@@ -84,7 +86,7 @@ def answer(visit: Visit, run: Run, info: RunInfo, references: Path | None, job: 
     with warnings_of_this_thread() as warnings, _inputs(visit, files, run, references) as (inputs, options):
         loaded = run.loader.load(inputs, options, n_jobs=1)
         predictions = collect_predictions(run.answers(watched(loaded)))
-    told = tuple(dict.fromkeys(warnings))
+    told = tuple(dict.fromkeys(_as_shown(text, visit, files[0]) for text in warnings))
     found = [replace(file, answered_by=info, measures_read=kept.get(file.name), warnings=told) for file in files]
     if is_relative(run) and visit.maxima != maxima_then:
         raise Refused("app_changed_meanwhile")
@@ -102,13 +104,28 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> Non
                 continue
             reason = predictions.errors.get(file.name)
             if reason is not None:
-                problems.append(Problem("app_says", {"said": without_folder(reason, visit.recordings)}))
+                problems.append(Problem("app_says", {"said": _as_shown(reason, visit, file)}))
                 if now.is_restored:
                     continue  # the answers of another run are better than none
-            visit.put(replace(now.without_answers(), prediction=of_file.get(file.name), answered_rows=file.rows,
+            found = of_file.get(file.name)
+            if found is not None:
+                found = replace(found, remarks=tuple(_as_shown(text, visit, file) for text in found.remarks))
+            visit.put(replace(now.without_answers(), prediction=found, answered_rows=file.rows,
                               answered_by=file.answered_by, warnings=file.warnings,
                               measures_read=file.measures_read))  # fmt: skip
         visit.problems = tuple(problems)
+
+
+def _as_shown(text: str, visit: Visit, file: VisitFile) -> str:
+    """A remark about a file with the visitor's table in place of that of `_inputs`, and without the server's folder.
+
+    Where no table of the visitor states the rate, it was typed.
+    """
+    text = without_folder(text, visit.recordings)
+    source = file.row.rate_source
+    stated = re.compile(rf"{TABLE}\S*?\.csv states (\S+) Hz")
+    text = stated.sub(lambda found: f"{source} states {found[1]} Hz" if source else f"{found[1]} Hz was given", text)
+    return re.sub(rf"{TABLE}\S*?\.csv", "reps.csv", text)
 
 
 def _is_as_asked(now: VisitFile, file: VisitFile) -> bool:
@@ -149,10 +166,8 @@ def _inputs(
 
 @contextmanager
 def _table(visit: Visit, rows: list[ManifestRow]) -> Iterator[Path]:
-    """A manifest beside the recordings, for the time of the block; no upload has a name that begins with a dot."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=visit.recordings, prefix=".reps", suffix=".csv", encoding="utf-8"
-    ) as table:
+    """A manifest beside the recordings, for the time of the block."""
+    with tempfile.NamedTemporaryFile("w", dir=visit.recordings, prefix=TABLE, suffix=".csv", encoding="utf-8") as table:
         table.write(manifest_text(rows))
         table.flush()
         yield Path(table.name)
