@@ -115,10 +115,11 @@ def test_a_fault_of_the_reader_is_a_message_and_no_file_that_is_read_for_ever(
 
 def test_a_rate_is_asked_for_where_the_times_can_not_be_used(visitor: PageVisitor, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    time_s = np.cumsum(rng.uniform(0.0005, 0.002, 4000))
+    time_s = np.arange(4000) / 1000
+    time_s[2000:] -= 0.5  # the clock was put back
     lines = [f"{at:.6f},{sample:.4f}" for at, sample in zip(time_s, rng.standard_normal(4000), strict=True)]
-    (tmp_path / "uneven.csv").write_text("\n".join(["time_s,biceps [mV]", *lines]), encoding="utf-8")
-    file = visitor.drop(tmp_path / "uneven.csv")
+    (tmp_path / "back.csv").write_text("\n".join(["time_s,biceps [mV]", *lines]), encoding="utf-8")
+    file = visitor.drop(tmp_path / "back.csv")
     assert file["kind"] == "failed" and file["needs"] == "rate"
     assert file["problem"].endswith("state it: the times are then ignored") and "rate_hz" not in file["problem"]
     visitor.post("about", file=file["id"], rate_hz=1000)
