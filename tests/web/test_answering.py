@@ -151,6 +151,8 @@ def test_pictures_and_cards_are_made_on_demand(visitor: PageVisitor, curl: Path)
     visitor.wait()
     card = visitor.client.get("/api/card?file=1").text
     assert "curl.csv" in card and "<svg" in card and "gender" not in card.split("</style>")[1]
+    visitor.post("about", file=1, person="P7", date="2026-11-02", muscle="biceps")
+    assert "P7 · 2026-11-02 · biceps · curl.csv" in visitor.client.get("/api/card?file=1").text
     assert str(visitor.client.get("/api/card?file=1&gender=true").status_code) == "200"
 
 

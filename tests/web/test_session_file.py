@@ -54,8 +54,6 @@ def test_a_session_is_reopened_as_it_was(visitor: PageVisitor, angled: Path, run
 def test_the_rate_and_the_units_of_a_table_are_saved(
     visitors: Visitors, run: Run, angled: Path, tmp_path: Path
 ) -> None:
-    visitors: Visitors, run: Run, angled: Path, tmp_path: Path
-) -> None:
     recording = read_recording(angled)
     fast = replace(recording, rate_hz=10 * recording.rate_hz, units="")
     write_recording(fast, tmp_path / "fast.npz")

@@ -301,7 +301,9 @@ def session_of_file(visit: Visit, number: Any, filters: Any, remarks: tuple[str,
     try:
         source = open_filtered(Job(file.path, tuple(file.manifest_rows())), filters)
         session = session_of(source, file.prediction, is_percent=False)
-        return replace(session, file=file.name, remarks=(*remarks, *session.remarks))
+        about = file.about
+        title = " · ".join(filter(None, [about.person, about.date, about.muscle, file.name]))  # as the page lists it
+        return replace(session, file=title, remarks=(*remarks, *session.remarks))
     except InputError as error:
         raise Refused("app_says", said=problem_of(error, visit.recordings).values["said"]) from None
 
