@@ -31,6 +31,7 @@ from semg_hht.recordings.recording import read_recording, write_recording
 from semg_hht.signals.repetitions import find_repetitions
 
 N_REPETITIONS = (9, 30, 150)
+N_FILES = 40
 LARGE_BYTES = 90_000_000
 READY = "document.body?.classList.contains('ready')"
 SHOWN = "document.querySelectorAll('#plots canvas').length && document.querySelectorAll('#overlay .band').length"
@@ -189,24 +190,33 @@ def show_figures(checkpoint: str | None, rounds: int) -> None:
 def one_round(figures: Figures, address: str, large: Path, sets: dict[int, tuple[Path, Path]]) -> None:
     browser, small = figures.browser, next(iter(sh.samples.recordings().values()))
 
-    def drop(path: Path) -> None:
-        browser.find_element("css selector", "#chooser").send_keys(str(path))
+    def drop(*paths: Path) -> None:
+        browser.find_element("css selector", "#chooser").send_keys("\n".join(map(str, paths)))
 
     figures.note("the page and its parts, as sent, kB", browser.execute_script(f"return {SENT}") / 1000)
     for what, path in (("first small file to picture, s", small), ("next small file to picture, s", small),
                        ("file of 90 MB to picture, s", large)):  # fmt: skip
         new_visit(browser, address)
         figures.wait(what, partial(drop, path), SHOWN)
+
+    def answers_and_why(what: str) -> None:
+        for offer in browser.find_elements("css selector", "#verdict .offer button")[:1]:
+            offer.click()
+        until(browser, "document.querySelector('#answer')")
+        figures.wait(f"answers of {what}, s", browser.find_element("css selector", "#answer").click, JUDGED)
+        figures.note(f"markup at the answers of {what}, kB", browser.execute_script(f"return {MARKUP}") / 1000)
+        why = browser.find_element("css selector", "td.act button")
+        figures.wait(f"why, of one of {what}, s", why.click, WHY)
+
     for n, (path, table) in sets.items():
         new_visit(browser, address)
         drop(table)
         until(browser, "document.querySelector('#problems').textContent")
         drop(path)
         until(browser, f"document.querySelectorAll('#overlay .band').length == {n}")
-        for offer in browser.find_elements("css selector", "#verdict .offer button")[:1]:
-            offer.click()
-        until(browser, "document.querySelector('#answer')")
-        figures.wait(f"answers of {n} repetitions, s", browser.find_element("css selector", "#answer").click, JUDGED)
-        figures.note(f"markup at {n} answers, kB", browser.execute_script(f"return {MARKUP}") / 1000)
-        why = browser.find_element("css selector", "td.act button")
-        figures.wait(f"why, of one of {n} repetitions, s", why.click, WHY)
+        answers_and_why(f"{n} repetitions")
+    new_visit(browser, address)
+    drop(*[small] * N_FILES)
+    until(browser, f"document.querySelectorAll('#files .file').length == {N_FILES}")
+    browser.find_element("css selector", "#to-recording").click()
+    answers_and_why(f"the repetitions of {N_FILES} files")

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,9 @@ import pytest
 
 from page_browser import serving
 from semg_hht import samples
+from semg_hht.datasets.simulated import write_simulation
+from semg_hht.recordings.manifest import read_manifest
+from semg_hht.signals.simulate import SimulationConfig
 
 ENDS_WITHIN_S = 5.0
 
@@ -74,3 +78,47 @@ def test_a_page_that_reads_files_ends_soon_and_leaves_no_process(tmp_path: Path)
     for session in kept.iterdir():
         assert zipfile.ZipFile(session).testzip() is None
     assert any(real.name in zipfile.ZipFile(session).read("session.json").decode() for session in kept.iterdir())
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl+C reaches the processes of this test, also where a shell started it in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
+def test_a_second_ctrl_c_does_not_interrupt_the_end(
+    heard: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir()
+    table = write_simulation(tmp_path / "r", SimulationConfig(3, n_repetitions=2, rate_hz=500.0), seed=1)
+    with serving(folder) as served:
+        key = post(served, "/api/visit", b"{}").split(b'"visit":"')[1].split(b'"')[0].decode()
+        for path in [table, *sorted({table.parent / row.file for row in read_manifest(table)})]:
+            post(served, f"/api/file?name={path.name}", path.read_bytes(), key)
+        (server,) = [one for one in processes_of(folder) if b"\0app\0" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        post(served, "/api/train", b"{}", key)
+        end_s = time.monotonic() + 60
+        while not (trainings := list(folder.glob("**/train/output.txt"))) and time.monotonic() < end_s:
+            time.sleep(0.05)
+        assert trainings  # its process has been started
+        while Path(f"/proc/{server}/stat").exists() and b") Z " not in Path(f"/proc/{server}/stat").read_bytes():
+            assert time.monotonic() < end_s
+            os.kill(server, signal.SIGINT)
+            time.sleep(0.02)
+    for _ in range(40):  # the fork server ends when it finds its server gone
+        if not processes_of(folder):
+            break
+        time.sleep(0.1)
+    assert not [one for one in Path("/proc").glob("[0-9]*") if str(folder).encode() in command_of(one)]
+    assert not processes_of(folder)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def command_of(process: Path) -> bytes:
+    with suppress(OSError):
+        return (process / "cmdline").read_bytes()
+    return b""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from page_browser import BANDS, choose_files, open_page, open_sample, set_width, spoken, times, until, value
+from page_browser import BANDS, button, choose_files, open_page, open_sample, set_width, spoken, times, until, value
 from semg_hht.recordings.recording import Recording, write_recording
 
 RATE_HZ = 500.0
@@ -183,6 +183,44 @@ def test_what_a_chinese_visitor_is_told_of_bad_files_is_chinese(browser: Any, ad
         assert sum(name in text for text in told) >= 1, f"nothing is said of {name}"
     latin = {text: left for text in told if (left := _latin(text, names))}
     assert latin == {}
+
+
+def test_many_files_are_folded_on_a_phone_and_the_language_changes_with_the_sentences(
+    browser: Any, address: str, tmp_path: Path
+) -> None:
+    paths = [recorded(tmp_path / f"{i}.npz") for i in range(1, 5)]
+    set_width(browser, 390)
+    open_page(browser, address)
+    choose_files(browser, paths)
+    fields = "[...document.querySelectorAll('.all td[data-name] input')].filter(i => i.checkVisibility()).length"
+    heights = "[...document.querySelectorAll('.all tbody tr')].map(row => row.getBoundingClientRect().height)"
+    assert value(browser, fields) == 0 and max(value(browser, heights)) < 120
+    unfold = until(browser, button("Person, muscle", "#all"))
+    unfold.click()
+    until(browser, f"{fields} == {3 * len(paths)}")
+    unfold.click()
+    until(browser, f"{fields} == 0")
+    # Words of the script and sentences of the server change together.
+    browser.find_element("css selector", "#to-training").click()
+    until(browser, "document.querySelector('#training .needs')")
+    browser.execute_script(
+        "window.mixed = []; new MutationObserver(() => {"
+        " const needs = document.querySelector('#training .needs')?.textContent || '';"
+        " const words = document.querySelector('#training h2').textContent;"
+        " if (/\\p{Script=Han}/u.test(needs) !== /\\p{Script=Han}/u.test(words)) mixed.push([needs, words]);"
+        "}).observe(document.querySelector('#training'), {childList: true, subtree: true, characterData: true})"
+    )
+    browser.execute_script(
+        "const sent = window.fetch; window.fetch = async (...what) => {"
+        " if (String(what[0]).includes('api/language')) await new Promise(done => setTimeout(done, 1000));"
+        " return sent(...what) };"
+        "const s = document.querySelector('#language'); s.value = 'zh'; s.dispatchEvent(new Event('change'))"
+    )
+    time.sleep(0.5)
+    for view in ("#to-all", "#to-training"):  # the page draws itself anew before the server has answered
+        browser.find_element("css selector", view).click()
+    until(browser, "/\\p{Script=Han}/u.test(document.querySelector('#training .needs').textContent)")
+    assert value(browser, "mixed") == []
 
 
 def _latin(text: str, names: list[str]) -> list[str]:

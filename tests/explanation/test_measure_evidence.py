@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from semg_hht.explanation.explanation import Explanation
 from semg_hht.explanation.measure_evidence import attribute_measures
 from semg_hht.inference.discriminant import Committee, Discriminant
 from semg_hht.inference.svm_inputs import COVARIANCE, FEATURES, PROFILE, SvmInputs
+from semg_hht.prediction.inputs import Choice, InputLoader
 from semg_hht.prediction.run import open_run
 from semg_hht.reports.explanation_text import evidence_said
 from semg_hht.reports.words import read_words
@@ -97,3 +99,33 @@ def test_the_run_that_comes_with_the_package_is_explained_without_torch() -> Non
         assert any("Biceps" in sentence or "Brachioradialis" in sentence for sentence in said)
     with pytest.raises(InputError, match=r"'grad_cam' needs matrices; action_quality is answered from measures alone"):
         next(explain(run, path, question=Question(method="grad_cam")))
+
+
+def test_an_answer_of_measures_is_explained_without_a_pass_through_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = open_run(RUN)
+
+    def through_the_network(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(type(run.engine), "features_and_logits", through_the_network)
+    assert isinstance(next(explain(run, next(iter(recordings().values())))), Explanation)
+
+
+def test_of_a_repetition_whose_answer_is_given_no_other_is_transformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, path = open_run(RUN), next(iter(recordings().values()))
+    given = run.predict(path)[0]
+    second = given.parts[1].answers["action_quality"]
+    other = replace(second, confidence=0.25, prediction=next(n for n in second.probabilities if n != second.prediction))
+    one = replace(given, parts=(replace(given.parts[1], answers={"action_quality": other}),))
+    transformed, asked = InputLoader.transformed, []
+
+    def watched(self: InputLoader, source: Any, choice: Choice, **others: Any) -> Any:
+        asked.append(choice.repetition)
+        return transformed(self, source, choice, **others)
+
+    monkeypatch.setattr(InputLoader, "transformed", watched)
+    (found,) = explain(run, path, choice=Choice(path.name, 2), given=one)
+    assert isinstance(found, Explanation)
+    assert asked == [2] and found.answer == other and found.repetition.number == 2
+    list(explain(run, path, choice=Choice(path.name, 2)))
+    assert asked == [2, None]  # the other repetitions of the person count where the answer is not known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import string
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import semg_hht
-from semg_hht.reports.messages import MAX_LENGTH, catalogue, translated
+from semg_hht.reports.messages import MAX_LENGTH, catalogue, told, translated
 
 SOURCE = Path(semg_hht.__file__).parent
 ROOMS = ("recordings", "signals", "matrices", "datasets", "prediction", "inference", "learning", "explanation", "web")
@@ -24,6 +25,15 @@ NOT_SHOWN = (
 HOLE = "\0"
 # Patterns, markup, style sheets, headers of HTTP and names of threads.
 CODE = re.compile(r"[\\<>{}]|;.*;|=>|'self'|=/|^semg-hht ")
+# A setting of Python (``whole=True``, ``rate_hz=...``) or a flag.
+SETTING = re.compile(r"\b[a-z]+(?:_[a-z]+)*=\S|(?<![\w-])--[a-z]")
+# Parts of messages of commands, of their folders and of who starts the page.
+NOT_ON_THE_PAGE = (
+    "overwrite=True", "resume=True", "cpu=True", "gender=True", "batch_size=", "learning_rate=", "checkpoint_dir=",
+    "engine=", "engine}", "pack=", "data_dir=", "method=", "repetition={found}", "scaling {scaling}", "sensor=",
+    "SensorSource", "matrices are", "semg-hht prepare", "save2gdf", "--port", "--host", "--public-url",
+    "states no rate", "source_id=",
+)  # fmt: skip
 NAMES = {"Time Series", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"}
 
 
@@ -72,6 +82,49 @@ def is_english(message: str) -> bool:
 
 def known() -> set[str]:
     return {core(HOLE.join(template.parts)) for template in catalogue("zh")}
+
+
+def settings_in(text: str) -> bool:
+    return SETTING.search(text) is not None
+
+
+def rewritten() -> dict[str, dict[str, str]]:
+    content: dict[str, dict[str, str]] = json.loads((SOURCE / "reports/messages_page.json").read_text(encoding="utf-8"))
+    return content
+
+
+def test_no_message_on_the_page_names_a_setting() -> None:
+    """Each message with a setting has words for the page, or comes from commands and options that the page has not."""
+    page = rewritten()
+    english = {template for template in json.loads((SOURCE / "reports/messages_zh.json").read_text(encoding="utf-8"))}
+    assert set(page) <= english
+    named = {text for text in english if settings_in(text)} - set(page)
+    assert sorted(text for text in named if not any(part in text for part in NOT_ON_THE_PAGE)) == []
+    assert [part for part in NOT_ON_THE_PAGE if not any(part in text for text in named)] == []
+    for text, texts_of in page.items():
+        assert settings_in(text) and sorted(texts_of) == ["en", "zh"]
+        assert not any(map(settings_in, texts_of.values()))
+
+
+@pytest.mark.parametrize(
+    ("message", "english", "chinese"),
+    [
+        (
+            "a.csv: no repetition was found: no activity rises above rest; whole=True takes the recording as one",
+            "a.csv: no repetition was found: no activity rises above rest; add one by hand",
+            "a.csv：没有识别出动作：没有高于静息水平的肌电活动；请手动添加一次动作",
+        ),
+        (
+            "a.csv: column 'time' is not even (steps of 1 to 2 s). State the rate with rate_hz=... to ignore the times",
+            "a.csv: column 'time' is not even (steps of 1 to 2 s). If you know the sampling rate, state it: the times "
+            "are then ignored",
+            "a.csv：列 'time' 的间隔不均匀（间隔 1 至 2 秒）。如已知采样率，请填写，时间列将被忽略",
+        ),
+        ("a.csv: no such file or folder", "a.csv: no such file or folder", "a.csv：文件或文件夹不存在"),
+    ],
+)
+def test_the_page_says_what_its_reader_can_do(message: str, english: str, chinese: str) -> None:
+    assert (told(message, "en"), told(message, "zh")) == (english, chinese)
 
 
 def test_each_message_has_a_translation() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from page_builders import FILTERS, PageVisitor
-from semg_hht.prediction.run import Run
+from page_builders import FILTERS, PageVisitor, page_of
+from semg_hht import samples
+from semg_hht.prediction.run import Run, open_run
+from semg_hht.recordings.recording import read_recording, write_recording
 from semg_hht.web import answering, editing
 from semg_hht.web.shared_run import RunInfo
 from semg_hht.web.visit import BackgroundJob
@@ -148,6 +151,8 @@ def test_pictures_and_cards_are_made_on_demand(visitor: PageVisitor, curl: Path)
     visitor.wait()
     card = visitor.client.get("/api/card?file=1").text
     assert "curl.csv" in card and "<svg" in card and "gender" not in card.split("</style>")[1]
+    visitor.post("about", file=1, person="P7", date="2026-11-02", muscle="biceps")
+    assert "P7 · 2026-11-02 · biceps · curl.csv" in visitor.client.get("/api/card?file=1").text
     assert str(visitor.client.get("/api/card?file=1&gender=true").status_code) == "200"
 
 
@@ -170,3 +175,65 @@ def test_one_answer_is_explained_in_a_sentence_without_percentages(visitor: Page
     (why,) = visitor.files[0]["repetitions"][1]["why"]
     assert "%" not in why["sentence"] and why["details"] and why["picture"].startswith("data:image/png;base64,")
     assert visitor.files[0]["repetitions"][0]["why"] == []
+
+
+def test_an_explanation_waits_for_no_other_answer_and_answers_nothing_again(
+    visitors: Visitors, run: Run, curl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(visitors, run)
+    visitor = PageVisitor(page)
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+
+    def again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Run, "answer", again)
+    monkeypatch.setattr(type(run.engine), "probabilities", again)
+    with page.desk.answering:  # another visitor has many files answered
+        visitor.post("why", file=1, repetition=2)
+        assert visitor.wait()["error"] == ""
+        assert visitor.files[0]["repetitions"][1]["why"]
+        assert visitor.client.get("/api/card?file=1").status_code == 200
+
+
+def test_a_state_computes_no_trend_again(visitor: PageVisitor, curl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repetitions = visitor.drop(curl)["repetitions"]
+    half_s = (repetitions[0]["stop_s"] - repetitions[0]["start_s"]) / 2
+    halves = [{**row, "start_s": row["start_s"] + start, "stop_s": row["start_s"] + start + half_s}
+              for row in repetitions for start in (0.0, half_s)]  # fmt: skip
+    visitor.post("repetitions", file=1, repetitions=halves)
+    trends = visitor.files[0]["trends"]
+    assert [len(one["line"]) for one in trends] == [len(halves)] * len(trends) and trends
+
+    def again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("semg_hht.signals.trend.trend_band", again)
+    assert visitor.client.get("/api/state").json()["files"][0]["trends"] == trends
+
+
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_a_remark_names_the_table_of_the_visitor_and_no_folder_of_the_server(
+    visitors: Visitors, tmp_path: Path, is_stated: bool
+) -> None:
+    first = read_recording(next(iter(samples.recordings().values())))
+    wrong = replace(first, rate_hz=10 * first.rate_hz, samples=100 * first.samples)
+    write_recording(wrong, tmp_path / "fast.npz")
+    (tmp_path / "mine.csv").write_text("file,rate_hz\nfast.npz,2000\n", encoding="utf-8")
+    visitor = PageVisitor(page_of(visitors, open_run(samples.RUN)))
+    if is_stated:
+        visitor.drop(tmp_path / "mine.csv")
+    visitor.drop(tmp_path / "fast.npz")
+    if not is_stated:
+        visitor.post("about", file=1, rate_hz=2000)
+    number = visitor.files[0]["id"]
+    visitor.post("answer")
+    assert visitor.wait()["error"] == ""
+    card = visitor.client.get(f"/api/card?file={number}").text
+    given = "mine.csv states 2000 Hz" if is_stated else "2000 Hz was given"
+    assert f"at which the samples do not look like EMG; {given}, which is used" in card
+    assert "e+0" not in card  # of large amplitudes
+    told = card + visitor.client.get("/api/predictions").text + visitor.client.get("/api/state").text
+    assert str(visitors.folder) not in told and ".reps" not in told

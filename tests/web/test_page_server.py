@@ -154,11 +154,11 @@ def test_many_requests_of_one_visitor_do_not_hold_up_the_others(
         thread.join(20)
 
 
-def test_cards_that_wait_for_an_answer_do_not_hold_up_the_others(
+def test_cards_that_wait_for_an_explanation_do_not_hold_up_the_others(
     served: tuple[Running, int], visitors: Visitors
 ) -> None:
     running, port = served
-    with running.page.desk.answering:  # as an answer that takes minutes
+    with running.page.desk.explaining:  # as one that takes minutes
         keys = [visitors.create()[0] for _ in range(8)]
         threads = [threading.Thread(target=get, args=(port, "/api/card?file=1"), kwargs={"X-Visit": key})
                    for key in keys for _ in range(6)]  # fmt: skip

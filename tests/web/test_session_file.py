@@ -9,6 +9,7 @@ import os
 import shutil
 import zipfile
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from page_builders import FILTERS, PageVisitor, described, page_of, written
 from semg_hht.prediction.run import Run
-from semg_hht.recordings.recording import Recording, write_recording
+from semg_hht.recordings.recording import Recording, read_recording, write_recording
 from semg_hht.reports.words import read_words
 from semg_hht.web.repetition_table import Refused
 from semg_hht.web.session_file import open_session
@@ -48,6 +49,27 @@ def test_a_session_is_reopened_as_it_was(visitor: PageVisitor, angled: Path, run
         for name in ("name", "about", "repetitions", "trends"):
             assert one[name] == other[name]
     assert after[0]["maximum"] == {**before[0]["maximum"], "of": after[1]["id"]}
+
+
+def test_the_rate_and_the_units_of_a_table_are_saved(
+    visitors: Visitors, run: Run, angled: Path, tmp_path: Path
+) -> None:
+    recording = read_recording(angled)
+    fast = replace(recording, rate_hz=10 * recording.rate_hz, units="")
+    write_recording(fast, tmp_path / "fast.npz")
+    (tmp_path / "mine.csv").write_text(f"file,rate_hz,units\nfast.npz,{recording.rate_hz:g},mV\n", encoding="utf-8")
+    page = page_of(visitors, run)
+    first, later = PageVisitor(page), PageVisitor(page)
+    first.drop(tmp_path / "mine.csv")
+    first.drop(tmp_path / "fast.npz")
+    first.post("answer")
+    assert first.wait()["error"] == "" and first.files[0]["answered"]
+    (before,) = first.files
+    assert before["rate_hz"] == recording.rate_hz and before["units"] == "uV"
+    saved = first.client.get("/api/session").content
+    (after,) = later.client.post("/api/file?name=again.semg.zip", content=saved).json()["files"]
+    for name in ("rate_hz", "units", "duration_s", "repetitions", "answered"):
+        assert after[name] == before[name], name
 
 
 @pytest.mark.parametrize(

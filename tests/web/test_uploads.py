@@ -6,10 +6,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from builders import claimed_npy, foreign_matrix, write_members
-from page_builders import FILTERS
+from page_builders import FILTERS, PageVisitor
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.web import uploads
 from semg_hht.web.drawn_signal import read_samples
@@ -110,3 +111,16 @@ def test_a_fault_of_the_reader_is_a_message_and_no_file_that_is_read_for_ever(
 
     monkeypatch.setattr(uploads, "run_isolated", broken)
     assert problem(path).startswith("app_failed")
+
+
+def test_a_rate_is_asked_for_where_the_times_can_not_be_used(visitor: PageVisitor, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    time_s = np.arange(4000) / 1000
+    time_s[2000:] -= 0.5  # the clock was put back
+    lines = [f"{at:.6f},{sample:.4f}" for at, sample in zip(time_s, rng.standard_normal(4000), strict=True)]
+    (tmp_path / "back.csv").write_text("\n".join(["time_s,biceps [mV]", *lines]), encoding="utf-8")
+    file = visitor.drop(tmp_path / "back.csv")
+    assert file["kind"] == "failed" and file["needs"] == "rate"
+    assert file["problem"].endswith("state it: the times are then ignored") and "rate_hz" not in file["problem"]
+    visitor.post("about", file=file["id"], rate_hz=1000)
+    assert visitor.files[0]["kind"] == "recording" and visitor.files[0]["rate_hz"] == 1000

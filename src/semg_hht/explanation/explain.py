@@ -5,7 +5,7 @@ A recording is read and transformed once. torch is imported only when an answer 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,7 @@ from semg_hht.explanation.explanation import (
 )
 from semg_hht.explanation.measure_evidence import attribute_measures, reads_measures_alone
 from semg_hht.hht import imf_powers
-from semg_hht.inference.answers import halved
-from semg_hht.inference.description import Probabilities
+from semg_hht.inference.answers import Answer, Prediction
 from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.density import power_density
 from semg_hht.matrices.matrix import SIZE
@@ -61,6 +60,7 @@ def explain(
     *,
     question: Question = Question(),
     choice: Choice = Choice(),
+    given: Prediction | None = None,
     track: Track = untracked,
 ) -> Iterator[Explanation | Failure]:
     """Explain the answers of a run, repetition by repetition and task by task; each is computed when it is taken.
@@ -69,6 +69,8 @@ def explain(
     ----------
     inputs, options : as for `semg_hht.prediction.run.Run.predict`.
     choice : which file and which repetition.
+    given : what the run answered for the repetition that ``choice`` names; None: it is answered again, with the other
+        repetitions of its file where the run answers a person's repetitions together.
 
     Yields
     ------
@@ -84,12 +86,12 @@ def explain(
     model = model_of(run, question.task)
     n_jobs = -1 if choice.file else 1  # the caller may stop after the first file
     kept = replace(choice, keep_recordings=True)
-    if run.description.chosen:
+    if run.description.chosen and given is None:
         kept = replace(kept, repetition=None)  # the other repetitions of the person are part of the answer
     for item in run.loader.load(inputs, options, kept, n_jobs=n_jobs, track=track):
         if isinstance(item, LoadedInput):
             require_repetition(item.file, choice.repetition, item.n_repetitions)
-            yield from explain_loaded(run, model, item, question, only=choice.repetition)
+            yield from explain_loaded(run, model, item, question, given=given, only=choice.repetition)
         elif choice.repetition is not None:
             raise InputError(item.reason)
         else:
@@ -124,52 +126,54 @@ def _of_measures(run: Run, task: str) -> bool:
 
 
 def explain_loaded(
-    run: Run, model: Model | None, item: LoadedInput, question: Question, *, only: int | None = None
+    run: Run,
+    model: Model | None,
+    item: LoadedInput,
+    question: Question = Question(),
+    *,
+    given: Prediction | None = None,
+    only: int | None = None,
 ) -> Iterator[Explanation]:
-    """`explain` for the matrices of one file; ``model`` is that of `model_of`, ``only`` the repetition to explain."""
-    together = run.engine.probabilities(item.matrices, item.svm_inputs) if run.description.chosen else {}
-    for number, indices in enumerate(item.repetitions(), start=item.number):
-        if only not in (None, number):
-            continue
-        own = {task: rows[indices] for task, rows in together.items()}
-        reasons = item.unlike[number - item.number]
-        for explanation in _explain_repetition(
-            run, model, _MatricesToExplain(item, indices, number, own, bool(reasons)), question
-        ):
-            yield replace(explanation, unlike=reasons)
+    """`explain` for the matrices of one file; ``model`` is that of `model_of`.
+
+    given : what the run answered for the file; None: it is answered again, as if nothing else of the person were known.
+    only : the number of the repetition to explain.
+    """
+    given = run.answer(item) if given is None else given
+    answers = [part.answers for part in given.parts] or [given.answers]
+    for i, indices in enumerate(item.repetitions()):
+        if only in (None, item.number + i):
+            one = _MatricesToExplain(item, indices, item.number + i, answers[i])
+            for explanation in _explain_repetition(run, model, one, question):
+                yield replace(explanation, unlike=item.unlike[i])
 
 
 @dataclass(frozen=True)
 class _MatricesToExplain:
-    """The matrices ``indices`` of one file, the number of the repetition, and its answer where it was given already."""
+    """The matrices ``indices`` of one file, the number of the repetition, and its answers."""
 
     item: LoadedInput
     indices: list[int]
     number: int
-    probabilities: Probabilities
-    is_unlike: bool
+    answers: Mapping[str, Answer]
 
 
 def _explain_repetition(
     run: Run, model: Model | None, one: _MatricesToExplain, question: Question
 ) -> Iterator[Explanation]:
     """Explain each task's answer for one repetition."""
-    item, indices, number = one.item, one.indices, one.number
+    item, indices, answers = one.item, one.indices, one.answers
     matrices = item.matrices[indices]
     inputs = item.svm_inputs if len(indices) == len(item.matrices) else item.svm_inputs.subset(indices)
-    probabilities = one.probabilities or run.engine.probabilities(matrices, inputs)
     task = question.task
-    if task and task not in probabilities:
-        raise InputError(f"task must be one of {', '.join(probabilities)}, which the run answers; got {task!r}")
-    if one.is_unlike:
-        probabilities = {name: halved(rows) for name, rows in probabilities.items()}
-    answers = run.pooled(probabilities, is_unlike=one.is_unlike)
+    if task and task not in answers:
+        raise InputError(f"task must be one of {', '.join(answers)}, which the run answers; got {task!r}")
     method = question.method or METHODS[0]
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     channels, (frequency_hz, time_s) = _channels(item, indices), item.axes[indices[0]]
     grid = Grid(channels, matrices.reshape(-1, SIZE, SIZE), frequency_hz, time_s)  # (n, n_planes, 256, 256) -> channels
-    repetition = _repetition(item, indices[0], number)
+    repetition = _repetition(item, indices[0], one.number)
     no_imfs = _why_no_imfs(item, run.recording_config)
     powers: list[Array] | None = None
     for name in [task] if task else list(answers):

@@ -22,9 +22,10 @@ from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.prediction.session import ChannelCard, Session
 from semg_hht.recordings.recording import Array
 from semg_hht.reports.explanation_text import evidence_view, reasons_text
+from semg_hht.reports.messages import told
 from semg_hht.reports.signal_strips import Span, strips
 from semg_hht.reports.template import fill, ticks
-from semg_hht.reports.words import Words, read_words
+from semg_hht.reports.words import Words, plain_number, read_words
 from semg_hht.signals.trend import MIN_VALUES, trend_band
 from semg_hht.system.files import require_new_file, write_text
 
@@ -121,7 +122,7 @@ def render_card(session: Session, words: Words, evidence: Sequence[Explanation] 
         legend=list(dict.fromkeys(zip(styles, said, strict=True))),
         hidden=len(session.channels) > MAX_CHANNELS,
         max_channels=MAX_CHANNELS,
-        remarks=[words.remark(remark) for remark in session.remarks if remark != SIMULATED_NOTE],
+        remarks=[told(remark, words.language) for remark in session.remarks if remark != SIMULATED_NOTE],
         evidence=[
             {**evidence_view(explanation, words), "title": _evidence_title(explanation, words)}
             for explanation in _numbered(evidence, session)
@@ -249,18 +250,13 @@ def _shown(units: str) -> str:
     return units.replace("uV", "\N{MICRO SIGN}V") or "–"
 
 
-def _amount(value: float) -> str:
-    """Three digits, and no power of ten for large values."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def _trend(drift: Drift, channel: ChannelCard, words: Words) -> dict[str, Any]:
     line = drift.trend
     feature = words.texts[FEATURE_WORDS[drift.feature]]
     slope, low, high = (f"{value:+.1f}%".replace("-", "\N{MINUS SIGN}") for value in line.percent)
     direction = "falls" if line.high < 0 else "rises" if line.low > 0 else "steady"
-    sentence = words("card_trend", feature=feature, start=_amount(line.start), units=_shown(drift.units), slope=slope,
-                     low=low, high=high)  # fmt: skip
+    sentence = words("card_trend", feature=feature, start=plain_number(line.start), units=_shown(drift.units),
+                     slope=slope, low=low, high=high)  # fmt: skip
     values = np.array([measured.values[drift.feature] for measured in channel.measures])
     numbers = np.arange(1.0, values.size + 1)
     low_line, high_line = trend_band(values)

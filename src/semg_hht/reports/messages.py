@@ -1,6 +1,8 @@
 """Messages of the program in another language: remarks, warnings and errors are English sentences made from templates.
 
-``messages_zh.json`` maps each English template to Chinese. The command line and JSON stay English.
+``messages_zh.json`` maps each English template to Chinese. The command line and JSON stay English. Where a template
+names a setting (``whole=True``), ``messages_page.json`` has what a reader of the page or a card is told, in each
+language.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
+PAGE = "page_"  # before a language: the catalogue of the page
 MAX_LENGTH = 2000  # of a message that is translated; a longer one holds a whole list
 MAX_SEPARATORS = 16  # in it; names of files and channels may hold many
 FILE_SEPARATOR, SENTENCE_SEPARATOR = ": ", "; "
@@ -80,11 +84,27 @@ def translated(message: str, language: str) -> str:
     return _translated(message, language) or message
 
 
+def told(message: str, language: str) -> str:
+    """`translated`, for a reader who has no settings to change: of the page, or of a card."""
+    n_separators = message.count(FILE_SEPARATOR) + message.count(SENTENCE_SEPARATOR)
+    if len(message) > MAX_LENGTH or n_separators > MAX_SEPARATORS:
+        return message
+    return _translated(message, f"{PAGE}{language}") or message
+
+
 @cache
-def catalogue(language: str) -> tuple[Template, ...]:
-    """The templates of a language in the order in which they are tried."""
-    content = json.loads(files("semg_hht.reports").joinpath(f"messages_{language}.json").read_text(encoding="utf-8"))
+def catalogue(name: str) -> tuple[Template, ...]:
+    """The templates of a language, or of ``page_`` and a language, in the order in which they are tried."""
+    language = name.removeprefix(PAGE)
+    content = {} if language == "en" else _read(f"messages_{language}.json")
+    if name != language:
+        content |= {english: texts[language] for english, texts in _read("messages_page.json").items()}
     return tuple(sorted((_template(*pair) for pair in content.items()), key=lambda template: template.order))
+
+
+def _read(file: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(files("semg_hht.reports").joinpath(file).read_text(encoding="utf-8"))
+    return content
 
 
 def _template(english: str, text: str) -> Template:
@@ -100,13 +120,16 @@ def _translated(message: str, language: str) -> str | None:
         values = template.values(message)
         if values is not None:
             return template.text.format(**{hole: _told(value, language) for hole, value in values.items()})
+    is_english = language.endswith("en")  # then only some sentences are told otherwise
     for start, rest in _divided(message, SENTENCE_SEPARATOR):
         known = _translated(start, language), _translated(rest, language)
+        if is_english and any(known):
+            return f"{known[0] or start}{SENTENCE_SEPARATOR}{known[1] or rest}"
         if known[0] and known[1]:
             return f"{known[0]}；{known[1]}"
     for start, rest in _divided(message, FILE_SEPARATOR):
         if sentence := _translated(rest, language):
-            return f"{_told(start, language)}：{sentence}"
+            return f"{_told(start, language)}{FILE_SEPARATOR if is_english else '：'}{sentence}"
     return None
 
 

@@ -48,6 +48,11 @@ class Words:
         return ("" if self.language == "zh" else " ").join(sentences)
 
 
+def plain_number(value: float) -> str:
+    """Three digits, never with an exponent: ``19300``."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def read_words(language: str) -> Words:
     """Read the texts of a language.
 

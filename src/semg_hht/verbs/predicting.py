@@ -189,13 +189,16 @@ def require_explaining(run: Run, folder: Path, language: str, *, overwrite: bool
 
 def draw_evidence(answered: AnsweredFiles, folder: Path, language: str) -> dict[str, Any]:
     """Draw the evidence for each prediction into ``folder``; returns file -> evidence as JSON."""
-    from semg_hht.explanation.explain import Question, explain_loaded, model_of
+    from semg_hht.explanation.explain import explain_loaded, model_of
     from semg_hht.reports.explanation_text import MAX_EXPLAINED, write_evidence_of_all
     from semg_hht.reports.words import read_words
 
     run = answered.run
     model = model_of(run)
-    explanations = (found for loaded in answered.kept for found in explain_loaded(run, model, loaded, Question()))
+    given = {prediction.file: prediction for prediction in answered.predictions.predictions}
+    explanations = (
+        found for loaded in answered.kept for found in explain_loaded(run, model, loaded, given=given[loaded.file])
+    )
     content, more = write_evidence_of_all(explanations, folder, read_words(language))
     if more:
         log.warning("only the first %d repetitions were explained; name fewer files", MAX_EXPLAINED)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import tempfile
 import threading
 import time
@@ -26,7 +27,7 @@ from semg_hht.web.visit import BackgroundJob, Stopped, Visit, VisitFile, WhyText
 
 if TYPE_CHECKING:
     from semg_hht.datasets.find_inputs import InputOptions
-    from semg_hht.inference.answers import Answer, Part, Predictions
+    from semg_hht.inference.answers import Answer, Part, Prediction, Predictions
     from semg_hht.prediction.inputs import LoadedInput
     from semg_hht.prediction.run import Run
     from semg_hht.prediction.session import Session
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_ANSWERED = 8_000_000  # samples in all repetitions of all channels of one file: 3 GB of memory
 MAX_ANSWERED_TOGETHER = 60_000_000
+TABLE = ".reps"  # what the name of a table for a run begins with; no upload has a name that begins with a dot
 
 
 def answer(visit: Visit, run: Run, info: RunInfo, references: Path | None, job: BackgroundJob) -> None:
@@ -84,7 +86,7 @@ def answer(visit: Visit, run: Run, info: RunInfo, references: Path | None, job: 
     with warnings_of_this_thread() as warnings, _inputs(visit, files, run, references) as (inputs, options):
         loaded = run.loader.load(inputs, options, n_jobs=1)
         predictions = collect_predictions(run.answers(watched(loaded)))
-    told = tuple(dict.fromkeys(warnings))
+    told = tuple(dict.fromkeys(_as_shown(text, visit, files[0]) for text in warnings))
     found = [replace(file, answered_by=info, measures_read=kept.get(file.name), warnings=told) for file in files]
     if is_relative(run) and visit.maxima != maxima_then:
         raise Refused("app_changed_meanwhile")
@@ -102,13 +104,28 @@ def _take(visit: Visit, files: list[VisitFile], predictions: Predictions) -> Non
                 continue
             reason = predictions.errors.get(file.name)
             if reason is not None:
-                problems.append(Problem("app_says", {"said": without_folder(reason, visit.recordings)}))
+                problems.append(Problem("app_says", {"said": _as_shown(reason, visit, file)}))
                 if now.is_restored:
                     continue  # the answers of another run are better than none
-            visit.put(replace(now.without_answers(), prediction=of_file.get(file.name), answered_rows=file.rows,
+            found = of_file.get(file.name)
+            if found is not None:
+                found = replace(found, remarks=tuple(_as_shown(text, visit, file) for text in found.remarks))
+            visit.put(replace(now.without_answers(), prediction=found, answered_rows=file.rows,
                               answered_by=file.answered_by, warnings=file.warnings,
                               measures_read=file.measures_read))  # fmt: skip
         visit.problems = tuple(problems)
+
+
+def _as_shown(text: str, visit: Visit, file: VisitFile) -> str:
+    """A remark about a file with the visitor's table in place of that of `_inputs`, and without the server's folder.
+
+    Where no table of the visitor states the rate, it was typed.
+    """
+    text = without_folder(text, visit.recordings)
+    source = file.row.rate_source
+    stated = re.compile(rf"{TABLE}\S*?\.csv states (\S+) Hz")
+    text = stated.sub(lambda found: f"{source} states {found[1]} Hz" if source else f"{found[1]} Hz was given", text)
+    return re.sub(rf"{TABLE}\S*?\.csv", "reps.csv", text)
 
 
 def _is_as_asked(now: VisitFile, file: VisitFile) -> bool:
@@ -149,10 +166,8 @@ def _inputs(
 
 @contextmanager
 def _table(visit: Visit, rows: list[ManifestRow]) -> Iterator[Path]:
-    """A manifest beside the recordings, for the time of the block; no upload has a name that begins with a dot."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=visit.recordings, prefix=".reps", suffix=".csv", encoding="utf-8"
-    ) as table:
+    """A manifest beside the recordings, for the time of the block."""
+    with tempfile.NamedTemporaryFile("w", dir=visit.recordings, prefix=TABLE, suffix=".csv", encoding="utf-8") as table:
         table.write(manifest_text(rows))
         table.flush()
         yield Path(table.name)
@@ -173,7 +188,7 @@ def _maxima(visit: Visit) -> list[ManifestRow]:
 
 def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, repetition: int) -> None:
     """Explain the answers for the repetition of this number, counted from 1."""
-    from semg_hht.explanation.explain import Question, explain, explain_loaded
+    from semg_hht.explanation.explain import explain, explain_loaded
     from semg_hht.explanation.explanation import Explanation
     from semg_hht.prediction.inputs import Choice
     from semg_hht.web.why import why_text
@@ -188,16 +203,32 @@ def explain_one(visit: Visit, run: Run, references: Path | None, number: Any, re
     if _can_explain(run):
         if file.measures_read is not None:
             number_then = _number_when_answered(file, repetition)
-            results: Iterable[Any] = explain_loaded(run, None, file.measures_read, Question(), only=number_then)
+            results: Iterable[Any] = explain_loaded(
+                run, None, file.measures_read, given=file.prediction, only=number_then
+            )
             found = tuple(map(why_text, results))
         else:
+            given = _given(file, repetition)
             with _inputs(visit, [file], run, references) as (inputs, options):
-                results = explain(run, inputs, options, choice=Choice(file.name, repetition))
+                results = explain(run, inputs, options, choice=Choice(file.name, repetition), given=given)
                 found = tuple(why_text(result) for result in results if isinstance(result, Explanation))
     with visit.lock:
         now = visit.files.get(file.number)
         if now is not None and now.prediction is file.prediction and now.has_times_of(file.rows):
             visit.put(replace(now, why={**now.why, repetition: found}))
+
+
+def _given(file: VisitFile, repetition: int) -> Prediction | None:
+    """The answers of a repetition as the page shows them, so that nothing else of the file is answered again.
+
+    None where they belong to no single repetition, or come from a saved session, which may be a stranger's.
+    """
+    assert file.prediction is not None
+    if file.is_restored or file.prediction.parts and not file.rows:
+        return None
+    if not file.prediction.parts:
+        return file.prediction
+    return replace(file.prediction, parts=(file.prediction.parts[_number_when_answered(file, repetition) - 1],))
 
 
 def _number_when_answered(file: VisitFile, repetition: int) -> int:
@@ -270,7 +301,9 @@ def session_of_file(visit: Visit, number: Any, filters: Any, remarks: tuple[str,
     try:
         source = open_filtered(Job(file.path, tuple(file.manifest_rows())), filters)
         session = session_of(source, file.prediction, is_percent=False)
-        return replace(session, file=file.name, remarks=(*remarks, *session.remarks))
+        about = file.about
+        title = " · ".join(filter(None, [about.person, about.date, about.muscle, file.name]))  # as the page lists it
+        return replace(session, file=title, remarks=(*remarks, *session.remarks))
     except InputError as error:
         raise Refused("app_says", said=problem_of(error, visit.recordings).values["said"]) from None
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from semg_hht.reports.messages import translated
+from semg_hht.reports.messages import told
 from semg_hht.reports.words import Words, read_words
 from semg_hht.web.page_steps import Change, Content, Page, add_copy, run_or_none
 from semg_hht.web.repetition_table import Refused
@@ -98,7 +98,7 @@ class LiveNews:
             "rate_hz": None if session is None else session.rate_hz,
             "units": "" if session is None else session.units,
             "n_notices": len(now.warnings) + len(now.notices),
-            "notices": [translated(text, words.language) for text in (*now.warnings, *now.notices)][-MAX_NOTICES:],
+            "notices": [told(text, words.language) for text in (*now.warnings, *now.notices)][-MAX_NOTICES:],
             "saved": [{"name": part.path.name, "duration_s": part.duration_s} for part in now.saved],
             "problem": "" if now.problem is None else sentence(now.problem, words),
         }
@@ -127,7 +127,7 @@ def repetition_view(repetition: LiveRepetition, now: LiveRecording, gender: bool
         "levels": levels_view(repetition.levels),
         "answers": answers_view(repetition.answers, gender, words),
         "unlike": unlike_text(repetition.unlike, words),
-        "problem": translated(repetition.problem, words.language),
+        "problem": told(repetition.problem, words.language),
         "tone": tone,
     }
 

@@ -42,7 +42,9 @@ def measured(file: VisitFile, reference: dict[str, float]) -> VisitFile:
         levels.append(rms(samples).tolist())
         frequencies.append(mdf(samples, file.recorded.rate_hz).tolist())
     found = MeasuredFile(names, _frozen(levels), _frozen(frequencies))
-    return with_percent(replace(file, measured=replace(found, drifts=_drifts(file, found))), reference)
+    drifts = _drifts(file, found)
+    bands = tuple(_band(found, drift) for drift in drifts)  # here, because a page asks for them again and again
+    return with_percent(replace(file, measured=replace(found, drifts=drifts, bands=bands)), reference)
 
 
 def with_percent(file: VisitFile, reference: dict[str, float]) -> VisitFile:
@@ -76,6 +78,16 @@ def _drifts(file: VisitFile, found: MeasuredFile) -> tuple[Drift, ...]:
         ]
         drifts += drifts_of(values)
     return tuple(drifts)
+
+
+def _band(found: MeasuredFile, drift: Drift) -> tuple[tuple[float, float, float], ...]:
+    """The line of a trend at each repetition: value, low, high."""
+    from semg_hht.signals.trend import trend_band
+
+    table = found.rms if drift.feature == "rms" else found.mdf_hz
+    low, high = trend_band([row[found.names.index(drift.channel)] for row in table])
+    line = [drift.trend.start + drift.trend.slope * i for i in range(drift.trend.n)]
+    return tuple(zip(line, low.tolist(), high.tolist(), strict=True))
 
 
 def maximal_amplitudes(file: VisitFile, maximum: Maximum) -> dict[str, float]:

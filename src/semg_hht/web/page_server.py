@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 MAX_UPLOAD_MB = 100  # of one file
 HOUSEKEEPING_S = 5.0
 MAX_PENDING = 8  # requests of one visitor at once
-N_DRAWING = 2  # pictures and cards that are made at once, of all visitors: a card waits for an answer that is under way
+N_DRAWING = 2  # pictures and cards that are made at once, of all visitors: a card waits for a "why" that is under way
 N_READING = 2  # files that are read at once, of all visitors; uploads.py limits the memory of each
 MAX_CONNECTIONS = 2000
 HEADER_TIMEOUT_S = 20.0  # from the opening of a connection to the end of its header
@@ -340,6 +340,7 @@ class Running:
 
     def close(self) -> None:
         self.page.desk.closing.set()
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # requests that are cut off are no errors now
         self.server.should_exit = True
         self.server.force_exit = True
         end_all(self.thread)

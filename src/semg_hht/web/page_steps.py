@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 TOTAL_UPLOAD_FACTOR = 3  # all files of a visit may together be this many times as large as one may be
 MAX_SENT = 2  # saved sessions of one visit
 WARMED_UP = ("scipy.optimize", "scipy.special", "semg_hht.datasets.feature_table", "semg_hht.prediction.run",
-             "semg_hht.reports.explanation_text", "semg_hht.figures.plots")  # fmt: skip
+             "semg_hht.reports.explanation_text", "semg_hht.figures.explanation_plot")  # fmt: skip
 MIN_STEPS = 10  # of a training, before its remaining time is told
 Content = Mapping[str, Any]
 Read = Callable[["Page", Visit, Content], tuple[bytes | Path, str]]
@@ -188,7 +188,7 @@ def explain(page: Page, visit: Visit, content: Content) -> None:
         raise Refused("app_no_such_file")
 
     def work(job: BackgroundJob) -> None:
-        with _turn(page.desk.answering, job):
+        with _turn(page.desk.explaining, job):
             job.stage, job.share = Problem("app_stage_why"), 0.3
             answering.explain_one(visit, run, page.desk.references, number, repetition)
 
@@ -333,7 +333,7 @@ def card(page: Page, visit: Visit, query: Content) -> tuple[bytes, str]:
     words, number, run = read_words(visit.language), _number(query, "file"), run_or_none(page, visit)
     remarks = remarks_of(visit.file(number), page.desk.info(visit.run, visit.trained), words)
     config = None if run is None else run.recording_config
-    with page.desk.answering:
+    with page.desk.explaining:
         filters = page.desk.filters if config is None else config.filter
         session = answering.session_of_file(visit, number, filters, remarks)
     if query.get("gender") != "true":

@@ -49,7 +49,7 @@ def describe_session(visit: Visit, files: Iterable[VisitFile]) -> str:
         for i, file in enumerate(chosen):
             maximum = visit.maximum(file)
             listed.append({
-                "name": file.name, "member": f"recordings/{i}", "about": asdict(file.about),
+                "name": file.name, "member": f"recordings/{i}", "about": _facts_of(visit, file),
                 "repetitions": None if file.recorded is None else [
                     {"start_s": row.start_s, "stop_s": row.stop_s, "label": row.movement,
                      "extra": {name: row.extra[name] for name in EXTRA_COLUMNS if name in row.extra}}
@@ -65,6 +65,15 @@ def describe_session(visit: Visit, files: Iterable[VisitFile]) -> str:
         listed = [{**item, "answers": None} for item in listed]
         text = json.dumps({"version": VERSION, "files": listed, "parts": parts}, ensure_ascii=False)
     return text
+
+
+def _facts_of(visit: Visit, file: VisitFile) -> dict[str, Any]:
+    """What is stated about a file, by the visitor or by a table: the table is not part of the session."""
+    about = asdict(file.about)
+    for row in visit.stated.get(file.name, ())[:1]:
+        about["rate_hz"] = row.rate_hz or about["rate_hz"]
+        about["units"] = (row.units in editing.UNITS and row.units) or about["units"]
+    return about
 
 
 def _parts_beside(visit: Visit) -> list[Path]:

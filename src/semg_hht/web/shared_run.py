@@ -81,6 +81,7 @@ class Desk:
     opened: dict[str, Run] = field(default_factory=dict)
     making: threading.Lock = field(default_factory=threading.Lock)
     answering: threading.Lock = field(default_factory=threading.Lock)  # one answer at a time: each takes much memory
+    explaining: threading.Lock = field(default_factory=threading.Lock)  # one "why" or card, of one file, beside it
     training: threading.Lock = field(default_factory=threading.Lock)  # one training at a time: it takes all cores
     closing: threading.Event = field(default_factory=threading.Event)
 

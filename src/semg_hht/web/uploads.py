@@ -27,6 +27,7 @@ MAX_UNPACKED = 2**30  # bytes of an npz archive once unpacked: a small archive c
 MAX_READ_BYTES = 3 * 2**29  # memory for reading one file; a text table of 100 MB takes two thirds of that
 READ_TIMEOUT_S, READ_TIMEOUT_S_PER_MB = 20.0, 0.4  # for reading a file
 MAX_NAME = 120  # characters
+ASKS_FOR_RATE = "rate_hz=...", "ignore"  # in a message about a time column that can't be used
 RESERVED_BYTES = 500_000_000  # of the disk, which files of visitors leave free
 
 
@@ -131,7 +132,9 @@ def _read(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> ReadFil
     except RateUnknown:
         return ReadFile(problem=Problem("app_rate_unknown", {"file": path.name}), needs_rate=True)
     except InputError as error:
-        return ReadFile(problem=problem_of(error, path.parent))
+        return ReadFile(
+            problem=problem_of(error, path.parent), needs_rate=all(text in str(error) for text in ASKS_FOR_RATE)
+        )
     except Refused as refused:
         return ReadFile(problem=refused.problem)
 

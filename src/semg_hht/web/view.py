@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from semg_hht.reports.messages import translated
-from semg_hht.reports.words import Words, read_words
+from semg_hht.reports.messages import told
+from semg_hht.reports.words import Words, plain_number, read_words
 from semg_hht.web.repetition_table import DECIMALS, LABELLED_BY, Problem, times_of
 from semg_hht.web.shared_run import PRACTICE, SHIPPED, TRAINED, Desk, RunInfo
 from semg_hht.web.visit import MAX_FILES, BackgroundJob, Visit, VisitFile
@@ -27,7 +27,7 @@ FEATURES = {"rms": "card_rms", "mdf_hz": "card_median_frequency"}
 def sentence(problem: Problem, words: Words) -> str:
     values = dict(problem.values)
     if "said" in values:
-        values["said"] = translated(str(values["said"]), words.language)
+        values["said"] = told(str(values["said"]), words.language)
     for name, value in values.items():
         if isinstance(value, Problem):
             values[name] = sentence(value, words)
@@ -96,14 +96,14 @@ def file_view(visit: Visit, file: VisitFile, run: RunInfo, words: Words) -> dict
     maximum = visit.maximum(file)
     of_maximum = None if maximum is None else visit.files.get(maximum.file)
     parts = _parts(file)
-    remarks = [] if found is None else [translated(remark, words.language) for remark in found.remarks]
+    remarks = [] if found is None else [told(remark, words.language) for remark in found.remarks]
     return {
         "id": file.number,
         "name": file.name,
         "kind": "failed" if file.problem else "matrix" if found is None else "recording",
         "problem": "" if file.problem is None else sentence(file.problem, words),
         "needs": "rate" if file.needs_rate else "",
-        "remarks": remarks + [translated(warning, words.language) for warning in file.warnings],
+        "remarks": remarks + [told(warning, words.language) for warning in file.warnings],
         "duration_s": 0.0 if found is None else found.duration_s,
         "rate_hz": None if found is None else found.rate_hz,
         "units": "" if found is None else found.units,
@@ -260,20 +260,12 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
     own = file.measured
     if own is None or not own.drifts:
         return []
-    from semg_hht.signals.trend import trend_band
-
     found = []
-    for drift in own.drifts:
+    for drift, band in zip(own.drifts, own.bands, strict=True):
         line = drift.trend
         slope, low, high = (f"{value:+.1f} %".replace("-", "\N{MINUS SIGN}") for value in line.percent)
         direction = "card_falls" if line.high < 0 else "card_rises" if line.low > 0 else "card_steady"
-        table = own.rms if drift.feature == "rms" else own.mdf_hz
-        lowest, highest = trend_band([row[own.names.index(drift.channel)] for row in table])
-        fitted = [line.start + line.slope * i for i in range(line.n)]
-        points = [
-            [number, *map(rounded, (y, float(low_y), float(high_y)))]
-            for number, (y, low_y, high_y) in enumerate(zip(fitted, lowest, highest, strict=True), start=1)
-        ]
+        points = [[number, *map(rounded, at)] for number, at in enumerate(band, start=1)]
         units = drift.units.replace("uV", "\N{MICRO SIGN}V")
         found.append(
             {
@@ -281,7 +273,7 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
                 "feature": drift.feature,
                 "unit": units,
                 "sentence": words.joined((
-                    words("card_trend", feature=words(FEATURES[drift.feature]), start=_plain(line.start),
+                    words("card_trend", feature=words(FEATURES[drift.feature]), start=plain_number(line.start),
                           units=units or "–", slope=slope, low=low, high=high),
                     words(direction),
                 )),
@@ -289,11 +281,6 @@ def _trends(file: VisitFile, words: Words) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return found
-
-
-def _plain(value: float) -> str:
-    """Three digits, never with an exponent: ``19300``."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _why(file: VisitFile, number: int, gender: bool, words: Words) -> list[dict[str, Any]]:

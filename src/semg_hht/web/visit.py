@@ -75,6 +75,7 @@ class MeasuredFile:
     """Measures of each repetition and EMG channel, and how they change over the repetitions.
 
     rms, percent_mvc, mdf_hz : (n_repetitions, n_channels) as nested tuples; percent_mvc is empty without a maximum.
+    bands : of each of the ``drifts``, its line at each repetition: value and 95 % interval, (n_repetitions, 3).
     """
 
     names: tuple[str, ...]
@@ -82,6 +83,7 @@ class MeasuredFile:
     mdf_hz: tuple[tuple[float, ...], ...]
     percent_mvc: tuple[tuple[float, ...], ...] = ()
     drifts: tuple[Drift, ...] = ()
+    bands: tuple[tuple[tuple[float, float, float], ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ MIN_LEFTOVER_AGE_S = 10.0  # a server that is just starting has not locked its f
 MAX_VISITORS = 100  # one more, and the visitor who has been idle longest is removed
 MIN_IDLE_S = 120.0  # but only one who has been idle for this long
 MAX_IDLE_S = 3600.0  # a visitor who has been idle for longer is removed
-CLOSING_S = 3.0  # for trainings to end when the page is closed
+CLOSING_S = 3.0  # for work in the background to end when the page is closed
 LEAVING_S = 30.0  # from closing the page; a page that is loaded anew is heard of sooner
 
 
@@ -136,11 +136,14 @@ class Visitors:
         self.close()
 
     def close(self) -> None:
-        """End the work of all visits and remove their folders; trainings, which write into them, are waited for."""
+        """End the work of all visits and remove their folders.
+
+        Work is waited for: a training writes into them, and a process that ends while another thread computes crashes.
+        """
         jobs, end_s = [visit.job for visit in self.all()], time.monotonic() + CLOSING_S
         for job in jobs:
             job.abandon()
-        while any(job.kind == "train" and not job.done for job in jobs) and time.monotonic() < end_s:
+        while not all(job.done for job in jobs) and time.monotonic() < end_s:
             time.sleep(0.02)
         for key in list(self._active):
             self.remove(key)

@@ -101,7 +101,7 @@ def app(
     except ImportError as error:
         raise missing_library("the web page", error, "app") from None
     give_back_freed_memory()  # before threads start: the page may run for weeks
-    signal.signal(signal.SIGTERM, _end)
+    _end_on_signals()
     with Visitors() as visitors:
         desk = _desk(checkpoint, stated, references, cpu, visitors.folder / "practice", is_live=bool(live))
         segmentation = SegmentConfig(SegmentConfig.method, merge_gap_s, min_duration_s, max_duration_s)
@@ -114,8 +114,14 @@ def app(
         )  # fmt: skip
 
 
+def _end_on_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as where a shell starts the page in the background
+            signal.signal(number, _end)
+
+
 def _end(*_: object) -> None:
-    """Exit in a way that removes temporary files; a second signal does not interrupt that."""
+    """Exit in a way that removes temporary files and ends trainings; a second signal does not interrupt that."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     sys.exit(0)

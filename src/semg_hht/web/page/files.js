@@ -194,7 +194,17 @@ function fileRow(file) {
 function ofAll() {
   const tool = (key, work, kind) => button(w(key), work, { class: kind, disabled: Boolean(store.job) });
   const judge = store.state.run.kind === "none" ? ["choose_model", () => showView("training")] : ["answer_all", answer];
-  return [tool(...judge, "primary"), tool("save_table", saveTable), tool("save_json", saveAnswers)];
+  const unfold = () => {
+    store.unfolded = !store.unfolded;
+    changed();
+  };
+  const folded = { class: "narrow", "aria-expanded": String(store.unfolded) };
+  return [
+    tool(...judge, "primary"),
+    tool("save_table", saveTable),
+    tool("save_json", saveAnswers),
+    button(w("about_files"), unfold, folded),
+  ];
 }
 
 const COLUMNS = ["column_file", "about_person", "about_muscle", "about_side", "about_date", "column_length",
@@ -213,7 +223,7 @@ export function allFiles() {
     h("div", { class: "row", "data-key": "act" }, ofAll()),
     scroll(
       { class: "scroll panel", "data-key": "table", "aria-label": w("view_all") },
-      h("table", { class: "all" }, head, body),
+      h("table", { class: store.unfolded ? "all" : "all folded" }, head, body),
     ),
   ];
 }

@@ -37,7 +37,7 @@ import {
 import { table } from "./table.js";
 import { training } from "./training.js";
 import { fatigue, weeks } from "./trends.js";
-import { className, loadWords, seconds, w } from "./words.js";
+import { className, readWords, seconds, useWords, w } from "./words.js";
 
 const TOLD = "semg-hht-told"; // what to say after the page begins anew
 const live = byId("watch") && (await import("./live.js")); // only where the owner named a stream
@@ -229,7 +229,7 @@ async function start() {
     localStorage.getItem("semg-hht-language") ||
     document.documentElement.lang.slice(0, 2);
   const language = wanted === "zh" ? "zh" : "en";
-  await loadWords(language);
+  useWords(language, await readWords(language));
   api.onLostVisit(() => {
     // The server has removed the visit: say so, and begin at first sight with nothing left over.
     markUnsaved(false);

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, debounced, h, say } from "./dom.js";
-import { loadWords, w } from "./words.js";
+import { readWords, useWords, w } from "./words.js";
 
 export const store = {
   state: null,
@@ -15,6 +15,7 @@ export const store = {
   mark: null, // [from, until] in seconds, marked on the signal
   channel: {}, // file id -> channel whose measures are shown
   gender: false,
+  unfolded: false, // whether a phone shows the fields of all files
   openWhy: new Set(), // "file:start" of the rows whose reasons are shown
   unsaved: sessionStorage.getItem("semg-hht-unsaved") === "1",
   ownWords: JSON.parse(localStorage.getItem("semg-hht-words") || "[]"),
@@ -113,12 +114,23 @@ export async function act(path, body, sentence) {
 }
 
 export async function setLanguage(language) {
-  await loadWords(language);
+  let state;
+  try {
+    const words = await readWords(language);
+    state = await api.post("language", { language });
+    useWords(language, words); // together with the sentences of the server
+  } catch (error) {
+    complain(error);
+    return;
+  }
   localStorage.setItem("semg-hht-language", language);
   const address = new URL(location.href);
   address.searchParams.set("lang", language);
   history.replaceState(null, "", address);
-  await act("language", { language });
+  take(state);
+  if (!store.job) return;
+  const job = await api.get("job").catch(() => null);
+  if (job && store.job) store.job = job.done ? null : job; // else `poll` has seen its end
   changed();
 }
 
@@ -158,7 +170,7 @@ async function poll(atEnd) {
         return;
       }
       if (turn % 4 === 0 && job.kind === "answer" && store.state.files.length > 1) take(await api.get("state"));
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(400, 100 * turn))); // a "why" is there at once
     }
   } catch (error) {
     store.job = null;

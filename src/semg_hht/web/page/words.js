@@ -3,8 +3,10 @@
 let texts = {};
 let language = "en";
 
-export async function loadWords(wanted) {
-  texts = await (await fetch(`static/${wanted}.json`)).json();
+export const readWords = async (wanted) => (await fetch(`static/${wanted}.json`)).json();
+
+export function useWords(wanted, read) {
+  texts = read;
   language = wanted;
   document.documentElement.lang = wanted === "zh" ? "zh-CN" : "en";
   document.title = w("title");
