@@ -98,7 +98,8 @@ def run_demo(
     folds = sh.EvaluationOptions(("grouped",), EVALUATION_FOLDS, cpu=True, overwrite=overwrite, notes=(SIMULATED,))
     evaluated = sh.evaluate(
         dataset, out / "evaluation", training=shorter, size=network, options=folds,
-        load=sh.LoadOptions(folder=prepared.folder / MATRIX_FOLDER), work=work,
+        load=sh.LoadOptions(folder=prepared.folder / MATRIX_FOLDER),
+        work=replace(work, n_jobs=1),  # other processes would import torch, which takes longer than such a fold
     )  # fmt: skip
 
     held_out = read_json(out / "run" / "split.json")["test"]["subjects"]
