@@ -243,7 +243,7 @@ for path in sorted(folders.checkpoints.rglob("*")):
 # 这个模型判断什么，准确度如何（英文）。
 
 # %%
-from semg_hht.figures.plots import draw_repetitions
+from semg_hht.figures.repetitions_picture import draw_repetitions
 
 print(sh.samples.about_run().description, "\n")
 recording = sh.read_recording(sh.samples.recordings()["P30_supinated"])

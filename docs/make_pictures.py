@@ -28,9 +28,9 @@ from semg_hht.figures.plots import (
     draw_filter_steps,
     draw_history,
     draw_matrix,
-    draw_repetitions,
     save,
 )
+from semg_hht.figures.repetitions_picture import draw_repetitions
 from semg_hht.figures.result_plots import plot_plane
 from semg_hht.figures.signal_plots import plot_imfs
 from semg_hht.learning.dataset import from_examples

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 N_PEOPLE = 20
 N_REPETITIONS = 3  # of each movement and person
-BASE_CHANNELS = 8
-EPOCHS = 12
+BASE_CHANNELS = 4
+EPOCHS = 10
 TEST_SIZE = 0.25
 EVALUATION_FOLDS = 3
+EVALUATION_EPOCHS = 8  # fewer people to train on
 UNKNOWN: dict[str, Any] = {"movement": "", "repetition": "", "start_s": None, "stop_s": None}
 WHOLE = "whole.csv"  # the manifest without the times and the labels of the repetitions
 SIMULATED = "the people are simulated: this page shows what a report looks like, and says nothing about real people"
@@ -93,11 +94,12 @@ def run_demo(
     result = sh.train(dataset, out / "run", training=training, size=network, options=options, work=work)
 
     say(f"5/7  holding out each person once, in {EVALUATION_FOLDS} groups, and simple baselines: {out / 'evaluation'}")
-    shorter = replace(training, epochs=max(1, size.epochs // 2))
+    shorter = replace(training, epochs=min(size.epochs, EVALUATION_EPOCHS))
     folds = sh.EvaluationOptions(("grouped",), EVALUATION_FOLDS, cpu=True, overwrite=overwrite, notes=(SIMULATED,))
     evaluated = sh.evaluate(
         dataset, out / "evaluation", training=shorter, size=network, options=folds,
-        load=sh.LoadOptions(folder=prepared.folder / MATRIX_FOLDER), work=work,
+        load=sh.LoadOptions(folder=prepared.folder / MATRIX_FOLDER),
+        work=replace(work, n_jobs=1),  # other processes would import torch, which takes longer than such a fold
     )  # fmt: skip
 
     held_out = read_json(out / "run" / "split.json")["test"]["subjects"]

@@ -248,13 +248,11 @@ def test_a_script_may_have_another_default_which_a_flag_still_changes(
     assert 'recipe="plain"' in (Path(__file__).parents[2] / "train.py").read_text(encoding="utf-8")
 
 
-def test_commands_compute_small_products_in_one_thread_and_a_user_may_choose_more() -> None:
-    """NumPy reads the variable when it is imported, so nothing may import it before."""
-    code = (
-        "import sys, semg_hht.cli; print('numpy' in sys.modules); import os; print(os.environ['OPENBLAS_NUM_THREADS'])"
-    )
-    for stated, used in ((None, "1"), ("3", "3")):
-        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
-        environment |= {} if stated is None else {"OPENBLAS_NUM_THREADS": stated}
+def test_commands_choose_how_threads_work_and_a_user_may_choose_otherwise() -> None:
+    """NumPy and torch read the variables when they are imported, so nothing may import NumPy before."""
+    chosen = {"OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    code = f"import os, sys, semg_hht.cli; print('numpy' in sys.modules, *(os.environ[name] for name in {[*chosen]}))"
+    for stated in ({}, {"OPENBLAS_NUM_THREADS": "3", "OMP_WAIT_POLICY": "ACTIVE"}):
+        environment = {name: value for name, value in os.environ.items() if name not in chosen} | stated
         told = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
-        assert told.stdout.split() == ["False", used]
+        assert told.stdout.split() == ["False", *(chosen | stated).values()]

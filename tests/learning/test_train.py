@@ -22,6 +22,7 @@ from builders import make_dataset, write_dataset
 from fault_injection import ended, forked
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
+from semg_hht.learning.classifiers import complete
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import Epoch, TrainingConfig, encoder_task
 from semg_hht.learning.train import NetworkSize, Result, RunOptions, train
@@ -264,6 +265,26 @@ def test_the_best_epoch_is_picked_by_validation(tiny_result: Result) -> None:
     assert tiny_result.best_epoch == 1 + score.index(max(score))
     assert read(tiny_result.folder / "best" / "model.json")["epoch"] == tiny_result.best_epoch
     assert read(tiny_result.folder / "final" / "model.json")["epoch"] == 3
+
+
+@pytest.mark.parametrize(("best_epoch", "n_fitted"), [(1, 2), (4, 1)])
+def test_what_answers_is_fitted_once_where_the_last_epoch_is_the_best(
+    best_epoch: int, n_fitted: int, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Epoch, "score", property(lambda self: (-abs(self.epoch - best_epoch), 0.0)))
+    n = Counter[str]()
+
+    def counted(*args: Any) -> Any:
+        n["fitted"] += 1
+        return complete(*args)
+
+    monkeypatch.setattr("semg_hht.learning.train.complete", counted)
+    assert run(dataset, tmp_path / "run").best_epoch == best_epoch
+    assert n["fitted"] == n_fitted
+    own = [read(tmp_path / "run" / name / "model.json") for name in ("best", "final")]
+    assert [model["epoch"] for model in own] == [best_epoch, 4]
+    assert all(model["calibration"] for model in own)
+    assert weights(tmp_path / "run")[0] != weights(tmp_path / "run")[1] or best_epoch == 4
 
 
 def test_labels_of_test_people_do_not_change_the_weights(dataset: Dataset, uninterrupted: Path, tmp_path: Path) -> None:

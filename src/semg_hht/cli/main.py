@@ -108,13 +108,13 @@ class _Verbs(TyperGroup):
 app = _program(
     cls=_Verbs,
     help="Predict action quality and recorded gender from surface EMG of repetitions, with calibrated confidence.",
-    epilog="Start with `semg-hht demo`: all steps on simulated people, in about two minutes. "
+    epilog="Start with `semg-hht demo`: all steps on simulated people, in less than a minute. "
     "With any command, --debug shows the traceback of an error.",
 )
 
 
 WHERE_TO_START = (
-    "[bold]semg-hht demo[/]                                 all steps on simulated people, in about two minutes",
+    "[bold]semg-hht demo[/]                                 all steps on simulated people, in less than a minute",
     "[bold]semg-hht demo --real[/]                          real recordings, answered in half a minute",
     "[bold]semg-hht segment RECORDINGS --out reps.csv[/]    your own recordings: find the repetitions first",
     "[bold]semg-hht --help[/]                               all commands; COMMAND --help explains one of them",

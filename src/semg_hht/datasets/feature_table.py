@@ -280,7 +280,8 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def _draw(measures: list[Measures], drifts: list[Drift], folder: Path) -> None:
-    from semg_hht.figures.plots import draw_trends, picture_of
+    from semg_hht.figures.plots import draw_trends
+    from semg_hht.figures.repetitions_picture import picture_of
 
     panels = []
     for drift in drifts:

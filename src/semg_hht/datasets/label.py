@@ -389,6 +389,6 @@ def _labelled(reading: _Reading, labels: Sequence[SensorLabel], best: float, con
 
 def _draw(labelled: LabelledSensor, folder: Path) -> None:
     from semg_hht.figures.label_plot import draw_labels
-    from semg_hht.figures.plots import picture_of
+    from semg_hht.figures.repetitions_picture import picture_of
 
     draw_labels(labelled, picture_of(folder, labelled.file))

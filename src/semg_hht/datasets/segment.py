@@ -366,24 +366,24 @@ def _row(
 
 
 def _draw(segmented: SegmentedRecording, file: str, folder: Path, pictures: Pictures) -> None:
-    from semg_hht.figures.plots import draw_filter_steps, draw_repetitions, picture_of
+    from semg_hht.figures.repetitions_picture import draw_repetitions, picture_of
 
-    recording = segmented.recording
-    rate_hz, samples = recording.rate_hz, recording.samples
-    shown = clearest_channel(samples, segmented.found)
+    recording, rate_hz = segmented.recording, segmented.recording.rate_hz
+    samples, units = recording.samples, recording.units
+    shown, path = clearest_channel(samples, segmented.found), picture_of(folder, file)
     name = f"{Path(recording.source).name}, {recording.channel_names[shown]}"
-    path = picture_of(folder, file)
     if pictures.repetitions:
         spans = [(r.start / rate_hz, r.stop / rate_hz, r.confidence) for r in segmented.found]
-        left_out = [(r.start / rate_hz, r.stop / rate_hz) for r in segmented.short]
+        short = [(r.start / rate_hz, r.stop / rate_hz) for r in segmented.short]
         title = f"{name}: {len(spans)} repetition{'' if len(spans) == 1 else 's'}"
-        draw_repetitions(samples[shown], rate_hz, recording.units, spans, path, title=title, left_out=left_out)
+        draw_repetitions(samples[shown], rate_hz, units, spans, path, title=title, left_out=short)
     if pictures.filters:
-        channel = segmented.source.raw.channel_names.index(recording.channel_names[shown])
-        steps = [(step, after[channel]) for step, after in segmented.source.steps]
+        from semg_hht.figures.plots import draw_filter_steps  # matplotlib
+
+        own = segmented.source.raw.channel_names.index(recording.channel_names[shown])
+        steps = [(step, after[own]) for step, after in segmented.source.steps]
         spectra = [power_spectrum(after, rate_hz) for _, after in steps]
-        filters_path = path.with_name(f"{path.stem}_filters.png")
-        draw_filter_steps(steps, spectra, rate_hz, recording.units, filters_path, title=name)
+        draw_filter_steps(steps, spectra, rate_hz, units, path.with_name(f"{path.stem}_filters.png"), title=name)
 
 
 def clearest_channel(samples: Array, found: Sequence[Repetition]) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes as Axes  # also for pages that plot
 from numpy.typing import NDArray
 
 from semg_hht.matrices.matrix import SIZE
+
+if TYPE_CHECKING:  # the picture of repetitions does without matplotlib
+    from matplotlib.axes import Axes as Axes  # also for pages that plot
 
 # Okabe and Ito's palette, whose colours colour-blind readers can distinguish.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8A8A8A"

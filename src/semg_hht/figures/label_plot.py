@@ -16,7 +16,8 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, ORANGE, axes_or_new
-from semg_hht.figures.plots import MAX_ROWS, ROW_S, save
+from semg_hht.figures.plots import save
+from semg_hht.figures.repetitions_picture import MAX_ROWS, ROW_S
 from semg_hht.signals.labelled_sensor import Bands, LabelledSensor, LabelledSpan, sensor_of
 from semg_hht.signals.sensor_alignment import FRAME_HZ
 

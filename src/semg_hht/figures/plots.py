@@ -1,4 +1,4 @@
-"""Write figures of matrices, recordings, trends over repetitions, training history and confusion matrices to files.
+"""Write figures of matrices, filter steps, trends over repetitions, training history and confusion matrices to files.
 
 `signal_plots` and `result_plots` plot what the figures hold. It does not know how values are computed.
 """
@@ -11,21 +11,20 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib import image as images
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import findSystemFonts, fontManager, get_font_names
-from matplotlib.patches import Patch
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from semg_hht.figures.captions import in_chinese
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, MATRIX_COLOURS, ORANGE
 from semg_hht.figures.result_plots import HISTORIES, plot_confusion, plot_history, plot_matrix, plot_plane
-from semg_hht.figures.signal_plots import plot_signal, plot_spans, plot_trend, slope_text
+from semg_hht.figures.signal_plots import plot_signal, plot_trend, slope_text
 from semg_hht.matrices.matrix import SIZE, Matrix
 from semg_hht.system.files import whole_file
 
@@ -76,12 +75,6 @@ def chinese_font() -> str | None:
     return next((name for name in CHINESE_FONTS if name in installed), None)
 
 
-def picture_of(folder: Path, file: str) -> Path:
-    """Return the path of a recording's figure; it contains the names of folders, so that paths do not collide."""
-    parts = [part for part in PurePosixPath(file).with_suffix("").parts if part.strip("./")]
-    return folder / f"{'_'.join(parts)}.png"
-
-
 def draw_matrix(matrix: Matrix, path: Path, *, title: str = "") -> None:
     """Draw a matrix with axes in Hz and s (bin numbers where the file has no axes), one panel per channel."""
     planes = matrix.values
@@ -119,46 +112,6 @@ def plane_png(plane: NDArray[np.float32], step: int = 2) -> bytes:
     unstamped: dict[str, Any] = {"Software": None}
     images.imsave(out, strongest, format="png", cmap=MATRIX_COLOURS, origin="lower", metadata=unstamped)
     return out.getvalue()
-
-
-ROW_S = 30.0  # duration of one row of the figure of a recording
-MAX_ROWS = 8
-
-
-def draw_repetitions(
-    samples: NDArray[np.float64],
-    rate_hz: float,
-    units: str,
-    spans: Sequence[tuple[float, float, float]],
-    path: Path,
-    *,
-    title: str = "",
-    left_out: Sequence[tuple[float, float]] = (),
-) -> None:
-    """Draw a filtered channel (n_samples,) with its numbered repetitions, orange where the confidence is below 0.5.
-
-    spans : start_s, stop_s and confidence of each repetition.
-    left_out : start_s and stop_s of activity that is too short for a repetition; hatched.
-    """
-    duration_s = samples.size / rate_hz
-    n_rows = int(np.clip(np.ceil(duration_s / ROW_S), 1, MAX_ROWS))
-    row_s = duration_s / n_rows
-    figure = Figure(figsize=(14, 0.8 + 2.2 * n_rows), layout="constrained")
-    top = 1.05 * float(np.max(np.abs(samples))) or 1.0
-    for i, axes in enumerate(figure.subplots(n_rows, 1, squeeze=False)[:, 0]):
-        left, right = i * row_s, (i + 1) * row_s
-        start = round(left * rate_hz)
-        plot_signal(axes, samples[start : round(right * rate_hz)], start / rate_hz, rate_hz)
-        plot_spans(axes, spans, top, (left, right))
-        for start_s, stop_s in left_out:
-            axes.axvspan(start_s, stop_s, facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, linewidth=0)
-        axes.set(xlim=(left, right), ylim=(-top, top), ylabel=f"sEMG ({units})" if units else "sEMG")
-    axes.set_xlabel("time (s)")
-    if left_out:
-        hatched = Patch(facecolor="none", edgecolor=GREY, hatch="///", alpha=0.5, label="left out: too short")
-        figure.legend(handles=[hatched], loc="outside upper right", frameon=False)
-    figure.suptitle(title)
-    save(figure, path)
 
 
 def draw_filter_steps(

@@ -246,9 +246,10 @@ def in_order_of_run(classes: dict[str, tuple[str, ...]], folder: Path) -> dict[s
 def _finish(fitting: Fitting, choosing: Choosing, unlabelled: Dataset, note: str) -> Result:
     """Fit what answers for the best and the final weights, score the best, and predict the files without labels."""
     folder = fitting.folder
-    final = complete(_noted(fitting.model(), note), fitting, choosing)
+    best = final = complete(_noted(load_model(folder / "best"), note), fitting, choosing)
+    if fitting.best.epoch < len(fitting.history):  # otherwise the best weights are the final ones
+        final = complete(_noted(fitting.model(), note), fitting, choosing)
     save_model(final, folder / "final")
-    best = complete(_noted(load_model(folder / "best"), note), fitting, choosing)
     complete_model(best, folder / "best")
     test = fitting.dataset.subset(fitting.split.test)
     reports = _reports(best, test)

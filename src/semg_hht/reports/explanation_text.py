@@ -75,7 +75,7 @@ def write_evidence_of_all(
     -------
     File -> evidence as JSON, and whether further repetitions were left out.
     """
-    from semg_hht.figures.plots import picture_of
+    from semg_hht.figures.repetitions_picture import picture_of
 
     content: dict[str, list[dict[str, Any]]] = {}
     drawn: set[Path] = set()
