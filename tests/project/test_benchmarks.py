@@ -34,15 +34,13 @@ def printed_by(repository: Path, benchmark: str, *words: object) -> str:
 
 
 def printed_here(repository: Path, benchmark: str, *words: object) -> str:
-    """As `printed_by`, in this process, and so are the processes that the benchmark measures: imports take seconds."""
+    """As `printed_by`, in this process, with the processes that the benchmark measures: to load torch takes seconds."""
     path = repository / "benchmarks" / benchmark
     with patch.object(sys, "path", [str(path.parent), *sys.path]):
         measurement = importlib.import_module("measurement")
-        started = []
 
         def in_this_process(*command: object) -> Any:
-            first, *others = started_words = [str(word) for word in command]
-            started.append(started_words)
+            first, *others = words_of_it = [str(word) for word in command]
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
                 if first == "-c":
                     with patch.object(sys, "argv", ["-c", *others[1:]]):
@@ -50,7 +48,7 @@ def printed_here(repository: Path, benchmark: str, *words: object) -> str:
                 elif first == "-m":
                     assert others[0] == "semg_hht" and run(*others[1:]) == 0
                 else:
-                    with patch.object(sys, "argv", started_words):
+                    with patch.object(sys, "argv", words_of_it):
                         runpy.run_path(first, run_name="__main__")
             return measurement.Cost(1.0, 1.0, 1.0)
 
@@ -60,7 +58,6 @@ def printed_here(repository: Path, benchmark: str, *words: object) -> str:
             redirect_stdout(io.StringIO()) as printed,
         ):
             runpy.run_path(str(path), run_name="__main__")
-    assert started
     return printed.getvalue()
 
 
@@ -130,7 +127,7 @@ def test_text_tables_measures_our_reader_without_other_libraries(repository: Pat
 
 @pytest.mark.slow
 def test_strangers_are_counted_beside_new_people(repository: Path, real_data: Path) -> None:
-    printed = printed_by(repository, "strangers.py", "--data", real_data, "--quick", "--rows", "simulated")
+    printed = printed_here(repository, "strangers.py", "--data", real_data, "--quick", "--rows", "simulated")
     rows = {line.split("|")[1].strip(): line for line in printed.splitlines() if line.startswith("| ")}
     for stranger in ("noise, as strong", "amplitude x 100", "ECG", "hum of 50 Hz", "another muscle"):
         assert "| 3 of 3 |" in rows[stranger]
@@ -139,8 +136,8 @@ def test_strangers_are_counted_beside_new_people(repository: Path, real_data: Pa
 
 
 def test_the_gpu_script_runs_on_a_cpu_and_writes_each_part(repository: Path, tmp_path: Path) -> None:
-    printed = printed_by(repository, "gpu.py", "--dry_run", "--out", tmp_path / "gpu.json", "--peak", "float32=1",
-                         "tf32=1", "bfloat16=1")  # fmt: skip
+    printed = printed_here(repository, "gpu.py", "--dry_run", "--out", tmp_path / "gpu.json", "--peak", "float32=1",
+                           "tf32=1", "bfloat16=1")  # fmt: skip
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert list(found) == ["device", "exactness", "resume", "whole", "steps", "loading", "compiled", "end"]
     assert "FAILED" not in printed
@@ -153,7 +150,7 @@ def test_the_gpu_script_runs_on_a_cpu_and_writes_each_part(repository: Path, tmp
 
 def test_a_gpu_script_that_is_late_leaves_parts_out(repository: Path, tmp_path: Path) -> None:
     words = ["--dry_run", "--out", tmp_path / "gpu.json", "--only", "steps", "--seconds", "-1"]
-    assert "steps      left out" in printed_by(repository, "gpu.py", *words)
+    assert "steps      left out" in printed_here(repository, "gpu.py", *words)
 
 
 def unable_to_make_namespaces() -> bool:
