@@ -6,6 +6,7 @@ import ast
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,26 @@ def code() -> str:
     return "\n".join(cell.source for cell in cells() if cell.cell_type == "code")
 
 
-def execute(folder: Path, kaggle: Path, monkeypatch: pytest.MonkeyPatch, settings: str = SMALL, more: str = "") -> str:
+@pytest.fixture(scope="module")
+def client() -> Iterator[NotebookClient]:
+    """One process for all runs of the notebook: to load its libraries takes longer than a run."""
+    client = NotebookClient(nbformat.v4.new_notebook(), timeout=300, kernel_name="python3")
+    client.execute(cleanup_kc=False)
+    yield client
+    client.nb = nbformat.v4.new_notebook()
+    client.execute(cleanup_kc=True)
+
+
+def execute(client: NotebookClient, folder: Path, kaggle: Path, settings: str = SMALL, more: str = "") -> str:
     """Run the notebook in ``folder`` with small settings, as papermill puts them in; what its cells printed."""
-    monkeypatch.setenv("SEMG_HHT_KAGGLE", str(kaggle))
     shown = jupytext.read(TEXT)
+    start = f"import os\nos.chdir({str(folder)!r})\nos.environ['SEMG_HHT_KAGGLE'] = {str(kaggle)!r}\n%reset -f"
+    shown.cells.insert(0, nbformat.v4.new_code_cell(start))
     place = next(i for i, cell in enumerate(shown.cells) if "parameters" in cell.metadata.get("tags", ()))
     shown.cells.insert(place + 1, nbformat.v4.new_code_cell(settings))
     shown.cells.append(nbformat.v4.new_code_cell(more))
-    NotebookClient(shown, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    client.nb = shown
+    client.execute(cleanup_kc=False)
     outputs = [output for cell in shown.cells if cell.cell_type == "code" for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
     return "".join(output.text for output in outputs if output.output_type == "stream")
@@ -78,9 +91,9 @@ def test_sections_stand_in_the_order_of_the_seed() -> None:
 
 
 @pytest.mark.slow
-def test_it_runs_on_simulated_data_and_goes_on_when_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_on_simulated_data_and_goes_on_when_run_again(tmp_path: Path, client: NotebookClient) -> None:
     again = next(cell.source for cell in cells() if "TrainingBar" in cell.source)
-    printed = execute(tmp_path, tmp_path / "no-kaggle", monkeypatch, more=again)
+    printed = execute(client, tmp_path, tmp_path / "no-kaggle", more=again)
     assert "simulated data: 30 matrices" in printed
     assert "resumed after epoch 1 of 1" in printed
     assert printed.count("best epoch 1 of 1; people are identified by subject") == 2
@@ -89,7 +102,7 @@ def test_it_runs_on_simulated_data_and_goes_on_when_run_again(tmp_path: Path, mo
 
 
 @pytest.mark.slow
-def test_it_runs_as_on_kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_as_on_kaggle(tmp_path: Path, client: NotebookClient) -> None:
     """Matrices of another tool, without subjects, in an attached folder that can't be written to."""
     data, working = tmp_path / "input" / "hilbertmatrix-npz" / "hht_matrices", tmp_path / "working"
     data.mkdir(parents=True)
@@ -100,7 +113,7 @@ def test_it_runs_as_on_kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         write_npz(data / f"BICEPS_{movement}_{'MF'[number % 2]}_{number:03d}.npz", hht=values(number % 3, rng)[0])
     foreign_matrix(data / "Test1_1_001.npz", key="hht")
     data.chmod(0o555)
-    printed = execute(working, tmp_path, monkeypatch, settings=f"{SMALL}\nLANG = 'zh'")
+    printed = execute(client, working, tmp_path, settings=f"{SMALL}\nLANG = 'zh'")
     assert "kaggle data: 19 matrices" in printed
     assert "action_quality: full 6, half 6, invalid 6" in printed
     assert (working / "checkpoints" / "metrics.json").is_file()

@@ -16,7 +16,7 @@ from conftest import Simulated
 from page_builders import PageVisitor, page_of
 from semg_hht.cli.main import main
 from semg_hht.prediction.run import open_run
-from semg_hht.recordings.manifest import read_manifest
+from semg_hht.recordings.manifest import manifest_text, read_manifest
 from semg_hht.recordings.recording import read_recording
 from semg_hht.signals.filters import filter_steps
 from semg_hht.web.visitors import Visitors
@@ -74,13 +74,18 @@ def test_a_command_that_answers_several_recordings_reads_each_once(
     simulated: Simulated, simulated_run: Path, tmp_path: Path, calls: Counter[str]
 ) -> None:
     """And a file that can't be used stops neither answers nor explanations of the others."""
-    folder = Path(shutil.copytree(simulated.manifest.parent, tmp_path / "recordings"))
-    broken = read_manifest(simulated.manifest)[0].file
+    people = read_manifest(simulated.manifest)
+    broken, *whole = list(dict.fromkeys(row.file for row in people))[:3]
+    (folder := tmp_path / "recordings").mkdir()
+    for name in whole:
+        shutil.copy(simulated.manifest.parent / name, folder / name)
     (folder / broken).write_text("a,b\n1\n", encoding="utf-8")
+    rows = [row for row in people if row.file in (broken, *whole)]
+    (folder / "manifest.csv").write_text(manifest_text(rows), encoding="utf-8")
     run, out = open_run(simulated_run, cpu=True), tmp_path / "answers.json"
     predictions = run.predict(folder, n_jobs=1)
-    assert (len(predictions.predictions), list(predictions.errors)) == (3, [broken])
-    assert calls == {"read_recording": 4, "filter_steps": 3}
+    assert (len(predictions.predictions), list(predictions.errors)) == (2, [broken])
+    assert calls == {"read_recording": 3, "filter_steps": 2}
     with pytest.raises(SystemExit, match="0"):
         main(["predict", "--checkpoint", str(simulated_run), "--cpu", "--input", str(folder), "--output", str(out),
               "--explain", str(tmp_path / "pictures")])  # fmt: skip

@@ -102,17 +102,22 @@ def other_answers(engine: Any, matrices: np.ndarray) -> list[str]:
     ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
-def test_answers_of_a_wider_network_do_not_depend_on_the_batch(run: Path, tmp_path: Path, engine: str) -> None:
-    """With 32 channels engines use other algorithms than with two."""
+@pytest.fixture(scope="module")
+def wide(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of a network of 32 channels: with so many, engines use other algorithms than with two."""
     torch.manual_seed(0)
     shape, matrices = NetworkConfig(3, base_channels=32), make_dataset().matrices[:11]
     network = ActionNetwork(shape)
     recalibrate_batch_norm(network.encoder, [torch.from_numpy(matrices)])  # without it, values grow with random weights
-    wide = Model(replace(load_model(run).description, network=shape), network.eval())
-    exporting.export(wide, run, tmp_path / "out")
-    assert other_answers(open_export(tmp_path / "out", engine), matrices) == []
+    out = tmp_path_factory.mktemp("wide") / "out"
+    exporting.export(Model(replace(load_model(run).description, network=shape), network.eval()), run, out)
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_answers_of_a_wider_network_do_not_depend_on_the_batch(wide: Path, engine: str) -> None:
+    assert other_answers(open_export(wide, engine), make_dataset().matrices[:11]) == []
 
 
 def test_answers_of_a_run_do_not_depend_on_the_batch(run: Path, simulated: Simulated) -> None:

@@ -180,7 +180,7 @@ def test_best_answers_for_new_people_what_the_network_alone_did_not_learn(tmp_pa
             tmp_path / recipe,
             replace(BEST, recipe=recipe),
             NetworkSize(base_channels=2),
-            FoldOptions(protocol="grouped", n_folds=3, cpu=True),
+            FoldOptions(protocol="grouped", n_folds=2, cpu=True),
             n_jobs=1,
         )
         scores[recipe] = {a.task: a.report().balanced_accuracy for a in answers if a.method == "network"}

@@ -191,8 +191,20 @@ def test_few_people_are_trained_as_plain_and_it_is_said(tmp_path: Path, caplog: 
 
 
 @pytest.fixture(scope="module")
-def auto_run(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return train(people(N_TRAINED), tmp_path_factory.mktemp("auto") / "run", AUTO, SMALL, RunOptions(cpu=True))
+def halves_of_runs() -> list[tuple[Half, ...]]:
+    """The networks that `auto_run` trains on half of the people."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def auto_run(tmp_path_factory: pytest.TempPathFactory, halves_of_runs: list[tuple[Half, ...]]) -> Result:
+    def spied(*args: object) -> tuple[Half, ...]:
+        halves_of_runs.append(train_halves(*args))  # type: ignore[arg-type]
+        return halves_of_runs[-1]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("semg_hht.learning.train.train_halves", spied)
+        return train(people(N_TRAINED), tmp_path_factory.mktemp("auto") / "run", AUTO, SMALL, RunOptions(cpu=True))
 
 
 def test_the_choice_stands_in_the_run(auto_run: Result) -> None:
@@ -226,16 +238,9 @@ def test_the_same_seed_gives_the_same_choice_also_after_a_resume(auto_run: Resul
         assert (tmp_path / "again" / "best" / name).read_bytes() == (auto_run.folder / "best" / name).read_bytes()
 
 
-def test_half_networks_see_half_of_the_people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen: list[tuple[Half, ...]] = []
-
-    def spied(*args: object) -> tuple[Half, ...]:
-        seen.append(train_halves(*args))  # type: ignore[arg-type]
-        return seen[-1]
-
-    monkeypatch.setattr("semg_hht.learning.train.train_halves", spied)
-    train(people(N_TRAINED), tmp_path / "run", AUTO, SMALL, RunOptions(cpu=True))
-    ((first, second),) = seen
+@pytest.mark.usefixtures("auto_run")
+def test_half_networks_see_half_of_the_people(halves_of_runs: list[tuple[Half, ...]]) -> None:
+    ((first, second),) = halves_of_runs
     assert np.array_equal(first.seen, ~second.seen)
     assert not np.array_equal(first.features, second.features)
 

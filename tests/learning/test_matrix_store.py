@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,14 @@ from semg_hht.learning.train import NetworkSize, RunOptions, train
 from semg_hht.system.files import read_json
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(make_dataset(n_unlabelled=2), tmp_path_factory.mktemp("written") / "data")
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_dataset(make_dataset(n_unlabelled=2), tmp_path / "data")
+def folder(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "data"))
 
 
 def packed(folder: Path) -> Dataset:

@@ -307,7 +307,13 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tenso
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that wrote a run."""
     names = ("semg-hht", "torch", "numpy", "scipy", "scikit-learn", "skops")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    return {"python": platform.python_version(), **{name: _version(name) for name in names}}
+
+
+@cache
+def _version(name: str) -> str:
+    """Version of a package; to read the description of one takes milliseconds, and every epoch may be saved."""
+    return version(name)
 
 
 def _n_bytes(tensors: Mapping[str, Tensor]) -> int:
