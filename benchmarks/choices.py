@@ -28,12 +28,13 @@ from lightning_fabric import Fabric
 from scipy import stats
 from torch import nn
 
+from semg_hht.inference.description import NetworkConfig
 from semg_hht.learning import network
 from semg_hht.learning.checkpoint import load_model
 from semg_hht.learning.dataset import Dataset, from_examples
 from semg_hht.learning.epochs import Fitting, TrainingConfig, fit, score
 from semg_hht.learning.folds import make_folds
-from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.network import ActionNetwork
 from semg_hht.learning.split import Split
 from semg_hht.matrices.transform import transform_all
 
@@ -183,7 +184,9 @@ def show_scores(dataset: Dataset, names: list[str], seeds: list[int], out: Path)
 
 def _of_people(runs: list[dict[str, Any]], which: str) -> np.ndarray:
     """Balanced accuracy of each person, (n_people,), the mean over seeds."""
-    return np.mean([[run[which]["people"][who] for who in sorted(run[which]["people"])] for run in runs], axis=0)
+    return np.asarray(
+        np.mean([[run[which]["people"][who] for who in sorted(run[which]["people"])] for run in runs], axis=0)
+    )
 
 
 def _difference(people: np.ndarray, base: np.ndarray) -> str:
@@ -208,13 +211,14 @@ def show_start(dataset: Dataset) -> None:
     chosen = np.random.default_rng(0).permutation(len(dataset))[:16]
     names = dataset.classes()[TASK]
     target = torch.tensor([names.index(dataset.labels(TASK)[i]) for i in chosen])
-    large_last_layer = {"torch.nn.init.normal_": lambda weight, std: weight}
-    for name, parts in {
+    large_last_layer: dict[str, Any] = {"torch.nn.init.normal_": lambda weight, std: weight}
+    starts: dict[str, dict[str, Any]] = {
         "fan-in, small last layer (as it is)": {},
         "fan-in": large_last_layer,
         "fan-out, small last layer": {"semg_hht.learning.network._initialise": fan_out},
         "fan-out (original README)": {"semg_hht.learning.network._initialise": fan_out, **large_last_layer},
-    }.items():
+    }
+    for name, parts in starts.items():
         with ExitStack() as replaced:
             for place, part in parts.items():
                 replaced.enter_context(patch(place, part))

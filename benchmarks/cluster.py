@@ -58,25 +58,25 @@ class Cluster:
 
     namespaces: tuple[str, ...]
     addresses: tuple[str, ...]
-    workers: dict[str, subprocess.Popen]
+    workers: dict[str, subprocess.Popen[bytes]]
 
     @property
     def scheduler(self) -> str:
         return f"tcp://{self.addresses[0]}:{PORT}"
 
-    def command(self, *words: object) -> subprocess.Popen:
+    def command(self, *words: object) -> subprocess.Popen[bytes]:
         """Start `semg-hht` beside the scheduler."""
         return started(self.namespaces[0], "-m", "semg_hht", *words)
 
 
-def started(namespace: str, *words: object, folder: Path | None = None) -> subprocess.Popen:
+def started(namespace: str, *words: object, folder: Path | None = None) -> subprocess.Popen[bytes]:
     """Start Python in a namespace, as the first of a group of processes that can be killed together."""
     command = ["ip", "netns", "exec", namespace, sys.executable, *map(str, words)]
     log = subprocess.DEVNULL if folder is None else (folder / f"{namespace}.log").open("w")
     return subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True, cwd=folder)
 
 
-def kill(process: subprocess.Popen) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to a process and its children."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -119,7 +119,7 @@ def cluster(folder: Path, n_workers: int = 2) -> Iterator[Cluster]:
         yield there
 
 
-def until(is_so: Callable[[], bool], what: str, process: subprocess.Popen) -> None:
+def until(is_so: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until something is so, while a process runs."""
     end = time.monotonic() + WAIT_S
     while not is_so():
@@ -181,7 +181,7 @@ def main() -> None:
         semg_hht("simulate", "--out", folder / "recordings", *sizes)
         n_files = given.people * given.repetitions * 3
         if "prepare" in given.only:
-            words = ("prepare", folder / "recordings")
+            words: tuple[object, ...] = ("prepare", folder / "recordings")
             compare("prepare", folder, words, ("hht_matrices/*.npz", max(1, n_files // 3)))
         if "evaluate" in given.only:
             if not (folder / "prepare_alone").exists():

@@ -62,7 +62,7 @@ class Subject:
     task: str
     class_index: int
 
-    def rankings(self, seed: int) -> Iterator[tuple[str, Array]]:
+    def rankings(self, seed: int) -> Iterator[tuple[str, NDArray[np.integer[Any]]]]:
         """Method -> numbers of the patches (1024,), the highest evidence for the class first."""
         inputs = SvmInputs(("the only repetition",), [{}], [()], None)
         name = self.model.description.classes[self.task][self.class_index]
@@ -72,7 +72,7 @@ class Subject:
         yield VALUES, np.argsort(-in_patches(self.matrix[0].astype(np.float64)).ravel(), kind="stable")
         yield RANDOM, np.random.default_rng(seed).permutation((SIZE // PATCH) ** 2)
 
-    def areas(self, ranking: Array) -> tuple[float, float]:
+    def areas(self, ranking: NDArray[np.integer[Any]]) -> tuple[float, float]:
         """Areas under the curves of deletion and insertion: the mean probability over their steps."""
         rank = np.empty(ranking.size, dtype=np.intp)
         rank[ranking] = np.arange(ranking.size)

@@ -56,7 +56,8 @@ class Rig:
     def start(self, work: Callable[[], None]) -> int:
         self.log = self.base / "log"
         self.log.unlink(missing_ok=True)
-        return forked(work, self.log)
+        child: int = forked(work, self.log)
+        return child
 
     def run(self, words: list[str]) -> Ended:
         return ended(self.start(partial(command, words)), self.log)

@@ -25,6 +25,7 @@ from contextlib import redirect_stderr
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
@@ -36,6 +37,7 @@ from builders import make_dataset  # noqa: E402
 from fault_injection import VERBS, contents, ended, forked, make_inputs, unreadable  # noqa: E402
 
 EPOCHS = 6
+DATASET: Any = None  # of `kill`
 
 
 def train_once(folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy import signal, stats
@@ -44,6 +45,11 @@ def simulated_emg(rng: np.random.Generator, n_repetitions: int, n_samples: int, 
     return cut * np.sin(np.pi * (np.arange(n_samples) + 0.5) / n_samples) ** 2 if hump else cut
 
 
+def _welch(x: Array, rate_hz: float, width_s: float) -> tuple[Array, Array]:
+    f, power = signal.welch(x, rate_hz, "hann", min(x.shape[-1], round(width_s * rate_hz)))
+    return f, power
+
+
 def compare_spectra() -> None:
     f = np.linspace(0.01, RATE_HZ / 2, 200_001)
     power = true_power(f)
@@ -59,16 +65,14 @@ def compare_spectra() -> None:
         "one Hann window": lambda x, rate: signal.periodogram(x, rate, "hann"),
     }
     for width_s in (0.125, 0.25, 0.5, 1.0):
-        estimators[f"Welch, Hann {width_s:g} s"] = lambda x, rate, w=width_s: signal.welch(
-            x, rate, "hann", min(x.shape[-1], round(w * rate))
-        )
+        estimators[f"Welch, Hann {width_s:g} s"] = partial(_welch, width_s=width_s)
     print("| repetition | estimator | bias, RMSE: MNF Hz | MDF Hz | PKF Hz | FInsm5 % |")
     chosen = features.power_spectrum
     for hump in (False, True):
         for length_s in (0.5, 1.0, 3.0):
             x = simulated_emg(np.random.default_rng(0), 1000, round(length_s * RATE_HZ), hump)
             for name, estimator in estimators.items():
-                features.power_spectrum = estimator
+                features.power_spectrum = estimator  # type: ignore[assignment]
                 cells = []
                 for feature, true in truth.items():
                     error = getattr(features, feature)(x, RATE_HZ) - true

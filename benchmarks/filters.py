@@ -64,7 +64,7 @@ def hum_like(samples: Array, rate_hz: float, mains_hz: float, db: float, rng: np
     wave = sum(a * np.sin(2 * np.pi * k * true_hz * t + rng.uniform(0, 6.3)) for k, a in ((1, 1.0), (3, 0.3))
                if k * true_hz < rate_hz / 2)  # fmt: skip
     level = np.std(samples, axis=-1, keepdims=True)
-    return level * 10 ** (db / 20) * wave / np.std(wave)
+    return np.asarray(level * 10 ** (db / 20) * wave / np.std(wave))
 
 
 def hum_detections() -> None:

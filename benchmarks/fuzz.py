@@ -106,7 +106,7 @@ class Trial:
             (self.folder / self.placed[1]).write_bytes(files[self.placed[1]])
         (self.folder / name).write_bytes(content)
         self.placed = number, name
-        return self.folder / self.reader.names[number]
+        return Path(self.folder / self.reader.names[number])
 
     def try_one(self, number: int, name: str, content: bytes) -> None:
         from semg_hht import InputError
@@ -197,7 +197,7 @@ def guided(trial: Trial, n_inputs: int, seed: int, corpus: Path) -> None:
         if rng.random() < 0.3:
             return bytes(atheris.Mutate(data, max_size))
         i, name, content = of(data)
-        return (data[:2].ljust(2, b"\0") + mutated({name: content}, name, rng))[:max_size]
+        return bytes((data[:2].ljust(2, b"\0") + mutated({name: content}, name, rng))[:max_size])
 
     options = [f"-atheris_runs={n_inputs}", f"-seed={seed + 1}", f"-max_len={2 * longest + 1000}", "-timeout=0",
                "-rss_limit_mb=0", "-handle_segv=0", "-handle_abrt=0", "-len_control=0",

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from semg_hht.inference.description import NetworkConfig
 from semg_hht.learning.cpu_convolution import (
     choose_convolutions,
     clip_gradients,
@@ -37,7 +39,7 @@ from semg_hht.learning.cpu_convolution import (
 )
 from semg_hht.learning.dataset import Dataset
 from semg_hht.learning.matrix_store import PackedMatrices, read_parts
-from semg_hht.learning.network import ActionNetwork, NetworkConfig
+from semg_hht.learning.network import ActionNetwork
 from semg_hht.recordings.manifest import ManifestRow
 
 # Dense peaks in TFLOP/s, by the data sheets of NVIDIA: "A100 Tensor Core GPU" (80 GB SXM), "H100 Tensor Core GPU" (SXM)
@@ -106,7 +108,7 @@ def flop_per_matrix(channels: int) -> float:
     """Floating-point operations to train on a matrix: two per multiplication, for the outputs and both gradients."""
     network, n = ActionNetwork(NetworkConfig(3, base_channels=channels)).eval(), [0]
 
-    def count(module: Any, inputs: tuple, output: torch.Tensor) -> None:
+    def count(module: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
         outputs = output.numel() if output.ndim == 2 else output.shape[1] * output.shape[2] * output.shape[3]
         n[0] += outputs * module.weight[0].numel()
 
@@ -135,7 +137,7 @@ def step_of(session: Session, precision: str, *, compiled: bool = False) -> Call
         optimizer.zero_grad()
         with torch.autocast("cuda", torch.bfloat16) if on_gpu and as_bfloat16 else nullcontext():
             logits = network.head(encoder(x))
-        loss = functional.cross_entropy(logits.float(), y, label_smoothing=0.1)
+        loss: Any = functional.cross_entropy(logits.float(), y, label_smoothing=0.1)
         loss.backward()
         take_gradients(weights, network)
         clip_gradients(weights, 1.0)
@@ -213,13 +215,13 @@ def loading(session: Session) -> None:
         while True:
             yield fixed
 
-    rates = {
+    rates: dict[str, tuple[Any, Any]] = {
         "pack alone": (parts(), lambda _: None), "steps alone": (here(), step), "steps on the pack": (parts(), step),
     }  # fmt: skip
     found = {}
     with computing("bfloat16"):
         for name, (supply, use) in rates.items():
-            found[name] = rate_of(session, lambda supply=supply, use=use: one(supply, use))
+            found[name] = rate_of(session, partial(one, supply, use))
             supply.close()
     share = found["steps on the pack"] / found["steps alone"]
     listed = ", ".join(f"{name} {rate:,.0f}" for name, rate in found.items())

@@ -23,7 +23,15 @@ import venv
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
@@ -70,11 +78,11 @@ def install_peers() -> None:
 class Peers:
     """The libraries to compare with; None for each that is not installed."""
 
-    pyemd: object | None
-    pyemd_rs: object | None
-    emd: object | None
-    upstream: object | None
-    mkl: ctypes.CDLL | None
+    pyemd: Any
+    pyemd_rs: Any
+    emd: Any
+    upstream: Any
+    mkl: Any
 
     @classmethod
     def load(cls, folder: Path) -> Peers:
@@ -84,22 +92,23 @@ class Peers:
         upstream, path = None, folder / "sEMG-pre-processing" / "semg_preprocessing" / "hht.py"
         if path.is_file():
             spec = importlib.util.spec_from_file_location("upstream", path)
+            assert spec is not None and spec.loader is not None
             upstream = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(upstream)
         library = folder / "ICEEMDAN-MKL" / "libiceemdan.so"
         return cls(pyemd, pyemd_rs, emd, upstream, ctypes.CDLL(str(library)) if library.is_file() else None)
 
-    def emd_spectrum(self, x) -> None:
+    def emd_spectrum(self, x: Array) -> None:
         """Signal to 256 frequency bins over time, by functions of emd."""
         imfs = self.emd.sift.sift(x)
         _, frequency, amplitude = self.emd.spectra.frequency_transform(imfs, RATE_HZ, "hilbert")
         edges, _ = self.emd.spectra.define_hist_bins(20, 450, 256)
         self.emd.spectra.hilberthuang(frequency, amplitude, edges, sum_time=False)
 
-    def upstream_matrix(self, x, **options) -> None:
+    def upstream_matrix(self, x: Array, **options: object) -> None:
         self.upstream.compute_hilbert_spectrum_enhanced(x, RATE_HZ, normalize_length=256, **options)
 
-    def mkl_iceemdan(self, x, n_trials: int) -> None:
+    def mkl_iceemdan(self, x: Array, n_trials: int) -> None:
         """One decomposition through the C interface of ICEEMDAN-MKL."""
         self.mkl.iceemdan_create.restype = ctypes.c_void_p
         handle = ctypes.c_void_p(self.mkl.iceemdan_create(0))
@@ -126,15 +135,15 @@ def comparisons(peers: Peers) -> Iterator[Comparison]:
     for n, goal in ((1000, 250), (5000, 100), (20000, 40)):
         yield Comparison(
             f"EMD, identical to PyEMD, N={n}",
-            lambda x=signals[n]: hht.emd(x, stopping="pyemd", n_threads=1),
-            lambda x=signals[n]: peers.pyemd.EMD().emd(x),
+            partial(lambda x: hht.emd(x, stopping="pyemd", n_threads=1), signals[n]),
+            partial(lambda x: peers.pyemd.EMD().emd(x), signals[n]),
             peers.pyemd is not None,
             goal,
         )
         yield Comparison(
             f"EMD, identical to pyemd-rs, N={n}",
-            lambda x=signals[n]: hht.emd(x, stopping="pyemd", n_threads=1),
-            lambda x=signals[n]: peers.pyemd_rs.emd(x),
+            partial(lambda x: hht.emd(x, stopping="pyemd", n_threads=1), signals[n]),
+            partial(lambda x: peers.pyemd_rs.emd(x), signals[n]),
             peers.pyemd_rs is not None,
             30,
         )
@@ -142,34 +151,34 @@ def comparisons(peers: Peers) -> Iterator[Comparison]:
     for n_trials in (50, 100):
         yield Comparison(
             f"CEEMDAN, identical to PyEMD, N=2000, {n_trials} trials",
-            lambda t=n_trials: hht.ceemdan(x, t, 0.005, stopping="pyemd", n_threads=1),
-            lambda t=n_trials: peers.pyemd.CEEMDAN(trials=t, parallel=False).ceemdan(x),
+            partial(lambda t: hht.ceemdan(x, t, 0.005, stopping="pyemd", n_threads=1), n_trials),
+            partial(lambda t: peers.pyemd.CEEMDAN(trials=t, parallel=False).ceemdan(x), n_trials),
             peers.pyemd is not None,
             150,
         )
         yield Comparison(
             f"CEEMDAN, recipe of pyemd-rs, N=2000, {n_trials} trials",
-            lambda t=n_trials: hht.ceemdan(x, t, 0.005, stopping="pyemd", n_threads=1),
-            lambda t=n_trials: peers.pyemd_rs.ceemdan(x, trials=t, seed=0, parallel=False),
+            partial(lambda t: hht.ceemdan(x, t, 0.005, stopping="pyemd", n_threads=1), n_trials),
+            partial(lambda t: peers.pyemd_rs.ceemdan(x, trials=t, seed=0, parallel=False), n_trials),
             peers.pyemd_rs is not None,
             30,
         )
     for n in (2000, 5000):
 
-        def spectrum(x=signals[n]) -> None:
+        def spectrum(x: Array = signals[n]) -> None:
             hht.hilbert_spectrum(x, RATE_HZ, hht.SpectrumConfig(decomposition="emd"), n_threads=1)
 
         yield Comparison(
             f"256 x 256 with EMD, against emd, N={n}",
             spectrum,
-            lambda x=signals[n]: peers.emd_spectrum(x),
+            partial(lambda x: peers.emd_spectrum(x), signals[n]),
             peers.emd is not None,
             25,
         )
         yield Comparison(
             f"256 x 256 with EMD, against upstream's, N={n}",
             spectrum,
-            lambda x=signals[n]: peers.upstream_matrix(x, use_ceemdan=False),
+            partial(lambda x: peers.upstream_matrix(x, use_ceemdan=False), signals[n]),
             peers.upstream is not None,
             250,
         )
@@ -183,8 +192,8 @@ def comparisons(peers: Peers) -> Iterator[Comparison]:
     for n, n_trials in ((2000, 50), (2000, 100), (5000, 50)):
         yield Comparison(
             f"ICEEMDAN, noise bank, against ICEEMDAN-MKL, N={n}, {n_trials} trials",
-            lambda x=signals[n], t=n_trials: hht.iceemdan(x, t, noise="bank", n_threads=1),
-            lambda x=signals[n], t=n_trials: peers.mkl_iceemdan(x, t),
+            partial(lambda x, t: hht.iceemdan(x, t, noise="bank", n_threads=1), signals[n], n_trials),
+            partial(lambda x, t: peers.mkl_iceemdan(x, t), signals[n], n_trials),
             peers.mkl is not None,
             6,
         )
@@ -259,7 +268,7 @@ def compare_decompositions(folder: Path) -> None:
             correlation = np.corrcoef(first.power.ravel(), second.power.ravel())[0, 1]
             figures.append((first.n_imfs, first.dropped, correlation))
         seconds = (time.process_time() - start) / 2 / len(signals)
-        method = {"mask": hht.masked_sift, "upstream": hht.upstream_ceemdan}.get(name) or getattr(hht, name)
+        method: Any = {"mask": hht.masked_sift, "upstream": hht.upstream_ceemdan}.get(name) or getattr(hht, name)
         options = {} if name in ("emd", "mask") else {"n_trials": 30 if name == "upstream" else 50}
         n_imfs, dropped, correlation = np.median(figures, axis=0)
         across, mixing = np.median([orthogonality_and_mixing(method(x, **options)) for x in signals], axis=0)
@@ -269,7 +278,7 @@ def compare_decompositions(folder: Path) -> None:
         )
 
 
-def orthogonality_and_mixing(rows) -> tuple[float, float]:
+def orthogonality_and_mixing(rows: Array) -> tuple[float, float]:
     """Huang's index of orthogonality (cross terms over energy) and the mean overlap of neighbouring IMFs' spectra.
 
     The overlap is the cosine between power spectra smoothed over about 5 Hz: 1 if two IMFs cover the same band.
@@ -286,7 +295,7 @@ def orthogonality_and_mixing(rows) -> tuple[float, float]:
     return abs(float(cross.sum() - np.trace(cross))) / energy, float(overlap.mean())
 
 
-def band_limited(n_samples: int, seed: int = 1):
+def band_limited(n_samples: int, seed: int = 1) -> Array:
     """Noise in the band of surface EMG (n_samples,), in millivolts."""
     import numpy as np
     from scipy.signal import butter, sosfiltfilt
@@ -320,23 +329,23 @@ def measure_ours() -> None:
         x = band_limited(n)
         rows, n_imfs, n_sifts = kernel.decompose(x[None], RULES["sd"])
         sift, grid = alternating_cpu_s(
-            lambda x=x: kernel.decompose(x[None], RULES["sd"]),
-            lambda rows=rows, n=n_imfs[0]: power_on_grid(rows[0, :n], RATE_HZ, (20.0, 450.0)),
+            partial(lambda x: kernel.decompose(x[None], RULES["sd"]), x),
+            partial(lambda rows, n: power_on_grid(rows[0, :n], RATE_HZ, (20.0, 450.0)), rows, n_imfs[0]),
         )
         time_s = (np.arange(256) + 0.5) / 256 * n / RATE_HZ
         power, _ = power_on_grid(rows[0, : n_imfs[0]], RATE_HZ, (20.0, 450.0))
 
-        def values(power=power, time_s=time_s):
+        def values(power: Array = power, time_s: Array = time_s) -> object:
             return scale_power(power_density(power, time_s, DensityConfig()), "log")
 
-        cells = grid + median_cpu_s(lambda power=power: scale_power(power, "log"))
+        cells = grid + median_cpu_s(partial(lambda power: scale_power(power, "log"), power))
         density = grid + median_cpu_s(values)
         cost = sift * 1e9 / n / n_sifts.sum()
         stages = f"{sift * 1e6:9.0f} {grid * 1e6:9.0f} {grid / sift:9.2f} {cells * 1e6:9.0f} {density * 1e6:10.0f}"
         print(f"{n:8} {stages} {density / cells:6.2f} {n_sifts.sum():6} {cost:15.2f}")
     x = band_limited(2000)
     for trials in (25, 50, 100, 200):
-        seconds = median_cpu_s(lambda t=trials: hht.iceemdan(x, t, n_threads=1), 5)
+        seconds = median_cpu_s(partial(hht.iceemdan, x, trials, n_threads=1), 5)
         print(f"ICEEMDAN, N=2000, {trials:3} trials: {seconds * 1e3:7.1f} ms")
 
     batch = np.stack([band_limited(2000, seed) for seed in range(200)])
@@ -351,7 +360,7 @@ def measure_ours() -> None:
             wall, cpu = [], []
             for threads in (1, 2):
                 start = time.perf_counter()
-                cpu.append(cpu_s(lambda work=work, threads=threads: work(threads)))
+                cpu.append(cpu_s(partial(work, threads)))
                 wall.append(time.perf_counter() - start)
             ratios.append(wall[0] / wall[1])
             extra.append(cpu[1] / cpu[0])

@@ -95,10 +95,10 @@ def _write_run(folder: Path, prefix: str, channels: int) -> None:
 
     from semg_hht.exports import quantise
     from semg_hht.exports.export import export
-    from semg_hht.inference.description import ModelDescription
+    from semg_hht.inference.description import ModelDescription, NetworkConfig
     from semg_hht.learning.checkpoint import Model, save_model
     from semg_hht.learning.dataset import load_folder
-    from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
+    from semg_hht.learning.network import ActionNetwork, recalibrate_batch_norm
     from semg_hht.learning.svm_training import fit_svm
 
     data = load_folder(folder / f"{prefix}files")
@@ -107,7 +107,7 @@ def _write_run(folder: Path, prefix: str, channels: int) -> None:
     network = ActionNetwork(shape)
     with torch.no_grad():
         recalibrate_batch_norm(network, (torch.from_numpy(data.matrices[i : i + 15]) for i in (0, 15)))
-    peak = float(data.matrices.max())
+    peak = float(data.matrices[:].max())
     description = ModelDescription(shape, "action_quality", data.classes(), data.settings, peak, epoch=1)
     features, _ = Model(description, network.eval()).features_and_logits(data.matrices)
     svm = fit_svm(features, data.labels("gender"), data.subjects, what="gender", by="subject", seed=0)
@@ -168,7 +168,7 @@ def _off_by(eager: Path, ours: Path) -> float:
     for file, probabilities in expected.items():
         of_file = [p for task in ("action_quality", "gender") for p in found[file][task]["probabilities"].values()]
         differences += [abs(p - q) for p, q in zip(probabilities, of_file, strict=True)]
-    return max(differences)
+    return float(max(differences))
 
 
 def warm(folder: Path, rounds: int) -> None:
@@ -180,7 +180,8 @@ def warm(folder: Path, rounds: int) -> None:
     from semg_hht.prediction.run import open_run
 
     matrices = np.random.default_rng(1).random((BATCH, 1, 256, 256), dtype=np.float32)
-    network, svm = open_run(folder / "run", cpu=True).engine.network.eval(), joblib.load(folder / "gender.joblib")
+    engine: Any = open_run(folder / "run", cpu=True).engine
+    network, svm = engine.network.eval(), joblib.load(folder / "gender.joblib")
 
     def eager(batch: np.ndarray) -> np.ndarray:
         with torch.no_grad():
@@ -219,6 +220,7 @@ def raw(folder: Path, data: Path, rounds: int) -> None:
     runs = {side: open_run(folder / f"stacked_{kind}", cpu=True, engine=name) for side, (kind, name) in sides().items()}
     (job,) = find_jobs(path, rate_hz=1000.0, units="V")
     config = next(iter(runs.values())).recording_config
+    assert config is not None
     works: dict[str, Callable[[], object]] = {"reading and transform": partial(transform_job, job, None, config)}
     for side, run in runs.items():
         works[side] = partial(run.predict, path, InputOptions(rate_hz=1000.0, units="V"))

@@ -142,7 +142,7 @@ def listen_as_another(target: Target, rng: random.Random) -> None:
             ("/api/live", {"X_Visit": key[:-1]}), ("/api/live", {"X_Visit": key.swapcase()}),
             ("/api/live", {"X_Visit": f"{key}, {key}"}), (f"/api/live/{key}", {}), ("/api//live", {"X_Visit": "x"}),
         ):  # fmt: skip
-            if status(target, "GET", path, **headers) == 200:
+            if status(target, "GET", path, None, **headers) == 200:
                 raise Breach(f"{path.split('?')[0]} told its events to somebody without the key")
         for step in STEPS:
             if status(target, "POST", f"/api/{step}?visit={key}", json.dumps({"visit": key}).encode()) == 200:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def median_seconds(work: Callable[[], object], rounds: int) -> float:
     return interleaved({"": work}, rounds, pause_s=0.0)[""]
 
 
-def write_labelled(folder: Path, number: int, values: NDArray) -> None:
+def write_labelled(folder: Path, number: int, values: NDArray[Any]) -> None:
     """Write matrix ``number`` (n_planes, 256, 256) of a folder whose file names state people and labels."""
     from semg_hht.matrices.matrix import Matrix, write_matrix
     from semg_hht.matrices.transform import configure

@@ -76,7 +76,7 @@ def free_port() -> int:
 def started(port: int, *words: str, **environment: str) -> subprocess.Popen[bytes]:
     """Start ``semg-hht app`` at ``port`` and wait until it answers."""
     command = [sys.executable, "-m", "semg_hht", "app", "--port", str(port), "--cpu", *words]
-    return answering(port, command, **environment)
+    return answering(port, command, 180.0, **environment)
 
 
 def answering(port: int, command: list[str], timeout_s: float = 180.0, **environment: str) -> subprocess.Popen[bytes]:

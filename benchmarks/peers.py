@@ -84,13 +84,14 @@ def eegnet(x: Signals, y: Labels, x_new: Signals, rate_hz: float, effort: Effort
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     true = torch.from_numpy(y)
     for _ in range(effort.epochs):
-        for batch in torch.randperm(len(y)).split(16):
+        shuffled: Any = torch.randperm(len(y))
+        for batch in shuffled.split(16):
             optimizer.zero_grad()
             loss_of(network(known[batch]), true[batch]).backward()
             optimizer.step()
     network.eval()
     with torch.no_grad():
-        return network(new).softmax(dim=1).double().numpy()
+        return np.asarray(network(new).softmax(dim=1).double().numpy())
 
 
 PEERS: dict[str, Peer] = {"MultiRocketHydra": multirocket_hydra, "EEGNet": eegnet}
@@ -117,7 +118,8 @@ def raw_channels(jobs: list[Job], settings: PipelineConfig) -> tuple[dict[str, S
     InputError
         The recordings have several rates or several numbers of channels.
     """
-    signals, kinds = {}, set()
+    signals: dict[str, Any] = {}
+    kinds = set()
     for job in jobs:
         for row, repetition in open_filtered(job, settings.filter).scaled_repetitions():
             times = ("" if time_s is None else f"{time_s:.10g}" for time_s in (row.start_s, row.stop_s))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
@@ -111,10 +112,10 @@ def simulated() -> Iterator[Source]:
         yield Source(f"simulated/{recording.source}", recording.samples[:, :n], recording.rate_hz)
 
 
-def columns(source: Source, rng: np.random.Generator) -> Iterator[tuple[str, Array]]:
+def columns(source: Source, rng: np.random.Generator) -> Iterator[tuple[str, NDArray[Any]]]:
     """Kinds of columns that are no muscle, (n_samples,)."""
     rate_hz, n = source.rate_hz, source.muscles.shape[1]
-    time_s = np.arange(n) / rate_hz
+    time_s: Array = np.arange(n) / rate_hz
     muscle = source.muscles[0] - np.median(source.muscles[0])
     rms = float(np.sqrt(np.mean(muscle**2)))
     for value in CONSTANTS:
@@ -138,7 +139,7 @@ def columns(source: Source, rng: np.random.Generator) -> Iterator[tuple[str, Arr
     yield "clock, since 1970", 1.7e9 + time_s
     yield "counter of 256", np.arange(n) % 256.0
     yield "ECG", 5 * rms * heart(time_s, rng) + 0.02 * rms * rng.standard_normal(n)
-    yield "white noise", rms * rng.standard_normal(n)
+    yield "white noise", np.asarray(rms * rng.standard_normal(n))
     yield "hum, 50 Hz", 5 * rms * (np.sin(2 * np.pi * 50 * time_s + 1) + 2e-4 * rng.standard_normal(n))
     # A muscle takes part whatever its gain is, so one at rest lowers the contrast of the others.
     rest = coloured_noise(n, rate_hz, (60.0, min(120.0, 0.4 * rate_hz)), rng)

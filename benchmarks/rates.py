@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
@@ -56,7 +57,7 @@ def show_means(rates_hz: tuple[float, ...], durations_s: tuple[float, ...], n_se
         means = []
         for seed in range(max(1, round(n_seconds / duration_s))):
             found = hilbert_spectrum(muscle(duration_s, rate_hz, seed), rate_hz)
-            powers = [found.power, power_density(found.power, found.time_s, DensityConfig())]
+            powers: list[Any] = [found.power, power_density(found.power, found.time_s, DensityConfig())]
             means.append([float(scale_power(power, "log").mean()) for power in powers])
         cells, density = np.mean(means, axis=0)
         print(f"| {duration_s:g} s, {rate_hz} Hz | {cells:.2f} | {density:.2f} |", flush=True)

@@ -129,9 +129,7 @@ def samples(folder: Path, given: argparse.Namespace) -> None:
         table = Table(f"samples, {decomposition} to 256 x 256", "sample")
         for n in (2_000, 5_000, 20_000, 120_000)[: 4 if decomposition == "emd" else 3]:
             x = surface_emg(n)
-            table.line(
-                n, median_seconds(lambda x=x, c=config: hilbert_spectrum(x, 1000.0, c, n_threads=1), given.rounds)
-            )
+            table.line(n, median_seconds(partial(hilbert_spectrum, x, 1000.0, config, n_threads=1), given.rounds))
 
 
 def trials(folder: Path, given: argparse.Namespace) -> None:
@@ -139,7 +137,7 @@ def trials(folder: Path, given: argparse.Namespace) -> None:
 
     x, table = surface_emg(2_000), Table("trials, CEEMDAN of 2,000 samples", "trial")
     for n in (25, 50, 100, 400):
-        table.line(n, median_seconds(lambda n=n: ceemdan(x, n_trials=n, seed=0, n_threads=1), given.rounds))
+        table.line(n, median_seconds(partial(ceemdan, x, n_trials=n, seed=0, n_threads=1), given.rounds))
 
 
 def parameters(folder: Path, given: argparse.Namespace) -> None:
@@ -147,9 +145,9 @@ def parameters(folder: Path, given: argparse.Namespace) -> None:
     import numpy as np
     from training import step_of
 
-    from semg_hht.inference.description import ModelDescription
+    from semg_hht.inference.description import ModelDescription, NetworkConfig
     from semg_hht.learning.checkpoint import Model
-    from semg_hht.learning.network import ActionNetwork, NetworkConfig
+    from semg_hht.learning.network import ActionNetwork
 
     batch = np.random.default_rng(0).random((16, 1, 256, 256), dtype=np.float32)
 
@@ -226,8 +224,8 @@ def processes(folder: Path, given: argparse.Namespace) -> None:
     table = Table("processes, train, 16 channels", "run")
     for n in (1, 2):
         size = ("--base_channels", 16, "--batch_size", 16, "--epochs", 2, "--cpu")
-        words = ("train", "--data_dir", few, "--checkpoint_dir", folder / f"shared{n}", *size)
-        table.line(1, python_process(*torchrun, n, "-m", "semg_hht", *words), name=str(n))
+        shared: tuple[object, ...] = ("train", "--data_dir", few, "--checkpoint_dir", folder / f"shared{n}", *size)
+        table.line(1, python_process(*torchrun, n, "-m", "semg_hht", *shared), name=str(n))
 
 
 @contextmanager

@@ -150,7 +150,8 @@ def bends_of(angle: np.ndarray, rate_hz: float) -> np.ndarray:
     angle = angle - np.median(angle)
     angle = angle if angle.max() > -angle.min() else -angle
     depth = np.percentile(angle, 98)
-    return find_peaks(angle, height=0.5 * depth, distance=round(0.5 * rate_hz), prominence=0.4 * depth)[0] / rate_hz
+    peaks = find_peaks(angle, height=0.5 * depth, distance=round(0.5 * rate_hz), prominence=0.4 * depth)[0]
+    return np.asarray(peaks / rate_hz)
 
 
 def agreement(onsets: np.ndarray, bends: np.ndarray) -> tuple[float, float]:

@@ -225,15 +225,15 @@ def trained(dataset: Dataset, new: set[str], folder: Path, kind: Kind, options: 
     """A run trained on everyone but ``new``; a quarter of the others picks the epoch and calibrates."""
     people = [person for person in dict.fromkeys(dataset.subjects) if person not in new]
     validation = set(people[:: max(2, min(4, len(people) // 2))])
-    sides = [
+    fitting, tuning, final = (
         np.flatnonzero([person in side for person in dataset.subjects])
         for side in (set(people) - validation, validation, new)
-    ]
+    )
     config = TrainingConfig(
         epochs=options.epochs, learning_rate=options.learning_rate, seed=options.seed, recipe=options.recipe
     )
     size, own = NetworkSize(base_channels=options.base_channels), RunOptions(kind.task, cpu=True)
-    train(dataset, folder, config, size, own, split=Split(*sides, "subject"))
+    train(dataset, folder, config, size, own, split=Split(fitting, tuning, final, "subject"))
     return open_run(folder, cpu=True)
 
 

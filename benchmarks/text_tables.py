@@ -19,6 +19,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from measurement import median_cost, python_process
 
@@ -43,7 +44,7 @@ def write_table(path: Path, megabytes: float, n_channels: int = 8) -> int:
     return n_blocks * len(values)
 
 
-def with_pandas(path: Path) -> dict:
+def with_pandas(path: Path) -> dict[str, Any]:
     import pandas
 
     encoding, separator, has_names = detected(path)
@@ -51,7 +52,7 @@ def with_pandas(path: Path) -> dict:
     return {str(name): frame[name].to_numpy() for name in frame.columns}
 
 
-def with_polars(path: Path) -> dict:
+def with_polars(path: Path) -> dict[str, Any]:
     import polars
 
     encoding, separator, has_names = detected(path)
@@ -84,7 +85,7 @@ def is_recording(path: Path) -> bool:
     )
 
 
-def is_right(columns: dict, expected: object) -> bool:
+def is_right(columns: dict[str, Any], expected: Any) -> bool:
     """Whether the columns hold all channels of our recording, under their names."""
     import numpy as np
 
@@ -112,7 +113,7 @@ def on_files(folder: Path) -> None:
     from semg_hht import InputError
     from semg_hht.recordings.formats.readers import reader_of
 
-    ways: dict[str, Callable[[Path], dict]] = {"pandas": with_pandas, "polars": with_polars}
+    ways: dict[str, Callable[[Path], dict[str, Any]]] = {"pandas": with_pandas, "polars": with_polars}
     right: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for path in filter(is_recording, sorted(folder.rglob("*"))):
         kind = path.relative_to(folder).parts[0]

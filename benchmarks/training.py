@@ -33,17 +33,18 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
     from torch import nn
     from torch.nn import functional
 
+    from semg_hht.inference.description import NetworkConfig
     from semg_hht.learning.cpu_convolution import (
         choose_convolutions,
         clip_gradients,
         take_gradients,
         weights_in_memory_order,
     )
-    from semg_hht.learning.network import ActionNetwork, NetworkConfig
+    from semg_hht.learning.network import ActionNetwork
     from semg_hht.system.memory import keep_freed_memory
 
     torch.manual_seed(0)
-    network = ActionNetwork(NetworkConfig(3, base_channels=channels)).train()
+    network: Any = ActionNetwork(NetworkConfig(3, base_channels=channels)).train()
     x, y = torch.rand(batch, 1, 256, 256), torch.arange(batch) % 3
     plain = side in ("eager", "channels last", "compiled")
     if plain:
@@ -64,7 +65,8 @@ def step_of(side: str, channels: int, batch: int) -> Callable[[], None]:
 
     def step() -> None:
         optimizer.zero_grad()
-        functional.cross_entropy(network(x), y, label_smoothing=0.1).backward()
+        loss: Any = functional.cross_entropy(network(x), y, label_smoothing=0.1)
+        loss.backward()
         if plain:
             nn.utils.clip_grad_norm_(weights, 1.0)
         else:
@@ -83,6 +85,7 @@ def original_step_of(repository: Path, channels: int, batch: int) -> Callable[[]
     from torch.nn import functional
 
     spec = importlib.util.spec_from_file_location("original_train", repository / "train.py")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     torch.manual_seed(0)
@@ -92,13 +95,14 @@ def original_step_of(repository: Path, channels: int, batch: int) -> Callable[[]
 
     def step() -> None:
         optimizer.zero_grad()
-        functional.cross_entropy(network(x), y).backward()
+        loss: Any = functional.cross_entropy(network(x), y)
+        loss.backward()
         optimizer.step()
 
     return step
 
 
-def random_features() -> tuple:
+def random_features() -> tuple[Any, ...]:
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -202,7 +206,7 @@ def serve(work: Callable[[], None]) -> None:
 
 def compare(what: str, sides: tuple[str, ...], rounds: int, arguments: list[str]) -> None:
     """Print the medians of all sides and their ratios to the first; the sides take turns."""
-    processes = {}
+    processes: dict[str, Any] = {}
     for side in sides:
         command = [sys.executable, __file__, "--serve", what, side, *arguments]
         processes[side] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -112,7 +112,7 @@ def test_no_message_on_the_page_names_a_setting() -> None:
         (
             "a.csv: no repetition was found: no activity rises above rest; whole=True takes the recording as one",
             "a.csv: no repetition was found: no activity rises above rest; add one by hand",
-            "a.csv：没有识别出动作：没有高于静息水平的肌电活动；请手动添加一次动作",
+            "a.csv：没有检测到动作：没有高于静息水平的肌电活动；请手动添加一次动作",
         ),
         (
             "a.csv: column 'time' is not even (steps of 1 to 2 s). State the rate with rate_hz=... to ignore the times",
