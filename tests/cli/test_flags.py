@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ ON_THE_TERMINAL = ("cli", "web", "demo.py")  # these speak to people who started
 WHOLE_LINE = re.compile(r"semg-hht \w+.*|numpy\.savez\(.*\)")  # a command, or a line of Python
 
 
+@cache
 def messages() -> list[tuple[str, str]]:
     """Every text of the library but docstrings: the module, and the text with ``...`` in the place of each hole."""
     found = []
