@@ -28,6 +28,16 @@ def test_directions_that_all_rows_share_are_no_likeness() -> None:
     assert [(p.first, p.second) for p in similar_pairs(sketches, groups)] == [(3, 120)]
 
 
+def test_slow_rows_are_alike_by_chance_and_only_their_copy_is_found() -> None:
+    """Of a short recording neighbouring times are alike: few independent values, so large correlations by chance."""
+    slow = [np.repeat(m[:, :, ::16], 16, axis=2) for m in matrices(30)]
+    values = [*matrices(90, seed=1), *slow, 3 * slow[5]]
+    groups = [str(i) for i in range(len(values))]
+    [pair] = similar_pairs(np.stack([sketch(m) for m in values]), groups)
+    assert (pair.first, pair.second) == (95, 120)
+    assert 0.2 < pair.limit < 0.9 < pair.likeness
+
+
 def test_rows_of_one_recording_are_not_compared() -> None:
     one = sketch(matrices(1)[0])
     assert similar_pairs(np.stack([one, one]), ["a", "a"]) == []

@@ -82,6 +82,21 @@ def test_a_table_has_a_line_for_each_repetition_matrix_and_error() -> None:
     ]
 
 
+def test_predictions_say_in_text_and_in_notebooks_what_is_unlike_and_what_could_not_be_used() -> None:
+    gender = Answer("F", 0.6, {"F": 0.6, "M": 0.4})
+    strange = Prediction("m.npz", {"gender": gender}, unlike=(Reason("contrast"),))
+    predictions = Predictions((strange,), {"b.csv": "empty, so"})
+    assert repr(predictions) == (
+        "<Predictions for 1 file, 1 could not be used\n  m.npz: F 60%, unlike the training data\n  b.csv: empty, so>"
+    )
+    page = predictions._repr_html_()
+    assert "<p>files predicted: 1; could not be used: 1</p>" in page
+    assert "<td>b.csv</td>" in page
+    assert "<td>empty, so</td>" in page
+    many = Predictions((strange,) * 7, {str(i): "empty" for i in range(4)})
+    assert repr(many).splitlines()[-2:] == ["  2: empty", "  ...>"]
+
+
 def test_an_answer_unlike_the_training_data_is_halved_towards_equal_probabilities_and_excludes_no_class() -> None:
     sure = np.array([0.999, 0.001, 0.0])
     assert_allclose(halved(sure), [2 / 3 - 0.0005, 1 / 6 + 0.0005, 1 / 6], atol=1e-9)

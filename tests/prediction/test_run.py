@@ -103,7 +103,7 @@ def test_repetitions_that_nobody_stated_are_found(opened: Run, simulated: Simula
     (cut,) = found.predictions
     (by_itself,) = opened.predict(recording, InputOptions(units="uV")).predictions
     assert by_itself.parts == cut.parts, "the recording is longer than twice the longest training repetition"
-    assert "repetitions were found; whole=True takes it as one" in by_itself.remarks[-1]
+    assert "; repetitions found: 3; whole=True takes it as one" in by_itself.remarks[-1]
     assert_allclose([p.start_s for p in cut.parts], [row.start_s for row in job.rows], atol=0.3)
     assert "no repetition was found" in found.errors["flat.csv"]
     stated = opened.predict(simulated.manifest, InputOptions(segmentation=SegmentConfig()))

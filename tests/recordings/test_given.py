@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +42,18 @@ def test_a_rate_that_nothing_states_is_an_error() -> None:
         RateUnknown, match="recording: an array does not state its sampling rate; expected rate_hz=1000"
     ):
         recording_of(RECORDING.samples)
+
+
+@pytest.mark.parametrize("rate_hz", ["1000", "1 kHz", -5, 0, float("nan")])
+def test_a_rate_that_is_no_number_of_hz_is_an_error(rate_hz: Any) -> None:
+    for data in (np.zeros((1, 100)), RECORDING):
+        with pytest.raises(InputError, match=f"expected rate_hz as a number above 0, in Hz; found {rate_hz!r}"):
+            recording_of(data, rate_hz=rate_hz)
+
+
+def test_an_empty_array_is_not_called_transposed() -> None:
+    with pytest.raises(InputError, match="expected at least one channel with .* samples; found 2 with 0"):
+        recording_of(np.zeros((2, 0)), rate_hz=1000)
 
 
 def test_a_recording_agrees_with_what_is_stated_beside_it() -> None:

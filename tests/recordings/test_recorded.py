@@ -34,6 +34,14 @@ def test_channels_are_selected_by_name_or_number() -> None:
             recording.select((wrong,))
 
 
+def test_a_number_may_be_no_text() -> None:
+    recording = Recording(np.arange(6.0).reshape(2, 3), 1000.0, ("a", "b"))
+    assert recording.select(2).channel_names == ("b",)
+    assert recording[1].tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match="has no channel '0'; expected one of a, b"):
+        recording[0]
+
+
 def test_microvolts_per_unit() -> None:
     samples = np.zeros((1, 40))
     assert [Recording(samples, 1.0, ("a",), u).microvolts_per_unit for u in ("V", "mV", "uV", "µV", "adc")] == [

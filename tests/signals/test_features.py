@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from semg_hht.errors import InputError
 from semg_hht.signals import features
@@ -96,6 +97,16 @@ def test_small_steps_are_ignored() -> None:
     assert_array_equal(features.ssc(samples), 0)
     assert_array_equal(features.zc(np.array([[1.0, -1.0, 1.0, -1.0, 5.0]]), 3.0), 1)
     assert_array_equal(features.ssc(np.array([[1.0, -1.0, 1.0, -1.0, 5.0]]), 3.0), 1)
+
+
+@pytest.mark.parametrize("rate_hz", [3000, 4000, 10_000])
+def test_crossings_and_turns_do_not_depend_on_a_high_rate(rate_hz: int) -> None:
+    noise = np.random.default_rng(0).normal(size=(2, 8000))
+    samples = sosfiltfilt(butter(4, (20, 150), "bandpass", fs=2000, output="sos"), noise)
+    resampled = resample_poly(samples, rate_hz, 2000, axis=1)
+    found, expected = repetition_features(resampled, rate_hz), repetition_features(samples, 2000)
+    for name in ("zc", "ssc", "wl"):
+        assert_allclose(found[name], expected[name], rtol=0.04)
 
 
 def test_a_sample_of_zero_is_crossed_once() -> None:

@@ -26,7 +26,7 @@ from semg_hht.audit.labels import (
     values_with_class,
 )
 from semg_hht.audit.name_labels import name_findings
-from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, compare_people, profile, similar_pairs, sketch
+from semg_hht.audit.similarity import MIN_TYPICAL, Comparison, Pair, compare_people, profile, similar_pairs, sketch
 from semg_hht.recordings.manifest import TASKS, ManifestRow
 
 T = TypeVar("T")
@@ -171,30 +171,29 @@ def _copies(examples: Sequence[AuditedExample], side_of: dict[str, str]) -> Iter
     for files, stretches in equal_rows.items():
         text = "are the same matrix" if files[0] in matrices else "hold the same samples"
         yield copy_finding("duplicate", stretches, text, side_of)
-    likeness_of: dict[tuple[str, str], float] = {}
-    for first, second, likeness in _similar_repetitions(examples):
+    similar_of: dict[tuple[str, str], Pair] = {}
+    for first, second, similar in _similar_repetitions(examples):
         if not any(second in group for group in equal_to[first]):
-            likeness_of.setdefault((first, second), likeness)
+            similar_of.setdefault((first, second), similar)
     row_of = {s.repetition: s.row for s in reversed(examples)}  # the first row of each repetition
-    pairs = list(likeness_of)
+    pairs = list(similar_of)
     for numbers in joined(pairs):
         alike = [pairs[number] for number in numbers]
-        text = near_text([likeness_of[pair] for pair in alike], "0.2")
+        limit = max(similar_of[pair].limit for pair in alike)
+        text = near_text([similar_of[pair].likeness for pair in alike], f"{limit:.2f}")
         yield copy_finding("near-duplicate", [[row_of[one] for one in pair] for pair in alike], text, side_of)
 
 
-def _similar_repetitions(examples: Sequence[AuditedExample]) -> Iterable[tuple[str, str, float]]:
+def _similar_repetitions(examples: Sequence[AuditedExample]) -> Iterable[tuple[str, str, Pair]]:
     """Two repetitions of the same signal, on one channel or on all, and their likeness."""
-    repetitions = [_whole_repetition(parts) for parts in _grouped(examples, [s.repetition for s in examples]).values()]
-    for unit in (_comparable(examples), _comparable(repetitions)):
+    # Many equal rows would pass for something that all rows share.
+    unequal = [same[0] for same in _grouped(examples, [s.digest for s in examples]).values()]
+    repetitions = [_whole_repetition(parts) for parts in _grouped(unequal, [s.repetition for s in unequal]).values()]
+    for unit in (_comparable(unequal), _comparable(repetitions)):
         for alike_in_size in _grouped(unit, [len(s.sketch) for s in unit]).values():
             sketches = np.stack([s.sketch for s in alike_in_size])
             for similar in similar_pairs(sketches, [s.recording for s in alike_in_size]):
-                yield (
-                    alike_in_size[similar.first].repetition,
-                    alike_in_size[similar.second].repetition,
-                    similar.likeness,
-                )
+                yield alike_in_size[similar.first].repetition, alike_in_size[similar.second].repetition, similar
 
 
 def _comparable(examples: Sequence[AuditedExample]) -> list[AuditedExample]:

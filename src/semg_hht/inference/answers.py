@@ -161,12 +161,13 @@ class Predictions:
 
     def __repr__(self) -> str:
         lines = [f"<Predictions for {len(self)} file{'s' * (len(self) != 1)}, {len(self.errors)} could not be used"]
-        for one in self.predictions[:MAX_SHOWN]:
+        for one in self.predictions[: MAX_SHOWN + 1]:
             said = ", ".join(
                 f"{a.prediction} {a.confidence:.0%}{' unsure' * a.is_unsure}" for a in one.answers.values()
             )
-            lines.append(f"  {one.file}: {said}")
-        return "\n".join(lines + ["  ..."] * (len(self) > MAX_SHOWN)) + ">"
+            lines.append(f"  {one.file}: {said}{', unlike the training data' * bool(one.unlike)}")
+        lines += [f"  {file}: {reason}" for file, reason in self.errors.items()]
+        return "\n".join(lines[: MAX_SHOWN + 1] + ["  ..."] * (len(lines) > MAX_SHOWN + 1)) + ">"
 
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame`` with a row for each repetition (for each matrix file one), and its answers.
@@ -179,7 +180,9 @@ class Predictions:
         return dataframe(*self._columns_and_cells())
 
     def _repr_html_(self) -> str:
-        return html_table(*self._columns_and_cells(), f"predictions for {len(self)} files")
+        columns, rows = self._columns_and_cells()
+        rows = [*([file, *[None] * (len(columns) - 2), reason] for file, reason in self.errors.items()), *rows]
+        return html_table(columns, rows, f"files predicted: {len(self)}; could not be used: {len(self.errors)}")
 
     def _columns_and_cells(self) -> tuple[list[str], list[list[Any]]]:
         """A row for each repetition, with columns for each task."""

@@ -239,7 +239,7 @@ class InputLoader:
             return loaded
         remark = (
             f"the recording lasts {source.raw.duration_s:.0f} s, the longest training repetition "
-            f"{self.model.longest_s:.1f} s; {loaded.n_repetitions} repetitions were found; whole=True takes it as one"
+            f"{self.model.longest_s:.1f} s; repetitions found: {loaded.n_repetitions}; whole=True takes it as one"
         )
         return replace(loaded, remarks=(*loaded.remarks, remark))
 

@@ -16,7 +16,7 @@ from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.mne_raw import RawSignal, is_raw, recording_of_raw
 from semg_hht.recordings.recorded import Recording
-from semg_hht.recordings.recording import check_decoded, read_recording
+from semg_hht.recordings.recording import check_decoded, check_rate, read_recording
 from semg_hht.recordings.units import same_unit
 
 TIME_COLUMNS = {"time_s": 1.0, "time": 1.0, "t": 1.0, "time_ms": 1e-3}  # name -> seconds of one unit
@@ -75,9 +75,10 @@ def recording_of(
         return check_decoded(_decoded_table(data, rate_hz, name), Path(name), rate_hz, units)
     else:
         decoded = DecodedRecording(_array(data, name).T, rate_hz)  # (n_channels, n_samples) -> (n_samples, n_channels)
-        _require_rate(decoded.rate_hz, name, "an array")
+        _require_rate(rate_hz, name, "an array")
         return check_decoded(decoded, Path(name), rate_hz, units)
     where = recording.source or name
+    check_rate(rate_hz, where)
     if rate_hz is not None and abs(recording.rate_hz - rate_hz) > 0.01 * rate_hz:
         raise InputError(
             f"{where}: the recording states {recording.rate_hz:g} Hz, but {rate_hz:g} Hz was given; expected the same "
@@ -97,7 +98,7 @@ def _array(data: Any, name: str) -> NDArray[Any]:
         array = array[None]  # (n_samples,) -> (1, n_samples)
     if array.ndim != 2:
         raise InputError(f"{name}: expected an array of (n_channels, n_samples) or (n_samples,); found {array.shape}")
-    if array.shape[0] > array.shape[1]:
+    if array.shape[0] > array.shape[1] > 0:
         raise InputError(
             f"{name}: expected an array of (n_channels, n_samples); found {array.shape}, more channels than samples: "
             "pass its transpose, array.T"

@@ -81,7 +81,7 @@ class Recording:
     def __repr__(self) -> str:
         return f"<Recording{self._title()}: {', '.join(self._facts())}>"
 
-    def __getitem__(self, channel: str) -> Array:
+    def __getitem__(self, channel: str | int) -> Array:
         """The samples (n_samples,) of one channel, by name or by number in the file."""
         return np.asarray(self.select(channel).samples[0])
 
@@ -126,8 +126,8 @@ class Recording:
         name = f"{whole.stem} {1000 * start_s:.0f} to {1000 * stop_s:.0f} ms{whole.suffix}"  # a stem of its own
         return replace(self, samples=self.samples[:, start:stop], source=str(whole.with_name(name)))
 
-    def select(self, channels: str | Sequence[str]) -> Recording:
-        """Only these channels, by name or by number in the file; all EMG channels if ``channels`` is empty.
+    def select(self, channels: str | int | Sequence[str | int]) -> Recording:
+        """Only these channels, by name or by number in the file (from 1); all EMG channels if ``channels`` is empty.
 
         Channels that stand side by side share the samples of this recording; others are copied.
 
@@ -136,7 +136,9 @@ class Recording:
         InputError
             The recording does not have the channel, or has no EMG channel.
         """
-        channels = ((channels,) if channels else ()) if isinstance(channels, str) else tuple(channels)
+        if isinstance(channels, (str, int)):
+            channels = (channels,) if channels != "" else ()
+        channels = tuple(map(str, channels))
         if not channels and not self.non_emg:
             return self
         if not channels:

@@ -128,6 +128,7 @@ def check_decoded(
 
     Parameters and errors are those of `read_recording`; ``selected`` are its ``channels``.
     """
+    check_rate(rate_hz, path)
     if decoded.rate_hz is not None and rate_hz is not None and abs(decoded.rate_hz - rate_hz) > 0.01 * rate_hz:
         given = f"{rate_source} states {rate_hz:g} Hz" if rate_source else f"{rate_hz:g} Hz was given"
         if not _is_given_rate_plausible(decoded, rate_hz):
@@ -175,6 +176,14 @@ def check_decoded(
         decoded.numbers,
     )
     return recording if len(kept) == len(names) else recording.select(tuple(names[i] for i in kept))
+
+
+def check_rate(rate_hz: object, where: str | Path) -> None:
+    """Raise an `InputError` for a rate that a caller states and that is no number above 0 (None: states none)."""
+    if rate_hz is not None and not (
+        isinstance(rate_hz, int | float | np.integer | np.floating) and np.isfinite(rate_hz) and rate_hz > 0
+    ):
+        raise InputError(f"{where}: expected rate_hz as a number above 0, in Hz; found {rate_hz!r}")
 
 
 def _restore_counts(samples: Array, is_emg: Sequence[bool]) -> tuple[str, ...]:

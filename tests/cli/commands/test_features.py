@@ -37,6 +37,19 @@ def test_amplitudes_in_percent_of_maximal_contractions(tmp_path: Path) -> None:
     assert not (tmp_path / "g.csv").exists()
 
 
+def test_the_first_trends_are_printed_and_the_others_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_recording(noise(6, duration_s=4.0), tmp_path / "a.npz")
+    rows = "".join(f"a.npz,{i + 1},{i},{i + 1}\n" for i in range(4))
+    (tmp_path / "reps.csv").write_text(f"file,repetition,start_s,stop_s\n{rows}")
+    assert run("features", tmp_path / "reps.csv", "--out", tmp_path / "f.csv", "--no-pictures") == 0
+    printed = capsys.readouterr().out
+    assert printed.count("a.npz, ") == 10
+    assert f"and 2 more in {tmp_path / 'f_trends.csv'}" in " ".join(printed.split())
+    assert " , " not in printed, "a unit that nobody states leaves no gap"
+
+
 def test_repetitions_are_found_and_trends_are_printed(
     real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from command_line import run
 from conftest import Simulated
-from semg_hht import samples
+from semg_hht import Answer, Part, Prediction, samples
+from semg_hht.cli.commands import predict
 
 
 @pytest.mark.parametrize("checkpoint", ["", "best", "final"])
@@ -52,6 +53,20 @@ def test_a_whole_recording_is_cut_and_a_line_printed_and_written_for_each_repeti
     assert "either cut into repetitions or taken as a whole" in capsys.readouterr().err
     assert run(*words, "--output", tmp_path / "e.csv", "--explain", tmp_path / "e") == 1
     assert "the evidence is written into a .json file" in capsys.readouterr().err
+
+
+def test_repetitions_that_are_sure_of_different_classes_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """One answer for all of them would hide that each is clear."""
+    sets = (("full",), ("half",), ("half",), ("full", "half"))
+    said = [Answer(possible[0], 0.9, {}, possible) for possible in sets]
+    parts = tuple(Part("", None, None, {"action_quality": answer}) for answer in said)
+    mixed = Prediction("curls.csv", {"action_quality": said[3]}, parts)
+    same = Prediction("other.csv", {"action_quality": said[1]}, parts[1:])
+    predict._show([mixed, same], Path("o.json"))
+    assert capsys.readouterr().out.splitlines() == [
+        "  curls.csv: full (90%, unsure), all 4 repetitions together; one by one 1 full, 2 half, 1 unsure",
+        "  other.csv: half (90%), all 3 repetitions together",
+    ]
 
 
 def test_an_existing_output_is_not_replaced(

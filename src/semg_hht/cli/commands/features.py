@@ -54,8 +54,7 @@ def features(
         console.out.print(
             f"{console.counted(n_repetitions, 'repetition')}, {console.counted(len(done.measures), 'row')}: {out}"
         )
-        for drift in done.drifts[: console.MAX_LISTED]:
-            console.out.print(f"  {_sentence(drift)}", markup=False)
+        console.list_first(console.out, done.drifts, _sentence, f"more in {done.trends}")
         if done.trends is not None:
             console.out.print(f"  trends      {done.trends}")
         if done.pictures is not None:
@@ -67,7 +66,7 @@ def _sentence(drift: Drift) -> str:
     line = drift.trend
     slope, low, high = line.percent
     name = drift.feature.removesuffix("_hz").upper()
-    where = f"{Path(drift.row.file).name}, {drift.channel}: {name} {line.start:.4g} {drift.units}"
+    where = f"{Path(drift.row.file).name}, {drift.channel}: {name} {line.start:.4g} {drift.units}".rstrip()
     return f"{where}, {slope:+.2g} % a repetition (95 % interval {low:+.2g} to {high:+.2g}, {line.n} repetitions)"
 
 

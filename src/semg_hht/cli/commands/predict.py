@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from semg_hht.recordings.jobs import Failure, Remark
 from semg_hht.system.files import require_new_file, require_suffix, write_json, write_text
 
 if TYPE_CHECKING:
-    from semg_hht import Answer, Prediction, Predictions
+    from semg_hht import Answer, Part, Prediction, Predictions
     from semg_hht.verbs.predicting import AnsweredFiles
 
 
@@ -146,7 +147,7 @@ def _lines(prediction: Prediction) -> list[str]:
     """A line for the file, and where it has several repetitions one for each."""
     lines = [f"{prediction.file}: {answers_text(prediction.answers)}"]
     if len(prediction.parts) > 1:
-        lines[0] += f", all {len(prediction.parts)} repetitions together"
+        lines[0] += f", all {len(prediction.parts)} repetitions together{_one_by_one(prediction.parts)}"
     lines[0] += unlike_text(prediction.unlike)
     if len(prediction.parts) > 1:
         for number, part in enumerate(prediction.parts, start=1):
@@ -155,6 +156,19 @@ def _lines(prediction: Prediction) -> list[str]:
                 f"  {part.repetition or number:>3} {times}  {answers_text(part.answers)}{unlike_text(part.unlike)}"
             )
     return lines
+
+
+def _one_by_one(parts: Sequence[Part]) -> str:
+    """How many repetitions have each class, where they are sure of different ones: one answer does not hold for all."""
+    said = ""
+    for task in parts[0].answers:
+        answers = [part.answers[task] for part in parts if task in part.answers]
+        sure = Counter(answer.prediction for answer in answers if not answer.is_unsure)
+        if len(sure) > 1:
+            counts = [f"{n} {name}" for name, n in sorted(sure.items())]
+            n_unsure = len(answers) - sum(sure.values())
+            said += f"; one by one {', '.join(counts + [f'{n_unsure} unsure'] * (n_unsure > 0))}"
+    return said
 
 
 def unlike_text(reasons: Sequence[object]) -> str:

@@ -87,6 +87,12 @@ def _show(done: Prepared) -> None:
     if done.n_labelled == 0:
         console.out.print("  next        fill in movement (full, half, invalid or other words), gender or both, and")
         console.out.print("              subject (a code for each person); without labels nothing can be trained")
+    else:
+        console.out.print(f"  next        semg-hht check {done.folder}, then", markup=False, soft_wrap=True)
+        console.out.print(
+            f"              semg-hht train --data_dir {done.folder / MATRIX_FOLDER} --checkpoint_dir checkpoints",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
     if done.bids is not None:
         n_exported = console.counted(done.bids.n_recordings, "recording")
         console.out.print(f"  BIDS-EMG    {n_exported} in {done.bids.folder}")
