@@ -24,7 +24,7 @@ def show_training(browser: Any) -> None:
 def test_training_is_stopped_resumed_found_again_after_a_reload_and_answers(
     browser: Any, address: str, tmp_path: Path
 ) -> None:
-    rounds_of_seconds = SimulationConfig(3, n_repetitions=4, rate_hz=500.0)
+    rounds_of_seconds = SimulationConfig(3, n_repetitions=8, rate_hz=500.0)  # there is time to stop it
     table = write_simulation(tmp_path, rounds_of_seconds, seed=1)
     recordings = sorted({tmp_path / row.file for row in read_manifest(table)})
     set_width(browser, 1280)
