@@ -124,6 +124,8 @@ class TestConfig:
             SpectrumConfig(decomposition="wavelet")
         with pytest.raises(ValueError, match="rate must be above 0 Hz; got 0"):
             hilbert_spectrum(np.arange(9.0), 0)
+        with pytest.raises(ValueError, match="at 30 Hz a signal has no frequencies above 15 Hz; .* got 20 to 450 Hz"):
+            hilbert_spectrum(np.arange(9.0), 30)
         with pytest.raises(ValueError, match="expected one signal"):
             hilbert_spectrum(np.zeros((2, 9)), RATE_HZ)
         with pytest.raises(ValueError, match="expected a batch"):

@@ -181,6 +181,11 @@ def test_gender_is_left_out_with_a_warning_if_one_person_shows_a_class(
     assert "gender is left out" in caplog.text
 
 
+def test_data_without_labels_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file has a label; expected movement or gender"):
+        cross_validate(make_dataset(movements=("",), genders=()), tmp_path / "e", ONCE, SMALL, ON_CPU)
+
+
 def test_a_folder_without_an_evaluation_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected an evaluation"):
         gather(tmp_path)

@@ -130,7 +130,8 @@ def hilbert_spectrum(
     Raises
     ------
     ValueError
-        A batch instead of one signal, a rate that is not positive, or any error of the decomposition.
+        A batch instead of one signal, a rate that is not positive, a band above half of the rate, or any error of the
+        decomposition.
 
     Examples
     --------
@@ -190,6 +191,11 @@ def _oscillations(x: ArrayLike, rate_hz: float, config: SpectrumConfig, n_thread
     """The IMFs (n_imfs, n_samples) of a signal, without the residue, which does not oscillate."""
     if not (np.isfinite(rate_hz) and rate_hz > 0):
         raise ValueError(f"rate must be above 0 Hz; got {rate_hz}")
+    if config.band_hz[0] >= rate_hz / 2:
+        raise ValueError(
+            f"at {rate_hz:g} Hz a signal has no frequencies above {rate_hz / 2:g} Hz; expected a band that begins below, "
+            f"got {config.band_hz[0]:g} to {config.band_hz[1]:g} Hz"
+        )
     signal = np.asarray(x)
     if signal.ndim != 1:
         raise ValueError(f"expected one signal (n_samples,); got shape {signal.shape}")

@@ -125,10 +125,8 @@ def encoder_task(classes: dict[str, tuple[str, ...]]) -> str:
     Raises
     ------
     InputError
-        No labels, or a single class.
+        A single class.
     """
-    if not classes:
-        raise InputError("no file has a label; expected movement or gender in file names or in a manifest.csv")
     task = next(task for task in TASKS if task in classes)
     if len(classes[task]) < 2:
         raise InputError(

@@ -214,7 +214,7 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
     Raises
     ------
     InputError
-        An unknown task, or no labels for the requested one.
+        An unknown task, or no labels for the requested one or for any.
     """
     if task not in TASK_CHOICES:
         raise InputError(f"task {task!r} is unknown; expected one of {', '.join(TASK_CHOICES)}")
@@ -223,6 +223,8 @@ def choose_classes(dataset: Dataset, task: str) -> dict[str, tuple[str, ...]]:
         if task not in classes:
             raise InputError(f"no file has a label for {task}; expected one in file names or in a manifest.csv")
         return {task: classes[task]}
+    if not classes:
+        raise InputError("no file has a label; expected movement or gender in file names or in a manifest.csv")
     for task, other in (TASKS, TASKS[::-1]):
         if len(classes.get(task, ())) == 1 and len(classes.get(other, ())) > 1:
             log.warning("every label of %s is %s: it is not trained", task.replace("_", " "), classes[task][0])
