@@ -5,16 +5,12 @@ The network has 2 channels instead of 64 and trains for one epoch on the CPU, wh
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import runpy
 import subprocess
 import sys
 import tomllib
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -51,20 +47,6 @@ def run(folder: Path, command: str, *more: str) -> str:
     return " ".join((done.stdout + done.stderr).split())
 
 
-def run_here(folder: Path, command: str, *more: str) -> None:
-    """Run the script in this process, which has the libraries loaded."""
-    words = [*command.split()[1:], *more]
-    with (
-        chdir(folder),
-        patch.object(sys, "argv", words),
-        redirect_stdout(io.StringIO()),
-        redirect_stderr(io.StringIO()) as told,
-        pytest.raises(SystemExit) as stop,
-    ):
-        runpy.run_path(words[0], run_name="__main__")
-    assert not stop.value.code, told.getvalue()
-
-
 @pytest.mark.slow
 def test_the_commands_of_the_original_readme(folder: Path) -> None:
     train = "python train.py --data_dir ./data --checkpoint_dir ./checkpoints"
@@ -75,7 +57,7 @@ def test_the_commands_of_the_original_readme(folder: Path) -> None:
     assert len(json.loads((folder / "checkpoints" / "test_predictions.json").read_text(encoding="utf-8"))) == 4
     weights = folder / "checkpoints" / "final" / "network.safetensors"
     before = weights.read_bytes()
-    run_here(folder, f"{train} --epochs 1 --batch_size 16 --learning_rate 0.001 --test_size 0.2 --resume", *SMALL)
+    run(folder, f"{train} --epochs 1 --batch_size 16 --learning_rate 0.001 --test_size 0.2 --resume", *SMALL)
     assert weights.read_bytes() == before
 
     (folder / "new_data").mkdir()
@@ -90,7 +72,7 @@ def test_the_commands_of_the_original_readme(folder: Path) -> None:
         assert answer["gender"]["prediction"] in {"M", "F"}
         assert 0 <= answer["action_quality"]["confidence"] <= 1
     one = f"python inference.py --checkpoint ./checkpoints/final --input ./new_data/{names[0]} --output one.json"
-    run_here(folder, one)
+    run(folder, one)
     assert json.loads((folder / "one.json").read_text(encoding="utf-8")) == {names[0]: answers[names[0]]}
 
 

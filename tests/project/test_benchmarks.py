@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import io
 import json
 import os
-import runpy
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-from command_line import run
-from semg_hht.exports import quantise
 from semg_hht.recordings.recording import Recording, write_recording
 
 pytest.importorskip("onnxruntime")
@@ -33,42 +25,11 @@ def printed_by(repository: Path, benchmark: str, *words: object) -> str:
     return done.stdout
 
 
-def printed_here(repository: Path, benchmark: str, *words: object) -> str:
-    """As `printed_by`, in this process, with the processes that the benchmark measures: to load torch takes seconds."""
-    path = repository / "benchmarks" / benchmark
-    with patch.object(sys, "path", [str(path.parent), *sys.path]):
-        measurement = importlib.import_module("measurement")
-
-        def in_this_process(*command: object) -> Any:
-            first, *others = words_of_it = [str(word) for word in command]
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                if first == "-c":
-                    with patch.object(sys, "argv", ["-c", *others[1:]]):
-                        exec(compile(others[0], "-c", "exec"), {"__name__": "__main__"})
-                elif first == "-m":
-                    assert others[0] == "semg_hht" and run(*others[1:]) == 0
-                else:
-                    with patch.object(sys, "argv", words_of_it):
-                        runpy.run_path(first, run_name="__main__")
-            return measurement.Cost(1.0, 1.0, 1.0)
-
-        with (
-            patch.object(measurement, "python_process", in_this_process),
-            patch.object(sys, "argv", [str(path), *map(str, words)]),
-            redirect_stdout(io.StringIO()) as printed,
-        ):
-            runpy.run_path(str(path), run_name="__main__")
-    return printed.getvalue()
-
-
 @pytest.mark.slow
-def test_every_part_of_inference_prints_every_side(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quantise, "ALLOWED_LOSS", quantise.ALLOWED_LOSS)  # the benchmark changes it
+def test_every_part_of_inference_prints_every_side(repository: Path, tmp_path: Path) -> None:
     # Without --data the part "raw" would use the recordings beside the repository.
     options = ["--base_channels", "4", "--rounds", "1", "--folder", str(tmp_path), "--data", str(tmp_path)]
-    parts = printed_here(repository, "inference.py", *options).strip().split("\n\n")
+    parts = printed_by(repository, "inference.py", *options).strip().split("\n\n")
     titles = ("1 file,", "60 files,", "batch 1, warm", "batch 32, warm", "raw recording")
     for part, title in zip(parts, titles, strict=True):
         assert part.startswith(title)
@@ -83,7 +44,7 @@ def test_every_part_of_inference_prints_every_side(
 @pytest.mark.skipif(sys.platform == "win32", reason="measures peak memory as POSIX reports it")
 def test_scale_prints_growth_of_whole_commands(repository: Path, tmp_path: Path) -> None:
     sizes = ["--people", "3", "--recordings", "2", "4", "--matrices", "50", "100", "--rounds", "1"]
-    printed = printed_here(repository, "scale.py", "--only", "recordings", "matrices", *sizes, "--folder", tmp_path)
+    printed = printed_by(repository, "scale.py", "--only", "recordings", "matrices", *sizes, "--folder", tmp_path)
     for title in ("recordings prepared", "packed, once", "read from the pack", "trained on", "answered, from npz"):
         assert title in printed
     lines = [line.split() for line in printed.splitlines() if line.startswith("  ")]
@@ -127,7 +88,7 @@ def test_text_tables_measures_our_reader_without_other_libraries(repository: Pat
 
 @pytest.mark.slow
 def test_strangers_are_counted_beside_new_people(repository: Path, real_data: Path) -> None:
-    printed = printed_here(repository, "strangers.py", "--data", real_data, "--quick", "--rows", "simulated")
+    printed = printed_by(repository, "strangers.py", "--data", real_data, "--quick", "--rows", "simulated")
     rows = {line.split("|")[1].strip(): line for line in printed.splitlines() if line.startswith("| ")}
     for stranger in ("noise, as strong", "amplitude x 100", "ECG", "hum of 50 Hz", "another muscle"):
         assert "| 3 of 3 |" in rows[stranger]
@@ -136,8 +97,8 @@ def test_strangers_are_counted_beside_new_people(repository: Path, real_data: Pa
 
 
 def test_the_gpu_script_runs_on_a_cpu_and_writes_each_part(repository: Path, tmp_path: Path) -> None:
-    printed = printed_here(repository, "gpu.py", "--dry_run", "--out", tmp_path / "gpu.json", "--peak", "float32=1",
-                           "tf32=1", "bfloat16=1")  # fmt: skip
+    printed = printed_by(repository, "gpu.py", "--dry_run", "--out", tmp_path / "gpu.json", "--peak", "float32=1",
+                         "tf32=1", "bfloat16=1")  # fmt: skip
     found = json.loads((tmp_path / "gpu.json").read_text())
     assert list(found) == ["device", "exactness", "resume", "whole", "steps", "loading", "compiled", "end"]
     assert "FAILED" not in printed
@@ -150,7 +111,7 @@ def test_the_gpu_script_runs_on_a_cpu_and_writes_each_part(repository: Path, tmp
 
 def test_a_gpu_script_that_is_late_leaves_parts_out(repository: Path, tmp_path: Path) -> None:
     words = ["--dry_run", "--out", tmp_path / "gpu.json", "--only", "steps", "--seconds", "-1"]
-    assert "steps      left out" in printed_here(repository, "gpu.py", *words)
+    assert "steps      left out" in printed_by(repository, "gpu.py", *words)
 
 
 def unable_to_make_namespaces() -> bool:

@@ -193,8 +193,8 @@ def _oscillations(x: ArrayLike, rate_hz: float, config: SpectrumConfig, n_thread
         raise ValueError(f"rate must be above 0 Hz; got {rate_hz}")
     if config.band_hz[0] >= rate_hz / 2:
         raise ValueError(
-            f"at {rate_hz:g} Hz a signal has no frequencies above {rate_hz / 2:g} Hz; expected a band that begins below, "
-            f"got {config.band_hz[0]:g} to {config.band_hz[1]:g} Hz"
+            f"at {rate_hz:g} Hz a signal has no frequencies above {rate_hz / 2:g} Hz; expected a band that begins "
+            f"below, got {config.band_hz[0]:g} to {config.band_hz[1]:g} Hz"
         )
     signal = np.asarray(x)
     if signal.ndim != 1:
