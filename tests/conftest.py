@@ -17,9 +17,8 @@ from pathlib import Path
 
 import pytest
 
-# Before NumPy is imported. `make test` runs two test processes; more threads would compete for the cores, and those of
-# OpenBLAS wait for each other. Child processes inherit the variables.
-os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+# Before NumPy is imported: threads of OpenBLAS would wait for each other. Child processes inherit the variable.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import scipy.special  # noqa: F401 - before torch, see semg_hht.learning
 import torch
@@ -38,7 +37,9 @@ from semg_hht.matrices.transform import PipelineConfig, configure
 from semg_hht.signals.simulate import SimulationConfig
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# `make test` runs two test processes; more threads would compete for the cores. Child processes inherit the variables.
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 # Each process that a test starts would compile the package again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
