@@ -169,9 +169,13 @@ def test_prediction_of_validation_people_equals_that_of_the_epoch(trained: Train
 def test_every_engine_predicts_test_people_as_the_final_score_did(trained: Trained) -> None:
     assert [*map(list, trained.scored[2:])] == [["action_quality"], ["gender"]]
     found = {name: probabilities_of(run, trained.prepared) for name, run in trained.engines.items()}
+    calibration = trained.engines["numpy"].description.calibration
     for expected in trained.scored[2:]:
+        (task,) = expected
+        temperature = calibration[task].temperature if task in calibration else 1.0
+        same = SAME / min(1.0, temperature)  # a temperature below 1 makes answers surer, and their last digits larger
         differences = {name: largest_difference(by_task, expected) for name, by_task in found.items()}
-        assert {name: difference for name, difference in differences.items() if not difference <= SAME} == {}
+        assert {name: difference for name, difference in differences.items() if not difference <= same} == {}
 
 
 def test_prediction_of_held_out_people_equals_that_of_evaluation(trained: Trained, tmp_path: Path) -> None:
