@@ -32,6 +32,7 @@ MIN_MEDIAN_HZ = 20.0
 MIN_RATE_HZ = 150.0
 MAX_SPECTRUM_SAMPLES = 2**18  # of a channel; enough to estimate its spectrum
 CONVERTER_BITS = range(8, 17)  # with more bits, any number of 32 bits may pass for a share of the range
+N_PROBED = 4096  # samples of a channel
 ROUNDING = 0.01  # of a step of the converter: text of seven digits may be off by that
 
 
@@ -79,11 +80,12 @@ def counts_per_unit(samples: Sequence[Array]) -> int:
     """
     factor = 1
     for channel in samples:
-        finite = channel[np.isfinite(channel)]
-        while not _are_whole(finite * factor):
-            factor *= 2
-            if factor > 2 ** (CONVERTER_BITS[-1] - 1):
-                return 1
+        for part in (channel[:N_PROBED], channel):  # what is no count is seen at the beginning, without 16 long passes
+            finite = part[np.isfinite(part)]
+            while not _are_whole(finite * factor):
+                factor *= 2
+                if factor > 2 ** (CONVERTER_BITS[-1] - 1):
+                    return 1
     return factor if factor >= 2 ** (CONVERTER_BITS[0] - 1) else 1
 
 
