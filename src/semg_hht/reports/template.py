@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from semg_hht.reports.words import Words
+from semg_hht.reports.words import Words, plain_number
 from semg_hht.version import __version__
 
 
@@ -20,7 +20,10 @@ def fill(name: str, words: Words, **values: Any) -> str:
         loader=jinja2.PackageLoader("semg_hht.reports", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"score": _score, "signed": signed, "percent": "{:.0%}".format, "surely": "{:.1%}".format}
+    environment.filters |= {
+        "score": _score, "signed": signed, "percent": "{:.0%}".format, "surely": "{:.1%}".format,
+        "plain_number": plain_number,
+    }  # fmt: skip
     return environment.get_template(name).render(w=words.texts, words=words, version=__version__, **values)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semg_hht.recordings.formats.typed_numbers import decimal_separator, plain_number
+from semg_hht.recordings.formats.typed_numbers import decimal_separator, with_decimal_point
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_what_can_not_be_told_is_refused(cells: list[str], message: str) -> None
     ],
 )
 def test_a_number_without_its_marks(cell: str, decimal: str, plain: str) -> None:
-    assert plain_number(cell, decimal) == plain
+    assert with_decimal_point(cell, decimal) == plain

@@ -18,7 +18,7 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.formats.cells import MISSING, find_samples, seconds_of_day
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.formats.tables import Text, decode_text
-from semg_hht.recordings.formats.typed_numbers import decimal_separator, is_number, plain_number
+from semg_hht.recordings.formats.typed_numbers import decimal_separator, is_number, with_decimal_point
 from semg_hht.system.files import require_modest, require_modest_zip
 
 COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")  # starts .xls files, and .xlsx files with a password
@@ -86,7 +86,8 @@ def _lines(rows: list[list[Any]]) -> list[str]:
     decimal = decimal_separator(cell for cell in in_text if isinstance(cell, str))
     return [
         "\t".join(
-            plain_number(_cell(cell), decimal) if is_typed and isinstance(cell, str) else _cell(cell) for cell in row
+            with_decimal_point(_cell(cell), decimal) if is_typed and isinstance(cell, str) else _cell(cell)
+            for cell in row
         )
         + "\n"
         for row, is_typed in zip(rows, typed, strict=True)

@@ -77,7 +77,7 @@ def _unclear_text(cell: str) -> str:
     return f"found {cell!r}, which may be {plain} or {point}; expected numbers without thousands marks"
 
 
-def plain_number(cell: str, decimal: str) -> str:
+def with_decimal_point(cell: str, decimal: str) -> str:
     """The number of a cell with a decimal point and without marks of thousands; a cell of other text as it is."""
     number = _NUMBER.fullmatch(_without_spaces(cell))
     if number is None:
