@@ -181,11 +181,9 @@ def test_an_item_that_kills_its_worker_is_lost_alone(cluster: Any, allowed_failu
     """With Dask's default of 3 all workers end one after the other, and the scattered work with the last."""
     cluster.scheduler.allowed_failures = allowed_failures
     with workers("dask", cluster.scheduler_address):
-        assert list(map_in_processes(end_process_at_two, (1, 2, 3), -1, lambda item: f"lost {item}", ahead_each=1)) == [
-            1,
-            "lost 2",
-            3,
-        ]
+        items = (1, 2, 3, 4, 5, 6)  # all at once: some wait on the worker that ends
+        results = map_in_processes(end_process_at_two, items, -1, lambda item: f"lost {item}", ahead_each=3)
+        assert list(results) == [1, "lost 2", 3, 4, 5, 6]
 
 
 @on_dask

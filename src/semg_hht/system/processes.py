@@ -91,8 +91,8 @@ def map_in_processes(
     """Yield ``work(item)`` for each item, in order, computed in processes or on the cluster of `workers`.
 
     The system may kill a process that needs too much memory, or refuse it memory. The items that were in progress are
-    then tried once more, one at a time with no other process (a cluster retries as often as its settings state). All
-    other items continue in new processes.
+    then tried once more, one at a time with no other process (on a cluster each time as often as its settings state).
+    All other items continue in new processes.
 
     Parameters
     ----------
@@ -164,6 +164,7 @@ def _map_on_cluster(
 
     from distributed import KilledWorker
 
+    failures = (KilledWorker, CancelledError, MemoryError)
     n_ahead = ahead_each * sum(client.ncores().values())
     waiting: deque[tuple[T, Any]] = deque()  # items and their futures, in order
     sent: Any = None  # future of ``work`` on the workers
@@ -176,30 +177,24 @@ def _map_on_cluster(
     def submit(batch: Iterable[T]) -> None:
         waiting.extend((item, client.submit(_call, sent, item, pure=False)) for item in batch)
 
-    def result(item: T, future: Any) -> U | V:
-        try:
-            outcome: U = future.result()
-        except (KilledWorker, MemoryError):
-            return lost(item)
-        return outcome
-
     def next_result() -> U | V:
+        item, future = waiting.popleft()
+        outcome: U | V
         try:
-            outcome = result(*waiting[0])
-        except CancelledError:
-            # Every worker with a copy of the work has ended, so that the cluster cancelled all waiting items. Computing
-            # the first item alone shows whether it was the cause.
-            first, *others = (item for item, _ in waiting)
+            outcome = future.result()
+        except failures:
+            # It, or another item that waited on the same worker, ended the worker. If it ended every worker with a copy
+            # of the work, the cluster cancelled all waiting items. Computing it alone shows whether it was the cause.
+            others = [other for other, _ in waiting]
+            client.cancel([its for _, its in waiting])
             waiting.clear()
             send_work()
-            submit([first])
             try:
-                outcome = result(*waiting[0])
-            except CancelledError:
-                outcome = lost(first)
+                outcome = client.submit(_call, sent, item, pure=False).result()
+            except failures:
+                outcome = lost(item)
             send_work()
             submit(others)
-        waiting.popleft()
         return outcome
 
     send_work()
