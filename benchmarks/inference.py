@@ -124,8 +124,8 @@ def sides() -> dict[str, tuple[str, str]]:
     """What is measured: name -> folder and engine."""
     from semg_hht.inference.engines import installed
 
-    engines = {kind: ("auto", *installed(kind)) for kind in ("float32", "int8")}
-    return {"torch": ("run", "torch")} | {f"{e} {kind}": (kind, e) for kind, names in engines.items() for e in names}
+    engines = ("auto", *installed())
+    return {"torch": ("run", "torch")} | {f"{e} {kind}": (kind, e) for kind in ("float32", "int8") for e in engines}
 
 
 def whole_processes(folder: Path, options: argparse.Namespace, n_files: int, rounds: int) -> None:

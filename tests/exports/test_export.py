@@ -23,7 +23,6 @@ from semg_hht.errors import InputError
 from semg_hht.inference.discriminant import COMMITTEE_FILES
 from semg_hht.inference.engines import installed, open_network
 from semg_hht.inference.exported import DESCRIPTION_FILE, EXPORT_FILES, ExportedModel, open_export
-from semg_hht.inference.streamed import TABLE_FILE
 from semg_hht.learning.checkpoint import Model, load_model
 from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.network import ActionNetwork, NetworkConfig, recalibrate_batch_norm
@@ -271,7 +270,7 @@ def test_a_description_that_does_not_fit_is_refused(damaged: Path, change: Calla
 
 
 def test_an_engine_that_does_not_fit_the_folder_is_an_error(
-    run: Path, folder: Path, damaged: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+    run: Path, folder: Path, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="no weights for torch"):
         open_run(folder, engine="torch")
@@ -283,11 +282,6 @@ def test_an_engine_that_does_not_fit_the_folder_is_an_error(
     assert open_run(folder).predict(simulated.matrices).predictions, "NumPy is always there"
     with pytest.raises(InputError, match=r"engine='openvino' is not installed: pip install 'semg-hht\[openvino\]'"):
         open_network(folder / "network.onnx", "openvino")
-    rewrite(damaged / DESCRIPTION_FILE, lambda c: c.update(precision="int8"))
-    with pytest.raises(InputError, match="int8 needs onnxruntime or openvino"):
-        open_run(damaged)
-    with pytest.raises(InputError, match="int8 is for onnxruntime and openvino"):
-        open_run(damaged, engine="numpy")
 
 
 def test_int8_is_written_if_it_keeps_the_accuracy(
@@ -299,13 +293,25 @@ def test_int8_is_written_if_it_keeps_the_accuracy(
     assert done.trial is not None
     assert done.precision == "int8"
     assert json.loads((tmp_path / "out" / DESCRIPTION_FILE).read_text(encoding="utf-8"))["precision"] == "int8"
-    assert PLAIN - {TABLE_FILE} == {path.name for path in (tmp_path / "out").iterdir()}
-    for name in installed("int8"):
-        assert other_answers(open_export(tmp_path / "out", name), data.matrices) == []
-    found, expected = open_export(tmp_path / "out").probabilities(data.matrices), model.probabilities(data.matrices)
-    for task in expected:
-        assert_allclose(found[task], expected[task], atol=0.5)
-        assert np.abs(found[task] - expected[task]).max() > 1e-5, "eight bits are not 32"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == PLAIN
+    expected = model.probabilities(data.matrices)
+    for name in installed():
+        engine = open_export(tmp_path / "out", name)
+        assert other_answers(engine, data.matrices) == []
+        found = engine.probabilities(data.matrices)
+        for task in expected:
+            assert_allclose(found[task], expected[task], atol=0.5)
+            assert np.abs(found[task] - expected[task]).max() > 1e-5, "eight bits are not 32"
+
+
+def test_every_engine_is_in_the_trial_of_int8(
+    run: Path, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    opening = open_network
+    monkeypatch.setattr(exporting, "open_network", lambda path, name: opened.append(name) or opening(path, name))
+    exporting.export(load_model(run), run, tmp_path / "out", data=load_folder(simulated.matrices), int8=True)
+    assert opened == list(installed())
 
 
 def test_int8_is_not_written_if_it_loses_accuracy(

@@ -18,15 +18,18 @@ KEPT = Path(__file__).parents[1] / "references" / "run" / "export"
 def test_the_engine_is_chosen_by_the_number_of_matrices() -> None:
     engines = ("openvino", "onnxruntime", "numpy")
     assert [choose(engines, "float32", n) for n in (1, 4, 5, 10**6)] == ["numpy", "numpy", "openvino", "openvino"]
+    of_int8 = ["numpy", "numpy", "onnxruntime", "onnxruntime", "openvino"]
+    assert [choose(engines, "int8", n) for n in (1, 2, 3, 64, 65)] == of_int8
     assert [choose(engines[:2], "int8", n) for n in (1, 64, 65)] == ["onnxruntime", "onnxruntime", "openvino"]
     assert choose(("openvino",), "int8", 1) == "openvino"
     assert choose(("numpy",), "float32", 1000) == "numpy"
 
 
-def test_int8_has_no_engine_in_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_that_are_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("semg_hht.inference.engines.find_spec", lambda name: name)
     assert installed() == tuple(BACKENDS)
-    assert installed("int8") == ("openvino", "onnxruntime")
+    monkeypatch.setattr("semg_hht.inference.engines.find_spec", lambda name: None if name == "onnxruntime" else name)
+    assert installed() == ("openvino", "numpy")
 
 
 @pytest.mark.parametrize(("engine", "extra"), [("openvino", "openvino"), ("onnxruntime", "onnx")])

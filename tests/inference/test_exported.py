@@ -13,6 +13,7 @@ import pytest
 
 from semg_hht.errors import InputError
 from semg_hht.inference.exported import DESCRIPTION_FILE, is_export, open_export
+from semg_hht.inference.streamed import TABLE_FILE
 
 KEPT = Path(__file__).parents[1] / "references" / "run" / "export"
 
@@ -50,6 +51,26 @@ def test_a_description_that_does_not_fit_is_refused(
     (folder / DESCRIPTION_FILE).write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InputError, match=rf"export\.json: .*{message}"):
         open_export(folder)
+
+
+def test_an_int8_export_of_an_earlier_version_needs_another_engine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(content | {"precision": "int8"}), encoding="utf-8")
+    (folder / TABLE_FILE).unlink()
+    said = r"an int8 export without network\.json .* needs onnxruntime or openvino: .*, or export the run again"
+    with pytest.raises(InputError, match=said):
+        open_export(folder, "numpy")
+    monkeypatch.setattr("semg_hht.inference.engines.find_spec", lambda name: name if name == "numpy" else None)
+    with pytest.raises(InputError, match=said):
+        open_export(folder)
+    opened: list[str] = []
+    monkeypatch.setattr("semg_hht.inference.engines.find_spec", lambda name: name)
+    monkeypatch.setattr("semg_hht.inference.exported.open_network", lambda path, name: opened.append(name))
+    with pytest.raises(AttributeError):
+        open_export(folder).ready(1).probabilities(np.zeros((1, 1, 256, 256), np.float32))
+    assert opened == ["onnxruntime"]
 
 
 def test_a_description_that_is_no_object_is_refused(folder: Path) -> None:

@@ -41,6 +41,53 @@ def test_numpy_computes_what_other_engines_compute(network_file: Path, other: st
         assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def int8_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network of the export in eight bits; not to be damaged."""
+    quantising = pytest.importorskip("semg_hht.exports.quantise")  # where onnx is not installed
+    from semg_hht.exports.onnx_graph import weights_table
+
+    path = tmp_path_factory.mktemp("int8") / "small" / "network.onnx"
+    quantising.quantise(KEPT / "network.onnx", path, MATRICES, 0)
+    path.with_name(TABLE_FILE).write_text(json.dumps(weights_table(path)), encoding="utf-8")
+    return path
+
+
+def test_eight_bits_are_those_of_the_graph(int8_file: Path) -> None:
+    """Most features equal onnxruntime's, bit for bit; a difference in the last digit moves a few by some steps."""
+    (logits, features), expected = open_network(int8_file, "numpy")(MATRICES), open_network(int8_file, "onnxruntime")
+    expected_logits, expected_features = expected(MATRICES)
+    assert (features == expected_features).mean() > 0.5
+    step = np.diff(np.unique(features)).min()
+    assert_allclose(features, expected_features, atol=4.5 * step)
+    assert_allclose(logits, expected_logits, atol=0.004)
+    exact, _ = open_network(KEPT / "network.onnx", "numpy")(MATRICES)
+    assert 1e-4 < np.abs(logits - exact).max() < 0.01, "eight bits are not 32, and not far from them"
+
+
+def test_slices_of_the_weights_do_not_change_the_answer_in_eight_bits(
+    int8_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = open_network(int8_file, "numpy")(MATRICES)
+    monkeypatch.setattr("semg_hht.inference.streamed.CHUNK", 64)
+    for found, expected in zip(open_network(int8_file, "numpy")(MATRICES), whole, strict=True):
+        assert_array_equal(found, expected)
+
+
+def test_matrices_are_not_changed(int8_file: Path) -> None:
+    given = MATRICES.copy()
+    open_network(int8_file, "numpy")(given)
+    assert_array_equal(given, MATRICES)
+
+
+@pytest.mark.parametrize("name", ["layer1_scale", "layer4.sum_zero_point", "head1.bias_scale", "pooled_scale"])
+def test_a_table_without_a_step_of_eight_bits_is_refused(int8_file: Path, tmp_path: Path, name: str) -> None:
+    copied = Path(shutil.copytree(int8_file.parent, tmp_path / "copy")) / "network.onnx"
+    change_table(copied, lambda c: c["tensors"].pop(name))
+    with pytest.raises(InputError, match=rf"network\.json: this network can't be run; KeyError\('{name}'\)"):
+        open_network(copied, "numpy")(MATRICES)
+
+
 def test_slices_of_the_weights_do_not_change_the_answer(network_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = open_network(network_file, "numpy")(MATRICES)
     monkeypatch.setattr("semg_hht.inference.streamed.CHUNK", 64)
@@ -48,15 +95,21 @@ def test_slices_of_the_weights_do_not_change_the_answer(network_file: Path, monk
         assert_allclose(found, expected, atol=1e-6, rtol=1e-5)
 
 
-def test_a_matrix_is_answered_alike_alone_and_among_others(network_file: Path) -> None:
-    network = open_network(network_file, "numpy")
+@pytest.mark.parametrize("name", ["network_file", "int8_file"])
+def test_a_matrix_is_answered_alike_alone_and_among_others(name: str, request: pytest.FixtureRequest) -> None:
+    network = open_network(request.getfixturevalue(name), "numpy")
     for alone, among in zip(network(MATRICES[1:2]), network(MATRICES), strict=True):
         assert_array_equal(alone[0], among[1])
 
 
 @pytest.mark.parametrize(
     "change",
-    [lambda c: c.pop("slope"), lambda c: c["tensors"].clear(), lambda c: c["tensors"]["head1.weight"].pop("offset")],
+    [
+        lambda c: c.pop("slope"),
+        lambda c: c["tensors"].clear(),
+        lambda c: c["tensors"]["head1.weight"].pop("offset"),
+        lambda c: c["tensors"]["head1.weight"].update(dtype="bits"),
+    ],
 )
 def test_a_table_that_does_not_say_where_weights_lie_is_refused(
     network_file: Path, change: Callable[[dict[str, Any]], Any]

@@ -128,8 +128,9 @@ def _replace_by_int8(model: Model, checkpoint: Path, part: Path, data: Dataset, 
     small = part / "int8"
     training, judged = calibration_split(data, checkpoint)
     quantise(part / NETWORK_FILE, small / NETWORK_FILE, data.matrices[training], seed)
+    write_json(small / TABLE_FILE, weights_table(small / NETWORK_FILE))
     exported = open_export(part)
-    networks = [open_network(small / NETWORK_FILE, name) for name in installed("int8")]
+    networks = [open_network(small / NETWORK_FILE, name) for name in installed()]
     engines = [replace(exported, network=partial(_same_network, network)) for network in networks]
     trial = compare_int8(model, engines, data.subset(judged))
     del exported, networks, engines  # they keep the files open
@@ -138,8 +139,6 @@ def _replace_by_int8(model: Model, checkpoint: Path, part: Path, data: Dataset, 
             path.replace(part / path.name)
         else:
             path.unlink()
-    if trial.holds:
-        (part / TABLE_FILE).unlink()  # it describes float32 weights
     small.rmdir()
     return trial
 

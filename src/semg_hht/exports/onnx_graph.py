@@ -100,22 +100,23 @@ def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[NDArray[np.float32], 
     return weight.astype(np.float32), bias.astype(np.float32)
 
 
-def write_onnx(model: onnx.ModelProto, path: Path, *, min_bytes: int = 0) -> None:
-    """Write the graph, and its weights to a second file, which engines map into memory instead of copying.
-
-    min_bytes : tensors with fewer bytes stay in the graph.
-    """
+def write_onnx(model: onnx.ModelProto, path: Path) -> None:
+    """Write the graph, and its weights to a second file, which engines map into memory instead of copying."""
+    for weight in model.graph.initializer:  # onnx moves what is stored as bytes, and leaves lists of numbers
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight), weight.name))
     path.touch()
-    onnx.save_model(model, path, save_as_external_data=True, location=WEIGHTS_FILE, size_threshold=min_bytes)
+    onnx.save_model(model, path, save_as_external_data=True, location=WEIGHTS_FILE, size_threshold=0)
     (path.parent / WEIGHTS_FILE).chmod(path.stat().st_mode)  # onnx writes it readable for the owner only
 
 
 def weights_table(path: Path) -> dict[str, Any]:
-    """Offset and shape of each weight in the file of `write_onnx`, for `semg_hht.inference.streamed`."""
+    """Offset, shape and type of each weight in the file of `write_onnx`, for `semg_hht.inference.streamed`."""
     tensors = {}
     for weight in onnx.load(path, load_external_data=False).graph.initializer:
         offset = next(int(entry.value) for entry in weight.external_data if entry.key == "offset")
-        tensors[weight.name] = {"offset": offset, "shape": list(weight.dims)}
+        dtype = helper.tensor_dtype_to_np_dtype(weight.data_type).str
+        name = weight.name.replace("_quantized", "")  # of onnxruntime's quantiser
+        tensors[name] = {"offset": offset, "shape": list(weight.dims), "dtype": dtype}
     return {"slope": SLOPE, "tensors": tensors}
 
 

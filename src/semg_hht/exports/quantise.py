@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 ALLOWED_LOSS = 0.005  # of balanced accuracy
 N_CALIBRATION = 128
 BATCH = 8
-MIN_BYTES = 1024  # smaller tensors stay in the graph, where engines expect scales and zero points
 # Metadata without which onnxruntime's quantiser warns that the graph should be simplified first; ours needs no change.
 SIMPLE = ("onnx.quant.pre_process", "onnxruntime.quant")
 
@@ -99,7 +98,7 @@ def quantise(source: Path, target: Path, matrices: NDArray[np.float32], seed: in
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
     )
-    write_onnx(onnx.load(target), target, min_bytes=MIN_BYTES)
+    write_onnx(onnx.load(target), target)
 
 
 def compare_int8(model: Model, engines: Sequence[ExportedModel], people: Dataset) -> Int8Trial:

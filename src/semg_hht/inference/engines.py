@@ -82,21 +82,20 @@ BACKENDS: dict[str, Callable[[Path], Network]] = {
     "onnxruntime": _Onnxruntime,
     "numpy": StreamedNetwork,
 }
-# Precision -> up to how many matrices the engine with the shortest start answers first, and that engine.
-SOONEST = {"float32": (4, "numpy"), "int8": (64, "onnxruntime")}
-MANY = max(most for most, _ in SOONEST.values())
+# Precision -> up to how many matrices an engine with a shorter start answers first, and that engine.
+SOONEST = {"float32": ((4, "numpy"),), "int8": ((2, "numpy"), (64, "onnxruntime"))}
+MANY = max(most for of_precision in SOONEST.values() for most, _ in of_precision)
 
 
-def installed(precision: str = "float32") -> tuple[str, ...]:
-    """The engines of this environment that have this precision, the fastest for many matrices first."""
-    names = tuple(name for name in BACKENDS if find_spec(name) is not None)
-    return names if precision == "float32" else names[: names.index("numpy")]
+def installed() -> tuple[str, ...]:
+    """The engines of this environment, the fastest for many matrices first."""
+    return tuple(name for name in BACKENDS if find_spec(name) is not None)
 
 
 def choose(engines: Sequence[str], precision: str, n_matrices: int) -> str:
     """Which of ``engines`` answers ``n_matrices`` first, its start included."""
-    most, name = SOONEST[precision]
-    return name if n_matrices <= most and name in engines else engines[0]
+    sooner = (name for most, name in SOONEST[precision] if n_matrices <= most and name in engines)
+    return next(sooner, engines[0])
 
 
 def open_network(path: Path, engine: str) -> Network:

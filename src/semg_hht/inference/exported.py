@@ -124,13 +124,14 @@ def open_export(folder: Path, engine: str = "auto") -> ExportedModel:
         )
         for task in description.chosen
     }
-    engines = installed(precision) if engine == "auto" else (engine,)
-    if not engines:
-        raise InputError(f"{folder}: int8 needs onnxruntime or openvino: pip install 'semg-hht[onnx]'")
-    if precision != "float32" and engine == "numpy":
-        raise InputError(
-            f"{folder}: {precision} is for onnxruntime and openvino; numpy reads what is exported without it"
-        )
+    engines = installed() if engine == "auto" else (engine,)
+    if precision == "int8" and not (folder / TABLE_FILE).is_file():
+        engines = tuple(name for name in engines if name != "numpy")
+        if not engines:
+            raise InputError(
+                f"{folder}: an int8 export without {TABLE_FILE} (earlier versions wrote none) needs onnxruntime or "
+                "openvino: pip install 'semg-hht[onnx]', or export the run again"
+            )
 
     @cache
     def opened(name: str) -> Network:
