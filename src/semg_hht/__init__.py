@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from semg_hht.datasets.find_inputs import InputOptions
     from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource
     from semg_hht.datasets.labelled_repetitions import RepetitionArrays, read_repetitions
-    from semg_hht.datasets.prepare import Prepared
+    from semg_hht.datasets.prepared import Prepared
     from semg_hht.datasets.segment import Pictures, Segmented
     from semg_hht.errors import InputError
     from semg_hht.estimators.repetition_classifier import RepetitionClassifier
@@ -154,7 +154,7 @@ _MODULE_OF = {
     "SensorSource": "datasets.label",
     "RepetitionArrays": "datasets.labelled_repetitions",
     "read_repetitions": "datasets.labelled_repetitions",
-    "Prepared": "datasets.prepare",
+    "Prepared": "datasets.prepared",
     "Pictures": "datasets.segment",
     "Segmented": "datasets.segment",
     "InputError": "errors",

@@ -41,6 +41,12 @@ def test_only_later_processes_of_torchrun_are_silent(variables: str, is_silent: 
     )
 
 
+def test_a_name_with_colons_is_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    console.out.print("a:v:b.csv", markup=False)
+    console.say("note", "a:v:b.csv", style="cyan")
+    assert capsys.readouterr() == ("a:v:b.csv\n", "note: a:v:b.csv\n")
+
+
 def test_counts_have_a_plural() -> None:
     assert console.counted(1, "file") == "1 file"
     assert console.counted(0, "file") == "0 files"

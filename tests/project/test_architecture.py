@@ -186,6 +186,15 @@ def test_answering_a_recording_loads_few_libraries(words: str, tmp_path: Path) -
     assert not loaded & {"torch", "matplotlib", "sklearn", "joblib", "scipy.signal", "scipy.stats", "scipy.interpolate"}
 
 
+def test_answering_a_matrix_with_numpy_loads_few_libraries(tmp_path: Path) -> None:
+    kept, out = TESTS / "references" / "run", tmp_path / "out.json"
+    words = ["--checkpoint", kept / "export", "--engine", "numpy", "--input", kept / "matrix.npz", "--output", out]
+    loaded = modules_after(RUN_MAIN, "predict", *map(str, words))
+    assert out.exists()
+    assert not loaded & {"hashlib", "numpy.random", "rich._emoji_codes", "scipy.special", "onnxruntime", "openvino"}
+    assert not loaded & {"semg_hht.datasets.prepare", "semg_hht.datasets.bids_export"}
+
+
 @pytest.mark.parametrize(
     "module", ["explanation.explain", "prediction.session", "cli.commands.predict", "web.page_server"]
 )

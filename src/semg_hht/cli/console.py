@@ -44,8 +44,9 @@ class Terminal(Console):
 
 
 # Plain text in notebooks too: as HTML, each print would start a new block and a line could not be continued.
-out = Terminal(highlight=False, soft_wrap=True, force_jupyter=False)
-err = Terminal(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False)
+# No emoji: a file named a:v:b is not a✌b, and the table of their names need not be loaded.
+out = Terminal(highlight=False, soft_wrap=True, force_jupyter=False, emoji=False)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False, emoji=False)
 # Of the processes that torchrun starts, only the first prints. Kubeflow sets RANK for processes that train alone.
 IS_SILENT = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
 

@@ -19,7 +19,7 @@ from semg_hht.datasets.find_inputs import (
     with_channels,
     with_long_names,
 )
-from semg_hht.datasets.prepare import Prepared
+from semg_hht.datasets.prepared import Prepared
 from semg_hht.datasets.rows_table import RowsTable
 from semg_hht.errors import InputError
 from semg_hht.recordings.given import RecordingLike, is_recording_like, is_table, recording_of

@@ -15,24 +15,21 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
-from semg_hht.datasets.bids_export import ExportedDataset
 from semg_hht.datasets.find_inputs import MANIFEST
 from semg_hht.datasets.matrix_names import RowKey, existing_names, names_on_disk, row_key, unique_stems
-from semg_hht.datasets.rows_table import columns_and_cells
+from semg_hht.datasets.prepared import Prepared
 from semg_hht.errors import InputError
-from semg_hht.matrices.matrix import Matrix, read_facts, read_matrix, write_matrix
+from semg_hht.matrices.matrix import read_facts, read_matrix, write_matrix
 from semg_hht.matrices.scaling import IN_UNITS
 from semg_hht.matrices.transform import Example, PipelineConfig, example_channels, examples_of, warn_of_clipped_band
-from semg_hht.recordings.jobs import Failure, Job, Remark, collect, for_each
+from semg_hht.recordings.jobs import Job, Remark, collect, for_each
 from semg_hht.recordings.manifest import LABEL_COLUMN, TASKS, ManifestRow, class_names, manifest_text, read_manifest
 from semg_hht.recordings.recording import files_of
 from semg_hht.recordings.units import STATE_UNITS, mixed_units
 from semg_hht.signals.filtered_recording import open_filtered
-from semg_hht.system.dataframes import dataframe
 from semg_hht.system.files import (
     LEFTOVERS,
     clear_folder,
@@ -54,62 +51,6 @@ IMAGE_FOLDER = "hht_images"
 BIDS_FOLDER = "bids"
 PACKED_AHEAD = 8  # matrices that threads pack and write while the next ones are computed
 TRANSFORM_VERSION = 7  # part of the key; raise it when the same settings give other matrices
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What `prepare` wrote: it can be iterated over and indexed, and then reads one `Matrix` after the other.
-
-    folder : of ``hht_matrices/`` and ``manifest``. Where none was named, it is a temporary one, which is removed when
-        nothing refers to this object or to its ``folder`` any more.
-    n_reused : recordings whose matrices an earlier run had computed.
-    dropped : mean share of energy outside the band.
-    bids : the BIDS-EMG dataset that was written too; None: there is none.
-
-    Examples
-    --------
-    >>> import semg_hht as sh
-    >>> prepared = sh.prepare(sh.samples.recordings()["P30_supinated"], "two")
-    >>> prepared.n_recordings, prepared.n_matrices
-    (1, 2)
-    >>> prepared[0].values.shape
-    (1, 256, 256)
-    """
-
-    folder: Path
-    manifest: Path
-    n_recordings: int
-    n_reused: int
-    n_matrices: int
-    n_labelled: int
-    dropped: float
-    failures: tuple[Failure, ...]
-    remarks: tuple[Remark, ...]
-    bids: ExportedDataset | None = None
-
-    def __len__(self) -> int:
-        return self.n_matrices
-
-    def __iter__(self) -> Iterator[Matrix]:
-        return (read_matrix(self.folder / row.file) for row in self.rows)
-
-    def __getitem__(self, number: int) -> Matrix:
-        return read_matrix(self.folder / self.rows[number].file)
-
-    @property
-    def rows(self) -> list[ManifestRow]:
-        """The manifest as it is now: a row for each matrix, in the order of the matrices."""
-        return read_manifest(self.manifest)
-
-    def to_dataframe(self) -> Any:
-        """The manifest as a ``pandas.DataFrame``: a row for each matrix, with its labels and its origin.
-
-        Raises
-        ------
-        InputError
-            pandas is not installed.
-        """
-        return dataframe(*columns_and_cells(self.rows))
 
 
 def prepare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -104,8 +103,9 @@ class Run:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the files that the run answers from and of how it prepares recordings."""
-        config = self.recording_config
-        digest = hashlib.sha256(json.dumps(config and config.to_json(), sort_keys=True).encode())
+        import hashlib  # loads OpenSSL, which a prediction does not need
+
+        digest = hashlib.sha256(json.dumps((own := self.recording_config) and own.to_json(), sort_keys=True).encode())
         for path in sorted(path for path in self.folder.iterdir() if path.is_file()):
             digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
         return digest.hexdigest()

@@ -12,8 +12,9 @@ from semg_hht.datasets.bids_export import ExportedDataset, export_bids
 from semg_hht.datasets.find_inputs import MANIFEST
 from semg_hht.datasets.given_inputs import Data, jobs_of
 from semg_hht.datasets.mvc import with_references
-from semg_hht.datasets.prepare import BIDS_FOLDER, MATRIX_FOLDER, Prepared
+from semg_hht.datasets.prepare import BIDS_FOLDER, MATRIX_FOLDER
 from semg_hht.datasets.prepare import prepare as prepare_folder
+from semg_hht.datasets.prepared import Prepared
 from semg_hht.datasets.segment import with_repetitions
 from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from semg_hht.datasets.find_inputs import MANIFEST, InputOptions, is_manifest
 from semg_hht.datasets.given_inputs import Data, jobs_of
 from semg_hht.datasets.mvc import with_references
-from semg_hht.datasets.prepare import Prepared
+from semg_hht.datasets.prepared import Prepared
 from semg_hht.errors import InputError, missing_library
 from semg_hht.evaluation.metrics import Report
 from semg_hht.learning.dataset import Dataset, find_dataset, from_examples
