@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from semg_hht.learning.dataset import Dataset
+from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.matrices.matrix import SIZE, Matrix, write_matrix
 from semg_hht.matrices.transform import configure
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
@@ -22,6 +23,7 @@ from semg_hht.recordings.recording import Recording
 
 SETTINGS = configure(band_hz=(20.0, 200.0)).to_json() | {}
 MOVEMENTS = ("full", "half", "invalid")
+TINY = TrainingConfig(epochs=2, batch_size=4, learning_rate=1e-3)
 
 
 def as_json(settings: Any) -> Any:

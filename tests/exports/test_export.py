@@ -16,8 +16,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from builders import foreign_matrix, make_dataset, truncate
-from conftest import TINY, Simulated
+from builders import TINY, foreign_matrix, make_dataset, truncate
+from conftest import Simulated
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.inference.discriminant import COMMITTEE_FILES

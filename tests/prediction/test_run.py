@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from builders import as_json, foreign_matrix, make_dataset, noise, truncate, write_dataset
-from conftest import TINY, Simulated
+from builders import TINY, as_json, foreign_matrix, make_dataset, noise, truncate, write_dataset
+from conftest import Simulated
 from semg_hht.datasets.find_inputs import InputOptions, find_jobs
 from semg_hht.errors import InputError
 from semg_hht.learning.dataset import from_examples, load_folder

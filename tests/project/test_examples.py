@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from conftest import REPOSITORY, TINY, Simulated
+from builders import TINY
+from conftest import REPOSITORY, Simulated
 from semg_hht.prediction.run import open_run
 from semg_hht.recordings.manifest import read_manifest
 from semg_hht.recordings.recording import read_recording

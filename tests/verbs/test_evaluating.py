@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import semg_hht as sh
-from conftest import TINY, Simulated
+from builders import TINY
+from conftest import Simulated
 from semg_hht.verbs.evaluating import COLUMNS, EvaluationOptions, evaluate, report_file
 
 

@@ -9,7 +9,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import semg_hht as sh
-from conftest import TINY, Simulated
+from builders import TINY
+from conftest import Simulated
 from semg_hht.verbs.training import LoadOptions, load_dataset, train
 
 WORK = sh.Work(n_jobs=1)
