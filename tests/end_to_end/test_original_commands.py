@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY
+from fault_injection import in_a_fork
 from semg_hht.recordings.manifest import parse_file_name
 
 MOVEMENTS = ("fatiguetest", "half", "invalid")
@@ -38,17 +39,28 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, command: str, *more: str) -> str:
-    """What the command prints, its lines joined; it must succeed."""
-    words = command.split()
-    assert words[0] == "python"
-    done = subprocess.run([sys.executable, *words[1:], *more], cwd=folder, capture_output=True, text=True, check=False)
+def words_of(command: str) -> list[str]:
+    python, *words = command.split()
+    assert python == "python"
+    return words
+
+
+def run(folder: Path, command: str, *more: str) -> None:
+    """Run a script in a fork, which has loaded torch already; it must succeed."""
+    script, *words = words_of(command)
+    done = in_a_fork(folder / script, [*words, *more], folder / "log")
+    assert done.code == 0, done.said
+
+
+def run_anew(folder: Path, command: str) -> None:
+    """Run a script in a process of its own; it must succeed."""
+    done = subprocess.run([sys.executable, *words_of(command)], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return " ".join((done.stdout + done.stderr).split())
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_original_readme(folder: Path) -> None:
+def test_the_commands_of_the_original_readme(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     train = "python train.py --data_dir ./data --checkpoint_dir ./checkpoints"
     run(folder, f"{train} --epochs 1 --batch_size 16 --learning_rate 0.001 --test_size 0.2", *SMALL)
     metrics = json.loads((folder / "checkpoints" / "metrics.json").read_text(encoding="utf-8"))
@@ -64,7 +76,7 @@ def test_the_commands_of_the_original_readme(folder: Path) -> None:
     names = ["Test1_1_056.npz", "Test1_1_057.npz"]
     for name in names:
         (folder / "new_data" / name).write_bytes((folder / "data" / name).read_bytes())
-    run(folder, "python inference.py --checkpoint ./checkpoints/final --input ./new_data/")
+    run_anew(folder, "python inference.py --checkpoint ./checkpoints/final --input ./new_data/")
     answers = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
     assert list(answers) == names
     for answer in answers.values():

@@ -12,10 +12,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from semg_hht.errors import InputError
 from semg_hht.estimators import RepetitionClassifier
+from semg_hht.learning import discriminant_training
 from semg_hht.learning.epochs import TrainingConfig
 from semg_hht.learning.train import NetworkSize
 
@@ -27,9 +29,28 @@ GAIN = np.repeat(RNG.uniform(0.5, 2.0, 6), 6)[:, None, None]  # of a person's sk
 X = RNG.normal(size=(36, 2, 200)) * LOUD * GAIN
 
 
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fits that are not judged by their answers, which take a second."""
+    for name, few in {"MAX_FOLDS": 2, "N_ITERATIONS": 5, "N_WEIGHT_STEPS": 5}.items():
+        monkeypatch.setattr(discriminant_training, name, few)
+
+
+@pytest.fixture
+def few_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the checks of scikit-learn, which have 300 in some."""
+    make_blobs = estimator_checks.make_blobs
+
+    def fewer(n_samples: int, **how: Any) -> Any:
+        return make_blobs(min(n_samples, 60), **how)
+
+    monkeypatch.setattr(estimator_checks, "make_blobs", fewer)
+
+
 @pytest.mark.slow
 @parametrize_with_checks([RepetitionClassifier(1000)])
 @pytest.mark.filterwarnings("ignore:a repetition of X has")
+@pytest.mark.usefixtures("few_steps", "few_repetitions")
 def test_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
     assert check(estimator) is None  # it raises what it finds
 
@@ -72,6 +93,7 @@ def test_a_label_that_a_person_keeps_is_treated_as_gender() -> None:
     assert_array_equal(classifier.predict(RNG.normal(size=(2, 2, 200)) * [[[1.0]], [[4.0]]]), [0, 1])
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_cross_validation_gives_people_to_the_folds_and_to_the_fit() -> None:
     classifier, folds = RepetitionClassifier(1000), GroupKFold(3)
     plain = cross_val_score(classifier, X, EFFORT, groups=PEOPLE, cv=folds, params={"groups": PEOPLE})
@@ -121,6 +143,7 @@ def test_a_network_is_trained_and_seeded(small: dict[str, Any], method: str) -> 
         assert_array_equal(probabilities, classifier.fit(X, EFFORT, groups=PEOPLE).predict_proba(X[:4]))
 
 
+@pytest.mark.usefixtures("few_steps")
 def test_a_grid_may_search_the_method(small: dict[str, Any]) -> None:
     search = GridSearchCV(
         RepetitionClassifier(1000, **small), {"method": ["measures", "network"]}, cv=GroupKFold(2), refit=False
