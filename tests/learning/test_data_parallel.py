@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,6 +17,7 @@ from lightning_fabric.plugins.environments import MPIEnvironment
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.numpy import load_file
 from torch import distributed, nn
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.nn import functional
 
 from builders import make_dataset, write_dataset
@@ -150,37 +149,30 @@ def in_one_process(words: list[str], place: Path) -> str:
     return done.said
 
 
-def by_torchrun(words: list[str], place: Path) -> str:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*torchrun, "-m", "semg_hht", *words], capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr + done.stdout
-
-
-def in_two_forks(words: list[str], place: Path) -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def train_as(rank: int) -> None:
-        variables = {"TORCHELASTIC_RUN_ID": "test", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": rank}
-        variables |= {"LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
-        os.environ.update({name: str(value) for name, value in variables.items()})
+def run_command(words: list[str]) -> None:
+    try:
         main(words)
+    except SystemExit as done:
+        if done.code:
+            raise
 
-    logs = [place / f"log{rank}" for rank in range(2)]
-    children = [forked(partial(train_as, rank), log) for rank, log in enumerate(logs)]
-    processes = [ended(child, log) for child, log in zip(children, logs, strict=True)]
-    assert [done.code for done in processes] == [0, 0], processes
-    return "".join(done.said for done in processes)
+
+def by_torchrun(words: list[str], place: Path) -> str:
+    """As by ``torchrun --standalone --nproc_per_node 2 -m semg_hht``, but its processes are forked."""
+
+    def launch() -> None:
+        config = LaunchConfig(1, 1, 2, run_id="test", rdzv_backend="c10d", rdzv_endpoint="localhost:0")
+        config.start_method = "fork"
+        elastic_launch(config, run_command)(words)
+
+    done = ended(forked(launch, place / "log"), place / "log")
+    assert done.code == 0, done.said
+    return done.said
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun")
 def test_two_processes_train_the_same_network_as_one(tmp_path: Path) -> None:
-    """Two processes of torchrun, and two that are forked with its variables, which needs a third of the time."""
     data = write_dataset(make_dataset(), tmp_path / "data")
 
     def run(how: Callable[[list[str], Path], str], folder: str, *more: str) -> dict[str, np.ndarray]:
@@ -195,7 +187,7 @@ def test_two_processes_train_the_same_network_as_one(tmp_path: Path) -> None:
         assert_allclose(two[name], weight, rtol=0, atol=5e-3 * max(1.0, float(np.abs(weight).max())))
         assert np.linalg.norm(two[name] - weight) <= 1e-2 * np.linalg.norm(weight) + 1e-6
     longer = run(in_one_process, "two", "--epochs", "2", "--resume")
-    other = run(in_two_forks, "one", "--epochs", "2", "--resume")
+    other = run(by_torchrun, "one", "--epochs", "2", "--resume")
     assert (tmp_path / "two" / "history.jsonl").read_text().count("\n") == 2
     for name, weight in longer.items():
         assert np.linalg.norm(other[name] - weight) <= 2e-2 * np.linalg.norm(weight) + 1e-6
