@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from builders import make_dataset, with_features
 from conftest import Simulated
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
-from semg_hht.evaluation.comparison import OURS
+from semg_hht.evaluation.comparison import OURS, HeldOutAnswers
 from semg_hht.learning import crossvalidation
 from semg_hht.learning.baselines import BASELINES, repetition_features
 from semg_hht.learning.crossvalidation import FoldOptions, cross_validate, describe
@@ -26,6 +27,9 @@ from semg_hht.reports.words import read_words
 
 ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
 SMALL, ON_CPU = NetworkSize(base_channels=2), FoldOptions(cpu=True)
+
+
+FEW = make_dataset(n_subjects=4, n_repetitions=1)  # two people per gender
 
 
 def run(*words: object) -> int:
@@ -88,43 +92,58 @@ def test_labels_of_held_out_people_do_not_change_their_answers(tmp_path: Path, m
             assert np.array_equal(one.probabilities[mine], other.probabilities[mine])
 
 
-def test_a_finished_fold_is_not_computed_again_and_jobs_do_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[HeldOutAnswers]]:
+    """A finished evaluation of `FEW`, one fold after the other. Tests may only read it."""
+    folder = tmp_path_factory.mktemp("one_by_one") / "e"
+    return folder, cross_validate(FEW, folder, ONCE, SMALL, ON_CPU, n_jobs=1)
+
+
+def test_jobs_do_not_matter(
+    one_by_one: tuple[Path, list[HeldOutAnswers]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    dataset = make_dataset(n_subjects=3)
-    first = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
-    parallel = cross_validate(dataset, tmp_path / "f", ONCE, SMALL, ON_CPU, n_jobs=2)
+    _, first = one_by_one
+    parallel = cross_validate(FEW, tmp_path / "f", ONCE, SMALL, ON_CPU, n_jobs=2)
+    require_one_warning(caplog, tmp_path / "f", parallel)  # of two processes
     with parallel_config(backend="threading"):  # threads share torch's random number generator
-        threads = cross_validate(dataset, tmp_path / "g", ONCE, SMALL, ON_CPU, n_jobs=2)
+        threads = cross_validate(FEW, tmp_path / "g", ONCE, SMALL, ON_CPU, n_jobs=2)
     for one, other, third in zip(first, parallel, threads, strict=True):
         assert np.array_equal(one.probabilities, other.probabilities)
         assert np.array_equal(one.probabilities, third.probabilities)
+
+
+def test_a_finished_fold_is_not_computed_again(
+    one_by_one: tuple[Path, list[HeldOutAnswers]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    folder, first = one_by_one
+    copied = Path(shutil.copytree(folder, tmp_path / "e"))
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr(crossvalidation, "train", refuse)
-    again = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    again = cross_validate(FEW, copied, ONCE, SMALL, ON_CPU, n_jobs=1)
     assert np.array_equal(first[0].probabilities, again[0].probabilities)
-    (tmp_path / "e" / "folds" / "02" / "answers.json").unlink()
+    require_one_warning(caplog, copied, again)
+    (copied / "folds" / "02" / "answers.json").unlink()
     with pytest.raises(AssertionError, match="trained again"):
-        cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+        cross_validate(FEW, copied, ONCE, SMALL, ON_CPU, n_jobs=1)
 
 
-def test_a_warning_of_every_fold_is_logged_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crossvalidation, "BASELINES", ())
-    dataset = make_dataset(n_subjects=4)  # two people per gender: in each fold one is left
-    for name, n_jobs in (("a", 1), ("b", 2), ("b", 1)):  # the last call reads finished folds
-        caplog.clear()
-        answers = cross_validate(dataset, tmp_path / name, ONCE, SMALL, ON_CPU, n_jobs=n_jobs)
-        said = [record.getMessage() for record in caplog.records if "only one subject" in record.getMessage()]
-        assert len(said) == 1
-        assert said[0].startswith("in 4 of the 4 folds: ")
-        (note,) = describe(dataset, tmp_path / name, answers)["fold_notes"]
-        assert note["n_folds"] == 4
-        assert note["text"] in read_words("en").texts["notes"]
+def require_one_warning(caplog: pytest.LogCaptureFixture, folder: Path, answers: list[HeldOutAnswers]) -> None:
+    """In each fold one person of a gender is left, which is logged and noted once."""
+    said = [record.getMessage() for record in caplog.records if "only one subject" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("in 4 of the 4 folds: ")
+    (note,) = describe(FEW, folder, answers)["fold_notes"]
+    assert note["n_folds"] == 4
+    assert note["text"] in read_words("en").texts["notes"]
+
+
+def test_a_warning_of_every_fold_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    answers = cross_validate(FEW, tmp_path / "a", ONCE, SMALL, ON_CPU, n_jobs=1)
+    require_one_warning(caplog, tmp_path / "a", answers)
 
 
 def test_another_evaluation_is_not_continued(tmp_path: Path) -> None:
