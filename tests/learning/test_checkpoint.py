@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import skops.io
 import torch
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import load_file, save_file
 
 from builders import make_dataset, truncate
@@ -297,9 +297,9 @@ def test_the_full_size_network_trains_saves_loads_and_predicts_the_same(simulate
     config = NetworkConfig(3)
     network = ActionNetwork(config).train()
     dataset = load_folder(simulated.matrices)
-    matrices = torch.from_numpy(dataset.matrices[:4])
+    matrices = torch.from_numpy(dataset.matrices[:2])
     names = dataset.classes()["action_quality"]
-    target = torch.tensor([names.index(label) for label in dataset.labels("action_quality")[:4]])
+    target = torch.tensor([names.index(label) for label in dataset.labels("action_quality")[:2]])
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
     before = network.encoder.layers[6].conv.weight.clone()
     loss = torch.nn.functional.cross_entropy(network(matrices), target)
@@ -311,13 +311,11 @@ def test_the_full_size_network_trains_saves_loads_and_predicts_the_same(simulate
         ModelDescription(config, "action_quality", {"action_quality": names}, dataset.settings, epoch=1), network
     )
     save_model(model, tmp_path / "best")
-    features, _ = model.features_and_logits(dataset.matrices[:2])
-    assert features.shape == (2, 2048)
-    assert_allclose(
-        load_model(tmp_path / "best").probabilities(dataset.matrices[:2])["action_quality"],
-        model.probabilities(dataset.matrices[:2])["action_quality"],
-        rtol=0,
-    )
+    features, logits = model.features_and_logits(dataset.matrices[:1])
+    assert features.shape == (1, 2048)
+    again = load_model(tmp_path / "best").features_and_logits(dataset.matrices[:1])
+    assert_array_equal(again[0], features)
+    assert_array_equal(again[1], logits)
 
 
 def test_files_get_the_permissions_a_user_expects(tiny_result: Result, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from builders import make_dataset, write_dataset
 from fault_injection import ended, forked
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
+from semg_hht.learning import epochs
 from semg_hht.learning.classifiers import complete
 from semg_hht.learning.dataset import Dataset, load_folder
 from semg_hht.learning.epochs import Epoch, TrainingConfig, encoder_task
@@ -34,7 +35,7 @@ WEIGHTS = ("best/network.safetensors", "final/network.safetensors")
 
 
 def run(
-    dataset: Dataset, folder: Path, config: TrainingConfig = CONFIG, *, n_layers: int = 7, base_channels: int = 2,
+    dataset: Dataset, folder: Path, config: TrainingConfig = CONFIG, *, n_layers: int = 3, base_channels: int = 2,
     progress: TrainingProgress = TrainingProgress(), **options: Any,
 ) -> Result:  # fmt: skip
     size = NetworkSize(n_layers, base_channels)
@@ -118,9 +119,12 @@ def test_the_first_loss_is_near_chance(uninterrupted: Path) -> None:
 
 
 def test_a_network_learns_what_can_be_learned(tmp_path: Path) -> None:
-    data = make_dataset(n_subjects=6, n_repetitions=3)
-    result = run(data, tmp_path / "run", TrainingConfig(epochs=10, batch_size=8, learning_rate=3e-3), base_channels=4)
-    assert result.reports["action_quality"].balanced_accuracy > 0.8
+    """The bright band of class 'high' has the lowest position; the network must still learn its name."""
+    data = make_dataset(movements=("high", "mid", "low"), n_subjects=6, n_repetitions=3)
+    config = TrainingConfig(epochs=10, batch_size=8, learning_rate=3e-3)
+    report = run(data, tmp_path / "run", config, n_layers=7, base_channels=4).reports["action_quality"]
+    assert report.balanced_accuracy > 0.8
+    assert report.per_class["high"]["recall"] > 0.6
 
 
 def test_a_seed_gives_the_same_bits(dataset: Dataset, uninterrupted: Path, tmp_path: Path) -> None:
@@ -232,29 +236,33 @@ def test_overwriting_starts_again_and_keeps_other_files(dataset: Dataset, tiny_c
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="forks and kills")
 def test_a_process_killed_in_the_middle_of_an_epoch_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    data = write_dataset(make_dataset(n_repetitions=4), tmp_path / "data")
-    config = TrainingConfig(epochs=6, batch_size=4, learning_rate=1e-3)
-    train(load_folder(data), tmp_path / "whole", config, NetworkSize(base_channels=4), RunOptions(cpu=True))
-    folder = tmp_path / "killed"
+    data = write_dataset(make_dataset(), tmp_path / "data")
+    config = TrainingConfig(epochs=3, batch_size=4, learning_rate=1e-3)
+    train(load_folder(data), tmp_path / "whole", config, NetworkSize(base_channels=2), RunOptions(cpu=True))
+    folder, log = tmp_path / "killed", tmp_path / "log"
     command = [
-        "train", "--data_dir", str(data), "--checkpoint_dir", str(folder), "--epochs", "6", "--batch_size", "4",
-        "--learning_rate", "1e-3", "--base_channels", "4", "--recipe", "plain", "--cpu",
+        "train", "--data_dir", str(data), "--checkpoint_dir", str(folder), "--epochs", "3", "--batch_size", "4",
+        "--learning_rate", "1e-3", "--base_channels", "2", "--recipe", "plain", "--cpu",
     ]  # fmt: skip
-    log = tmp_path / "log"
-    process = forked(partial(main, command), log)
-    history = folder / "history.jsonl"
-    deadline = time.monotonic() + 120
-    while not history.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    time.sleep(0.1)  # into the next epoch
-    os.kill(process, signal.SIGKILL)
-    assert ended(process, log).code == -signal.SIGKILL
-    n_done = len(history.read_text().splitlines())
-    assert 1 <= n_done < 6
+
+    def until_killed() -> None:
+        """In the second step of the second epoch."""
+        steps, take = count(), epochs.take_gradients
+
+        def step(*given: Any) -> None:
+            if (folder / "history.jsonl").exists() and next(steps) == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            take(*given)
+
+        epochs.take_gradients = step  # of this fork alone
+        main(command)
+
+    assert ended(forked(until_killed, log), log).code == -signal.SIGKILL
+    assert (folder / "history.jsonl").read_text().count("\n") == 1
     assert not (folder / "final").exists()
     done = ended(forked(partial(main, [*command, "--resume"]), log), log)
     assert done.code == 0, done.said
-    assert f"resumed after epoch {n_done} of 6" in done.said
+    assert "resumed after epoch 1 of 3" in done.said
     assert weights(folder) == weights(tmp_path / "whole")
     assert (folder / "history.jsonl").read_text() == (tmp_path / "whole" / "history.jsonl").read_text()
 
@@ -381,13 +389,6 @@ def test_classes_have_their_names_and_order(tmp_path: Path) -> None:
     assert list(answer) == ["gender", "action_quality"]
     assert list(answer["action_quality"]["probabilities"]) == ["low", "mid", "high"]
     assert list(answer["gender"]["probabilities"]) == ["F", "M"]
-
-
-def test_a_class_keeps_its_name_when_it_comes_last(tmp_path: Path) -> None:
-    """The bright band of class 'high' has the lowest position; the network must still learn its name."""
-    data = make_dataset(movements=("high", "mid", "low"), n_subjects=6, n_repetitions=3)
-    result = run(data, tmp_path / "run", TrainingConfig(epochs=10, batch_size=8, learning_rate=3e-3), base_channels=4)
-    assert result.reports["action_quality"].per_class["high"]["recall"] > 0.6
 
 
 def test_one_subject_is_split_by_repetition_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

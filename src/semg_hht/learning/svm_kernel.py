@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.svm import SVC
 
@@ -100,14 +101,19 @@ def best_pair(
     C, checks the parameters and the scores of each fit, and fits the best pair to all rows.
     """
     scores = np.empty((len(costs), len(gammas), len(folds)))
+    numbers = np.unique(y, return_inverse=True)[1]
     for k, (train, test) in enumerate(folds):
-        true = [y[test] == name for name in np.unique(y[test])]
+        true = [numbers[test] == number for number in np.unique(numbers[test])]
+        names, counts = np.unique(numbers[train], return_counts=True)
+        # What "balanced" stands for. scikit-learn would find it, and check the numbers, anew for each of many fits.
+        weights = dict(zip(names.tolist(), len(train) / (len(names) * counts), strict=True))
         for j, gamma in enumerate(gammas):
             machine = SvcOnRows(rows, gamma=gamma).on(train)
             seen, unseen = machine.kernel(train), machine.kernel(test)
             for i, cost in enumerate(costs):
-                svc = SVC(C=cost, kernel="precomputed", class_weight="balanced").fit(seen, y[train])
-                found = svc.predict(unseen) == y[test]
+                with config_context(assume_finite=True, skip_parameter_validation=True):
+                    svc = SVC(C=cost, kernel="precomputed", class_weight=weights).fit(seen, numbers[train])
+                    found = svc.predict(unseen) == numbers[test]
                 scores[i, j, k] = np.mean([np.mean(found[of_class]) for of_class in true])
     i, j = divmod(int(np.average(scores, axis=2).argmax()), len(gammas))
     return costs[i], gammas[j]
