@@ -80,7 +80,7 @@ def test_a_command_that_answers_several_recordings_reads_each_once(
     for name in whole:
         shutil.copy(simulated.manifest.parent / name, folder / name)
     (folder / broken).write_text("a,b\n1\n", encoding="utf-8")
-    rows = [row for row in people if row.file in (broken, *whole)]
+    rows = [next(row for row in people if row.file == name) for name in (broken, *whole)]  # a repetition of each
     (folder / "manifest.csv").write_text(manifest_text(rows), encoding="utf-8")
     run, out = open_run(simulated_run, cpu=True), tmp_path / "answers.json"
     predictions = run.predict(folder, n_jobs=1)
@@ -91,7 +91,7 @@ def test_a_command_that_answers_several_recordings_reads_each_once(
               "--explain", str(tmp_path / "pictures")])  # fmt: skip
     content = json.loads(out.read_text(encoding="utf-8"))
     assert list(content.pop("errors")) == [broken]
-    assert all(len(entry["evidence"]) == 6 for entry in content.values())
+    assert all(len(entry["evidence"]) == 2 for entry in content.values())
 
 
 def test_an_answer_of_the_page_reads_and_filters_a_recording_once(

@@ -313,9 +313,10 @@ def test_the_full_size_network_trains_saves_loads_and_predicts_the_same(simulate
     save_model(model, tmp_path / "best")
     features, logits = model.features_and_logits(dataset.matrices[:1])
     assert features.shape == (1, 2048)
-    again = load_model(tmp_path / "best").features_and_logits(dataset.matrices[:1])
+    loaded = load_model(tmp_path / "best")
+    again = loaded.features_and_logits(dataset.matrices[:1])
     assert_array_equal(again[0], features)
-    assert_array_equal(again[1], logits)
+    assert_array_equal(loaded.combine(*again)["action_quality"], model.combine(features, logits)["action_quality"])
 
 
 def test_files_get_the_permissions_a_user_expects(tiny_result: Result, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cross-validation fold by fold, and `semg-hht evaluate`."""
+"""Cross-validation fold by fold; `semg-hht evaluate` has its tests in tests/cli."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from joblib import parallel_config
 
 from builders import make_dataset, with_features
 from conftest import Simulated
-from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import OURS, HeldOutAnswers
 from semg_hht.learning import crossvalidation
@@ -27,20 +26,15 @@ from semg_hht.reports.words import read_words
 
 ONCE = TrainingConfig(epochs=1, batch_size=8, learning_rate=1e-3)
 SMALL, ON_CPU = NetworkSize(base_channels=2), FoldOptions(cpu=True)
+TWO_FOLDS = FoldOptions(protocol="grouped", n_folds=2, cpu=True)
 
 
 FEW = make_dataset(n_subjects=4, n_repetitions=1)  # two people per gender
 
 
-def run(*words: object) -> int:
-    with pytest.raises(SystemExit) as exit_:
-        main([str(word) for word in words])
-    return int(exit_.value.code or 0)
-
-
 def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> None:
     dataset = with_features(make_dataset(n_subjects=4, n_channels=2))
-    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, TWO_FOLDS, n_jobs=1)
     assert {(a.task, a.method) for a in answers} == {
         (task, method) for task in ("action_quality", "gender") for method in (OURS, *BASELINES)
     }
@@ -57,7 +51,7 @@ def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> Non
 
 def test_the_findings_hold_the_answers_of_a_recording_to_show(tmp_path: Path, simulated: Simulated) -> None:
     dataset = load_folder(simulated.matrices)
-    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
+    answers = cross_validate(dataset, tmp_path / "e", ONCE, SMALL, TWO_FOLDS, n_jobs=1)
     shown = describe(dataset, tmp_path / "e", answers)["shown"]["action_quality"]
     rows = [row for row in dataset.rows if row.extra["recording"] == shown["file"]]
     assert {row.subject for row in rows} == {shown["subject"]}
@@ -81,10 +75,10 @@ def test_labels_of_held_out_people_do_not_change_their_answers(tmp_path: Path, m
     """The strictest test for a leak: an unused label can't change a result."""
     monkeypatch.setattr(crossvalidation, "BASELINES", ("classical features",))  # a single one, for speed
     dataset = with_features(make_dataset(n_subjects=4))
-    first = cross_validate(dataset, tmp_path / "a", ONCE, SMALL, ON_CPU, n_jobs=1)
+    first = cross_validate(dataset, tmp_path / "a", ONCE, SMALL, TWO_FOLDS, n_jobs=1)
     turned = {"full": "half", "half": "invalid", "invalid": "full"}
     rows = tuple(replace(row, movement=turned[row.movement]) if row.subject == "S01" else row for row in dataset.rows)
-    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", ONCE, SMALL, ON_CPU, n_jobs=1)
+    second = cross_validate(replace(dataset, rows=rows), tmp_path / "b", ONCE, SMALL, TWO_FOLDS, n_jobs=1)
     for one, other in zip(first, second, strict=True):
         mine = [i for i, subject in enumerate(one.subjects) if subject == "S01"]
         assert mine
@@ -172,23 +166,6 @@ def test_matrices_without_features_have_no_baselines(tmp_path: Path) -> None:
     assert repetition_features(make_dataset(), "classical features") is None
     answers = cross_validate(make_dataset(n_subjects=3), tmp_path / "e", ONCE, SMALL, ON_CPU, n_jobs=1)
     assert {a.method for a in answers} == {OURS}
-
-
-def test_the_command_prints_the_optimism_and_writes_a_report(
-    simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["evaluate", "--data_dir", simulated.matrices, "--out", tmp_path / "e", "--folds", 2, "--epochs", 1,
-             "--base_channels", 2, "--cpu", "--jobs", 1]  # fmt: skip
-    assert run(*words) == 0
-    assert "protocol loso, 4 subjects" in capsys.readouterr().out
-    assert run(*words, "--protocol", "random", "--json") == 0
-    content = json.loads(capsys.readouterr().out)
-    assert content == json.loads((tmp_path / "e" / "report.json").read_text()) == gather(tmp_path / "e")
-    assert set(content["protocols"]) == {"loso", "random"}
-    assert set(content["optimism"]["action_quality"]) == {"new_people", "random"}
-    assert content["protocols"]["loso"]["data"]["subjects"] == sorted(set(load_folder(simulated.matrices).subjects))
-    assert run(*words, "--protocol", "sideways") == 1
-    assert "--protocol must be one of loso, grouped, random" in capsys.readouterr().err
 
 
 def test_gender_is_left_out_with_a_warning_if_one_person_shows_a_class(
