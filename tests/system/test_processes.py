@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from builders import make_dataset, noise, write_dataset
+from fault_injection import LOADED_BY_TRAINING
 from semg_hht.cli.main import main
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import write_recording
@@ -116,10 +117,17 @@ def distributed() -> Any:
 
 @pytest.fixture(scope="module")
 def shared_cluster() -> Iterator[Any]:
-    with distributed().LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host="127.0.0.1"
-    ) as found:
-        yield found
+    """Its processes are forks of one that has loaded torch, which takes each of them seconds."""
+    found = distributed()
+    import dask
+
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        context = found.utils.get_mp_context()
+        context.set_forkserver_preload(["distributed", "semg_hht.learning.crossvalidation", *LOADED_BY_TRAINING])
+        with found.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host="127.0.0.1"
+        ) as running:
+            yield running
 
 
 @pytest.fixture
