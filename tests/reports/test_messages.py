@@ -29,10 +29,9 @@ CODE = re.compile(r"[\\<>{}]|;.*;|=>|'self'|=/|^semg-hht ")
 SETTING = re.compile(r"\b[a-z]+(?:_[a-z]+)*=\S|(?<![\w-])--[a-z]")
 # Parts of messages of commands, of their folders and of who starts the page.
 NOT_ON_THE_PAGE = (
-    "overwrite=True", "resume=True", "cpu=True", "gender=True", "batch_size=", "learning_rate=", "checkpoint_dir=",
-    "engine=", "engine}", "pack=", "data_dir=", "method=", "repetition={found}", "scaling {scaling}", "sensor=",
-    "SensorSource", "matrices are", "semg-hht prepare", "save2gdf", "--port", "--host", "--public-url",
-    "states no rate", "source_id=",
+    "overwrite=True", "resume=True", "gender=True", "batch_size=", "engine=", "engine}", "pack=", "data_dir=",
+    "method=", "repetition={found}", "scaling {scaling}", "sensor=", "SensorSource", "matrices are",
+    "semg-hht prepare", "save2gdf", "--port", "--host", "--public-url", "states no rate", "source_id=",
 )  # fmt: skip
 NAMES = {"Time Series", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"}
 
