@@ -19,6 +19,7 @@ from semg_hht.recordings.jobs import Job, collect, for_each
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetition_stack import stack_repetitions
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.arguments import checked
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class RepetitionArrays:
     channel_names: tuple[str, ...]
 
 
+@checked
 def read_repetitions(
     path: str | Path,
     *,

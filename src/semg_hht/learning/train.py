@@ -28,6 +28,7 @@ from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_tas
 from semg_hht.learning.split import Split, split_dataset, warn_of_few_people
 from semg_hht.learning.training_data import reasons_of_matrix
 from semg_hht.recordings.manifest import TASKS, is_test_name
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import (
     LEFTOVERS,
     clear_folder,
@@ -57,6 +58,7 @@ class Result:
     n_unlabelled: int
 
 
+@checked
 @dataclass(frozen=True)
 class NetworkSize:
     """Number of encoder layers, and of channels after the first layer.
@@ -72,6 +74,7 @@ class NetworkSize:
     base_channels: int = 64
 
 
+@checked
 @dataclass(frozen=True)
 class RunOptions:
     """What a run trains and how it treats its folder.

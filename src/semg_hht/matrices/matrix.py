@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.matrices.scaling import min_max
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, require_modest_zip, whole_file
 
 SIZE = 256
@@ -99,6 +100,7 @@ def is_matrix_file(path: Path) -> bool:
     return any(key in shapes for key in MATRIX_KEYS) or (SIZE, SIZE) in shapes.values()
 
 
+@checked
 def read_matrix(path: str | Path) -> Matrix:
     """Read key ``hht``, else ``spectrum``, else the only two-dimensional array.
 

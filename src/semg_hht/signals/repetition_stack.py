@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.system.arguments import checked
 
 Array = NDArray[np.float64]
 
 MIN_LENGTH = 2  # samples; one has neither a variance nor a frequency
 
 
+@checked
 def stack_repetitions(repetitions: Sequence[Array]) -> Array:
     """Put repetitions (n_channels, n_samples) into one array (n, n_channels, longest), with NaN after each end.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import PROTOCOLS
 from semg_hht.reports.summary import REPORT, gather
+from semg_hht.system.arguments import checked
 from semg_hht.system.dataframes import dataframe, html_table
 from semg_hht.system.processes import path_for_workers, workers
 from semg_hht.verbs.training import RECIPE, LoadOptions, TrainingInput, load_dataset, require_training
@@ -27,6 +28,7 @@ MANY_PASSES = 100_000  # 16 in about a second on two cores
 COLUMNS = ("protocol", "task", "method", "balanced_accuracy", "low", "high", "macro_f1", "auroc", "ece", "n")
 
 
+@checked
 @dataclass(frozen=True)
 class EvaluationOptions:
     """How people are held out, and what an evaluation keeps.
@@ -94,6 +96,7 @@ class Evaluated:
         return html_table(COLUMNS, self.rows(), f"evaluation in {self.folder}")
 
 
+@checked
 def evaluate(
     data: TrainingInput,
     out: str | Path = "evaluation",

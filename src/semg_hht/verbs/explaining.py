@@ -17,10 +17,12 @@ from semg_hht.prediction.inputs import Choice
 from semg_hht.recordings.jobs import Failure
 from semg_hht.reports.explanation_text import evidence_json, evidence_said, evidence_title, write_evidence
 from semg_hht.reports.words import read_words
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import require_new_file, require_suffix
 from semg_hht.verbs.predicting import Checkpoint, opened
 
 
+@checked
 @dataclass(frozen=True)
 class ExplainOptions:
     """What is explained, and how.
@@ -80,6 +82,7 @@ class Evidence:
         return {"file": first.file, "repetition": first.number, **content}
 
 
+@checked
 def explain(
     data: Data,
     checkpoint: Checkpoint | None = None,
