@@ -88,7 +88,7 @@ def check_data(
     InputError
         ``data`` does not exist or has no matrices, or a manifest or split can't be read.
     """
-    several = given_list(data)
+    several = given_list(data, rate_hz=rate_hz, units=units)
     first = several[0]
     source = Path(first) if isinstance(first, (str, Path)) and len(several) == 1 else Path("recordings")
     if (source / SPLIT_FILE).is_file() and not (source / MANIFEST).is_file():
