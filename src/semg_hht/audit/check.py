@@ -26,7 +26,7 @@ from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.recordings.units import mixed_units
 from semg_hht.system.dataframes import dataframe
-from semg_hht.system.files import file_as_named, files_in, read_json
+from semg_hht.system.files import file_as_named, files_in, in_command, read_json
 from semg_hht.system.progress import Track, untracked
 
 SPLIT_FILE = "split.json"
@@ -173,7 +173,9 @@ def _holds_recordings(source: Path) -> bool:
 
 def _check_run(run: Path) -> CheckResult:
     sides = read_split(run / SPLIT_FILE)
-    note = Finding("note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {run}")
+    note = Finding(
+        "note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {in_command(run)}"
+    )
     n_files = len(frozenset().union(*sides.files.values()))
     people = frozenset().union(*sides.subjects.values()) - {""}
     return CheckResult(run, n_files, len(people), tuple(in_order([*split_findings(sides), note])))

@@ -26,6 +26,7 @@ from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.inputs import InputLoader, LoadedInput, counted, doubted, in_batches
 from semg_hht.recordings.jobs import Failure
 from semg_hht.system.arguments import checked
+from semg_hht.system.files import in_command
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -366,17 +367,16 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     >>> sh.open_run(sh.samples.RUN).classes
     {'action_quality': ('neutral', 'supinated')}
     """
-    folder = Path(folder)
+    folder, quoted = Path(folder), in_command(folder)
     if engine not in ENGINES:
         raise InputError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
     if is_export(folder):
-        if engine == "torch":
-            raise InputError(f"{folder}: an export has no weights for torch; name the run it was made of")
-        return _as_run(folder, open_export(folder, engine))
+        if engine != "torch":
+            return _as_run(folder, open_export(folder, engine))
+        raise InputError(f"{folder}: an export has no weights for torch; name the run it was made of")
     if engine not in ("auto", "torch"):
-        raise InputError(f"{folder}: {engine} reads what semg-hht export --checkpoint {folder} --out FOLDER writes")
-    places = (folder, folder / "best", folder / "final")
-    checkpoint = next((path for path in places if (path / "model.json").is_file()), None)
+        raise InputError(f"{folder}: {engine} reads what semg-hht export --checkpoint {quoted} --out FOLDER writes")
+    checkpoint = next((p for p in (folder, folder / "best", folder / "final") if (p / "model.json").is_file()), None)
     if checkpoint is None:
         raise InputError(f"{folder}: expected a run directory or a checkpoint in it; found no model.json")
     try:
