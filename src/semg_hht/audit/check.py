@@ -32,9 +32,10 @@ from semg_hht.system.progress import Track, untracked
 SPLIT_FILE = "split.json"
 CONFIG_FILE = "config.json"
 SIDES = ("train", "validation", "test")
+MAX_SHOWN = 6  # findings in the representation of a result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CheckResult:
     """The checked source and its findings.
 
@@ -55,6 +56,13 @@ class CheckResult:
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
+
+    def __repr__(self) -> str:
+        people = "people" if self.n_subjects != 1 else "person"
+        lines = [f"<CheckResult of {self.source}: {self.n_files} files of {self.n_subjects} {people}"]
+        lines += [f"{one.severity}: {one.sentence}" for one in self.findings[:MAX_SHOWN]]
+        lines += [f"and {len(self) - MAX_SHOWN} more"] * (len(self) > MAX_SHOWN)
+        return "\n  ".join(lines) + ">"
 
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame`` with a row for each finding.

@@ -6,6 +6,7 @@ It knows manifests and recordings. It does not know estimators.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 TASK = "action_quality"  # whose labels are taken: the column movement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RepetitionArrays:
     """Filtered repetitions as arrays, one row for each.
 
@@ -53,6 +54,13 @@ class RepetitionArrays:
     files: NDArray[np.str_]
     rate_hz: float
     channel_names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        counts = Counter(self.y.tolist())
+        labels = ", ".join(f"{counts[name]} {name or 'without a label'}" for name in sorted(counts))
+        return (
+            f"<RepetitionArrays: X {self.X.shape} at {self.rate_hz:g} Hz, y {labels}, {len(set(self.groups))} groups>"
+        )
 
 
 @checked

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 TASK_CHOICES = ("both", *TASKS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A finished run: its folder, history, scores of each task on the test people, and what ``auto`` chose."""
 
@@ -56,6 +56,11 @@ class Result:
     reports: dict[str, Report]
     chosen: Mapping[str, Chosen]
     n_unlabelled: int
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{task} {report.balanced_accuracy:.2f}" for task, report in self.reports.items())
+        best = f"best epoch {self.best_epoch} of {len(self.history)}"
+        return f"<Result: run in {self.folder}, {best}, balanced accuracy on held-out data {scores}>"
 
 
 @checked

@@ -28,7 +28,7 @@ VECTORS = ("mixing", "profile")  # keys of the vectors that describe a repetitio
 REFERENCE_KEY = "reference"  # among the features in a file
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Matrix:
     """The input of the network for one example.
 
@@ -65,6 +65,11 @@ class Matrix:
     profile: NDArray[np.float64] | None = None
     rate_hz: float | None = None
     units: str = ""
+
+    def __repr__(self) -> str:
+        axes = [f"{axis[0]:.4g} to {axis[-1]:.4g} {unit}" for axis, unit in
+                ((self.frequency_hz, "Hz"), (self.time_s, "s")) if axis is not None]  # fmt: skip
+        return f"<Matrix: values {self.values.shape}, {', '.join(axes) or 'of another tool, axes not stated'}>"
 
     def plane(self, i: int) -> Matrix:
         """The matrix of one plane alone."""

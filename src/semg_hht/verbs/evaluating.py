@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ class EvaluationOptions:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluated:
     """What `evaluate` found and wrote.
 
@@ -67,7 +67,11 @@ class Evaluated:
 
     folder: Path
     page: Path
-    content: dict[str, Any] = field(repr=False)
+    content: dict[str, Any]
+
+    def __repr__(self) -> str:
+        scores = [f"{protocol}, {task}: {method} {score:.2f}" for protocol, task, method, score, *_ in self.rows()]
+        return "\n  ".join([f"<Evaluated in {self.folder}, balanced accuracy", *scores]) + ">"
 
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame`` of scores: a row per protocol, task and method, with 95 % intervals over people.
