@@ -59,8 +59,10 @@ class Result:
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{task} {report.balanced_accuracy:.2f}" for task, report in self.reports.items())
-        best = f"best epoch {self.best_epoch} of {len(self.history)}"
-        return f"<Result: run in {self.folder}, {best}, balanced accuracy on held-out data {scores}>"
+        return (
+            f"<Result: run in {self.folder}, best epoch {self.best_epoch} of {len(self.history)}, balanced accuracy on "
+            f"held-out data {scores}>"
+        )
 
 
 @checked
