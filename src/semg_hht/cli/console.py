@@ -25,9 +25,9 @@ from rich.text import Text
 
 import semg_hht as sh
 from semg_hht import InputError
-from semg_hht.cli.alike import alike
 from semg_hht.cli.flags import as_flags
 from semg_hht.system.progress import TrainingProgress
+from semg_hht.verbs.alike import alike
 
 if TYPE_CHECKING:  # a verb loads only what it needs
     from rich.progress import Progress

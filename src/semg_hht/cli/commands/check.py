@@ -11,7 +11,7 @@ import typer
 from semg_hht import Finding
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.cli.alike import MAX_NAMED
+from semg_hht.verbs.alike import MAX_NAMED
 from semg_hht.verbs.checking import ADVICE, SEVERITIES
 from semg_hht.verbs.checking import check as check_data
 
