@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from semg_hht.errors import InputError, RateUnknown, WriteError, missing_library
+from semg_hht.errors import InputError, RateUnknown, TimesUneven, WriteError, missing_library
 
 
-@pytest.mark.parametrize("kind", [RateUnknown, WriteError])
+@pytest.mark.parametrize("kind", [RateUnknown, TimesUneven, WriteError])
 def test_every_error_of_a_user_is_an_input_error(kind: type[Exception]) -> None:
     with pytest.raises(InputError, match="full sentence"):
         raise kind("full sentence")
-    assert issubclass(InputError, ValueError)
+    assert issubclass(InputError, ValueError) and issubclass(TimesUneven, RateUnknown)
+    again = pickle.loads(pickle.dumps(kind("full sentence")))  # noqa: S301  # as it passes between processes
+    assert type(again) is kind and str(again) == "full sentence"
 
 
 def test_a_missing_library_names_its_extra_and_a_failing_one_its_reason() -> None:

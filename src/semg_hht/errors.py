@@ -19,6 +19,10 @@ class RateUnknown(InputError):
     """A recording does not state its sampling rate. The web page asks for it."""
 
 
+class TimesUneven(RateUnknown):
+    """The times of the samples give no rate. A stated rate makes them unnecessary, so the web page asks for it."""
+
+
 class NoRepetition(InputError):
     """No repetition was found in a recording. Predictions offer to take the recording as one."""
 

@@ -62,7 +62,10 @@ def test_a_recording_saved_again_under_another_name_is_found(simulated: Simulate
 
 
 def test_simulated_people_are_not_reported_as_copies(simulated: Simulated) -> None:
-    assert not kinds(check_data(simulated.prepared_manifest.parent).findings)
+    found = check_data(simulated.prepared_manifest.parent)
+    assert not kinds(found.findings)
+    assert repr(found).startswith(f"<CheckResult of {found.source}: {found.n_files} files of {found.n_subjects} people")
+    assert repr(replace(found, findings=(Finding("error", "labels", "none"),) * 8)).endswith("none\n  and 2 more>")
 
 
 @pytest.fixture

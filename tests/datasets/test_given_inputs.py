@@ -62,6 +62,39 @@ def test_a_table_of_repetitions_names_files_from_here(tmp_path: Path, monkeypatc
         jobs_of(table.assign(start_s="x"))
 
 
+def test_an_edited_table_goes_back_with_its_recordings_in_memory() -> None:
+    pandas = pytest.importorskip("pandas")
+    arrays = [RECORDING.samples, 2 * RECORDING.samples]
+    table = pandas.DataFrame(
+        {"file": ["recording", "recording 2", "recording 2"], "start_s": [0.5, 0.5, 2.0], "stop_s": [1.0, 1.0, 2.5]}
+    ).assign(rate_hz=500.0, units="uV", movement="full")
+    first, second = jobs_of([table, *arrays])  # the rate is that of the table
+    assert [row.start_s for row in second.rows] == [0.5, 2.0] and {row.units for row in second.rows} == {"uV"}
+    assert first.file == "recording" and first.rows[0].movement == "full"
+    assert (read_job(second).samples == arrays[1]).all() and read_job(second).rate_hz == 500.0
+    (only,) = jobs_of([*arrays, table.iloc[1:]])  # the rows of the first were removed, so it is left out
+    assert only.file == "recording 2"
+    (one,) = jobs_of([table.iloc[:1].drop(columns=["rate_hz", "units"]), RECORDING.samples], rate_hz=500.0, units="mV")
+    assert (one.rows[0].rate_hz, one.rows[0].units) == (500.0, "mV")
+
+
+def test_a_table_without_files_goes_with_one_recording_in_memory(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"start_s": [0.5, 2.0], "stop_s": [1.0, 2.5]})
+    (job,) = jobs_of([RECORDING, table])
+    assert [(row.file, row.start_s, row.rate_hz) for row in job.rows] == [
+        ("noise0", 0.5, 500.0),
+        ("noise0", 2.0, 500.0),
+    ]
+    write_recording(RECORDING, tmp_path / "a.npz")
+    beside = table.assign(file=str(tmp_path / "a.npz"))
+    assert [job.file for job in jobs_of([beside, RECORDING])] == [str(tmp_path / "a.npz"), "noise0"]
+    with pytest.raises(InputError, match=r"table of repetitions: .* found no column file.* \[table, recording\]"):
+        jobs_of(table)
+    with pytest.raises(InputError, match=r"found no file gone. If its recording is in memory, give both"):
+        jobs_of(table.assign(file="gone"))
+
+
 @pytest.mark.parametrize("wrong", [3, None, [RECORDING, 3], os])
 def test_other_objects_are_refused(wrong: object) -> None:
     with pytest.raises(InputError, match="expected a path, a Recording, an array, a DataFrame"):

@@ -36,6 +36,7 @@ def test_repetitions_are_found_in_recordings_without_times() -> None:
     assert data.channel_names == ("BicepsBrachi", "Brachioradialis")
     assert len(data.X) > 50 and len(set(data.files)) == 6
     whole = read_repetitions(samples.recordings()["P30_supinated"])
+    assert repr(whole).endswith(" at 2000 Hz, y 1 without a label, 1 groups>")
     assert len(whole.X) == 1 and whole.groups.tolist() == ["P30_supinated.mat"]
 
 

@@ -89,6 +89,7 @@ def test_predictions_say_in_text_and_in_notebooks_what_is_unlike_and_what_could_
     assert repr(predictions) == (
         "<Predictions for 1 file, 1 could not be used\n  m.npz: F 60%, unlike the training data\n  b.csv: empty, so>"
     )
+    assert repr(strange) == "<Prediction for m.npz: F 60%, unlike the training data>"
     page = predictions._repr_html_()
     assert "<p>files predicted: 1; could not be used: 1</p>" in page
     assert "<td>b.csv</td>" in page

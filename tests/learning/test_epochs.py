@@ -51,7 +51,7 @@ def test_rare_classes_weigh_more(tmp_path: Path) -> None:
         ({"checkpoint_every": 0}, "checkpoint_every must be at least 1; got 0"),
         ({"batch_size": 1}, "batch_size must be at least 2 .*; got 1"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0; got 0"),
-        ({"learning_rate": float("nan")}, "learning_rate must be above 0; got nan"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a number; got nan"),
         ({"patience": 0}, "patience must be at least 1; got 0"),
         ({"recipe": "x"}, "recipe must be one of plain, best, auto; got 'x'"),
         ({"convolutions": "x"}, "convolutions must be one of products, torch; got 'x'"),

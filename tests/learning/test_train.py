@@ -91,6 +91,9 @@ def test_a_run_writes_the_documented_files(tiny_result: Result) -> None:
 def test_the_files_agree_with_the_result(tiny_result: Result) -> None:
     history = [json.loads(line) for line in (tiny_result.folder / "history.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in history] == [1, 2, 3]
+    right = tiny_result.reports["gender"].balanced_accuracy
+    assert f"best epoch {tiny_result.best_epoch} of 3, " in repr(tiny_result)
+    assert repr(tiny_result).endswith(f", gender {right:.2f}>")
     config = read(tiny_result.folder / "config.json")
     assert config["training"]["epochs"] == 3
     assert config["network"]["base_channels"] == 2

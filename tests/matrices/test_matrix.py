@@ -30,6 +30,8 @@ def test_a_matrix_written_is_read_back(tmp_path: Path, n_planes: int) -> None:
     back = read_matrix(tmp_path / "a.npz")
     assert_allclose(back.values, matrix.values, rtol=0)
     assert back.settings == matrix.settings
+    assert repr(back) == f"<Matrix: values ({n_planes}, 256, 256), 0.5 to 255.5 Hz, 0.005 to 2.555 s>"
+    assert repr(Matrix(back.values)).endswith(", of another tool, axes not stated>")
     assert_allclose(back.frequency_hz, AXIS)
     assert_allclose(back.time_s, AXIS / 100)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -204,3 +205,19 @@ def test_what_needs_torch_loads_it_late(module: str) -> None:
 
 def test_asking_the_command_line_for_help_loads_no_torch() -> None:
     assert not loaded_by("import semg_hht.cli.main") & {"torch", "matplotlib", "sklearn", "jinja2", "starlette"}
+
+
+def test_a_path_in_a_printed_command_is_quoted() -> None:
+    """In a sentence such as "next: semg-hht train --data_dir X", a path with spaces would be two words."""
+    unquoted = []
+    for path in files():
+        for node in ast.walk(tree_of(path)):
+            said = ""
+            for part in node.values if isinstance(node, ast.JoinedStr) else ():
+                is_word = isinstance(part, ast.FormattedValue) and re.search(
+                    r"semg-hht [a-z]+ [\w -]*$|--replay $", said
+                )
+                if is_word and not re.match(r"\{(in_command\(|quoted\})", ast.unparse(part).removeprefix("f'")):
+                    unquoted.append(f"{name_of(path)}:{node.lineno}: {ast.unparse(part)}")
+                said += str(part.value) if isinstance(part, ast.Constant) else "X"
+    assert unquoted == []

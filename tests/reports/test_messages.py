@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import semg_hht
-from semg_hht.reports.messages import MAX_LENGTH, catalogue, told, translated
+from semg_hht.reports.messages import GAP, MAX_LENGTH, catalogue, named_in, told, translated
 
 SOURCE = Path(semg_hht.__file__).parent
 ROOMS = ("recordings", "signals", "matrices", "datasets", "prediction", "inference", "learning", "explanation", "web")
@@ -29,10 +29,9 @@ CODE = re.compile(r"[\\<>{}]|;.*;|=>|'self'|=/|^semg-hht ")
 SETTING = re.compile(r"\b[a-z]+(?:_[a-z]+)*=\S|(?<![\w-])--[a-z]")
 # Parts of messages of commands, of their folders and of who starts the page.
 NOT_ON_THE_PAGE = (
-    "overwrite=True", "resume=True", "cpu=True", "gender=True", "batch_size=", "learning_rate=", "checkpoint_dir=",
-    "engine=", "engine}", "pack=", "data_dir=", "method=", "repetition={found}", "scaling {scaling}", "sensor=",
-    "SensorSource", "matrices are", "semg-hht prepare", "save2gdf", "--port", "--host", "--public-url",
-    "states no rate", "source_id=",
+    "overwrite=True", "resume=True", "gender=True", "batch_size=", "engine=", "engine}", "pack=", "data_dir=",
+    "method=", "repetition={found}", "scaling {scaling}", "sensor=", "SensorSource", "matrices are",
+    "semg-hht prepare", "save2gdf", "--port", "--host", "--public-url", "states no rate", "source_id=",
 )  # fmt: skip
 NAMES = {"Time Series", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC"}
 
@@ -204,3 +203,18 @@ def test_names_with_braces_and_long_messages_stay_as_they_are() -> None:
     assert translated(long, "zh") == long
     many = "a: found b; expected c, " * 10 + "no such file or folder"
     assert translated(many, "zh") == many
+
+
+@pytest.mark.parametrize(
+    ("message", "rest", "name"),
+    [
+        ("channel ch3 is clipped: 2.5% of its samples are at the ends of its range",
+         f"channel {GAP} is clipped: 2.5% of its samples are at the ends of its range", "ch3"),
+        ("channels that are not EMG, by their units: knee [deg]",
+         f"channels that are not EMG, by their units: {GAP}", "knee [deg]"),
+        ("no such file or folder", "no such file or folder", ""),
+        ("channel ch3 is a mystery", "channel ch3 is a mystery", ""),
+    ],
+)  # fmt: skip
+def test_the_name_in_a_message_is_found(message: str, rest: str, name: str) -> None:
+    assert named_in(message) == (rest, name)

@@ -37,3 +37,12 @@ def test_a_gap_is_no_padding() -> None:
         unstack_repetitions(np.array([[[1.0, 2.0], [1.0, np.nan]]]))
     with pytest.raises(InputError, match=r"expected X \(n_repetitions, n_channels, n_samples\)"):
         unstack_repetitions(np.zeros(3))
+
+
+def test_swapped_axes_are_named() -> None:
+    repetitions = [np.ones((n, 2)) for n in (40, 50)]
+    with pytest.raises(InputError, match=r"found \(40, 2\), more channels than samples: the axes look swapped"):
+        stack_repetitions(repetitions)
+    swapped = stack_repetitions([repetition.T for repetition in repetitions]).swapaxes(1, 2)
+    with pytest.raises(InputError, match=r"found \(2, 50, 2\), .* the axes look swapped, pass X.swapaxes\(1, 2\)"):
+        unstack_repetitions(swapped)  # the padding is inside its repetitions

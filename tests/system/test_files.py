@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from semg_hht.system.files import (
     clear_folder,
     file_as_named,
     files_in,
+    in_command,
     is_hidden,
     locked_folder,
     names_in,
@@ -30,6 +32,24 @@ from semg_hht.system.files import (
     write_json,
     write_text,
 )
+
+
+@pytest.mark.parametrize(
+    ("path", "posix", "windows"),
+    [
+        ("runs/a-b_1.csv", "runs/a-b_1.csv", "runs/a-b_1.csv"),
+        ("数据/记录.csv", "数据/记录.csv", "数据/记录.csv"),
+        ("my data/a.csv", "'my data/a.csv'", '"my data/a.csv"'),
+        ("it's (1)", "'it'\"'\"'s (1)'", '"it\'s (1)"'),
+        ("C:\\runs", "'C:\\runs'", "C:\\runs"),
+        ("~", "'~'", '"~"'),
+    ],
+)
+def test_a_path_is_one_word_of_a_command(path: str, posix: str, windows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage.sys, "platform", "linux")
+    assert in_command(path) == posix and shlex.split(in_command(path)) == [path]
+    monkeypatch.setattr(storage.sys, "platform", "win32")
+    assert in_command(path) == windows
 
 
 def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:

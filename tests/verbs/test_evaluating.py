@@ -23,6 +23,7 @@ def test_scores_are_a_table_and_a_page(simulated: Simulated, tmp_path: Path) -> 
     assert found["notes"] == ["a note"]
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in done.rows()]
     assert {row["method"] for row in rows} > {"network"} and {row["protocol"] for row in rows} == {"grouped"}
+    assert repr(done).count("\n  grouped, action_quality: ") == len(rows)
     pytest.importorskip("pandas")
     assert len(done.to_dataframe()) == len(rows)
 

@@ -19,6 +19,10 @@ def test_the_evidence_is_sentences_json_and_a_picture(tmp_path: Path) -> None:
     content = evidence.to_json()
     assert content["repetition"] == 2
     assert str(evidence).count("\n  ") == len(content["action_quality"]["evidence"]["said"])
+    shown = repr(evidence)  # the answer, and what is for it and against it
+    assert shown.startswith(f"<Evidence: {evidence.said()[0][0]}\n  Strongest evidence for ")
+    (explanation,) = evidence
+    assert repr(explanation).endswith(f", repetition 2 of 5, action_quality: {explanation.answer.said}>")
     with pytest.raises(sh.InputError, match=r"why\.png: exists already"):
         explain(RECORDING, sh.samples.RUN, tmp_path / "why.png")
 

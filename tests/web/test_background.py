@@ -38,6 +38,9 @@ def test_one_piece_of_work_runs_at_a_time_and_can_be_stopped(visit: Visit, monke
     background._running.acquire()
     with pytest.raises(Refused, match="app_too_busy"):
         background.start(visit, "answer", work)
+    visit.job = BackgroundJob("train", done=False)
+    with pytest.raises(Refused, match="app_too_busy"):
+        background.start_short(visit, "why", work)
 
 
 @pytest.mark.parametrize(

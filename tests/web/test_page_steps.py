@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,32 @@ def test_first_sight_a_sample_and_the_shipped_run_without_a_command_line(visitor
     visitor.post("why", file=1, repetition=2)  # the third when it was answered
     assert visitor.wait()["error"] == "" and visitor.files[0]["repetitions"][1]["why"]
     assert first.is_file()
+
+
+def test_a_reason_is_given_during_the_training_of_the_visitor(visitors: Visitors, run: Run, curl: Path) -> None:
+    trains = threading.Event()
+
+    def train_until_stopped(tell: Callable[[float, str], None]) -> Run:
+        while True:
+            tell(0.5, "people")
+            trains.set()
+            time.sleep(0.02)
+
+    visitor = PageVisitor(page_of(visitors, run, make_practice=train_until_stopped))
+    visitor.drop(curl)
+    visitor.post("answer")
+    visitor.wait()
+    visitor.post("run", take="practice")
+    assert trains.wait(20)
+    visitor.post("why", file=1, repetition=1)
+    assert visitor.files[0]["repetitions"][0]["why"][0]["sentence"]
+    assert "Something is still running" in visitor.post("answer", 400)["error"]
+    rows = visitor.files[0]["repetitions"]
+    visitor.post("repetitions", file=1, repetitions=[{**rows[0], "stop_s": rows[0]["stop_s"] - 0.1}, *rows[1:]])
+    assert visitor.post("why", 400, file=1, repetition=1)["error"].startswith("This repetition has changed since")
+    assert not visitor.client.get("/api/job").json()["done"]
+    visitor.post("stop")
+    assert "topped" in visitor.wait()["error"]
 
 
 def test_another_run_takes_the_answers_of_the_first_away(visitors: Visitors, run: Run, curl: Path) -> None:

@@ -104,6 +104,35 @@ def test_a_training_of_a_visit_that_is_removed_ends_at_once_and_leaves_nothing(
     assert visit.job.done and time.monotonic() - begun_s < 2 and not visitors.folder.exists()
 
 
+def test_an_error_of_the_training_is_told_in_words_of_the_page(visit: Visit) -> None:
+    with_labels(visit, ("P1", "full"), ("P2", "full"), ("P3", "half"))
+    run = visit.folder / "train" / "run"
+    for part in ("last", "final"):  # a complete run without the state that resuming needs
+        (run / part).mkdir(parents=True)
+    with pytest.raises(Refused) as refused:
+        train(visit, BackgroundJob(), resume=True)
+    english, chinese = (sentence(refused.value.problem, read_words(language)) for language in ("en", "zh"))
+    assert english.startswith("Training ended early: ") and "the training can't be resumed; start it again" in english
+    assert "无法继续训练；请重新训练" in chinese
+    assert not any(text in english + chinese for text in ("--", "overwrite", str(visit.folder)))
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("semg_hht.errors.InputError: a.csv: is odd", "app_train_failed"),
+        ("OSError: [Errno 28] No space left on device", "app_train_failed"),
+        ("numpy._core._exceptions._ArrayMemoryError: Unable to allocate 9 GiB", "app_no_memory"),
+        ("torch.OutOfMemoryError: CUDA out of memory", "app_no_memory"),
+        ("Traceback (most recent call last):\nRuntimeError: a fault", "app_failed"),
+        ("  epoch 3   loss 0.2", "app_failed"),
+        ("", "app_failed"),
+    ],
+)
+def test_how_a_training_ended_is_read_from_what_it_printed(visit: Visit, printed: str, name: str) -> None:
+    assert trained_run._failure(printed, visit).problem.name == name
+
+
 @pytest.mark.parametrize("is_complete", [True, False])
 def test_a_training_that_was_complete_before_it_could_be_stopped_is_kept(
     visit: Visit, monkeypatch: pytest.MonkeyPatch, is_complete: bool

@@ -73,6 +73,11 @@ def test_a_file_without_a_rate_asks_for_it(tmp_path: Path) -> None:
     path.write_text("biceps\n" + "\n".join(str(i % 7 - 3) for i in range(4000)), encoding="utf-8")
     found = read(path)
     assert found.needs_rate and found.problem is not None and found.problem.name == "app_rate_unknown"
+    falls = tmp_path / "falls.csv"
+    rows = "\n".join(f"{time},{time % 7 - 3}" for time in [*range(2000), *range(1500, 3000)])
+    falls.write_text(f"time,biceps\n{rows}", encoding="utf-8")
+    doubtful = read(falls)
+    assert doubtful.needs_rate and doubtful.problem is not None and "must increase" in doubtful.problem.values["said"]
     again = read_upload(path, StatedFacts(rate_hz=1000.0, units="mV"), FILTERS, tmp_path / "drawn.npy")
     assert again.recorded is not None and (again.recorded.rate_hz, again.recorded.units) == (1000.0, "uV")
 

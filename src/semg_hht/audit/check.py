@@ -26,15 +26,16 @@ from semg_hht.recordings.jobs import Job, read_job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest
 from semg_hht.recordings.units import mixed_units
 from semg_hht.system.dataframes import dataframe
-from semg_hht.system.files import file_as_named, files_in, read_json
+from semg_hht.system.files import file_as_named, files_in, in_command, read_json
 from semg_hht.system.progress import Track, untracked
 
 SPLIT_FILE = "split.json"
 CONFIG_FILE = "config.json"
 SIDES = ("train", "validation", "test")
+MAX_SHOWN = 6  # findings in the representation of a result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CheckResult:
     """The checked source and its findings.
 
@@ -55,6 +56,13 @@ class CheckResult:
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
+
+    def __repr__(self) -> str:
+        people = "people" if self.n_subjects != 1 else "person"
+        lines = [f"<CheckResult of {self.source}: {self.n_files} files of {self.n_subjects} {people}"]
+        lines += [f"{one.severity}: {one.sentence}" for one in self.findings[:MAX_SHOWN]]
+        lines += [f"and {len(self) - MAX_SHOWN} more"] * (len(self) > MAX_SHOWN)
+        return "\n  ".join(lines) + ">"
 
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame`` with a row for each finding.
@@ -88,7 +96,7 @@ def check_data(
     InputError
         ``data`` does not exist or has no matrices, or a manifest or split can't be read.
     """
-    several = given_list(data)
+    several = given_list(data, rate_hz=rate_hz, units=units)
     first = several[0]
     source = Path(first) if isinstance(first, (str, Path)) and len(several) == 1 else Path("recordings")
     if (source / SPLIT_FILE).is_file() and not (source / MANIFEST).is_file():
@@ -173,7 +181,9 @@ def _holds_recordings(source: Path) -> bool:
 
 def _check_run(run: Path) -> CheckResult:
     sides = read_split(run / SPLIT_FILE)
-    note = Finding("note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {run}")
+    note = Finding(
+        "note", "what was checked", f"the split alone; its data: semg-hht check DATA --split {in_command(run)}"
+    )
     n_files = len(frozenset().union(*sides.files.values()))
     people = frozenset().union(*sides.subjects.values()) - {""}
     return CheckResult(run, n_files, len(people), tuple(in_order([*split_findings(sides), note])))

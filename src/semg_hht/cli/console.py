@@ -25,9 +25,9 @@ from rich.text import Text
 
 import semg_hht as sh
 from semg_hht import InputError
-from semg_hht.cli.alike import alike
 from semg_hht.cli.flags import as_flags
 from semg_hht.system.progress import TrainingProgress
+from semg_hht.verbs.alike import alike
 
 if TYPE_CHECKING:  # a verb loads only what it needs
     from rich.progress import Progress
@@ -43,10 +43,12 @@ class Terminal(Console):
         super().print(*(as_flags(one) if isinstance(one, str) else one for one in objects), **options)
 
 
-# Plain text in notebooks too: as HTML, each print would start a new block and a line could not be continued.
-# No emoji: a file named a:v:b is not a✌b, and the table of their names need not be loaded.
-out = Terminal(highlight=False, soft_wrap=True, force_jupyter=False, emoji=False)
-err = Terminal(stderr=True, highlight=False, soft_wrap=True, force_jupyter=False, emoji=False)
+# Plain text in notebooks too: as HTML, each print would start a new block and a line could not be continued. Without
+# markup, which would take a part of a path in brackets for a style, and without emoji: a file named a:v:b is not a✌b,
+# and the table of their names need not be loaded.
+PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True, "force_jupyter": False}
+out = Terminal(**PLAIN)
+err = Terminal(stderr=True, **PLAIN)
 # Of the processes that torchrun starts, only the first prints. Kubeflow sets RANK for processes that train alone.
 IS_SILENT = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("RANK", "0") != "0"
 
@@ -70,8 +72,8 @@ class NoteHandler(logging.Handler):
 
 def say(word: str, text: str, *, style: str) -> None:
     """Print ``word: text`` to standard error, wrapped to the width of a terminal; in a file it is one line."""
-    err.print(f"[{style}]{word}:[/] ", end="")
-    err.print(wrapped(err, text, first_at=len(word) + 2), markup=False)
+    err.print(f"{word}: ", end="", style=style)
+    err.print(wrapped(err, text, first_at=len(word) + 2))
 
 
 def wrapped(to: Console, text: str, *, first_at: int = 0, indent: int = 2) -> str:
@@ -237,21 +239,21 @@ def list_alike(to: Console, told: Iterable[tuple[str, str]], see_all: str = SEE_
     """Print a line for each kind of sentence, each with its files, from pairs (file, sentence)."""
     kinds = alike(told)
     for kind in kinds[:MAX_LISTED]:
-        to.print(f"  {wrapped(to, kind.line(), first_at=2, indent=4)}", markup=False)
+        to.print(f"  {wrapped(to, kind.line(), first_at=2, indent=4)}")
     _name_the_rest(to, len(kinds) - MAX_LISTED, any(kind.hides for kind in kinds), see_all)
 
 
 def _name_the_rest(to: Console, n_more: int, is_hidden: bool, see_all: str) -> None:
     if n_more > 0:
-        to.print(f"  and {n_more} more of other kinds; {see_all}", markup=False)
+        to.print(f"  and {n_more} more of other kinds; {see_all}")
     elif is_hidden:
-        to.print(f"  {see_all}", markup=False)
+        to.print(f"  {see_all}")
 
 
 def list_first(to: Console, items: Sequence[T], line: Callable[[T], str], more: str = "more") -> None:
     """Print one line for each of the first items, and how many more there are."""
     for item in items[:MAX_LISTED]:
-        to.print(f"  {wrapped(to, line(item), first_at=2, indent=4)}", markup=False)
+        to.print(f"  {wrapped(to, line(item), first_at=2, indent=4)}")
     if len(items) > MAX_LISTED:
         to.print(f"  and {len(items) - MAX_LISTED} {more}")
 

@@ -129,7 +129,7 @@ def _root(
         console.out.print(f"semg-hht {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        console.out.print("\n".join(WHERE_TO_START))
+        console.out.print("\n".join(WHERE_TO_START), markup=True)
 
 
 def main(

@@ -18,7 +18,8 @@ def show_reports(reports: dict[str, Report], split_by: str) -> None:
     for task, report in reports.items():
         # A split by repetition may have trained on other repetitions of the same people.
         of_people = f" of {counted(len(report.per_subject), 'subject')}" if split_by == "subject" else ""
-        out.print(f"\n[bold]{task.replace('_', ' ')}[/], {counted(report.n, 'repetition')}{of_people} not trained on")
+        out.print(f"\n{task.replace('_', ' ')}", end="", style="bold")
+        out.print(f", {counted(report.n, 'repetition')}{of_people} not trained on")
         out.print(f"  balanced accuracy {_with_interval(report, 'balanced_accuracy')}")
         out.print(f"  accuracy          {_with_interval(report, 'accuracy')}")
         table = Table(box=None, padding=(0, 2))
@@ -36,7 +37,8 @@ def show_findings(protocol: str, content: dict[str, Any]) -> None:
 
     n_people = len(content["data"]["subjects"])
     for task, scored in content["tasks"].items():
-        out.print(f"\n[bold]{task.replace('_', ' ')}[/], protocol {protocol}, {counted(n_people, 'subject')}")
+        out.print(f"\n{task.replace('_', ' ')}", end="", style="bold")
+        out.print(f", protocol {protocol}, {counted(n_people, 'subject')}")
         table = Table(box=None, padding=(0, 1))
         for column in ("method", "balanced accuracy", "95 % over people", "macro F1", "AUROC", "ECE"):
             table.add_column(column, justify="left" if column == "method" else "right", no_wrap=column == "method")
@@ -51,7 +53,7 @@ def show_findings(protocol: str, content: dict[str, Any]) -> None:
         out.print(table)
         for method, duel in scored["duel"].items():
             if duel["decides"]:
-                out.print(f"  [yellow]the network {_comparison(method, duel)}[/]")
+                out.print(f"  the network {_comparison(method, duel)}", style="yellow")
         unsure, n = scored["unsure"], scored["network"]["n"]
         if unsure is not None:
             out.print(

@@ -26,6 +26,7 @@ from semg_hht.recordings.manifest import (
     separator_of,
 )
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import each_name_in, file_as_named, files_in, require_file
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.csv"
 
 
+@checked
 @dataclass(frozen=True)
 class InputOptions:
     """What a user states about recordings.

@@ -25,14 +25,17 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.given import RecordingLike, is_recording_like, is_table, recording_of
 from semg_hht.recordings.jobs import Job
 from semg_hht.recordings.manifest import ManifestRow, parse_file_name, read_manifest_text
+from semg_hht.recordings.recorded import Recording
 
 Given = str | Path | RecordingLike | RowsTable | Prepared
 Data = Given | Sequence[Given]
 TABLE = Path("table of repetitions")
 
 
-def given_list(data: Data) -> list[Given]:
+def given_list(data: Data, *, rate_hz: float | None = None, units: str = "") -> list[Given]:
     """What was given, one by one: a list or a tuple holds several, everything else is one.
+
+    A table of repetitions and the recordings in memory that it names, given together, become one `RowsTable`.
 
     Raises
     ------
@@ -49,7 +52,63 @@ def given_list(data: Data) -> list[Given]:
     several = [one.folder if isinstance(one, Prepared) else one for one in several]
     if not several:
         raise InputError("expected at least one recording; found an empty list")
-    return several
+    return _joined(several, rate_hz, units)
+
+
+def _joined(several: list[Given], rate_hz: float | None, units: str) -> list[Given]:
+    """Tables of repetitions with the recordings in memory that they name; what they don't name is left as it is."""
+    tables = [one for one in several if _lists_repetitions(one)]
+    recordings = [one for one in several if is_recording_like(one) and not _lists_repetitions(one)]
+    if not tables or not recordings:
+        return several
+    rows = [row for table in tables if _names_files(table) for row in _rows_of(table)]
+    rates = {row.file: row.rate_hz for row in rows}
+    one_rate = next(iter(rates.values()), None) if len(set(rates.values())) == 1 else None
+    jobs: list[Job] = []
+    for number, given in enumerate(recordings, start=1):
+        number = number if len(recordings) > 1 else 1
+        rate = rate_hz if isinstance(given, Recording) else rate_hz or rates.get(_name(number), one_rate)
+        more = jobs_of_object(given, rate_hz=rate, units=units, number=number)
+        jobs += distinct(given, more, {job.file for job in jobs})
+    if len(jobs) == 1:
+        rows += [row for table in tables if not _names_files(table) for row in _rows_of(table, jobs[0].file)]
+    in_memory = {job.file for job in jobs}
+    if not in_memory & {row.file for row in rows}:
+        return several
+    named = [replace(job, rows=own) for job in jobs if (own := _stated(job, rows))]
+    elsewhere = [row for row in rows if row.file not in in_memory]
+    found = RowsTable(tuple(rows), (*named, *jobs_of_rows(elsewhere, Path(), rate_hz, units)))
+    return [found, *(one for one in several if not is_recording_like(one))]
+
+
+def _stated(job: Job, rows: list[ManifestRow]) -> tuple[ManifestRow, ...]:
+    """The rows of a recording in memory, with its rate and units where they state none."""
+    (shared,) = job.rows
+    own = [row for row in rows if row.file == job.file]
+    return tuple(replace(row, rate_hz=row.rate_hz or shared.rate_hz, units=row.units or shared.units) for row in own)
+
+
+def _columns(given: Any) -> set[str]:
+    return {str(column) for column in given.columns} if is_table(given) else set()
+
+
+def _names_files(given: Any) -> bool:
+    return "file" in _columns(given)
+
+
+def _lists_repetitions(given: Any) -> bool:
+    """Whether it is a table of repetitions, not one of samples."""
+    return _names_files(given) or {"start_s", "stop_s"} <= _columns(given)
+
+
+def _rows_of(table: Any, file: str = "") -> list[ManifestRow]:
+    """The rows of a table of repetitions; ``file`` : the recording that they are in, where no column names it."""
+    return read_manifest_text(_csv_of(table.assign(file=file) if file else table), TABLE)
+
+
+def _name(number: int) -> str:
+    """What the ``number``-th recording in memory is called that has no name of its own."""
+    return "recording" if number == 1 else f"recording {number}"
 
 
 def inputs_of(given: Given, options: InputOptions, number: int = 1) -> tuple[list[tuple[Path, str]], list[Job]]:
@@ -74,7 +133,7 @@ def jobs_of(
         A path that names no recording, or an object that holds none.
     """
     jobs: list[Job] = []
-    several = given_list(data)
+    several = given_list(data, rate_hz=rate_hz, units=units)
     for number, given in enumerate(several, start=1):
         if isinstance(given, (str, Path)):
             more = find_jobs(Path(given), rate_hz=rate_hz, units=units)
@@ -97,12 +156,17 @@ def jobs_of_object(given: Any, *, rate_hz: float | None = None, units: str = "",
     """The recordings of an object. Labels come from the name of the file, where it has one, as for files."""
     if isinstance(given, RowsTable):
         return list(given.jobs)
-    if is_table(given) and "file" in [str(column) for column in given.columns]:
-        rows = read_manifest_text(_csv_of(given), TABLE)
-        return jobs_of_rows(rows, Path(), rate_hz, units)
-    name = "recording" if number == 1 else f"recording {number}"
-    recording = recording_of(given, rate_hz=rate_hz, units=units, name=name)
-    path = Path(recording.source or name)
+    if _lists_repetitions(given):
+        jobs = jobs_of_rows(_rows_of(given), Path(), rate_hz, units) if _names_files(given) else []
+        if any(job.path.exists() for job in jobs):
+            return jobs
+        found = f"no file {jobs[0].file}" if jobs else "no column file"
+        raise InputError(
+            f"{TABLE}: expected the files that it names; found {found}. If its recording is in memory, give both: "
+            "[table, recording]"
+        )
+    recording = recording_of(given, rate_hz=rate_hz, units=units, name=_name(number))
+    path = Path(recording.source or _name(number))
     try:
         row = parse_file_name(path.name)
     except InputError:

@@ -36,6 +36,7 @@ from semg_hht.signals.sensor_labels import (
     no_movement,
     sensor_remarks,
 )
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import write_text
 from semg_hht.system.progress import Track, untracked
 
@@ -49,6 +50,7 @@ OWN_COLUMN = "sensor_label"  # what the sensor says
 BY_COLUMN, BY_PERSON, BY_SENSOR = "labelled_by", "person", "sensor"  # who set the movement
 
 
+@checked
 @dataclass(frozen=True)
 class SensorSource:
     """Where the sensor is.
@@ -68,6 +70,7 @@ class SensorSource:
     rate_hz: float | None = None
 
 
+@checked
 @dataclass(frozen=True)
 class LabelOptions:
     """How the table is labelled.

@@ -6,6 +6,7 @@ It knows manifests and recordings. It does not know estimators.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,14 @@ from semg_hht.recordings.jobs import Job, collect, for_each
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetition_stack import stack_repetitions
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.arguments import checked
 
 log = logging.getLogger(__name__)
 
 TASK = "action_quality"  # whose labels are taken: the column movement
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RepetitionArrays:
     """Filtered repetitions as arrays, one row for each.
 
@@ -53,7 +55,15 @@ class RepetitionArrays:
     rate_hz: float
     channel_names: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        counts = Counter(self.y.tolist())
+        labels = ", ".join(f"{counts[name]} {name or 'without a label'}" for name in sorted(counts))
+        return (
+            f"<RepetitionArrays: X {self.X.shape} at {self.rate_hz:g} Hz, y {labels}, {len(set(self.groups))} groups>"
+        )
 
+
+@checked
 def read_repetitions(
     path: str | Path,
     *,

@@ -42,6 +42,8 @@ class RowsTable:
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame`` with the columns of a manifest.csv; the next verb also takes it after you edited it.
 
+        Of recordings in memory the next verb takes both, in a list: the DataFrame and the recordings.
+
         Raises
         ------
         InputError

@@ -27,13 +27,8 @@ from semg_hht.signals.activity import Activity
 from semg_hht.signals.features import power_spectrum, rms
 from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
 from semg_hht.signals.filters import FilterConfig
-from semg_hht.signals.repetitions import (
-    Repetition,
-    SegmentConfig,
-    activity_in,
-    cut_repetition,
-    repetitions_of,
-)
+from semg_hht.signals.repetitions import Repetition, SegmentConfig, activity_in, cut_repetition, repetitions_of
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import write_text
 from semg_hht.system.progress import Track, untracked
 
@@ -44,6 +39,7 @@ MANY_SHORT = 3  # activities that are worth a remark
 _SHARED = ("subject", "session", "muscle", "movement", "gender")
 
 
+@checked
 @dataclass(frozen=True)
 class Pictures:
     """Which pictures to draw of each recording: its repetitions, and what each filter step does (``*_filters.png``).

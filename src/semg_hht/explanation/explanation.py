@@ -123,7 +123,7 @@ class Grid:
     time_s: Array | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The explanation of one answer for one repetition.
 
@@ -142,6 +142,12 @@ class Explanation:
     imfs: tuple[Imf, ...] | None = None
     no_imfs: str = ""
     unlike: tuple[Reason, ...] = ()
+
+    def __repr__(self) -> str:
+        of = self.repetition
+        return (
+            f"<Explanation of {of.file}, repetition {of.number} of {of.n_repetitions}, {self.task}: {self.answer.said}>"
+        )
 
     @property
     def evidence(self) -> Array:

@@ -20,6 +20,7 @@ from semg_hht.figures.plots import save
 from semg_hht.figures.repetitions_picture import MAX_ROWS, ROW_S
 from semg_hht.signals.labelled_sensor import Bands, LabelledSensor, LabelledSpan, sensor_of
 from semg_hht.signals.sensor_alignment import FRAME_HZ
+from semg_hht.system.arguments import checked
 
 COLOURS = {"full": GREEN, "half": BLUE, "invalid": ORANGE, "": GREY}
 WIDEST, LOWER = 15, 0.13  # labels that fit beside each other in a row; how far the lower ones are below the others
@@ -67,6 +68,7 @@ class WithSensors(Protocol):
     def sensors(self) -> Sequence[LabelledSensor]: ...
 
 
+@checked
 def plot_labels(labelled: WithSensors, file: str = "", *, ax: Axes | None = None) -> Axes:
     """Plot the second sensor of a recording with the labels of its repetitions and the bands of the classes.
 

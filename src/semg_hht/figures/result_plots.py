@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from semg_hht.figures.drawing import BLUE, GREEN, GREY, MATRIX_COLOURS, ORANGE, axes_or_new, bin_edges
 from semg_hht.matrices.matrix import Matrix
 from semg_hht.matrices.scaling import DEPTH_DB, scale_power
+from semg_hht.system.arguments import checked
 
 Array = NDArray[np.float64]
 
@@ -31,6 +32,7 @@ class SpectrumOnGrid(Protocol):
     def time_s(self) -> Array: ...
 
 
+@checked
 def plot_matrix(matrix: Matrix, *, channel: int = 0, ax: Axes | None = None) -> Axes:
     """Plot one channel of a matrix, low frequencies below.
 
@@ -59,6 +61,7 @@ def plot_matrix(matrix: Matrix, *, channel: int = 0, ax: Axes | None = None) -> 
     return axes
 
 
+@checked
 def plot_spectrum(spectrum: SpectrumOnGrid, *, ax: Axes | None = None) -> Axes:
     """Plot a Hilbert spectrum in decibels below its strongest cell, low frequencies below.
 
@@ -108,6 +111,7 @@ def plot_plane(
         figure.colorbar(image, ax=axes, label=what)
 
 
+@checked
 def plot_confusion(report: Any, *, ax: Axes | None = None) -> Axes:
     """Plot the confusion matrix of a report, with counts and the share of each recorded class.
 
@@ -166,6 +170,7 @@ HISTORIES: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
 }
 
 
+@checked
 def plot_history(history: Sequence[Any], best_epoch: int, *, what: str = "loss", ax: Axes | None = None) -> Axes:
     """Plot the loss, the accuracy or the learning rate of a training over its epochs; the best epoch is marked.
 

@@ -21,6 +21,7 @@ from semg_hht.recordings.recording import Recording
 from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.repetitions import Repetition
 from semg_hht.signals.trend import MIN_VALUES, Trend, trend, trend_band
+from semg_hht.system.arguments import checked
 
 Array = NDArray[np.float64]
 Marked = tuple[float, float, float]  # start_s, stop_s and confidence of a repetition
@@ -30,6 +31,7 @@ ENVELOPE_S = 0.1  # window of the envelope
 ROW = 2.2  # distance of two rows of a figure, in units of the largest value
 
 
+@checked
 def plot_recording(
     recording: RecordingLike | str | Path,
     repetitions: Iterable[Span] = (),
@@ -88,6 +90,7 @@ def plot_recording(
     return axes
 
 
+@checked
 def plot_repetitions(
     recording: RecordingLike | str | Path,
     repetitions: Iterable[Span],
@@ -169,6 +172,7 @@ def _extremes(samples: Array, start_s: float, rate_hz: float) -> tuple[Array, Ar
     return times, extremes
 
 
+@checked
 def plot_imfs(
     imfs: Array, rate_hz: float, *, signal: Array | None = None, units: str = "", ax: Axes | None = None
 ) -> Axes:
@@ -212,6 +216,7 @@ def plot_imfs(
     return axes
 
 
+@checked
 def plot_trend(
     values: Sequence[float], *, name: str = "value", units: str = "", line: Trend | None = None, ax: Axes | None = None
 ) -> Axes:

@@ -50,6 +50,11 @@ class Answer:
     def is_unsure(self) -> bool:
         return len(self.possible) > 1
 
+    @property
+    def said(self) -> str:
+        """Class and probability in a few words."""
+        return f"{self.prediction} {self.confidence:.0%}{' unsure' * self.is_unsure}"
+
     def to_json(self) -> dict[str, Any]:
         return {
             "prediction": self.prediction,
@@ -88,7 +93,7 @@ class Part:
         return content | _unlike_json(self.unlike)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """The answers for one file, pooled over its repetitions and channels.
 
@@ -109,6 +114,16 @@ class Prediction:
     parts: tuple[Part, ...] = ()
     remarks: tuple[str, ...] = ()
     unlike: tuple[Reason, ...] = ()
+
+    def __repr__(self) -> str:
+        of = f", {len(self.parts)} repetition{'s' * (len(self.parts) != 1)}" if self.parts else ""
+        return f"<Prediction for {self.said}{of}>"
+
+    @property
+    def said(self) -> str:
+        """The file and its answers in a line."""
+        answers = ", ".join(answer.said for answer in self.answers.values())
+        return f"{self.file}: {answers}{', unlike the training data' * bool(self.unlike)}"
 
     def to_json(self) -> dict[str, Any]:
         content = answers_json(self.answers)
@@ -162,10 +177,7 @@ class Predictions:
     def __repr__(self) -> str:
         lines = [f"<Predictions for {len(self)} file{'s' * (len(self) != 1)}, {len(self.errors)} could not be used"]
         for one in self.predictions[: MAX_SHOWN + 1]:
-            said = ", ".join(
-                f"{a.prediction} {a.confidence:.0%}{' unsure' * a.is_unsure}" for a in one.answers.values()
-            )
-            lines.append(f"  {one.file}: {said}{', unlike the training data' * bool(one.unlike)}")
+            lines.append(f"  {one.said}")
         lines += [f"  {file}: {reason}" for file, reason in self.errors.items()]
         return "\n".join(lines[: MAX_SHOWN + 1] + ["  ..."] * (len(lines) > MAX_SHOWN + 1)) + ">"
 

@@ -51,7 +51,7 @@ from semg_hht.recordings.manifest import (
     read_manifest,
 )
 from semg_hht.recordings.spelling import require_one_spelling
-from semg_hht.system.files import file_as_named, names_in
+from semg_hht.system.files import file_as_named, in_command, names_in
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ def load_folder(folder: Path, *, pack: Path | None = None, track: Track = untrac
     if not names:
         raise InputError(
             f"{folder}: expected npz matrices or a manifest.csv; found none. Recordings become matrices with: "
-            f"semg-hht prepare {folder} --out prepared"
+            f"semg-hht prepare {in_command(folder)} --out prepared"
         )
     rows = parse_file_names(names)
     return _load(list(rows) if pack is None else RowColumns(rows), folder, pack, track)
@@ -265,7 +265,7 @@ def load_manifest(
     if not any(name.lower().endswith(".npz") for name in texts_of(rows, "file")):
         raise InputError(
             f"{manifest}: lists recordings, such as {rows[0].file}; expected npz matrices, which are made with: "
-            f"semg-hht prepare {manifest} --out prepared"
+            f"semg-hht prepare {in_command(manifest)} --out prepared"
         )
     return _load(rows, base or manifest.parent, pack, track)
 

@@ -48,6 +48,7 @@ from semg_hht.learning.network import ActionNetwork, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
 from semg_hht.learning.split import Split
 from semg_hht.recordings.manifest import TASKS
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import read_json, write_json, write_text
 from semg_hht.system.progress import TrainingProgress
 from semg_hht.system.seeds import require_seed
@@ -59,6 +60,7 @@ PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 N_RECALIBRATION = 256  # training examples from which batch norm statistics are computed after each epoch
 
 
+@checked
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a run is trained.

@@ -28,6 +28,7 @@ from semg_hht.learning.epochs import Epoch, Fitting, TrainingConfig, encoder_tas
 from semg_hht.learning.split import Split, split_dataset, warn_of_few_people
 from semg_hht.learning.training_data import reasons_of_matrix
 from semg_hht.recordings.manifest import TASKS, is_test_name
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import (
     LEFTOVERS,
     clear_folder,
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 TASK_CHOICES = ("both", *TASKS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A finished run: its folder, history, scores of each task on the test people, and what ``auto`` chose."""
 
@@ -56,7 +57,15 @@ class Result:
     chosen: Mapping[str, Chosen]
     n_unlabelled: int
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{task} {report.balanced_accuracy:.2f}" for task, report in self.reports.items())
+        return (
+            f"<Result: run in {self.folder}, best epoch {self.best_epoch} of {len(self.history)}, balanced accuracy on "
+            f"held-out data {scores}>"
+        )
 
+
+@checked
 @dataclass(frozen=True)
 class NetworkSize:
     """Number of encoder layers, and of channels after the first layer.
@@ -72,6 +81,7 @@ class NetworkSize:
     base_channels: int = 64
 
 
+@checked
 @dataclass(frozen=True)
 class RunOptions:
     """What a run trains and how it treats its folder.

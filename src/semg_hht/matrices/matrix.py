@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.matrices.scaling import min_max
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, require_modest_zip, whole_file
 
 SIZE = 256
@@ -27,7 +28,7 @@ VECTORS = ("mixing", "profile")  # keys of the vectors that describe a repetitio
 REFERENCE_KEY = "reference"  # among the features in a file
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Matrix:
     """The input of the network for one example.
 
@@ -65,6 +66,11 @@ class Matrix:
     rate_hz: float | None = None
     units: str = ""
 
+    def __repr__(self) -> str:
+        axes = [f"{axis[0]:.4g} to {axis[-1]:.4g} {unit}" for axis, unit in
+                ((self.frequency_hz, "Hz"), (self.time_s, "s")) if axis is not None]  # fmt: skip
+        return f"<Matrix: values {self.values.shape}, {', '.join(axes) or 'of another tool, axes not stated'}>"
+
     def plane(self, i: int) -> Matrix:
         """The matrix of one plane alone."""
         return replace(
@@ -99,6 +105,7 @@ def is_matrix_file(path: Path) -> bool:
     return any(key in shapes for key in MATRIX_KEYS) or (SIZE, SIZE) in shapes.values()
 
 
+@checked
 def read_matrix(path: str | Path) -> Matrix:
     """Read key ``hht``, else ``spectrum``, else the only two-dimensional array.
 

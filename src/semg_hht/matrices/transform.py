@@ -29,6 +29,7 @@ from semg_hht.signals.features import MIN_SAMPLES, repetition_features
 from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
 from semg_hht.signals.filters import FilterConfig, MainsHz, effective_band_hz
 from semg_hht.signals.profile import power_profile
+from semg_hht.system.arguments import checked
 from semg_hht.system.seeds import require_seed
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ CHANNELS = ("separate", "stack")
 DECOMPOSITIONS = spectrum.DECOMPOSITIONS
 
 
+@checked
 @dataclass(frozen=True)
 class PipelineConfig:
     """All settings that determine a matrix; stored with it and in the run, so prediction uses those of training.
@@ -99,6 +101,7 @@ class PipelineConfig:
             raise InputError(f"preparation settings can't be understood by this version; {error}") from None
 
 
+@checked
 def configure(
     *,
     band_hz: tuple[float, float] = (20.0, 450.0),

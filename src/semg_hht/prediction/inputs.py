@@ -137,7 +137,7 @@ class InputLoader:
         """
         if options.segmentation is None and not options.whole and self.model.longest_s:
             options = replace(options, segmentation=SegmentConfig(min_recording_s=LONGER * self.model.longest_s))
-        several = given_list(inputs)
+        several = given_list(inputs, rate_hz=options.rate_hz, units=options.units)
         matrices: list[tuple[Path, str]] = []
         jobs: list[Job] = []
         for number, given in enumerate(several, start=1):

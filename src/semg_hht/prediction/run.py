@@ -25,6 +25,8 @@ from semg_hht.inference.svm_inputs import SvmInputs, concatenate
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.prediction.inputs import InputLoader, LoadedInput, counted, doubted, in_batches
 from semg_hht.recordings.jobs import Failure
+from semg_hht.system.arguments import checked
+from semg_hht.system.files import in_command
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
@@ -343,6 +345,7 @@ def collect_predictions(answered: Iterable[tuple[LoadedInput, Prediction] | Fail
     return Predictions(tuple(predictions.values()), errors)
 
 
+@checked
 def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> Run:
     """Open a run directory (its best weights), one of its checkpoints (``best``, ``checkpoint_epoch_20`` ...), or a
     folder that ``semg-hht export`` wrote, which needs no torch.
@@ -364,19 +367,16 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     >>> sh.open_run(sh.samples.RUN).classes
     {'action_quality': ('neutral', 'supinated')}
     """
-    folder = Path(folder)
+    folder, quoted = Path(folder), in_command(folder)
     if engine not in ENGINES:
         raise InputError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
     if is_export(folder):
-        if engine == "torch":
-            raise InputError(f"{folder}: an export has no weights for torch; name the run it was made of")
-        exported = open_export(folder, engine)
-        return _as_run(folder, exported)
+        if engine != "torch":
+            return _as_run(folder, open_export(folder, engine))
+        raise InputError(f"{folder}: an export has no weights for torch; name the run it was made of")
     if engine not in ("auto", "torch"):
-        raise InputError(f"{folder}: {engine} reads what semg-hht export --checkpoint {folder} --out FOLDER writes")
-    checkpoint = next(
-        (path for path in (folder, folder / "best", folder / "final") if (path / "model.json").is_file()), None
-    )
+        raise InputError(f"{folder}: {engine} reads what semg-hht export --checkpoint {quoted} --out FOLDER writes")
+    checkpoint = next((p for p in (folder, folder / "best", folder / "final") if (p / "model.json").is_file()), None)
     if checkpoint is None:
         raise InputError(f"{folder}: expected a run directory or a checkpoint in it; found no model.json")
     try:

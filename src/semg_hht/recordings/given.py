@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError, RateUnknown
+from semg_hht.errors import InputError, RateUnknown, TimesUneven
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording
 from semg_hht.recordings.mne_raw import RawSignal, is_raw, recording_of_raw
 from semg_hht.recordings.recorded import Recording
@@ -134,7 +134,7 @@ def _rate_of_steps(steps: NDArray[np.float64], rate_hz: float | None, where: str
     if step > 0 and np.isfinite(steps).all() and np.abs(steps - step).max() <= max(UNEVEN * step, 2e-6):
         return float(f"{steps.size / steps.sum():.6g}")
     if rate_hz is None:
-        raise InputError(f"{where}: expected times in seconds with even steps; found others: state rate_hz")
+        raise TimesUneven(f"{where}: expected times in seconds with even steps; found others: state rate_hz")
     return None
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.units import microvolts_per
+from semg_hht.system.arguments import checked
 
 if TYPE_CHECKING:
     from semg_hht.recordings.mne_raw import Span
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@checked
 @dataclass(frozen=True, repr=False)
 class Recording:
     """Channels recorded at one rate.
@@ -105,6 +107,7 @@ class Recording:
         """The factor from ``units`` to microvolts; None if the units are not volts."""
         return microvolts_per(self.units)
 
+    @checked
     def crop(self, start_s: float = 0.0, end_s: float | None = None) -> Recording:
         """The part from ``start_s`` to ``end_s`` (None: the end), in seconds. It shares the samples of this recording.
 

@@ -19,6 +19,7 @@ from semg_hht.recordings.formats.wfdb import record_files
 from semg_hht.recordings.quality import counts_per_unit, interpolate_gaps, quality_remarks, rate_remarks
 from semg_hht.recordings.recorded import Array, Recording
 from semg_hht.recordings.units import same_unit, unit_remarks, volts
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import require_file, whole_file
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 MIN_SAMPLES = 32
 
 
+@checked
 def read_recording(
     path: str | Path,
     *,
@@ -258,6 +260,7 @@ def _is_given_rate_plausible(decoded: DecodedRecording, rate_hz: float) -> bool:
     return bool(rate_remarks(samples, decoded.rate_hz)) and not rate_remarks(samples, rate_hz)
 
 
+@checked
 def write_recording(recording: Recording, path: str | Path) -> None:
     """Write a recording as ``.npz`` (exact) or ``.csv`` (a header, a time column, samples with seven digits).
 

@@ -17,6 +17,7 @@ from semg_hht.explanation.explanation import Explanation, Extent
 from semg_hht.inference.novelty import Reason
 from semg_hht.reports.evaluation_page import framed
 from semg_hht.reports.words import Words, read_words
+from semg_hht.system.arguments import checked
 
 if TYPE_CHECKING:
     from semg_hht.figures.drawing import Axes  # matplotlib
@@ -37,6 +38,7 @@ def write_evidence(explanations: Sequence[Explanation], path: Path, words: Words
     draw_evidence(explanations, captions, path, words.texts, titles=titles)
 
 
+@checked
 def plot_explanation(
     explanation: Explanation | Iterable[Explanation], *, lang: str = "en", ax: Axes | None = None
 ) -> Axes:

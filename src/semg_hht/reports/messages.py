@@ -8,6 +8,7 @@ language.
 from __future__ import annotations
 
 import json
+import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ MAX_LENGTH = 2000  # of a message that is translated; a longer one holds a whole
 MAX_SEPARATORS = 16  # in it; names of files and channels may hold many
 FILE_SEPARATOR, SENTENCE_SEPARATOR = ": ", "; "
 # Holes that hold sentences or lists of anything. In the others, which hold a name or a number, nothing is separated.
+NAME_HOLES = {"name", "names", "channel"}
+GAP = "\N{HORIZONTAL ELLIPSIS}"
 OPEN_HOLES = {"start", "what", "reason", "how", "found", "names", "kinds", "others", "given", "spellings", "listed"}
 
 
@@ -90,6 +93,27 @@ def told(message: str, language: str) -> str:
     if len(message) > MAX_LENGTH or n_separators > MAX_SEPARATORS:
         return message
     return _translated(message, f"{PAGE}{language}") or message
+
+
+def named_in(message: str) -> tuple[str, str]:
+    """A message with a gap where it names a channel, a label or the like, and that name; empty where it names none."""
+    template = _naming(re.sub(r"\d", "0", message))
+    values = None if template is None else template.values(message)
+    if template is None or values is None:
+        return message, ""
+    hole = next(hole for hole in template.holes if hole in NAME_HOLES)
+    filled = [values[one] if one != hole else GAP for one in template.holes]
+    pieces = [text for pair in zip(template.parts, [*filled, ""], strict=True) for text in pair]
+    return "".join(pieces), values[hole]
+
+
+@lru_cache(maxsize=4096)
+def _naming(message: str) -> Template | None:
+    """The template of a message, if it has a hole for a name; digits of the message don't matter."""
+    for template in catalogue("zh"):
+        if not template.is_clause and template.values(message) is not None:
+            return template if NAME_HOLES & set(template.holes) else None
+    return None
 
 
 @cache

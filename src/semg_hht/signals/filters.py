@@ -15,6 +15,7 @@ from semg_hht.errors import InputError
 from semg_hht.recordings.welch import window_powers
 from semg_hht.signals.ecg import find_r_peaks, remove_ecg
 from semg_hht.signals.sections import TOGETHER, band_pass, filter_both_ways, notch
+from semg_hht.system.arguments import checked
 
 Array = NDArray[np.float64]
 MainsHz = float | Literal["auto"] | None
@@ -37,6 +38,7 @@ NEIGHBOUR_BINS = (3, 14)  # bins on either side that a line is compared with; ne
 MIN_LINE_RATIO = 3.0
 
 
+@checked
 @dataclass(frozen=True)
 class FilterConfig:
     """How a recording is filtered before repetitions are cut from it.

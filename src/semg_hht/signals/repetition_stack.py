@@ -11,19 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.system.arguments import checked
 
 Array = NDArray[np.float64]
 
 MIN_LENGTH = 2  # samples; one has neither a variance nor a frequency
 
 
+@checked
 def stack_repetitions(repetitions: Sequence[Array]) -> Array:
     """Put repetitions (n_channels, n_samples) into one array (n, n_channels, longest), with NaN after each end.
 
     Raises
     ------
     InputError
-        No repetition, or repetitions with different numbers of channels.
+        No repetition, repetitions with different numbers of channels, or more channels than samples.
 
     Examples
     --------
@@ -32,6 +34,11 @@ def stack_repetitions(repetitions: Sequence[Array]) -> Array:
     >>> stack_repetitions([np.ones((2, 300)), np.ones((2, 500))]).shape
     (2, 2, 500)
     """
+    if repetitions and all(one.ndim == 2 and one.shape[0] > one.shape[1] > 0 for one in repetitions):
+        raise InputError(
+            f"expected repetitions (n_channels, n_samples); found {repetitions[0].shape}, more channels than samples: "
+            "the axes look swapped, pass each repetition's transpose, repetition.T"
+        )
     shapes = sorted({repetition.shape[:-1] for repetition in repetitions})
     if len(shapes) != 1 or len(shapes[0]) != 1:
         found = ", ".join(map(str, shapes)) or "none"
@@ -51,12 +58,17 @@ def unstack_repetitions(stack: Array) -> list[Array]:
     Raises
     ------
     InputError
-        NaN before the end of a repetition, or a repetition of fewer than 2 samples.
+        More channels than samples, NaN before the end of a repetition, or a repetition of fewer than 2 samples.
     """
     channels = stack[:, None] if stack.ndim == 2 else stack  # (n, n_samples) -> (n, 1, n_samples)
     if channels.ndim != 3:
         raise InputError(
             f"expected X (n_repetitions, n_channels, n_samples) or (n_repetitions, n_samples); found {stack.shape}"
+        )
+    if stack.ndim == 3 and stack.shape[1] > stack.shape[2] > 0:
+        raise InputError(
+            f"expected X (n_repetitions, n_channels, n_samples); found {stack.shape}, more channels than samples: the "
+            "axes look swapped, pass X.swapaxes(1, 2)"
         )
     present: NDArray[np.bool_] = np.any(~np.isnan(channels), axis=1)  # (n, n_samples)
     n_padded = np.where(present.any(axis=1), present[:, ::-1].argmax(axis=1), present.shape[1])

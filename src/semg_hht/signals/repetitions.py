@@ -17,6 +17,7 @@ from semg_hht.recordings.recording import Array, Recording
 from semg_hht.signals.activity import METHODS, Activity, find_activity, runs
 from semg_hht.signals.filters import FilterConfig, preprocess
 from semg_hht.signals.peaks import local_maxima
+from semg_hht.system.arguments import checked
 
 # Periodic movement, such as walking: range of its period, and limits of a repetition relative to the period.
 PERIODS_S = (0.5, 8.0)
@@ -28,6 +29,7 @@ MIN_AGREEMENT = 0.8  # of the channels; a smaller share lowers the confidence
 PAUSE_DB = 6.0  # depth of a pause within activity: half the amplitude of both sides
 
 
+@checked
 @dataclass(frozen=True)
 class SegmentConfig:
     """How stretches of activity become repetitions.
@@ -118,6 +120,7 @@ class Repetition:
         return samples[:, self.start : self.stop]
 
 
+@checked
 def find_repetitions(
     recording: RecordingLike | str | Path,
     config: SegmentConfig | None = None,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.system.arguments import checked
+
 Array = NDArray[np.float64]
 
 FRAME_HZ = 50.0  # rate at which movement and envelope are compared
@@ -22,6 +24,7 @@ SAME_PEAK = 0.9  # of the correlation: a lag more than half a period away that r
 LAG_PENALTY = 0.2  # of the correlation at the largest lag: of two similar peaks the smaller lag is taken
 
 
+@checked
 @dataclass(frozen=True)
 class LagSearch:
     """``lag_s``: by how much the sensor is later than the EMG; None: found, up to ``max_lag_s`` earlier or later.

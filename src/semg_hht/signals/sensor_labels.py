@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.signals.peaks import prominent_maxima
 from semg_hht.signals.sensor_alignment import FRAME_HZ, SMOOTH_S, LagSearch, Movement, noise, smooth
+from semg_hht.system.arguments import checked
 
 Array = NDArray[np.float64]
 
@@ -40,6 +41,7 @@ CLIPPED_S, CLIPPED_STEP = 0.2, 0.08  # held this long at the end of the range, a
 LABELS = ("full", "half", "invalid")
 
 
+@checked
 @dataclass(frozen=True)
 class LabelConfig:
     """Thresholds of the labels, in shares of the best excursion, and how the lag of the sensor is found.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.recordings.recording import Recording
+from semg_hht.system.arguments import checked
 from semg_hht.system.seeds import require_seed
 
 Array = NDArray[np.float64]
@@ -24,6 +25,7 @@ Array = NDArray[np.float64]
 MOVEMENTS = ("full", "half", "invalid")
 
 
+@checked
 @dataclass(frozen=True)
 class SimulationConfig:
     """Size of the simulation and properties of the signal. Amplitudes are RMS in microvolts at the skin.

@@ -8,9 +8,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import shlex
 import shutil
 import stat
 import struct
+import sys
 import tokenize
 import unicodedata
 import zipfile
@@ -110,6 +113,14 @@ def write_json(path: Path, content: Any) -> None:
     with whole_file(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as handle:
         json.dump(content, handle, indent=2, ensure_ascii=False)
         handle.write("\n")
+
+
+def in_command(path: Path | str) -> str:
+    """A path as a word of a command line that is printed to be copied: in quotes where the shell would divide it."""
+    text = str(path)
+    if re.fullmatch(r"[\w@%+=:,./\\-]+" if sys.platform == "win32" else r"[\w@%+=:,./-]+", text):
+        return text
+    return f'"{text}"' if sys.platform == "win32" else shlex.quote(text)
 
 
 def require_file(path: Path) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from semg_hht.audit import ADVICE, SEVERITIES, Finding
 from semg_hht.audit.check import CheckResult, check_data
 from semg_hht.datasets.given_inputs import Data
+from semg_hht.system.arguments import checked
 from semg_hht.verbs.work import Work
 
 __all__ = ["ADVICE", "SEVERITIES", "CheckResult", "Finding", "check"]
 
 
+@checked
 def check(
     data: Data,
     split: str | Path | None = None,

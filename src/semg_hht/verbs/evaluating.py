@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation.comparison import PROTOCOLS
 from semg_hht.reports.summary import REPORT, gather
+from semg_hht.system.arguments import checked
 from semg_hht.system.dataframes import dataframe, html_table
 from semg_hht.system.processes import path_for_workers, workers
 from semg_hht.verbs.training import RECIPE, LoadOptions, TrainingInput, load_dataset, require_training
@@ -27,6 +28,7 @@ MANY_PASSES = 100_000  # 16 in about a second on two cores
 COLUMNS = ("protocol", "task", "method", "balanced_accuracy", "low", "high", "macro_f1", "auroc", "ece", "n")
 
 
+@checked
 @dataclass(frozen=True)
 class EvaluationOptions:
     """How people are held out, and what an evaluation keeps.
@@ -55,7 +57,7 @@ class EvaluationOptions:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluated:
     """What `evaluate` found and wrote.
 
@@ -65,7 +67,11 @@ class Evaluated:
 
     folder: Path
     page: Path
-    content: dict[str, Any] = field(repr=False)
+    content: dict[str, Any]
+
+    def __repr__(self) -> str:
+        scores = [f"{protocol}, {task}: {method} {score:.2f}" for protocol, task, method, score, *_ in self.rows()]
+        return "\n  ".join([f"<Evaluated in {self.folder}, balanced accuracy", *scores]) + ">"
 
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame`` of scores: a row per protocol, task and method, with 95 % intervals over people.
@@ -94,6 +100,7 @@ class Evaluated:
         return html_table(COLUMNS, self.rows(), f"evaluation in {self.folder}")
 
 
+@checked
 def evaluate(
     data: TrainingInput,
     out: str | Path = "evaluation",

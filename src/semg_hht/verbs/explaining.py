@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,14 @@ from semg_hht.prediction.inputs import Choice
 from semg_hht.recordings.jobs import Failure
 from semg_hht.reports.explanation_text import evidence_json, evidence_said, evidence_title, write_evidence
 from semg_hht.reports.words import read_words
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import require_new_file, require_suffix
 from semg_hht.verbs.predicting import Checkpoint, opened
 
+N_SHOWN = 2  # sentences of each explanation in its representation: what is for the answer, and against it
 
+
+@checked
 @dataclass(frozen=True)
 class ExplainOptions:
     """What is explained, and how.
@@ -48,14 +52,14 @@ class ExplainOptions:
     overwrite: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evidence:
     """The explanations of one repetition, one for each task; it can be iterated over, and printed as sentences.
 
     picture : the PNG; None if none was written.
     """
 
-    explanations: tuple[Explanation, ...] = field(repr=False)
+    explanations: tuple[Explanation, ...]
     language: str
     picture: Path | None
 
@@ -64,6 +68,10 @@ class Evidence:
 
     def __iter__(self) -> Iterator[Explanation]:
         return iter(self.explanations)
+
+    def __repr__(self) -> str:
+        lines = [line for title, sentences in self.said() for line in (title, *sentences[:N_SHOWN])]
+        return "<Evidence: " + "\n  ".join(lines) + ">"
 
     def __str__(self) -> str:
         return "\n\n".join("\n  ".join([title, *sentences]) for title, sentences in self.said())
@@ -80,6 +88,7 @@ class Evidence:
         return {"file": first.file, "repetition": first.number, **content}
 
 
+@checked
 def explain(
     data: Data,
     checkpoint: Checkpoint | None = None,

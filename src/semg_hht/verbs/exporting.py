@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from semg_hht.errors import InputError, missing_library
 from semg_hht.prediction.run import open_run
+from semg_hht.system.arguments import checked
 from semg_hht.verbs.predicting import Checkpoint
 from semg_hht.verbs.training import TrainingInput, load_dataset
 from semg_hht.verbs.work import Work
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from semg_hht.exports.export import ExportResult
 
 
+@checked
 def export(
     checkpoint: Checkpoint,
     out: str | Path,

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from semg_hht.datasets.given_inputs import Data, jobs_of
 from semg_hht.datasets.label import Labelled, LabelOptions, SensorSource, label_jobs, table_to_fill
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import require_new_file, require_suffix
 from semg_hht.verbs.work import Work
 
 __all__ = ["label", "table_to_fill"]
 
 
+@checked
 def label(
     data: Data,
     sensor: SensorSource | str = "",

@@ -11,11 +11,13 @@ from semg_hht.datasets.mvc import with_references
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.arguments import checked
 from semg_hht.verbs.work import Work
 
 __all__ = ["Drift", "FeatureOptions", "Measured", "features"]
 
 
+@checked
 @dataclass(frozen=True)
 class FeatureOptions:
     """How `features` measures.
@@ -41,6 +43,7 @@ class FeatureOptions:
     overwrite: bool = False
 
 
+@checked
 def features(
     data: Data,
     out: str | Path | None = None,

@@ -17,6 +17,7 @@ from semg_hht.prediction.inputs import Choice, LoadedInput
 from semg_hht.prediction.run import BATCH_SIZE, Run, collect_predictions, open_run
 from semg_hht.recordings.jobs import Failure, none_usable
 from semg_hht.samples import RUN, about_run
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import require_new_folder
 from semg_hht.verbs.work import Work
 
@@ -33,6 +34,7 @@ class InFolder(Protocol):
 Checkpoint = str | Path | Run | InFolder
 
 
+@checked
 @dataclass(frozen=True)
 class PredictOptions:
     """How a run answers.
@@ -81,6 +83,7 @@ def require_references(config: PipelineConfig, references: Path) -> None:
     with_references([], config, references, n_jobs=1)
 
 
+@checked
 def predict(
     data: Data,
     checkpoint: Checkpoint | None = None,

@@ -20,12 +20,14 @@ from semg_hht.errors import InputError
 from semg_hht.matrices.transform import PipelineConfig
 from semg_hht.recordings.jobs import Failure, Job
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.arguments import checked
 from semg_hht.system.processes import path_for_workers, workers
 from semg_hht.verbs.work import Work
 
 __all__ = ["MATRIX_FOLDER", "PrepareOptions", "prepare"]
 
 
+@checked
 @dataclass(frozen=True)
 class PrepareOptions:
     """What `prepare` prepares and writes.
@@ -60,6 +62,7 @@ class TemporaryFolder(type(Path())):  # type: ignore[misc]  # the class of paths
         return path
 
 
+@checked
 def prepare(
     data: Data,
     out: str | Path | None = None,

@@ -16,6 +16,7 @@ from semg_hht.prediction.run import Run, collect_predictions
 from semg_hht.recordings.jobs import Failure
 from semg_hht.recordings.manifest import TASKS
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import require_new_file, require_suffix
 from semg_hht.verbs.predicting import Checkpoint, InFolder, opened
 from semg_hht.verbs.work import Work
@@ -26,6 +27,7 @@ PAGES = (".html", ".htm")
 MAX_ON_CARD = 6  # explained repetitions: one printed page, and half a second of computing each
 
 
+@checked
 @dataclass(frozen=True)
 class ReportOptions:
     """What a page shows.
@@ -49,6 +51,7 @@ class ReportOptions:
     overwrite: bool = False
 
 
+@checked
 def report(
     source: Data | InFolder,
     out: str | Path,

@@ -15,12 +15,14 @@ from semg_hht.recordings.events import Event
 from semg_hht.recordings.mne_raw import event_list
 from semg_hht.signals.filters import FilterConfig
 from semg_hht.signals.repetitions import SegmentConfig
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import require_suffix
 from semg_hht.verbs.work import Work
 
 __all__ = ["Pictures", "SegmentOptions", "segment"]
 
 
+@checked
 @dataclass(frozen=True)
 class SegmentOptions:
     """What `segment` searches and draws.
@@ -48,6 +50,7 @@ class SegmentOptions:
     overwrite: bool = False
 
 
+@checked
 def segment(
     data: Data,
     out: str | Path | None = None,

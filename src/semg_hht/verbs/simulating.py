@@ -7,11 +7,13 @@ from pathlib import Path
 from semg_hht.datasets.simulated import write_samples, write_simulation
 from semg_hht.inference.description import SIMULATED_NOTE
 from semg_hht.signals.simulate import SimulationConfig
+from semg_hht.system.arguments import checked
 from semg_hht.verbs.work import Work
 
 __all__ = ["SIMULATED_NOTE", "simulate", "write_samples"]
 
 
+@checked
 def simulate(
     out: str | Path,
     config: SimulationConfig = SimulationConfig(),

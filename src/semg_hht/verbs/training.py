@@ -16,6 +16,7 @@ from semg_hht.learning.dataset import Dataset, find_dataset, from_examples
 from semg_hht.matrices.matrix import is_matrix_file
 from semg_hht.matrices.transform import PipelineConfig, transform_all
 from semg_hht.recordings.manifest import read_manifest
+from semg_hht.system.arguments import checked
 from semg_hht.system.files import file_as_named
 from semg_hht.system.processes import path_for_workers
 from semg_hht.verbs.work import Work
@@ -29,6 +30,7 @@ __all__ = ["RECIPE", "LoadOptions", "Report", "TrainingInput", "load_dataset", "
 RECIPE = "auto"  # of the command line
 
 
+@checked
 @dataclass(frozen=True)
 class LoadOptions:
     """How training data is loaded.
@@ -57,6 +59,7 @@ class LoadOptions:
 TrainingInput = Data | Dataset
 
 
+@checked
 def load_dataset(
     data: TrainingInput,
     *,
@@ -118,6 +121,7 @@ def _folder_and_manifest(path: Path) -> tuple[Path | None, Path | None]:
     return (None, path) if path.is_file() else (path, None)
 
 
+@checked
 def train(
     data: TrainingInput,
     checkpoint_dir: str | Path = "checkpoints",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from semg_hht.recordings.jobs import Failure
+from semg_hht.system.arguments import checked
 from semg_hht.system.progress import Track, TrainingProgress, untracked
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ def log_failures(failures: Sequence[Failure]) -> None:
         log.warning("left out: %d file(s) could not be used; the first: %s", len(failures), failures[0].reason)
 
 
+@checked
 @dataclass(frozen=True)
 class Work:
     """How a verb works.

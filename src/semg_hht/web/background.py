@@ -1,4 +1,4 @@
-"""One piece of work at a time in the background of a visit, in a thread, with its progress and its end.
+"""One long piece of work at a time in the background of a visit, in a thread, with its progress and its end.
 
 It does not know what the work is.
 """
@@ -17,6 +17,7 @@ from semg_hht.web.visit import BackgroundJob, Stopped, Visit
 log = logging.getLogger(__name__)
 
 MAX_JOBS = 24  # of all visitors together, most of which wait for one that answers
+TRAININGS = "train", "practice"  # kinds of work that change no answers until they end
 _running = threading.BoundedSemaphore(MAX_JOBS)
 
 
@@ -37,6 +38,25 @@ def start(
             raise Refused("app_too_busy")
         job = visit.job = BackgroundJob(kind, stage, done=False)
     threading.Thread(target=_run, args=(visit, job, work), daemon=True, name=f"semg-hht {kind}").start()
+
+
+def start_short(visit: Visit, kind: str, work: Callable[[BackgroundJob], None]) -> None:
+    """`start` short ``work(job)``; during a training of the visitor, which may take hours, do it at once instead.
+
+    Raises
+    ------
+    Refused
+        As `start`; or it was done at once and failed.
+    """
+    if visit.job.done or visit.job.kind not in TRAININGS:
+        start(visit, kind, work)
+        return
+    if not _running.acquire(blocking=False):
+        raise Refused("app_too_busy")
+    job = BackgroundJob(kind, done=False)
+    _run(visit, job, work)
+    if job.error is not None:
+        raise Refused(job.error.name, **job.error.values)
 
 
 def _run(visit: Visit, job: BackgroundJob, work: Callable[[BackgroundJob], None]) -> None:

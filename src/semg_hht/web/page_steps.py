@@ -192,7 +192,7 @@ def explain(page: Page, visit: Visit, content: Content) -> None:
             job.stage, job.share = Problem("app_stage_why"), 0.3
             answering.explain_one(visit, run, page.desk.references, number, repetition)
 
-    background.start(visit, "why", work)
+    background.start_short(visit, "why", work)
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +25,8 @@ from semg_hht.recordings.manifest import ManifestRow, manifest_text
 from semg_hht.web.repetition_table import Problem, Refused
 from semg_hht.web.uploads import without_folder
 from semg_hht.web.visit import BackgroundJob, Stopped, Visit
+
+log = logging.getLogger(__name__)
 
 MIN_PEOPLE = 3  # one to train on, one to choose the epoch, one to score
 MIN_CLASSES = 2
@@ -108,22 +112,23 @@ def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
     require_enough(found)
     folder = visit.folder / "train"
     folder.mkdir(exist_ok=True)
-    table, run, log = visit.recordings / ".train.csv", folder / "run", folder / "output.txt"
+    table, run, printed = visit.recordings / ".train.csv", folder / "run", folder / "output.txt"
     if not (resume and table.is_file()):
         table.write_text(manifest_text(found.rows), encoding="utf-8")
     scores = run / "metrics.json"
     scores.unlink(missing_ok=True)  # of an earlier run; it is written last, and says that this one is complete
     how = "--resume" if resume and (run / "last").is_dir() else "--overwrite"
-    command = [sys.executable, "-m", "semg_hht", "train", "--manifest", str(table), "--checkpoint_dir", str(run),
-               "--task", "action_quality", *SETTINGS, how]  # fmt: skip
+    # An error is printed with its traceback (--debug): as a sentence alone, it would name flags of the command line.
+    command = [sys.executable, "-m", "semg_hht", "train", "--debug", "--manifest", str(table),
+               "--checkpoint_dir", str(run), "--task", "action_quality", *SETTINGS, how]  # fmt: skip
     try:
-        with log.open("wb") as output:
+        with printed.open("wb") as output:
             _watch(command, output, run, job)
     except Stopped:
         if not scores.is_file():
             raise  # else it was complete before it could be stopped
     if not scores.is_file():
-        raise Refused("app_train_failed", said=_last_words(log, visit))
+        raise _failure(printed.read_text("utf-8", errors="replace"), visit)
     return run
 
 
@@ -187,12 +192,15 @@ class _Progress:
             job.share = max(job.share, min(0.99, 1 - (1 - PREPARED) * left_s / whole_s))
 
 
-def _last_words(log: Path, visit: Visit) -> str:
-    """The error that the training printed, without folders of the server."""
-    lines = [line for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
-    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
-    text = (errors or lines or ["?"])[-1][:500]
-    return without_folder(without_folder(text, visit.recordings), visit.folder)
+def _failure(printed: str, visit: Visit) -> Refused:
+    """Why a training ended early, from the last error that it printed, without folders of the server."""
+    found = re.findall(r"^([\w.]*Error|semg_hht\.errors\.\w+)(?:: (.*))?$", printed, re.MULTILINE)
+    kind, text = found[-1] if found else ("", "")
+    if kind.startswith("semg_hht.errors.") or kind == "OSError":
+        said = without_folder(without_folder(text[:500], visit.recordings), visit.folder)
+        return Refused("app_train_failed", said=said)
+    log.error("the work %s in the background failed; it printed: %s", "train", printed.strip())
+    return Refused("app_no_memory" if "Memory" in kind else "app_failed")
 
 
 def score_of(run: Path, n_people: int) -> Problem:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from semg_hht.errors import InputError, RateUnknown
+from semg_hht.errors import InputError, RateUnknown, TimesUneven
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.web.drawn_signal import MAX_CHANNELS, write_samples
 from semg_hht.web.isolated import run_isolated
@@ -27,7 +27,6 @@ MAX_UNPACKED = 2**30  # bytes of an npz archive once unpacked: a small archive c
 MAX_READ_BYTES = 3 * 2**29  # memory for reading one file; a text table of 100 MB takes two thirds of that
 READ_TIMEOUT_S, READ_TIMEOUT_S_PER_MB = 20.0, 0.4  # for reading a file
 MAX_NAME = 120  # characters
-ASKS_FOR_RATE = "rate_hz=...", "ignore"  # in a message about a time column that can't be used
 RESERVED_BYTES = 500_000_000  # of the disk, which files of visitors leave free
 
 
@@ -129,12 +128,12 @@ def _read(path: Path, stated: StatedFacts, filters: Any, drawn: Path) -> ReadFil
             raise InputError(f"{path}: {len(rows)} repetitions; this page takes at most {MAX_REPETITIONS}")
         parts = tuple(part.name for part in files_of(path) if part != path)
         return ReadFile(recorded, tuple(replace(row, file=path.name) for row in rows), parts=parts)
+    except TimesUneven as error:
+        return ReadFile(problem=problem_of(error, path.parent), needs_rate=True)
     except RateUnknown:
         return ReadFile(problem=Problem("app_rate_unknown", {"file": path.name}), needs_rate=True)
     except InputError as error:
-        return ReadFile(
-            problem=problem_of(error, path.parent), needs_rate=all(text in str(error) for text in ASKS_FOR_RATE)
-        )
+        return ReadFile(problem=problem_of(error, path.parent))
     except Refused as refused:
         return ReadFile(problem=refused.problem)
 

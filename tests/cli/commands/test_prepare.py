@@ -46,10 +46,11 @@ def test_recordings_without_labels_end_with_the_next_step(tmp_path: Path, capsys
 def test_labelled_recordings_end_with_the_next_step(
     simulated: Simulated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("prepare", simulated.manifest.parent, "--out", tmp_path, *BAND) == 0
+    folder = tmp_path / "my data [new]"  # the shell would divide it, and rich would take the end for a style
+    assert run("prepare", simulated.manifest.parent, "--out", folder, *BAND) == 0
     printed = capsys.readouterr().out
-    assert f"  next        semg-hht check {tmp_path}, then\n" in printed
-    assert f"semg-hht train --data_dir {tmp_path / 'hht_matrices'} --checkpoint_dir checkpoints\n" in printed
+    assert f"  next        semg-hht check '{folder}', then\n" in printed
+    assert f"semg-hht train --data_dir '{folder / 'hht_matrices'}' --checkpoint_dir checkpoints\n" in printed
 
 
 def test_files_that_could_not_be_used_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def app(
         stream = _stream(chosen, desk, visitors) if live else None
         serve(
             desk, visitors, address, max_upload_mb=max_upload_mb, sessions=sessions, stream=stream,
-            announce=lambda url: console.out.print(f"Now open:  [bold]{url}[/]   (Ctrl+C stops the server)"),
+            announce=lambda url: console.out.print(f"Now open:  {url}   (Ctrl+C stops the server)"),
         )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import typer
 from semg_hht import Finding
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
-from semg_hht.cli.alike import MAX_NAMED
+from semg_hht.verbs.alike import MAX_NAMED
 from semg_hht.verbs.checking import ADVICE, SEVERITIES
 from semg_hht.verbs.checking import check as check_data
 
@@ -44,20 +44,20 @@ def check(
             _print_findings(severity, what, list(findings))
         data_size = f"{console.counted(result.n_files, 'file')} of {console.counted(result.n_subjects, 'subject')}"
         summary = ", ".join(console.counted(n, severity) for severity, n in counts.items())
-        console.out.print(f"{data_size}: {summary}", markup=False)
+        console.out.print(f"{data_size}: {summary}")
     if counts["error"] or (strict and counts["warning"]):
         raise SystemExit(1)
 
 
 def _print_findings(severity: str, what: str, findings: list[Finding]) -> None:
     """Print the findings of a kind: those about one file each by their sentences, a line for files with the same."""
-    console.out.print(f"[{STYLES[severity]}]{severity}:[/] {what}", end="")
-    console.out.print(f" ({len(findings)})" if len(findings) > 1 else "")
+    console.out.print(f"{severity}: ", end="", style=STYLES[severity])
+    console.out.print(f"{what} ({len(findings)})" if len(findings) > 1 else what)
     of_a_file = [f for f in findings if len(f.files) == 1]
     others = [f for f in findings if len(f.files) != 1]
     console.list_alike(console.out, ((f.files[0], f.sentence) for f in of_a_file))
     console.list_first(console.out, others, lambda finding: finding.sentence, f"more; {console.SEE_ALL}")
     if len(others) <= console.MAX_LISTED and any(len(f.files) > MAX_NAMED for f in others):
-        console.out.print(f"  {console.SEE_ALL}", markup=False)
+        console.out.print(f"  {console.SEE_ALL}")
     if ADVICE[what]:
-        console.out.print(f"  -> {console.wrapped(console.out, ADVICE[what], first_at=5, indent=5)}", markup=False)
+        console.out.print(f"  -> {console.wrapped(console.out, ADVICE[what], first_at=5, indent=5)}")

@@ -48,13 +48,14 @@ def _simulated(out: Path, seed: int, *, overwrite: bool) -> None:
     console.out.print(f"All answers:      {done.predictions_file}")
     console.out.print(f"A recording:      {done.picture}")
     console.out.print("Your recordings:  semg-hht segment RECORDINGS --out reps.csv")
-    console.out.print(f"Now open:         [bold]{done.report}[/]")
+    console.out.print("Now open:         ", end="")
+    console.out.print(str(done.report), style="bold")
 
 
 def _real(out: Path, *, overwrite: bool) -> None:
     from semg_hht.demo import run_real_demo
 
-    console.out.print(f"{sh.samples.about_run().description}\n", markup=False)
+    console.out.print(f"{sh.samples.about_run().description}\n")
     run = sh.open_run(sh.samples.RUN)
     done = run_real_demo(
         out, sh.samples.RECORDINGS, run, overwrite=overwrite, say=console.out.print, track=console.track
@@ -63,7 +64,8 @@ def _real(out: Path, *, overwrite: bool) -> None:
     console.out.print(f"Repetitions:      {done.pictures}")
     console.out.print(f"All answers:      {done.predictions_file}")
     console.out.print("Your recordings:  semg-hht segment RECORDINGS --out reps.csv")
-    console.out.print(f"Now open:         [bold]{done.cards[0]}[/]")
+    console.out.print("Now open:         ", end="")
+    console.out.print(str(done.cards[0]), style="bold")
 
 
 def _show(done: RealDemo) -> None:

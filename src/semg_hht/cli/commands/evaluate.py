@@ -78,8 +78,9 @@ def _show(content: dict[str, Any], protocols: Sequence[str], report: str) -> Non
     for name in protocols:
         scores.show_findings(name, content["protocols"][name])
     for task_name, gap in content["optimism"].items():
+        console.out.print(f"\n{task_name.replace('_', ' ')}", end="", style="bold")
         console.out.print(
-            f"\n[bold]{task_name.replace('_', ' ')}[/]: with the same people in training and test, the score would be "
+            f": with the same people in training and test, the score would be "
             f"{gap['random']:.2f} instead of {gap['new_people']:.2f}"
         )
     console.out.print(f"\nreport      {report}")

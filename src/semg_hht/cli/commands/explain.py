@@ -46,9 +46,9 @@ def explain(
         console.print_json(evidence.to_json())
         return
     for title, sentences in evidence.said():
-        console.out.print(f"\n{title}", style="bold", markup=False)
+        console.out.print(f"\n{title}", style="bold")
         for sentence in sentences:
-            console.out.print(f"  {sentence}", markup=False)
+            console.out.print(f"  {sentence}")
     n_repetitions = evidence.explanations[0].repetition.n_repetitions
     if n_repetitions > 1:
         console.err.print(f"  repetition {repetition} of {n_repetitions}; choose another with --repetition")

@@ -9,6 +9,7 @@ import typer
 
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
+from semg_hht.system.files import in_command
 
 
 def export(
@@ -51,11 +52,12 @@ def export(
             f"{done.trial.difference:.2f}"
         )
         if not done.trial.holds:
-            console.err.print(
-                f"[yellow]warning:[/] int8 loses {done.trial.loss:.3f} of balanced accuracy, more than the "
-                f"{done.trial.allowed:g} allowed: float32 was written"
+            sentence = (
+                f"int8 loses {done.trial.loss:.3f} of balanced accuracy, more than the {done.trial.allowed:g} allowed: "
+                "float32 was written"
             )
+            console.say("warning", sentence, style="yellow")
     console.out.print(f"exported    {out}: {done.precision}, {done.n_bytes / 1e6:.1f} MB")
     console.out.print(
-        f"  next        semg-hht predict --checkpoint {out} --input FILE_OR_DIR --output predictions.json"
+        f"  next        semg-hht predict --checkpoint {in_command(out)} --input FILE_OR_DIR --output predictions.json",
     )

@@ -10,6 +10,7 @@ import typer
 from semg_hht import InputError, LabelConfig, LabelOptions, LagSearch, SensorSource
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
+from semg_hht.system.files import in_command
 from semg_hht.verbs.choices import LABELS
 
 if TYPE_CHECKING:
@@ -113,4 +114,4 @@ def _show(done: Labelled, table: Path, *, as_json: bool) -> None:
         if done.pictures is not None:
             console.out.print(f"  pictures    {done.pictures}")
         console.out.print("  next        check the pictures, correct labels in the column movement, then")
-        console.out.print(f"              semg-hht prepare {table} --out prepared")
+        console.out.print(f"              semg-hht prepare {in_command(table)} --out prepared")

@@ -17,6 +17,7 @@ import semg_hht as sh
 from semg_hht import InputError, SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
+from semg_hht.system.files import in_command
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -88,7 +89,9 @@ def live(
     if out is not None:
         StreamRecorder.require_free(out)  # before anybody waits for a stream
     if Path(stream).is_file():
-        raise InputError(f"{stream}: is a file, and --stream takes the name of a stream; expected --replay {stream}")
+        raise InputError(
+            f"{stream}: is a file, and --stream takes the name of a stream; expected --replay {in_command(stream)}"
+        )
     with _stopped_by_signal() as is_stopped:
         source = _source(StreamChoice(stream, source_id, rate_hz, units, wait_s), replay, speed)
         chosen = tuple(channel or ())
@@ -132,7 +135,7 @@ def _source(choice: StreamChoice, replay: Path | None, speed: float) -> SignalSo
     if replay is None:
         from semg_hht.recordings.lsl_stream import LslStream
 
-        console.err.print(f"looking for the stream {choice.name!r}", markup=False)
+        console.err.print(f"looking for the stream {choice.name!r}")
         return LslStream(choice)
     from semg_hht.recordings.stream import ReplayedRecording
 
@@ -241,7 +244,7 @@ class _Screen:
         if self.as_json:
             console.print_line_of_json(event.to_json())
         else:
-            console.out.print(_line(event, self.units), markup=False)
+            console.out.print(_line(event, self.units))
         if self.sound:
             console.err.bell()
 
@@ -286,11 +289,11 @@ class _Tally:
 
 def _conclude(tally: _Tally, saved: Sequence[SavedPart], *, as_json: bool) -> None:
     to = console.err if as_json else console.out
-    to.print(str(tally), markup=False)
+    to.print(str(tally))
     for part in saved:
-        to.print(f"  recording   {part.path} ({part.duration_s:.1f} s)", markup=False)
+        to.print(f"  recording   {part.path} ({part.duration_s:.1f} s)")
     if saved:
         first = saved[0].path
         to.print(
-            f"  next        semg-hht predict --input {first}, which answers all its repetitions together", markup=False
+            f"  next        semg-hht predict --input {in_command(first)}, which answers all its repetitions together",
         )

@@ -140,7 +140,7 @@ def _show(predictions: Sequence[Prediction], output: Path) -> None:
         console.list_first(console.out, predictions, lambda prediction: _lines(prediction)[0], f"more in {output}")
         return
     for line in _lines(predictions[0]):
-        console.out.print(f"  {line}", markup=False)
+        console.out.print(f"  {line}")
 
 
 def _lines(prediction: Prediction) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 from semg_hht import SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
+from semg_hht.system.files import in_command
 
 if TYPE_CHECKING:
     from semg_hht import Prepared
@@ -88,10 +89,11 @@ def _show(done: Prepared) -> None:
         console.out.print("  next        fill in movement (full, half, invalid or other words), gender or both, and")
         console.out.print("              subject (a code for each person); without labels nothing can be trained")
     else:
-        console.out.print(f"  next        semg-hht check {done.folder}, then", markup=False, soft_wrap=True)
+        console.out.print(f"  next        semg-hht check {in_command(done.folder)}, then", soft_wrap=True)
         console.out.print(
-            f"              semg-hht train --data_dir {done.folder / MATRIX_FOLDER} --checkpoint_dir checkpoints",
-            markup=False, soft_wrap=True,
+            f"              semg-hht train --data_dir {in_command(done.folder / MATRIX_FOLDER)} "
+            "--checkpoint_dir checkpoints",
+            soft_wrap=True,
         )  # fmt: skip
     if done.bids is not None:
         n_exported = console.counted(done.bids.n_recordings, "recording")

@@ -11,6 +11,7 @@ import typer
 from semg_hht import SegmentConfig
 from semg_hht.cli import console
 from semg_hht.cli import options as flags
+from semg_hht.system.files import in_command
 from semg_hht.verbs.choices import METHODS
 
 if TYPE_CHECKING:
@@ -102,4 +103,4 @@ def _show(done: Segmented, out: Path, *, as_json: bool) -> None:
         console.out.print(
             "  next        check the pictures, correct times and fill in labels (or use semg-hht label), then"
         )
-        console.out.print(f"              semg-hht prepare {out} --out prepared")
+        console.out.print(f"              semg-hht prepare {in_command(out)} --out prepared")

@@ -11,6 +11,7 @@ import typer
 from semg_hht import InputError
 from semg_hht.cli import console, scores
 from semg_hht.cli import options as flags
+from semg_hht.system.files import in_command
 from semg_hht.verbs.training import require_training
 
 if TYPE_CHECKING:
@@ -97,12 +98,13 @@ def _show(result: Result, checkpoint_dir: Path) -> None:
     """Print the scores, what was chosen, and where the files are."""
     scores.show_reports(result.reports, result.split_by)
     for task, chosen in result.chosen.items():
-        console.out.print(f"{task.replace('_', ' ')}: {chosen.sentence}", markup=False)
+        console.out.print(f"{task.replace('_', ' ')}: {chosen.sentence}")
     console.out.print(f"\nbest epoch {result.best_epoch} of {len(result.history)}; the run is in {checkpoint_dir}")
     console.out.print(f"  pictures    {checkpoint_dir / 'history.png'}, {checkpoint_dir / 'confusion.png'}")
     if result.n_unlabelled:
         n_predicted = console.counted(result.n_unlabelled, "unlabelled file")
         console.out.print(f"  {n_predicted} predicted: {checkpoint_dir / 'test_predictions.json'}")
     console.out.print(
-        f"  next        semg-hht predict --checkpoint {checkpoint_dir} --input FILE_OR_DIR --output predictions.json"
+        f"  next        semg-hht predict --checkpoint {in_command(checkpoint_dir)} --input FILE_OR_DIR "
+        "--output predictions.json",
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.errors import InputError
+from semg_hht.errors import InputError, TimesUneven
 from semg_hht.recordings.quality import MAX_GAP_S, MAX_GAP_SHARE
 
 Array = NDArray[np.float64]
@@ -76,14 +76,16 @@ def uneven_rate(times: Times, lines: SampleLines) -> tuple[float, str]:
 
     Raises
     ------
-    InputError
+    TimesUneven
         A sample has no time, the times do not increase, too many samples are missing, or the rate stays doubtful.
+    InputError
+        There is one time.
     """
     time, name = times.values, times.name
     bad = np.flatnonzero(~np.isfinite(time))
     if bad.size:
         place = lines.place(int(bad[0]))
-        raise InputError(
+        raise TimesUneven(
             f"{lines.path}: column {name!r} has no time in {place}; expected one for each sample. State the rate with "
             "rate_hz=... to ignore the times"
         )
@@ -120,11 +122,11 @@ def remark_on_ignored(times: Times, rate_hz: float) -> str:
     return f"{start}; by the times, no samples are missing"
 
 
-def _not_increasing(times: Times, lines: SampleLines, at: int) -> InputError:
+def _not_increasing(times: Times, lines: SampleLines, at: int) -> TimesUneven:
     time = times.values
     rising = np.diff(time)[np.diff(time) > 0] * times.scale
     offer = _offer(float(np.median(rising))) if rising.size else ". State the rate with rate_hz=... to ignore the times"
-    return InputError(
+    return TimesUneven(
         f"{lines.path}: column {times.name!r} must increase from {lines.word} to {lines.word} to be a time; "
         f"found {time[at]:.12g} in {lines.place(at)} and {time[at + 1]:.12g} in "
         f"{lines.place(at + 1)}{offer}"
@@ -189,12 +191,12 @@ def _rate_of_marks(times: Times, lines: SampleLines, marks: NDArray[np.intp]) ->
     steps_text = f"steps of {np.diff(times.values).min() * times.scale:.3g} to {steps_s.max():.3g} s"
     place = lines.place(int(marks[longest + 1]))
     if n_missing >= 1 and (off_s[longest] > MAX_GAP_S or n_missing > MAX_GAP_SHARE * times.values.size):
-        raise InputError(
+        raise TimesUneven(
             f"{lines.path}: column {times.name!r} has gaps ({steps_text}), the longest before {place}; by its "
             f"times {n_missing} samples are missing; expected an even rate{_offer(typical_s)}"
         )
     if spread_s > MAX_SPREAD * span_s:
-        raise InputError(
+        raise TimesUneven(
             f"{lines.path}: column {times.name!r} has no even rate ({steps_text}), the longest before {place}; "
             f"expected times within {MAX_SPREAD:.0%} of even ones{_offer(typical_s)}"
         )

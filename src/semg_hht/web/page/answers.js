@@ -9,6 +9,7 @@ import { percent, w } from "./words.js";
 import { progress } from "./training.js";
 
 const asked = new Set(); // keys of pictures that are being drawn
+const explained = new Set(); // "file:index" of the repetitions whose reasons are on their way
 const pictures = new Map(); // "file:start:stop" -> address of the picture, drawn only where someone asks
 
 export async function answer() {
@@ -109,12 +110,17 @@ export const reasons = {
     changed();
     if (file.repetitions[index].why?.length) return;
     await sendEdits();
-    if (await act("why", { file: file.id, repetition: index + 1 })) {
-      follow(() => {
-        const found = store.state.files.find((one) => one.id === file.id)?.repetitions[index];
-        if (found?.why?.length) say(found.why.map((one) => one.sentence).join(" "));
-      });
-    }
+    const sayWhy = () => {
+      const why = store.state.files.find((one) => one.id === file.id)?.repetitions[index]?.why || [];
+      if (why.length) say(why.map((one) => one.sentence).join(" "));
+      return why.length > 0;
+    };
+    const asking = `${file.id}:${index}`;
+    explained.add(asking);
+    const isTaken = await act("why", { file: file.id, repetition: index + 1 });
+    explained.delete(asking);
+    changed();
+    if (isTaken && !sayWhy()) follow(sayWhy); // during a training the reasons come at once
   },
 
   of(file, index) {
@@ -122,7 +128,8 @@ export const reasons = {
     const views = repetition.why.filter((view) => view.task !== "gender" || store.gender);
     const answers = repetition.answers.filter((one) => one.task !== "gender" || store.gender);
     const key = `${file.id}:${repetition.start_s}:${repetition.stop_s}`;
-    const waiting = !views.length && store.job?.kind === "why";
+    const isAsked = explained.has(`${file.id}:${index}`) && h("p", { class: "note", role: "status" }, w("job_why"));
+    const waiting = !views.length && (store.job?.kind === "why" ? progress(store.job) : isAsked);
     const figures = views.map((view) => [
       view.details.length > 0 && h("ul", {}, view.details.map((detail) => h("li", {}, detail))),
       view.picture && h("img", { src: view.picture, alt: w("evidence_picture", { n: index + 1 }) }),
@@ -133,7 +140,7 @@ export const reasons = {
     return h(
       "div",
       { class: "reasons" },
-      waiting && progress(store.job),
+      waiting,
       views.map((view) => h("p", { class: "sentence" }, view.sentence)),
       repetition.unlike.map((sentence) => h("p", { class: "unlike" }, sentence)),
       fold("numbers", {}, answers.map(bars), figures),
