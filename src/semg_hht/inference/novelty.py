@@ -47,6 +47,7 @@ TEXTS = {
     "n_channels": "{n} channels; trained on {trained}",
     "order": "channels in another order ({given}); trained on {trained}",
     "clipped": "channel {name} is clipped: {share} of its samples are at the ends of its range",
+    "one_sided": "channel {name} lies on one side of 0, as rectified signals and envelopes do",
     "high": "amplitude {ratio} times the largest of the training people",
     "low": "amplitude {ratio} times smaller than the smallest of the training people",
     "long": "lasts {duration} s; training repetitions {shortest} to {longest} s",

@@ -26,6 +26,7 @@ from semg_hht.matrices.scaling import min_max
 from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
 from semg_hht.prediction.found_repetitions import LONGER, with_found_repetitions
 from semg_hht.prediction.unlike import reasons_of, require_channels
+from semg_hht.recordings.channels import is_one_sided
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.quality import clipped_ends
@@ -63,6 +64,7 @@ class LoadedInput:
     is_foreign : whether the matrix was written by another tool.
     clipped : of each matrix of a recording, the share of samples that lie at an end of the range; the largest of its
         channels.
+    one_sided : channels that lie on one side of 0, as rectified signals do.
     unlike : why each of its `repetitions` is unlike the training data of the model.
     """
 
@@ -79,6 +81,7 @@ class LoadedInput:
     units: str = ""
     is_foreign: bool = False
     clipped: tuple[float, ...] = ()
+    one_sided: tuple[str, ...] = ()
     unlike: tuple[tuple[Reason, ...], ...] = ()
 
     def repetitions(self) -> list[list[int]]:
@@ -278,6 +281,11 @@ class InputLoader:
             source=source if choice.keep_recordings else None,
             units=source.raw.units or ("counts" if _are_whole(source.raw) else ""),
             clipped=tuple(_clipped_share(source.raw, example) for example in examples),
+            one_sided=tuple(
+                name
+                for name, channel in zip(source.raw.channel_names, source.raw.samples, strict=True)
+                if any(name in example.channel.split("+") for example in examples) and is_one_sided(channel)
+            ),
         )
         return replace(item, unlike=reasons_of(self.model.training, item))
 

@@ -29,6 +29,11 @@ MIN_MEAN_RUN = 20  # samples
 LONG_RUN = 10  # samples
 MIN_LONG_RUNS = 0.4  # of all runs; short bursts after a rest of equal values have many short runs
 MAX_LABELS = 100
+# A rectified signal, an envelope or a force is mostly near one end of its range, which is near 0. The place of the
+# median between the 1st and the 99th percentile: at least 0.35 in those of 5,865 real channels that have an offset,
+# 0.26 in rectified noise, and less in contractions with rests.
+MAX_MEDIAN, MAX_LOWEST = 0.3, 0.2
+N_SAMPLED = 100_000  # samples of a channel, for quantiles
 
 BY_TYPE = "by the types that the file states"
 BY_UNIT = "by their units"
@@ -36,6 +41,7 @@ BY_NAME = "by their names"
 NOT_NAMED_EMG = "because other channels say EMG in their names"
 CONSTANT = "all samples have the same value"
 RISING = "because they rise throughout, as times and counters do"
+ONE_SIDED = "because they lie on one side of 0, as rectified signals, envelopes and forces do"
 LABEL = "because they keep few different values for long, as labels and triggers do"
 
 _BRACKETED = re.compile(r"[\[(（【]\s*([^\[\]()（）【】]+?)\s*[\])）】]\s*$")
@@ -80,6 +86,9 @@ def decide_channels(
                        for reason, values in zip(reasons, samples, strict=True)])  # fmt: skip
     _exclude(reasons, [LABEL if not reason and not says_emg_or_muscle(channel.name) and is_label(values) else ""
                        for reason, channel, values in zip(reasons, channels, samples, strict=True)])  # fmt: skip
+    if any(not reason and _is_two_sided(values) for reason, values in zip(reasons, samples, strict=True)):
+        _exclude(reasons, [ONE_SIDED if not reason and is_one_sided(values) else ""
+                           for reason, values in zip(reasons, samples, strict=True)])  # fmt: skip
     names = {reason: [channel.name for channel, own in zip(channels, reasons, strict=True) if own == reason]
              for reason in dict.fromkeys(filter(None, reasons))}  # fmt: skip
     remarks = tuple(
@@ -147,6 +156,24 @@ def is_rising(values: NDArray[Any]) -> bool:
     n_rising = int(np.count_nonzero(values[1:] > values[:-1]))
     n_falling = int(np.count_nonzero(values[1:] < values[:-1]))
     return n_rising >= MIN_RISING * (values.size - 1) and n_falling <= MAX_FALLING * (values.size - 1)
+
+
+def is_one_sided(values: NDArray[Any]) -> bool:
+    """Whether the samples lie on one side of 0, mostly near it, as those of a rectified signal or an envelope do."""
+    if not values.size:
+        return False
+    sampled = values[:: max(1, values.size // N_SAMPLED)].astype(np.float64)
+    # "lower": between two samples near the limits of float64 nothing can be interpolated
+    low, middle, high = np.quantile(-sampled if np.median(sampled) < 0 else sampled, (0.01, 0.5, 0.99), method="lower")
+    return bool(0 <= low < MAX_LOWEST * high and middle - low < MAX_MEDIAN * (high - low))
+
+
+def _is_two_sided(values: NDArray[Any]) -> bool:
+    """Whether the samples lie on both sides of 0, as those of EMG without an offset do."""
+    if not values.size:
+        return False
+    low, high = np.quantile(values[:: max(1, values.size // N_SAMPLED)].astype(np.float64), (0.1, 0.9), method="lower")
+    return bool(low < 0 < high)
 
 
 def is_label(values: NDArray[Any]) -> bool:
