@@ -13,6 +13,7 @@ from semg_hht.recordings.channels import (
     is_not_emg,
     is_one_sided,
     is_rising,
+    muscle_of,
     reasons_by_description,
     says_emg_or_muscle,
 )
@@ -166,3 +167,23 @@ def test_emg_with_an_offset_and_an_artefact_is_not_one_sided() -> None:
     assert not is_one_sided(counts)
     assert is_one_sided(np.abs(muscle()))
     assert not is_one_sided(np.zeros(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "muscle"),
+    [
+        ("BicepsBrachi", "biceps brachii"),
+        ("L Biceps (uV)", "biceps brachii"),
+        ("EMG_BF", "biceps femoris"),
+        ("Biceps Femoral", "biceps femoris"),
+        ("Recto Femoral", "rectus femoris"),
+        ("肱二头肌(微伏)", "biceps brachii"),
+        ("股二头肌", "biceps femoris"),
+        ("EMG Semitendinoso", "semitendinosus"),
+        ("Biceps/Triceps", ""),
+        ("EMG 1", ""),
+        ("data", ""),
+    ],
+)
+def test_names_of_one_muscle_in_several_languages(name: str, muscle: str) -> None:
+    assert muscle_of(name) == muscle

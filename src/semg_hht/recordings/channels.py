@@ -149,6 +149,23 @@ def says_emg_or_muscle(name: str) -> bool:
     return _says("emg", name) or (_says("muscles", name) and not is_not_emg(name))
 
 
+def muscle_of(name: str) -> str:
+    """The Latin name of the muscle that a name states, in one of several languages; empty if it states none or two."""
+    stated = set()
+    for text in _texts_of(name):
+        spans = {
+            (muscle, match.span())
+            for muscle in _words()["names_of_a_muscle"]
+            for match in _pattern("names_of_a_muscle", muscle).finditer(text)
+        }
+        stated |= {
+            muscle
+            for muscle, (start, stop) in spans  # the "biceps" of "biceps femoris" is no other muscle
+            if not any(a <= start and stop <= b and (a, b) != (start, stop) for _, (a, b) in spans)
+        }
+    return stated.pop() if len(stated) == 1 else ""
+
+
 def is_rising(values: NDArray[Any]) -> bool:
     """Whether the samples rise throughout or in a saw tooth, as times and counters do."""
     if values.size < 2:
@@ -224,15 +241,19 @@ def _is_no_volts(unit: str, says_emg: bool) -> bool:
 @cache
 def _says(key: str, name: str) -> bool:
     """Whether the name holds a word of one list."""
-    plain = _plain(name.replace("_", " "))
+    return any(_pattern(key).search(text) for text in _texts_of(name))
+
+
+def _texts_of(name: str) -> tuple[str, str]:
+    """The name in lower case, as it stands and parted before capitals."""
     # "AccX" and "EMGBiceps" hold two words each; "IMUx" and "SpO2" are single words.
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return any(_pattern(key).search(text) for text in (plain, _plain(parted.replace("_", " "))))
+    return _plain(name.replace("_", " ")), _plain(parted.replace("_", " "))
 
 
 @cache
-def _pattern(key: str) -> re.Pattern[str]:
-    content = _words()[key]
+def _pattern(key: str, group: str = "") -> re.Pattern[str]:
+    content = _words()[key][group] if group else _words()[key]
     words = content if isinstance(content, list) else [word for group in content.values() for word in group]
     latin = "|".join(
         re.escape(word).replace(r"\*", "[a-z]*").replace(r"\ ", r"[\s.-]*") for word in words if word.isascii()
