@@ -111,3 +111,16 @@ def test_no_repetition_of_a_rectified_recording_is_sure_where_most_are_unlike() 
     assert not any(reasons_of(training, rectified)), "a run that was trained on envelopes may know them"
     far = replace(rectified, rate_hz=200.0)
     assert {reason.name for reasons in reasons_of(training, far) for reason in reasons} == {"one_sided", "rate"}
+
+
+def test_repetitions_of_wrong_times_are_not_sure(tmp_path: Path) -> None:
+    run, path = open_run(samples.RUN), samples.recordings()["P06_neutral"]
+    parts = run.predict(path)[0].parts
+    said = {}
+    for name, shift_s in (("right", 0.0), ("shifted", 1.5)):
+        lines = [f"{path},{p.start_s + shift_s},{p.stop_s + shift_s}" for p in parts[:-1] if p.start_s and p.stop_s]
+        (tmp_path / f"{name}.csv").write_text("file,start_s,stop_s\n" + "\n".join(lines), encoding="utf-8")
+        (answered,) = run.predict(tmp_path / f"{name}.csv").predictions
+        said[name] = {str(reason).split(" only")[0] for part in answered.parts for reason in part.unlike}
+        assert answered.answers["action_quality"].is_unsure == (name == "shifted")
+    assert said == {"right": set(), "shifted": {"amplitude"}}

@@ -50,6 +50,7 @@ TEXTS = {
     "muscles": "muscles {given}; trained on {trained}",
     "clipped": "channel {name} is clipped: {share} of its samples are at the ends of its range",
     "one_sided": "channel {name} lies on one side of 0, as rectified signals and envelopes do",
+    "times": "amplitude only {ratio} times that outside of the stated times, which may be wrong",
     "high": "amplitude {ratio} times the largest of the training people",
     "low": "amplitude {ratio} times smaller than the smallest of the training people",
     "long": "lasts {duration} s; training repetitions {shortest} to {longest} s",

@@ -64,6 +64,7 @@ class LoadedInput:
     is_foreign : whether the matrix was written by another tool.
     clipped : of each matrix of a recording, the share of samples that lie at an end of the range; the largest of its
         channels.
+    misses_the_muscles : of the stated times; see `FilteredRecording`.
     one_sided : channels that lie on one side of 0, as rectified signals do.
     unlike : why each of its `repetitions` is unlike the training data of the model.
     """
@@ -82,6 +83,7 @@ class LoadedInput:
     is_foreign: bool = False
     clipped: tuple[float, ...] = ()
     one_sided: tuple[str, ...] = ()
+    misses_the_muscles: float | None = None
     unlike: tuple[tuple[Reason, ...], ...] = ()
 
     def repetitions(self) -> list[list[int]]:
@@ -249,6 +251,7 @@ class InputLoader:
         job = source.job
         times = list(dict.fromkeys((row.start_s, row.stop_s) for row in job.rows))
         require_repetition(job.file, choice.repetition, len(times))
+        misses = source.misses_the_muscles
         if choice.repetition is not None:
             chosen = times[choice.repetition - 1]
             rows = tuple(row for row in job.rows if (row.start_s, row.stop_s) == chosen)
@@ -281,6 +284,7 @@ class InputLoader:
             source=source if choice.keep_recordings else None,
             units=source.raw.units or ("counts" if _are_whole(source.raw) else ""),
             clipped=tuple(_clipped_share(source.raw, example) for example in examples),
+            misses_the_muscles=misses,
             one_sided=tuple(
                 name
                 for name, channel in zip(source.raw.channel_names, source.raw.samples, strict=True)

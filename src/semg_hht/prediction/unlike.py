@@ -23,7 +23,9 @@ def reasons_of(training: TrainingData | None, item: LoadedInput) -> tuple[tuple[
     repetitions = item.repetitions()
     if training is None:
         return ((),) * len(repetitions)
-    found = tuple(_reasons(training, item, indices) for indices in repetitions)
+    misses = item.misses_the_muscles
+    wrong_times = () if misses is None else (Reason("times", {"ratio": f"{misses:.2g}"}),)
+    found = tuple(wrong_times + _reasons(training, item, indices) for indices in repetitions)
     if item.one_sided and 2 * sum(map(bool, found)) >= len(found):
         return tuple((Reason("one_sided", {"name": item.one_sided[0]}), *reasons) for reasons in found)
     return found
