@@ -33,7 +33,7 @@ MAX_LABELS = 100
 # median between the 1st and the 99th percentile: at least 0.35 in those of 5,865 real channels that have an offset,
 # 0.26 in rectified noise, and less in contractions with rests.
 MAX_MEDIAN, MAX_LOWEST = 0.3, 0.2
-N_SAMPLED = 100_000  # samples of a channel, for quantiles
+N_SAMPLED = 10_000  # samples of a channel, for quantiles
 
 BY_TYPE = "by the types that the file states"
 BY_UNIT = "by their units"
