@@ -28,6 +28,7 @@ DESCRIPTION = ModelDescription(
     peak=7.5,
     epoch=3,
     longest_s=4.5,
+    is_segmented=True,
     calibration={"action_quality": Calibration(temperature=2.0, threshold=0.25)},
     blocks={"gender": {NETWORK: 8, AMPLITUDE: 1}},
     training=TrainingData(n_people=4, rates_hz=(1000.0,), ranges={"amplitude": (1.0, 2.5)}),
@@ -49,6 +50,7 @@ def test_the_description_of_an_earlier_version_survives_json(name: str) -> None:
     assert written == {key: content[key] for key in written if key in content} | {
         "blocks": {},
         "longest_s": 0.0,
+        "is_segmented": False,
         "chosen": {},
     }
 

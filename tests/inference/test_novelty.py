@@ -77,6 +77,27 @@ def test_what_is_stated_is_compared() -> None:
 
 
 @pytest.mark.parametrize(
+    ("channels", "reason"),
+    [
+        (("Biceps (uV)", "Brachioradialis (uV)"), ""),
+        (("肱二头肌", "肱桡肌"), ""),
+        (("Brachioradialis", "Biceps"), "channels in another order (Brachioradialis, Biceps); trained on {trained}"),
+        (("Recto Femoral", "VM"), "muscles Recto Femoral, VM; trained on {trained}"),
+        (("Biceps", "Triceps"), "muscles Biceps, Triceps; trained on {trained}"),
+        (("Triceps", "EMG 2"), ""),  # one name says nothing
+        (("L Triceps", "R Triceps"), ""),  # nobody knows which side stands first
+    ],
+)
+def test_names_of_muscles_are_compared_in_any_language(channels: tuple[str, ...], reason: str) -> None:
+    trained = ("BicepsBrachi", "Brachioradialis")
+    training, same = replace(described(), orders=(trained,)), people()[0]
+    found = training.reasons(same.numbers, replace(STATED, channels=channels))
+    assert "; ".join(map(str, found)) == reason.format(trained=", ".join(trained))
+    unknown = replace(training, orders=(("EMG 1", "EMG 2"),))
+    assert unknown.reasons(same.numbers, replace(STATED, channels=channels)) == ()
+
+
+@pytest.mark.parametrize(
     "stated",
     [
         replace(STATED, rate_hz=2148.0),  # it covers the same band

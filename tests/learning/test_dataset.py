@@ -15,10 +15,12 @@ from builders import SETTINGS, as_json, foreign_matrix, make_dataset, truncate, 
 from conftest import Simulated
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.errors import InputError
+from semg_hht.learning.columns import ChosenRows
 from semg_hht.learning.dataset import Dataset, find_dataset, from_examples, load_folder
+from semg_hht.learning.dataset_rows import RowColumns, are_segmented
 from semg_hht.matrices.matrix import Matrix, write_matrix
 from semg_hht.matrices.transform import configure, transform_all
-from semg_hht.recordings.manifest import manifest_text, read_manifest
+from semg_hht.recordings.manifest import ManifestRow, manifest_text, read_manifest
 
 
 def test_a_prepared_folder_is_read_with_the_manifest_beside_it(simulated: Simulated) -> None:
@@ -202,3 +204,13 @@ def test_the_longest_repetition_is_that_of_the_chosen_examples() -> None:
     dataset = replace(make_dataset(n_subjects=1), features=tuple({"duration_s": (float(i),)} for i in range(6)))
     assert dataset.longest_s(np.array([0, 3, 2])) == 3.0
     assert replace(dataset, features=()).longest_s(np.array([0, 3, 2])) == 0.0
+
+
+def test_repetitions_are_known_to_be_found_by_their_confidence() -> None:
+    rows = [ManifestRow(f"{i}.npz", extra={"confidence": "0.98"} if i else {"note": "by hand"}) for i in range(4)]
+    assert are_segmented(rows)
+    assert not are_segmented(rows[:2])
+    columns = ChosenRows[ManifestRow](RowColumns(rows), np.arange(4))
+    assert are_segmented(columns)
+    assert not are_segmented(columns.subset(np.array([0, 1])))
+    assert not are_segmented(ChosenRows[ManifestRow](RowColumns(rows[:1]), np.arange(1)))

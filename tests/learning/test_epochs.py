@@ -44,6 +44,12 @@ def test_rare_classes_weigh_more(tmp_path: Path) -> None:
     assert_allclose((fit.class_weights.numpy() * counts).sum(), counts.sum(), rtol=1e-6)
 
 
+def test_a_model_knows_whether_its_repetitions_were_found_in_recordings(tmp_path: Path, dataset: Dataset) -> None:
+    assert not fitting(dataset, tmp_path).model().description.is_segmented
+    rows = tuple(replace(row, extra={**row.extra, "confidence": "0.9"}) for row in dataset.rows)
+    assert fitting(replace(dataset, rows=rows), tmp_path).model().description.is_segmented
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

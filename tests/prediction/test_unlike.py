@@ -11,9 +11,12 @@ import pytest
 
 from builders import foreign_matrix
 from conftest import Simulated
+from semg_hht import samples
 from semg_hht.datasets.find_inputs import find_jobs
 from semg_hht.inference.answers import Prediction
+from semg_hht.prediction.inputs import LoadedInput
 from semg_hht.prediction.run import Run, open_run
+from semg_hht.prediction.unlike import reasons_of
 from semg_hht.recordings.jobs import read_job
 from semg_hht.recordings.manifest import manifest_text
 from semg_hht.recordings.recording import Recording, write_recording
@@ -96,3 +99,28 @@ def test_a_note_of_the_run_stands_first_among_the_remarks(opened: Run, tmp_path:
     noted = replace(opened, engine=replace(opened.engine, description=description))  # type: ignore[type-var]
     (prediction,) = noted.predict(foreign_matrix(tmp_path / "a.npz"), n_jobs=1).predictions
     assert prediction.to_json()["remarks"] == ["trained on simulated people"]
+
+
+def test_no_repetition_of_a_rectified_recording_is_sure_where_most_are_unlike() -> None:
+    run = open_run(samples.RUN)
+    (item,) = run.loader.load(samples.recordings()["P06_neutral"])
+    assert isinstance(item, LoadedInput)
+    assert item.one_sided == ()
+    training = run.description.training
+    rectified = replace(item, one_sided=("BicepsBrachi",))
+    assert not any(reasons_of(training, rectified)), "a run that was trained on envelopes may know them"
+    far = replace(rectified, rate_hz=200.0)
+    assert {reason.name for reasons in reasons_of(training, far) for reason in reasons} == {"one_sided", "rate"}
+
+
+def test_repetitions_of_wrong_times_are_not_sure(tmp_path: Path) -> None:
+    run, path = open_run(samples.RUN), samples.recordings()["P06_neutral"]
+    parts = run.predict(path)[0].parts
+    said = {}
+    for name, shift_s in (("right", 0.0), ("shifted", 1.5)):
+        lines = [f"{path},{p.start_s + shift_s},{p.stop_s + shift_s}" for p in parts[:-1] if p.start_s and p.stop_s]
+        (tmp_path / f"{name}.csv").write_text("file,start_s,stop_s\n" + "\n".join(lines), encoding="utf-8")
+        (answered,) = run.predict(tmp_path / f"{name}.csv").predictions
+        said[name] = {str(reason).split(" only")[0] for part in answered.parts for reason in part.unlike}
+        assert answered.answers["action_quality"].is_unsure == (name == "shifted")
+    assert said == {"right": set(), "shifted": {"amplitude"}}

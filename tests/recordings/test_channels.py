@@ -11,7 +11,9 @@ from semg_hht.recordings.channels import (
     distinct_names,
     is_label,
     is_not_emg,
+    is_one_sided,
     is_rising,
+    muscle_of,
     reasons_by_description,
     says_emg_or_muscle,
 )
@@ -137,3 +139,51 @@ def test_quiet_emg_in_counts_is_neither_a_label_nor_a_ramp() -> None:
 def test_repeated_names_get_the_number_of_their_channel() -> None:
     assert distinct_names(["EMG", "", "EMG", "ECG"]) == ("EMG 1", "ch2", "EMG 3", "ECG")
     assert distinct_names(["EMG", "", "EMG"], [2, 5, 9]) == ("EMG 2", "ch5", "EMG 9")
+
+
+def test_a_rectified_copy_or_an_envelope_beside_emg_is_no_second_muscle() -> None:
+    raw = muscle() * np.repeat([0.05, 1.0, 0.05, 0.05], N // 4)
+    envelope = np.sqrt(np.convolve(raw**2, np.ones(100) / 100, "same"))
+    channels = {
+        "raw": raw,
+        "rectified": np.abs(raw),
+        "RMS": envelope,
+        "below": -np.abs(raw),
+        "counts": raw + 50 * raw.std(),
+    }
+    decision = decide_channels([ChannelDescription(name) for name in channels], list(channels.values()))
+    assert decision.non_emg == ("rectified", "RMS", "below")
+    assert decision.remarks == (
+        "channels that are not EMG, because they lie on one side of 0, as rectified signals, envelopes and forces do: "
+        "rectified, RMS, below",
+    )
+    alone = [ChannelDescription("rectified"), ChannelDescription("counts")]
+    assert decide_channels(alone, [channels["rectified"], channels["counts"]]).non_emg == (), "nothing swings around 0"
+
+
+def test_emg_with_an_offset_and_an_artefact_is_not_one_sided() -> None:
+    counts = muscle() / muscle().std() * 50 + 512
+    counts[1000:1020] = 60_000
+    assert not is_one_sided(counts)
+    assert is_one_sided(np.abs(muscle()))
+    assert not is_one_sided(np.zeros(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "muscle"),
+    [
+        ("BicepsBrachi", "biceps brachii"),
+        ("L Biceps (uV)", "biceps brachii"),
+        ("EMG_BF", "biceps femoris"),
+        ("Biceps Femoral", "biceps femoris"),
+        ("Recto Femoral", "rectus femoris"),
+        ("肱二头肌(微伏)", "biceps brachii"),
+        ("股二头肌", "biceps femoris"),
+        ("EMG Semitendinoso", "semitendinosus"),
+        ("Biceps/Triceps", ""),
+        ("EMG 1", ""),
+        ("data", ""),
+    ],
+)
+def test_names_of_one_muscle_in_several_languages(name: str, muscle: str) -> None:
+    assert muscle_of(name) == muscle

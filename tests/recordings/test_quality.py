@@ -175,3 +175,11 @@ def test_a_wrong_rate_of_real_recordings_is_reported(real_data: Path, factor: fl
     for path in paths:
         remarks = read_recording(path, rate_hz=1000 * factor).remarks
         assert any("the rate" in remark for remark in remarks) == (factor != 1)
+
+
+def test_a_rectified_signal_is_said_to_be_one_and_not_clipped_at_0() -> None:
+    counts = np.rint(50 * muscle())
+    said = remarks_on(np.abs(counts))
+    assert said.startswith("channel ch1 lies on one side of 0, as a rectified signal or an envelope (RMS, moving")
+    assert "clipped" not in said
+    assert "one side" not in remarks_on(counts + 512)

@@ -96,3 +96,34 @@ def test_a_channel_without_signal_is_left_out_unless_it_is_named(tmp_path: Path,
     only = open_filtered(Job(tmp_path / "a.npz", (ManifestRow(file="a.npz"),)), FILTERS)
     with pytest.raises(InputError, match="channel ch1 holds the same value throughout"):
         next(only.scaled_repetitions())
+
+
+@pytest.mark.parametrize(
+    ("starts_s", "is_remarked"),
+    [
+        ((1, 4, 7), False),
+        ((1, 7, 7.1), False),  # one of the three was not stated
+        ((2.5, 5.5, 8.5), True),
+        ((0.5, 2, 3.5), True),  # in seconds of another rate
+        ((2.5, 5.5), False),  # too few to tell
+    ],
+)
+def test_times_that_miss_the_muscles_have_a_remark(
+    tmp_path: Path, starts_s: tuple[float, ...], is_remarked: bool
+) -> None:
+    recording = noise(duration_s=10)
+    level = np.full(recording.n_samples, 0.1)
+    for start_s in (1, 4, 7):
+        level[start_s * 500 : (start_s + 1) * 500] = 1.0
+    write_recording(replace(recording, samples=recording.samples * level), tmp_path / "a.npz")
+    rows = tuple(ManifestRow(file="a.npz", start_s=start_s, stop_s=start_s + 1) for start_s in starts_s)
+    source = open_filtered(Job(tmp_path / "a.npz", rows), FILTERS)
+    remarks = [remark for remark in source.remarks if "belong to this recording" in remark]
+    assert bool(remarks) == is_remarked
+    assert (source.misses_the_muscles is not None) == is_remarked
+
+
+def test_times_of_the_whole_recording_have_no_remark(tmp_path: Path) -> None:
+    write_recording(noise(duration_s=3), tmp_path / "a.npz")
+    rows = tuple(ManifestRow(file="a.npz", start_s=i, stop_s=i + 1) for i in range(3))
+    assert open_filtered(Job(tmp_path / "a.npz", rows), FILTERS).misses_the_muscles is None

@@ -114,6 +114,7 @@ class ModelDescription:
     epoch : number of epochs that the weights were trained.
     calibration : task -> how its probabilities are calibrated; empty before training ends.
     longest_s : duration of the longest training repetition; 0: not known.
+    is_segmented : whether the training repetitions were found in recordings, so that they hold no rest around them.
     blocks : task -> the blocks that its SVM joins, and their numbers of columns (see `svm_inputs.py`). A task without
         blocks is answered matrix by matrix, from the network's features alone.
     chosen : task -> what the recipe ``auto`` chose. A committee answers these tasks, person by person.
@@ -129,6 +130,7 @@ class ModelDescription:
     peak: float = 1.0
     epoch: int = 0
     longest_s: float = 0.0
+    is_segmented: bool = False
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     blocks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
@@ -137,7 +139,8 @@ class ModelDescription:
 
     @classmethod
     def from_json(cls, content: dict[str, Any], source: str) -> ModelDescription:
-        """The inverse of `to_json`; runs of early versions lack ``blocks``, ``longest_s``, ``training`` and ``note``.
+        """The inverse of `to_json`; runs of early versions lack ``blocks``, ``longest_s``, ``is_segmented``,
+        ``training`` and ``note``.
 
         Raises
         ------
@@ -153,6 +156,7 @@ class ModelDescription:
                 peak=float(content["peak"]),
                 epoch=content["epoch"],
                 longest_s=float(content.get("longest_s", 0.0)),
+                is_segmented=bool(content.get("is_segmented", False)),
                 calibration={
                     task: Calibration(**{name: float(value) for name, value in values.items()})
                     for task, values in content["calibration"].items()
@@ -187,6 +191,7 @@ class ModelDescription:
             "preparation": self.preparation,
             "peak": self.peak,
             "longest_s": self.longest_s,
+            "is_segmented": self.is_segmented,
             "calibration": {task: asdict(calibration) for task, calibration in self.calibration.items()},
             "blocks": {task: dict(widths) for task, widths in self.blocks.items()},
             "chosen": {task: asdict(chosen) for task, chosen in self.chosen.items()},

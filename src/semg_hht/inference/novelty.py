@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.inference.repetition_numbers import MDF, SMALLEST, Numbers, n_channels_of
+from semg_hht.recordings.channels import muscle_of
 from semg_hht.recordings.units import COUNTS, volts
 
 Array = NDArray[np.float64]
@@ -46,7 +47,10 @@ TEXTS = {
     "units": "units {units}; trained on {trained}",
     "n_channels": "{n} channels; trained on {trained}",
     "order": "channels in another order ({given}); trained on {trained}",
+    "muscles": "muscles {given}; trained on {trained}",
     "clipped": "channel {name} is clipped: {share} of its samples are at the ends of its range",
+    "one_sided": "channel {name} lies on one side of 0, as rectified signals and envelopes do",
+    "times": "amplitude only {ratio} times that outside of the stated times, which may be wrong",
     "high": "amplitude {ratio} times the largest of the training people",
     "low": "amplitude {ratio} times smaller than the smallest of the training people",
     "long": "lasts {duration} s; training repetitions {shortest} to {longest} s",
@@ -250,10 +254,7 @@ class TrainingData:
             trained = ", ".join(map(str, self.n_channels))
             found.append(Reason("n_channels", {"n": str(n), "trained": trained}))
         elif stated.channels and self.orders and stated.channels not in self.orders:
-            alike = [order for order in self.orders if sorted(order) == sorted(stated.channels)]
-            if alike:
-                given, trained = (", ".join(names) for names in (stated.channels, alike[0]))
-                found.append(Reason("order", {"given": given, "trained": trained}))
+            found += _of_names(stated.channels, self.orders)
         for name, share in stated.clipped.items():
             if share > CLIPPED_SHARE:
                 found.append(Reason("clipped", {"name": name, "share": f"{share:.0%}"}))
@@ -286,6 +287,20 @@ class TrainingData:
                 texts = (f"{math.exp(value):.0f}" for value in (float(values[MDF]), low, high))
                 return Reason("frequency", dict(zip(("value", "low", "high"), texts, strict=True)))
         return Reason(kind, {"ratio": _times(ratio)})
+
+
+def _of_names(channels: tuple[str, ...], orders: tuple[tuple[str, ...], ...]) -> list[Reason]:
+    """Whether the names of channels show another order, or other muscles, than those of training."""
+    alike = [order for order in orders if sorted(order) == sorted(channels)]
+    given, *trained = ([muscle_of(name) for name in names] for names in (channels, *orders))
+    # Of muscles nothing is said where a name states none, or where two channels, such as left and right, have one.
+    are_known = all("" not in muscles and len(set(muscles)) == len(muscles) for muscles in (given, *trained))
+    if not alike and (not are_known or given in trained):
+        return []
+    if not alike:
+        alike = [order for order, own in zip(orders, trained, strict=True) if sorted(own) == sorted(given)]
+    values = {"given": ", ".join(channels), "trained": ", ".join((alike or orders)[0])}
+    return [Reason("order" if alike else "muscles", values)]
 
 
 def _times(ratio: float) -> str:

@@ -21,6 +21,7 @@ TEXTS = ("file", "subject", "session", "repetition", "muscle", "movement", "gend
 NUMBERS = ("rate_hz", "start_s", "stop_s")  # NaN: not stated
 KEY = ("recording", "recording_start_s", "recording_stop_s")  # the user's columns that together name a repetition
 CHANNEL = "channel"
+CONFIDENCE = "confidence"  # of a repetition that `segment` found
 CHANNEL_NUMBER = re.compile(r"_ch(\d+)\.npz$")  # at the end of the names that `prepare` gives
 
 
@@ -198,6 +199,16 @@ def recordings_of(rows: Sequence[ManifestRow]) -> list[str]:
             return columns.extra["recording"].taken(rows.rows)
         return [columns.recording(row) for row in rows.rows.tolist()]
     return [row.extra.get("recording", row.file) for row in rows]
+
+
+def are_segmented(rows: Sequence[ManifestRow]) -> bool:
+    """Whether most of these repetitions were found in recordings: `segment` states the confidence of what it finds."""
+    if isinstance(rows, ChosenRows) and isinstance(rows.column, RowColumns):
+        column = rows.column.extra.get(CONFIDENCE)
+        confidences = [] if column is None else column.taken(rows.rows)
+    else:
+        confidences = [row.extra.get(CONFIDENCE, "") for row in rows]
+    return 2 * sum(map(bool, confidences)) > len(rows)
 
 
 def first_files(rows: Sequence[ManifestRow], name: str) -> dict[str, str]:

@@ -35,6 +35,7 @@ from semg_hht.learning.checkpoint import (
     save_model,
     save_state,
 )
+from semg_hht.learning.columns import chosen_of
 from semg_hht.learning.cpu_convolution import (
     choose_convolutions,
     clip_gradients,
@@ -43,6 +44,7 @@ from semg_hht.learning.cpu_convolution import (
 )
 from semg_hht.learning.data_parallel import Batch, Share, share_batch
 from semg_hht.learning.dataset import Dataset, Indices
+from semg_hht.learning.dataset_rows import are_segmented
 from semg_hht.learning.matrix_store import read_parts
 from semg_hht.learning.network import ActionNetwork, recalibrate_batch_norm
 from semg_hht.learning.schedule import epoch_batches, epoch_seed, learning_rate_at
@@ -271,6 +273,7 @@ class Fitting:
             peak=self.peak,
             epoch=len(self.history),
             longest_s=self.dataset.longest_s(self.train),
+            is_segmented=are_segmented(chosen_of(self.dataset.rows, self.train)),
         )
         return Model(description, self.network)
 
@@ -386,15 +389,13 @@ def _changed(name: str, then: Any, now: Any) -> str:
 
 def write_config(fitting: Fitting) -> None:
     """Write config.json (all settings) and split.json (who is in which part)."""
-    write_json(
-        fitting.folder / "config.json",
-        {
-            "training": asdict(fitting.config),
-            "network": asdict(fitting.network_config),
-            "encoder_task": fitting.task,
-            "classes": {task: list(names) for task, names in fitting.classes.items()},
-            "preparation": fitting.dataset.settings,
-            "data_fingerprint": fitting.fingerprint,
-        },
-    )
+    config = {
+        "training": asdict(fitting.config),
+        "network": asdict(fitting.network_config),
+        "encoder_task": fitting.task,
+        "classes": {task: list(names) for task, names in fitting.classes.items()},
+        "preparation": fitting.dataset.settings,
+        "data_fingerprint": fitting.fingerprint,
+    }
+    write_json(fitting.folder / "config.json", config)
     write_json(fitting.folder / "split.json", fitting.split.to_json(fitting.dataset))

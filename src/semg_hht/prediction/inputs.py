@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semg_hht.datasets.find_inputs import InputOptions, with_long_names
 from semg_hht.datasets.given_inputs import Data, distinct, given_list, inputs_of
-from semg_hht.errors import InputError, NoRepetition
+from semg_hht.errors import InputError
 from semg_hht.inference.answers import halved
 from semg_hht.inference.description import ModelDescription
 from semg_hht.inference.novelty import Reason
@@ -24,19 +24,20 @@ from semg_hht.inference.svm_inputs import SvmInputs
 from semg_hht.matrices.matrix import Matrix, read_matrix
 from semg_hht.matrices.scaling import min_max
 from semg_hht.matrices.transform import Example, PipelineConfig, transform, warn_of_clipped_band
+from semg_hht.prediction.found_repetitions import LONGER, with_found_repetitions
 from semg_hht.prediction.unlike import reasons_of, require_channels
+from semg_hht.recordings.channels import is_one_sided
 from semg_hht.recordings.jobs import Failure, Job, for_each
 from semg_hht.recordings.manifest import ManifestRow
 from semg_hht.recordings.quality import clipped_ends
 from semg_hht.recordings.recording import Recording
-from semg_hht.signals.filtered_recording import FilteredRecording
+from semg_hht.signals.filtered_recording import FilteredRecording, open_filtered
 from semg_hht.signals.repetitions import SegmentConfig, cut_repetition
 from semg_hht.system.processes import map_ahead
 from semg_hht.system.progress import Track, untracked
 
 log = logging.getLogger(__name__)
 
-LONGER = 2.0  # times the longest training repetition: a longer recording holds several repetitions
 AHEAD = 64  # matrices that are read while the network answers earlier ones
 
 
@@ -63,6 +64,8 @@ class LoadedInput:
     is_foreign : whether the matrix was written by another tool.
     clipped : of each matrix of a recording, the share of samples that lie at an end of the range; the largest of its
         channels.
+    misses_the_muscles : of the stated times; see `FilteredRecording`.
+    one_sided : channels that lie on one side of 0, as rectified signals do.
     unlike : why each of its `repetitions` is unlike the training data of the model.
     """
 
@@ -79,6 +82,8 @@ class LoadedInput:
     units: str = ""
     is_foreign: bool = False
     clipped: tuple[float, ...] = ()
+    one_sided: tuple[str, ...] = ()
+    misses_the_muscles: float | None = None
     unlike: tuple[tuple[Reason, ...], ...] = ()
 
     def repetitions(self) -> list[list[int]]:
@@ -127,8 +132,7 @@ class InputLoader:
     ) -> Iterator[LoadedInput | Failure]:
         """Load matrices, recordings, folders of either, a manifest.csv, or objects; one result for each file.
 
-        Repetitions are found in a recording that is longer than twice the longest training repetition, unless
-        ``options`` state otherwise.
+        Repetitions are found in recordings as `with_found_repetitions` says, unless ``options`` state otherwise.
 
         Raises
         ------
@@ -223,25 +227,15 @@ class InputLoader:
 
     def _load_recording(self, job: Job, n_threads: int | None, options: InputOptions, choice: Choice) -> LoadedInput:
         """Read, filter, segment and transform one recording."""
-        from semg_hht.datasets.segment import open_segmented
-
         assert self.recording_config is not None
         filters, segmentation = self.recording_config.filter, options.segmentation
-        by_itself = segmentation is not None and segmentation.min_recording_s > 0  # the user did not ask for it
-        try:
-            source = open_segmented(job, filters, segmentation)
-        except NoRepetition as error:
-            if not by_itself:
-                raise
-            raise InputError(f"{error}; whole=True takes the recording as one") from None
+        if segmentation is None or not segmentation.min_recording_s:
+            from semg_hht.datasets.segment import open_segmented  # not loaded where there are only matrices
+
+            return self.transformed(open_segmented(job, filters, segmentation), choice, n_threads=n_threads)
+        source, remarks = with_found_repetitions(open_filtered(job, filters), self.model, segmentation)
         loaded = self.transformed(source, choice, n_threads=n_threads)
-        if not by_itself or job.states_times or not source.job.states_times:
-            return loaded
-        remark = (
-            f"the recording lasts {source.raw.duration_s:.0f} s, the longest training repetition "
-            f"{self.model.longest_s:.1f} s; repetitions found: {loaded.n_repetitions}; whole=True takes it as one"
-        )
-        return replace(loaded, remarks=(*loaded.remarks, remark))
+        return replace(loaded, remarks=(*loaded.remarks, *remarks))
 
     def transformed(
         self, source: FilteredRecording, choice: Choice = Choice(), *, n_threads: int | None = None
@@ -257,6 +251,7 @@ class InputLoader:
         job = source.job
         times = list(dict.fromkeys((row.start_s, row.stop_s) for row in job.rows))
         require_repetition(job.file, choice.repetition, len(times))
+        misses = source.misses_the_muscles
         if choice.repetition is not None:
             chosen = times[choice.repetition - 1]
             rows = tuple(row for row in job.rows if (row.start_s, row.stop_s) == chosen)
@@ -289,6 +284,12 @@ class InputLoader:
             source=source if choice.keep_recordings else None,
             units=source.raw.units or ("counts" if _are_whole(source.raw) else ""),
             clipped=tuple(_clipped_share(source.raw, example) for example in examples),
+            misses_the_muscles=misses,
+            one_sided=tuple(
+                name
+                for name, channel in zip(source.raw.channel_names, source.raw.samples, strict=True)
+                if any(name in example.channel.split("+") for example in examples) and is_one_sided(channel)
+            ),
         )
         return replace(item, unlike=reasons_of(self.model.training, item))
 

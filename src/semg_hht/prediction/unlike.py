@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 
 
 def reasons_of(training: TrainingData | None, item: LoadedInput) -> tuple[tuple[Reason, ...], ...]:
-    """The reasons of each repetition, in the order of `LoadedInput.repetitions`; none for runs of early versions."""
+    """The reasons of each repetition, in the order of `LoadedInput.repetitions`; none for runs of early versions.
+
+    A run does not know whether it was trained on envelopes. Where at least half of the repetitions of a rectified
+    signal are unlike its training data, it was not, and none of the others is taken for EMG either.
+    """
     repetitions = item.repetitions()
     if training is None:
         return ((),) * len(repetitions)
-    return tuple(_reasons(training, item, indices) for indices in repetitions)
+    misses = item.misses_the_muscles
+    wrong_times = () if misses is None else (Reason("times", {"ratio": f"{misses:.2g}"}),)
+    found = tuple(wrong_times + _reasons(training, item, indices) for indices in repetitions)
+    if item.one_sided and 2 * sum(map(bool, found)) >= len(found):
+        return tuple((Reason("one_sided", {"name": item.one_sided[0]}), *reasons) for reasons in found)
+    return found
 
 
 def require_channels(training: TrainingData | None, path: Path, names: Sequence[str], expected: Sequence[int]) -> None:

@@ -29,6 +29,11 @@ MIN_MEAN_RUN = 20  # samples
 LONG_RUN = 10  # samples
 MIN_LONG_RUNS = 0.4  # of all runs; short bursts after a rest of equal values have many short runs
 MAX_LABELS = 100
+# A rectified signal, an envelope or a force is mostly near one end of its range, which is near 0. The place of the
+# median between the 1st and the 99th percentile: at least 0.35 in those of 5,865 real channels that have an offset,
+# 0.26 in rectified noise, and less in contractions with rests.
+MAX_MEDIAN, MAX_LOWEST = 0.3, 0.2
+N_SAMPLED = 10_000  # samples of a channel, for quantiles
 
 BY_TYPE = "by the types that the file states"
 BY_UNIT = "by their units"
@@ -36,6 +41,7 @@ BY_NAME = "by their names"
 NOT_NAMED_EMG = "because other channels say EMG in their names"
 CONSTANT = "all samples have the same value"
 RISING = "because they rise throughout, as times and counters do"
+ONE_SIDED = "because they lie on one side of 0, as rectified signals, envelopes and forces do"
 LABEL = "because they keep few different values for long, as labels and triggers do"
 
 _BRACKETED = re.compile(r"[\[(（【]\s*([^\[\]()（）【】]+?)\s*[\])）】]\s*$")
@@ -80,6 +86,9 @@ def decide_channels(
                        for reason, values in zip(reasons, samples, strict=True)])  # fmt: skip
     _exclude(reasons, [LABEL if not reason and not says_emg_or_muscle(channel.name) and is_label(values) else ""
                        for reason, channel, values in zip(reasons, channels, samples, strict=True)])  # fmt: skip
+    if any(not reason and _is_two_sided(values) for reason, values in zip(reasons, samples, strict=True)):
+        _exclude(reasons, [ONE_SIDED if not reason and is_one_sided(values) else ""
+                           for reason, values in zip(reasons, samples, strict=True)])  # fmt: skip
     names = {reason: [channel.name for channel, own in zip(channels, reasons, strict=True) if own == reason]
              for reason in dict.fromkeys(filter(None, reasons))}  # fmt: skip
     remarks = tuple(
@@ -140,6 +149,23 @@ def says_emg_or_muscle(name: str) -> bool:
     return _says("emg", name) or (_says("muscles", name) and not is_not_emg(name))
 
 
+def muscle_of(name: str) -> str:
+    """The Latin name of the muscle that a name states, in one of several languages; empty if it states none or two."""
+    stated = set()
+    for text in _texts_of(name):
+        spans = {
+            (muscle, match.span())
+            for muscle in _words()["names_of_a_muscle"]
+            for match in _pattern("names_of_a_muscle", muscle).finditer(text)
+        }
+        stated |= {
+            muscle
+            for muscle, (start, stop) in spans  # the "biceps" of "biceps femoris" is no other muscle
+            if not any(a <= start and stop <= b and (a, b) != (start, stop) for _, (a, b) in spans)
+        }
+    return stated.pop() if len(stated) == 1 else ""
+
+
 def is_rising(values: NDArray[Any]) -> bool:
     """Whether the samples rise throughout or in a saw tooth, as times and counters do."""
     if values.size < 2:
@@ -147,6 +173,24 @@ def is_rising(values: NDArray[Any]) -> bool:
     n_rising = int(np.count_nonzero(values[1:] > values[:-1]))
     n_falling = int(np.count_nonzero(values[1:] < values[:-1]))
     return n_rising >= MIN_RISING * (values.size - 1) and n_falling <= MAX_FALLING * (values.size - 1)
+
+
+def is_one_sided(values: NDArray[Any]) -> bool:
+    """Whether the samples lie on one side of 0, mostly near it, as those of a rectified signal or an envelope do."""
+    if not values.size:
+        return False
+    sampled = values[:: max(1, values.size // N_SAMPLED)].astype(np.float64)
+    # "lower": between two samples near the limits of float64 nothing can be interpolated
+    low, middle, high = np.quantile(-sampled if np.median(sampled) < 0 else sampled, (0.01, 0.5, 0.99), method="lower")
+    return bool(0 <= low < MAX_LOWEST * high and middle - low < MAX_MEDIAN * (high - low))
+
+
+def _is_two_sided(values: NDArray[Any]) -> bool:
+    """Whether the samples lie on both sides of 0, as those of EMG without an offset do."""
+    if not values.size:
+        return False
+    low, high = np.quantile(values[:: max(1, values.size // N_SAMPLED)].astype(np.float64), (0.1, 0.9), method="lower")
+    return bool(low < 0 < high)
 
 
 def is_label(values: NDArray[Any]) -> bool:
@@ -197,15 +241,19 @@ def _is_no_volts(unit: str, says_emg: bool) -> bool:
 @cache
 def _says(key: str, name: str) -> bool:
     """Whether the name holds a word of one list."""
-    plain = _plain(name.replace("_", " "))
+    return any(_pattern(key).search(text) for text in _texts_of(name))
+
+
+def _texts_of(name: str) -> tuple[str, str]:
+    """The name in lower case, as it stands and parted before capitals."""
     # "AccX" and "EMGBiceps" hold two words each; "IMUx" and "SpO2" are single words.
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    return any(_pattern(key).search(text) for text in (plain, _plain(parted.replace("_", " "))))
+    return _plain(name.replace("_", " ")), _plain(parted.replace("_", " "))
 
 
 @cache
-def _pattern(key: str) -> re.Pattern[str]:
-    content = _words()[key]
+def _pattern(key: str, group: str = "") -> re.Pattern[str]:
+    content = _words()[key][group] if group else _words()[key]
     words = content if isinstance(content, list) else [word for group in content.values() for word in group]
     latin = "|".join(
         re.escape(word).replace(r"\*", "[a-z]*").replace(r"\ ", r"[\s.-]*") for word in words if word.isascii()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
+from semg_hht.recordings.channels import is_one_sided
 from semg_hht.recordings.welch import welch
 
 Array = NDArray[np.float64]
@@ -95,11 +96,18 @@ def _are_whole(values: Array) -> bool:
 
 def quality_remarks(samples: Sequence[Array], rate_hz: float, names: Sequence[str], units: str) -> tuple[str, ...]:
     """A remark for each problem found in EMG channels (n_samples,) of finite values."""
+    one_sided = [name for name, channel in zip(names, samples, strict=True) if is_one_sided(channel)]
     remarks = [
+        f"channel {name} lies on one side of 0, as a rectified signal or an envelope (RMS, moving average) does; "
+        "neither its amplitudes nor its frequencies are those of EMG: export the raw signal"
+        for name in one_sided
+    ]
+    remarks += [
         f"channel {name} is clipped: {n_clipped} samples ({n_clipped / channel.size:.2%}) have the value {value:g}, "
         "which is an end of its range"
         for name, channel in zip(names, samples, strict=True)
         for value, n_clipped in clipped_ends(channel)
+        if name not in one_sided
     ]
     flat = [name for name, channel in zip(names, samples, strict=True) if np.ptp(channel) == 0]
     if flat:

@@ -19,6 +19,12 @@ from semg_hht.signals.filters import FilterConfig, filter_steps
 from semg_hht.signals.repetitions import cut_repetition
 
 LONGEST_S = 20.0  # a longer recording that is taken as one repetition gets a remark
+# Times that somebody stated fit if the muscles are louder within them than outside: in 40 real recordings at least 6
+# times, at least 1.23 times where only every third repetition was stated; about 1 time where the times were wrong.
+MIN_LOUDER = 1.2
+MIN_STATED = 3  # repetitions; of fewer nothing is said
+MIN_OUTSIDE = 0.2  # of the recording
+SMALLEST = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,11 @@ class FilteredRecording:
         if self.raw.duration_s > LONGEST_S and not self.job.states_times:
             whole = f"{self.raw.duration_s:.0f} s were taken as one repetition"
             remarks.append(f"{whole}; segmentation=... finds the repetitions in them")
+        if (ratio := self.misses_the_muscles) is not None:
+            remarks.append(
+                f"the amplitude within the stated repetitions is only {ratio:.2g} times that outside of them; check "
+                "that their times, in seconds, belong to this recording"
+            )
         return tuple(remarks)
 
     @cached_property
@@ -53,6 +64,25 @@ class FilteredRecording:
         """The channels of which the filters leave something: not those that hold the same value, or a straight line."""
         names = zip(self.filtered.channel_names, self.filtered.samples, strict=True)
         return frozenset(name for name, channel in names if channel.any())
+
+    @cached_property
+    def misses_the_muscles(self) -> float | None:
+        """The amplitude within the stated times over that outside of them, if they seem to be wrong; None if not.
+
+        The channel where it is largest counts.
+        """
+        times = {(row.start_s or 0.0, row.stop_s or self.raw.duration_s) for row in self.job.rows}
+        named = zip(self.filtered.channel_names, self.filtered.samples, strict=True)
+        channels = [
+            channel for name, channel in named if name in self._with_signal and name not in self.filtered.non_emg
+        ]
+        inside = np.zeros(self.filtered.n_samples, dtype=bool)
+        for start_s, stop_s in times:
+            inside[round(start_s * self.filtered.rate_hz) : round(stop_s * self.filtered.rate_hz)] = True
+        if len(times) < MIN_STATED or not channels or not 0 < inside.mean() <= 1 - MIN_OUTSIDE:
+            return None
+        ratio = max(_rms(channel[inside]) / max(_rms(channel[~inside]), SMALLEST) for channel in channels)
+        return ratio if ratio < MIN_LOUDER else None
 
     def channels_of(self, row: ManifestRow) -> Recording:
         """The filtered channels that a row names; where it names none, all EMG channels that hold a signal.
@@ -120,6 +150,10 @@ class FilteredRecording:
         samples = cut_repetition(chosen, row.start_s, row.stop_s).cut(chosen.samples)  # (n_channels, n_samples)
         unit = np.array([[self.unit_amplitude(name)] for name in chosen.channel_names])  # (n_channels, 1)
         return replace(chosen, samples=samples / unit)
+
+
+def _rms(samples: Array) -> float:
+    return float(np.sqrt(np.mean(samples**2)))
 
 
 def open_filtered(job: Job, filters: FilterConfig, *, keep_steps: bool = False) -> FilteredRecording:
