@@ -16,6 +16,7 @@ static int ISA(strict_extrema)(struct workspace *w) {
     int flat = 0;
 #if LANES > 1
     vector position = first_positions();
+    uint8_t *marks_up = up->marks, *marks_low = low->marks;
     unsigned all_equal = 0;
     unsigned climbs = 0, falls = 0; /* bit set: the sample is below, above its right neighbour */
     for (int64_t i = 0; i < n; i += 8) {
@@ -39,8 +40,8 @@ static int ISA(strict_extrema)(struct workspace *w) {
         rises |= climbs << 1;
         drops |= falls << 1;
         unsigned is_max = rises & falls, is_min = drops & climbs; /* no sample without two neighbours */
-        up->marks[i >> 3] = (uint8_t)is_max;
-        low->marks[i >> 3] = (uint8_t)is_min;
+        marks_up[i >> 3] = (uint8_t)is_max;
+        marks_low[i >> 3] = (uint8_t)is_min;
         /* Extrema of one kind are at least two samples apart, so half a vector holds those of one vector. */
         if (!(is_max | is_min)) {
             for (int k = 0; k < 8 / LANES; k++) position = advance(position);
@@ -118,12 +119,12 @@ ALWAYS_INLINE vector ISA(cubics_at)(const double *t, int64_t apart, vector posit
 #undef SELECTED
 }
 
-ALWAYS_INLINE void ISA(subtract_half_sum)(const struct workspace *w, const enum keep keep, int64_t i, vector up, vector low,
-                                          vector *mean_squares, vector *squares) {
-    vector half = spread(0.5), mean = times(plus(up, low), half), v = load(w->h + i);
+ALWAYS_INLINE void ISA(subtract_half_sum)(const struct workspace *w, const enum keep keep, double *h, int64_t i, vector up,
+                                          vector low, vector *mean_squares, vector *squares) {
+    vector half = spread(0.5), mean = times(plus(up, low), half), v = load(h + i);
     *mean_squares = fused(mean, mean, *mean_squares);
     *squares = fused(v, v, *squares);
-    store(w->h + i, minus(v, mean));
+    store(h + i, minus(v, mean));
     if (keep != NOTHING) store(w->mean + i, mean);
     if (keep == ENVELOPES) store(w->amplitude + i, times(minus(up, low), half));
 }
@@ -152,7 +153,7 @@ ALWAYS_INLINE void ISA(subtract_mean)(struct workspace *w, enum keep keep, doubl
                     vector l = fused(spread(low->c3[k]), r, spread(low->c2[k]));
                     u = fused(fused(u, s, spread(up->c1[j])), s, spread(up->y[j]));
                     l = fused(fused(l, r, spread(low->c1[k])), r, spread(low->y[k]));
-                    ISA(subtract_half_sum)(w, keep, i + part, u, l, &mean_squares, &squares);
+                    ISA(subtract_half_sum)(w, keep, h, i + part, u, l, &mean_squares, &squares);
                     position = advance(position);
                 }
                 continue;
@@ -173,7 +174,7 @@ ALWAYS_INLINE void ISA(subtract_mean)(struct workspace *w, enum keep keep, doubl
                     u = ISA(cubics_at)(u0, apart, position, bits, 1);
                     l = ISA(cubics_at)(l0, apart, position, others, 1);
                 }
-                ISA(subtract_half_sum)(w, keep, i + part, u, l, &mean_squares, &squares);
+                ISA(subtract_half_sum)(w, keep, h, i + part, u, l, &mean_squares, &squares);
                 u0 += __builtin_popcount(bits);
                 l0 += __builtin_popcount(others);
                 position = advance(position);
