@@ -108,9 +108,9 @@ static inline double ISA(value)(const struct envelope *e, int64_t j, double at) 
 }
 
 #if LANES > 1
-/* Cubics at LANES samples: the first one, whose knot is t, and from the sample of each set bit on the next one. They are
- * so few that one load of a coefficient holds that of all of them (four or fewer: half a load), which is then selected
- * for each sample. This needs no branch and no gather, even for dense knots. */
+/* Cubics at LANES samples: the first one, whose knot is t, and from the sample of each set bit on the next one. They
+ * are so few that one load of a coefficient (of four cubics or fewer, half a load) holds that of all of them. It is then
+ * selected for each sample. This needs no branch and no gather, even for dense knots. */
 ALWAYS_INLINE vector ISA(cubics_at)(const double *t, int64_t apart, vector position, unsigned bits, const int few) {
 #define SELECTED(p) choose(few ? load_four(p) : load(p), pick)
     selection pick = intervals(bits);
@@ -119,8 +119,9 @@ ALWAYS_INLINE vector ISA(cubics_at)(const double *t, int64_t apart, vector posit
 #undef SELECTED
 }
 
-ALWAYS_INLINE void ISA(subtract_half_sum)(const struct workspace *w, const enum keep keep, double *h, int64_t i, vector up,
-                                          vector low, vector *mean_squares, vector *squares) {
+/* Subtracts the mean of the envelopes at LANES samples from i on. */
+ALWAYS_INLINE void ISA(subtract_half_sum)(const struct workspace *w, const enum keep keep, double *h, int64_t i,
+                                          vector up, vector low, vector *mean_squares, vector *squares) {
     vector half = spread(0.5), mean = times(plus(up, low), half), v = load(h + i);
     *mean_squares = fused(mean, mean, *mean_squares);
     *squares = fused(v, v, *squares);
