@@ -13,8 +13,9 @@ from semg_hht.hht import (
     hilbert_spectrum,
     imf_powers,
     instantaneous,
+    kernel,
 )
-from semg_hht.hht.spectrum import accumulate, fast_length, power_on_grid
+from semg_hht.hht.spectrum import LARGE_PAGE, accumulate, fast_length, power_on_grid
 
 RATE_HZ = 1000.0
 BAND_HZ = (20.0, 450.0)
@@ -141,6 +142,14 @@ def test_a_batch_gives_the_spectra_of_its_signals(name):
             alone = hilbert_spectrum(signal, RATE_HZ, config)
             assert_array_equal(spectrum.power, alone.power)
             assert (spectrum.dropped, spectrum.n_imfs) == (alone.dropped, alone.n_imfs)
+
+
+@pytest.mark.skipif(kernel.compiled is None, reason="only the kernel writes into given memory")
+def test_four_spectra_of_a_batch_fill_one_large_page():
+    spectra = hilbert_spectra(np.random.default_rng(4).standard_normal((5, 300)), RATE_HZ)
+    addresses = [spectrum.power.__array_interface__["data"][0] for spectrum in spectra]
+    assert [address % LARGE_PAGE // spectra[0].power.nbytes for address in addresses] == [0, 1, 2, 3, 0]
+    assert len({address // LARGE_PAGE for address in addresses[:4]}) == 1
 
 
 @pytest.mark.parametrize("decomposition", ["emd", "mask"])

@@ -17,12 +17,6 @@
 #define STORE(p, v) (*(lane *)(p) = (v))
 #define SPREAD(x) ((x) - (lane){0})
 #endif
-#if defined(__GNUC__)
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#else
-#define ALWAYS_INLINE static inline
-#endif
-
 
 /* (a + i b) times c + i s */
 #define TURN(a, b, c, s)             \

@@ -2,8 +2,10 @@
  * instruction set, before sift.h and spectrum.h. */
 #if defined(__GNUC__)
 typedef double ISA(lane) __attribute__((vector_size(32), aligned(8)));
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 #else
 typedef double ISA(lane);
+#define ALWAYS_INLINE static inline
 #endif
 #define lane ISA(lane)
 #define N_LANES ((int64_t)(sizeof(lane) / sizeof(double)))

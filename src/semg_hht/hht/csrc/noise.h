@@ -87,8 +87,8 @@ static void ISA(normals)(double *restrict out, int64_t n, uint64_t key) {
         for (vector position = first_positions(); next + LANES <= count; next += LANES, position = advance(position)) {
             vector v = load(q + next), edge = spread(0.425);
             unsigned outside = above(v, edge) | above(minus(zeros(), v), edge);
-            store(tail + n_tail, squeeze(outside, v));
-            store(place + n_tail, squeeze(outside, position));
+            store(tail + n_tail, choose(v, front(outside)));
+            store(place + n_tail, choose(position, front(outside)));
             n_tail += __builtin_popcount(outside);
         }
 #endif

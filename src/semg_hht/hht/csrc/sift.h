@@ -16,8 +16,9 @@ static int ISA(strict_extrema)(struct workspace *w) {
     int flat = 0;
 #if LANES > 1
     vector position = first_positions();
+    uint8_t *marks_up = up->marks, *marks_low = low->marks;
+    unsigned all_equal = 0;
     unsigned climbs = 0, falls = 0; /* bit set: the sample is below, above its right neighbour */
-    unsigned moved = 0xFF;          /* bit set: no sample at this place of a block equals its left neighbour */
     for (int64_t i = 0; i < n; i += 8) {
         unsigned rises = climbs >> 7, drops = falls >> 7; /* above, below its left neighbour; bit 0: last block */
         vector part[8 / LANES];
@@ -28,37 +29,37 @@ static int ISA(strict_extrema)(struct workspace *w) {
             falls |= above(v, r) << (k * LANES);
             climbs |= above(r, v) << (k * LANES);
         }
+        unsigned equal = ~(climbs | falls);
+        if (i + 8 >= n) {
+            unsigned has_right = 0xFFu >> (i + 9 - n);
+            climbs &= has_right;
+            falls &= has_right;
+            equal &= has_right;
+        }
+        all_equal |= equal;
         rises |= climbs << 1;
         drops |= falls << 1;
-        unsigned is_max = rises & falls, is_min = drops & climbs, steps = rises | drops;
-        if (i == 0 || i + 8 >= n) { /* samples without a neighbour on one side */
-            unsigned has_left = i == 0 ? 0xFE : 0xFF, has_right = 0xFF;
-            if (i + 8 > n) has_left &= 0xFFu >> (i + 8 - n);
-            if (i + 8 >= n) has_right >>= i + 9 - n;
-            steps |= ~has_left;
-            is_max &= has_left & has_right;
-            is_min &= has_left & has_right;
-        }
-        moved &= steps;
-        up->marks[i >> 3] = (uint8_t)is_max;
-        low->marks[i >> 3] = (uint8_t)is_min;
+        unsigned is_max = rises & falls, is_min = drops & climbs; /* no sample without two neighbours */
+        marks_up[i >> 3] = (uint8_t)is_max;
+        marks_low[i >> 3] = (uint8_t)is_min;
         /* Extrema of one kind are at least two samples apart, so half a vector holds those of one vector. */
-        if (!((is_max | is_min) & 0xFF)) {
+        if (!(is_max | is_min)) {
             for (int k = 0; k < 8 / LANES; k++) position = advance(position);
             continue;
         }
         for (int k = 0; k < 8 / LANES; k++) {
             unsigned bits = is_max >> (k * LANES) & LANE_BITS, others = is_min >> (k * LANES) & LANE_BITS;
-            store_half(t_up, squeeze(bits, position));
-            store_half(t_up + y, squeeze(bits, part[k]));
-            store_half(t_low, squeeze(others, position));
-            store_half(t_low + y, squeeze(others, part[k]));
+            selection up_first = front(bits), low_first = front(others);
+            store_half(t_up, choose(position, up_first));
+            store_half(t_up + y, choose(part[k], up_first));
+            store_half(t_low, choose(position, low_first));
+            store_half(t_low + y, choose(part[k], low_first));
             t_up += __builtin_popcount(bits);
             t_low += __builtin_popcount(others);
             position = advance(position);
         }
     }
-    flat = (moved & 0xFF) != 0xFF;
+    flat = (all_equal & 0xFF) != 0;
 #else
     memset(up->marks, 0, (size_t)(n >> 3) + 2);
     memset(low->marks, 0, (size_t)(n >> 3) + 2);
@@ -106,62 +107,75 @@ static inline double ISA(value)(const struct envelope *e, int64_t j, double at) 
     return e->y[j] + s * (e->c1[j] + s * (e->c2[j] + s * e->c3[j]));
 }
 
+#if LANES > 1
+/* Cubics at LANES samples: the first one, whose knot is t, and from the sample of each set bit on the next one. They
+ * are so few that one load of a coefficient (of four cubics or fewer, half a load) holds that of all of them. It is then
+ * selected for each sample. This needs no branch and no gather, even for dense knots. */
+ALWAYS_INLINE vector ISA(cubics_at)(const double *t, int64_t apart, vector position, unsigned bits, const int few) {
+#define SELECTED(p) choose(few ? load_four(p) : load(p), pick)
+    selection pick = intervals(bits);
+    vector s = minus(position, SELECTED(t)), v = fused(SELECTED(t + 4 * apart), s, SELECTED(t + 3 * apart));
+    return fused(fused(v, s, SELECTED(t + 2 * apart)), s, SELECTED(t + apart));
+#undef SELECTED
+}
+
+/* Subtracts the mean of the envelopes at LANES samples from i on. */
+ALWAYS_INLINE void ISA(subtract_half_sum)(const struct workspace *w, const enum keep keep, double *h, int64_t i,
+                                          vector up, vector low, vector *mean_squares, vector *squares) {
+    vector half = spread(0.5), mean = times(plus(up, low), half), v = load(h + i);
+    *mean_squares = fused(mean, mean, *mean_squares);
+    *squares = fused(v, v, *squares);
+    store(h + i, minus(v, mean));
+    if (keep != NOTHING) store(w->mean + i, mean);
+    if (keep == ENVELOPES) store(w->amplitude + i, times(minus(up, low), half));
+}
+#endif
+
 /* Subtracts the mean envelope from h; returns the energies of the mean and of h before the subtraction. */
-static inline void ISA(subtract_mean)(struct workspace *w, enum keep keep, double *mean_energy, double *energy) {
+ALWAYS_INLINE void ISA(subtract_mean)(struct workspace *w, enum keep keep, double *mean_energy, double *energy) {
     double *restrict h = w->h;
     const struct envelope *up = &w->env[MAXIMA], *low = &w->env[MINIMA];
     int64_t n = w->n, i = 0, j = up->first + up->start, k = low->first + low->start;
     double sum_mean = 0, sum_h = 0;
 #if LANES > 1
-    /* A block of LANES samples overlaps so few intervals that one load of each coefficient holds those of all of them.
-     * The marks then select the interval of each lane. This needs no branch and no gather, even for dense knots. */
     if (up->sparse && low->sparse) {
-        /* Two addresses and the distance between arrays reach all coefficients; ten pointers would not fit into registers. */
         const double *u0 = up->t + j, *l0 = low->t + k;
-        int64_t y = w->apart, c1 = 2 * y, c2 = 3 * y, c3 = 4 * y;
-        vector mean_squares = zeros(), squares = zeros(), position = first_positions(), half = spread(0.5);
+        int64_t apart = w->apart;
+        vector mean_squares = zeros(), squares = zeros(), position = first_positions();
         for (; i + 8 <= n; i += 8) {
             unsigned marks_up = up->marks[i >> 3], marks_low = low->marks[i >> 3];
             if (!(marks_up | marks_low)) { /* one cubic per envelope for the whole block, as usual in slow modes */
                 j = u0 - up->t;
                 k = l0 - low->t;
                 vector t_up = spread(up->t[j]), t_low = spread(low->t[k]);
-                for (int part = 0; part < 8 / LANES; part++) {
+                for (int part = 0; part < 8; part += LANES) {
                     vector s = minus(position, t_up), r = minus(position, t_low);
                     vector u = fused(spread(up->c3[j]), s, spread(up->c2[j]));
                     vector l = fused(spread(low->c3[k]), r, spread(low->c2[k]));
                     u = fused(fused(u, s, spread(up->c1[j])), s, spread(up->y[j]));
                     l = fused(fused(l, r, spread(low->c1[k])), r, spread(low->y[k]));
-                    vector mean = times(plus(u, l), half), v = load(h + i + part * LANES);
-                    mean_squares = fused(mean, mean, mean_squares);
-                    squares = fused(v, v, squares);
-                    store(h + i + part * LANES, minus(v, mean));
-                    if (keep != NOTHING) store(w->mean + i + part * LANES, mean);
-                    if (keep == ENVELOPES) store(w->amplitude + i + part * LANES, times(minus(u, l), half));
+                    ISA(subtract_half_sum)(w, keep, h, i + part, u, l, &mean_squares, &squares);
                     position = advance(position);
                 }
                 continue;
             }
-            for (int part = 0; part < 8 / LANES; part++) {
-                unsigned bits = marks_up >> (part * LANES) & LANE_BITS;
-                unsigned others = marks_low >> (part * LANES) & LANE_BITS;
-                selection pick = intervals(bits), take = intervals(others);
-                vector s = minus(position, choose(load(u0), pick));
-                vector u = choose(load(u0 + c3), pick);
-                u = fused(u, s, choose(load(u0 + c2), pick));
-                u = fused(u, s, choose(load(u0 + c1), pick));
-                u = fused(u, s, choose(load(u0 + y), pick));
-                s = minus(position, choose(load(l0), take));
-                vector l = choose(load(l0 + c3), take);
-                l = fused(l, s, choose(load(l0 + c2), take));
-                l = fused(l, s, choose(load(l0 + c1), take));
-                l = fused(l, s, choose(load(l0 + y), take));
-                vector mean = times(plus(u, l), half), v = load(h + i + part * LANES);
-                mean_squares = fused(mean, mean, mean_squares);
-                squares = fused(v, v, squares);
-                store(h + i + part * LANES, minus(v, mean));
-                if (keep != NOTHING) store(w->mean + i + part * LANES, mean);
-                if (keep == ENVELOPES) store(w->amplitude + i + part * LANES, times(minus(u, l), half));
+            for (int part = 0; part < 8; part += LANES) {
+                unsigned bits = marks_up >> part & LANE_BITS, others = marks_low >> part & LANE_BITS;
+                vector u, l;
+                if (LANES == 8 && (bits == 0xAA || others == 0xAA)) { /* the only pattern with more than four cubics */
+                    u = ISA(cubics_at)(u0, apart, position, bits, 0);
+                    l = ISA(cubics_at)(l0, apart, position, others, 0);
+                } else {
+                    if (LANES == 8) { /* that before a knot at the first sample is not needed */
+                        u0 += bits & 1;
+                        l0 += others & 1;
+                        bits &= ~1u;
+                        others &= ~1u;
+                    }
+                    u = ISA(cubics_at)(u0, apart, position, bits, 1);
+                    l = ISA(cubics_at)(l0, apart, position, others, 1);
+                }
+                ISA(subtract_half_sum)(w, keep, h, i + part, u, l, &mean_squares, &squares);
                 u0 += __builtin_popcount(bits);
                 l0 += __builtin_popcount(others);
                 position = advance(position);
@@ -208,13 +222,13 @@ static int ISA(pyemd_satisfied)(const struct workspace *w, double old_range, dou
     if (!(mean_energy / old_range < 0.001 || mean_energy / energy < 0.2)) {
         /* If every change is below sqrt(0.2) of its sample, the changes stay below 0.66 of the previous energy. */
         if (mean_energy > 0.7 * energy) return 0;
-        for (int64_t i = 0; i < w->n; i++) {
+        for (int64_t i = 0; i < w->n && relative < 0.2; i++) {
             double change = w->mean[i] / w->h[i];
             relative += change * change;
         }
         if (!(relative < 0.2)) return 0;
     }
-    for (int64_t i = 0; i < w->n; i++) new_energy += w->h[i] * w->h[i];
+    for (int64_t i = 0; i < w->n && new_energy < 1e-10; i++) new_energy += w->h[i] * w->h[i]; /* sums only grow */
     return new_energy >= 1e-10;
 }
 
@@ -243,15 +257,17 @@ static void ISA(widen)(const double *x, int64_t n, double *lowest, double *highe
     *highest = high;
 }
 
-/* PyEMD's precondition of the tests: no maximum below zero, no minimum above. Also computes the range of h. */
+/* PyEMD's precondition of the tests: no maximum below zero, no minimum above. Then also computes the range of h. */
 static int ISA(envelopes_on_their_sides)(const struct workspace *w, double *range) {
     const struct envelope *up = &w->env[MAXIMA], *low = &w->env[MINIMA];
     double lowest_max = INFINITY, highest_min = -INFINITY;
     double top = fmax(fmax(w->h[0], w->h[1]), w->h[w->n - 1]), bottom = fmin(fmin(w->h[0], w->h[1]), w->h[w->n - 1]);
-    ISA(widen)(up->y + up->first, up->count, &lowest_max, &top);
+    for (int64_t i = 0; i < up->count && lowest_max >= 0; i += 64) /* often an early maximum is below zero */
+        ISA(widen)(up->y + up->first + i, up->count - i < 64 ? up->count - i : 64, &lowest_max, &top);
+    if (lowest_max < 0) return 0;
     ISA(widen)(low->y + low->first, low->count, &bottom, &highest_min);
     *range = top - bottom; /* the largest sample is a maximum, or one of the first two or the last */
-    return lowest_max >= 0 && highest_min <= 0;
+    return highest_min <= 0;
 }
 
 static double ISA(energy_of)(const double *h, int64_t n) {
@@ -286,7 +302,8 @@ static enum outcome ISA(extract_mode)(struct workspace *w, const struct settings
             }
         } else if (rule == RULE_PYEMD) {
             sided = ISA(envelopes_on_their_sides)(w, &range);
-            ISA(subtract_mean)(w, sided ? MEAN : NOTHING, &mean_energy, &energy); /* only the tests read the mean */
+            if (sided) ISA(subtract_mean)(w, MEAN, &mean_energy, &energy); /* only the tests read the mean */
+            else ISA(subtract_mean)(w, NOTHING, &mean_energy, &energy);
         } else {
             ISA(subtract_mean)(w, NOTHING, &mean_energy, &energy);
         }

@@ -6,9 +6,11 @@ static void ISA(extent)(const double *x, int64_t n, double *lowest, double *high
     ISA(widen)(x, n, lowest, highest);
 }
 
-static double ISA(range_of)(const double *x, int64_t n) {
+/* Range of x, or of its first samples if that already exceeds `enough`. */
+static double ISA(range_of)(const double *x, int64_t n, double enough) {
     double low, high;
-    ISA(extent)(x, n, &low, &high);
+    ISA(extent)(x, n < 64 ? n : 64, &low, &high);
+    if (!(high - low > enough)) ISA(extent)(x, n, &low, &high);
     return high - low;
 }
 
@@ -47,12 +49,13 @@ static int ISA(monotonic)(const double *x, int64_t n) {
 static int ISA(spent)(const struct stream *s, const struct settings *set, int64_t n) {
     const double *rest = s->rest;
     if (set->rule == RULE_PYEMD)
-        return s->n_modes > 0 && (ISA(range_of)(rest, n) < 0.001 || ISA(sum_of)(rest, n, 1) < 0.005);
+        return s->n_modes > 0 && (ISA(range_of)(rest, n, 0.001) < 0.001 ||
+                                  (ISA(sum_of)(rest, n < 64 ? n : 64, 1) < 0.005 && ISA(sum_of)(rest, n, 1) < 0.005));
     if (set->rule == RULE_UPSTREAM) return s->n_modes > 0 && ISA(monotonic)(rest, n);
     if (set->rule == RULE_EMD) /* emd's 50 dB: 20 log10 of a ratio of energies */
         return s->n_modes > 0 && (ISA(sum_of)(rest, n, 1) < 1e-8 ||
                                   ISA(energy_of)(s->x, n) > pow(10, 2.5) * ISA(energy_of)(rest, n));
-    return !(ISA(range_of)(rest, n) > s->smallest);
+    return !(ISA(range_of)(rest, n, s->smallest) > s->smallest);
 }
 
 /* Writes the next mode to out, updates rest and returns 1; returns 0 if there is no mode. */

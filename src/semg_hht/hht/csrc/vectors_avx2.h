@@ -5,6 +5,7 @@
 typedef __m256d vector;
 typedef __m256i selection;
 static inline vector load(const double *p) { return _mm256_loadu_pd(p); }
+static inline vector load_four(const double *p) { return load(p); }
 static inline void store(double *p, vector v) { _mm256_storeu_pd(p, v); }
 static inline void store_half(double *p, vector v) { _mm_storeu_pd(p, _mm256_castpd256_pd128(v)); }
 static inline vector spread(double x) { return _mm256_set1_pd(x); }
@@ -24,7 +25,7 @@ static inline double total(vector v) {
 static inline unsigned above(vector a, vector b) { return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_GT_OQ)); }
 /* The only shuffle with a variable order works on 32-bit halves of a double. */
 #define HALVES(a, b, c, d) {2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1, 2 * d, 2 * d + 1}
-static const int32_t squeeze_order[16][8] = {
+static const int32_t front_order[16][8] = {
     HALVES(0, 0, 0, 0), HALVES(0, 0, 0, 0), HALVES(1, 0, 0, 0), HALVES(0, 1, 0, 0),
     HALVES(2, 0, 0, 0), HALVES(0, 2, 0, 0), HALVES(1, 2, 0, 0), HALVES(0, 1, 2, 0),
     HALVES(3, 0, 0, 0), HALVES(0, 3, 0, 0), HALVES(1, 3, 0, 0), HALVES(0, 1, 3, 0),
@@ -37,10 +38,8 @@ static const int32_t interval_order[16][8] = {
 static inline vector choose(vector v, selection s) {
     return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(v), s));
 }
-/* The lanes whose bit is set, moved to the front. */
-static inline vector squeeze(unsigned bits, vector v) {
-    return choose(v, _mm256_loadu_si256((const __m256i *)squeeze_order[bits]));
-}
+/* The lanes whose bit is set, in order. */
+static inline selection front(unsigned bits) { return _mm256_loadu_si256((const __m256i *)front_order[bits]); }
 /* For each lane, the number of set bits at or below it. */
 static inline selection intervals(unsigned bits) { return _mm256_loadu_si256((const __m256i *)interval_order[bits]); }
 /* Lane i of vector k becomes lane k of vector i. */
