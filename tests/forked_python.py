@@ -18,7 +18,10 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO
 
-LIBRARIES = ("torch._dynamo", "sklearn.svm", "skops.io", "onnx", "semg_hht.learning.train", "semg_hht.cli.main")
+LIBRARIES = (
+    "torch._dynamo", "sklearn.svm", "skops.io", "onnx", "semg_hht.learning.train", "semg_hht.cli.main",
+    "semg_hht.figures.plots",
+)  # fmt: skip
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
@@ -46,7 +49,8 @@ class PythonServer:
 
     def close(self) -> None:
         if self._server is not None:
-            self._server.communicate()
+            with self._server:
+                self._server.kill()
 
 
 def forked(command: list[str], stdout: IO[bytes], stderr: IO[bytes], env: object = None) -> SimpleNamespace:

@@ -40,9 +40,9 @@ def printed_by(repository: Path) -> Iterator[Printed]:
 @pytest.mark.slow
 def test_every_part_of_inference_prints_every_side(printed_by: Printed, tmp_path: Path) -> None:
     # Without --data the part "raw" would use the recordings beside the repository.
-    options = ["--base_channels", "4", "--rounds", "1", "--folder", str(tmp_path), "--data", str(tmp_path)]
+    options = ["--base_channels", 4, "--files", 12, "--rounds", 1, "--folder", tmp_path, "--data", tmp_path]
     parts = printed_by("inference.py", *options).strip().split("\n\n")
-    titles = ("1 file,", "60 files,", "batch 1, warm", "batch 32, warm", "raw recording")
+    titles = ("1 file,", "12 files,", "batch 1, warm", "batch 32, warm", "raw recording")
     for part, title in zip(parts, titles, strict=True):
         assert part.startswith(title)
         for side in ("torch", "onnxruntime float32", "numpy float32", "onnxruntime int8"):
@@ -55,12 +55,12 @@ def test_every_part_of_inference_prints_every_side(printed_by: Printed, tmp_path
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="measures peak memory as POSIX reports it")
 def test_scale_prints_growth_of_whole_commands(printed_by: Printed, tmp_path: Path) -> None:
-    sizes = ["--people", "3", "--recordings", "2", "4", "--matrices", "50", "100", "--rounds", "1"]
+    sizes = ["--people", "3", "--recordings", "2", "4", "--matrices", "18", "36", "--rounds", "1"]
     printed = printed_by("scale.py", "--only", "recordings", "matrices", *sizes, "--folder", tmp_path)
     for title in ("recordings prepared", "packed, once", "read from the pack", "trained on", "answered, from npz"):
         assert title in printed
     lines = [line.split() for line in printed.splitlines() if line.startswith("  ")]
-    assert [line[0] for line in lines] == ["2", "4", *["50", "100"] * 4]
+    assert [line[0] for line in lines] == ["2", "4", *["18", "36"] * 4]
     assert all(float(line[1]) > 0 and float(line[2]) > 0 for line in lines)
     assert not list(tmp_path.iterdir())
 
