@@ -1,11 +1,11 @@
 """Prediction compared with plain eager PyTorch and the same weights: ratios of medians, all sides interleaved.
 
     python benchmarks/inference.py                # 64 channels; needs the extras train, export and openvino
-    python benchmarks/inference.py --only 1 60    # some of the parts 1, 60, warm, raw
-    python benchmarks/inference.py --seed_repo FOLDER   # also a clone of PRIMOCOSMOS/sEMGHHT-NN, parts 1 and 60
+    python benchmarks/inference.py --only 1 all   # some of the parts 1, all, warm, raw
+    python benchmarks/inference.py --seed_repo FOLDER   # also a clone of PRIMOCOSMOS/sEMGHHT-NN, parts 1 and all
 
 The eager side is what users run today: torch imported, one file at a time, three forward passes a file (action,
-features, features again for gender), scikit-learn's SVM. Parts 1 and 60 time whole processes of one and of 60 files,
+features, features again for gender), scikit-learn's SVM. Parts 1 and all time whole processes of one and of all files,
 with their peak memory; the parts warm and raw time one process that holds all engines. The weights are random, batch
 norm is calibrated and the SVM fitted on their features: the times do not depend on what a network has learned. "off by"
 is the largest difference of a probability from eager. The part raw predicts a real recording where --data has one, else
@@ -24,8 +24,8 @@ from typing import Any
 
 from measurement import ROOT, Cost, interleaved, median_cost, python_process, write_labelled
 
-N_FILES, BATCH = 60, 32
-PARTS = ("1", "60", "warm", "raw")
+BATCH = 32
+PARTS = ("1", "all", "warm", "raw")
 EAGER = """
 import json, sys
 from pathlib import Path
@@ -75,13 +75,13 @@ for file in files:
 """
 
 
-def prepare(folder: Path, channels: int) -> None:
+def prepare(folder: Path, channels: int, n_files: int) -> None:
     """Write files to predict, weights for the eager side, and runs with exports: one channel, and eight stacked."""
     import numpy as np
 
     rng = np.random.default_rng(0)
     for n_planes, prefix in ((1, ""), (8, "stacked_")):
-        for i in range(N_FILES if n_planes == 1 else N_FILES // 2):
+        for i in range(n_files if n_planes == 1 else n_files // 2):
             values = rng.random((n_planes, 256, 256), dtype=np.float32)
             values[:, 80 * (i % 3) : 80 * (i % 3) + 60] += 2
             write_labelled(folder / f"{prefix}files", i, values)
@@ -106,7 +106,9 @@ def _write_run(folder: Path, prefix: str, channels: int) -> None:
     shape = NetworkConfig(3, base_channels=channels, n_planes=data.matrices.shape[1])
     network = ActionNetwork(shape)
     with torch.no_grad():
-        recalibrate_batch_norm(network, (torch.from_numpy(data.matrices[i : i + 15]) for i in (0, 15)))
+        recalibrate_batch_norm(
+            network, (torch.from_numpy(data.matrices[i : i + 15]) for i in range(0, min(30, len(data.matrices)), 15))
+        )
     peak = float(data.matrices[:].max())
     description = ModelDescription(shape, "action_quality", data.classes(), data.settings, peak, epoch=1)
     features, _ = Model(description, network.eval()).features_and_logits(data.matrices)
@@ -240,20 +242,24 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "inference", help="for weights and files")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="has contraction_intensity/")
     parser.add_argument("--base_channels", type=int, default=64)
+    parser.add_argument(
+        "--files", type=int, default=60, help="of the part all; those of eight channels are half as many"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seed_repo", type=Path, help="a clone of PRIMOCOSMOS/sEMGHHT-NN; its networks are smaller")
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    folder = (options.folder / str(options.base_channels)).absolute()
+    folder = (options.folder / f"{options.base_channels}_channels_{options.files}_files").absolute()
     if options.prepare:
-        prepare(folder, options.base_channels)
+        prepare(folder, options.base_channels, options.files)
         return
     if not (folder / "ready").is_file():  # in a process of its own, so that this one stays small
         python_process(*sys.argv, "--prepare")
-    for n_files in (1, N_FILES):
-        if str(n_files) in options.only:
-            whole_processes(folder, options, n_files, options.rounds if n_files == 1 else min(options.rounds, 3))
+    if "1" in options.only:
+        whole_processes(folder, options, 1, options.rounds)
+    if "all" in options.only:
+        whole_processes(folder, options, options.files, min(options.rounds, 3))
     if "warm" in options.only:
         warm(folder, options.rounds)
     if "raw" in options.only:

@@ -54,8 +54,9 @@ from pathlib import Path
 import numpy as np
 from semg_hht.learning.dataset import load_folder
 matrices = load_folder(Path(sys.argv[1]), pack=Path(sys.argv[2])).matrices
-for batch in np.random.default_rng(0).permutation(len(matrices)).reshape(-1, 50):
-    matrices[batch]
+order = np.random.default_rng(0).permutation(len(matrices))
+for start in range(0, len(order), 50):
+    matrices[order[start : start + 50]]
 """
 
 

@@ -6,7 +6,8 @@
 FOLDER holds contraction_intensity/, myo_armband/, elbow_flexors/, grip_force/, knee_angle/ and formats/hilbert_matrix/.
 For each set a small run is trained on two thirds of its people and answers the last third, three times in turn, so that
 every person is new once (goal: at most 5 % called unlike). The first run also answers 15 kinds of strangers (goal: at
-least 95 % called unlike). Each repetition is a recording of its own. ``--quick``: few repetitions and one run a set.
+least 95 % called unlike). Each repetition is a recording of its own. ``--quick``: few repetitions, one run a set, few
+people in the sets that strangers are from.
 """
 
 from __future__ import annotations
@@ -74,12 +75,13 @@ class Kind:
     is_cut: bool = True
     motions: tuple[str, ...] = ()
 
-    def repetitions(self, data: Path, n_each: int) -> list[Repetition]:
-        """At most ``n_each`` of each person, spread over the recordings."""
-        everything = list(_simulated() if self.folder == SIMULATED else _recorded(data / self.folder, self.is_cut))
+    def repetitions(self, data: Path, n_each: int, n_people: int | None = None) -> list[Repetition]:
+        """At most ``n_each`` of each person, spread over the recordings, of everyone or at most ``n_people``."""
+        is_simulated = self.folder == SIMULATED
+        everything = _simulated() if is_simulated else _recorded(data / self.folder, self.is_cut, n_people)
         by_person: dict[str, list[Repetition]] = {}
         for repetition in everything:
-            by_person.setdefault(repetition.row.subject or repetition.row.file, []).append(repetition)
+            by_person.setdefault(_person(repetition.row), []).append(repetition)
         return [own[i] for own in by_person.values() for i in _spread(len(own), n_each)]
 
     def trains_on(self, row: ManifestRow) -> bool:
@@ -102,14 +104,23 @@ def _spread(n: int, n_wanted: int) -> list[int]:
     return sorted(set(np.linspace(0, n - 1, min(n, n_wanted)).astype(int).tolist()))
 
 
+def _person(row: ManifestRow) -> str:
+    return row.subject or row.file
+
+
 def _cut(recording: Recording, start_s: float | None, stop_s: float | None) -> Recording:
     start = round((start_s or 0.0) * recording.rate_hz)
     stop = None if stop_s is None else round(stop_s * recording.rate_hz)
     return replace(recording, samples=recording.samples[:, start:stop])
 
 
-def _recorded(folder: Path, is_cut: bool) -> Iterator[Repetition]:
-    for job in find_jobs(folder / "manifest.csv"):
+def _recorded(folder: Path, is_cut: bool, n_people: int | None) -> Iterator[Repetition]:
+    jobs = find_jobs(folder / "manifest.csv")
+    people = list(dict.fromkeys(_person(job.rows[0]) for job in jobs))
+    chosen = {people[i] for i in _spread(len(people), n_people or len(people))}
+    for job in jobs:
+        if _person(job.rows[0]) not in chosen:
+            continue
         if is_cut:
             yield Repetition(job.rows[0], read_job(job).select(()))
             continue
@@ -337,7 +348,7 @@ def strangers(kind: Kind, everyone: list[Repetition], options: argparse.Namespac
         if not folder:
             continue
         other = simulated if folder == SIMULATED else Kind("", folder, "", "", is_cut=folder in (FOREARM, ARMBAND))
-        strange = other.repetitions(options.data, 2)
+        strange = other.repetitions(options.data, 2, options.n_strangers if options.quick else None)
         found[name] = [
             replace(strange[i], recording=as_in(strange[i].recording, own[0].recording))
             for i in _spread(len(strange), options.n_strangers)

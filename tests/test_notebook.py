@@ -1,4 +1,4 @@
-"""notebook.py, and the notebook itself: in step with its text, and run whole on simulated data and as on Kaggle."""
+"""notebook.py, and the notebooks: in step with their texts, and run whole, that of training also as on Kaggle."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from semg_hht.learning.dataset import load_folder
 from semg_hht.learning.train import Result
 
 TEXT = REPOSITORY / "semg_hht_cnn_classifier.py"
+TUTORIAL = REPOSITORY / "examples" / "notebooks" / "recording_to_score.py"
 SMALL = "EPOCHS, BASE_CHANNELS, N_SIMULATED = 1, 2, 24"
 
 
@@ -37,32 +38,48 @@ def code() -> str:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[NotebookClient]:
-    """One process for all runs of the notebook: to load its libraries takes longer than a run."""
-    client = NotebookClient(nbformat.v4.new_notebook(), timeout=300, kernel_name="python3")
+    """One process for all runs of the notebooks: to load their libraries takes longer than a run."""
+    notebook = nbformat.v4.new_notebook()
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", shutdown_kernel="immediate")
     client.execute(cleanup_kc=False)
     yield client
     client.nb = nbformat.v4.new_notebook()
     client.execute(cleanup_kc=True)
 
 
-def execute(client: NotebookClient, folder: Path, kaggle: Path, settings: str = SMALL, more: str = "") -> str:
-    """Run the notebook in ``folder`` with small settings, as papermill puts them in; what its cells printed."""
-    shown = jupytext.read(TEXT)
-    start = f"import os\nos.chdir({str(folder)!r})\nos.environ['SEMG_HHT_KAGGLE'] = {str(kaggle)!r}\n%reset -f"
-    shown.cells.insert(0, nbformat.v4.new_code_cell(start))
-    place = next(i for i, cell in enumerate(shown.cells) if "parameters" in cell.metadata.get("tags", ()))
-    shown.cells.insert(place + 1, nbformat.v4.new_code_cell(settings))
-    shown.cells.append(nbformat.v4.new_code_cell(more))
-    client.nb = shown
+def start_in(folder: Path, more: str = "") -> Any:
+    """The first cell of a run in ``folder``, as in a new process."""
+    return nbformat.v4.new_code_cell(f"import os\nos.chdir({str(folder)!r})\n{more}\n%reset -f")
+
+
+def printed_by(client: NotebookClient, notebook: Any, n_pictures: int) -> str:
+    """What the cells of a notebook print."""
+    client.nb = notebook
     client.execute(cleanup_kc=False)
-    outputs = [output for cell in shown.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
+    return printed_in(notebook, n_pictures)
+
+
+def printed_in(notebook: Any, n_pictures: int) -> str:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == n_pictures
     return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
-def test_the_text_and_the_notebook_are_the_same() -> None:
-    kept = nbformat.read(TEXT.with_suffix(".ipynb"), as_version=4)
-    assert [(c.cell_type, c.source) for c in kept.cells] == [(c.cell_type, c.source) for c in cells()], "make notebook"
+def execute(client: NotebookClient, folder: Path, kaggle: Path, settings: str = SMALL, more: str = "") -> str:
+    """Run the notebook in ``folder`` with small settings, as papermill puts them in; what its cells printed."""
+    shown = jupytext.read(TEXT)
+    shown.cells.insert(0, start_in(folder, f"os.environ['SEMG_HHT_KAGGLE'] = {str(kaggle)!r}"))
+    place = next(i for i, cell in enumerate(shown.cells) if "parameters" in cell.metadata.get("tags", ()))
+    shown.cells.insert(place + 1, nbformat.v4.new_code_cell(settings))
+    shown.cells.append(nbformat.v4.new_code_cell(more))
+    return printed_by(client, shown, n_pictures=4)
+
+
+@pytest.mark.parametrize("text", [TEXT, TUTORIAL], ids=lambda text: text.stem)
+def test_the_text_and_the_notebook_are_the_same(text: Path) -> None:
+    kept, written = nbformat.read(text.with_suffix(".ipynb"), as_version=4).cells, jupytext.read(text).cells
+    assert [(c.cell_type, c.source) for c in kept] == [(c.cell_type, c.source) for c in written], "make notebook"
 
 
 def test_the_notebook_shows_what_it_did_and_stays_small() -> None:
@@ -70,9 +87,16 @@ def test_the_notebook_shows_what_it_did_and_stays_small() -> None:
     assert path.stat().st_size < 1_000_000
     kept = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in kept] == list(range(1, len(kept) + 1))
-    outputs = [output for cell in kept for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
-    assert not [output for output in outputs if output.output_type == "error"]
+    printed_in(nbformat.read(path, as_version=4), n_pictures=4)
+
+
+def test_the_tutorial_is_short_shows_what_it_did_and_speaks_both_languages() -> None:
+    kept = nbformat.read(TUTORIAL.with_suffix(".ipynb"), as_version=4)
+    assert len(kept.cells) == 15
+    assert "repetitions held out at random" in printed_in(kept, n_pictures=2)
+    for cell in kept.cells:
+        if cell.cell_type == "markdown":
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in cell.source), cell.source
 
 
 def test_it_defines_nothing_and_speaks_both_languages() -> None:
@@ -118,6 +142,17 @@ def test_it_runs_as_on_kaggle(tmp_path: Path, client: NotebookClient) -> None:
     assert "action_quality: full 6, half 6, invalid 6" in printed
     assert (working / "checkpoints" / "metrics.json").is_file()
     assert list(json.loads((working / "checkpoints" / "test_predictions.json").read_text())) == ["Test1_1_001.npz"]
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path: Path, client: NotebookClient) -> None:
+    tutorial = jupytext.read(TUTORIAL)
+    tutorial.cells.insert(0, start_in(tmp_path))
+    printed = printed_by(client, tutorial, n_pictures=2)
+    means = [float(line.rsplit(" ", 1)[1]) for line in printed.splitlines() if " mean " in line]
+    by_people, at_random = means
+    assert 0.5 < by_people < at_random - 0.1  # a random split flatters
+    assert "the measures of semg-hht train: 0." in printed
 
 
 def installing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:

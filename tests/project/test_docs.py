@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -182,6 +183,7 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody(tmp_path: Path) -> 
         assert all(f'id="semg_hht.{name}"' in python for name in ("read_recording", "hht.emd.emd", "hht.ceemdan"))
 
 
+@cache
 def _texts_of_the_code() -> list[str]:
     """Every text in the code; a placeholder of an f-string or a format is ``...``."""
     found = []

@@ -132,35 +132,39 @@ def test_a_verb_stays_a_function_when_its_modules_are_loaded(name: str) -> None:
     assert told.strip() == "True"
 
 
-@pytest.mark.slow
-def test_a_strict_type_checker_accepts_a_callers_script(tmp_path: Path) -> None:
+MISTAKES = {
+    "x: int = sh.segment('a.csv')[0].start_s": "Incompatible types in assignment",
+    "sh.predict('a.csv', rate='1000')": 'Unexpected keyword argument "rate"',
+}
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What a strict type checker says of a caller's script, and of one for each mistake: file -> messages."""
     pytest.importorskip("mypy")
-    script = tmp_path / "mine.py"
-    script.write_text(SCRIPT, encoding="utf-8")
-    settings = tmp_path / "mypy.ini"
-    settings.write_text(SETTINGS, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", settings, "--cache-dir",
-               REPOSITORY / ".mypy_cache" / "caller", script]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    folder = tmp_path_factory.mktemp("callers")
+    (folder / "mypy.ini").write_text(SETTINGS, encoding="utf-8")
+    wrong = {f"wrong{number}.py": f"import semg_hht as sh\n{line}\n" for number, line in enumerate(MISTAKES)}
+    scripts = {"mine.py": SCRIPT, **wrong}
+    for name, text in scripts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "mypy.ini", "--cache-dir",
+               REPOSITORY / ".mypy_cache" / "caller", *scripts]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 1 and not done.stderr, done.stdout + done.stderr
+    said = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert all(line.split(":")[0] in scripts for line in said), done.stdout
+    return {name: [line for line in said if line.startswith(f"{name}:")] for name in scripts}
+
+
+@pytest.mark.slow
+def test_a_strict_type_checker_accepts_a_callers_script(complaints: dict[str, list[str]]) -> None:
+    assert complaints["mine.py"] == []
     assert (REPOSITORY / "src" / "semg_hht" / "py.typed").is_file()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("x: int = sh.segment('a.csv')[0].start_s", "Incompatible types in assignment"),
-        ("sh.predict('a.csv', rate='1000')", 'Unexpected keyword argument "rate"'),
-    ],
-)
-def test_a_strict_type_checker_finds_a_callers_mistake(line: str, message: str, tmp_path: Path) -> None:
-    pytest.importorskip("mypy")
-    script = tmp_path / "wrong.py"
-    script.write_text(f"import semg_hht as sh\n{line}\n", encoding="utf-8")
-    settings = tmp_path / "mypy.ini"
-    settings.write_text(SETTINGS, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", settings, "--cache-dir",
-               REPOSITORY / ".mypy_cache" / "caller", script]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and message in done.stdout
+@pytest.mark.parametrize("number", range(len(MISTAKES)))
+def test_a_strict_type_checker_finds_a_callers_mistake(number: int, complaints: dict[str, list[str]]) -> None:
+    (found,) = complaints[f"wrong{number}.py"]
+    assert found.startswith(f"wrong{number}.py:2: ") and list(MISTAKES.values())[number] in found
