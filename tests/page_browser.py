@@ -59,15 +59,22 @@ def value(browser: Any, script: str) -> Any:
 
 
 def until(browser: Any, script: str, timeout_s: float = 120.0) -> Any:
-    """Return the value of a script as soon as it is true."""
-    end, pause_s = time.monotonic() + timeout_s, 0.05
-    while time.monotonic() < end:
-        found = value(browser, script)
-        if found:
-            return found
-        time.sleep(pause_s)
-        pause_s = min(0.3, 1.1 * pause_s)  # each look costs the browser time that long work needs
-    raise AssertionError(f"never true: {script}; the page shows {value(browser, 'document.body.innerText')}")
+    """Return the value of a script as soon as it is true. The page itself looks: each question would cost it time."""
+    browser.set_script_timeout(timeout_s + 30)
+    found, error = browser.execute_async_script(
+        f"""const [end, done] = [performance.now() + {1000 * timeout_s}, arguments[0]];
+        const look = () => {{
+          try {{
+            const found = ({script});
+            if (found || performance.now() > end) done([found, ""]);
+            else setTimeout(look, 20);
+          }} catch (error) {{ done([null, String(error)]); }}
+        }};
+        look();"""
+    )
+    shown = "" if found else value(browser, "document.body.innerText")
+    assert found, f"never true: {script} {error}; the page shows {shown}"
+    return found
 
 
 def spoken(text: str) -> str:
@@ -82,9 +89,10 @@ def button(text: str, within: str = "body") -> str:
 
 def open_page(browser: Any, address: str, language: str = "en") -> None:
     """A new visit at first sight, as in a new tab."""
+    script = {"source": "sessionStorage.clear(); localStorage.clear()"}
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
     browser.get(f"{address}/?lang={language}")
-    browser.execute_script("sessionStorage.clear(); localStorage.clear()")
-    browser.get(f"{address}/?lang={language}")
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
     until(browser, "document.body.classList.contains('ready')")
 
 
@@ -142,8 +150,16 @@ def times(browser: Any) -> list[str]:
     return [str(one) for one in found]
 
 
+def drawn(browser: Any) -> None:
+    """Wait until the page has drawn itself anew, its charts too: `watchSize` waits 60 ms, then for the next frame."""
+    browser.execute_async_script("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => done()), 80)")
+
+
 def settled(browser: Any) -> list[str]:
     """The times after what was changed has reached the server."""
-    time.sleep(0.6)
+    browser.execute_async_script(
+        "const done = arguments[0]; import('/static/store.js').then(({ pending }) => { window.onItsWay = pending; done() })"
+    )
+    until(browser, "window.onItsWay.size == 0")
     until(browser, "![...document.querySelectorAll('.repetitions td.measure')].some(cell => cell.textContent == '…')")
     return times(browser)

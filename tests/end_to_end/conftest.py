@@ -40,3 +40,16 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     finally:
         page.quit()
         page.service.stop()
+
+
+# Runs before each page: what waits for seconds waits for a tenth of them.
+HURRY = """const wait = window.setTimeout;
+window.setTimeout = (work, ms, ...values) => wait(work, ms > 2500 ? ms / 10 : ms, ...values);"""
+
+
+@pytest.fixture
+def hurried(browser: Any) -> Iterator[Any]:
+    """The browser, whose pages in this tab come back to the server after half a second instead of five."""
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HURRY})
+    yield browser
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
