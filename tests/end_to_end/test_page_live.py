@@ -76,7 +76,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
         check(browser, "before the start")
         tab_to(browser, "#live_sound")
         press(browser, Keys.ENTER)
-        with streamed(lsl, parts[0], "curls", **described):
+        with streamed(lsl, parts[0], "curls", speed=3, **described):
             press_with(browser, Keys.TAB, Keys.SHIFT)
             press(browser, Keys.ENTER)
             until(browser, "document.querySelectorAll('#levels meter').length == 2")
@@ -91,7 +91,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
         set_language(browser, "zh")
         until(browser, noticed("已丢失"))
         set_language(browser, "en")
-        with streamed(lsl, parts[1], "curls", **described):
+        with streamed(lsl, parts[1], "curls", speed=3, **described):
             until(browser, noticed("is back"))
             until(
                 browser, f"{N_ROWS} >= 3 && document.querySelector('#watch .ended td').textContent.includes('part 2')"
