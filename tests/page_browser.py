@@ -15,12 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-# The page as `semg-hht app` serves it. Only its practice run is smaller: fewer simulated people and epochs.
-SERVED = """import functools, semg_hht.demo as demo
+# The page as `semg-hht app` serves it, and a script that makes its practice run smaller: fewer simulated people and epochs.
+SERVED = "from semg_hht.cli.main import main; main()"
+SMALL_PRACTICE = """import functools, semg_hht.demo as demo
 demo.N_REPETITIONS = 1
 demo.practice_run = functools.partial(demo.practice_run, size=demo.DemoSize(4, 2))
-from semg_hht.cli.main import main
-main()"""
+"""
+# Runs before a page: what would wait for seconds waits for a tenth of them.
+HURRY = """const wait = window.setTimeout;
+window.setTimeout = (work, ms, ...values) => wait(work, ms > 2500 ? ms / 10 : ms, ...values);"""
 
 BANDS = "document.querySelectorAll('#overlay .band').length"
 ROWS = "document.querySelectorAll('.repetitions tbody tr:not(.why)').length"
@@ -28,25 +31,37 @@ ASKS = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"  #
 
 
 @contextmanager
-def serving(folder: Path, *flags: str, **environment: str) -> Iterator[str]:
-    """The address of a page that a process of its own serves; ``folder`` is for its temporary files, and empty then."""
+def serving(folder: Path, *flags: str, before: str = "", **environment: str) -> Iterator[str]:
+    """The address of a page that a process of its own serves; ``folder`` is for its temporary files, and empty then.
+
+    before : a script that its process runs first.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVED, "app", "--cpu", "--port", str(port), *flags]
+    command = [sys.executable, "-c", before + SERVED, "app", "--cpu", "--port", str(port), *flags]
     environment = os.environ | {"TMPDIR": str(folder)} | environment
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     try:
         served = f"http://127.0.0.1:{port}"
-        for _ in range(300):
+        for _ in range(1000):
             with suppress(OSError), urllib.request.urlopen(f"{served}/", timeout=5):
                 break
-            time.sleep(0.1)
+            time.sleep(0.03)
         yield served
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
     assert list(folder.iterdir()) == []
+
+
+def run_first(browser: Any, script: str) -> Any:
+    """Have each page that this tab opens run a script first; returns what `run_first_no_more` takes."""
+    return browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+
+
+def run_first_no_more(browser: Any, added: Any) -> None:
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def set_width(browser: Any, width: int) -> None:
@@ -89,10 +104,9 @@ def button(text: str, within: str = "body") -> str:
 
 def open_page(browser: Any, address: str, language: str = "en") -> None:
     """A new visit at first sight, as in a new tab."""
-    script = {"source": "sessionStorage.clear(); localStorage.clear()"}
-    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
+    added = run_first(browser, "sessionStorage.clear(); localStorage.clear()")
     browser.get(f"{address}/?lang={language}")
-    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    run_first_no_more(browser, added)
     until(browser, "document.body.classList.contains('ready')")
 
 

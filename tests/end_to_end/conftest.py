@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from page_browser import serving
+from page_browser import HURRY, SMALL_PRACTICE, run_first, run_first_no_more, serving
 
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A served page without a run of its owner."""
-    with serving(tmp_path_factory.mktemp("served")) as served:
+    with serving(tmp_path_factory.mktemp("served"), before=SMALL_PRACTICE) as served:
         yield served
 
 
@@ -42,14 +42,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         page.service.stop()
 
 
-# Runs before each page: what waits for seconds waits for a tenth of them.
-HURRY = """const wait = window.setTimeout;
-window.setTimeout = (work, ms, ...values) => wait(work, ms > 2500 ? ms / 10 : ms, ...values);"""
-
-
 @pytest.fixture
 def hurried(browser: Any) -> Iterator[Any]:
     """The browser, whose pages in this tab come back to the server after half a second instead of five."""
-    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HURRY})
+    added = run_first(browser, HURRY)
     yield browser
-    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    run_first_no_more(browser, added)
