@@ -132,9 +132,9 @@ def test_the_whole_loop_by_keyboard_alone(browser: Any, address: str) -> None:
     ActionChains(browser, duration=50).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     until(browser, spoken("Undone"))
     assert settled(browser) == found
-    ActionChains(browser, duration=50).key_down(Keys.CONTROL).key_down(Keys.SHIFT).send_keys("z").key_up(Keys.SHIFT).key_up(
-        Keys.CONTROL
-    ).perform()
+    ActionChains(browser, duration=50).key_down(Keys.CONTROL).key_down(Keys.SHIFT).send_keys("z").key_up(
+        Keys.SHIFT
+    ).key_up(Keys.CONTROL).perform()
     until(browser, spoken("Redone"))
     assert settled(browser) == moved
     press(browser, "2")
@@ -182,9 +182,9 @@ def test_edges_are_dragged_intervals_marked_and_the_signal_zoomed_with_the_mouse
     gap = "(()=>{const b=document.querySelectorAll('#overlay .band');return b[2].getBoundingClientRect().right + 15})()"
     x, signal_at = value(browser, gap), browser.find_element("css selector", "#signal")
     middle = signal_at.rect["x"] + signal_at.rect["width"] / 2
-    ActionChains(browser, duration=50).move_to_element_with_offset(signal_at, int(x - middle), -40).click_and_hold().move_by_offset(
-        25, 0
-    ).release().perform()
+    ActionChains(browser, duration=50).move_to_element_with_offset(
+        signal_at, int(x - middle), -40
+    ).click_and_hold().move_by_offset(25, 0).release().perform()
     until(browser, "document.querySelector('.bar')?.textContent.includes('Use as the maximum')")
     browser.execute_script(f"{buttons}.find(b => b.textContent == 'Add as a repetition').click()")
     until(browser, f"{BANDS} == {n}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from page_browser import HURRY, BANDS, button, judge, open_page, open_sample, run_first, set_width, until, value
+from page_browser import BANDS, HURRY, button, judge, open_page, open_sample, run_first, set_width, until, value
 from semg_hht import samples
 from semg_hht.prediction.run import open_run
 from semg_hht.web.address import PageAddress
