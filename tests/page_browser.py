@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-# The page as `semg-hht app` serves it, and a script that makes its practice run smaller: fewer simulated people and epochs.
+# The page as `semg-hht app` serves it, and what makes its practice run smaller: fewer simulated people and epochs.
 SERVED = "from semg_hht.cli.main import main; main()"
 SMALL_PRACTICE = """import functools, semg_hht.demo as demo
 demo.N_REPETITIONS = 1
@@ -172,7 +172,8 @@ def drawn(browser: Any) -> None:
 def settled(browser: Any) -> list[str]:
     """The times after what was changed has reached the server."""
     browser.execute_async_script(
-        "const done = arguments[0]; import('/static/store.js').then(({ pending }) => { window.onItsWay = pending; done() })"
+        "const done = arguments[0];"
+        "import('/static/store.js').then(({ pending }) => { window.onItsWay = pending; done() })"
     )
     until(browser, "window.onItsWay.size == 0")
     until(browser, "![...document.querySelectorAll('.repetitions td.measure')].some(cell => cell.textContent == '…')")
