@@ -14,7 +14,8 @@ from page_browser import HURRY, SMALL_PRACTICE, run_first, run_first_no_more, se
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A served page without a run of its owner."""
-    with serving(tmp_path_factory.mktemp("served"), before=SMALL_PRACTICE) as served:
+    alone = {"LOKY_MAX_CPU_COUNT": "1"}  # a training starts no more processes, which import longer than they work
+    with serving(tmp_path_factory.mktemp("served"), before=SMALL_PRACTICE, **alone) as served:
         yield served
 
 

@@ -97,6 +97,8 @@ def test_the_page_is_small_and_its_rules_are_kept() -> None:
     assert (PAGE / "uplot" / "LICENSE").read_text(encoding="utf-8").startswith("The MIT License")
     shell = (PAGE / "shell.html.j2").read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|https?://", shell)
+    style = (PAGE / "page.css").read_text(encoding="utf-8")
+    assert re.findall(r"transition: (?!none)", style) == []  # of a progress it drew 60 pictures a second
     for path in SCRIPTS:
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") < 400, path.name
