@@ -135,9 +135,8 @@ def _watch(command: Sequence[str], output: Any, scores: Path, job: BackgroundJob
     process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                start_new_session=True, env=os.environ | temporary)  # fmt: skip
     try:
-        while (
-            process.poll() is None and not scores.is_file()
-        ):  # it would go on to draw pictures, which nobody sees here
+        # Complete, it would go on to draw pictures, which nobody sees here.
+        while process.poll() is None and not scores.is_file():
             progress.tell(job)
             if job.stopping.wait(POLL_S) or time.time() - progress.begun_s > LIMIT_S:
                 raise Stopped
