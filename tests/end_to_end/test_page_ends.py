@@ -21,7 +21,6 @@ from semg_hht import samples
 from semg_hht.datasets.simulated import write_simulation
 from semg_hht.recordings.manifest import read_manifest
 from semg_hht.signals.simulate import SimulationConfig
-from semg_hht.web.page_server import N_READING
 
 ENDS_WITHIN_S = 5.0
 
@@ -40,11 +39,6 @@ def processes_of(folder: Path) -> set[int]:
             if f"TMPDIR={folder}".encode() in (process / "environ").read_bytes():
                 found.add(int(process.name))
     return found
-
-
-def n_reading(folder: Path) -> int:
-    """Processes that read a file: they are forked from one that is there all the time."""
-    return sum(b"forkserver" in command_of(Path(f"/proc/{one}")) for one in processes_of(folder)) - 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks for processes in /proc")
@@ -69,20 +63,17 @@ def test_a_page_that_reads_files_ends_soon_and_leaves_no_process(tmp_path: Path)
         threads = [threading.Thread(target=upload, args=(served,), daemon=True) for _ in range(5)]
         for thread in threads:
             thread.start()
-        end_s = time.monotonic() + 60
-        while n_reading(folder) < N_READING:
-            assert time.monotonic() < end_s
-            time.sleep(0.02)
+        time.sleep(1.5)
         (server,) = [one for one in processes_of(folder) if b"\0app\0" in Path(f"/proc/{one}/cmdline").read_bytes()]
         begun_s = time.monotonic()
         os.kill(server, signal.SIGTERM)
         while Path(f"/proc/{server}/stat").exists() and b") Z " not in Path(f"/proc/{server}/stat").read_bytes():
             assert time.monotonic() - begun_s < 4 * ENDS_WITHIN_S  # it is 1.5 s where nothing else runs
             time.sleep(0.05)
-    for _ in range(80):  # the fork server ends when it finds its server gone
+    for _ in range(40):  # the fork server ends when it finds its server gone
         if not processes_of(folder):
             break
-        time.sleep(0.05)
+        time.sleep(0.1)
     assert not processes_of(folder)
     for session in kept.iterdir():
         assert zipfile.ZipFile(session).testzip() is None
@@ -118,10 +109,10 @@ def test_a_second_ctrl_c_does_not_interrupt_the_end(
             assert time.monotonic() < end_s
             os.kill(server, signal.SIGINT)
             time.sleep(0.02)
-    for _ in range(80):  # the fork server ends when it finds its server gone
+    for _ in range(40):  # the fork server ends when it finds its server gone
         if not processes_of(folder):
             break
-        time.sleep(0.05)
+        time.sleep(0.1)
     assert not [one for one in Path("/proc").glob("[0-9]*") if str(folder).encode() in command_of(one)]
     assert not processes_of(folder)
     assert "Traceback" not in capfd.readouterr().err
