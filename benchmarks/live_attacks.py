@@ -197,10 +197,13 @@ def record_by_a_link(target: Target, rng: random.Random) -> None:
 def fill_the_visit(target: Target, rng: random.Random) -> None:
     """Record, and open the recording again and again, until the visit has no space left."""
     with Visitor(target.address) as visitor:
-        took(visitor, "live_start")
-        time.sleep(1.0)
-        took(visitor, "live_stop")
-        time.sleep(1.0)
+        with listening(target, visitor.key) as events:
+            events.message()
+            if took(visitor, "live_start"):  # else another attacker records
+                events.message("levels")
+                took(visitor, "live_stop")
+                while events.message().get("stage", "off") != "off":
+                    pass
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: took(visitor, "live_open"), range(70)))
         visitor.state = json.loads(visitor.open("/api/state").read())

@@ -1,6 +1,7 @@
 """Outlets of Lab Streaming Layer on the loopback interface, for the tests of streams.
 
-Each test process has a session of its own, so that tests that run side by side do not find each other's streams.
+Each test process has a session of its own, so that tests that run side by side do not find each other's streams. On
+the loopback interface an answer takes no time, so the library asks anew after 0.1 s instead of a second.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from semg_hht.recordings import lsl_stream
+
 CONFIG = """
 [lab]
 KnownPeers = {{127.0.0.1}}
@@ -25,11 +28,16 @@ IPv6 = disable
 [multicast]
 ResolveScope = machine
 ListenAddress = 127.0.0.1
+[tuning]
+MulticastMinRTT = 0.05
+UnicastMinRTT = 0.05
+ContinuousResolveInterval = 0.05
 [log]
 level = -3
 """
 RATE_HZ = 1000.0
 NAMES = ("biceps", "triceps")
+LOOK_S = 0.4  # in which all streams are found several times
 
 
 @cache
@@ -43,11 +51,12 @@ def _loaded() -> Any:
 
 
 @pytest.fixture
-def lsl() -> Any:
+def lsl(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module pylsl; a test that needs it is skipped where it, or its library, can't be loaded."""
     module = _loaded()
     if isinstance(module, str):
         pytest.skip(f"no Lab Streaming Layer: {module.splitlines()[0]}")
+    monkeypatch.setattr(lsl_stream, "LOOK_S", LOOK_S)
     return module
 
 

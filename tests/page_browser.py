@@ -15,12 +15,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-# The page as `semg-hht app` serves it. Only its practice run is smaller: fewer simulated people and epochs.
-SERVED = """import functools, semg_hht.demo as demo
+# The page as `semg-hht app` serves it, and what makes its practice run smaller: fewer simulated people and epochs.
+SERVED = "from semg_hht.cli.main import main; main()"
+SMALL_PRACTICE = """import functools, semg_hht.demo as demo
 demo.N_REPETITIONS = 1
 demo.practice_run = functools.partial(demo.practice_run, size=demo.DemoSize(4, 2))
-from semg_hht.cli.main import main
-main()"""
+"""
+# Runs before a page: what would wait for seconds waits for a tenth of them.
+HURRY = """const wait = window.setTimeout;
+window.setTimeout = (work, ms, ...values) => wait(work, ms > 2500 ? ms / 10 : ms, ...values);"""
 
 BANDS = "document.querySelectorAll('#overlay .band').length"
 ROWS = "document.querySelectorAll('.repetitions tbody tr:not(.why)').length"
@@ -28,25 +31,37 @@ ASKS = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"  #
 
 
 @contextmanager
-def serving(folder: Path, *flags: str, **environment: str) -> Iterator[str]:
-    """The address of a page that a process of its own serves; ``folder`` is for its temporary files, and empty then."""
+def serving(folder: Path, *flags: str, before: str = "", **environment: str) -> Iterator[str]:
+    """The address of a page that a process of its own serves; ``folder`` is for its temporary files, and empty then.
+
+    before : a script that its process runs first.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVED, "app", "--cpu", "--port", str(port), *flags]
+    command = [sys.executable, "-c", before + SERVED, "app", "--cpu", "--port", str(port), *flags]
     environment = os.environ | {"TMPDIR": str(folder)} | environment
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     try:
         served = f"http://127.0.0.1:{port}"
-        for _ in range(300):
+        for _ in range(1000):
             with suppress(OSError), urllib.request.urlopen(f"{served}/", timeout=5):
                 break
-            time.sleep(0.1)
+            time.sleep(0.03)
         yield served
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
     assert list(folder.iterdir()) == []
+
+
+def run_first(browser: Any, script: str) -> Any:
+    """Have each page that this tab opens run a script first; returns what `run_first_no_more` takes."""
+    return browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+
+
+def run_first_no_more(browser: Any, added: Any) -> None:
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def set_width(browser: Any, width: int) -> None:
@@ -59,15 +74,22 @@ def value(browser: Any, script: str) -> Any:
 
 
 def until(browser: Any, script: str, timeout_s: float = 120.0) -> Any:
-    """Return the value of a script as soon as it is true."""
-    end, pause_s = time.monotonic() + timeout_s, 0.05
-    while time.monotonic() < end:
-        found = value(browser, script)
-        if found:
-            return found
-        time.sleep(pause_s)
-        pause_s = min(0.3, 1.1 * pause_s)  # each look costs the browser time that long work needs
-    raise AssertionError(f"never true: {script}; the page shows {value(browser, 'document.body.innerText')}")
+    """Return the value of a script as soon as it is true. The page itself looks: each question would cost it time."""
+    browser.set_script_timeout(timeout_s + 30)
+    found, error = browser.execute_async_script(
+        f"""const [end, done] = [performance.now() + {1000 * timeout_s}, arguments[0]];
+        const look = () => {{
+          try {{
+            const found = ({script});
+            if (found || performance.now() > end) done([found, ""]);
+            else setTimeout(look, 20);
+          }} catch (error) {{ done([null, String(error)]); }}
+        }};
+        look();"""
+    )
+    shown = "" if found else value(browser, "document.body.innerText")
+    assert found, f"never true: {script} {error}; the page shows {shown}"
+    return found
 
 
 def spoken(text: str) -> str:
@@ -82,9 +104,9 @@ def button(text: str, within: str = "body") -> str:
 
 def open_page(browser: Any, address: str, language: str = "en") -> None:
     """A new visit at first sight, as in a new tab."""
+    added = run_first(browser, "sessionStorage.clear(); localStorage.clear()")
     browser.get(f"{address}/?lang={language}")
-    browser.execute_script("sessionStorage.clear(); localStorage.clear()")
-    browser.get(f"{address}/?lang={language}")
+    run_first_no_more(browser, added)
     until(browser, "document.body.classList.contains('ready')")
 
 
@@ -142,8 +164,17 @@ def times(browser: Any) -> list[str]:
     return [str(one) for one in found]
 
 
+def drawn(browser: Any) -> None:
+    """Wait until the page has drawn itself anew, its charts too: `watchSize` waits 60 ms, then for the next frame."""
+    browser.execute_async_script("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => done()), 80)")
+
+
 def settled(browser: Any) -> list[str]:
     """The times after what was changed has reached the server."""
-    time.sleep(0.6)
+    browser.execute_async_script(
+        "const done = arguments[0];"
+        "import('/static/store.js').then(({ pending }) => { window.onItsWay = pending; done() })"
+    )
+    until(browser, "window.onItsWay.size == 0")
     until(browser, "![...document.querySelectorAll('.repetitions td.measure')].some(cell => cell.textContent == '…')")
     return times(browser)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from page_browser import set_width, until, value
+from page_browser import drawn, set_width, until, value
 
 # Width in CSS pixels, language and colour scheme.
 LOOKS = ((1280, "en", "light"), (390, "zh", "dark"), (320, "en", "light"))
@@ -66,7 +65,7 @@ def check(browser: Any, view: str) -> None:
         set_width(browser, width)
         set_language(browser, language)
         set_scheme(browser, scheme)
-        time.sleep(0.1)  # the charts are drawn anew
+        drawn(browser)
         shown = f"{view}, {width} px, {language}, {scheme}"
         assert value(browser, UNNAMED) == [], shown
         assert value(browser, FAINT) == [], shown

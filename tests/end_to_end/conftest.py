@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from page_browser import serving
+from page_browser import HURRY, SMALL_PRACTICE, run_first, run_first_no_more, serving
 
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A served page without a run of its owner."""
-    with serving(tmp_path_factory.mktemp("served")) as served:
+    alone = {"LOKY_MAX_CPU_COUNT": "1"}  # a training starts no more processes, which import longer than they work
+    with serving(tmp_path_factory.mktemp("served"), before=SMALL_PRACTICE, **alone) as served:
         yield served
 
 
@@ -40,3 +41,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     finally:
         page.quit()
         page.service.stop()
+
+
+@pytest.fixture
+def hurried(browser: Any) -> Iterator[Any]:
+    """The browser, whose pages in this tab come back to the server after half a second instead of five."""
+    added = run_first(browser, HURRY)
+    yield browser
+    run_first_no_more(browser, added)

@@ -10,6 +10,7 @@ import pytest
 
 from page_browser import button, choose_files, judge, open_page, press, set_width, settled, until, value
 from page_reader import RUN_AXE, axe_core, check, set_scheme
+from semg_hht.recordings.recording import read_recording, write_recording
 from semg_hht.samples import recordings
 
 
@@ -17,6 +18,15 @@ from semg_hht.samples import recordings
 def reader(browser: Any) -> Iterator[Any]:
     yield browser
     set_scheme(browser, "")
+
+
+def few_repetitions(folder: Path) -> list[Path]:
+    """Two recordings of one person, of six repetitions each: more of them are more rows of the same kind to look at."""
+    paths = []
+    for name, path in list(recordings().items())[:2]:
+        paths.append(folder / f"{name}.npz")
+        write_recording(read_recording(path).crop(0, 22), paths[-1])
+    return paths
 
 
 def show(browser: Any, view: str) -> None:
@@ -35,13 +45,14 @@ def test_each_view_is_without_fault_for_axe_and_for_a_reader(reader: Any, addres
     browser.execute_script("document.querySelector('#main').lastChild.remove()")
     check(browser, "first sight")
     (tmp_path / "unstated.csv").write_text("biceps\n" + "0.5\n-0.5\n" * 2000, encoding="utf-8")
-    choose_files(browser, [*list(recordings().values())[:2], tmp_path / "unstated.csv"])
+    shown = few_repetitions(tmp_path)
+    choose_files(browser, [*shown, tmp_path / "unstated.csv"])
     until(browser, "document.querySelectorAll('.all tbody tr').length == 3")
     check(browser, "many")
     browser.find_element("xpath", "//button[contains(@class, 'file')][contains(., 'unstated')]").click()
     check(browser, "a file that states no rate")
-    for day, name in enumerate(list(recordings())[:2], start=1):
-        browser.find_element("xpath", f"//button[contains(@class, 'file')][contains(., '{name}')]").click()
+    for day, path in enumerate(shown, start=1):
+        browser.find_element("xpath", f"//button[contains(@class, 'file')][contains(., '{path.name}')]").click()
         browser.find_element("css selector", "#about-person").send_keys("P-04")
         dated = "const d = document.querySelector('#about-date'); d.value = arguments[0]"
         browser.execute_script(f"{dated}; d.dispatchEvent(new Event('change'))", f"2026-10-0{day}")

@@ -18,6 +18,7 @@ from page_browser import (
     ROWS,
     button,
     choose_files,
+    drawn,
     open_page,
     open_sample,
     press,
@@ -96,6 +97,8 @@ def test_the_page_is_small_and_its_rules_are_kept() -> None:
     assert (PAGE / "uplot" / "LICENSE").read_text(encoding="utf-8").startswith("The MIT License")
     shell = (PAGE / "shell.html.j2").read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|https?://", shell)
+    style = (PAGE / "page.css").read_text(encoding="utf-8")
+    assert re.findall(r"transition: (?!none)", style) == []  # of a progress it drew 60 pictures a second
     for path in SCRIPTS:
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") < 400, path.name
@@ -128,12 +131,12 @@ def test_the_whole_loop_by_keyboard_alone(browser: Any, address: str) -> None:
     moved = settled(browser)
     assert [a == b for a, b in zip(found, moved, strict=True)].count(False) == 1
     assert 0 < float(found[3]) - float(moved[3]) < 0.5
-    ActionChains(browser).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+    ActionChains(browser, duration=50).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     until(browser, spoken("Undone"))
     assert settled(browser) == found
-    ActionChains(browser).key_down(Keys.CONTROL).key_down(Keys.SHIFT).send_keys("z").key_up(Keys.SHIFT).key_up(
-        Keys.CONTROL
-    ).perform()
+    ActionChains(browser, duration=50).key_down(Keys.CONTROL).key_down(Keys.SHIFT).send_keys("z").key_up(
+        Keys.SHIFT
+    ).key_up(Keys.CONTROL).perform()
     until(browser, spoken("Redone"))
     assert settled(browser) == moved
     press(browser, "2")
@@ -168,12 +171,12 @@ def test_edges_are_dragged_intervals_marked_and_the_signal_zoomed_with_the_mouse
     n = open_sample(browser)
     found = settled(browser)
     edge = browser.find_element("css selector", "#overlay .band[data-index='2'] .edge.start")
-    ActionChains(browser).click_and_hold(edge).move_by_offset(12, 0).release().perform()
+    ActionChains(browser, duration=50).click_and_hold(edge).move_by_offset(12, 0).release().perform()
     dragged = settled(browser)
     assert [a == b for a, b in zip(found, dragged, strict=True)].count(False) == 1
     assert 0.1 < float(dragged[4]) - float(found[4]) < 2
     tag = browser.find_element("css selector", "#overlay .band[data-index='3']")
-    ActionChains(browser).click(tag).perform()
+    ActionChains(browser, duration=50).click(tag).perform()
     until(browser, "document.querySelector('.repetitions tr.chosen button').textContent == '4'")
     buttons = "[...document.querySelectorAll('#repetition-bar button')]"
     browser.execute_script(f"{buttons}.find(b => b.textContent == 'Delete').click()")
@@ -181,20 +184,17 @@ def test_edges_are_dragged_intervals_marked_and_the_signal_zoomed_with_the_mouse
     gap = "(()=>{const b=document.querySelectorAll('#overlay .band');return b[2].getBoundingClientRect().right + 15})()"
     x, signal_at = value(browser, gap), browser.find_element("css selector", "#signal")
     middle = signal_at.rect["x"] + signal_at.rect["width"] / 2
-    ActionChains(browser).move_to_element_with_offset(signal_at, int(x - middle), -40).click_and_hold().move_by_offset(
-        25, 0
-    ).release().perform()
+    ActionChains(browser, duration=50).move_to_element_with_offset(
+        signal_at, int(x - middle), -40
+    ).click_and_hold().move_by_offset(25, 0).release().perform()
     until(browser, "document.querySelector('.bar')?.textContent.includes('Use as the maximum')")
     browser.execute_script(f"{buttons}.find(b => b.textContent == 'Add as a repetition').click()")
     until(browser, f"{BANDS} == {n}")
-    browser.get_log("performance")
     for _ in range(3):
         browser.execute_script("document.querySelector('#view-tools button:nth-child(2)').click()")
     until(browser, f"{BANDS} < {n}")
-    time.sleep(1)
-    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [e["params"]["request"]["url"] for e in asked if e["method"] == "Network.requestWillBeSent"]
-    assert any("api/signal" in url and "from=" in url and "to=" in url for url in urls)  # finer data of what is seen
+    asked = "performance.getEntriesByType('resource').map(entry => entry.name).find(url => url.includes('&to='))"
+    assert re.search(r"api/signal\?.*from=", until(browser, asked, 10))  # finer data of what is seen
 
 
 @pytest.mark.slow
@@ -306,21 +306,28 @@ def test_what_is_typed_outlives_a_drop_and_a_reload_and_closing_asks(
 
 
 @pytest.mark.slow
-def test_what_the_server_does_not_hear_of_at_once_is_sent_again(browser: Any, address: str) -> None:
+def test_what_the_server_does_not_hear_of_at_once_is_sent_again(hurried: Any, address: str) -> None:
+    browser = hurried
     set_width(browser, 1280)
     open_page(browser, address)
     open_sample(browser)
-    script = "window.heard = fetch; window.fetch = () => Promise.reject(new TypeError('away'))"
-    browser.execute_script(script)
+    browser.execute_script(
+        "window.heard = fetch; window.refused = []; window.arrived = [];"
+        "window.fetch = (path) => { window.refused.push(path); return Promise.reject(new TypeError('away')) }"
+    )
+    both = "['api/about', 'api/repetitions'].every(path => window.{}.includes(path))"
     browser.find_element("css selector", "#about-note").send_keys("typed while away")
     press(browser, "\t")
     browser.find_element("css selector", "#signal").send_keys("]", "2")
     until(browser, "document.querySelector('#alerts .alert')")
-    time.sleep(0.6)
-    browser.execute_script("window.fetch = window.heard")
+    until(browser, both.format("refused"))
+    browser.execute_script(
+        "window.fetch = async (...what) => {"
+        " const answer = await window.heard(...what); window.arrived.push(what[0]); return answer }"
+    )
     said = "document.querySelector('.repetitions td.label select')?.value == 'half'"
     until(browser, said)
-    time.sleep(6)
+    until(browser, both.format("arrived"))
     browser.get(f"{address}/?lang=en")
     until(browser, said)
     assert value(browser, "document.querySelector('#about-note').value") == "typed while away"
@@ -378,7 +385,8 @@ def test_the_page_fits_is_whole_in_chinese_and_loads_nothing_from_elsewhere(
     assert value(browser, ROWS) == n
     for view in ("recording", "all", "weeks", "training"):
         browser.find_element("css selector", f"#to-{view}").click()
-        time.sleep(0.3)
+        until(browser, f"!document.querySelector('#{view}').hidden")
+        drawn(browser)
         assert value(browser, "document.documentElement.scrollWidth") == width
         shown.append(value(browser, "document.body.innerText"))
     text = "\n".join(shown)

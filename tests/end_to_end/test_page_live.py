@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lsl_outlets import CONFIG, lsl, streamed
+from lsl_outlets import CONFIG, LOOK_S, lsl, streamed
 from page_browser import BANDS, open_page, press, press_with, serving, set_width, tab_to, until, value
 from page_reader import axe_core, check, set_language
 from semg_hht import samples
@@ -27,6 +27,7 @@ const Original = window.OscillatorNode, live = document.querySelector('#live');
 window.OscillatorNode = function (context, options) { window.tones.push(options.frequency);
 return new Original(context, options); };
 new MutationObserver(() => window.said.push(live.textContent)).observe(live, {childList: true});"""
+SOON_FOUND = f"import semg_hht.recordings.lsl_stream as streams; streams.LOOK_S = {LOOK_S}\n"
 N_ROWS = "document.querySelectorAll('.ended tbody tr').length"
 
 
@@ -67,7 +68,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
     (tmp_path / "lsl.cfg").write_text(CONFIG.format(process=os.getpid()))  # the session of the outlet
     flags = ("--live", "curls", "--out", str(tmp_path / "kept"))
     temporary = tmp_path_factory.mktemp("live")  # short: the name of a socket in it has at most 107 characters
-    with serving(temporary, *flags, LSLAPICFG=str(tmp_path / "lsl.cfg")) as address:
+    with serving(temporary, *flags, before=SOON_FOUND, LSLAPICFG=str(tmp_path / "lsl.cfg")) as address:
         set_width(browser, 1280)
         open_page(browser, address)
         browser.execute_script(axe_core())
@@ -76,7 +77,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
         check(browser, "before the start")
         tab_to(browser, "#live_sound")
         press(browser, Keys.ENTER)
-        with streamed(lsl, parts[0], "curls", **described):
+        with streamed(lsl, parts[0], "curls", speed=3, **described):
             press_with(browser, Keys.TAB, Keys.SHIFT)
             press(browser, Keys.ENTER)
             until(browser, "document.querySelectorAll('#levels meter').length == 2")
@@ -91,7 +92,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
         set_language(browser, "zh")
         until(browser, noticed("已丢失"))
         set_language(browser, "en")
-        with streamed(lsl, parts[1], "curls", **described):
+        with streamed(lsl, parts[1], "curls", speed=3, **described):
             until(browser, noticed("is back"))
             until(
                 browser, f"{N_ROWS} >= 3 && document.querySelector('#watch .ended td').textContent.includes('part 2')"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from page_browser import BANDS, button, judge, open_page, open_sample, set_width, until, value
+from page_browser import BANDS, HURRY, button, judge, open_page, open_sample, run_first, set_width, until, value
 from semg_hht import samples
 from semg_hht.prediction.run import open_run
 from semg_hht.web.address import PageAddress
@@ -77,6 +77,7 @@ def test_the_second_tab_that_changes_a_kept_session_is_told_and_chooses(
         for _ in range(2):  # a new tab each, without the key of another
             browser.switch_to.new_window("tab")
             handles.append(browser.current_window_handle)
+            run_first(browser, HURRY)
             set_width(browser, 1280)
             browser.get(f"{served}/?lang=en")
             until(browser, "document.body.classList.contains('ready')")

@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 
 from lsl_outlets import NAMES, RATE_HZ, lsl, outlet, streamed
 from semg_hht.errors import InputError
+from semg_hht.recordings import lsl_stream
 from semg_hht.recordings.lsl_stream import LslStream, StreamChoice
 from semg_hht.recordings.stream import Notice
 
@@ -125,7 +126,8 @@ def test_a_lost_stream_is_said_and_rejoined(lsl: Any) -> None:
     assert_allclose(piece[:, :1], SAMPLES[:, 100:101])
 
 
-def test_missing_samples_silence_and_a_wrong_rate_are_said(lsl: Any) -> None:
+def test_missing_samples_silence_and_a_wrong_rate_are_said(lsl: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lsl_stream, "SILENCE_S", 0.5)
     own = outlet(lsl, "gaps")
     stream = LslStream(StreamChoice("gaps"))
     pieces = stream.pieces()
@@ -141,7 +143,7 @@ def test_missing_samples_silence_and_a_wrong_rate_are_said(lsl: Any) -> None:
         else:
             parts[parts[0] >= 250] += piece.shape[1]
     assert parts == [250, 350]
-    assert not until(pieces, "no samples have arrived for 2 s; the stream is still there").interrupts
+    assert not until(pieces, "no samples have arrived for 0.5 s; the stream is still there").interrupts
     slower = stamps[-1] + np.arange(1, 12001) / 900
     own.push_chunk(np.zeros((12000, 2)).tolist(), slower.tolist())
     assert "the stream states 1000 Hz, but the time stamps give 9" in until(pieces, "time stamps").text

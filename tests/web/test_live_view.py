@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -201,6 +202,8 @@ def test_no_attack_succeeds(
     attacks, live_attacks = importlib.import_module("attacks"), importlib.import_module("live_attacks")
     assert sorted(attack.__name__ for attack in live_attacks.LIVE_ATTACKS) == sorted(LIVE_ATTACKS)
     monkeypatch.setattr("semg_hht.web.live_view.ALIVE_S", 0.2)
+    hurried = SimpleNamespace(sleep=lambda wait_s: time.sleep(0.3 * wait_s), monotonic=time.monotonic)
+    monkeypatch.setattr(live_attacks, "time", hurried)
     with served(visitors, stream_of(tmp_path, curls, 1.0)) as (page, port):
         target = attacks.Target(f"http://127.0.0.1:{port}", tmp_path, most=page.max_upload)
         with suppress(urllib.error.HTTPError, RuntimeError, http.client.HTTPException):  # refused

@@ -199,7 +199,10 @@ def test_a_session_that_a_browser_does_not_take_is_removed(visitors: Visitors, r
     assert [path.name for path in visit.folder.iterdir() if path.is_file()] == ["session-2"]
 
 
-def test_connections_that_send_nothing_or_half_a_header_are_closed(served: tuple[Running, int]) -> None:
+def test_connections_that_send_nothing_or_half_a_header_are_closed(
+    served: tuple[Running, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_server, "HEADER_TIMEOUT_S", 0.3)
     _, port = served
     for sent in (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"):
         with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as connection:

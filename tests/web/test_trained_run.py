@@ -133,6 +133,24 @@ def test_how_a_training_ended_is_read_from_what_it_printed(visit: Visit, printed
     assert trained_run._failure(printed, visit).problem.name == name
 
 
+def test_a_training_is_complete_when_its_scores_are_there(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process goes on to draw pictures, which the page does not show."""
+    with_labels(visit, ("P1", "full"), ("P2", "full"), ("P3", "half"))
+    run = visit.folder / "train" / "run"
+    code = (
+        "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "run = pathlib.Path(sys.argv[1]);"
+        "run.mkdir(); (run / 'metrics.json').touch(); time.sleep(60)"
+    )
+    started = trained_run.subprocess.Popen
+    monkeypatch.setattr(
+        trained_run.subprocess, "Popen", lambda _, **how: started([sys.executable, "-c", code, str(run)], **how)
+    )
+    begun_s = time.monotonic()
+    assert train(visit, BackgroundJob()) == run
+    assert time.monotonic() - begun_s < 30
+
+
 @pytest.mark.parametrize("is_complete", [True, False])
 def test_a_training_that_was_complete_before_it_could_be_stopped_is_kept(
     visit: Visit, monkeypatch: pytest.MonkeyPatch, is_complete: bool

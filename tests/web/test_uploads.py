@@ -49,10 +49,13 @@ def test_a_table_leads_to_names_alone(tmp_path: Path) -> None:
 
 def test_a_small_archive_that_unpacks_to_a_huge_one_is_refused(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.npz"
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("samples.npy", "w") as member:
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("samples.npy", "w") as member,
+    ):
         for _ in range(2**10 + 1):
             member.write(bytes(2**20))
-    assert bomb.stat().st_size < 2_000_000
+    assert bomb.stat().st_size < 5_000_000
     assert problem(bomb) == "app_too_big {'file': 'bomb.npz'}"
 
 

@@ -84,7 +84,7 @@ def test_a_stream_is_recorded_until_it_is_stopped(lsl: Any, tmp_path: Path, visi
     stream = watched(
         tmp_path, opened=lambda: LslStream(StreamChoice("bench")), open_shipped=lambda: open_run(samples.RUN)
     )
-    with streamed(lsl, SIGNAL, "bench", speed=4):
+    with streamed(lsl, SIGNAL, "bench", speed=20):
         stream.start(visit, None)
         assert ended(stream, lambda: len(stream.now.repetitions) == 2)
         with pytest.raises(Refused, match="app_live_on"):

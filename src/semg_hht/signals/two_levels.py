@@ -80,7 +80,8 @@ def most_likely(levels: Array, rest: LevelDistribution, loudest_db: float, n_dwe
     lead, leads = 0.0, []  # log-likelihood of the best path to activity less that to rest, before each frame
     for gain in evidence.tolist():
         leads.append(lead)
-        lead = max(lead + stay, switch) - max(lead + switch, stay) + gain
+        stays, switches = lead + stay, lead + switch  # `max` would take as long again as all of this
+        lead = (stays if stays > switch else switch) - (switches if switches > stay else stay) + gain
     before = np.array(leads)
     to_rest, to_active = before + switch > stay, before + stay > switch  # does the best path to it come from activity?
     # Going back, a frame has the state of the next, unless both best paths come from the same state.

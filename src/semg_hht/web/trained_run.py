@@ -123,7 +123,7 @@ def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
                "--checkpoint_dir", str(run), "--task", "action_quality", *SETTINGS, how]  # fmt: skip
     try:
         with printed.open("wb") as output:
-            _watch(command, output, run, job)
+            _watch(command, output, scores, job)
     except Stopped:
         if not scores.is_file():
             raise  # else it was complete before it could be stopped
@@ -132,19 +132,21 @@ def train(visit: Visit, job: BackgroundJob, *, resume: bool = False) -> Path:
     return run
 
 
-def _watch(command: Sequence[str], output: Any, run: Path, job: BackgroundJob) -> None:
-    """Run the process until it ends or is stopped, and tell how far it is."""
+def _watch(command: Sequence[str], output: Any, scores: Path, job: BackgroundJob) -> None:
+    """Run the process until the run is complete, or it ends or is stopped, and tell how far it is."""
+    run = scores.parent
     progress = _Progress(run, time.time())
     temporary = {"TMPDIR": str(run.parent)}  # what a process that is killed leaves goes with the visit
     process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                start_new_session=True, env=os.environ | temporary)  # fmt: skip
     try:
-        while process.poll() is None:
+        # Complete, it would go on to draw pictures, which nobody sees here.
+        while process.poll() is None and not scores.is_file():
             progress.tell(job)
             if job.stopping.wait(POLL_S) or time.time() - progress.begun_s > LIMIT_S:
                 raise Stopped
     finally:
-        end_process(process, at_once=job.is_abandoned)
+        end_process(process, at_once=job.is_abandoned or scores.is_file())
 
 
 def end_process(process: subprocess.Popen[bytes], *, at_once: bool = False) -> None:

@@ -27,7 +27,7 @@ from signal_builders import bursts
 
 __all__ = ["lsl"]  # a fixture
 SIGNAL = 20 * bursts((2, 3, 8.0), (4.5, 5.5, 8.0), duration_s=7.0, n_channels=2)
-SPEED = 4
+SPEED = 10  # of a stream; as it is sent, so it is received
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +113,8 @@ def test_ctrl_c_ends_the_stream_and_saves(lsl: Any, tmp_path: Path, number: int)
     def stop() -> None:
         end_s = time.monotonic() + 60
         while not list(tmp_path.glob(".curl.npz.*")) and time.monotonic() < end_s:
-            time.sleep(0.05)
-        time.sleep(0.5)
+            time.sleep(0.02)
+        time.sleep(0.2)  # 2 of the 7 seconds of the signal
         os.kill(os.getpid(), number)
 
     stopper = threading.Thread(target=stop)

@@ -150,6 +150,7 @@ function chart(row, holder, height, last) {
       { stroke: colour("envelope"), width: 2, points: { show: false }, show: view.envelope && !row.sensor },
     ],
     bands: [{ series: [1, 2], fill: line }],
+    hooks: { ready: [() => afterDraw()] }, // only now it has its size, to which the marks are drawn
   };
   return new uPlot(options, [[0], [null], [null], [null]], holder);
 }
