@@ -71,6 +71,7 @@ def test_a_stream_is_watched_lost_rejoined_stopped_and_opened_by_keyboard(
     with serving(temporary, *flags, before=SOON_FOUND, LSLAPICFG=str(tmp_path / "lsl.cfg")) as address:
         set_width(browser, 1280)
         open_page(browser, address)
+        browser.get_log("browser")  # of the page that another test left
         browser.execute_script(axe_core())
         browser.execute_script(LISTEN)
         until(browser, "document.querySelector('#live_start')")
