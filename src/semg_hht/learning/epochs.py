@@ -35,7 +35,6 @@ from semg_hht.learning.checkpoint import (
     save_model,
     save_state,
 )
-from semg_hht.learning.columns import chosen_of
 from semg_hht.learning.cpu_convolution import (
     choose_convolutions,
     clip_gradients,
@@ -273,7 +272,7 @@ class Fitting:
             peak=self.peak,
             epoch=len(self.history),
             longest_s=self.dataset.longest_s(self.train),
-            is_segmented=are_segmented(chosen_of(self.dataset.rows, self.train)),
+            is_segmented=are_segmented(self.dataset.subset(self.train).rows),
         )
         return Model(description, self.network)
 
