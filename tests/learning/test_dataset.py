@@ -208,9 +208,8 @@ def test_the_longest_repetition_is_that_of_the_chosen_examples() -> None:
 
 def test_repetitions_are_known_to_be_found_by_their_confidence() -> None:
     rows = [ManifestRow(f"{i}.npz", extra={"confidence": "0.98"} if i else {"note": "by hand"}) for i in range(4)]
-    assert are_segmented(rows)
-    assert not are_segmented(rows[:2])
     columns = ChosenRows[ManifestRow](RowColumns(rows), np.arange(4))
-    assert are_segmented(columns)
-    assert not are_segmented(columns.subset(np.array([0, 1])))
-    assert not are_segmented(ChosenRows[ManifestRow](RowColumns(rows[:1]), np.arange(1)))
+    for given in (rows, columns):
+        assert are_segmented(given, np.arange(4))
+        assert not are_segmented(given, np.array([0, 1]))
+    assert not are_segmented(ChosenRows[ManifestRow](RowColumns(rows[:1]), np.arange(1)), np.arange(1))

@@ -167,6 +167,7 @@ def test_emg_with_an_offset_and_an_artefact_is_not_one_sided() -> None:
     assert not is_one_sided(counts)
     assert is_one_sided(np.abs(muscle()))
     assert not is_one_sided(np.zeros(0))
+    assert not is_one_sided(np.array([-1.0, 1.7e308, 1.7e308, 1.7e308]))  # without an overflow
 
 
 @pytest.mark.parametrize(

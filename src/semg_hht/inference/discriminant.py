@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
 from semg_hht.evaluation.calibration import with_temperature
-from semg_hht.system.files import BROKEN_NPZ, require_file, require_modest_zip, whole_file
+from semg_hht.system.files import BROKEN_NPZ, require_file, whole_file
+from semg_hht.system.numpy_files import arrays_in_npz
 
 Array = NDArray[np.float64]
 
@@ -236,9 +237,7 @@ def read_committee(path: Path, n_columns: int, n_classes: int) -> Committee:
     """
     require_file(path)
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            require_modest_zip(path, archive.zip)
-            arrays = {name: np.asarray(archive[name]) for name in archive.files}
+        arrays = arrays_in_npz(path)
     except InputError:
         raise
     except BROKEN_NPZ as error:

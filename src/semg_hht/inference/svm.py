@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semg_hht.errors import InputError
-from semg_hht.system.files import BROKEN_NPZ, require_file, require_modest_zip, whole_file
+from semg_hht.system.files import BROKEN_NPZ, require_file, whole_file
+from semg_hht.system.numpy_files import arrays_in_npz
 
 Array = NDArray[np.float64]
 
@@ -101,9 +102,7 @@ def read_svm(path: Path, n_columns: int, n_classes: int) -> Svm:
     """
     require_file(path)
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            require_modest_zip(path, archive.zip)
-            arrays = {field.name: np.asarray(archive[field.name]) for field in fields(Svm)}
+        arrays = arrays_in_npz(path, [field.name for field in fields(Svm)])
     except InputError:
         raise
     except BROKEN_NPZ as error:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semg_hht.learning.columns import Categories, ChosenRows, Numbers, Texts
+from semg_hht.learning.columns import Categories, ChosenRows, Numbers, Texts, chosen_of
 from semg_hht.recordings.manifest import ManifestRow
 
 TEXTS = ("file", "subject", "session", "repetition", "muscle", "movement", "gender", "units", "rate_source")
@@ -201,8 +201,9 @@ def recordings_of(rows: Sequence[ManifestRow]) -> list[str]:
     return [row.extra.get("recording", row.file) for row in rows]
 
 
-def are_segmented(rows: Sequence[ManifestRow]) -> bool:
+def are_segmented(rows: Sequence[ManifestRow], indices: Numbers) -> bool:
     """Whether most of these repetitions were found in recordings: `segment` states the confidence of what it finds."""
+    rows = chosen_of(rows, indices)
     if isinstance(rows, ChosenRows) and isinstance(rows.column, RowColumns):
         column = rows.column.extra.get(CONFIDENCE)
         confidences = [] if column is None else column.taken(rows.rows)

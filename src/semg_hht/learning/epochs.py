@@ -272,7 +272,7 @@ class Fitting:
             peak=self.peak,
             epoch=len(self.history),
             longest_s=self.dataset.longest_s(self.train),
-            is_segmented=are_segmented(self.dataset.subset(self.train).rows),
+            is_segmented=are_segmented(self.dataset.rows, self.train),
         )
         return Model(description, self.network)
 

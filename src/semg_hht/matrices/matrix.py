@@ -6,7 +6,6 @@ It does not know recordings, labels or networks. No pickle is loaded, so a file 
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from semg_hht.errors import InputError
 from semg_hht.matrices.scaling import min_max
 from semg_hht.system.arguments import checked
-from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, require_modest_zip, whole_file
+from semg_hht.system.files import BROKEN_JSON, BROKEN_NPZ, require_file, whole_file
+from semg_hht.system.numpy_files import arrays_in_npz, shapes_in_npz
 
 SIZE = 256
 MATRIX_KEYS = ("hht", "spectrum")
@@ -216,18 +216,7 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the arrays, from their headers alone."""
     require_file(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            require_modest_zip(path, archive)
-            shapes = {}
-            for name in archive.namelist():
-                with archive.open(name) as member:
-                    version = np.lib.format.read_magic(member)
-                    read = {
-                        (1, 0): np.lib.format.read_array_header_1_0,
-                        (2, 0): np.lib.format.read_array_header_2_0,
-                    }[version]
-                    shapes[name.removesuffix(".npy")] = read(member)[0]
-            return shapes
+        return shapes_in_npz(path)
     except InputError:
         raise
     except BROKEN_NPZ as error:
@@ -236,8 +225,7 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 def _load(path: Path, keys: set[str]) -> dict[str, NDArray[Any]]:
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            return {key: archive[key] for key in keys}
+        return arrays_in_npz(path, keys)
     except BROKEN_NPZ as error:
         raise InputError(
             f"{path}: can't be read (cut short, or an array of objects, which is never unpickled); {error}"

@@ -181,7 +181,9 @@ def is_one_sided(values: NDArray[Any]) -> bool:
         return False
     sampled = values[:: max(1, values.size // N_SAMPLED)].astype(np.float64)
     # "lower": between two samples near the limits of float64 nothing can be interpolated
-    low, middle, high = np.quantile(-sampled if np.median(sampled) < 0 else sampled, (0.01, 0.5, 0.99), method="lower")
+    if np.quantile(sampled, 0.5, method="lower") < 0:
+        sampled = -sampled
+    low, middle, high = np.quantile(sampled, (0.01, 0.5, 0.99), method="lower")
     return bool(0 <= low < MAX_LOWEST * high and middle - low < MAX_MEDIAN * (high - low))
 
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from semg_hht.errors import InputError, RateUnknown
 from semg_hht.recordings.channels import ChannelDescription, decide_channels, distinct_names
-from semg_hht.recordings.formats.arrays import mat_arrays, npz_arrays
+from semg_hht.recordings.formats.arrays import mat_arrays
 from semg_hht.recordings.formats.hdf5 import hdf5_arrays, is_matlab_73
 from semg_hht.recordings.recording import Recording, decode_recording
 from semg_hht.system.files import require_file
+from semg_hht.system.numpy_files import arrays_in_npz
 
 Array = NDArray[np.float64]
 
@@ -150,7 +151,7 @@ def _vectors(path: Path) -> dict[str, NDArray[Any]]:
     if suffix in (".h5", ".hdf5") or (suffix == ".mat" and is_matlab_73(path)):
         arrays = hdf5_arrays(path)
     elif suffix in (".mat", ".npz"):
-        arrays = mat_arrays(path) if suffix == ".mat" else npz_arrays(path)
+        arrays = mat_arrays(path) if suffix == ".mat" else arrays_in_npz(path)
     else:
         return {}
     return {

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semg_hht.system.numpy_files import map_npy
+
 MAX_POINTS = 1200  # blocks of one channel; a block is drawn as its smallest and its largest sample
 MAX_CHANNELS = 16  # that are drawn
 ENVELOPE_S = 0.1  # duration over which the moving RMS is taken
@@ -26,7 +28,7 @@ def write_samples(samples: NDArray[np.float64], path: Path) -> None:
 
 def read_samples(path: Path, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
     """Return the samples [start, stop) of all channels, (n_channels, stop - start)."""
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False)[:, start:stop], dtype=np.float64)
+    return np.asarray(map_npy(path)[:, start:stop], dtype=np.float64)
 
 
 def draw_interval(
@@ -36,7 +38,7 @@ def draw_interval(
 
     names : name and units of each channel in the file, and whether it is a sensor.
     """
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    mapped = map_npy(path)
     n = mapped.shape[1]
     start = min(max(0, int(interval_s[0] * rate_hz)), n - 1)
     stop = max(start + 1, min(n, int(np.ceil(interval_s[1] * rate_hz)) + 1))

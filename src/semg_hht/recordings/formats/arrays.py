@@ -18,7 +18,8 @@ from semg_hht.recordings.formats.clocks import ColumnClock, find_clocks, is_time
 from semg_hht.recordings.formats.decoded_recording import DecodedRecording, most_common_of_emg, remarks_on_other_rates
 from semg_hht.recordings.formats.sample_times import SampleLines
 from semg_hht.recordings.units import one_unit
-from semg_hht.system.files import require_modest, require_modest_zip
+from semg_hht.system.files import require_modest
+from semg_hht.system.numpy_files import arrays_in_npz, map_npy
 
 SAMPLE_KEYS = ("samples", "emg", "semg", "data", "signal")
 # Types of elements, and classes of arrays that contain other arrays: "MAT-File Format", MathWorks, tables 1-1 and 1-3.
@@ -117,19 +118,12 @@ def _check_elements(order: str, content: bytes, kinds: tuple[int, ...] = (*NUMBE
 
 
 def read_npz(path: Path) -> DecodedRecording:
-    return from_arrays(path, npz_arrays(path))
-
-
-def npz_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of an NPZ file, by name."""
-    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-        require_modest_zip(path, archive.zip)
-        return {name: np.asarray(archive[name]) for name in archive.files}
+    return from_arrays(path, arrays_in_npz(path))
 
 
 def read_npy(path: Path) -> DecodedRecording:
     # A mapped file must be as long as its header states; nothing is allocated for a larger one.
-    return from_arrays(path, {"samples": np.array(np.load(path, mmap_mode="r", allow_pickle=False))})
+    return from_arrays(path, {"samples": np.array(map_npy(path))})
 
 
 def from_arrays(
