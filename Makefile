@@ -13,7 +13,7 @@ demo: $(DEMO_READY)
 
 # Lists the 20 slowest tests at its end.
 test: $(INSTALLED)
-	@echo "The tests take about 6 minutes on two idle cores"
+	@echo "The tests take about 5 minutes on two idle cores"
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 
 lint: $(INSTALLED)
