@@ -30,6 +30,7 @@ TWO_FOLDS = FoldOptions(protocol="grouped", n_folds=2, cpu=True)
 
 
 FEW = make_dataset(n_subjects=4, n_repetitions=1)  # two people per gender
+IN_ALL_FOLDS = "in 4 of the 4 folds: "
 
 
 def test_each_repetition_is_answered_once_by_every_method(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_jobs_do_not_matter(
 ) -> None:
     _, first = one_by_one
     parallel = cross_validate(FEW, tmp_path / "f", ONCE, SMALL, ON_CPU, n_jobs=2)
-    require_one_warning(caplog, tmp_path / "f", parallel)  # of two processes
+    assert only_warning(caplog, tmp_path / "f", parallel).startswith(IN_ALL_FOLDS)  # of two processes
     with parallel_config(backend="threading"):  # threads share torch's random number generator
         threads = cross_validate(FEW, tmp_path / "g", ONCE, SMALL, ON_CPU, n_jobs=2)
     for one, other, third in zip(first, parallel, threads, strict=True):
@@ -119,25 +120,25 @@ def test_a_finished_fold_is_not_computed_again(
     monkeypatch.setattr(crossvalidation, "train", refuse)
     again = cross_validate(FEW, copied, ONCE, SMALL, ON_CPU, n_jobs=1)
     assert np.array_equal(first[0].probabilities, again[0].probabilities)
-    require_one_warning(caplog, copied, again)
+    assert only_warning(caplog, copied, again).startswith(IN_ALL_FOLDS)
     (copied / "folds" / "02" / "answers.json").unlink()
     with pytest.raises(AssertionError, match="trained again"):
         cross_validate(FEW, copied, ONCE, SMALL, ON_CPU, n_jobs=1)
 
 
-def require_one_warning(caplog: pytest.LogCaptureFixture, folder: Path, answers: list[HeldOutAnswers]) -> None:
-    """In each fold one person of a gender is left, which is logged and noted once."""
+def only_warning(caplog: pytest.LogCaptureFixture, folder: Path, answers: list[HeldOutAnswers]) -> str:
+    """The warning that in each fold one person of a gender is left, which is logged and noted once."""
     said = [record.getMessage() for record in caplog.records if "only one subject" in record.getMessage()]
     assert len(said) == 1
-    assert said[0].startswith("in 4 of the 4 folds: ")
     (note,) = describe(FEW, folder, answers)["fold_notes"]
     assert note["n_folds"] == 4
     assert note["text"] in read_words("en").texts["notes"]
+    return said[0]
 
 
 def test_a_warning_of_every_fold_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     answers = cross_validate(FEW, tmp_path / "a", ONCE, SMALL, ON_CPU, n_jobs=1)
-    require_one_warning(caplog, tmp_path / "a", answers)
+    assert only_warning(caplog, tmp_path / "a", answers).startswith(IN_ALL_FOLDS)
 
 
 def test_another_evaluation_is_not_continued(tmp_path: Path) -> None:

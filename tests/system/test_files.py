@@ -267,7 +267,11 @@ def test_locking_a_file_is_an_error(tmp_path: Path) -> None:
 
 def test_a_lock_file_does_not_make_a_folder_used(tmp_path: Path) -> None:
     with locked_folder(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [storage.LOCK_FILE]
         require_new_folder(tmp_path, overwrite=False)
+        (tmp_path / "a.csv").touch()
+        with pytest.raises(InputError, match="this folder is not empty"):
+            require_new_folder(tmp_path, overwrite=False)
 
 
 def test_hidden_files_and_folders_are_not_found(tmp_path: Path) -> None:

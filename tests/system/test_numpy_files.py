@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
+import tracemalloc
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from numpy.testing import assert_array_equal
 
 from semg_hht.errors import InputError
 from semg_hht.system.files import BROKEN_NPZ
-from semg_hht.system.numpy_files import arrays_in_npz, map_npy, shapes_in_npz
+from semg_hht.system.numpy_files import SMALL, arrays_in_npz, map_npy, shapes_in_npz
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def threads_that_take_turns() -> Iterator[None]:
 
 @pytest.mark.usefixtures("threads_that_take_turns")
 def test_threads_may_read_at_the_same_time(tmp_path: Path) -> None:
-    """Python before 3.13 said "AST constructor recursion depth mismatch" of one header in about fifty."""
+    """Python 3.11 said "AST constructor recursion depth mismatch" of one header in about fifty."""
     npz, npy = tmp_path / "a.npz", tmp_path / "a.npy"
     values = np.arange(6.0).reshape(2, 3)
     np.savez(npz, values=values)
@@ -72,6 +73,21 @@ def test_what_can_not_be_read_raises(tmp_path: Path, damage: str) -> None:
         path.write_bytes(b"text")
     with pytest.raises(BROKEN_NPZ):
         arrays_in_npz(path, {"b" if damage == "missing" else "a"})
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_large_array_is_in_memory_once(tmp_path: Path, save: Callable[..., None]) -> None:
+    path = tmp_path / "a.npz"
+    values = np.tile(np.arange(2**20), 4).reshape(2, -1)
+    save(path, values=values)
+    tracemalloc.start()
+    try:
+        found = arrays_in_npz(path)["values"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert_array_equal(found, values)
+    assert values.nbytes > SMALL and peak < 1.5 * values.nbytes
 
 
 def test_what_unpacks_to_many_times_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

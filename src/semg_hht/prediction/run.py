@@ -107,7 +107,8 @@ class Run:
         """SHA-256 of the files that the run answers from and of how it prepares recordings."""
         import hashlib  # loads OpenSSL, which a prediction does not need
 
-        digest = hashlib.sha256(json.dumps((own := self.recording_config) and own.to_json(), sort_keys=True).encode())
+        config = self.recording_config
+        digest = hashlib.sha256(json.dumps(config and config.to_json(), sort_keys=True).encode())
         for path in sorted(path for path in self.folder.iterdir() if path.is_file()):
             digest.update(f"{path.name} {path.stat().st_size} ".encode() + path.read_bytes())
         return digest.hexdigest()
@@ -328,9 +329,8 @@ class Run:
 def _of_person(item: LoadedInput, person: str) -> SvmInputs:
     """The inputs of a file, which are those of ``person`` if no subject is stated; empty: unchanged."""
     inputs = item.svm_inputs
-    if not person or any(origin.row.subject for origin in item.origins):
-        return inputs
-    return replace(inputs, people=(person,) * len(inputs.repetitions))
+    is_stated = any(origin.row.subject for origin in item.origins)
+    return inputs if is_stated or not person else replace(inputs, people=(person,) * len(inputs.repetitions))
 
 
 def collect_predictions(answered: Iterable[tuple[LoadedInput, Prediction] | Failure]) -> Predictions:
@@ -353,8 +353,8 @@ def open_run(folder: str | Path, *, cpu: bool = False, engine: str = "auto") -> 
     Parameters
     ----------
     engine : ``torch`` for a run; for an export ``openvino``, ``onnxruntime`` or ``numpy``; ``auto``: the fastest
-        installed, or for few matrices of `semg_hht.predict` the one of the shortest start. Engines differ in the
-        sixth digit at most; each gives a file the same answer, bit for bit, alone and among others.
+        installed, or for few matrices of `semg_hht.predict` the one of the shortest start. Engines differ in the sixth
+        digit at most (by more with eight bits); each gives a file the same answer, bit for bit, alone and among others.
 
     Raises
     ------

@@ -54,6 +54,7 @@ def checked(of: T) -> T:
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     parameters = inspect.signature(function).parameters
+    kinds = {name: _parts(str(one.annotation)) for name, one in parameters.items() if one.annotation is not one.empty}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -65,7 +66,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
             parameter = parameters[name]
             if value is None and parameter.default == "":
                 value = ""
-            value = _require(name, value, parameter.annotation, sys.modules[function.__module__])
+            value = _require(name, value, kinds.get(name, []), sys.modules[function.__module__])
             if name in kwargs:
                 kwargs[name] = value
             else:
@@ -75,15 +76,14 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _require(name: str, value: Any, annotation: Any, module: Any) -> Any:
-    """The value; text and lists become the paths and arrays that the annotation asks for.
+def _require(name: str, value: Any, kinds: list[str], module: Any) -> Any:
+    """The value; text and lists become the paths and arrays that the alternatives of an annotation ask for.
 
     Raises
     ------
     InputError
         It has another type.
     """
-    kinds = _parts(annotation) if isinstance(annotation, str) else []
     is_number = not (isinstance(value, float) and math.isnan(value))
     if not kinds or is_number and any(_fits(value, kind, module) for kind in kinds):
         if "Path" in kinds and "str" not in kinds and value is not None:

@@ -1,7 +1,7 @@
 """Read NumPy's files in any number of threads, without unpickling.
 
-NumPy parses the header of an array as Python, and Python before 3.13 fails now and then where two threads parse
-(github.com/python/cpython/issues/106905): a whole file was reported as damaged.
+NumPy parses the header of an array as Python, and Python 3.11 fails now and then where two threads parse at once
+("AST constructor recursion depth mismatch"): a whole file was reported as damaged.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from semg_hht.system.files import require_modest_zip
 
 _PARSING = threading.Lock()
+SMALL = 2**24  # bytes of an array that may be in memory twice, so that threads unpack at the same time
 
 
 def arrays_in_npz(path: Path, names: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -36,11 +38,14 @@ def arrays_in_npz(path: Path, names: Collection[str] | None = None) -> dict[str,
         require_modest_zip(path, archive)
         members = {member.removesuffix(".npy"): member for member in archive.namelist()}
         for name in members if names is None else names:
-            content = archive.read(members[name])  # unpacked without the lock
-            if names is None and not content.startswith(np.lib.format.MAGIC_PREFIX):
-                continue  # no array: a note, for example
-            with _PARSING:
-                arrays[name] = np.lib.format.read_array(BytesIO(content), allow_pickle=False)
+            with archive.open(members[name]) as member:
+                if names is None and member.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+                    continue  # no array: a note, for example
+                member.seek(0)
+                is_small = archive.getinfo(members[name]).file_size <= SMALL
+                content = BytesIO(member.read()) if is_small else member
+                with _PARSING:
+                    arrays[name] = np.lib.format.read_array(content, allow_pickle=False)
     return arrays
 
 
